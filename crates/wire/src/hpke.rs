@@ -1,8 +1,17 @@
 //! HPKE base mode (RFC 9180 §5, §6) over the two suites of [`crate::kem`].
 
-use crate::kem::{HpkePrivateKey, HpkePublicKey};
+use crate::aead::{FIRST_BLOCK, SecretKey, hmac_sha256};
+use crate::kem::{HpkePrivateKey, HpkePublicKey, Suite};
 use crate::key::KeyError;
 use zeroize::Zeroizing;
+
+/// Mode without sender authentication or pre-shared key.
+const MODE_BASE: u8 = 0;
+/// HKDF-SHA256.
+const KDF: u16 = 0x0001;
+/// AES-256-GCM.
+const AEAD: u16 = 0x0002;
+const VERSION_LABEL: &[u8] = b"HPKE-v1";
 
 /// An HPKE message does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -10,27 +19,78 @@ use zeroize::Zeroizing;
 pub struct OpenError;
 
 /// One side's context after the key schedule.
-pub struct Context {}
+pub struct Context {
+    suite_id: [u8; 10],
+    key: SecretKey,
+    base_nonce: [u8; 12],
+    exporter_secret: Zeroizing<[u8; 32]>,
+}
 
 impl Context {
     /// Sets up the sender's side: the encapsulated key and the context.
     pub fn sender(recipient: &HpkePublicKey, info: &[u8]) -> Result<(Vec<u8>, Self), KeyError> {
-        todo!()
+        let (shared_secret, enc) = recipient.encapsulate()?;
+        Ok((enc, Self::schedule(recipient.suite(), &shared_secret, info)))
     }
     /// Sets up the recipient's side.
     pub fn recipient(key: &HpkePrivateKey, enc: &[u8], info: &[u8]) -> Result<Self, OpenError> {
-        todo!()
+        let shared_secret = key.decapsulate(enc).map_err(|_| OpenError)?;
+        Ok(Self::schedule(key.public_key().suite(), &shared_secret, info))
+    }
+    /// The key schedule (RFC 9180 §5.1) with neither pre-shared key nor its ID.
+    fn schedule(suite: Suite, shared_secret: &[u8; 32], info: &[u8]) -> Self {
+        let suite_id = suite_id(suite);
+        let psk_id_hash = labeled_extract(&suite_id, &[], "psk_id_hash", &[]);
+        let info_hash = labeled_extract(&suite_id, &[], "info_hash", info);
+        let context: [&[u8]; 3] = [&[MODE_BASE], &*psk_id_hash, &*info_hash];
+        let secret = labeled_extract(&suite_id, shared_secret, "secret", &[]);
+        let mut base_nonce = [0; 12];
+        base_nonce.copy_from_slice(&labeled_expand(&suite_id, &secret, "base_nonce", &context, 12)[..12]);
+        Self {
+            suite_id,
+            key: SecretKey::new(labeled_expand(&suite_id, &secret, "key", &context, 32)),
+            base_nonce,
+            exporter_secret: labeled_expand(&suite_id, &secret, "exp", &context, 32),
+        }
     }
     /// Secret export (RFC 9180 §5.3), 32 bytes.
     pub fn export(&self, exporter_context: &[u8]) -> Zeroizing<[u8; 32]> {
-        todo!()
+        labeled_expand(&self.suite_id, &self.exporter_secret, "sec", &[exporter_context], 32)
     }
     /// Seals one message at sequence 0 with empty AAD. A context seals once.
     pub fn seal(self, plaintext: &[u8]) -> Result<Vec<u8>, KeyError> {
-        todo!()
+        Ok(self.key.seal(&self.base_nonce, &[], plaintext))
     }
     /// Opens the message at sequence 0 with empty AAD.
     pub fn open(self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        todo!()
+        self.key.open(&self.base_nonce, &[], ciphertext).map_err(|_| OpenError)
     }
+}
+
+/// `HPKE` ‖ KEM ‖ KDF ‖ AEAD.
+fn suite_id(suite: Suite) -> [u8; 10] {
+    let [kem_high, kem_low] = suite.kem_number().to_be_bytes();
+    let [kdf_high, kdf_low] = KDF.to_be_bytes();
+    let [aead_high, aead_low] = AEAD.to_be_bytes();
+    [b'H', b'P', b'K', b'E', kem_high, kem_low, kdf_high, kdf_low, aead_high, aead_low]
+}
+
+/// LabeledExtract (RFC 9180 §4).
+pub(crate) fn labeled_extract(suite_id: &[u8], salt: &[u8], label: &str, ikm: &[u8]) -> Zeroizing<[u8; 32]> {
+    hmac_sha256(salt, &[VERSION_LABEL, suite_id, label.as_bytes(), ikm])
+}
+
+/// LabeledExpand (RFC 9180 §4) to `length` ≤ 32 bytes; the caller takes that many of the result. `info` is joined.
+pub(crate) fn labeled_expand(
+    suite_id: &[u8],
+    prk: &[u8; 32],
+    label: &str,
+    info: &[&[u8]],
+    length: u8,
+) -> Zeroizing<[u8; 32]> {
+    let length = [0, length];
+    let mut parts: Vec<&[u8]> = vec![&length, VERSION_LABEL, suite_id, label.as_bytes()];
+    parts.extend_from_slice(info);
+    parts.push(&[FIRST_BLOCK]);
+    hmac_sha256(prk, &parts)
 }
