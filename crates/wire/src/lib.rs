@@ -4,10 +4,18 @@
 #![forbid(unsafe_code)]
 
 pub mod aead;
+pub mod answer;
+pub mod backup;
 pub mod cbor;
+pub mod certificate;
 pub mod chunked;
 pub mod cose;
 pub mod hpke;
 pub mod id;
 pub mod kem;
 pub mod key;
+pub mod license;
+pub mod policy;
+pub mod problem;
+pub mod request;
+pub mod service_document;

@@ -1,0 +1,632 @@
+//! The answer: the one signed unit in which a service replies, with the batch of licenses that it may carry.
+//! One signature and one HPKE encapsulation, whatever the number of licenses.
+
+use crate::aead::{SecretKey, counter_nonce};
+use crate::cbor::{CborError, Fields, MapWriter, read, write};
+use crate::certificate::{self, DeviceKeys, Directory, Role, ServiceCertificate};
+use crate::cose::{self, CoseError, Document, Unverified};
+use crate::hpke::Context;
+use crate::id::{BackupId, DeviceId, Digest, Epoch, Kid, Lid, SignerId, TransactionId};
+use crate::kem::{HpkePrivateKey, Suite};
+use crate::key::{KeyError, KeyKind, Signer};
+use crate::license::{Binding, InnerKey, License, State};
+use crate::policy::Policy;
+use crate::request::MAX_LICENSES;
+
+/// Longest answer accepted, in bytes.
+pub const MAX_LEN: usize = 4 * 1024 * 1024;
+const MAX_REFUSALS: usize = MAX_LICENSES;
+const MAX_CERTIFICATES: usize = 64;
+const INFO_LABEL: &[u8] = b"wmlicense/1 answer";
+const WRAP_LABEL: &[u8] = b"wmlicense/1 wrap";
+const UNLOCK_LABEL: &[u8] = b"wmlicense/1 unlock";
+
+/// An answer is not acceptable. Nothing of it may be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Not a well-formed, correctly signed document.
+    #[error("answer: {0}")]
+    Signature(#[from] CoseError),
+    /// The content is malformed.
+    #[error("answer: {0}")]
+    Content(#[from] CborError),
+    /// No acceptable certificate for the signer in the role asked for.
+    #[error("answer: signed by a service without a valid certificate for this role")]
+    Signer,
+    /// The answer is to another request, transaction, page or device.
+    #[error("answer: belongs to another request")]
+    Mismatch,
+    /// The licenses beside are not those of the manifest.
+    #[error("answer: the licenses are not those that were signed")]
+    Manifest,
+    /// A license is bound to another device, its key does not open, or its signer may not issue it.
+    #[error("answer: license {index} is not acceptable")]
+    License {
+        /// Place in the batch.
+        index: usize,
+    },
+    /// The suite is one that this client refuses.
+    #[error("answer: wrapped with a suite that is not accepted")]
+    Suite,
+}
+
+/// Why a service refuses one license or the whole request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Reason {
+    /// The service has no such content.
+    UnknownContent = 1,
+    /// The account may not have it.
+    NotEntitled = 2,
+    /// As many devices as allowed hold it.
+    LimitReached = 3,
+    /// It was revoked.
+    Revoked = 4,
+    /// It has ended.
+    Expired = 5,
+    /// It belongs to another account.
+    OtherAccount = 6,
+    /// Its policy does not allow this.
+    NotAllowed = 7,
+    /// This service does not manage licenses of that issuer.
+    UnknownIssuer = 8,
+    /// An account is needed, and none was given.
+    AccountRequired = 9,
+    /// The record does not open or contradicts itself.
+    Damaged = 10,
+    /// The user did not agree.
+    ConsentMissing = 11,
+    /// The device may not ask any more.
+    DeviceRevoked = 12,
+    /// The day's quota of individualizations is used up.
+    QuotaUsedUp = 13,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 13] = [
+        Self::UnknownContent,
+        Self::NotEntitled,
+        Self::LimitReached,
+        Self::Revoked,
+        Self::Expired,
+        Self::OtherAccount,
+        Self::NotAllowed,
+        Self::UnknownIssuer,
+        Self::AccountRequired,
+        Self::Damaged,
+        Self::ConsentMissing,
+        Self::DeviceRevoked,
+        Self::QuotaUsedUp,
+    ];
+
+    fn from_number(number: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| *reason as u64 == number)
+    }
+}
+
+/// One refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Key ID or license ID that is refused; none for the whole request.
+    pub subject: Option<[u8; 16]>,
+    /// Key ID, where the subject is a license.
+    pub kid: Option<Kid>,
+    /// Why.
+    pub reason: Reason,
+    /// Page that helps the user.
+    pub url: Option<String>,
+}
+
+/// What became of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Decided; what was granted is in the answer.
+    Done,
+    /// Nothing was granted; see the refusals.
+    Refused,
+    /// The user must act at this URL; the same request gives the result later.
+    Interaction {
+        /// Page to open.
+        url: String,
+    },
+    /// Ask again with the same request between these times, seconds UTC.
+    Later {
+        /// Not before.
+        from: i64,
+        /// Not after.
+        until: i64,
+    },
+}
+
+/// What a restore of one license would give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The license.
+    pub lid: Lid,
+    /// Why it would be refused, if it would.
+    pub refusal: Option<Reason>,
+    /// Devices that hold it, this one included if it does.
+    pub devices_used: u32,
+    /// Devices in all.
+    pub devices_limit: u32,
+}
+
+/// The signed content of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Seconds UTC.
+    pub issued_at: i64,
+    /// Transaction of the request.
+    pub transaction: TransactionId,
+    /// Page of the request.
+    pub page: u32,
+    /// SHA-256 of the request's bytes.
+    pub request_hash: Digest,
+    /// Device that it is for.
+    pub thumbprint: SignerId,
+    /// What became of the request.
+    pub outcome: Outcome,
+    /// What was refused.
+    pub refusals: Vec<Refusal>,
+    /// Licenses of this issuer that the device must drop.
+    pub withdrawn: Vec<Lid>,
+    /// More pages follow from here.
+    pub next_cursor: Option<Vec<u8>>,
+    /// New epoch.
+    pub epoch: Option<Epoch>,
+    /// Number of the service's newest status list.
+    pub status_number: Option<u64>,
+    /// Suite of the encapsulation, where there is one.
+    pub suite: Option<Suite>,
+    /// SHA-256 of the encapsulated key.
+    pub enc_hash: Option<Digest>,
+    /// SHA-256 of each license, in order.
+    pub manifest: Vec<Digest>,
+    /// `K_meta` of a backup section under the unlock key.
+    pub unlock: Option<Vec<u8>>,
+    /// Verdicts of a restore preview.
+    pub verdicts: Vec<Verdict>,
+    /// SHA-256 of the device certificate beside.
+    pub device_certificate: Option<Digest>,
+}
+
+impl Answer {
+    /// An answer to a request that grants nothing yet.
+    pub fn to(
+        transaction: TransactionId,
+        page: u32,
+        request_hash: Digest,
+        thumbprint: SignerId,
+        issued_at: i64,
+    ) -> Self {
+        Self {
+            issued_at,
+            transaction,
+            page,
+            request_hash,
+            thumbprint,
+            outcome: Outcome::Done,
+            refusals: Vec::new(),
+            withdrawn: Vec::new(),
+            next_cursor: None,
+            epoch: None,
+            status_number: None,
+            suite: None,
+            enc_hash: None,
+            manifest: Vec::new(),
+            unlock: None,
+            verdicts: Vec::new(),
+            device_certificate: None,
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let outcome = match &self.outcome {
+            Outcome::Done => write::array([write::uint(0)]),
+            Outcome::Refused => write::array([write::uint(1)]),
+            Outcome::Interaction { url } => write::array([write::uint(2), write::text(url)]),
+            Outcome::Later { from, until } => write::array([write::uint(3), write::int(*from), write::int(*until)]),
+        };
+        let manifest: Vec<u8> = self.manifest.iter().flat_map(|hash| *hash.as_bytes()).collect();
+        MapWriter::new()
+            .int(6, self.issued_at)
+            .bytes(7, self.transaction)
+            .uint(10, self.page)
+            .bytes(11, self.request_hash)
+            .bytes(12, self.thumbprint)
+            .raw(13, &outcome)
+            .raw(14, &write::array(self.refusals.iter().map(encode_refusal)))
+            .raw(15, &write::array(self.withdrawn.iter().map(write::bytes)))
+            .optional(16, self.next_cursor.as_ref(), MapWriter::bytes)
+            .optional(17, self.epoch, MapWriter::bytes)
+            .optional(18, self.status_number, MapWriter::uint)
+            .optional(19, self.suite, |map, field, suite| map.uint(field, suite as u8))
+            .optional(20, self.enc_hash, MapWriter::bytes)
+            .bytes(21, manifest)
+            .optional(22, self.unlock.as_ref(), MapWriter::bytes)
+            .raw(23, &write::array(self.verdicts.iter().map(encode_verdict)))
+            .optional(24, self.device_certificate, MapWriter::bytes)
+            .finish()
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, CborError> {
+        let mut fields = Fields::parse(payload, MAX_LEN)?;
+        let answer = Self {
+            issued_at: fields.required(6, read::int)?,
+            transaction: fields.required(7, read::id)?,
+            page: fields.required(10, read::uint32)?,
+            request_hash: fields.required(11, read::id)?,
+            thumbprint: fields.required(12, read::id)?,
+            outcome: fields.required(13, read_outcome)?,
+            refusals: fields.required(14, read::array(MAX_REFUSALS, read_refusal))?,
+            withdrawn: fields.required(15, read::array(MAX_LICENSES, read::id))?,
+            next_cursor: fields.optional(16, read::bytes_up_to(1024))?.map(<[u8]>::to_vec),
+            epoch: fields.optional(17, read::id)?,
+            status_number: fields.optional(18, read::uint)?,
+            suite: fields.optional(19, |raw| Suite::from_number(read::uint(raw)?))?,
+            enc_hash: fields.optional(20, read::id)?,
+            manifest: fields.required(21, read_manifest)?,
+            unlock: fields.optional(22, read::bytes_up_to(64))?.map(<[u8]>::to_vec),
+            verdicts: fields.required(23, read::array(MAX_LICENSES, read_verdict))?,
+            device_certificate: fields.optional(24, read::id)?,
+        };
+        fields.finish()?;
+        Ok(answer)
+    }
+
+    fn info(&self, signer: SignerId) -> Vec<u8> {
+        let page = self.page.to_be_bytes();
+        [INFO_LABEL, &[0], signer.as_bytes(), self.thumbprint.as_bytes(), self.transaction.as_bytes(), &page].concat()
+    }
+}
+
+fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
+    write::array([
+        refusal.subject.map_or_else(write::null, write::bytes),
+        refusal.kid.map_or_else(write::null, write::bytes),
+        write::uint(refusal.reason as u64),
+        refusal.url.as_deref().map_or_else(write::null, write::text),
+    ])
+}
+
+/// Reads a value that may be null.
+fn nullable<'a, T>(raw: &'a [u8], read: impl FnOnce(&'a [u8]) -> Option<T>) -> Option<Option<T>> {
+    if read::is_null(raw) { Some(None) } else { read(raw).map(Some) }
+}
+
+fn read_refusal(raw: &[u8]) -> Option<Refusal> {
+    let [subject, kid, reason, url] = read::tuple(raw)?;
+    Some(Refusal {
+        subject: nullable(subject, |raw| read::bytes(raw)?.try_into().ok())?,
+        kid: nullable(kid, read::id)?,
+        reason: Reason::from_number(read::uint(reason)?)?,
+        url: nullable(url, read::text)?,
+    })
+}
+
+fn encode_verdict(verdict: &Verdict) -> Vec<u8> {
+    write::array([
+        write::bytes(verdict.lid),
+        verdict.refusal.map_or_else(write::null, |reason| write::uint(reason as u64)),
+        write::uint(verdict.devices_used.into()),
+        write::uint(verdict.devices_limit.into()),
+    ])
+}
+
+fn read_verdict(raw: &[u8]) -> Option<Verdict> {
+    let [lid, refusal, used, limit] = read::tuple(raw)?;
+    Some(Verdict {
+        lid: read::id(lid)?,
+        refusal: nullable(refusal, |raw| Reason::from_number(read::uint(raw)?))?,
+        devices_used: read::uint32(used)?,
+        devices_limit: read::uint32(limit)?,
+    })
+}
+
+fn read_outcome(raw: &[u8]) -> Option<Outcome> {
+    let items = read::items(raw, 3)?;
+    match (read::uint(items.first()?)?, items.as_slice()) {
+        (0, [_]) => Some(Outcome::Done),
+        (1, [_]) => Some(Outcome::Refused),
+        (2, [_, url]) => Some(Outcome::Interaction { url: read::text(url)? }),
+        (3, [_, from, until]) => Some(Outcome::Later { from: read::int(from)?, until: read::int(until)? }),
+        _ => None,
+    }
+}
+
+fn read_manifest(raw: &[u8]) -> Option<Vec<Digest>> {
+    let bytes = read::bytes_up_to(MAX_LICENSES * Digest::LEN)(raw)?;
+    let (hashes, rest) = bytes.as_chunks::<{ Digest::LEN }>();
+    rest.is_empty().then(|| hashes.iter().map(|hash| Digest::new(*hash)).collect())
+}
+
+/// A license that a service grants to a device.
+pub struct Grant {
+    /// Policy bytes.
+    pub policy: Vec<u8>,
+    /// The key inside.
+    pub key: InnerKey,
+    /// State to start from; only at a restore.
+    pub state: Option<State>,
+}
+
+/// What goes out beside the signed part.
+#[derive(Default)]
+pub struct Beside {
+    /// Certificates that the request did not list as held.
+    pub certificates: Vec<Vec<u8>>,
+    /// Certificate of the device.
+    pub device_certificate: Option<Vec<u8>>,
+    /// Newer status list.
+    pub status_list: Option<Vec<u8>>,
+}
+
+/// `K_meta` of one section, to be given to the device that asks.
+pub struct Unlock<'a> {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// Index of the section.
+    pub section: u32,
+    /// The key.
+    pub key: &'a SecretKey,
+}
+
+/// Wraps the grants for a device, signs the answer and gives the bytes to send.
+/// `answer.suite`, `enc_hash`, `manifest`, `unlock` and `device_certificate` are filled in here.
+pub fn seal(
+    mut answer: Answer,
+    device_id: DeviceId,
+    device: &DeviceKeys,
+    grants: &[Grant],
+    unlock: Option<&Unlock<'_>>,
+    beside: &Beside,
+    signer: &dyn Signer,
+) -> Result<Vec<u8>, KeyError> {
+    let signer_id = signer.verifying_key().signer_id(KeyKind::Service);
+    answer.device_certificate = beside.device_certificate.as_deref().map(Digest::of);
+    let mut enc = None;
+    let mut licenses = Vec::with_capacity(grants.len());
+    if !grants.is_empty() || unlock.is_some() {
+        let (encapsulated, context) = Context::sender(&device.hpke, &answer.info(signer_id))?;
+        let wrap_key = SecretKey::new(context.export(WRAP_LABEL));
+        for (index, grant) in grants.iter().enumerate() {
+            licenses.push(bind(grant, index as u64, &wrap_key, device_id, answer.thumbprint, answer.issued_at));
+        }
+        if let Some(unlock) = unlock {
+            let key = SecretKey::new(context.export(UNLOCK_LABEL));
+            answer.unlock =
+                Some(key.seal(&[0; 12], &unlock_aad(unlock.backup_id, unlock.section), unlock.key.as_bytes()));
+        }
+        answer.suite = Some(device.hpke.suite());
+        answer.enc_hash = Some(Digest::of(&encapsulated));
+        enc = Some(encapsulated);
+    }
+    answer.manifest = licenses.iter().map(|license| Digest::of(license)).collect();
+    let signed = cose::sign(Document::Answer, &answer.encode(), signer, signer_id)?;
+    Ok(MapWriter::new()
+        .bytes(1, signed)
+        .optional(2, enc, MapWriter::bytes)
+        .raw(3, &write::array(&licenses))
+        .raw(4, &write::array(beside.certificates.iter().map(write::bytes)))
+        .optional(5, beside.device_certificate.as_ref(), MapWriter::bytes)
+        .optional(6, beside.status_list.as_ref(), MapWriter::bytes)
+        .finish())
+}
+
+fn unlock_aad(backup_id: BackupId, section: u32) -> Vec<u8> {
+    [backup_id.as_bytes().as_slice(), &section.to_be_bytes()].concat()
+}
+
+fn wrap_aad(policy_hash: Digest, device_id: DeviceId, thumbprint: SignerId) -> Vec<u8> {
+    [policy_hash.as_bytes().as_slice(), device_id.as_bytes(), thumbprint.as_bytes()].concat()
+}
+
+fn bind(
+    grant: &Grant,
+    index: u64,
+    wrap_key: &SecretKey,
+    device_id: DeviceId,
+    thumbprint: SignerId,
+    issued_at: i64,
+) -> Vec<u8> {
+    let policy_hash = Digest::of(&grant.policy);
+    let aad = wrap_aad(policy_hash, device_id, thumbprint);
+    let wrapped = wrap_key.seal(&counter_nonce(index), &aad, grant.key.as_bytes());
+    let binding = Binding { policy_hash, device_id, thumbprint, wrapped, issued_at, state: grant.state.clone() };
+    License { policy: grant.policy.clone(), binding: binding.encode() }.encode()
+}
+
+/// An answer as it came, before anything in it is believed.
+pub struct Envelope {
+    /// The signed answer.
+    pub signed: Vec<u8>,
+    enc: Option<Vec<u8>>,
+    licenses: Vec<Vec<u8>>,
+    /// Service certificates; each proves itself under the authority.
+    pub certificates: Vec<Vec<u8>>,
+    /// Certificate for the device.
+    pub device_certificate: Option<Vec<u8>>,
+    /// Newer status list; proves itself.
+    pub status_list: Option<Vec<u8>>,
+}
+
+/// What the client knows about the answer that it waits for.
+pub struct Expected {
+    /// Role of the service asked.
+    pub role: Role,
+    /// Transaction of the request.
+    pub transaction: TransactionId,
+    /// Page of the request.
+    pub page: u32,
+    /// SHA-256 of the request's bytes.
+    pub request_hash: Digest,
+    /// The device's keys.
+    pub thumbprint: SignerId,
+    /// Newest time that was verified from this service; the signer's certificate must be valid at the later of it and
+    /// the answer's own time. Seconds UTC.
+    pub floor: i64,
+}
+
+/// An answer whose signer, role, request and licenses were verified.
+pub struct Verified<'e> {
+    /// The signed content.
+    pub answer: Answer,
+    /// Certificate of the signer.
+    pub signer: ServiceCertificate,
+    envelope: &'e Envelope,
+}
+
+impl Envelope {
+    /// Reads the outer form.
+    pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
+        let certificate = |raw| read::bytes_up_to(certificate::MAX_LEN)(raw).map(<[u8]>::to_vec);
+        let mut fields = Fields::parse(bytes, MAX_LEN)?;
+        let envelope = Self {
+            signed: fields.required(1, read::bytes)?.to_vec(),
+            enc: fields.optional(2, read::bytes_up_to(Suite::XWing.enc_len()))?.map(<[u8]>::to_vec),
+            licenses: fields.required(
+                3,
+                read::array(MAX_LICENSES, |raw: &[u8]| (raw.len() <= crate::license::MAX_LEN).then(|| raw.to_vec())),
+            )?,
+            certificates: fields.required(4, read::array(MAX_CERTIFICATES, certificate))?,
+            device_certificate: fields.optional(5, certificate)?,
+            status_list: fields.optional(6, read::bytes_up_to(1 << 20))?.map(<[u8]>::to_vec),
+        };
+        fields.finish()?;
+        Ok(envelope)
+    }
+
+    /// Verifies signer, role and request, and that the licenses beside are those of the manifest. Certificates that came
+    /// along must be in `directory` already.
+    pub fn verify(&self, expected: &Expected, directory: &Directory) -> Result<Verified<'_>, AnswerError> {
+        let (answer, signer) = verify_signed(&self.signed, directory, &[expected.role])?;
+        if signer.check_valid_at(answer.issued_at.max(expected.floor)).is_err() {
+            return Err(AnswerError::Signer);
+        }
+        let matches = answer.transaction == expected.transaction
+            && answer.page == expected.page
+            && answer.request_hash == expected.request_hash
+            && answer.thumbprint == expected.thumbprint
+            && answer.device_certificate == self.device_certificate.as_deref().map(Digest::of);
+        if !matches {
+            return Err(AnswerError::Mismatch);
+        }
+        let hashes = self.licenses.iter().map(|license| Digest::of(license));
+        if answer.enc_hash != self.enc.as_deref().map(Digest::of) || !hashes.eq(answer.manifest.iter().copied()) {
+            return Err(AnswerError::Manifest);
+        }
+        Ok(Verified { answer, signer: signer.clone(), envelope: self })
+    }
+}
+
+/// Verifies a signed answer by itself, as it is kept in a store or a backup, against the certificates of `directory`.
+/// The signer's certificate must have been valid when the answer was made.
+pub fn verify_signed<'d>(
+    signed: &[u8],
+    directory: &'d Directory,
+    roles: &[Role],
+) -> Result<(Answer, &'d ServiceCertificate), AnswerError> {
+    let document = Unverified::parse(Document::Answer, signed, MAX_LEN)?;
+    let signer_id = document.signer_id();
+    let signer = roles.iter().find_map(|role| directory.by_signer(signer_id, *role)).ok_or(AnswerError::Signer)?;
+    let answer = Answer::decode(document.verify(&signer.key, signer_id)?)?;
+    signer.check_valid_at(answer.issued_at).map_err(|_| AnswerError::Signer)?;
+    Ok((answer, signer))
+}
+
+/// True if `signer` may sign a license with this policy: it is the issuer, or it is the policy's management service and
+/// a certificate of the issuer appoints it.
+pub fn may_sign(signer: &ServiceCertificate, policy: &Policy, directory: &Directory) -> bool {
+    match signer.role {
+        Role::Issuer => signer.service_id == policy.issuer,
+        Role::Management => {
+            policy.management == Some(signer.service_id)
+                && directory.services().iter().any(|service| {
+                    service.role == Role::Issuer
+                        && service.service_id == policy.issuer
+                        && service.appoints.contains(&signer.service_id)
+                })
+        }
+        Role::Individualization => false,
+    }
+}
+
+/// A license of a verified answer, with its key.
+pub struct OpenedLicense {
+    /// Place in the manifest.
+    pub index: u32,
+    /// The bytes that were signed.
+    pub license: License,
+    /// Its policy.
+    pub policy: Policy,
+    /// Its binding.
+    pub binding: Binding,
+    /// The key inside.
+    pub key: InnerKey,
+}
+
+impl Verified<'_> {
+    fn context(&self, key: &HpkePrivateKey) -> Result<Context, AnswerError> {
+        let enc = self.envelope.enc.as_deref().ok_or(AnswerError::Manifest)?;
+        if self.answer.suite != Some(key.public_key().suite()) {
+            return Err(AnswerError::Suite);
+        }
+        let info = self.answer.info(self.signer.signer_id());
+        Context::recipient(key, enc, &info).map_err(|_| AnswerError::Manifest)
+    }
+
+    /// Opens every license: one decapsulation, then one AES-GCM open each. All are acceptable, or none is returned.
+    pub fn open_licenses(
+        &self,
+        key: &HpkePrivateKey,
+        device_id: DeviceId,
+        directory: &Directory,
+    ) -> Result<Vec<OpenedLicense>, AnswerError> {
+        if self.envelope.licenses.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wrap_key = SecretKey::new(self.context(key)?.export(WRAP_LABEL));
+        let open = |(index, bytes): (usize, &Vec<u8>)| {
+            self.open_license(index, bytes, &wrap_key, device_id, directory).ok_or(AnswerError::License { index })
+        };
+        self.envelope.licenses.iter().enumerate().map(open).collect()
+    }
+
+    fn open_license(
+        &self,
+        index: usize,
+        bytes: &[u8],
+        wrap_key: &SecretKey,
+        device_id: DeviceId,
+        directory: &Directory,
+    ) -> Option<OpenedLicense> {
+        let license = License::decode(bytes).ok()?;
+        let policy = Policy::decode(&license.policy).ok()?;
+        let binding = Binding::decode(&license.binding).ok()?;
+        let bound = binding.policy_hash == license.policy_hash()
+            && binding.device_id == device_id
+            && binding.thumbprint == self.answer.thumbprint;
+        if !bound || !may_sign(&self.signer, &policy, directory) {
+            return None;
+        }
+        let aad = wrap_aad(binding.policy_hash, device_id, binding.thumbprint);
+        let inner = wrap_key.open(&counter_nonce(index as u64), &aad, &binding.wrapped).ok()?;
+        let key = InnerKey::new(policy.kind, inner)?;
+        Some(OpenedLicense { index: index as u32, license, policy, binding, key })
+    }
+
+    /// Opens `K_meta` of a section, where the answer carries it.
+    pub fn open_unlock(
+        &self,
+        key: &HpkePrivateKey,
+        backup_id: BackupId,
+        section: u32,
+    ) -> Result<Option<SecretKey>, AnswerError> {
+        let Some(unlock) = &self.answer.unlock else { return Ok(None) };
+        let unlock_key = SecretKey::new(self.context(key)?.export(UNLOCK_LABEL));
+        let meta =
+            unlock_key.open(&[0; 12], &unlock_aad(backup_id, section), unlock).map_err(|_| AnswerError::Mismatch)?;
+        Ok(SecretKey::from_slice(&meta))
+    }
+}

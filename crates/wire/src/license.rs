@@ -1,0 +1,189 @@
+//! A license: policy bytes with the binding that ties them to one device, the state of its rights, and the key inside.
+
+use crate::cbor::{self, CborError, Fields, MapWriter, read, write};
+use crate::id::{DeviceId, Digest, SignerId};
+use crate::policy::{self, LicenseKind, Policy};
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// Longest license accepted, in bytes.
+pub const MAX_LEN: usize = 8 * 1024;
+const MAX_ACTIONS: usize = 32;
+
+/// What is left of one action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ActionState {
+    /// Uses left, if the action is counted.
+    pub counts_left: Option<u32>,
+    /// Time of the first use, seconds UTC, if it happened and matters.
+    pub first_use: Option<i64>,
+}
+
+/// What is left of a license, by action.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// Actions that count uses or run from the first use.
+    pub actions: BTreeMap<String, ActionState>,
+}
+
+impl State {
+    /// The state of a license that was never used.
+    pub fn initial(policy: &Policy) -> Self {
+        let stateful = policy.actions.iter().filter(|(_, conditions)| conditions.is_stateful());
+        let actions = stateful.map(|(action, conditions)| {
+            (action.clone(), ActionState { counts_left: conditions.count, first_use: None })
+        });
+        Self { actions: actions.collect() }
+    }
+
+    /// The fewest counts and the earliest first use of both: what can be shown of use never becomes less.
+    #[must_use]
+    pub fn strictest(mut self, other: &Self) -> Self {
+        fn merge<T: Ord + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {
+            a.into_iter().chain(b).min()
+        }
+        for (action, theirs) in &other.actions {
+            let ours = self.actions.entry(action.clone()).or_default();
+            ours.counts_left = merge(ours.counts_left, theirs.counts_left);
+            ours.first_use = merge(ours.first_use, theirs.first_use);
+        }
+        self
+    }
+
+    /// Deterministic bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        write::text_map(self.actions.iter().map(|(action, state)| {
+            let counts = state.counts_left.map_or_else(write::null, |counts| write::uint(counts.into()));
+            let first_use = state.first_use.map_or_else(write::null, write::int);
+            (action.as_str(), write::array([counts, first_use]))
+        }))
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        cbor::check(bytes)?;
+        Self::of_checked(bytes).ok_or(CborError::Encoding { offset: 0 })
+    }
+
+    pub(crate) fn of_checked(raw: &[u8]) -> Option<Self> {
+        let nullable = |raw| if read::is_null(raw) { Some(None) } else { read::int(raw).map(Some) };
+        let actions = read::text_map(MAX_ACTIONS, |raw| {
+            let [counts, first_use] = read::tuple(raw)?;
+            let counts_left = match nullable(counts)? {
+                None => None,
+                Some(counts) => Some(u32::try_from(counts).ok()?),
+            };
+            Some(ActionState { counts_left, first_use: nullable(first_use)? })
+        })(raw)?;
+        Some(Self { actions: actions.into_iter().collect() })
+    }
+}
+
+/// The part of a license that ties its policy to one device.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// SHA-256 of the policy bytes.
+    pub policy_hash: Digest,
+    /// The device.
+    pub device_id: DeviceId,
+    /// The device's keys.
+    pub thumbprint: SignerId,
+    /// The key inside, wrapped for that device.
+    pub wrapped: Vec<u8>,
+    /// Seconds UTC.
+    pub issued_at: i64,
+    /// State to start from; only after a restore.
+    pub state: Option<State>,
+}
+
+impl Binding {
+    /// Deterministic bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        MapWriter::new()
+            .int(6, self.issued_at)
+            .bytes(10, self.policy_hash)
+            .bytes(11, self.device_id)
+            .bytes(12, self.thumbprint)
+            .bytes(13, &self.wrapped)
+            .optional(14, self.state.as_ref(), |map, field, state| map.raw(field, &state.encode()))
+            .finish()
+    }
+
+    /// Reads a binding.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut fields = Fields::parse(bytes, MAX_LEN)?;
+        let binding = Self {
+            issued_at: fields.required(6, read::int)?,
+            policy_hash: fields.required(10, read::id)?,
+            device_id: fields.required(11, read::id)?,
+            thumbprint: fields.required(12, read::id)?,
+            wrapped: fields.required(13, read::bytes_up_to(64))?.to_vec(),
+            state: fields.optional(14, State::of_checked)?,
+        };
+        fields.finish()?;
+        Ok(binding)
+    }
+}
+
+/// A license, kept and moved as the bytes that were signed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct License {
+    /// Policy bytes.
+    pub policy: Vec<u8>,
+    /// Binding bytes.
+    pub binding: Vec<u8>,
+}
+
+impl License {
+    /// `[policy, binding]`.
+    pub fn encode(&self) -> Vec<u8> {
+        write::array([write::bytes(&self.policy), write::bytes(&self.binding)])
+    }
+
+    /// Reads a license without interpreting its parts.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        if bytes.len() > MAX_LEN {
+            return Err(CborError::TooLong { cap: MAX_LEN });
+        }
+        cbor::check(bytes)?;
+        Self::of_checked(bytes).ok_or(CborError::Encoding { offset: 0 })
+    }
+
+    pub(crate) fn of_checked(raw: &[u8]) -> Option<Self> {
+        let [policy, binding] = read::tuple(raw)?;
+        Some(Self { policy: read::bytes(policy)?.to_vec(), binding: read::bytes(binding)?.to_vec() })
+    }
+
+    /// SHA-256 of the encoded license: its entry in the manifest.
+    pub fn hash(&self) -> Digest {
+        Digest::of(&self.encode())
+    }
+
+    /// SHA-256 of the policy.
+    pub fn policy_hash(&self) -> Digest {
+        policy::policy_hash(&self.policy)
+    }
+}
+
+/// The key inside a license: 16 bytes for content, 32 for a root, 32 for a leaf still wrapped under its root.
+pub struct InnerKey(Zeroizing<Vec<u8>>);
+
+impl InnerKey {
+    /// Bytes that a license of a kind carries.
+    pub const fn len_of(kind: LicenseKind) -> usize {
+        match kind {
+            LicenseKind::Content => 16,
+            LicenseKind::Root | LicenseKind::Leaf => 32,
+        }
+    }
+
+    /// Takes the bytes if they have the length that `kind` demands.
+    pub fn new(kind: LicenseKind, bytes: Zeroizing<Vec<u8>>) -> Option<Self> {
+        (bytes.len() == Self::len_of(kind)).then_some(Self(bytes))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}

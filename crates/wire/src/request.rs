@@ -1,0 +1,349 @@
+//! What a device asks a service for: individualization, licenses, restores. One signed document for all of them.
+
+use crate::backup::Ticket;
+use crate::cbor::{CborError, Fields, MapWriter, read, write};
+use crate::certificate::{Assurance, DeviceKeys};
+use crate::cose::{self, CoseError, Document, Unverified};
+use crate::id::{BackupId, Digest, Epoch, Kid, Lid, ServiceId, SignerId, TransactionId};
+use crate::key::{KeyError, Signer, VerifyingKey};
+use crate::license::State;
+
+/// Longest request accepted, in bytes; a chunk of a restore may have [`MAX_RESTORE_LEN`].
+pub const MAX_LEN: usize = 64 * 1024;
+/// Longest restore request accepted, in bytes.
+pub const MAX_RESTORE_LEN: usize = 4 * 1024 * 1024;
+/// Most licenses in one answer and most records in one chunk.
+pub const MAX_LICENSES: usize = 4096;
+const MAX_KIDS: usize = 1024;
+const MAX_HELD: usize = 256;
+
+/// A request could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not a well-formed, correctly signed document.
+    #[error("request: {0}")]
+    Signature(#[from] CoseError),
+    /// The content is malformed.
+    #[error("request: {0}")]
+    Content(#[from] CborError),
+}
+
+/// What the client says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClientInfo {
+    /// Version of the library.
+    pub library: String,
+    /// Security version, four dotted numbers.
+    pub security_version: String,
+    /// Application ID that the application set.
+    pub application: Option<String>,
+    /// Level of the application.
+    pub application_level: u32,
+}
+
+/// One batch of a backup and its records, in a restore chunk.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RestoreBatch {
+    /// The signed answer that the licenses came in.
+    pub signed: Vec<u8>,
+    /// Records as they stand in the backup, encoded.
+    pub records: Vec<Vec<u8>>,
+}
+
+/// Where a restore request comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RestoreSource {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// Index of the section in the header.
+    pub section: u32,
+    /// The section's service ticket.
+    pub ticket: Ticket,
+}
+
+/// What is asked for.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A certificate for the keys that sign the request.
+    Individualize {
+        /// The keys; the signing key signs the request.
+        keys: DeviceKeys,
+        /// How they are kept.
+        assurance: Assurance,
+        /// The user agreed.
+        consent: bool,
+        /// The device's current certificate, to renew it or to move to new keys.
+        current: Option<Vec<u8>>,
+        /// The old key's signed word for the new one.
+        rekey: Option<Vec<u8>>,
+    },
+    /// Licenses for key IDs, for a content header, or for a scope.
+    Licenses {
+        /// Key IDs.
+        kids: Vec<Kid>,
+        /// Content header as the file has it.
+        header: Option<Vec<u8>>,
+        /// Scope, for pre-delivery.
+        scope: Option<String>,
+        /// Only what changed since then, seconds UTC.
+        since: Option<i64>,
+        /// Actions wanted.
+        actions: Vec<String>,
+        /// The application's own bytes for the service.
+        custom: Option<Vec<u8>>,
+        /// State of stored licenses.
+        usage: Vec<(Lid, State)>,
+    },
+    /// New terms for stored licenses.
+    Renewals {
+        /// Stored licenses and their state.
+        licenses: Vec<(Lid, State)>,
+    },
+    /// Stored licenses that are given back.
+    Returns {
+        /// The licenses and their last state.
+        licenses: Vec<(Lid, State)>,
+    },
+    /// The key that opens a section, and what a restore would give.
+    RestorePreview {
+        /// Section of a backup.
+        source: RestoreSource,
+        /// Licenses whose verdict is wanted.
+        lids: Vec<Lid>,
+    },
+    /// New bindings for records of a section.
+    Restore {
+        /// Section of a backup.
+        source: RestoreSource,
+        /// SHA-256 of the backup's header.
+        header_hash: Digest,
+        /// Batches with their records.
+        batches: Vec<RestoreBatch>,
+        /// Certificates of the services that signed the batches.
+        certificates: Vec<Vec<u8>>,
+    },
+}
+
+impl Body {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Individualize { .. } => 1,
+            Self::Licenses { .. } => 2,
+            Self::Renewals { .. } => 3,
+            Self::Returns { .. } => 4,
+            Self::RestorePreview { .. } => 5,
+            Self::Restore { .. } => 6,
+        }
+    }
+}
+
+/// A request of one device to one service.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Service asked. A request to one service is no request to another.
+    pub audience: ServiceId,
+    /// The client's clock, seconds UTC.
+    pub time: i64,
+    /// Names the transaction; pages of one transaction share it.
+    pub transaction: TransactionId,
+    /// 0 for the first page.
+    pub page: u32,
+    /// Where the page before ended.
+    pub cursor: Option<Vec<u8>>,
+    /// Newest epoch known from that service.
+    pub epoch: Option<Epoch>,
+    /// Number of the newest status list known.
+    pub status_number: Option<u64>,
+    /// SHA-256 of service certificates that need not be sent.
+    pub held: Vec<Digest>,
+    /// About the client.
+    pub client: ClientInfo,
+    /// The device's certificate; absent when a device asks for its first one.
+    pub device_certificate: Option<Vec<u8>>,
+    /// What is asked for.
+    pub body: Body,
+}
+
+impl Request {
+    /// Signs the request with a device's key.
+    pub fn sign(&self, signer: &dyn Signer, thumbprint: SignerId) -> Result<Vec<u8>, KeyError> {
+        cose::sign(Document::Request, &self.encode(), signer, thumbprint)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let client = [
+            write::text(&self.client.library),
+            write::text(&self.client.security_version),
+            self.client.application.as_deref().map_or_else(write::null, write::text),
+            write::uint(self.client.application_level.into()),
+        ];
+        MapWriter::new()
+            .bytes(3, self.audience)
+            .int(6, self.time)
+            .bytes(7, self.transaction)
+            .uint(10, self.body.number())
+            .uint(11, self.page)
+            .optional(12, self.cursor.as_ref(), MapWriter::bytes)
+            .optional(13, self.epoch, MapWriter::bytes)
+            .optional(14, self.status_number, MapWriter::uint)
+            .raw(15, &write::array(self.held.iter().map(write::bytes)))
+            .raw(16, &write::array(client))
+            .optional(17, self.device_certificate.as_ref(), MapWriter::bytes)
+            .raw(18, &encode_body(&self.body))
+            .finish()
+    }
+
+    /// Reads a request that `key`, known as `thumbprint`, signed.
+    pub fn verify(document: Unverified<'_>, key: &VerifyingKey, thumbprint: SignerId) -> Result<Self, RequestError> {
+        Ok(Self::decode(document.verify(key, thumbprint)?)?)
+    }
+
+    /// Reads the content before its signature is verified, only to find the certificate or the new keys inside.
+    pub fn decode_unverified(document: &Unverified<'_>) -> Result<Self, RequestError> {
+        Ok(Self::decode(document.unverified_payload())?)
+    }
+
+    /// Parses the outer form of a request of at most `cap` bytes.
+    pub fn parse(bytes: &[u8], cap: usize) -> Result<Unverified<'_>, RequestError> {
+        Ok(Unverified::parse(Document::Request, bytes, cap)?)
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, CborError> {
+        let mut fields = Fields::parse(payload, MAX_RESTORE_LEN)?;
+        let number = fields.required(10, read::uint)?;
+        let request = Self {
+            audience: fields.required(3, read::id)?,
+            time: fields.required(6, read::int)?,
+            transaction: fields.required(7, read::id)?,
+            page: fields.required(11, read::uint32)?,
+            cursor: fields.optional(12, read::bytes_up_to(1024))?.map(<[u8]>::to_vec),
+            epoch: fields.optional(13, read::id)?,
+            status_number: fields.optional(14, read::uint)?,
+            held: fields.required(15, read::array(MAX_HELD, read::id))?,
+            client: fields.required(16, read_client)?,
+            device_certificate: fields
+                .optional(17, read::bytes_up_to(crate::certificate::MAX_LEN))?
+                .map(<[u8]>::to_vec),
+            body: decode_body(number, fields.required(18, Some)?)?,
+        };
+        fields.finish()?;
+        Ok(request)
+    }
+}
+
+fn read_client(raw: &[u8]) -> Option<ClientInfo> {
+    let [library, security_version, application, level] = read::tuple(raw)?;
+    Some(ClientInfo {
+        library: read::text(library)?,
+        security_version: read::text(security_version)?,
+        application: if read::is_null(application) { None } else { Some(read::text(application)?) },
+        application_level: read::uint32(level)?,
+    })
+}
+
+fn encode_states(licenses: &[(Lid, State)]) -> Vec<u8> {
+    write::array(licenses.iter().map(|(lid, state)| write::array([write::bytes(lid), state.encode()])))
+}
+
+fn read_states(raw: &[u8]) -> Option<Vec<(Lid, State)>> {
+    read::array(MAX_LICENSES, |raw| {
+        let [lid, state] = read::tuple(raw)?;
+        Some((read::id(lid)?, State::of_checked(state)?))
+    })(raw)
+}
+
+fn encode_source(map: MapWriter, source: &RestoreSource) -> MapWriter {
+    map.bytes(1, source.backup_id).uint(2, source.section).raw(3, &source.ticket.encode())
+}
+
+fn read_source(fields: &mut Fields<'_>) -> Result<RestoreSource, CborError> {
+    Ok(RestoreSource {
+        backup_id: fields.required(1, read::id)?,
+        section: fields.required(2, read::uint32)?,
+        ticket: fields.required(3, Ticket::of_checked)?,
+    })
+}
+
+fn encode_body(body: &Body) -> Vec<u8> {
+    let map = MapWriter::new();
+    match body {
+        Body::Individualize { keys, assurance, consent, current, rekey } => keys
+            .write(map, 1)
+            .uint(3, *assurance as u8)
+            .bool(4, *consent)
+            .optional(5, current.as_ref(), MapWriter::bytes)
+            .optional(6, rekey.as_ref(), MapWriter::bytes),
+        Body::Licenses { kids, header, scope, since, actions, custom, usage } => map
+            .raw(1, &write::array(kids.iter().map(write::bytes)))
+            .optional(2, header.as_ref(), MapWriter::bytes)
+            .optional(3, scope.as_deref(), MapWriter::text)
+            .optional(4, *since, MapWriter::int)
+            .raw(5, &write::array(actions.iter().map(|action| write::text(action))))
+            .optional(6, custom.as_ref(), MapWriter::bytes)
+            .raw(7, &encode_states(usage)),
+        Body::Renewals { licenses } | Body::Returns { licenses } => map.raw(1, &encode_states(licenses)),
+        Body::RestorePreview { source, lids } => {
+            encode_source(map, source).raw(4, &write::array(lids.iter().map(write::bytes)))
+        }
+        Body::Restore { source, header_hash, batches, certificates } => {
+            let batch = |batch: &RestoreBatch| {
+                let records = write::array(batch.records.iter().map(write::bytes));
+                write::array([write::bytes(&batch.signed), records])
+            };
+            encode_source(map, source)
+                .bytes(4, header_hash)
+                .raw(5, &write::array(batches.iter().map(batch)))
+                .raw(6, &write::array(certificates.iter().map(write::bytes)))
+        }
+    }
+    .finish()
+}
+
+fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
+    let mut fields = Fields::of_checked(raw)?;
+    let body = match number {
+        1 => Body::Individualize {
+            keys: DeviceKeys::read(&mut fields, 1)?,
+            assurance: fields.required(3, |raw| Assurance::from_number(read::uint(raw)?))?,
+            consent: fields.required(4, read::bool)?,
+            current: fields.optional(5, read::bytes)?.map(<[u8]>::to_vec),
+            rekey: fields.optional(6, read::bytes)?.map(<[u8]>::to_vec),
+        },
+        2 => Body::Licenses {
+            kids: fields.required(1, read::array(MAX_KIDS, read::id))?,
+            header: fields.optional(2, read::bytes)?.map(<[u8]>::to_vec),
+            scope: fields.optional(3, read::text)?,
+            since: fields.optional(4, read::int)?,
+            actions: fields.required(5, read::array(32, read::text))?,
+            custom: fields.optional(6, read::bytes)?.map(<[u8]>::to_vec),
+            usage: fields.required(7, read_states)?,
+        },
+        3 => Body::Renewals { licenses: fields.required(1, read_states)? },
+        4 => Body::Returns { licenses: fields.required(1, read_states)? },
+        5 => Body::RestorePreview {
+            source: read_source(&mut fields)?,
+            lids: fields.required(4, read::array(MAX_LICENSES, read::id))?,
+        },
+        6 => Body::Restore {
+            source: read_source(&mut fields)?,
+            header_hash: fields.required(4, read::id)?,
+            batches: fields.required(5, read::array(MAX_LICENSES, read_batch))?,
+            certificates: fields.required(6, read::array(MAX_HELD, read_owned_bytes))?,
+        },
+        _ => return Err(CborError::Value { field: 10 }),
+    };
+    fields.finish()?;
+    Ok(body)
+}
+
+fn read_owned_bytes(raw: &[u8]) -> Option<Vec<u8>> {
+    read::bytes(raw).map(<[u8]>::to_vec)
+}
+
+fn read_batch(raw: &[u8]) -> Option<RestoreBatch> {
+    let [signed, records] = read::tuple(raw)?;
+    Some(RestoreBatch {
+        signed: read_owned_bytes(signed)?,
+        records: read::array(MAX_LICENSES, read_owned_bytes)(records)?,
+    })
+}
