@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Every check of the project, in the order in which a mistake shows soonest. `ci/test.sh STEP…` runs only those steps.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+steps=("$@")
+[ ${#steps[@]} -gt 0 ] || steps=(install format lints tests)
+# The tests skip what a developer's machine lacks; here everything was installed, so a missing tool is a failure.
+export WM_TEST_ALL_TOOLS=1
+
+format() { cargo fmt --all --check; }
+lints() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
+tests() { cargo test --workspace --quiet; }
+install() { ci/install.sh; }
+
+begin=$SECONDS
+for step in "${steps[@]}"; do
+  since=$SECONDS
+  printf '== %s\n' "$step"
+  "$step"
+  printf '== %s: %d s\n' "$step" $((SECONDS - since))
+done
+printf 'all checks passed in %d s\n' $((SECONDS - begin))

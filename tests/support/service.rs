@@ -1,0 +1,148 @@
+//! A real `wmlicensed` on a free port with the catalogue that `tests/c/common.h` describes, stopped when dropped.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use super::{library_dir, root, run};
+
+/// Title, key ID and policy of what a service offers; keys are the key ID turned round unless media need others.
+const CATALOGUE: &[(&str, &str, Option<(&str, &str)>)] = &[
+    (
+        "Not for backup",
+        "c1000000000000000000000000000001",
+        Some(("no-backup", r#"{"actions":{"Play":{}},"backup":false}"#)),
+    ),
+    (
+        "Played twice",
+        "c2000000000000000000000000000001",
+        Some(("twice", r#"{"actions":{"Play":{"count":2}},"backup":true}"#)),
+    ),
+    (
+        "Ended",
+        "c3000000000000000000000000000001",
+        Some(("ended", r#"{"actions":{"Play":{"notAfter":"2001-01-01T00:00:00Z"}},"backup":true}"#)),
+    ),
+    (
+        "To come",
+        "c4000000000000000000000000000001",
+        Some(("to-come", r#"{"actions":{"Play":{"notBefore":"2090-01-01T00:00:00Z"}},"backup":true}"#)),
+    ),
+    ("Gold", "c5000000000000000000000000000001", None),
+];
+
+/// The two tracks of the media files in `tests/data/media`: key ID, key.
+const MEDIA: &[(&str, &str, &str)] = &[
+    ("Test picture", "a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8", "00112233445566778899aabbccddeeff"),
+    ("Test tone", "0f0e0d0c0b0a09080706050403020100", "ffeeddccbbaa99887766554433221100"),
+];
+
+/// A running service. Each test starts its own, so tests run in parallel and none sees another's restores.
+pub struct Service {
+    /// Where it listens.
+    pub url: String,
+    /// What a client pins.
+    pub authority: String,
+    /// The token of an account without scopes.
+    pub token: String,
+    /// The token of an account with the scope `gold`.
+    pub gold_token: String,
+    child: Child,
+    _data: TempDir,
+}
+
+impl Service {
+    /// Makes the authority, the catalogue and two accounts, then serves on a free port of the loopback interface.
+    pub fn start() -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let authority = field(&admin(data.path(), &["init"]), "authority: ");
+        fill(data.path());
+        let token = field(&admin(data.path(), &["account", "add", "alice"]), "token: ");
+        let gold_token = field(&admin(data.path(), &["account", "add", "bob", "--scope", "gold"]), "token: ");
+        let mut child = Command::new(program())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("wmlicensed starts");
+        let mut first = String::new();
+        let output = child.stdout.take().expect("the output is a pipe");
+        let read = BufReader::new(output).read_line(&mut first);
+        // From here on the drop stops the child, also when the line is not what it should be.
+        let mut service = Self { url: String::new(), authority, token, gold_token, child, _data: data };
+        read.expect("the first line is readable");
+        service.url = field(&first, "listening on ");
+        service
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Nothing to do about a failure: the process is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn fill(data: &Path) {
+    for (title, kid, key) in MEDIA {
+        admin(data, &["content", "add", "--kid", kid, "--key", key, "--title", title, "--open"]);
+    }
+    for number in 1..=10 {
+        let (kid, title) = (format!("c0{number:030x}"), format!("Title {number}"));
+        admin(data, &["content", "add", "--kid", &kid, "--key", &turned(&kid), "--title", &title, "--open"]);
+    }
+    for (title, kid, policy) in CATALOGUE {
+        let key = turned(kid);
+        let mut words = vec!["content", "add", "--kid", kid, "--key", &key, "--title", title];
+        match policy {
+            Some((name, terms)) => {
+                let file = data.join(format!("{name}.json"));
+                std::fs::write(&file, terms).expect("the data folder is writable");
+                admin(data, &["policy", "set", name, file.to_str().expect("a plain path")]);
+                words.extend(["--policy", name, "--open"]);
+            }
+            None => words.extend(["--scope", "gold"]),
+        }
+        admin(data, &words);
+    }
+}
+
+/// Any key will do where no sample is decrypted, but each content has another.
+fn turned(kid: &str) -> String {
+    kid.chars().rev().collect()
+}
+
+/// Runs one command of `wmlicensed` on this data folder and answers what it printed.
+fn admin(data: &Path, words: &[&str]) -> String {
+    run::succeed(Command::new(program()).args(words).arg("--data").arg(data))
+}
+
+fn field(printed: &str, label: &str) -> String {
+    let found = printed.lines().find_map(|line| line.strip_prefix(label));
+    found.unwrap_or_else(|| panic!("no line begins with `{label}` in: {printed}")).trim().to_owned()
+}
+
+/// The service program of this build, built once per test process when it is not there yet.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let profile = library_dir().parent().expect("deps is in a profile folder").to_path_buf();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--workspace", "--bin", "wmlicensed"]).current_dir(root());
+        cargo.arg("--target-dir").arg(profile.parent().expect("a profile folder is in the target folder"));
+        match profile.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => {}
+            Some(name) => {
+                cargo.args(["--profile", name]);
+            }
+        }
+        run::succeed(&mut cargo);
+        profile.join("wmlicensed")
+    })
+}
