@@ -100,3 +100,6 @@ pub fn counter_nonce(index: u64) -> [u8; 12] {
 pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -253,3 +253,6 @@ fn read_exact(inner: &mut impl io::Read, buffer: &mut [u8]) -> Result<(), Chunke
         _ => ChunkedError::Io(error),
     })
 }
+
+#[cfg(test)]
+mod tests;

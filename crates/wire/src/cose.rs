@@ -373,3 +373,6 @@ impl From<BadSignature> for CoseError {
         Self::BadSignature
     }
 }
+
+#[cfg(test)]
+mod tests;

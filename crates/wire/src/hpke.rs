@@ -30,16 +30,15 @@ impl Context {
     /// Sets up the sender's side: the encapsulated key and the context.
     pub fn sender(recipient: &HpkePublicKey, info: &[u8]) -> Result<(Vec<u8>, Self), KeyError> {
         let (shared_secret, enc) = recipient.encapsulate()?;
-        Ok((enc, Self::schedule(recipient.suite(), &shared_secret, info)))
+        Ok((enc, Self::schedule(suite_id(recipient.suite()), &shared_secret, info)))
     }
     /// Sets up the recipient's side.
     pub fn recipient(key: &HpkePrivateKey, enc: &[u8], info: &[u8]) -> Result<Self, OpenError> {
         let shared_secret = key.decapsulate(enc).map_err(|_| OpenError)?;
-        Ok(Self::schedule(key.public_key().suite(), &shared_secret, info))
+        Ok(Self::schedule(suite_id(key.public_key().suite()), &shared_secret, info))
     }
     /// The key schedule (RFC 9180 §5.1) with neither pre-shared key nor its ID.
-    fn schedule(suite: Suite, shared_secret: &[u8; 32], info: &[u8]) -> Self {
-        let suite_id = suite_id(suite);
+    fn schedule(suite_id: [u8; 10], shared_secret: &[u8; 32], info: &[u8]) -> Self {
         let psk_id_hash = labeled_extract(&suite_id, &[], "psk_id_hash", &[]);
         let info_hash = labeled_extract(&suite_id, &[], "info_hash", info);
         let context: [&[u8]; 3] = [&[MODE_BASE], &*psk_id_hash, &*info_hash];
@@ -94,3 +93,6 @@ pub(crate) fn labeled_expand(
     parts.push(&[FIRST_BLOCK]);
     hmac_sha256(prk, &parts)
 }
+
+#[cfg(test)]
+mod tests;

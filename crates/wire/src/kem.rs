@@ -253,3 +253,6 @@ pub fn device_thumbprint(signing: &VerifyingKey, hpke: &HpkePublicKey) -> Signer
     let keys = [(VerifyingKey::ALGORITHM, &signing.as_bytes()[..]), (hpke.suite as i64, &hpke.bytes)];
     signer_id(KeyKind::Device, &keys)
 }
+
+#[cfg(test)]
+mod tests;

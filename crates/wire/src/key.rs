@@ -250,3 +250,6 @@ pub fn signer_id(kind: KeyKind, keys: &[(i64, &[u8])]) -> SignerId {
         write::array(keys.iter().map(|(algorithm, key)| write::array([write::int(*algorithm), write::bytes(key)])));
     SignerId::new(*Digest::of_parts(&[b"wmlicense/1 key\0", &[kind as u8], &list]).as_bytes())
 }
+
+#[cfg(test)]
+mod tests;
