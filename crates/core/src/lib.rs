@@ -1,2 +1,16 @@
 //! The license client behind the C ABI and the command line: device, store, rights, acquire, backup, restore, decrypt.
+//! Every public function is safe, blocks only where it says so, and never touches the process as a whole.
 #![forbid(unsafe_code)]
+
+pub mod acquire;
+pub mod backup;
+pub mod client;
+pub mod clock;
+pub mod device;
+pub mod event;
+pub mod individualize;
+pub mod operation;
+pub mod restore;
+pub mod rights;
+pub mod store;
+pub mod transport;

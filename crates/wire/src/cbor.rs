@@ -347,7 +347,6 @@ impl MapWriter {
 
 /// Writers of single items.
 pub mod write {
-    use super::*;
 
     /// Head of an item of a major type in its shortest form.
     pub fn head(major: u8, value: u64) -> Vec<u8> {

@@ -1,0 +1,81 @@
+//! The composition root: one client over one folder, its settings, and the parts that operations share.
+
+use crate::clock::SharedClock;
+use crate::device::{Device, DeviceError};
+use crate::store::{Store, StoreError};
+use crate::transport::{AccountToken, NetworkSettings, Transport};
+use std::path::PathBuf;
+use std::sync::Arc;
+use wmlicense_wire::id::Digest;
+
+/// Fixed when the client opens.
+#[derive(Debug, Clone, Default)]
+pub struct OpenSettings {
+    /// Folder of the store; its last component is created 0700.
+    pub store_path: PathBuf,
+    /// SHA-256 of the trusted authority certificates.
+    pub authorities: Vec<Digest>,
+}
+
+/// May change while the client is open; applies to operations started later.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Base URL of the service.
+    pub service_url: Option<String>,
+    /// Account token.
+    pub account_token: Arc<AccountToken>,
+    /// Application ID.
+    pub application_id: Option<String>,
+    /// Level of the application.
+    pub application_level: u32,
+    /// Network.
+    pub network: NetworkSettings,
+}
+
+/// The client could not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or used.
+    #[error("the folder {path} cannot be used: {reason}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The device's keys.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An open client. Shared by all objects made from it.
+pub struct Client {
+    /// Trusted authorities.
+    pub authorities: Vec<Digest>,
+    /// The device's keys.
+    pub device: Arc<Device>,
+    /// The store.
+    pub store: Store,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+impl Client {
+    /// Opens keys and store in the folder. Makes no network call.
+    pub fn open(settings: &OpenSettings, clock: SharedClock) -> Result<Arc<Self>, OpenError> {
+        let _ = (settings, clock);
+        todo!()
+    }
+
+    /// A transport for one operation with these settings.
+    pub fn transport(
+        &self,
+        settings: &NetworkSettings,
+    ) -> Result<Box<dyn Transport>, crate::transport::TransportError> {
+        let _ = settings;
+        todo!()
+    }
+}

@@ -1,0 +1,89 @@
+//! What an operation tells while it runs. Numbers and text forms of the C API are the boundary's.
+
+use wmlicense_wire::answer::Reason;
+use wmlicense_wire::id::Kid;
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Units done.
+    pub done: u64,
+    /// Units in all; 0 if unknown.
+    pub total: u64,
+}
+
+/// Phase of an individualization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndividualizePhase {
+    /// Keys are being made.
+    Begin,
+    /// The service is being asked.
+    Download,
+    /// The certificate is being stored.
+    Install,
+    /// Over: certified.
+    Succeed,
+}
+
+/// Phase of one HTTP request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpPhase {
+    /// No request yet.
+    NotInitiated,
+    /// Connecting.
+    Connecting,
+    /// Sending the request and waiting.
+    Requesting,
+    /// Receiving the answer.
+    Receiving,
+    /// Received.
+    Completed,
+}
+
+/// One status of a running operation. The final result is not an event: the verb returns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Licenses are being written or read from here on.
+    BackupRestoreBegin,
+    /// The license management service is being asked.
+    Connecting,
+    /// The license management service has answered everything.
+    Disconnecting,
+    /// The service refuses more devices; the user finds help at this URL.
+    ErrorWithUrl(String),
+    /// A license that may not be backed up.
+    RestrictedLicense(Kid),
+    /// A license that a restore leaves out.
+    LicenseRefused {
+        /// Its key ID.
+        kid: Kid,
+        /// Why.
+        reason: Reason,
+    },
+    /// Progress, at most every 100 ms, and the last one always.
+    Progress(Progress),
+    /// Individualization goes on.
+    Individualize {
+        /// Phase.
+        phase: IndividualizePhase,
+        /// Requests completed.
+        requests: u32,
+        /// Phase of the request under way.
+        http: HttpPhase,
+        /// Bytes received.
+        bytes: u64,
+        /// Bytes expected; 0 if unknown.
+        bytes_total: u64,
+    },
+    /// The device must be individualized first.
+    NeedsIndividualization,
+}
+
+/// What a receiver of events answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Cancel the operation.
+    Cancel,
+}
