@@ -140,6 +140,16 @@ fn keys_and_encapsulations_of_another_length_are_refused() {
 }
 
 #[test]
+fn a_stored_key_damaged_in_its_public_part_is_refused_when_read() {
+    let stored = HpkePrivateKey::generate(Suite::XWing).unwrap().to_bytes();
+    for at in [ML_KEM_VECTOR_LEN, 2000, ML_KEM_VECTOR_LEN + ML_KEM_PUBLIC_LEN, 2367] {
+        let mut damaged = stored.clone();
+        damaged[at] ^= 1;
+        assert_eq!(HpkePrivateKey::from_bytes(Suite::XWing, &damaged).err(), Some(KeyError::Invalid), "{at}");
+    }
+}
+
+#[test]
 fn x25519_points_that_give_no_secret_are_refused() {
     let mut order_8 = [0; 32];
     order_8.copy_from_slice(
