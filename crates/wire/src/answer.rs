@@ -1,22 +1,21 @@
 //! The answer: the one signed unit in which a service replies, with the batch of licenses that it may carry.
 //! One signature and one HPKE encapsulation, whatever the number of licenses.
 
-use crate::aead::{SecretKey, counter_nonce};
 use crate::cbor::{CborError, Fields, MapWriter, read, write};
-use crate::certificate::{self, DeviceKeys, Directory, Role, ServiceCertificate};
-use crate::cose::{self, CoseError, Document, Unverified};
-use crate::hpke::Context;
+use crate::cose::CoseError;
 use crate::id::{BackupId, DeviceId, Digest, Epoch, Kid, Lid, SignerId, TransactionId};
-use crate::kem::{HpkePrivateKey, Suite};
-use crate::key::{KeyError, KeyKind, Signer};
-use crate::license::{Binding, InnerKey, License, State};
-use crate::policy::Policy;
+use crate::kem::Suite;
 use crate::request::MAX_LICENSES;
+
+mod open;
+mod seal;
+
+pub use open::{Envelope, Expected, OpenedLicense, Verified, may_sign, verify_signed};
+pub use seal::{Beside, Grant, Unlock, seal};
 
 /// Longest answer accepted, in bytes.
 pub const MAX_LEN: usize = 4 * 1024 * 1024;
 const MAX_REFUSALS: usize = MAX_LICENSES;
-const MAX_CERTIFICATES: usize = 64;
 const INFO_LABEL: &[u8] = b"wmlicense/1 answer";
 const WRAP_LABEL: &[u8] = b"wmlicense/1 wrap";
 const UNLOCK_LABEL: &[u8] = b"wmlicense/1 unlock";
@@ -341,292 +340,10 @@ fn read_manifest(raw: &[u8]) -> Option<Vec<Digest>> {
     rest.is_empty().then(|| hashes.iter().map(|hash| Digest::new(*hash)).collect())
 }
 
-/// A license that a service grants to a device.
-pub struct Grant {
-    /// Policy bytes.
-    pub policy: Vec<u8>,
-    /// The key inside.
-    pub key: InnerKey,
-    /// State to start from; only at a restore.
-    pub state: Option<State>,
-}
-
-/// What goes out beside the signed part.
-#[derive(Default)]
-pub struct Beside {
-    /// Certificates that the request did not list as held.
-    pub certificates: Vec<Vec<u8>>,
-    /// Certificate of the device.
-    pub device_certificate: Option<Vec<u8>>,
-    /// Newer status list.
-    pub status_list: Option<Vec<u8>>,
-}
-
-/// `K_meta` of one section, to be given to the device that asks.
-pub struct Unlock<'a> {
-    /// The backup.
-    pub backup_id: BackupId,
-    /// Index of the section.
-    pub section: u32,
-    /// The key.
-    pub key: &'a SecretKey,
-}
-
-/// Wraps the grants for a device, signs the answer and gives the bytes to send.
-/// `answer.suite`, `enc_hash`, `manifest`, `unlock` and `device_certificate` are filled in here.
-pub fn seal(
-    mut answer: Answer,
-    device_id: DeviceId,
-    device: &DeviceKeys,
-    grants: &[Grant],
-    unlock: Option<&Unlock<'_>>,
-    beside: &Beside,
-    signer: &dyn Signer,
-) -> Result<Vec<u8>, KeyError> {
-    let signer_id = signer.verifying_key().signer_id(KeyKind::Service);
-    answer.device_certificate = beside.device_certificate.as_deref().map(Digest::of);
-    let mut enc = None;
-    let mut licenses = Vec::with_capacity(grants.len());
-    if !grants.is_empty() || unlock.is_some() {
-        let (encapsulated, context) = Context::sender(&device.hpke, &answer.info(signer_id))?;
-        let wrap_key = SecretKey::new(context.export(WRAP_LABEL));
-        for (index, grant) in grants.iter().enumerate() {
-            licenses.push(bind(grant, index as u64, &wrap_key, device_id, answer.thumbprint, answer.issued_at));
-        }
-        if let Some(unlock) = unlock {
-            let key = SecretKey::new(context.export(UNLOCK_LABEL));
-            answer.unlock =
-                Some(key.seal(&[0; 12], &unlock_aad(unlock.backup_id, unlock.section), unlock.key.as_bytes()));
-        }
-        answer.suite = Some(device.hpke.suite());
-        answer.enc_hash = Some(Digest::of(&encapsulated));
-        enc = Some(encapsulated);
-    }
-    answer.manifest = licenses.iter().map(|license| Digest::of(license)).collect();
-    let signed = cose::sign(Document::Answer, &answer.encode(), signer, signer_id)?;
-    Ok(MapWriter::new()
-        .bytes(1, signed)
-        .optional(2, enc, MapWriter::bytes)
-        .raw(3, &write::array(&licenses))
-        .raw(4, &write::array(beside.certificates.iter().map(write::bytes)))
-        .optional(5, beside.device_certificate.as_ref(), MapWriter::bytes)
-        .optional(6, beside.status_list.as_ref(), MapWriter::bytes)
-        .finish())
-}
-
 fn unlock_aad(backup_id: BackupId, section: u32) -> Vec<u8> {
     [backup_id.as_bytes().as_slice(), &section.to_be_bytes()].concat()
 }
 
 fn wrap_aad(policy_hash: Digest, device_id: DeviceId, thumbprint: SignerId) -> Vec<u8> {
     [policy_hash.as_bytes().as_slice(), device_id.as_bytes(), thumbprint.as_bytes()].concat()
-}
-
-fn bind(
-    grant: &Grant,
-    index: u64,
-    wrap_key: &SecretKey,
-    device_id: DeviceId,
-    thumbprint: SignerId,
-    issued_at: i64,
-) -> Vec<u8> {
-    let policy_hash = Digest::of(&grant.policy);
-    let aad = wrap_aad(policy_hash, device_id, thumbprint);
-    let wrapped = wrap_key.seal(&counter_nonce(index), &aad, grant.key.as_bytes());
-    let binding = Binding { policy_hash, device_id, thumbprint, wrapped, issued_at, state: grant.state.clone() };
-    License { policy: grant.policy.clone(), binding: binding.encode() }.encode()
-}
-
-/// An answer as it came, before anything in it is believed.
-pub struct Envelope {
-    /// The signed answer.
-    pub signed: Vec<u8>,
-    enc: Option<Vec<u8>>,
-    licenses: Vec<Vec<u8>>,
-    /// Service certificates; each proves itself under the authority.
-    pub certificates: Vec<Vec<u8>>,
-    /// Certificate for the device.
-    pub device_certificate: Option<Vec<u8>>,
-    /// Newer status list; proves itself.
-    pub status_list: Option<Vec<u8>>,
-}
-
-/// What the client knows about the answer that it waits for.
-pub struct Expected {
-    /// Role of the service asked.
-    pub role: Role,
-    /// Transaction of the request.
-    pub transaction: TransactionId,
-    /// Page of the request.
-    pub page: u32,
-    /// SHA-256 of the request's bytes.
-    pub request_hash: Digest,
-    /// The device's keys.
-    pub thumbprint: SignerId,
-    /// Newest time that was verified from this service; the signer's certificate must be valid at the later of it and
-    /// the answer's own time. Seconds UTC.
-    pub floor: i64,
-}
-
-/// An answer whose signer, role, request and licenses were verified.
-pub struct Verified<'e> {
-    /// The signed content.
-    pub answer: Answer,
-    /// Certificate of the signer.
-    pub signer: ServiceCertificate,
-    envelope: &'e Envelope,
-}
-
-impl Envelope {
-    /// Reads the outer form.
-    pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
-        let certificate = |raw| read::bytes_up_to(certificate::MAX_LEN)(raw).map(<[u8]>::to_vec);
-        let mut fields = Fields::parse(bytes, MAX_LEN)?;
-        let envelope = Self {
-            signed: fields.required(1, read::bytes)?.to_vec(),
-            enc: fields.optional(2, read::bytes_up_to(Suite::XWing.enc_len()))?.map(<[u8]>::to_vec),
-            licenses: fields.required(
-                3,
-                read::array(MAX_LICENSES, |raw: &[u8]| (raw.len() <= crate::license::MAX_LEN).then(|| raw.to_vec())),
-            )?,
-            certificates: fields.required(4, read::array(MAX_CERTIFICATES, certificate))?,
-            device_certificate: fields.optional(5, certificate)?,
-            status_list: fields.optional(6, read::bytes_up_to(1 << 20))?.map(<[u8]>::to_vec),
-        };
-        fields.finish()?;
-        Ok(envelope)
-    }
-
-    /// Verifies signer, role and request, and that the licenses beside are those of the manifest. Certificates that came
-    /// along must be in `directory` already.
-    pub fn verify(&self, expected: &Expected, directory: &Directory) -> Result<Verified<'_>, AnswerError> {
-        let (answer, signer) = verify_signed(&self.signed, directory, &[expected.role])?;
-        if signer.check_valid_at(answer.issued_at.max(expected.floor)).is_err() {
-            return Err(AnswerError::Signer);
-        }
-        let matches = answer.transaction == expected.transaction
-            && answer.page == expected.page
-            && answer.request_hash == expected.request_hash
-            && answer.thumbprint == expected.thumbprint
-            && answer.device_certificate == self.device_certificate.as_deref().map(Digest::of);
-        if !matches {
-            return Err(AnswerError::Mismatch);
-        }
-        let hashes = self.licenses.iter().map(|license| Digest::of(license));
-        if answer.enc_hash != self.enc.as_deref().map(Digest::of) || !hashes.eq(answer.manifest.iter().copied()) {
-            return Err(AnswerError::Manifest);
-        }
-        Ok(Verified { answer, signer: signer.clone(), envelope: self })
-    }
-}
-
-/// Verifies a signed answer by itself, as it is kept in a store or a backup, against the certificates of `directory`.
-/// The signer's certificate must have been valid when the answer was made.
-pub fn verify_signed<'d>(
-    signed: &[u8],
-    directory: &'d Directory,
-    roles: &[Role],
-) -> Result<(Answer, &'d ServiceCertificate), AnswerError> {
-    let document = Unverified::parse(Document::Answer, signed, MAX_LEN)?;
-    let signer_id = document.signer_id();
-    let signer = roles.iter().find_map(|role| directory.by_signer(signer_id, *role)).ok_or(AnswerError::Signer)?;
-    let answer = Answer::decode(document.verify(&signer.key, signer_id)?)?;
-    signer.check_valid_at(answer.issued_at).map_err(|_| AnswerError::Signer)?;
-    Ok((answer, signer))
-}
-
-/// True if `signer` may sign a license with this policy: it is the issuer, or it is the policy's management service and
-/// a certificate of the issuer appoints it.
-pub fn may_sign(signer: &ServiceCertificate, policy: &Policy, directory: &Directory) -> bool {
-    match signer.role {
-        Role::Issuer => signer.service_id == policy.issuer,
-        Role::Management => {
-            policy.management == Some(signer.service_id)
-                && directory.services().iter().any(|service| {
-                    service.role == Role::Issuer
-                        && service.service_id == policy.issuer
-                        && service.appoints.contains(&signer.service_id)
-                })
-        }
-        Role::Individualization => false,
-    }
-}
-
-/// A license of a verified answer, with its key.
-pub struct OpenedLicense {
-    /// Place in the manifest.
-    pub index: u32,
-    /// The bytes that were signed.
-    pub license: License,
-    /// Its policy.
-    pub policy: Policy,
-    /// Its binding.
-    pub binding: Binding,
-    /// The key inside.
-    pub key: InnerKey,
-}
-
-impl Verified<'_> {
-    fn context(&self, key: &HpkePrivateKey) -> Result<Context, AnswerError> {
-        let enc = self.envelope.enc.as_deref().ok_or(AnswerError::Manifest)?;
-        if self.answer.suite != Some(key.public_key().suite()) {
-            return Err(AnswerError::Suite);
-        }
-        let info = self.answer.info(self.signer.signer_id());
-        Context::recipient(key, enc, &info).map_err(|_| AnswerError::Manifest)
-    }
-
-    /// Opens every license: one decapsulation, then one AES-GCM open each. All are acceptable, or none is returned.
-    pub fn open_licenses(
-        &self,
-        key: &HpkePrivateKey,
-        device_id: DeviceId,
-        directory: &Directory,
-    ) -> Result<Vec<OpenedLicense>, AnswerError> {
-        if self.envelope.licenses.is_empty() {
-            return Ok(Vec::new());
-        }
-        let wrap_key = SecretKey::new(self.context(key)?.export(WRAP_LABEL));
-        let open = |(index, bytes): (usize, &Vec<u8>)| {
-            self.open_license(index, bytes, &wrap_key, device_id, directory).ok_or(AnswerError::License { index })
-        };
-        self.envelope.licenses.iter().enumerate().map(open).collect()
-    }
-
-    fn open_license(
-        &self,
-        index: usize,
-        bytes: &[u8],
-        wrap_key: &SecretKey,
-        device_id: DeviceId,
-        directory: &Directory,
-    ) -> Option<OpenedLicense> {
-        let license = License::decode(bytes).ok()?;
-        let policy = Policy::decode(&license.policy).ok()?;
-        let binding = Binding::decode(&license.binding).ok()?;
-        let bound = binding.policy_hash == license.policy_hash()
-            && binding.device_id == device_id
-            && binding.thumbprint == self.answer.thumbprint;
-        if !bound || !may_sign(&self.signer, &policy, directory) {
-            return None;
-        }
-        let aad = wrap_aad(binding.policy_hash, device_id, binding.thumbprint);
-        let inner = wrap_key.open(&counter_nonce(index as u64), &aad, &binding.wrapped).ok()?;
-        let key = InnerKey::new(policy.kind, inner)?;
-        Some(OpenedLicense { index: index as u32, license, policy, binding, key })
-    }
-
-    /// Opens `K_meta` of a section, where the answer carries it.
-    pub fn open_unlock(
-        &self,
-        key: &HpkePrivateKey,
-        backup_id: BackupId,
-        section: u32,
-    ) -> Result<Option<SecretKey>, AnswerError> {
-        let Some(unlock) = &self.answer.unlock else { return Ok(None) };
-        let unlock_key = SecretKey::new(self.context(key)?.export(UNLOCK_LABEL));
-        let meta =
-            unlock_key.open(&[0; 12], &unlock_aad(backup_id, section), unlock).map_err(|_| AnswerError::Mismatch)?;
-        Ok(SecretKey::from_slice(&meta))
-    }
 }

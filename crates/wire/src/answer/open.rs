@@ -1,0 +1,209 @@
+//! The client's side of an answer: verify who answered what, then open the licenses.
+
+use super::{Answer, AnswerError, MAX_LEN, UNLOCK_LABEL, WRAP_LABEL, unlock_aad, wrap_aad};
+use crate::aead::{SecretKey, counter_nonce};
+use crate::cbor::{Fields, read};
+use crate::certificate::{self, Directory, Role, ServiceCertificate};
+use crate::cose::{Document, Unverified};
+use crate::hpke::Context;
+use crate::id::{BackupId, DeviceId, Digest, SignerId, TransactionId};
+use crate::kem::{HpkePrivateKey, Suite};
+use crate::license::{Binding, InnerKey, License};
+use crate::policy::Policy;
+use crate::request::MAX_LICENSES;
+
+const MAX_CERTIFICATES: usize = 64;
+
+/// An answer as it came, before anything in it is believed.
+pub struct Envelope {
+    /// The signed answer.
+    pub signed: Vec<u8>,
+    enc: Option<Vec<u8>>,
+    licenses: Vec<Vec<u8>>,
+    /// Service certificates; each proves itself under the authority.
+    pub certificates: Vec<Vec<u8>>,
+    /// Certificate for the device.
+    pub device_certificate: Option<Vec<u8>>,
+    /// Newer status list; proves itself.
+    pub status_list: Option<Vec<u8>>,
+}
+
+/// What the client knows about the answer that it waits for.
+pub struct Expected {
+    /// Role of the service asked.
+    pub role: Role,
+    /// Transaction of the request.
+    pub transaction: TransactionId,
+    /// Page of the request.
+    pub page: u32,
+    /// SHA-256 of the request's bytes.
+    pub request_hash: Digest,
+    /// The device's keys.
+    pub thumbprint: SignerId,
+    /// Newest time that was verified from this service; the signer's certificate must be valid at the later of it and
+    /// the answer's own time. Seconds UTC.
+    pub floor: i64,
+}
+
+/// An answer whose signer, role, request and licenses were verified.
+pub struct Verified<'e> {
+    /// The signed content.
+    pub answer: Answer,
+    /// Certificate of the signer.
+    pub signer: ServiceCertificate,
+    envelope: &'e Envelope,
+}
+
+impl Envelope {
+    /// Reads the outer form.
+    pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
+        let certificate = |raw| read::bytes_up_to(certificate::MAX_LEN)(raw).map(<[u8]>::to_vec);
+        let mut fields = Fields::parse(bytes, MAX_LEN)?;
+        let envelope = Self {
+            signed: fields.required(1, read::bytes)?.to_vec(),
+            enc: fields.optional(2, read::bytes_up_to(Suite::XWing.enc_len()))?.map(<[u8]>::to_vec),
+            licenses: fields.required(
+                3,
+                read::array(MAX_LICENSES, |raw: &[u8]| (raw.len() <= crate::license::MAX_LEN).then(|| raw.to_vec())),
+            )?,
+            certificates: fields.required(4, read::array(MAX_CERTIFICATES, certificate))?,
+            device_certificate: fields.optional(5, certificate)?,
+            status_list: fields.optional(6, read::bytes_up_to(1 << 20))?.map(<[u8]>::to_vec),
+        };
+        fields.finish()?;
+        Ok(envelope)
+    }
+
+    /// Verifies signer, role and request, and that the licenses beside are those of the manifest. Certificates that came
+    /// along must be in `directory` already.
+    pub fn verify(&self, expected: &Expected, directory: &Directory) -> Result<Verified<'_>, AnswerError> {
+        let (answer, signer) = verify_signed(&self.signed, directory, &[expected.role])?;
+        if signer.check_valid_at(answer.issued_at.max(expected.floor)).is_err() {
+            return Err(AnswerError::Signer);
+        }
+        let matches = answer.transaction == expected.transaction
+            && answer.page == expected.page
+            && answer.request_hash == expected.request_hash
+            && answer.thumbprint == expected.thumbprint
+            && answer.device_certificate == self.device_certificate.as_deref().map(Digest::of);
+        if !matches {
+            return Err(AnswerError::Mismatch);
+        }
+        let hashes = self.licenses.iter().map(|license| Digest::of(license));
+        if answer.enc_hash != self.enc.as_deref().map(Digest::of) || !hashes.eq(answer.manifest.iter().copied()) {
+            return Err(AnswerError::Manifest);
+        }
+        Ok(Verified { answer, signer: signer.clone(), envelope: self })
+    }
+}
+
+/// Verifies a signed answer by itself, as it is kept in a store or a backup, against the certificates of `directory`.
+/// The signer's certificate must have been valid when the answer was made.
+pub fn verify_signed<'d>(
+    signed: &[u8],
+    directory: &'d Directory,
+    roles: &[Role],
+) -> Result<(Answer, &'d ServiceCertificate), AnswerError> {
+    let document = Unverified::parse(Document::Answer, signed, MAX_LEN)?;
+    let signer_id = document.signer_id();
+    let signer = roles.iter().find_map(|role| directory.by_signer(signer_id, *role)).ok_or(AnswerError::Signer)?;
+    let answer = Answer::decode(document.verify(&signer.key, signer_id)?)?;
+    signer.check_valid_at(answer.issued_at).map_err(|_| AnswerError::Signer)?;
+    Ok((answer, signer))
+}
+
+/// True if `signer` may sign a license with this policy: it is the issuer, or it is the policy's management service and
+/// a certificate of the issuer appoints it.
+pub fn may_sign(signer: &ServiceCertificate, policy: &Policy, directory: &Directory) -> bool {
+    match signer.role {
+        Role::Issuer => signer.service_id == policy.issuer,
+        Role::Management => {
+            policy.management == Some(signer.service_id)
+                && directory.services().iter().any(|service| {
+                    service.role == Role::Issuer
+                        && service.service_id == policy.issuer
+                        && service.appoints.contains(&signer.service_id)
+                })
+        }
+        Role::Individualization => false,
+    }
+}
+
+/// A license of a verified answer, with its key.
+pub struct OpenedLicense {
+    /// Place in the manifest.
+    pub index: u32,
+    /// The bytes that were signed.
+    pub license: License,
+    /// Its policy.
+    pub policy: Policy,
+    /// Its binding.
+    pub binding: Binding,
+    /// The key inside.
+    pub key: InnerKey,
+}
+
+impl Verified<'_> {
+    fn context(&self, key: &HpkePrivateKey) -> Result<Context, AnswerError> {
+        let enc = self.envelope.enc.as_deref().ok_or(AnswerError::Manifest)?;
+        if self.answer.suite != Some(key.public_key().suite()) {
+            return Err(AnswerError::Suite);
+        }
+        let info = self.answer.info(self.signer.signer_id());
+        Context::recipient(key, enc, &info).map_err(|_| AnswerError::Manifest)
+    }
+
+    /// Opens every license: one decapsulation, then one AES-GCM open each. All are acceptable, or none is returned.
+    pub fn open_licenses(
+        &self,
+        key: &HpkePrivateKey,
+        device_id: DeviceId,
+        directory: &Directory,
+    ) -> Result<Vec<OpenedLicense>, AnswerError> {
+        if self.envelope.licenses.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wrap_key = SecretKey::new(self.context(key)?.export(WRAP_LABEL));
+        let open = |(index, bytes): (usize, &Vec<u8>)| {
+            self.open_license(index, bytes, &wrap_key, device_id, directory).ok_or(AnswerError::License { index })
+        };
+        self.envelope.licenses.iter().enumerate().map(open).collect()
+    }
+
+    fn open_license(
+        &self,
+        index: usize,
+        bytes: &[u8],
+        wrap_key: &SecretKey,
+        device_id: DeviceId,
+        directory: &Directory,
+    ) -> Option<OpenedLicense> {
+        let license = License::decode(bytes).ok()?;
+        let policy = Policy::decode(&license.policy).ok()?;
+        let binding = Binding::decode(&license.binding).ok()?;
+        let bound = binding.policy_hash == license.policy_hash()
+            && binding.device_id == device_id
+            && binding.thumbprint == self.answer.thumbprint;
+        if !bound || !may_sign(&self.signer, &policy, directory) {
+            return None;
+        }
+        let aad = wrap_aad(binding.policy_hash, device_id, binding.thumbprint);
+        let inner = wrap_key.open(&counter_nonce(index as u64), &aad, &binding.wrapped).ok()?;
+        let key = InnerKey::new(policy.kind, inner)?;
+        Some(OpenedLicense { index: index as u32, license, policy, binding, key })
+    }
+
+    /// Opens `K_meta` of a section, where the answer carries it.
+    pub fn open_unlock(
+        &self,
+        key: &HpkePrivateKey,
+        backup_id: BackupId,
+        section: u32,
+    ) -> Result<Option<SecretKey>, AnswerError> {
+        let Some(unlock) = &self.answer.unlock else { return Ok(None) };
+        let unlock_key = SecretKey::new(self.context(key)?.export(UNLOCK_LABEL));
+        let meta =
+            unlock_key.open(&[0; 12], &unlock_aad(backup_id, section), unlock).map_err(|_| AnswerError::Mismatch)?;
+        Ok(SecretKey::from_slice(&meta))
+    }
+}

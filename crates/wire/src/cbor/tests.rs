@@ -1,0 +1,83 @@
+use super::*;
+
+fn fault(hex: &str) -> CborError {
+    let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+    check(&bytes).unwrap_err()
+}
+
+#[test]
+fn every_non_deterministic_form_is_refused() {
+    for hex in [
+        "1800",
+        "190001",
+        "1a00000001",
+        "1b0000000000000001", // longer than needed
+        "5f41004100ff",
+        "9fff",
+        "bfff", // indefinite
+        "a201000100",
+        "a202000100", // duplicate, unsorted
+        "61ff",       // not UTF-8
+        "f90000",
+        "fb0000000000000000",
+        "f7",
+        "e0",
+        "f818", // floats, undefined, simple values
+        "c000",
+        "d82a00", // tags
+        "5a7fffffff00",
+        "9bffffffffffffffff",
+        "bb0fffffffffffffff", // lengths that lie
+        "",
+        "18",
+        "62c3",
+    ] {
+        assert!(matches!(fault(hex), CborError::Encoding { .. }), "{hex}");
+    }
+    assert_eq!(fault("0000"), CborError::Trailing { offset: 1 });
+    assert!(matches!(fault("81818181818181818100"), CborError::Depth { .. }));
+}
+
+#[test]
+fn what_the_writers_write_passes_the_check_and_is_read_back() {
+    let bytes = MapWriter::new()
+        .uint(1, 70_000u64)
+        .int(2, -5)
+        .bytes(3, b"abc")
+        .text(4, "text")
+        .bool(5, true)
+        .raw(6, &write::array([write::uint(1), write::null()]))
+        .raw(7, &write::text_map([("bb", write::uint(1)), ("a", write::uint(2))]))
+        .uint(64, 1u64)
+        .finish();
+    let mut fields = Fields::parse(&bytes, 1000).unwrap();
+    assert_eq!(fields.required(1, read::uint).unwrap(), 70_000);
+    assert_eq!(fields.required(2, read::int).unwrap(), -5);
+    assert_eq!(fields.required(3, read::bytes).unwrap(), b"abc");
+    assert_eq!(fields.required(4, read::text).unwrap(), "text");
+    assert!(fields.required(5, read::bool).unwrap());
+    assert_eq!(fields.required(6, |raw| read::items(raw, 2)).unwrap().len(), 2);
+    assert_eq!(fields.required(7, read::text_map(2, read::uint)).unwrap()[0].0, "a");
+    assert_eq!(fields.required(9, read::uint), Err(CborError::Missing { field: 9 }));
+    assert_eq!(fields.required(4, read::uint), Err(CborError::Value { field: 4 }));
+    fields.finish().unwrap();
+}
+
+#[test]
+fn unknown_fields_are_refused_below_64_and_skipped_from_there() {
+    let known = MapWriter::new().uint(64, 1u64).finish();
+    Fields::parse(&known, 100).unwrap().finish().unwrap();
+    let unknown = MapWriter::new().uint(63, 1u64).finish();
+    assert_eq!(Fields::parse(&unknown, 100).unwrap().finish(), Err(CborError::Unknown { field: 63 }));
+}
+
+#[test]
+fn long_documents_are_refused_before_they_are_read() {
+    assert_eq!(Fields::parse(&[0xa0], 0).err(), Some(CborError::TooLong { cap: 0 }));
+}
+
+#[test]
+fn negative_numbers_are_written_as_the_standard_says() {
+    assert_eq!(write::int(-1), [0x20]);
+    assert_eq!(write::int(i64::MIN), [0x3b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+}

@@ -1,0 +1,157 @@
+//! Writers of single items, and of maps with unsigned keys.
+
+/// Writes a map with unsigned keys in ascending order.
+#[derive(Default)]
+pub struct MapWriter {
+    body: Vec<u8>,
+    entries: u64,
+    last: Option<u64>,
+}
+
+impl MapWriter {
+    /// An empty map.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn entry(mut self, field: u64, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        debug_assert!(self.last.is_none_or(|last| last < field), "map keys are written in ascending order");
+        self.last = Some(field);
+        self.entries += 1;
+        uint_to(&mut self.body, field);
+        write(&mut self.body);
+        self
+    }
+
+    /// Unsigned number.
+    pub fn uint(self, field: u64, value: impl Into<u64>) -> Self {
+        let value = value.into();
+        self.entry(field, |out| uint_to(out, value))
+    }
+
+    /// Signed number.
+    pub fn int(self, field: u64, value: i64) -> Self {
+        self.raw(field, &int(value))
+    }
+
+    /// Truth value.
+    pub fn bool(self, field: u64, value: bool) -> Self {
+        self.raw(field, &[if value { 0xf5 } else { 0xf4 }])
+    }
+
+    /// Byte string.
+    pub fn bytes(self, field: u64, value: impl AsRef<[u8]>) -> Self {
+        self.entry(field, |out| bytes_to(out, value.as_ref()))
+    }
+
+    /// Text.
+    pub fn text(self, field: u64, value: &str) -> Self {
+        self.raw(field, &text(value))
+    }
+
+    /// An item that is encoded already.
+    pub fn raw(self, field: u64, item: &[u8]) -> Self {
+        self.entry(field, |out| out.extend_from_slice(item))
+    }
+
+    /// Writes the field if there is a value.
+    pub fn optional<T>(self, field: u64, value: Option<T>, write: impl FnOnce(Self, u64, T) -> Self) -> Self {
+        match value {
+            Some(value) => write(self, field, value),
+            None => self,
+        }
+    }
+
+    /// The encoded map.
+    pub fn finish(self) -> Vec<u8> {
+        let mut out = head(5, self.entries);
+        out.extend_from_slice(&self.body);
+        out
+    }
+}
+
+/// Head of an item of a major type in its shortest form.
+pub fn head(major: u8, value: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(9);
+    uint_to(&mut out, value);
+    out[0] |= major << 5;
+    out
+}
+
+/// Appends an unsigned number.
+pub fn uint_to(out: &mut Vec<u8>, value: u64) {
+    let bytes = value.to_be_bytes();
+    match value {
+        0..=23 => out.push(value as u8),
+        24..=0xff => out.extend_from_slice(&[0x18, value as u8]),
+        0x100..=0xffff => {
+            out.push(0x19);
+            out.extend_from_slice(&bytes[6..]);
+        }
+        0x1_0000..=0xffff_ffff => {
+            out.push(0x1a);
+            out.extend_from_slice(&bytes[4..]);
+        }
+        _ => {
+            out.push(0x1b);
+            out.extend_from_slice(&bytes);
+        }
+    }
+}
+
+/// Unsigned number.
+pub fn uint(value: u64) -> Vec<u8> {
+    head(0, value)
+}
+
+/// Signed number.
+pub fn int(value: i64) -> Vec<u8> {
+    if value >= 0 { head(0, value as u64) } else { head(1, !(value as u64)) }
+}
+
+/// Appends a byte string.
+pub fn bytes_to(out: &mut Vec<u8>, value: &[u8]) {
+    out.extend_from_slice(&head(2, value.len() as u64));
+    out.extend_from_slice(value);
+}
+
+/// Byte string.
+pub fn bytes(value: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    bytes_to(&mut out, value.as_ref());
+    out
+}
+
+/// Text.
+pub fn text(value: &str) -> Vec<u8> {
+    let mut out = head(3, value.len() as u64);
+    out.extend_from_slice(value.as_bytes());
+    out
+}
+
+/// Null.
+pub fn null() -> Vec<u8> {
+    vec![0xf6]
+}
+
+/// Array of encoded items.
+pub fn array<I: AsRef<[u8]>>(items: impl IntoIterator<Item = I, IntoIter: ExactSizeIterator>) -> Vec<u8> {
+    let items = items.into_iter();
+    let mut out = head(4, items.len() as u64);
+    for item in items {
+        out.extend_from_slice(item.as_ref());
+    }
+    out
+}
+
+/// Map with text keys, sorted as the encoding demands (shorter keys first, then by bytes).
+pub fn text_map<'k>(entries: impl IntoIterator<Item = (&'k str, Vec<u8>)>) -> Vec<u8> {
+    let mut entries: Vec<(Vec<u8>, Vec<u8>)> = entries.into_iter().map(|(key, value)| (text(key), value)).collect();
+    entries.sort();
+    let mut out = head(5, entries.len() as u64);
+    for (key, value) in entries {
+        out.extend_from_slice(&key);
+        out.extend_from_slice(&value);
+    }
+    out
+}
