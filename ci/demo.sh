@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# The whole journey, a printed line per step: a service of its own on a free port, five devices (each a license store of its
+# own), and the programs of examples-c/, each built by the line in its first comment. Leaves nothing behind.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+ci/install.sh
+cargo build --quiet --workspace
+built=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
+
+work=$(mktemp -d)
+service=
+finish() {
+  local code=$?
+  if [ -n "$service" ]; then
+    kill "$service" 2>/dev/null && wait "$service" 2>/dev/null || :
+  fi
+  if [ $code != 0 ]; then
+    printf '\nthe demonstration stopped; the last program said:\n' >&2
+    tail -n 20 "$work/log" >&2
+  fi
+  rm -rf "$work"
+  exit $code
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+say() { printf '%-16s%s\n' "$1" "$2"; }
+admin() { "$built/wmlicensed" "$@" --data "$work/service" 2>>"$work/log"; }
+field() { sed -n "s/^$1 *//p" | head -n 1; }
+example() { # name, arguments: runs it and keeps what it printed in $printed
+  printed=$("$work/$1" "${@:2}" 2>"$work/log")
+}
+refused() { # the same for a program that must fail
+  if printed=$("$work/$1" "${@:2}" 2>"$work/log"); then
+    echo "$1 was expected to fail" >>"$work/log"
+    exit 1
+  fi
+}
+count() { grep -c "^$1" <<<"$printed" || :; }
+
+# --- the examples, as their first comments say
+for source in examples-c/*.c; do
+  name=$(basename "$source" .c)
+  line=$(sed -n 's/^ \* Build:  //p' "$source")
+  line=${line//\$PWD\/target\/release/$built}
+  line=${line//target\/release/$built}
+  line=${line/-o $name/-o $work/$name}
+  eval "$line"
+done
+say built "$(ls examples-c/*.c | wc -l) examples with $(cc --version | head -n 1)"
+
+# --- the service: an authority, media, ten titles, one that may not be backed up
+mkdir "$work/service"
+authority=$(admin init | field authority:)
+no_backup=$work/no-backup.json
+echo '{"actions":{"Play":{}},"backup":false}' >"$no_backup"
+admin policy set no-backup "$no_backup" >/dev/null
+titles=()
+add() { # title, key ID, key, more words
+  admin content add --title "$1" --kid "$2" --key "$3" --open "${@:4}" >/dev/null
+}
+add "Test picture" a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8 00112233445566778899aabbccddeeff
+add "Test tone" 0f0e0d0c0b0a09080706050403020100 ffeeddccbbaa99887766554433221100
+for number in 01 02 03 04 05 06 07 08 09 10; do
+  kid=c00000000000000000000000000000$number
+  titles+=("$kid")
+  add "Title $number" "$kid" "$(rev <<<"$kid")"
+done
+restricted=c1000000000000000000000000000001
+add "Only on this device" $restricted "$(rev <<<$restricted)" --policy no-backup
+token=$(admin account add viewer | field token:)
+
+mkfifo "$work/address"
+"$built/wmlicensed" serve --listen 127.0.0.1:0 --data "$work/service" >"$work/address" 2>"$work/service.log" &
+service=$!
+exec 3<"$work/address"
+read -r listening <&3
+url=${listening#listening on }
+say service "$url, ${#titles[@]} titles, 2 protected tracks, 1 that may not be backed up"
+
+# --- the first device
+media=tests/data/media
+example acquire "$work/device1" "$authority" "$url" "$token" $media/packager-cenc-video.mp4
+say individualized "$(field 'individualized:' <<<"$printed")"
+say "license acquired" " key ID $(field 'license acquired:' <<<"$printed")"
+# What the store is worth before the other licenses come; put back below to lose them.
+cp -a "$work/device1" "$work/device1.before"
+example acquire "$work/device1" "$authority" "$url" "$token" $media/packager-cenc-audio.mp4 "${titles[@]}" $restricted
+say acquired "$(count 'license acquired:') more, silently"
+
+play() { # store
+  local track
+  for track in cenc-video cenc-audio cbcs-video cbcs-audio; do
+    example play "$1" "$authority" $media/packager-$track.mp4 $media/src.mp4
+    say decrypted "$(field equal: <<<"$printed") ($track)"
+  done
+}
+play "$work/device1"
+
+mkdir "$work/usb"
+example backup "$work/device1" "$authority" "$work/usb"
+say "backed up" "$(field 'backed up:' <<<"$printed" | cut -d' ' -f1-2), $(du -k "$work/usb"/* | cut -f1) KiB"
+say restricted "$(field 'not in the backup:' <<<"$printed")"
+
+# --- the same device loses its licenses; the service is not asked
+rm -rf "$work/device1"
+mv "$work/device1.before" "$work/device1"
+example restore "$work/device1" "$authority" "$work/usb"
+say "restored here" "$(field restored: <<<"$printed")"
+play "$work/device1"
+
+# --- other devices, through the service, which counts: four in all, the first included
+for number in 2 3 4; do
+  example restore "$work/device$number" "$authority" "$work/usb" "$url" "$token"
+  say "on device $number" "$(field restored: <<<"$printed")"
+done
+play "$work/device2"
+refused restore "$work/device5" "$authority" "$work/usb" "$url" "$token"
+say "on device 5" "refused, $(count refused:) licenses; see $(field 'more about it:' <<<"$printed")"
+
+# --- an application that does not link the library
+example dynamic_load "$built/libwmlicense.so" "$work/device2" "$authority"
+say loaded "$(head -n 1 <<<"$printed"): $(count license:) licenses on device 2"
