@@ -1,0 +1,238 @@
+//! What work sees of its operation: telling events, noticing a cancel, waiting. Threads and results are not here.
+
+use super::Cancelled;
+use crate::event::{Event, Flow, Progress};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+/// Least time between two progress events.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Locks; a panic elsewhere leaves nothing half-done under these locks.
+pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+type CancelAction = Arc<dyn Fn() + Send + Sync>;
+
+/// Cancel, silence and the threads of one run.
+pub(super) struct Control {
+    cancelled: AtomicBool,
+    state: Mutex<State>,
+    woken: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    silenced: bool,
+    /// The operation's thread, while it runs.
+    thread: Option<ThreadId>,
+    /// The thread inside a call of the observer.
+    calling: Option<ThreadId>,
+    actions: BTreeMap<u64, CancelAction>,
+    next_action: u64,
+}
+
+impl Control {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { cancelled: AtomicBool::new(false), state: Mutex::default(), woken: Condvar::new() })
+    }
+
+    pub(super) fn enter_thread(&self) {
+        lock(&self.state).thread = Some(std::thread::current().id());
+    }
+
+    pub(super) fn leave_thread(&self) {
+        lock(&self.state).thread = None;
+    }
+
+    pub(super) fn in_own_callback(&self) -> bool {
+        let here = Some(std::thread::current().id());
+        let state = lock(&self.state);
+        state.thread == here || state.calling == here
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Cancels once; the actions run on the caller's thread with no lock held.
+    pub(super) fn cancel(&self) {
+        let actions = {
+            let state = lock(&self.state);
+            if self.cancelled.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            state.actions.values().cloned().collect::<Vec<_>>()
+        };
+        self.woken.notify_all();
+        for action in actions {
+            action();
+        }
+    }
+
+    pub(super) fn silence(&self) {
+        lock(&self.state).silenced = true;
+    }
+
+    /// Makes a call of the observer unless silenced. A silence either comes before the call begins, or after.
+    pub(super) fn call<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
+        {
+            let mut state = lock(&self.state);
+            if state.silenced {
+                return None;
+            }
+            state.calling = Some(std::thread::current().id());
+        }
+        let leave = Leave(self);
+        let answer = call();
+        drop(leave);
+        Some(answer)
+    }
+
+    fn wait_until(&self, until: Instant) -> Result<(), Cancelled> {
+        let mut state = lock(&self.state);
+        loop {
+            if self.is_cancelled() {
+                return Err(Cancelled);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            state = self.woken.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+    }
+
+    fn register(&self, action: CancelAction) -> Option<u64> {
+        let mut state = lock(&self.state);
+        if self.is_cancelled() {
+            return None;
+        }
+        let id = state.next_action;
+        state.next_action += 1;
+        state.actions.insert(id, action);
+        Some(id)
+    }
+}
+
+/// Ends a call of the observer, also when it panics.
+struct Leave<'c>(&'c Control);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).calling = None;
+    }
+}
+
+type Sink = Box<dyn FnMut(&Event) -> Flow + Send>;
+
+/// What work sees of its operation.
+pub struct Context {
+    control: Arc<Control>,
+    deadline: Option<Instant>,
+    /// Held while an event is told, so that there is one call at a time; nothing that a receiver can call takes it.
+    sink: Mutex<Sink>,
+    progress: Mutex<Option<(Instant, Progress)>>,
+}
+
+impl Context {
+    pub(super) fn new(control: Arc<Control>, deadline: Option<Duration>, sink: Sink) -> Self {
+        let deadline = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+        Self { control, deadline, sink: Mutex::new(sink), progress: Mutex::new(None) }
+    }
+
+    /// A context for work on the caller's own thread (command line, tests): events go to `event`.
+    pub fn inline(deadline: Option<Duration>, event: impl FnMut(&Event) -> Flow + Send + 'static) -> Self {
+        Self::new(Control::new(), deadline, Box::new(event))
+    }
+
+    /// A handle that cancels this context from another thread.
+    pub fn canceller(&self) -> Canceller {
+        Canceller(Arc::clone(&self.control))
+    }
+
+    /// Tells an event; a receiver that answers [`Flow::Cancel`] cancels the operation. A cancelled operation tells no
+    /// more events.
+    pub fn emit(&self, event: Event) -> Result<(), Cancelled> {
+        self.check()?;
+        let flow = {
+            let mut sink = lock(&self.sink);
+            self.control.call(|| (*sink)(&event))
+        };
+        if flow == Some(Flow::Cancel) {
+            self.control.cancel();
+        }
+        self.check()
+    }
+
+    /// Tells progress, at most every 100 ms unless `done == total`.
+    pub fn progress(&self, done: u64, total: u64) -> Result<(), Cancelled> {
+        self.check()?;
+        let progress = Progress { done, total };
+        {
+            let mut last = lock(&self.progress);
+            let now = Instant::now();
+            if let Some((time, told)) = *last
+                && (told == progress || (done != total && now.duration_since(time) < PROGRESS_INTERVAL))
+            {
+                return Ok(());
+            }
+            *last = Some((now, progress));
+        }
+        self.emit(Event::Progress(progress))
+    }
+
+    /// Fails once the operation was cancelled. Long loops ask at least every 10 ms.
+    pub fn check(&self) -> Result<(), Cancelled> {
+        if self.control.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+
+    /// When the operation must be over.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Waits until `until`, or until cancelled.
+    pub fn wait_until(&self, until: Instant) -> Result<(), Cancelled> {
+        self.control.wait_until(until)
+    }
+
+    /// Calls `action` when the operation is cancelled (at once if it is already), until the guard is dropped. The action
+    /// runs on the thread that cancels, so it must not block; a cancel that has begun may still run it after the drop.
+    pub fn on_cancel(&self, action: Arc<dyn Fn() + Send + Sync>) -> CancelGuard {
+        let id = self.control.register(Arc::clone(&action));
+        if id.is_none() {
+            action();
+        }
+        CancelGuard { control: Arc::clone(&self.control), id }
+    }
+}
+
+/// Cancels a [`Context::inline`] from another thread, or from a signal handler's thread of a command line.
+#[derive(Clone)]
+pub struct Canceller(Arc<Control>);
+
+impl Canceller {
+    /// Cancels; never waits.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+}
+
+/// Keeps an action registered with [`Context::on_cancel`].
+pub struct CancelGuard {
+    control: Arc<Control>,
+    id: Option<u64>,
+}
+
+impl Drop for CancelGuard {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            lock(&self.control.state).actions.remove(&id);
+        }
+    }
+}
