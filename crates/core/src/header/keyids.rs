@@ -1,0 +1,30 @@
+//! Initialization data of type `keyids` (W3C EME "keyids" format): `{"kids":["<base64url>", …]}`.
+
+use super::error::HeaderError;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use wmlicense_wire::id::Kid;
+
+/// Enough for 16 000 key IDs; more in one piece of initialization data is no honest content.
+const SIZE_LIMIT: usize = 512 << 10;
+
+#[derive(serde::Deserialize)]
+struct KeyIds {
+    kids: Vec<String>,
+}
+
+/// Reads the key IDs. Padded and plain base64 are accepted, because clients are known to send both.
+pub(super) fn parse(text: &[u8]) -> Result<Vec<Kid>, HeaderError> {
+    if text.len() > SIZE_LIMIT {
+        let (size, limit) = (text.len() as u64, SIZE_LIMIT as u64);
+        return Err(HeaderError::TooLarge { offset: 0, field: "keyids", size, limit });
+    }
+    let bad = HeaderError::BadText { offset: 0, field: "keyids" };
+    let Ok(parsed) = serde_json::from_slice::<KeyIds>(text) else { return Err(bad) };
+    parsed.kids.iter().map(|kid| decode(kid)).collect::<Option<_>>().ok_or(bad)
+}
+
+fn decode(text: &str) -> Option<Kid> {
+    let text = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    Kid::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}

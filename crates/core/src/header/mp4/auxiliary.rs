@@ -1,0 +1,184 @@
+//! Per-sample encryption data: `senc`, or `saiz` and `saio` (ISO/IEC 23001-7, 7; ISO/IEC 14496-12, 8.7.8 and 8.7.9).
+//! A table for another number of samples is refused: some muxers repeat old entries, and a wrong vector decrypts to noise.
+
+use super::super::boxes::{Fields, Mp4Box};
+use super::super::error::HeaderError;
+use super::super::source::Source;
+use super::encryption::Iv;
+use super::rows::Rows;
+use crate::decrypt::cenc::{Scheme, Subsample};
+use std::io::{Read, Seek};
+
+/// Samples that share one place for their data: those of a `traf`, or of a whole `stbl`.
+pub(super) struct Part<'a, 'r> {
+    /// The `traf` or `stbl`.
+    pub(super) parent: &'r Mp4Box<'a>,
+    pub(super) track: u32,
+    /// Where the fragment or the movie begins, for messages.
+    pub(super) offset: u64,
+    /// What `saio` offsets are relative to.
+    pub(super) base: u64,
+    /// The first row of the part; it reaches to the last.
+    pub(super) start: usize,
+    /// Samples of each run or chunk.
+    pub(super) runs: &'r [u32],
+}
+
+/// Reads the data of each sample of a part, at least one of which is protected.
+pub(super) fn read<R: Read + Seek>(
+    source: &mut Source<R>,
+    part: &Part<'_, '_>,
+    rows: &mut Rows,
+) -> Result<(), HeaderError> {
+    let sizes = Sizes::find(part, rows)?;
+    if let Some(senc) = part.parent.child(b"senc")? {
+        return read_senc(&senc, part, rows);
+    }
+    let saio = find_typed(part.parent, b"saio")?;
+    match (sizes, saio) {
+        (Some(mut sizes), Some(saio)) => read_saio(source, part, &mut sizes, saio, rows),
+        _ if all_constant(part, rows) => Ok(()),
+        _ => Err(HeaderError::NoSampleData { track: part.track, offset: part.offset }),
+    }
+}
+
+/// Whether the samples need no data of their own: each is clear, or protected as a whole with a constant vector.
+fn all_constant(part: &Part<'_, '_>, rows: &Rows) -> bool {
+    let mut samples = rows.rows.iter().skip(part.start).filter_map(|row| rows.parameters_of(row));
+    samples.all(|parameters| parameters.encryption.iv_size == 0)
+}
+
+fn mismatch(part: &Part<'_, '_>, rows: &Rows, table: &Mp4Box<'_>, field: &'static str, found: usize) -> HeaderError {
+    let expected = (rows.rows.len() - part.start) as u64;
+    HeaderError::SampleCountMismatch { track: part.track, offset: table.offset, field, expected, found: found as u64 }
+}
+
+fn read_senc(senc: &Mp4Box<'_>, part: &Part<'_, '_>, rows: &mut Rows) -> Result<(), HeaderError> {
+    let mut fields = senc.fields();
+    let (_, flags) = fields.version_and_flags("senc flags")?;
+    let count = fields.u32("senc sample_count")? as usize;
+    if count != rows.rows.len() - part.start {
+        return Err(mismatch(part, rows, senc, "senc", count));
+    }
+    for index in part.start..rows.rows.len() {
+        read_sample(&mut fields, index, flags & 2 != 0, rows)?;
+    }
+    Ok(())
+}
+
+/// Reads the vector and the subsamples of one sample.
+fn read_sample(
+    fields: &mut Fields<'_>,
+    index: usize,
+    has_subsamples: bool,
+    rows: &mut Rows,
+) -> Result<(), HeaderError> {
+    let offset = fields.offset();
+    let parameters = rows.rows.get(index).and_then(|row| rows.parameters_of(row));
+    let (is_protected, iv_size) = parameters.map_or((false, 0), |known| (true, known.encryption.iv_size));
+    let iv = Iv::read(fields, iv_size, "senc InitializationVector")?;
+    let count = if has_subsamples { fields.u16("senc subsample_count")? } else { 0 };
+    let mut list = Fields::new(fields.take(usize::from(count) * 6, "senc subsamples")?, fields.offset());
+    if has_subsamples && count == 0 {
+        // No range of the sample is protected.
+        if let Some(row) = rows.rows.get_mut(index) {
+            row.parameters = 0;
+        }
+    }
+    if !is_protected {
+        return Ok(());
+    }
+    let subsamples = (0..count).map(|_| {
+        let clear = list.u16("senc BytesOfClearData")?.into();
+        Ok(Subsample { clear, encrypted: list.u32("senc BytesOfProtectedData")? })
+    });
+    rows.set_protection(index, iv, subsamples, offset)
+}
+
+/// Sizes of the data of each sample (`saiz`).
+struct Sizes<'a> {
+    table: Fields<'a>,
+    fixed: u8,
+}
+
+impl<'a> Sizes<'a> {
+    fn find(part: &Part<'a, '_>, rows: &Rows) -> Result<Option<Self>, HeaderError> {
+        let Some((saiz, mut fields)) = find_typed(part.parent, b"saiz")? else { return Ok(None) };
+        let fixed = fields.u8("saiz default_sample_info_size")?;
+        let field = "saiz sample_count";
+        let count = if fixed == 0 { fields.count(1, field)? } else { fields.u32(field)? as usize };
+        if count != rows.rows.len() - part.start {
+            return Err(mismatch(part, rows, &saiz, "saiz", count));
+        }
+        Ok(Some(Self { table: fields, fixed }))
+    }
+
+    fn next(&mut self) -> Result<u8, HeaderError> {
+        if self.fixed == 0 { self.table.u8("saiz sample_info_size") } else { Ok(self.fixed) }
+    }
+}
+
+/// Reads the data that `saio` points at: in one piece, or in one piece for each run or chunk.
+fn read_saio<R: Read + Seek>(
+    source: &mut Source<R>,
+    part: &Part<'_, '_>,
+    sizes: &mut Sizes<'_>,
+    (saio, mut fields): (Mp4Box<'_>, Fields<'_>),
+    rows: &mut Rows,
+) -> Result<(), HeaderError> {
+    let is_large = saio.body.first() == Some(&1);
+    let pieces = fields.count(if is_large { 8 } else { 4 }, "saio entry_count")?;
+    let whole = [(rows.rows.len() - part.start) as u32];
+    let runs = if pieces == 1 { &whole } else { part.runs };
+    if pieces != runs.len() {
+        let (offset, value) = (saio.offset, pieces as u64);
+        return Err(HeaderError::BadValue { offset, field: "saio entry_count", value });
+    }
+    let mut index = part.start;
+    for run in runs {
+        let relative = if is_large { fields.u64("saio offset")? } else { fields.u32("saio offset")?.into() };
+        let bad = HeaderError::BadValue { offset: saio.offset, field: "saio offset", value: relative };
+        let offset = part.base.checked_add(relative).ok_or(bad)?;
+        let lengths = (0..*run).map(|_| sizes.next()).collect::<Result<Vec<u8>, _>>()?;
+        let total = lengths.iter().map(|length| u64::from(*length)).sum();
+        let data = source.read_at(offset, total, "sample auxiliary information")?;
+        let mut data = Fields::new(&data, offset);
+        for length in lengths {
+            read_auxiliary(&mut data, length, index, rows)?;
+            index += 1;
+        }
+    }
+    Ok(())
+}
+
+fn read_auxiliary(data: &mut Fields<'_>, length: u8, index: usize, rows: &mut Rows) -> Result<(), HeaderError> {
+    let offset = data.offset();
+    let mut sample = Fields::new(data.take(length.into(), "sample auxiliary information")?, offset);
+    let parameters = rows.rows.get(index).and_then(|row| rows.parameters_of(row));
+    let iv_size = parameters.map_or(0, |known| known.encryption.iv_size);
+    read_sample(&mut sample, index, length > iv_size, rows)?;
+    let (field, value) = ("saiz sample_info_size", length.into());
+    if sample.rest().is_empty() { Ok(()) } else { Err(HeaderError::BadValue { offset, field, value }) }
+}
+
+/// The `saiz` or `saio` that speaks of encryption: one without a type, or with that of a scheme. Its fields are given
+/// from what follows the type.
+fn find_typed<'a>(parent: &Mp4Box<'a>, kind: &[u8; 4]) -> Result<Option<(Mp4Box<'a>, Fields<'a>)>, HeaderError> {
+    for child in parent.children() {
+        let child = child?;
+        if child.kind != *kind {
+            continue;
+        }
+        let mut fields = child.fields();
+        let (_, flags) = fields.version_and_flags("auxiliary information flags")?;
+        if flags & 1 == 0 {
+            return Ok(Some((child, fields)));
+        }
+        let aux_type = fields.four_cc("aux_info_type")?;
+        fields.u32("aux_info_type_parameter")?;
+        if Scheme::from_fourcc(aux_type.as_u32()).is_some() {
+            return Ok(Some((child, fields)));
+        }
+    }
+    Ok(None)
+}
