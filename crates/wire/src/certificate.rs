@@ -137,6 +137,16 @@ impl Directory {
         self.services.iter().find(|service| service.role == role && service.signer_id() == signer)
     }
 
+    /// The newest certificate of the key with this signer ID and role that is valid at `time` (seconds UTC). A certificate
+    /// that was renewed for the same key stands beside the one before.
+    pub fn by_signer_at(&self, signer: SignerId, role: Role, time: i64) -> Option<&ServiceCertificate> {
+        self.services
+            .iter()
+            .filter(|service| service.role == role && service.signer_id() == signer)
+            .filter(|service| service.check_valid_at(time).is_ok())
+            .max_by_key(|service| service.issued_at)
+    }
+
     /// The newest certificate of a service in a role.
     pub fn by_service(&self, id: ServiceId, role: Role) -> Option<&ServiceCertificate> {
         self.services

@@ -150,6 +150,9 @@ impl License {
     }
 
     pub(crate) fn of_checked(raw: &[u8]) -> Option<Self> {
+        if raw.len() > MAX_LEN {
+            return None;
+        }
         let [policy, binding] = read::tuple(raw)?;
         Some(Self { policy: read::bytes(policy)?.to_vec(), binding: read::bytes(binding)?.to_vec() })
     }

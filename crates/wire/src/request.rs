@@ -327,7 +327,7 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
         6 => Body::Restore {
             source: read_source(&mut fields)?,
             header_hash: fields.required(4, read::id)?,
-            batches: fields.required(5, read::array(MAX_LICENSES, read_batch))?,
+            batches: fields.required(5, read_batches)?,
             certificates: fields.required(6, read::array(MAX_HELD, read_owned_bytes))?,
         },
         _ => return Err(CborError::Value { field: 10 }),
@@ -338,6 +338,13 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
 
 fn read_owned_bytes(raw: &[u8]) -> Option<Vec<u8>> {
     read::bytes(raw).map(<[u8]>::to_vec)
+}
+
+/// Batches with at most [`MAX_LICENSES`] records in all.
+fn read_batches(raw: &[u8]) -> Option<Vec<RestoreBatch>> {
+    let batches = read::array(MAX_LICENSES, read_batch)(raw)?;
+    let records: usize = batches.iter().map(|batch| batch.records.len()).sum();
+    (records <= MAX_LICENSES).then_some(batches)
 }
 
 fn read_batch(raw: &[u8]) -> Option<RestoreBatch> {

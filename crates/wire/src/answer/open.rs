@@ -78,9 +78,10 @@ impl Envelope {
     /// along must be in `directory` already.
     pub fn verify(&self, expected: &Expected, directory: &Directory) -> Result<Verified<'_>, AnswerError> {
         let (answer, signer) = verify_signed(&self.signed, directory, &[expected.role])?;
-        if signer.check_valid_at(answer.issued_at.max(expected.floor)).is_err() {
-            return Err(AnswerError::Signer);
-        }
+        // A certificate renewed for the same key may have taken over since the answer was made.
+        let signer = directory
+            .by_signer_at(signer.signer_id(), expected.role, answer.issued_at.max(expected.floor))
+            .ok_or(AnswerError::Signer)?;
         let matches = answer.transaction == expected.transaction
             && answer.page == expected.page
             && answer.request_hash == expected.request_hash
@@ -108,7 +109,7 @@ pub fn verify_signed<'d>(
     let signer_id = document.signer_id();
     let signer = roles.iter().find_map(|role| directory.by_signer(signer_id, *role)).ok_or(AnswerError::Signer)?;
     let answer = Answer::decode(document.verify(&signer.key, signer_id)?)?;
-    signer.check_valid_at(answer.issued_at).map_err(|_| AnswerError::Signer)?;
+    let signer = directory.by_signer_at(signer_id, signer.role, answer.issued_at).ok_or(AnswerError::Signer)?;
     Ok((answer, signer))
 }
 
@@ -204,6 +205,6 @@ impl Verified<'_> {
         let unlock_key = SecretKey::new(self.context(key)?.export(UNLOCK_LABEL));
         let meta =
             unlock_key.open(&[0; 12], &unlock_aad(backup_id, section), unlock).map_err(|_| AnswerError::Mismatch)?;
-        Ok(SecretKey::from_slice(&meta))
+        SecretKey::from_slice(&meta).map(Some).ok_or(AnswerError::Mismatch)
     }
 }

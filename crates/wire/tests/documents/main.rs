@@ -1,0 +1,12 @@
+//! The documents as their readers meet them: what is accepted, and every kind of hostile document that is not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod answers;
+mod backups;
+mod batches;
+mod certificates;
+mod licenses;
+mod policies;
+mod requests;
+mod service_documents;
+mod world;
