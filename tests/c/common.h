@@ -231,7 +231,6 @@ static inline wm_client *open_client(const char *folder, const char *name) {
   CHECK_OK(wm_set_string_prop(client, WM_PROP_AUTHORITY, service_authority()));
   CHECK_OK(wm_set_string_prop(client, WM_PROP_SERVICE_URL, service_url()));
   CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, account_token()));
-  CHECK_OK(wm_set_bool_prop(client, WM_PROP_ALLOW_HTTP, true)); /* the service is on the loopback interface */
   CHECK_OK(wm_open_client(client));
   free(path);
   return client;

@@ -7,14 +7,14 @@ use std::process::Command;
 use super::{library_dir, root, run, stem};
 
 /// How every C source of this project must compile.
-pub const STRICT: &[&str] = &["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"];
+pub(crate) const STRICT: &[&str] = &["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"];
 
 /// What a program links beside the static archive; README prints the same words.
-pub const STATIC_LIBRARIES: &[&str] = &["-lpthread", "-ldl", "-lm"];
+pub(crate) const STATIC_LIBRARIES: &[&str] = &["-lpthread", "-ldl", "-lm"];
 
 /// How a program gets at the library.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// Linked to the shared library.
     Shared,
     /// The archive becomes part of the program.
@@ -26,7 +26,7 @@ pub enum Form {
 }
 
 /// Compiles one source into `out` and answers the program's path; a warning is a failure.
-pub fn compile(compiler: &str, form: Form, source: &Path, out: &Path) -> PathBuf {
+pub(crate) fn compile(compiler: &str, form: Form, source: &Path, out: &Path) -> PathBuf {
     let program = out.join(stem(source));
     let mut command = Command::new(compiler);
     command.args(STRICT).arg(format!("-I{}", root().join("include").display())).arg(source).arg("-o").arg(&program);
@@ -88,7 +88,7 @@ fn trampolines(out: &Path) -> PathBuf {
 }
 
 /// The functions that the shared library exports.
-pub fn exported_symbols() -> Vec<String> {
+pub(crate) fn exported_symbols() -> Vec<String> {
     let library = library_dir().join("libwmlicense.so");
     let listing = run::succeed(Command::new("nm").args(["-D", "--defined-only"]).arg(library));
     let symbols: Vec<String> = listing

@@ -7,7 +7,7 @@ use super::service::Service;
 use super::{library_dir, root};
 
 /// Runs a command and answers its standard output; panics with both outputs when it fails.
-pub fn succeed(command: &mut Command) -> String {
+pub(crate) fn succeed(command: &mut Command) -> String {
     let output = output(command);
     assert!(
         output.status.success(),
@@ -20,7 +20,7 @@ pub fn succeed(command: &mut Command) -> String {
 }
 
 /// Runs a command that must fail and answers what it printed on both outputs.
-pub fn fail(command: &mut Command) -> String {
+pub(crate) fn fail(command: &mut Command) -> String {
     let output = output(command);
     let printed = text(&output.stdout) + &text(&output.stderr);
     assert!(output.status.code().is_some_and(|code| code != 0), "{command:?} did not fail\n{printed}");
@@ -36,14 +36,14 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Starts `words` with a limit of ten minutes: a hang becomes a failure, not a stuck build.
-pub fn limited<'w>(words: impl IntoIterator<Item = &'w str>) -> Command {
+pub(crate) fn limited<'w>(words: impl IntoIterator<Item = &'w str>) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", "600"]).args(words);
     command
 }
 
 /// Runs a harness program in a folder of its own, with everything `tests/c/common.h` asks the environment for.
-pub fn harness(before: &[&str], program: &Path, service: &Service) -> String {
+pub(crate) fn harness(before: &[&str], program: &Path, service: &Service) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let program = program.to_str().expect("a plain path");
     let mut command = limited(before.iter().copied().chain([program]));
@@ -59,7 +59,7 @@ pub fn harness(before: &[&str], program: &Path, service: &Service) -> String {
 }
 
 /// Whether a tool is there. Where everything was installed (`ci/test.sh`), a missing tool is a failure.
-pub fn has_tool(name: &str) -> bool {
+pub(crate) fn has_tool(name: &str) -> bool {
     let found = Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
         assert!(std::env::var_os("WM_TEST_ALL_TOOLS").is_none(), "{name} is missing: run ci/install.sh");

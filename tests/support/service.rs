@@ -41,22 +41,22 @@ const MEDIA: &[(&str, &str, &str)] = &[
 ];
 
 /// A running service. Each test starts its own, so tests run in parallel and none sees another's restores.
-pub struct Service {
+pub(crate) struct Service {
     /// Where it listens.
-    pub url: String,
+    pub(crate) url: String,
     /// What a client pins.
-    pub authority: String,
+    pub(crate) authority: String,
     /// The token of an account without scopes.
-    pub token: String,
+    pub(crate) token: String,
     /// The token of an account with the scope `gold`.
-    pub gold_token: String,
+    pub(crate) gold_token: String,
     child: Child,
     _data: TempDir,
 }
 
 impl Service {
     /// Makes the authority, the catalogue and two accounts, then serves on a free port of the loopback interface.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         let authority = field(&admin(data.path(), &["init"]), "authority: ");
         fill(data.path());
@@ -129,7 +129,7 @@ fn field(printed: &str, label: &str) -> String {
 }
 
 /// The service program of this build, built once per test process when it is not there yet.
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let profile = library_dir().parent().expect("deps is in a profile folder").to_path_buf();
