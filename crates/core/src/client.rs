@@ -3,7 +3,7 @@
 use crate::clock::SharedClock;
 use crate::device::{Device, DeviceError};
 use crate::store::{Store, StoreError};
-use crate::transport::{AccountToken, NetworkSettings, Transport};
+use crate::transport::{AccountToken, HttpTransport, NetworkSettings, TlsConfigs, Transport};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wmlicense_wire::id::Digest;
@@ -61,6 +61,8 @@ pub struct Client {
     pub store: Store,
     /// The time.
     pub clock: SharedClock,
+    /// Trust for TLS, read once.
+    pub(crate) tls: Arc<TlsConfigs>,
 }
 
 impl Client {
@@ -75,7 +77,6 @@ impl Client {
         &self,
         settings: &NetworkSettings,
     ) -> Result<Box<dyn Transport>, crate::transport::TransportError> {
-        let _ = settings;
-        todo!()
+        Ok(Box::new(HttpTransport::new(settings, &self.tls)?))
     }
 }

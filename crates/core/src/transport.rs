@@ -1,9 +1,28 @@
 //! HTTP: one request, one answer, with retry of what is idempotent, deadline, and cancel within 100 ms in every phase.
-//! The connectors live in `transport/`. Nothing is believed because of TLS.
+//! Agent, connectors and trust live in `transport/`. Nothing is believed because of TLS.
 
+mod connect;
+mod http;
+mod interrupt;
+mod response;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod trust;
+pub(crate) mod url;
+
+use crate::event::HttpPhase;
 use crate::operation::{Cancelled, Context};
 use std::time::Duration;
 use zeroize::Zeroizing;
+
+pub(crate) use http::HttpTransport;
+pub(crate) use trust::TlsConfigs;
+
+/// Time for a request where neither the operation nor the settings limit it.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
+/// Repetitions after the first attempt where nothing else is set: about four seconds of waiting in all.
+pub const DEFAULT_RETRY_LIMIT: u32 = 4;
 
 /// The account token: only ever sent in the `Authorization` header.
 #[derive(Default)]
@@ -17,7 +36,7 @@ impl AccountToken {
 }
 
 /// Which certificates of servers are trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TlsTrust {
     /// The platform's, or the bundled ones where the platform has none.
     #[default]
@@ -31,9 +50,9 @@ pub enum TlsTrust {
 }
 
 /// How the network is used. A snapshot is taken when an operation starts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct NetworkSettings {
-    /// `User-Agent`.
+    /// `User-Agent`; the library's name and version where empty.
     pub user_agent: String,
     /// Trusted certificates.
     pub tls_trust: TlsTrust,
@@ -45,10 +64,25 @@ pub struct NetworkSettings {
     pub allow_http: bool,
     /// Open no socket at all.
     pub offline_only: bool,
-    /// Total time for an operation.
+    /// Total time for an operation. `None`: [`DEFAULT_DEADLINE`] for each request.
     pub deadline: Option<Duration>,
     /// Repetitions after the first attempt.
     pub retry_limit: u32,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        Self {
+            user_agent: String::new(),
+            tls_trust: TlsTrust::default(),
+            tls_ca_pem: None,
+            proxy: None,
+            allow_http: false,
+            offline_only: false,
+            deadline: None,
+            retry_limit: DEFAULT_RETRY_LIMIT,
+        }
+    }
 }
 
 /// What is known about a failed exchange, for the error detail.
@@ -114,6 +148,8 @@ pub struct HttpRequest<'a> {
     pub token: Option<&'a AccountToken>,
     /// Longest answer read, in bytes.
     pub cap: usize,
+    /// Told the phase, the bytes received, and the bytes expected (0 if unknown).
+    pub progress: Option<&'a dyn Fn(HttpPhase, u64, u64)>,
 }
 
 /// Sends requests.

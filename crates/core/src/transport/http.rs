@@ -1,0 +1,198 @@
+//! The transport over HTTP: one agent per operation, attempts, redirects, pauses between attempts, one deadline for all.
+
+use super::connect::{Lookup, Tcp};
+use super::interrupt::Interrupt;
+use super::response::{Failed, Received, receive};
+use super::tls::Tls;
+use super::trust::{TlsConfigs, Trust};
+use super::url::{Target, shown};
+use super::{AccountToken, DEFAULT_DEADLINE, HttpRequest, NetworkSettings, ServiceFailure, Transport, TransportError};
+use crate::event::HttpPhase;
+use crate::operation::Context;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use ureq::config::{AutoHeaderValue, Config};
+use ureq::http::{HeaderValue, Request, header};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _};
+use ureq::{Agent, Proxy};
+
+/// Redirects followed for one attempt.
+const MAX_REDIRECTS: usize = 3;
+/// First and longest pause between attempts; each is drawn from zero to its turn's bound.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Time for a name lookup, for a connection, for the head of an answer, and between two pieces of it.
+const LOOKUP_TIME: Duration = Duration::from_secs(10);
+const CONNECT_TIME: Duration = Duration::from_secs(15);
+const RESPONSE_TIME: Duration = Duration::from_secs(30);
+const SILENCE_TIME: Duration = Duration::from_secs(30);
+
+const ACCEPT: &str = "application/cose, application/problem+json";
+
+/// Sends requests of one operation. A cancel ends it for good.
+pub(crate) struct HttpTransport {
+    agent: Agent,
+    interrupt: Arc<Interrupt>,
+    settings: NetworkSettings,
+    created: Instant,
+    first_pause: Duration,
+}
+
+impl HttpTransport {
+    /// Opens no connection.
+    pub(crate) fn new(settings: &NetworkSettings, configs: &Arc<TlsConfigs>) -> Result<Self, TransportError> {
+        let interrupt = Arc::new(Interrupt::default());
+        let tls = Tls { configs: Arc::clone(configs), trust: Trust::of(settings) };
+        let connector = ().chain(ConnectProxyConnector::default()).chain(Tcp(Arc::clone(&interrupt))).chain(tls);
+        let agent = Agent::with_parts(config(settings)?, connector, Lookup(Arc::clone(&interrupt)));
+        Ok(Self { agent, interrupt, settings: settings.clone(), created: Instant::now(), first_pause: FIRST_PAUSE })
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_first_pause(mut self, pause: Duration) -> Self {
+        self.first_pause = pause;
+        self
+    }
+
+    /// When a request that begins now must be over.
+    fn end(&self, context: &Context) -> Instant {
+        let set = self.settings.deadline.and_then(|deadline| self.created.checked_add(deadline));
+        match (context.deadline(), set) {
+            (Some(one), Some(other)) => one.min(other),
+            (Some(end), None) | (None, Some(end)) => end,
+            (None, None) => Instant::now() + DEFAULT_DEADLINE,
+        }
+    }
+
+    fn attempt(&self, first: &Target, request: &HttpRequest<'_>, end: Instant) -> Result<Vec<u8>, Failed> {
+        let mut moved: Option<Target> = None;
+        for _ in 0..=MAX_REDIRECTS {
+            let target = moved.as_ref().unwrap_or(first);
+            // A service that sends the client elsewhere does not thereby send the token there.
+            let token = request.token.filter(|_| target.private && target.same_origin(first));
+            match receive(self.call(target, request.body, token, end)?, request)? {
+                Received::Body(body) => return Ok(body),
+                Received::Redirect { location, keeps_method } => {
+                    if request.body.is_some() && !keeps_method {
+                        return Err(login_page(&location).into());
+                    }
+                    let next = target.redirected(&location, self.settings.allow_http);
+                    moved = Some(next.map_err(|_| login_page(&location))?);
+                }
+            }
+        }
+        Err(TransportError::NotTheService("redirects without end".to_owned()).into())
+    }
+
+    fn call(
+        &self,
+        target: &Target,
+        body: Option<&[u8]>,
+        token: Option<&AccountToken>,
+        end: Instant,
+    ) -> Result<ureq::http::Response<ureq::Body>, Failed> {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(TransportError::DeadlinePassed.into());
+        }
+        let mut builder = Request::builder().uri(target.uri.clone());
+        if let Some(token) = token.and_then(|token| token.0.as_ref()) {
+            builder = builder.header(header::AUTHORIZATION, authorization(token)?);
+        }
+        let malformed = |_| Failed::from(TransportError::Url(shown(&target.uri.to_string())));
+        let response = match body {
+            Some(body) => {
+                let builder = builder.method("POST").header(header::CONTENT_TYPE, "application/cose");
+                let request = builder.body(body).map_err(malformed)?;
+                self.agent.run(self.agent.configure_request(request).timeout_global(Some(left)).build())
+            }
+            None => {
+                let request = builder.method("GET").body(()).map_err(malformed)?;
+                self.agent.run(self.agent.configure_request(request).timeout_global(Some(left)).build())
+            }
+        };
+        Ok(response?)
+    }
+
+    /// Full jitter: anything between zero and a bound that doubles with every attempt, and at least what the service asks
+    /// for.
+    fn pause(&self, attempt: u32, error: &TransportError) -> Duration {
+        let bound = self.first_pause.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
+        let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
+        let asked = match error {
+            TransportError::Unavailable(failure) => failure.retry_after.unwrap_or(0),
+            _ => 0,
+        };
+        bound.mul_f64(share).max(Duration::from_secs(asked))
+    }
+}
+
+fn config(settings: &NetworkSettings) -> Result<Config, TransportError> {
+    let proxy = match settings.proxy.as_deref() {
+        None => None,
+        Some(url) => Some(Proxy::new(url).map_err(|_| TransportError::Url(shown(url)))?),
+    };
+    // The agent takes what it is given for a valid header.
+    let own = concat!("wmlicense/", env!("CARGO_PKG_VERSION"));
+    let named: String = settings.user_agent.chars().filter(|letter| matches!(letter, ' '..='~')).collect();
+    let user_agent = if named.is_empty() { own.to_owned() } else { named };
+    Ok(Agent::config_builder()
+        .proxy(proxy)
+        .user_agent(AutoHeaderValue::Provided(Arc::new(user_agent)))
+        .accept(AutoHeaderValue::Provided(Arc::new(ACCEPT.to_owned())))
+        .accept_encoding(AutoHeaderValue::Provided(Arc::new("identity".to_owned())))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_resolve(Some(LOOKUP_TIME))
+        .timeout_connect(Some(CONNECT_TIME))
+        .timeout_recv_response(Some(RESPONSE_TIME))
+        .timeout_per_read(Some(SILENCE_TIME))
+        .timeout_per_write(Some(SILENCE_TIME))
+        .build())
+}
+
+fn authorization(token: &str) -> Result<HeaderValue, TransportError> {
+    let text = zeroize::Zeroizing::new(format!("Bearer {token}"));
+    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+        let message = "the account token holds characters that cannot be sent".to_owned();
+        TransportError::Refused(ServiceFailure { message, ..ServiceFailure::default() })
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn login_page(location: &str) -> TransportError {
+    TransportError::NotTheService(format!("a redirect to {}", shown(location)))
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: &HttpRequest<'_>, context: &Context) -> Result<Vec<u8>, TransportError> {
+        context.check()?;
+        if self.settings.offline_only {
+            return Err(TransportError::Offline);
+        }
+        let target = Target::parse(request.url, self.settings.allow_http)?;
+        let interrupt = Arc::clone(&self.interrupt);
+        let _guard = context.on_cancel(Arc::new(move || interrupt.set()));
+        let end = self.end(context);
+        let mut repeated = 0;
+        loop {
+            if let Some(progress) = request.progress {
+                progress(if request.body.is_some() { HttpPhase::Requesting } else { HttpPhase::Connecting }, 0, 0);
+            }
+            let failed = match self.attempt(&target, request, end) {
+                Ok(body) => return Ok(body),
+                Err(failed) => failed,
+            };
+            // A cancel shows as one fault or another.
+            context.check()?;
+            let until = Instant::now() + self.pause(repeated, &failed.error);
+            if !failed.again || repeated >= self.settings.retry_limit || until >= end {
+                return Err(failed.error);
+            }
+            context.wait_until(until)?;
+            repeated += 1;
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Cancel in every phase of a request. The bound is generous; what matters is that no time-out had to end the wait.
+
+use super::server::*;
+use super::{post, transport};
+use crate::event::{Event, Flow};
+use crate::operation::{Canceller, Context};
+use crate::transport::{NetworkSettings, Transport as _, TransportError};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// Far below every time-out of the transport.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Sends a request on this thread; as soon as `reached` tells that the phase is reached, another thread cancels.
+fn cancel_when(reached: Receiver<()>, url: &str) {
+    cancel_with(&NetworkSettings::default(), reached, url);
+}
+
+fn cancel_with(settings: &NetworkSettings, reached: Receiver<()>, url: &str) {
+    let context = Context::inline(None, |_: &Event| Flow::Continue);
+    let canceller: Canceller = context.canceller();
+    let helper = std::thread::spawn(move || {
+        reached.recv().unwrap();
+        canceller.cancel();
+        Instant::now()
+    });
+    let transport = transport(settings);
+    let result = transport.send(&post(url, b"question"), &context);
+    let ended = Instant::now();
+    assert!(matches!(result, Err(TransportError::Cancelled)), "{result:?}");
+    let took = ended.saturating_duration_since(helper.join().unwrap());
+    assert!(took < SOON, "{took:?}");
+    assert!(matches!(transport.send(&post(url, b"again"), &context), Err(TransportError::Cancelled)));
+}
+
+fn signal() -> (Sender<()>, Receiver<()>) {
+    channel()
+}
+
+/// Writes these bytes after the request, tells that it did, and then waits for the client to go.
+fn stall_after(bytes: &'static [u8], reached: Sender<()>) -> Act {
+    after_request(move |wire, _| {
+        wire.write_all(bytes).unwrap();
+        wire.flush().unwrap();
+        reached.send(()).unwrap();
+        until_closed(wire);
+    })
+}
+
+#[test]
+fn while_waiting_for_the_head() {
+    let (reached, wait) = signal();
+    let server = Server::plain(vec![stall_after(b"", reached)]);
+    cancel_when(wait, &server.url("/"));
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
+fn in_the_middle_of_a_body_of_any_framing() {
+    let bodies: [&'static [u8]; 2] = [
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    ];
+    for body in bodies {
+        let (reached, wait) = signal();
+        let server = Server::plain(vec![stall_after(body, reached)]);
+        cancel_when(wait, &server.url("/"));
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[test]
+fn while_a_slow_server_drips() {
+    let (reached, wait) = signal();
+    let drip: Act = after_request(move |wire, _| {
+        let _ = wire.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\nContent-Length: 900\r\n\r\n");
+        for sent in 0..900 {
+            if wire.write_all(b"x").and_then(|()| wire.flush()).is_err() {
+                return;
+            }
+            if sent == 3 {
+                reached.send(()).unwrap();
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    });
+    let server = Server::plain(vec![drip]);
+    cancel_when(wait, &server.url("/"));
+    server.seen();
+}
+
+#[test]
+fn while_a_large_body_is_being_sent() {
+    let (reached, wait) = signal();
+    let deaf: Act = Box::new(move |_, _, _| {
+        reached.send(()).unwrap();
+        std::thread::park_timeout(Duration::from_millis(200));
+    });
+    let server = Server::plain(vec![deaf]);
+    let context = Context::inline(None, |_: &Event| Flow::Continue);
+    let canceller = context.canceller();
+    let helper = std::thread::spawn(move || {
+        wait.recv().unwrap();
+        canceller.cancel();
+    });
+    let body = vec![0; 64 << 20];
+    let url = server.url("/");
+    let result = transport(&NetworkSettings::default()).send(&post(&url, &body), &context);
+    assert!(matches!(result, Err(TransportError::Cancelled)), "{result:?}");
+    helper.join().unwrap();
+    server.seen();
+}
+
+#[test]
+fn during_the_handshake() {
+    let (reached, wait) = signal();
+    let silent: Act = Box::new(move |wire, _, _| {
+        assert!(wire.read(&mut [0; 1]).unwrap() > 0);
+        reached.send(()).unwrap();
+        until_closed(wire);
+    });
+    let server = Server::plain(vec![silent]);
+    cancel_when(wait, &server.https("/"));
+    server.seen();
+}
+
+#[test]
+fn in_the_pause_between_two_attempts() {
+    let (reached, wait) = signal();
+    let busy: Act = after_request(move |wire, stream| {
+        wire.write_all(&response("503 Service Unavailable", "Retry-After: 30\r\n", b"")).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        until_closed(wire);
+        reached.send(()).unwrap();
+    });
+    let server = Server::plain(vec![busy]);
+    cancel_when(wait, &server.url("/"));
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
+fn while_a_connection_is_being_made() {
+    // A listener that accepts nothing and whose queue is full leaves further connections without an answer.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queued.push(stream);
+        assert!(queued.len() < 64, "the queue never fills");
+    }
+    let (reached, wait) = signal();
+    let url = format!("http://{address}/");
+    let starter = std::thread::spawn(move || {
+        std::thread::park_timeout(Duration::from_millis(50));
+        reached.send(()).unwrap();
+    });
+    cancel_when(wait, &url);
+    starter.join().unwrap();
+}
+
+#[test]
+fn before_the_first_attempt() {
+    let (reached, wait) = signal();
+    reached.send(()).unwrap();
+    let server = Server::plain(Vec::new());
+    let context = Context::inline(None, |_: &Event| Flow::Continue);
+    wait.recv().unwrap();
+    context.canceller().cancel();
+    let result = transport(&NetworkSettings::default()).send(&post(&server.url("/"), b"question"), &context);
+    assert!(matches!(result, Err(TransportError::Cancelled)), "{result:?}");
+}

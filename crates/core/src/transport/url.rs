@@ -1,0 +1,135 @@
+//! Which URLs may be used, how they are shown, and where a redirect leads.
+
+use super::TransportError;
+use std::net::IpAddr;
+use ureq::http::Uri;
+
+/// Longest URL used, in bytes.
+const MAX_LEN: usize = 2048;
+
+/// A URL that may be used.
+pub(crate) struct Target {
+    pub(crate) uri: Uri,
+    /// The account token may travel there: the connection is encrypted, or never leaves the machine.
+    pub(crate) private: bool,
+}
+
+impl Target {
+    /// Accepts https anywhere, and http to loopback or where `allow_http` says so.
+    pub(crate) fn parse(url: &str, allow_http: bool) -> Result<Self, TransportError> {
+        let refused = || TransportError::Url(shown(url));
+        if url.len() > MAX_LEN || url.contains('#') {
+            return Err(refused());
+        }
+        let uri: Uri = url.parse().map_err(|_| refused())?;
+        let authority = uri.authority().ok_or_else(refused)?;
+        if authority.host().is_empty() || authority.as_str().contains('@') {
+            return Err(refused());
+        }
+        let loopback = is_loopback(authority.host());
+        let private = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") if loopback => true,
+            Some("http") if allow_http => false,
+            _ => return Err(refused()),
+        };
+        Ok(Self { uri, private })
+    }
+
+    /// Where a redirect from here leads: never from https to http, and never to a URL that could not be asked at once.
+    pub(crate) fn redirected(&self, location: &str, allow_http: bool) -> Result<Self, TransportError> {
+        let absolute = if location.starts_with('/') && !location.starts_with("//") {
+            let scheme = self.uri.scheme_str().unwrap_or("https");
+            let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+            format!("{scheme}://{authority}{location}")
+        } else {
+            location.to_owned()
+        };
+        let next = Self::parse(&absolute, allow_http)?;
+        let downgraded = self.uri.scheme_str() == Some("https") && next.uri.scheme_str() != Some("https");
+        if downgraded { Err(TransportError::Url(shown(&absolute))) } else { Ok(next) }
+    }
+
+    /// True if both have the same scheme, host and port.
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        self.uri.scheme() == other.uri.scheme() && self.uri.authority() == other.uri.authority()
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A URL as errors show it: without query, fragment and credentials.
+pub(crate) fn shown(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = bare.split_once("://").unwrap_or(("", bare));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let text = if scheme.is_empty() { format!("{host}{path}") } else { format!("{scheme}://{host}{path}") };
+    text.chars().filter(|letter| !letter.is_control()).take(200).collect()
+}
+
+/// `path` below a base URL.
+pub(crate) fn join(base: &str, path: &str) -> String {
+    format!("{}/{}", base.trim_end_matches('/'), path.trim_start_matches('/'))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn allowed(url: &str, allow_http: bool) -> Option<bool> {
+        Target::parse(url, allow_http).ok().map(|target| target.private)
+    }
+
+    #[test]
+    fn https_is_allowed_anywhere_and_http_only_to_loopback_or_by_option() {
+        assert_eq!(allowed("https://example.org/a?b", false), Some(true));
+        for local in ["http://127.0.0.1:1", "http://127.9.9.9/", "http://[::1]:2/x", "http://LOCALHOST/"] {
+            assert_eq!(allowed(local, false), Some(true), "{local}");
+        }
+        assert_eq!(allowed("http://example.org/", false), None);
+        assert_eq!(allowed("http://example.org/", true), Some(false));
+        assert_eq!(allowed("http://127.0.0.1.example.org/", false), None);
+    }
+
+    #[test]
+    fn malformed_urls_and_other_schemes_are_refused() {
+        let long = format!("https://example.org/{}", "a".repeat(MAX_LEN));
+        let user = "https://user:secret@example.org/";
+        for url in ["", "example.org", "/path", "ftp://example.org/", "file:///etc/passwd", "https://", user, &long] {
+            assert_eq!(allowed(url, true), None, "{url}");
+        }
+        assert_eq!(allowed("https://example.org/#part", true), None);
+        assert_eq!(allowed("https://exam ple.org/", true), None);
+    }
+
+    #[test]
+    fn errors_show_neither_credentials_nor_queries() {
+        assert_eq!(shown("https://user:secret@example.org/a?token=x#y"), "https://example.org/a");
+        assert_eq!(shown("user:secret@example.org\n"), "example.org");
+    }
+
+    #[test]
+    fn a_redirect_never_leads_from_https_to_http() {
+        let from = Target::parse("https://example.org/a", true).unwrap();
+        assert!(from.redirected("http://example.org/a", true).is_err());
+        assert!(from.redirected("http://127.0.0.1/a", true).is_err());
+        assert!(from.redirected("//example.com/a", true).is_err());
+        assert!(from.redirected("a", true).is_err());
+        let same = from.redirected("/b?c=1", false).unwrap();
+        assert_eq!(same.uri.to_string(), "https://example.org/b?c=1");
+        assert!(same.same_origin(&from));
+        let other = from.redirected("https://example.com/b", false).unwrap();
+        assert!(!other.same_origin(&from));
+    }
+
+    #[test]
+    fn a_path_is_joined_with_one_slash() {
+        assert_eq!(join("https://example.org/", "/v1/licenses"), "https://example.org/v1/licenses");
+        assert_eq!(join("https://example.org/x", "v1/licenses"), "https://example.org/x/v1/licenses");
+    }
+}
