@@ -1,5 +1,11 @@
 //! Backup: all licenses that may leave, sealed to this device and to their management services, in one file.
 
+#[cfg(test)]
+pub(crate) mod fixture;
+pub(crate) mod place;
+pub(crate) mod reader;
+mod writer;
+
 use crate::client::Client;
 use crate::operation::Context;
 use crate::store::StoreError;

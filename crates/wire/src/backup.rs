@@ -8,11 +8,13 @@ mod footer;
 mod item;
 mod record;
 mod ticket;
+mod view;
 
 pub use footer::{Counts, Footer};
 pub use item::Item;
 pub use record::{Record, RecordKey};
 pub use ticket::{DeviceTicket, SectionKeys, ServiceTicket, Ticket};
+pub use view::{ItemView, RecordView, append_record};
 
 /// First bytes of every backup file.
 pub const MAGIC: &[u8; 8] = b"WMBACKUP";
@@ -26,7 +28,8 @@ pub const MAX_ITEM_LEN: usize = 256 * 1024;
 pub const PADDING: u64 = 64 * 1024;
 /// Name of the file in the folder that the user chose.
 pub const FILE_NAME: &str = "licenses.wmbackup";
-const MAX_SECTIONS: usize = 256;
+/// Most sections in a backup.
+pub const MAX_SECTIONS: usize = 256;
 const SECTION_LABEL: &[u8] = b"wmlicense/1 backup section";
 
 /// A part of a backup could not be read.

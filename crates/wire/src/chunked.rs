@@ -204,13 +204,27 @@ impl<R: io::Read> Opener<R> {
     pub fn read_up_to(&mut self, buffer: &mut [u8]) -> Result<usize, ChunkedError> {
         let mut filled = 0;
         while filled < buffer.len() && !self.at_end()? {
-            let rest = &self.buffer[self.given..];
-            let taken = rest.len().min(buffer.len() - filled);
-            buffer[filled..filled + taken].copy_from_slice(&rest[..taken]);
-            self.given += taken;
-            filled += taken;
+            let taken = self.take(buffer.len() - filled);
+            buffer[filled..filled + taken.len()].copy_from_slice(taken);
+            filled += taken.len();
         }
         Ok(filled)
+    }
+    /// Appends `length` bytes to `out`, fewer only at the true end. Memory is taken as authenticated bytes arrive.
+    pub fn append_up_to(&mut self, out: &mut Vec<u8>, length: usize) -> Result<usize, ChunkedError> {
+        let mut appended = 0;
+        while appended < length && !self.at_end()? {
+            let taken = self.take(length - appended);
+            out.extend_from_slice(taken);
+            appended += taken.len();
+        }
+        Ok(appended)
+    }
+    /// Gives out at most `most` bytes of the chunk in the buffer.
+    fn take(&mut self, most: usize) -> &[u8] {
+        let start = self.given;
+        self.given += most.min(self.buffer.len() - start);
+        &self.buffer[start..self.given]
     }
     /// True once the last chunk was read and authenticated and all its bytes were given out.
     pub fn at_end(&mut self) -> Result<bool, ChunkedError> {
@@ -233,7 +247,7 @@ impl<R: io::Read> Opener<R> {
             return Err(ChunkedError::Damaged);
         }
         self.given = 0;
-        self.buffer.clear();
+        // The old bytes are overwritten or, on an error, cleared.
         self.buffer.resize(length as usize, 0);
         let read = read_exact(&mut self.inner, &mut self.buffer);
         let opened = read.and_then(|()| self.chunks.open(&mut self.buffer).map_err(|_| ChunkedError::Damaged));

@@ -6,6 +6,7 @@ use crate::cbor::{self, CborError, read, write};
 use crate::id::Digest;
 use crate::license::{InnerKey, License, State};
 use crate::policy::LicenseKind;
+use zeroize::Zeroizing;
 
 const RECORD_LABEL: &str = "wmlicense/1 record";
 
@@ -39,7 +40,7 @@ impl Record {
         content: &RecordKey,
     ) -> Self {
         let aad = Digest::of(&write::array(Self::bound_fields(number, manifest_index, &license, &state)));
-        let wrapped = content.0.seal(&counter_nonce(number), aad.as_bytes(), key.as_bytes());
+        let wrapped = content.seal(number, aad, key);
         Self { number, manifest_index, license, state, wrapped }
     }
 
@@ -47,7 +48,7 @@ impl Record {
     pub fn open(&self, kind: LicenseKind, content: &RecordKey) -> Result<InnerKey, OpenError> {
         let fields = Self::bound_fields(self.number, self.manifest_index, &self.license, &self.state);
         let aad = Digest::of(&write::array(fields));
-        let inner = content.0.open(&counter_nonce(self.number), aad.as_bytes(), &self.wrapped)?;
+        let inner = content.open(self.number, aad, &self.wrapped)?;
         InnerKey::new(kind, inner).ok_or(OpenError)
     }
 
@@ -86,5 +87,14 @@ impl RecordKey {
     /// X(K_content, `wmlicense/1 record`, "", 32).
     pub fn of(content: &SecretKey) -> Self {
         Self(content.expand(RECORD_LABEL, &[]))
+    }
+
+    /// The key of record `number`, bound to the rest of the record.
+    pub(super) fn seal(&self, number: u64, aad: Digest, key: &InnerKey) -> Vec<u8> {
+        self.0.seal(&counter_nonce(number), aad.as_bytes(), key.as_bytes())
+    }
+
+    pub(super) fn open(&self, number: u64, aad: Digest, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        self.0.open(&counter_nonce(number), aad.as_bytes(), wrapped)
     }
 }

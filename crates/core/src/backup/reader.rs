@@ -1,0 +1,381 @@
+//! Reading a backup: every byte is authenticated before it is interpreted, every item checked against the rules of the
+//! format, and nothing believed before the signed footer. What becomes of the licenses is the restore's.
+
+use aws_lc_rs::digest;
+use std::io::{self, Read, Seek, SeekFrom};
+use wmlicense_wire::aead::SecretKey;
+use wmlicense_wire::answer::{Answer, read_vouched};
+use wmlicense_wire::backup::{
+    BackupFormatError, Counts, Footer, Header, ItemView, MAX_ITEM_LEN, PADDING, RecordView, section_context,
+};
+use wmlicense_wire::certificate::{DeviceKeys, Directory};
+use wmlicense_wire::chunked::{ChunkedError, Opener};
+use wmlicense_wire::id::{Digest, Kid, StoreId};
+use wmlicense_wire::license::Binding;
+use wmlicense_wire::policy::Policy;
+
+/// Magic and length of the header.
+const FRONT_LEN: usize = 12;
+
+/// A backup could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// The file.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Written by a later version of the format.
+    #[error("the backup was written by a later version")]
+    TooNew,
+    /// Truncated, changed, or not a backup.
+    #[error("{0}")]
+    Corrupt(String),
+}
+
+fn corrupt(reason: impl Into<String>) -> ReadError {
+    ReadError::Corrupt(reason.into())
+}
+
+impl From<BackupFormatError> for ReadError {
+    fn from(error: BackupFormatError) -> Self {
+        match error {
+            BackupFormatError::Version(version) if version > wmlicense_wire::backup::VERSION => Self::TooNew,
+            BackupFormatError::Magic
+            | BackupFormatError::Version(_)
+            | BackupFormatError::Content(_)
+            | BackupFormatError::Footer(_)
+            | BackupFormatError::Ticket => corrupt(error.to_string()),
+        }
+    }
+}
+
+impl From<ChunkedError> for ReadError {
+    fn from(error: ChunkedError) -> Self {
+        match error {
+            ChunkedError::Damaged => corrupt("a section does not open"),
+            ChunkedError::Io(error) => Self::Io(error),
+        }
+    }
+}
+
+/// An open backup whose header was read and whose sections fill the file exactly.
+pub(crate) struct Backup<R> {
+    source: R,
+    /// The header.
+    pub(crate) header: Header,
+    /// SHA-256 of the header, magic and length included.
+    pub(crate) header_hash: Digest,
+    /// Start and length of each section's data.
+    extents: Vec<(u64, u64)>,
+    /// Bytes of the file.
+    pub(crate) size: u64,
+}
+
+/// Whose signature a footer must have.
+pub(crate) enum Witness<'a> {
+    /// This device's, with these keys.
+    Own(&'a DeviceKeys),
+    /// A device's that this authority's individualization service certified. The service certificates in the section are
+    /// taken into account.
+    Certified(Directory),
+}
+
+/// What a section yields, in the order of the file. It is to be believed only after the whole section was read.
+pub(crate) enum Entry<'a> {
+    /// Certificate of a service, not verified.
+    ServiceCertificate(&'a [u8]),
+    /// A tombstone of the store that the backup was made of.
+    Tombstone(&'a [u8]),
+    /// Title of a key ID.
+    Title(Kid, String),
+    /// A signed answer; its licenses follow.
+    Batch(&'a [u8]),
+    /// A license; it is in the manifest of the batch before.
+    License(Box<LicenseEntry<'a>>),
+}
+
+/// A license of a section.
+pub(crate) struct LicenseEntry<'a> {
+    /// As it stands in the file.
+    pub(crate) record: RecordView<'a>,
+    /// Its policy.
+    pub(crate) policy: Policy,
+}
+
+/// What the footer of a wholly read section says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Summary {
+    /// What the section holds.
+    pub(crate) counts: Counts,
+    /// Store that it was made of.
+    pub(crate) store_id: StoreId,
+    /// When, seconds UTC.
+    pub(crate) created_at: i64,
+}
+
+impl<R: Read + Seek> Backup<R> {
+    /// Reads the header and finds the sections.
+    pub(crate) fn open(mut source: R) -> Result<Self, ReadError> {
+        let size = source.seek(SeekFrom::End(0))?;
+        source.rewind()?;
+        let mut front = [0; FRONT_LEN];
+        read_exact(&mut source, &mut front)?;
+        let body_len = Header::body_len(&front)?;
+        if body_len as u64 > size {
+            return Err(corrupt("the header is longer than the file"));
+        }
+        let mut body = vec![0; body_len];
+        read_exact(&mut source, &mut body)?;
+        let header = Header::decode(&body)?;
+        let header_hash = Digest::of_parts(&[&front, &body]);
+        let mut at = (FRONT_LEN + body_len) as u64;
+        let mut extents = Vec::with_capacity(header.sections.len());
+        for _ in &header.sections {
+            let mut length = [0; 8];
+            source.seek(SeekFrom::Start(at))?;
+            read_exact(&mut source, &mut length)?;
+            let (start, length) = (at + 8, u64::from_be_bytes(length));
+            at = start
+                .checked_add(length)
+                .filter(|end| *end <= size)
+                .ok_or_else(|| corrupt("a section is cut short"))?;
+            extents.push((start, length));
+        }
+        if at != size {
+            return Err(corrupt("bytes follow the last section"));
+        }
+        Ok(Self { source, header, header_hash, extents, size })
+    }
+
+    /// Reads a whole section. `visit` sees its content before the footer vouches for it; an error means that nothing of it
+    /// may be believed.
+    pub(crate) fn read_section<E: From<ReadError>>(
+        &mut self,
+        section: u32,
+        meta: &SecretKey,
+        witness: Witness<'_>,
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<Summary, E> {
+        let (start, length) = *self.extents.get(section as usize).ok_or_else(|| corrupt("there is no such section"))?;
+        self.source.seek(SeekFrom::Start(start)).map_err(ReadError::from)?;
+        let context = section_context(section, self.header_hash);
+        let opener = Opener::new(meta, &context, &mut self.source, length).map_err(ReadError::from)?;
+        let mut reader = SectionReader::new(opener, witness);
+        while let Some(footer) = reader.next_item(visit)? {
+            if let Footing::Signed(footer) = footer {
+                let expected = (self.header.backup_id, section, self.header_hash);
+                if (footer.backup_id, footer.section, footer.header_hash) != expected {
+                    return Err(corrupt("the footer belongs to another backup or section").into());
+                }
+                return Ok(Summary { counts: footer.counts, store_id: footer.store_id, created_at: footer.created_at });
+            }
+        }
+        Err(corrupt("a section has no footer").into())
+    }
+}
+
+fn read_exact(source: &mut impl Read, buffer: &mut [u8]) -> Result<(), ReadError> {
+    source.read_exact(buffer).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => corrupt("the file is cut short"),
+        _ => ReadError::Io(error),
+    })
+}
+
+/// Whether an item was the end.
+enum Footing {
+    /// More items follow.
+    Open,
+    /// The verified footer; nothing follows.
+    Signed(Box<Footer>),
+}
+
+/// Order of the items. One device certificate comes first, at most one status list and one padding; the rest may repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Start,
+    DeviceCertificate,
+    ServiceCertificates,
+    StatusList,
+    LicenseRevocations,
+    Tombstones,
+    Titles,
+    Licenses,
+    Padding,
+}
+
+/// The batch whose records are being read.
+struct Batch {
+    answer: Answer,
+    /// Records come in manifest order.
+    next_index: u32,
+}
+
+struct SectionReader<'a, R> {
+    opener: Opener<&'a mut R>,
+    witness: Witness<'a>,
+    stage: Stage,
+    hash: digest::Context,
+    length: u64,
+    item: Vec<u8>,
+    counts: Counts,
+    batch: Option<Batch>,
+    device_certificate: Vec<u8>,
+}
+
+impl<'a, R: Read> SectionReader<'a, R> {
+    fn new(opener: Opener<&'a mut R>, witness: Witness<'a>) -> Self {
+        Self {
+            opener,
+            witness,
+            stage: Stage::Start,
+            hash: digest::Context::new(&digest::SHA256),
+            length: 0,
+            item: Vec::new(),
+            counts: Counts::default(),
+            batch: None,
+            device_certificate: Vec::new(),
+        }
+    }
+
+    /// Reads the next item and shows it. `None` at the end of the stream.
+    fn next_item<E: From<ReadError>>(
+        &mut self,
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<(), E>,
+    ) -> Result<Option<Footing>, E> {
+        let mut item = std::mem::take(&mut self.item);
+        let Some(front) = self.read_item(&mut item)? else { return Ok(None) };
+        let view = ItemView::parse(&item).map_err(|error| corrupt(format!("an item is malformed: {error}")))?;
+        if let ItemView::Footer(signed) = view {
+            let footer = self.end(signed)?;
+            return Ok(Some(Footing::Signed(Box::new(footer))));
+        }
+        self.enter(&view)?;
+        if let Some(entry) = self.entry(view)? {
+            visit(entry)?;
+        }
+        self.hash.update(&front);
+        self.hash.update(&item);
+        self.length += (front.len() + item.len()) as u64;
+        self.item = item;
+        Ok(Some(Footing::Open))
+    }
+
+    /// Reads `u32 length ‖ CBOR` into `item` and gives the length's bytes; `None` at the end of the stream.
+    fn read_item(&mut self, item: &mut Vec<u8>) -> Result<Option<[u8; 4]>, ReadError> {
+        let mut front = [0; 4];
+        match self.opener.read_up_to(&mut front)? {
+            0 => return Ok(None),
+            4 => {}
+            _ => return Err(corrupt("an item is cut short")),
+        }
+        let length = u32::from_be_bytes(front) as usize;
+        if length > MAX_ITEM_LEN {
+            return Err(corrupt("an item is too long"));
+        }
+        item.clear();
+        if self.opener.append_up_to(item, length)? != length {
+            return Err(corrupt("an item is cut short"));
+        }
+        Ok(Some(front))
+    }
+
+    /// Checks the order of items.
+    fn enter(&mut self, item: &ItemView<'_>) -> Result<(), ReadError> {
+        let stage = match item {
+            ItemView::DeviceCertificate(_) => Stage::DeviceCertificate,
+            ItemView::ServiceCertificate(_) => Stage::ServiceCertificates,
+            ItemView::StatusList(_) => Stage::StatusList,
+            ItemView::LicenseRevocation(_) => Stage::LicenseRevocations,
+            ItemView::Tombstone(_) => Stage::Tombstones,
+            ItemView::Title(..) => Stage::Titles,
+            ItemView::Batch(_) | ItemView::Record(_) => Stage::Licenses,
+            ItemView::Padding | ItemView::Footer(_) => Stage::Padding,
+        };
+        let single = matches!(stage, Stage::DeviceCertificate | Stage::StatusList | Stage::Padding);
+        let first = self.stage == Stage::Start;
+        if stage < self.stage || (single && stage == self.stage) || first != (stage == Stage::DeviceCertificate) {
+            return Err(corrupt("items are out of order"));
+        }
+        self.stage = stage;
+        Ok(())
+    }
+
+    /// Counts and checks an item, and turns it into what the visitor sees.
+    fn entry<'i>(&mut self, item: ItemView<'i>) -> Result<Option<Entry<'i>>, ReadError> {
+        match item {
+            ItemView::DeviceCertificate(bytes) => {
+                self.device_certificate = bytes.to_vec();
+                Ok(None)
+            }
+            ItemView::ServiceCertificate(bytes) => {
+                if let Witness::Certified(directory) = &mut self.witness {
+                    directory.add(bytes).map_err(|error| corrupt(error.to_string()))?;
+                }
+                Ok(Some(Entry::ServiceCertificate(bytes)))
+            }
+            ItemView::Tombstone(bytes) => {
+                self.counts.tombstones += 1;
+                Ok(Some(Entry::Tombstone(bytes)))
+            }
+            ItemView::Title(kid, title) => {
+                self.counts.titles += 1;
+                Ok(Some(Entry::Title(kid, title)))
+            }
+            ItemView::Batch(signed) => {
+                self.counts.batches += 1;
+                let answer = read_vouched(signed).map_err(|error| corrupt(error.to_string()))?;
+                self.batch = Some(Batch { answer, next_index: 0 });
+                Ok(Some(Entry::Batch(signed)))
+            }
+            ItemView::Record(record) => {
+                let policy = self.check_record(&record)?;
+                Ok(Some(Entry::License(Box::new(LicenseEntry { record, policy }))))
+            }
+            ItemView::StatusList(_) | ItemView::LicenseRevocation(_) | ItemView::Padding | ItemView::Footer(_) => {
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks that a record has the next number and is the license that the batch's signature covers.
+    fn check_record(&mut self, record: &RecordView<'_>) -> Result<Policy, ReadError> {
+        let batch = self.batch.as_mut().ok_or_else(|| corrupt("a record has no batch"))?;
+        if record.number != self.counts.records || record.manifest_index < batch.next_index {
+            return Err(corrupt("records are out of order"));
+        }
+        if batch.answer.manifest.get(record.manifest_index as usize) != Some(&record.license_hash()) {
+            return Err(corrupt("a license is not in its batch's manifest"));
+        }
+        let policy = Policy::decode(record.policy).map_err(|error| corrupt(format!("policy: {error}")))?;
+        let binding = Binding::decode(record.binding).map_err(|error| corrupt(format!("binding: {error}")))?;
+        if binding.policy_hash != record.policy_hash() || binding.thumbprint != batch.answer.thumbprint {
+            return Err(corrupt("a binding belongs to another license"));
+        }
+        batch.next_index = record.manifest_index + 1;
+        self.counts.records += 1;
+        Ok(policy)
+    }
+
+    /// Verifies the footer and that nothing follows it.
+    fn end(&mut self, signed: &[u8]) -> Result<Footer, ReadError> {
+        let footer = match &self.witness {
+            Witness::Own(keys) => Footer::verify(signed, &keys.signing, keys.thumbprint())?,
+            Witness::Certified(directory) => {
+                let certificate =
+                    directory.device(&self.device_certificate).map_err(|error| corrupt(error.to_string()))?;
+                Footer::verify(signed, &certificate.keys.signing, certificate.thumbprint())?
+            }
+        };
+        let hash = self.hash.clone().finish();
+        if self.length % PADDING != 0 || footer.stream_hash.as_bytes() != hash.as_ref() || footer.counts != self.counts
+        {
+            return Err(corrupt("a section is not what its footer says"));
+        }
+        if !self.opener.at_end()? {
+            return Err(corrupt("bytes follow a footer"));
+        }
+        Ok(footer)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! Whole backups come back; changed, cut, reordered, spliced and foreign ones are refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+use crate::backup::fixture::{Authority, Device, NOW, STORE, backup};
+use std::io::Cursor;
+use wmlicense_wire::backup::{DeviceTicket, RecordKey, SectionHeader};
+
+/// What a backup gave: (KID, key) of each license.
+type Licenses = Vec<(Kid, Vec<u8>)>;
+
+/// Opens every section with the device's own key and reads it wholly, as a restore on the same device does.
+fn read(bytes: &[u8], device: &Device) -> Result<Licenses, ReadError> {
+    let backup = Backup::open(Cursor::new(bytes))?;
+    let tickets = open_tickets(&backup, device)?;
+    read_sections(backup, &tickets, device)
+}
+
+fn open_tickets(backup: &Backup<Cursor<&[u8]>>, device: &Device) -> Result<Vec<DeviceTicket>, ReadError> {
+    let open = |(section, header): (usize, &SectionHeader)| {
+        if header.device.recipient != device.identity.keys.thumbprint() {
+            return Err(corrupt("another device's"));
+        }
+        Ok(header.device.open_as_device(&device.identity.hpke, backup.header.backup_id, section as u32)?)
+    };
+    backup.header.sections.iter().enumerate().map(open).collect()
+}
+
+fn read_sections(
+    mut backup: Backup<Cursor<&[u8]>>,
+    tickets: &[DeviceTicket],
+    device: &Device,
+) -> Result<Licenses, ReadError> {
+    let mut licenses = Vec::new();
+    for (section, ticket) in tickets.iter().enumerate() {
+        let content = RecordKey::of(&ticket.keys.content);
+        let witness = Witness::Own(&device.identity.keys);
+        let summary = backup.read_section(section as u32, &ticket.keys.meta, witness, &mut |entry| {
+            if let Entry::License(license) = entry {
+                let key = license.record.open(license.policy.kind, &content).map_err(|_| corrupt("key"))?;
+                licenses.push((license.policy.kid, key.as_bytes().to_vec()));
+            }
+            Ok::<(), ReadError>(())
+        })?;
+        assert_eq!((summary.store_id, summary.created_at), (STORE, NOW));
+    }
+    Ok(licenses)
+}
+
+/// As [`is_refused`] for a file whose header is as it was made: the tickets need not be opened again.
+fn is_refused_behind_the_header(bytes: &[u8], tickets: &[DeviceTicket], device: &Device) -> bool {
+    let licenses = Backup::open(Cursor::new(bytes)).and_then(|backup| read_sections(backup, tickets, device));
+    matches!(licenses, Err(ReadError::Corrupt(_)))
+}
+
+fn is_refused(bytes: &[u8], device: &Device) -> bool {
+    matches!(read(bytes, device), Err(ReadError::Corrupt(_) | ReadError::TooNew))
+}
+
+fn world() -> (Authority, Device) {
+    let authority = Authority::new("owner");
+    let device = Device::new(&authority);
+    (authority, device)
+}
+
+fn small(authority: &Authority, device: &Device, first: u32) -> Vec<u8> {
+    let policies: Vec<_> = (first..first + 3).map(|number| authority.policy(number)).collect();
+    backup(authority, device, &[vec![authority.batch(device, &policies)]])
+}
+
+/// Offset of the first section's length in a file.
+fn sections_start(bytes: &[u8]) -> usize {
+    12 + u32::from_be_bytes(bytes[8..12].try_into().unwrap()) as usize
+}
+
+#[test]
+fn every_license_of_every_section_and_batch_comes_back_with_its_key() {
+    let (authority, device) = world();
+    let batch = |numbers: std::ops::Range<u32>| {
+        let policies: Vec<_> = numbers.map(|number| authority.policy(number)).collect();
+        authority.batch(&device, &policies)
+    };
+    // The second batch keeps only some of its licenses: manifest indices have gaps.
+    let mut gaps = batch(10..60);
+    gaps.1.retain(|license| license.index % 3 == 1);
+    let bytes = backup(&authority, &device, &[vec![batch(0..3), gaps], vec![], vec![batch(100..101)]]);
+    let licenses = read(&bytes, &device).unwrap();
+    assert_eq!(licenses.len(), 3 + 17 + 1);
+    assert!(licenses.iter().all(|(kid, key)| kid.as_bytes()[..] == key[..]));
+    assert!(is_refused(&bytes, &Device::new(&authority)), "another device opens nothing");
+}
+
+#[test]
+fn a_backup_without_sections_is_whole() {
+    let (authority, device) = world();
+    let bytes = backup(&authority, &device, &[]);
+    assert!(read(&bytes, &device).unwrap().is_empty());
+    assert!(is_refused(&[&bytes[..], &[0]].concat(), &device));
+}
+
+#[test]
+fn every_changed_byte_is_found() {
+    let (authority, device) = world();
+    let bytes = small(&authority, &device, 0);
+    assert_eq!(read(&bytes, &device).unwrap().len(), 3);
+    let start = sections_start(&bytes);
+    let tickets = open_tickets(&Backup::open(Cursor::new(&bytes[..])).unwrap(), &device).unwrap();
+    in_parallel(bytes.len(), &|index| {
+        let mut changed = bytes.clone();
+        changed[index] ^= 1 << (index % 8);
+        let refused = match index < start {
+            true => is_refused(&changed, &device),
+            false => is_refused_behind_the_header(&changed, &tickets, &device),
+        };
+        assert!(refused, "byte {index} of {}", bytes.len());
+    });
+}
+
+#[test]
+fn every_truncation_and_every_extension_is_found() {
+    let (authority, device) = world();
+    let bytes = small(&authority, &device, 0);
+    in_parallel(bytes.len(), &|length| assert!(is_refused(&bytes[..length], &device), "cut to {length}"));
+    for more in [1, 8, 16, 100_000] {
+        assert!(is_refused(&[&bytes[..], &vec![0; more]].concat(), &device));
+    }
+    // Cut, with a section length that says so: the last chunk is missing.
+    let start = sections_start(&bytes);
+    let tickets = open_tickets(&Backup::open(Cursor::new(&bytes[..])).unwrap(), &device).unwrap();
+    in_parallel(bytes.len() - start - 8, &|missing| {
+        let mut cut = bytes[..bytes.len() - 1 - missing].to_vec();
+        let length = (cut.len() - start - 8) as u64;
+        cut[start..start + 8].copy_from_slice(&length.to_be_bytes());
+        assert!(is_refused_behind_the_header(&cut, &tickets, &device), "consistently cut by {}", missing + 1);
+    });
+}
+
+/// Runs `test` for every index below `count` on all cores.
+fn in_parallel(count: usize, test: &(dyn Fn(usize) + Sync)) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || (thread..count).step_by(threads).for_each(test));
+        }
+    });
+}
+
+#[test]
+fn swapped_dropped_and_doubled_sections_are_found() {
+    let (authority, device) = world();
+    let batch = |number| vec![authority.batch(&device, &[authority.policy(number)])];
+    let bytes = backup(&authority, &device, &[batch(0), batch(1)]);
+    assert_eq!(read(&bytes, &device).unwrap().len(), 2);
+    let start = sections_start(&bytes);
+    let length = u64::from_be_bytes(bytes[start..start + 8].try_into().unwrap()) as usize;
+    let (header, sections) = bytes.split_at(start);
+    let (first, second) = sections.split_at(8 + length);
+    assert_eq!(first.len(), second.len());
+    for forged in [vec![second, first], vec![first], vec![second], vec![first, first], vec![first, second, second]] {
+        assert!(is_refused(&[header, &forged.concat()].concat(), &device));
+    }
+}
+
+#[test]
+fn two_backups_spliced_together_are_found() {
+    let (authority, device) = world();
+    let (one, other) = (small(&authority, &device, 0), small(&authority, &device, 0));
+    assert_eq!(one.len(), other.len());
+    let start = sections_start(&one);
+    assert!(is_refused(&[&one[..start], &other[start..]].concat(), &device));
+    // Chunk by chunk: each belongs to its own salt.
+    let data = start + 8 + 56;
+    for chunk in 0..(one.len() - data).div_ceil(16 * 1024 + 16) {
+        let from = data + chunk * (16 * 1024 + 16);
+        let to = (from + 16 * 1024 + 16).min(one.len());
+        let spliced = [&one[..from], &other[from..to], &one[to..]].concat();
+        assert!(is_refused(&spliced, &device), "chunk {chunk}");
+    }
+}
+
+#[test]
+fn a_header_that_lies_about_lengths_is_refused_before_memory_is_taken() {
+    let (authority, device) = world();
+    let bytes = small(&authority, &device, 0);
+    let start = sections_start(&bytes);
+    for length in [0, 1, 55, 56, 71, u64::MAX, u64::MAX - start as u64 - 8, 10 << 30] {
+        let mut lying = bytes.clone();
+        lying[start..start + 8].copy_from_slice(&length.to_be_bytes());
+        assert!(is_refused(&lying, &device), "{length}");
+    }
+    for length in [0, 1, 1 << 20, (1 << 20) + 1, u32::MAX] {
+        let mut lying = bytes.clone();
+        lying[8..12].copy_from_slice(&length.to_be_bytes());
+        assert!(is_refused(&lying, &device), "{length}");
+    }
+    assert!(is_refused(b"", &device) && is_refused(b"WMBACKUP", &device));
+}
+
+#[test]
+fn a_later_version_is_told_apart_from_damage() {
+    let (authority, device) = world();
+    let bytes = small(&authority, &device, 0);
+    // Key 10 of the header's map: the version.
+    let at = 12 + 2;
+    assert_eq!(bytes[12..15], [0xa3, 10, 1]);
+    let with_version = |version: u8| {
+        let mut changed = bytes.clone();
+        changed[at] = version;
+        read(&changed, &device).unwrap_err()
+    };
+    assert!(matches!(with_version(2), ReadError::TooNew));
+    assert!(matches!(with_version(0), ReadError::Corrupt(_)));
+}

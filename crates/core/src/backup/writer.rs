@@ -1,0 +1,252 @@
+//! The bytes of a backup: header, sections with their lengths, items, padding, footer. Where the licenses come from is not
+//! known here. Memory does not grow with the number of licenses.
+
+use aws_lc_rs::digest;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileExt;
+use wmlicense_wire::backup::{
+    Counts, Footer, Header, Item, MAX_ITEM_LEN, PADDING, RecordKey, SectionKeys, append_record, section_context,
+};
+use wmlicense_wire::chunked::Sealer;
+use wmlicense_wire::id::{Digest, SignerId, StoreId};
+use wmlicense_wire::key::Signer;
+use wmlicense_wire::license::{InnerKey, License, State};
+
+/// Bytes handed to the system at once.
+const FILE_BUFFER: usize = 1 << 20;
+/// Plain bytes collected before they are hashed and encrypted.
+const ITEM_BUFFER: usize = 64 * 1024;
+
+/// A part of a backup could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// The file.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// An item is longer than readers accept.
+    #[error("an item is too long")]
+    TooLong,
+    /// The device's key does not sign.
+    #[error("the device's key does not sign")]
+    Keys,
+}
+
+/// Counts what goes through it.
+struct Counted<W> {
+    inner: W,
+    written: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.written += written as u64;
+        Ok(written)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// A backup file being written, one section after the other.
+pub(crate) struct BackupWriter<'f> {
+    file: &'f File,
+    out: Counted<BufWriter<&'f File>>,
+    header: Header,
+    header_hash: Digest,
+    next_section: u32,
+}
+
+impl<'f> BackupWriter<'f> {
+    /// Starts an empty file with the header.
+    pub(crate) fn new(file: &'f File, header: Header) -> Result<Self, WriteError> {
+        let mut out = Counted { inner: BufWriter::with_capacity(FILE_BUFFER, file), written: 0 };
+        let bytes = header.encode();
+        out.write_all(&bytes)?;
+        Ok(Self { file, out, header, header_hash: Digest::of(&bytes), next_section: 0 })
+    }
+
+    /// Writes the next section: `fill` puts its items. Its length stands before it and is known only afterwards.
+    pub(crate) fn section<E: From<WriteError>>(
+        &mut self,
+        keys: &SectionKeys,
+        maker: &Maker<'_>,
+        fill: impl FnOnce(&mut SectionWriter<'_>) -> Result<(), E>,
+    ) -> Result<Counts, E> {
+        let section = self.next_section;
+        let length_at = self.out.written;
+        self.out.write_all(&[0; 8]).map_err(WriteError::from)?;
+        let context = section_context(section, self.header_hash);
+        let sealer = Sealer::new(&keys.meta, &context, &mut self.out as &mut dyn Write).map_err(WriteError::from)?;
+        let mut writer = SectionWriter::new(sealer, RecordKey::of(&keys.content));
+        fill(&mut writer)?;
+        let counts = writer.counts;
+        let footer = Footer {
+            created_at: maker.created_at,
+            backup_id: self.header.backup_id,
+            section,
+            header_hash: self.header_hash,
+            stream_hash: writer.pad()?,
+            counts,
+            store_id: maker.store_id,
+        };
+        let signed = footer.sign(maker.signer, maker.thumbprint).map_err(|_| WriteError::Keys)?;
+        writer.finish(signed)?;
+        let length = self.out.written - length_at - 8;
+        self.patch_length(length_at, length).map_err(WriteError::from)?;
+        self.next_section += 1;
+        Ok(counts)
+    }
+
+    fn patch_length(&mut self, at: u64, length: u64) -> io::Result<()> {
+        self.out.flush()?;
+        self.file.write_all_at(&length.to_be_bytes(), at)
+    }
+
+    /// Hands everything to the system. The file is not durable yet.
+    pub(crate) fn finish(mut self) -> Result<(), WriteError> {
+        debug_assert_eq!(self.next_section as usize, self.header.sections.len(), "each section has its tickets");
+        Ok(self.out.flush()?)
+    }
+}
+
+/// Who makes a section, and of what.
+pub(crate) struct Maker<'a> {
+    /// The device's key at the section's authority.
+    pub(crate) signer: &'a dyn Signer,
+    /// Its thumbprint.
+    pub(crate) thumbprint: SignerId,
+    /// The store.
+    pub(crate) store_id: StoreId,
+    /// Seconds UTC.
+    pub(crate) created_at: i64,
+}
+
+/// The items of one section, in the order of the format.
+pub(crate) struct SectionWriter<'w> {
+    sealer: Sealer<&'w mut dyn Write>,
+    hash: digest::Context,
+    /// Bytes of the stream, those in `pending` included.
+    length: u64,
+    pending: Vec<u8>,
+    content: RecordKey,
+    counts: Counts,
+}
+
+impl<'w> SectionWriter<'w> {
+    fn new(sealer: Sealer<&'w mut dyn Write>, content: RecordKey) -> Self {
+        let hash = digest::Context::new(&digest::SHA256);
+        let pending = Vec::with_capacity(ITEM_BUFFER + ITEM_BUFFER / 4);
+        Self { sealer, hash, length: 0, pending, content, counts: Counts::default() }
+    }
+
+    /// Writes anything but a record, padding or the footer, which have methods of their own.
+    pub(crate) fn put(&mut self, item: &Item) -> Result<(), WriteError> {
+        match item {
+            Item::Batch(_) => self.counts.batches += 1,
+            Item::Tombstone(_) => self.counts.tombstones += 1,
+            Item::Title(..) => self.counts.titles += 1,
+            Item::DeviceCertificate(_)
+            | Item::ServiceCertificate(_)
+            | Item::StatusList(_)
+            | Item::LicenseRevocation(_)
+            | Item::Record(_)
+            | Item::Padding(_)
+            | Item::Footer(_) => {}
+        }
+        self.append(&item.encode())
+    }
+
+    /// Writes a license of the batch before, its key under the section's content key.
+    pub(crate) fn put_license(
+        &mut self,
+        manifest_index: u32,
+        license: &License,
+        state: &State,
+        key: &InnerKey,
+    ) -> Result<(), WriteError> {
+        let start = self.pending.len();
+        append_record(&mut self.pending, self.counts.records, manifest_index, license, state, key, &self.content);
+        let length = self.pending.len() - start;
+        if length - 4 > MAX_ITEM_LEN {
+            return Err(WriteError::TooLong);
+        }
+        self.counts.records += 1;
+        self.added(length)
+    }
+
+    fn append(&mut self, item: &[u8]) -> Result<(), WriteError> {
+        if item.len() > MAX_ITEM_LEN {
+            return Err(WriteError::TooLong);
+        }
+        self.pending.extend_from_slice(&(item.len() as u32).to_be_bytes());
+        self.pending.extend_from_slice(item);
+        self.added(item.len() + 4)
+    }
+
+    fn added(&mut self, length: usize) -> Result<(), WriteError> {
+        self.length += length as u64;
+        if self.pending.len() >= ITEM_BUFFER { self.drain() } else { Ok(()) }
+    }
+
+    fn drain(&mut self) -> Result<(), WriteError> {
+        self.hash.update(&self.pending);
+        self.sealer.write_all(&self.pending)?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Pads the stream and gives its hash, which the footer signs.
+    fn pad(&mut self) -> Result<Digest, WriteError> {
+        if let Some(padding) = padding(self.length) {
+            self.append(&padding)?;
+        }
+        self.drain()?;
+        let mut hash = [0; Digest::LEN];
+        hash.copy_from_slice(self.hash.clone().finish().as_ref());
+        Ok(Digest::new(hash))
+    }
+
+    fn finish(mut self, footer: Vec<u8>) -> Result<(), WriteError> {
+        self.append(&Item::Footer(footer).encode())?;
+        self.drain()?;
+        self.sealer.finish()?;
+        Ok(())
+    }
+}
+
+/// The padding item that brings a stream of this length to a multiple of [`PADDING`]; none where it is one already.
+fn padding(length: u64) -> Option<Vec<u8>> {
+    let gap = length.next_multiple_of(PADDING) - length;
+    if gap == 0 {
+        return None;
+    }
+    // Some gaps are smaller than an empty item, and one length no item has, because the head of the zeros grows with them.
+    [gap, gap + PADDING].into_iter().find_map(|gap| {
+        let gap = gap as usize;
+        let empty = Item::Padding(Vec::new()).encode().len() + 4;
+        let most = gap.checked_sub(empty)?;
+        (most.saturating_sub(4)..=most)
+            .rev()
+            .map(|zeros| Item::Padding(vec![0; zeros]).encode())
+            .find(|item| item.len() + 4 == gap)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_is_padded_to_the_multiple() {
+        assert_eq!(padding(0), None);
+        assert_eq!(padding(PADDING), None);
+        for gap in 1..=PADDING {
+            let length = 3 * PADDING - gap;
+            let padded = length + padding(length).map_or(0, |item| item.len() as u64 + 4);
+            assert_eq!(padded % PADDING, 0, "gap {gap}");
+            assert!(padded - length < 2 * PADDING);
+        }
+    }
+}
