@@ -16,3 +16,10 @@ pub mod restore;
 pub mod rights;
 pub mod store;
 pub mod transport;
+
+// The tests' content owner names this crate as tests outside it do.
+#[cfg(test)]
+extern crate self as wmlicense_core;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod test_support;

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::backup::fixture::{Authority, Device, NOW, STORE, backup};
+use crate::backup::fixture::{STORE, backup, batch};
+use crate::test_support::{NOW, TestDevice, World, content_key};
 use std::io::Cursor;
 use wmlicense_wire::backup::{DeviceTicket, RecordKey, SectionHeader};
 
@@ -10,18 +11,18 @@ use wmlicense_wire::backup::{DeviceTicket, RecordKey, SectionHeader};
 type Licenses = Vec<(Kid, Vec<u8>)>;
 
 /// Opens every section with the device's own key and reads it wholly, as a restore on the same device does.
-fn read(bytes: &[u8], device: &Device) -> Result<Licenses, ReadError> {
+fn read(bytes: &[u8], device: &TestDevice) -> Result<Licenses, ReadError> {
     let backup = Backup::open(Cursor::new(bytes))?;
     let tickets = open_tickets(&backup, device)?;
     read_sections(backup, &tickets, device)
 }
 
-fn open_tickets(backup: &Backup<Cursor<&[u8]>>, device: &Device) -> Result<Vec<DeviceTicket>, ReadError> {
+fn open_tickets(backup: &Backup<Cursor<&[u8]>>, device: &TestDevice) -> Result<Vec<DeviceTicket>, ReadError> {
     let open = |(section, header): (usize, &SectionHeader)| {
-        if header.device.recipient != device.identity.keys.thumbprint() {
+        if header.device.recipient != device.thumbprint() {
             return Err(corrupt("another device's"));
         }
-        Ok(header.device.open_as_device(&device.identity.hpke, backup.header.backup_id, section as u32)?)
+        Ok(header.device.open_as_device(&device.hpke, backup.header.backup_id, section as u32)?)
     };
     backup.header.sections.iter().enumerate().map(open).collect()
 }
@@ -29,12 +30,12 @@ fn open_tickets(backup: &Backup<Cursor<&[u8]>>, device: &Device) -> Result<Vec<D
 fn read_sections(
     mut backup: Backup<Cursor<&[u8]>>,
     tickets: &[DeviceTicket],
-    device: &Device,
+    device: &TestDevice,
 ) -> Result<Licenses, ReadError> {
     let mut licenses = Vec::new();
     for (section, ticket) in tickets.iter().enumerate() {
         let content = RecordKey::of(&ticket.keys.content);
-        let witness = Witness::Own(&device.identity.keys);
+        let witness = Witness::Own(&device.keys);
         let summary = backup.read_section(section as u32, &ticket.keys.meta, witness, &mut |entry| {
             if let Entry::License(license) = entry {
                 let key = license.record.open(license.policy.kind, &content).map_err(|_| corrupt("key"))?;
@@ -48,24 +49,17 @@ fn read_sections(
 }
 
 /// As [`is_refused`] for a file whose header is as it was made: the tickets need not be opened again.
-fn is_refused_behind_the_header(bytes: &[u8], tickets: &[DeviceTicket], device: &Device) -> bool {
+fn is_refused_behind_the_header(bytes: &[u8], tickets: &[DeviceTicket], device: &TestDevice) -> bool {
     let licenses = Backup::open(Cursor::new(bytes)).and_then(|backup| read_sections(backup, tickets, device));
     matches!(licenses, Err(ReadError::Corrupt(_)))
 }
 
-fn is_refused(bytes: &[u8], device: &Device) -> bool {
+fn is_refused(bytes: &[u8], device: &TestDevice) -> bool {
     matches!(read(bytes, device), Err(ReadError::Corrupt(_) | ReadError::TooNew))
 }
 
-fn world() -> (Authority, Device) {
-    let authority = Authority::new("owner");
-    let device = Device::new(&authority);
-    (authority, device)
-}
-
-fn small(authority: &Authority, device: &Device, first: u32) -> Vec<u8> {
-    let policies: Vec<_> = (first..first + 3).map(|number| authority.policy(number)).collect();
-    backup(authority, device, &[vec![authority.batch(device, &policies)]])
+fn small(world: &World, device: &TestDevice) -> Vec<u8> {
+    backup(world, device, &[vec![batch(world, device, 0..3)]])
 }
 
 /// Offset of the first section's length in a file.
@@ -75,33 +69,33 @@ fn sections_start(bytes: &[u8]) -> usize {
 
 #[test]
 fn every_license_of_every_section_and_batch_comes_back_with_its_key() {
-    let (authority, device) = world();
-    let batch = |numbers: std::ops::Range<u32>| {
-        let policies: Vec<_> = numbers.map(|number| authority.policy(number)).collect();
-        authority.batch(&device, &policies)
-    };
+    let (world, device) = (World::new(), TestDevice::new());
     // The second batch keeps only some of its licenses: manifest indices have gaps.
-    let mut gaps = batch(10..60);
+    let mut gaps = batch(&world, &device, 10..60);
     gaps.1.retain(|license| license.index % 3 == 1);
-    let bytes = backup(&authority, &device, &[vec![batch(0..3), gaps], vec![], vec![batch(100..101)]]);
+    let bytes = backup(
+        &world,
+        &device,
+        &[vec![batch(&world, &device, 0..3), gaps], vec![], vec![batch(&world, &device, 100..101)]],
+    );
     let licenses = read(&bytes, &device).unwrap();
     assert_eq!(licenses.len(), 3 + 17 + 1);
-    assert!(licenses.iter().all(|(kid, key)| kid.as_bytes()[..] == key[..]));
-    assert!(is_refused(&bytes, &Device::new(&authority)), "another device opens nothing");
+    assert!(licenses.iter().all(|(kid, key)| content_key(*kid)[..] == key[..]));
+    assert!(is_refused(&bytes, &TestDevice::new()), "another device opens nothing");
 }
 
 #[test]
 fn a_backup_without_sections_is_whole() {
-    let (authority, device) = world();
-    let bytes = backup(&authority, &device, &[]);
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = backup(&world, &device, &[]);
     assert!(read(&bytes, &device).unwrap().is_empty());
     assert!(is_refused(&[&bytes[..], &[0]].concat(), &device));
 }
 
 #[test]
 fn every_changed_byte_is_found() {
-    let (authority, device) = world();
-    let bytes = small(&authority, &device, 0);
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = small(&world, &device);
     assert_eq!(read(&bytes, &device).unwrap().len(), 3);
     let start = sections_start(&bytes);
     let tickets = open_tickets(&Backup::open(Cursor::new(&bytes[..])).unwrap(), &device).unwrap();
@@ -118,8 +112,8 @@ fn every_changed_byte_is_found() {
 
 #[test]
 fn every_truncation_and_every_extension_is_found() {
-    let (authority, device) = world();
-    let bytes = small(&authority, &device, 0);
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = small(&world, &device);
     in_parallel(bytes.len(), &|length| assert!(is_refused(&bytes[..length], &device), "cut to {length}"));
     for more in [1, 8, 16, 100_000] {
         assert!(is_refused(&[&bytes[..], &vec![0; more]].concat(), &device));
@@ -147,9 +141,8 @@ fn in_parallel(count: usize, test: &(dyn Fn(usize) + Sync)) {
 
 #[test]
 fn swapped_dropped_and_doubled_sections_are_found() {
-    let (authority, device) = world();
-    let batch = |number| vec![authority.batch(&device, &[authority.policy(number)])];
-    let bytes = backup(&authority, &device, &[batch(0), batch(1)]);
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = backup(&world, &device, &[vec![batch(&world, &device, 0..1)], vec![batch(&world, &device, 1..2)]]);
     assert_eq!(read(&bytes, &device).unwrap().len(), 2);
     let start = sections_start(&bytes);
     let length = u64::from_be_bytes(bytes[start..start + 8].try_into().unwrap()) as usize;
@@ -163,8 +156,8 @@ fn swapped_dropped_and_doubled_sections_are_found() {
 
 #[test]
 fn two_backups_spliced_together_are_found() {
-    let (authority, device) = world();
-    let (one, other) = (small(&authority, &device, 0), small(&authority, &device, 0));
+    let (world, device) = (World::new(), TestDevice::new());
+    let (one, other) = (small(&world, &device), small(&world, &device));
     assert_eq!(one.len(), other.len());
     let start = sections_start(&one);
     assert!(is_refused(&[&one[..start], &other[start..]].concat(), &device));
@@ -180,8 +173,8 @@ fn two_backups_spliced_together_are_found() {
 
 #[test]
 fn a_header_that_lies_about_lengths_is_refused_before_memory_is_taken() {
-    let (authority, device) = world();
-    let bytes = small(&authority, &device, 0);
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = small(&world, &device);
     let start = sections_start(&bytes);
     for length in [0, 1, 55, 56, 71, u64::MAX, u64::MAX - start as u64 - 8, 10 << 30] {
         let mut lying = bytes.clone();
@@ -198,8 +191,8 @@ fn a_header_that_lies_about_lengths_is_refused_before_memory_is_taken() {
 
 #[test]
 fn a_later_version_is_told_apart_from_damage() {
-    let (authority, device) = world();
-    let bytes = small(&authority, &device, 0);
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = small(&world, &device);
     // Key 10 of the header's map: the version.
     let at = 12 + 2;
     assert_eq!(bytes[12..15], [0xa3, 10, 1]);
