@@ -113,16 +113,21 @@ impl SampleCipher {
     /// Decrypts the protected bytes of one sample in place. On an error `data` is untouched.
     pub fn decrypt_in_place(&self, info: &SampleInfo<'_>, data: &mut [u8]) -> Result<(), SampleError> {
         check_pattern(info)?;
-        check_subsamples(info.subsamples, data.len())?;
+        let protected = check_subsamples(info.subsamples, data.len())?;
         let iv = counter_block(info)?;
         let pattern = (info.crypt_byte_block as usize, info.skip_byte_block as usize);
         match info.scheme {
+            Scheme::Cenc if info.subsamples.len() < 2 => {
+                for_each_protected(info.subsamples, data, |range| engine::apply_once(&self.enc, iv, range));
+            }
             Scheme::Cenc => {
-                let mut stream = Ctr::new(&self.enc, iv);
+                let mut stream = Ctr::new(&self.enc, iv, protected.div_ceil(BLOCK));
                 for_each_protected(info.subsamples, data, |range| stream.apply(range));
             }
             Scheme::Cens => {
-                let mut stream = Ctr::new(&self.enc, iv);
+                let group = (pattern.0 + pattern.1).max(1) * BLOCK;
+                let blocks = protected.div_ceil(group) * pattern.0.max(1);
+                let mut stream = Ctr::new(&self.enc, iv, blocks);
                 for_each_protected(info.subsamples, data, |range| stream.apply_blocks(range, pattern));
             }
             Scheme::Cbc1 => {
@@ -148,16 +153,18 @@ fn check_pattern(info: &SampleInfo<'_>) -> Result<(), SampleError> {
     if fits { Ok(()) } else { Err(SampleError::Pattern { crypt, skip }) }
 }
 
-fn check_subsamples(subsamples: &[Subsample], size: usize) -> Result<(), SampleError> {
+/// Checks that the subsamples cover the sample. Returns the protected bytes.
+fn check_subsamples(subsamples: &[Subsample], size: usize) -> Result<usize, SampleError> {
     if subsamples.is_empty() {
-        return Ok(());
+        return Ok(size);
     }
-    // A sum of fewer than 2^31 pairs of 32-bit numbers fits 64 bits; a slice of eight-byte items cannot be longer on a
-    // machine that could hold the sample.
-    let covered = subsamples
-        .iter()
-        .fold(0u64, |sum, part| sum.saturating_add(u64::from(part.clear)).saturating_add(u64::from(part.encrypted)));
-    if covered == size as u64 { Ok(()) } else { Err(SampleError::Subsamples { covered, size: size as u64 }) }
+    let (mut clear, mut encrypted) = (0u64, 0u64);
+    for part in subsamples {
+        clear = clear.saturating_add(part.clear.into());
+        encrypted = encrypted.saturating_add(part.encrypted.into());
+    }
+    let (covered, size) = (clear.saturating_add(encrypted), size as u64);
+    if covered == size { Ok(encrypted as usize) } else { Err(SampleError::Subsamples { covered, size }) }
 }
 
 /// The first counter block or chaining value. An 8-byte vector is followed by a block counter of zero.

@@ -1,6 +1,11 @@
-//! Headers of real files and of initialization data.
+//! Headers of real files and of initialization data. Rare and hostile ones are in the submodules.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod build;
+mod fragments;
+mod hostile;
+mod progressive;
 
 use super::*;
 use crate::header::mp4::SampleReader;

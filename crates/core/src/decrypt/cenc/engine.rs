@@ -10,48 +10,51 @@ use aes::cipher::{
 };
 use aes::{Aes128Dec, Aes128Enc, Block};
 
-/// Blocks gathered from a pattern before they go to the cipher; a multiple of every backend's width.
+/// Blocks of key stream computed ahead for short ranges; a multiple of every backend's width.
 const BATCH: usize = 64;
-/// Up to this many left-over blocks are computed singly; more are padded to a full run, which costs less.
+/// Up to this many left-over blocks are computed singly; more are padded to a full run, which takes less time.
 const SINGLES: usize = 2;
 
 /// A key stream that continues from range to range.
 ///
 /// The block counter is the low 64 bits of the counter block and wraps without a carry (ISO/IEC 23001-7, 9.3).
+/// Short ranges are served from a batch of key stream, so that many of them cost as little as one long one.
 pub(super) struct Ctr<'k> {
     key: &'k Aes128Enc,
     high: [u8; 8],
     counter: u64,
-    /// The block of key stream that the previous range ended in, and how much of it is used.
-    partial: Block,
+    batch: [Block; BATCH],
+    /// Bytes of the batch that were used, and bytes that it holds.
     used: usize,
+    held: usize,
+    /// Blocks that the sample may still need beyond the batch: none are computed for nothing.
+    wanted: usize,
 }
 
 impl<'k> Ctr<'k> {
-    pub(super) fn new(key: &'k Aes128Enc, block: [u8; BLOCK]) -> Self {
-        let number = u128::from_be_bytes(block);
-        let (high, counter) = (((number >> 64) as u64).to_be_bytes(), number as u64);
-        Self { key, high, counter, partial: Block::default(), used: 0 }
+    /// A stream from this counter block, of which no more than `blocks` blocks will be needed.
+    pub(super) fn new(key: &'k Aes128Enc, block: [u8; BLOCK], blocks: usize) -> Self {
+        let (high, counter) = split_counter(block);
+        Self { key, high, counter, batch: [Block::default(); BATCH], used: 0, held: 0, wanted: blocks }
     }
 
     /// Applies the stream to every byte.
     pub(super) fn apply(&mut self, data: &mut [u8]) {
         let mut data = data;
-        if self.used > 0 {
-            let count = data.len().min(BLOCK - self.used);
-            let (head, rest) = data.split_at_mut(count);
-            xor(head, &self.partial[self.used..]);
-            self.used = (self.used + count) % BLOCK;
-            data = rest;
-        }
-        let (whole, tail) = data.split_at_mut(data.len() - data.len() % BLOCK);
-        self.apply_contiguous(whole);
-        if !tail.is_empty() {
-            self.partial = self.counter_block();
-            self.key.encrypt_block(&mut self.partial);
-            self.counter = self.counter.wrapping_add(1);
-            xor(tail, &self.partial);
-            self.used = tail.len();
+        while !data.is_empty() {
+            if self.used < self.held {
+                let count = data.len().min(self.held - self.used);
+                let (head, rest) = data.split_at_mut(count);
+                xor(head, &Array::slice_as_flattened(&self.batch)[self.used..self.held]);
+                self.used += count;
+                data = rest;
+            } else if data.len() >= BATCH * BLOCK {
+                let (whole, rest) = data.split_at_mut(data.len() - data.len() % BLOCK);
+                self.apply_directly(whole);
+                data = rest;
+            } else {
+                self.refill();
+            }
         }
     }
 
@@ -60,37 +63,28 @@ impl<'k> Ctr<'k> {
         if skip == 0 {
             let group = crypt.max(1) * BLOCK;
             let length = data.len() - data.len() % group;
-            return self.apply_contiguous(&mut data[..length]);
+            return self.apply(&mut data[..length]);
         }
-        let mut positions = Positions::new(data.len(), crypt, skip);
-        let (mut at, mut stream) = ([0; BATCH], [Block::default(); BATCH]);
-        loop {
-            let count = positions.take_into(&mut at);
-            if count == 0 {
-                return;
-            }
-            for block in &mut stream[..count] {
-                *block = self.counter_block();
-                self.counter = self.counter.wrapping_add(1);
-            }
-            self.key.encrypt_with_backend(Wide { blocks: &mut stream, count });
-            for (block, position) in stream.iter().zip(&at[..count]) {
-                xor(&mut data[*position..*position + BLOCK], block);
+        for group in data.chunks_mut((crypt + skip) * BLOCK) {
+            if let Some(encrypted) = group.get_mut(..crypt * BLOCK) {
+                self.apply(encrypted);
             }
         }
     }
 
-    fn apply_contiguous(&mut self, data: &mut [u8]) {
-        if data.is_empty() {
-            return;
-        }
-        let blocks = (data.len() / BLOCK) as u64;
+    fn apply_directly(&mut self, data: &mut [u8]) {
+        let blocks = data.len() / BLOCK;
         self.key.encrypt_with_backend(CtrRun { high: self.high, counter: self.counter, data });
-        self.counter = self.counter.wrapping_add(blocks);
+        self.counter = self.counter.wrapping_add(blocks as u64);
+        self.wanted = self.wanted.saturating_sub(blocks);
     }
 
-    fn counter_block(&self) -> Block {
-        counter_block(self.high, self.counter)
+    fn refill(&mut self) {
+        let count = self.wanted.clamp(1, BATCH);
+        fill(&mut self.batch[..count], self.high, &mut self.counter);
+        self.key.encrypt_with_backend(Wide { blocks: &mut self.batch, count });
+        self.wanted = self.wanted.saturating_sub(count);
+        (self.used, self.held) = (0, count * BLOCK);
     }
 }
 
@@ -124,28 +118,13 @@ impl<'k> Cbc<'k> {
             }
             return;
         }
-        let mut positions = Positions::new(data.len(), crypt, skip);
-        let (mut at, mut blocks) = ([0; BATCH], [Block::default(); BATCH]);
-        loop {
-            let count = positions.take_into(&mut at);
-            if count == 0 {
-                return;
-            }
-            for (block, position) in blocks.iter_mut().zip(&at[..count]) {
-                block.copy_from_slice(&data[*position..*position + BLOCK]);
-            }
-            self.key.decrypt_with_backend(Wide { blocks: &mut blocks, count });
-            for (block, position) in blocks.iter_mut().zip(&at[..count]) {
-                let place = &mut data[*position..*position + BLOCK];
-                xor(block, &self.previous);
-                self.previous.copy_from_slice(place);
-                place.copy_from_slice(block);
-            }
-        }
+        let positions = Positions { next: 0, end: data.len(), left_in_group: 0, crypt, skip };
+        self.key.decrypt_with_backend(CbcPattern { previous: &mut self.previous, data, positions });
     }
 }
 
 /// Offsets of the blocks that a pattern encrypts. A group of encrypted blocks that does not fit stays clear.
+#[derive(Clone)]
 struct Positions {
     next: usize,
     end: usize,
@@ -154,29 +133,21 @@ struct Positions {
     skip: usize,
 }
 
-impl Positions {
-    fn new(end: usize, crypt: usize, skip: usize) -> Self {
-        Self { next: 0, end, left_in_group: 0, crypt, skip }
-    }
+impl Iterator for Positions {
+    type Item = usize;
 
-    fn take_into(&mut self, at: &mut [usize; BATCH]) -> usize {
-        let mut count = 0;
-        while count < BATCH {
-            if self.left_in_group == 0 {
-                if self.end.saturating_sub(self.next) < self.crypt * BLOCK {
-                    break;
-                }
-                self.left_in_group = self.crypt;
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.left_in_group == 0 {
+            if self.end.saturating_sub(self.next) < self.crypt * BLOCK {
+                return None;
             }
-            at[count] = self.next;
-            count += 1;
-            self.next += BLOCK;
-            self.left_in_group -= 1;
-            if self.left_in_group == 0 {
-                self.next += self.skip * BLOCK;
-            }
+            self.left_in_group = self.crypt;
         }
-        count
+        let position = self.next;
+        self.left_in_group -= 1;
+        self.next += BLOCK * if self.left_in_group == 0 { 1 + self.skip } else { 1 };
+        Some(position)
     }
 }
 
@@ -187,7 +158,18 @@ fn xor(data: &mut [u8], mask: &[u8]) {
     }
 }
 
-/// Key stream over whole blocks. Runs inside the backend, so that the exclusive-or uses its vector width too.
+/// Decrypts one range with a key stream of its own.
+pub(super) fn apply_once(key: &Aes128Enc, block: [u8; BLOCK], data: &mut [u8]) {
+    let (high, counter) = split_counter(block);
+    key.encrypt_with_backend(CtrRun { high, counter, data });
+}
+
+fn split_counter(block: [u8; BLOCK]) -> ([u8; 8], u64) {
+    let number = u128::from_be_bytes(block);
+    (((number >> 64) as u64).to_be_bytes(), number as u64)
+}
+
+/// Key stream from the start of a block. Runs inside the backend, so that the exclusive-or uses its vector width too.
 struct CtrRun<'d> {
     high: [u8; 8],
     counter: u64,
@@ -200,25 +182,33 @@ impl BlockSizeUser for CtrRun<'_> {
 
 impl BlockCipherEncClosure for CtrRun<'_> {
     #[inline(always)]
-    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(mut self, backend: &B) {
-        let mut stream = Array::<Block, B::ParBlocksSize>::default();
-        let mut runs = self.data.chunks_exact_mut(B::ParBlocksSize::USIZE * BLOCK);
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        let Self { high, mut counter, data } = self;
+        let width = B::ParBlocksSize::USIZE;
+        let next_blocks = |counter: &mut u64| {
+            let first = *counter;
+            *counter = first.wrapping_add(width as u64);
+            Array::<Block, B::ParBlocksSize>::from_fn(|index| counter_block(high, first.wrapping_add(index as u64)))
+        };
+        let mut runs = data.chunks_exact_mut(width * BLOCK);
         for run in &mut runs {
-            fill(&mut stream, self.high, &mut self.counter);
+            let mut stream = next_blocks(&mut counter);
             backend.encrypt_par_blocks_inplace(&mut stream);
             xor(run, Array::slice_as_flattened(stream.as_slice()));
         }
         let rest = runs.into_remainder();
-        let count = rest.len() / BLOCK;
-        fill(&mut stream[..count], self.high, &mut self.counter);
-        if count > SINGLES {
+        if rest.len() > SINGLES * BLOCK {
+            let mut stream = next_blocks(&mut counter);
             backend.encrypt_par_blocks_inplace(&mut stream);
+            xor(rest, Array::slice_as_flattened(stream.as_slice()));
         } else {
-            for block in &mut stream[..count] {
-                backend.encrypt_block_inplace(block);
+            for place in rest.chunks_mut(BLOCK) {
+                let mut block = counter_block(high, counter);
+                backend.encrypt_block_inplace(&mut block);
+                xor(place, &block);
+                counter = counter.wrapping_add(1);
             }
         }
-        xor(rest, Array::slice_as_flattened(stream.as_slice()));
     }
 }
 
@@ -244,36 +234,80 @@ impl BlockCipherDecClosure for CbcRun<'_> {
     #[inline(always)]
     fn call<B: BlockCipherDecBackend<BlockSize = U16>>(self, backend: &B) {
         let Self { previous, data } = self;
-        let mut blocks = Array::<Block, B::ParBlocksSize>::default();
-        let mut runs = data.chunks_exact_mut(B::ParBlocksSize::USIZE * BLOCK);
-        for run in &mut runs {
-            Array::slice_as_flattened_mut(blocks.as_mut_slice()).copy_from_slice(run);
-            backend.decrypt_par_blocks_inplace(&mut blocks);
-            unchain(previous, run, Array::slice_as_flattened_mut(blocks.as_mut_slice()));
+        let (blocks, _) = Array::<u8, U16>::slice_as_chunks_mut(data);
+        let (runs, rest) = Array::<Block, B::ParBlocksSize>::slice_as_chunks_mut(blocks);
+        for run in runs {
+            let cipher_text = run.clone();
+            backend.decrypt_par_blocks_inplace(run);
+            unchain(previous, run, &cipher_text);
         }
-        let rest = runs.into_remainder();
-        let count = rest.len() / BLOCK;
-        Array::slice_as_flattened_mut(&mut blocks[..count]).copy_from_slice(rest);
-        if count > SINGLES {
-            backend.decrypt_par_blocks_inplace(&mut blocks);
+        if rest.len() > SINGLES {
+            let mut padded = Array::<Block, B::ParBlocksSize>::default();
+            padded[..rest.len()].copy_from_slice(rest);
+            backend.decrypt_par_blocks_inplace(&mut padded);
+            unchain(previous, &mut padded[..rest.len()], rest);
+            rest.copy_from_slice(&padded[..rest.len()]);
         } else {
-            for block in &mut blocks[..count] {
+            for block in rest.iter_mut() {
+                let cipher_text = *block;
                 backend.decrypt_block_inplace(block);
+                xor(block, previous);
+                *previous = cipher_text;
             }
         }
-        unchain(previous, rest, Array::slice_as_flattened_mut(&mut blocks[..count]));
     }
 }
 
-/// Turns `data` from ciphertext into plaintext, given its blocks decrypted; both have the same length.
+/// Turns decrypted blocks into plaintext, given what they were decrypted from.
 #[inline(always)]
-fn unchain(previous: &mut Block, data: &mut [u8], decrypted: &mut [u8]) {
-    let Some(last) = data.last_chunk::<BLOCK>().copied() else { return };
-    let (first, others) = decrypted.split_at_mut(BLOCK);
+fn unchain(previous: &mut Block, blocks: &mut [Block], cipher_text: &[Block]) {
+    let (Some((first, others)), Some((last, before))) = (blocks.split_first_mut(), cipher_text.split_last()) else {
+        return;
+    };
     xor(first, previous);
-    xor(others, data);
-    data.copy_from_slice(decrypted);
-    *previous = last.into();
+    xor(Array::slice_as_flattened_mut(others), Array::slice_as_flattened(before));
+    *previous = *last;
+}
+
+/// A chain over the blocks that a pattern encrypts, gathered into full runs.
+struct CbcPattern<'d> {
+    previous: &'d mut Block,
+    data: &'d mut [u8],
+    positions: Positions,
+}
+
+impl BlockSizeUser for CbcPattern<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherDecClosure for CbcPattern<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherDecBackend<BlockSize = U16>>(self, backend: &B) {
+        let Self { previous, data, mut positions } = self;
+        loop {
+            let (places, mut count) = (positions.clone(), 0);
+            let mut cipher_text = Array::<Block, B::ParBlocksSize>::default();
+            for (block, place) in cipher_text.iter_mut().zip(&mut positions) {
+                block.copy_from_slice(&data[place..place + BLOCK]);
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            let mut blocks = cipher_text.clone();
+            if count > SINGLES {
+                backend.decrypt_par_blocks_inplace(&mut blocks);
+            } else {
+                for block in &mut blocks[..count] {
+                    backend.decrypt_block_inplace(block);
+                }
+            }
+            unchain(previous, &mut blocks[..count], &cipher_text[..count]);
+            for (block, place) in blocks.iter().zip(places).take(count) {
+                data[place..place + BLOCK].copy_from_slice(block);
+            }
+        }
+    }
 }
 
 /// The first `count` blocks of a batch, each on its own.
@@ -300,21 +334,7 @@ impl BlockCipherEncClosure for Wide<'_> {
     }
 }
 
-impl BlockCipherDecClosure for Wide<'_> {
-    #[inline(always)]
-    fn call<B: BlockCipherDecBackend<BlockSize = U16>>(self, backend: &B) {
-        let padded = padded_count(self.count, B::ParBlocksSize::USIZE);
-        let (runs, _) = Array::<Block, B::ParBlocksSize>::slice_as_chunks_mut(&mut self.blocks[..padded]);
-        for run in runs {
-            backend.decrypt_par_blocks_inplace(run);
-        }
-        for block in self.blocks.get_mut(padded..self.count).unwrap_or_default() {
-            backend.decrypt_block_inplace(block);
-        }
-    }
-}
-
-/// Blocks to compute in runs of `width`: all of `count`, unless so few are over that single steps are cheaper.
+/// Blocks to compute in runs of `width`: all of `count`, unless the rest is better computed singly.
 fn padded_count(count: usize, width: usize) -> usize {
     let over = count % width;
     if over > SINGLES && count - over + width <= BATCH { count - over + width } else { count - over }
