@@ -68,8 +68,13 @@ pub struct Client {
 impl Client {
     /// Opens keys and store in the folder. Makes no network call.
     pub fn open(settings: &OpenSettings, clock: SharedClock) -> Result<Arc<Self>, OpenError> {
-        let _ = (settings, clock);
-        todo!()
+        let folder = &settings.store_path;
+        make_folder(folder).map_err(|reason| OpenError::Folder { path: folder.clone(), reason })?;
+        // The keys come first: where there is a store there were keys, and a store whose keys are gone is not started over.
+        let has_store = folder.join(crate::store::FILE_NAME).exists();
+        let device = Arc::new(Device::open(folder, !has_store)?);
+        let store = Store::open(folder, Arc::clone(&device), Arc::clone(&clock))?;
+        Ok(Arc::new(Self { authorities: settings.authorities.clone(), device, store, clock, tls: Arc::default() }))
     }
 
     /// A transport for one operation with these settings.
@@ -78,5 +83,17 @@ impl Client {
         settings: &NetworkSettings,
     ) -> Result<Box<dyn Transport>, crate::transport::TransportError> {
         Ok(Box::new(HttpTransport::new(settings, &self.tls)?))
+    }
+}
+
+/// Makes the last component of a path, for the user alone, unless it is there.
+fn make_folder(path: &std::path::Path) -> std::io::Result<()> {
+    #[allow(unused_mut)]
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
     }
 }

@@ -1,11 +1,23 @@
 //! The device's keys: one pair per authority and the key of the store, sealed in `device.key` by a key protector.
+//! The file's form is in `device/file.rs`, how it is sealed in `device/protector.rs`.
 
-use std::path::Path;
+mod file;
+mod protector;
+#[cfg(test)]
+mod tests;
+
+use file::{Entry, KeyFile};
+pub use protector::{FileProtector, KeyProtector};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::certificate::{Assurance, DeviceKeys};
 use wmlicense_wire::id::Digest;
-use wmlicense_wire::kem::HpkePrivateKey;
-use wmlicense_wire::key::SigningKey;
+use wmlicense_wire::kem::{HpkePrivateKey, Suite};
+use wmlicense_wire::key::{Signer as _, SigningKey};
+
+/// Name of the key file in the client's folder.
+pub const FILE_NAME: &str = "device.key";
 
 /// The device's keys could not be read, made or stored.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +25,9 @@ pub enum DeviceError {
     /// The key file is damaged or belongs to another protector.
     #[error("the device key file is damaged")]
     Damaged,
+    /// Written by a later version.
+    #[error("the device key file was written by a later version")]
+    TooNew,
     /// There is a store but no key file.
     #[error("the device key file is missing")]
     Missing,
@@ -34,37 +49,110 @@ pub struct DeviceIdentity {
     pub keys: DeviceKeys,
 }
 
-/// All keys of a store's device.
+impl DeviceIdentity {
+    fn new(signing: SigningKey, hpke: HpkePrivateKey) -> Arc<Self> {
+        let keys = DeviceKeys { signing: *signing.verifying_key(), hpke: hpke.public_key().clone() };
+        Arc::new(Self { signing, hpke, keys })
+    }
+
+    fn generate() -> Result<Arc<Self>, DeviceError> {
+        let signing = SigningKey::generate().map_err(|_| DeviceError::KeyGeneration)?;
+        let hpke = HpkePrivateKey::generate(Suite::XWing).map_err(|_| DeviceError::KeyGeneration)?;
+        Ok(Self::new(signing, hpke))
+    }
+}
+
+/// All keys of a store's device. Several processes may have it open; each sees keys that another one made when it asks.
 pub struct Device {
-    _todo: (),
+    folder: PathBuf,
+    protector: Box<dyn KeyProtector>,
+    store_key: SecretKey,
+    entries: RwLock<Vec<Entry>>,
 }
 
 impl Device {
     /// Opens `device.key` in `folder`; makes it (0600) if `create` and it is not there.
     pub fn open(folder: &Path, create: bool) -> Result<Self, DeviceError> {
-        let _ = (folder, create);
-        todo!()
+        let protector: Box<dyn KeyProtector> = Box::new(FileProtector);
+        let stored = match KeyFile::read(folder, &*protector)? {
+            Some(stored) => stored,
+            None if create => Self::make(folder, &*protector)?,
+            None => return Err(DeviceError::Missing),
+        };
+        let KeyFile { store_key, entries } = stored;
+        Ok(Self { folder: folder.to_path_buf(), protector, store_key, entries: RwLock::new(entries) })
     }
+
+    /// Makes the file, unless another process was first.
+    fn make(folder: &Path, protector: &dyn KeyProtector) -> Result<KeyFile, DeviceError> {
+        let lock = file::lock(folder)?;
+        if let Some(stored) = KeyFile::read(folder, protector)? {
+            return Ok(stored);
+        }
+        let store_key = SecretKey::random().map_err(|_| DeviceError::KeyGeneration)?;
+        let stored = KeyFile { store_key, entries: Vec::new() };
+        stored.write(folder, protector, &lock)?;
+        Ok(stored)
+    }
+
     /// Key of the store.
     pub fn store_key(&self) -> &SecretKey {
-        todo!()
+        &self.store_key
     }
+
     /// The current keys for an authority, if they were made.
-    pub fn identity(&self, authority: Digest) -> Option<std::sync::Arc<DeviceIdentity>> {
-        let _ = authority;
-        todo!()
+    pub fn identity(&self, authority: Digest) -> Option<Arc<DeviceIdentity>> {
+        self.known(authority).or_else(|| {
+            // Another process may have made them since. A file that cannot be read shows when keys are made.
+            self.reload().ok()?;
+            self.known(authority)
+        })
     }
+
     /// Makes keys for an authority unless there are some, durably (temporary file, fsync, rename, fsync of the folder).
-    pub fn create_identity(&self, authority: Digest) -> Result<std::sync::Arc<DeviceIdentity>, DeviceError> {
-        let _ = authority;
-        todo!()
+    pub fn create_identity(&self, authority: Digest) -> Result<Arc<DeviceIdentity>, DeviceError> {
+        if let Some(identity) = self.known(authority) {
+            return Ok(identity);
+        }
+        let lock = file::lock(&self.folder)?;
+        self.reload()?;
+        if let Some(identity) = self.known(authority) {
+            return Ok(identity);
+        }
+        let identity = DeviceIdentity::generate()?;
+        let mut entries = self.entries.read().unwrap_or_else(PoisonError::into_inner).clone();
+        entries.push(Entry { authority, retired: false, identity: Arc::clone(&identity) });
+        let store_key = SecretKey::from_slice(self.store_key.as_bytes()).ok_or(DeviceError::Damaged)?;
+        let stored = KeyFile { store_key, entries };
+        stored.write(&self.folder, &*self.protector, &lock)?;
+        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = stored.entries;
+        Ok(identity)
     }
+
     /// Current and retired keys, newest first: what may open an old ticket.
-    pub fn all_identities(&self) -> Vec<(Digest, std::sync::Arc<DeviceIdentity>)> {
-        todo!()
+    pub fn all_identities(&self) -> Vec<(Digest, Arc<DeviceIdentity>)> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().rev().map(|entry| (entry.authority, Arc::clone(&entry.identity))).collect()
     }
+
     /// How the keys are kept.
     pub fn assurance(&self) -> Assurance {
-        todo!()
+        self.protector.assurance()
+    }
+
+    fn known(&self, authority: Digest) -> Option<Arc<DeviceIdentity>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let current = entries.iter().rev().find(|entry| !entry.retired && entry.authority == authority)?;
+        Some(Arc::clone(&current.identity))
+    }
+
+    /// Takes over what the file has. A file with another store key is another device's.
+    fn reload(&self) -> Result<(), DeviceError> {
+        let stored = KeyFile::read(&self.folder, &*self.protector)?.ok_or(DeviceError::Missing)?;
+        if !wmlicense_wire::aead::constant_time_eq(stored.store_key.as_bytes(), self.store_key.as_bytes()) {
+            return Err(DeviceError::Damaged);
+        }
+        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = stored.entries;
+        Ok(())
     }
 }

@@ -1,15 +1,41 @@
 //! The license store: SQLite (WAL, FULL) in the client's folder, safe for several threads and processes.
 //! This file is the room's face; schema, integrity, import, backup snapshot and staging live in `store/`.
 
+mod certificates;
+mod connection;
+mod error;
+mod head;
+mod import;
+mod integrity;
+mod lookup;
+mod merge;
+mod schema;
+mod snapshot;
+mod staging;
+mod staging_file;
+mod state;
+mod time;
+mod tombstone;
+mod transactions;
+
 use crate::clock::SharedClock;
 use crate::device::Device;
-use std::path::Path;
+use connection::Pool;
+use integrity::Integrity;
+pub use snapshot::Snapshot;
+pub use staging::Staging;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::backup::DeviceTicket;
-use wmlicense_wire::certificate::{DeviceCertificate, Directory};
+use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, StoreId, TransactionId, UserId};
 use wmlicense_wire::license::{Binding, InnerKey, License, State};
 use wmlicense_wire::policy::Policy;
+
+/// Name of the database in the client's folder.
+pub const FILE_NAME: &str = "licenses.db";
 
 /// The store could not do what was asked. The store is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +72,9 @@ pub enum StoreError {
     /// The same license ID came with other terms.
     #[error("license {0} came with other terms than the stored one")]
     OtherPolicy(Lid),
+    /// The license is not in the store (any more).
+    #[error("license {0} is not in the store")]
+    NoSuchLicense(Lid),
     /// The transaction is not pending (any more).
     #[error("no such pending transaction")]
     NoTransaction,
@@ -206,210 +235,50 @@ pub struct RestoreReport {
 
 /// The license store of one folder.
 pub struct Store {
-    _todo: (),
+    inner: Arc<Inner>,
 }
 
-/// A consistent view of the store for a backup, on a connection of its own.
-pub struct Snapshot {
-    _todo: (),
+/// What the store's objects share.
+struct Inner {
+    path: PathBuf,
+    id: StoreId,
+    device: Arc<Device>,
+    clock: SharedClock,
+    integrity: Integrity,
+    readers: Pool,
+    writer: Mutex<rusqlite::Connection>,
+    /// Directories verified so far, because each certificate costs a post-quantum verification.
+    directories: Mutex<HashMap<Digest, Directory>>,
+    /// The clock of the head that was verified last, by the head's MAC.
+    seen_clock: Mutex<Option<head::SeenClock>>,
 }
 
-/// Rows of a restore that are not part of the store until [`Staging::commit`]. Dropping it removes them.
-pub struct Staging {
-    _todo: (),
-}
-
-#[allow(unused_variables)]
 impl Store {
     /// Opens the store in `folder`, or makes it. Makes no network call. `device` must be the one of the same folder.
-    pub fn open(folder: &Path, device: std::sync::Arc<Device>, clock: SharedClock) -> Result<Self, StoreError> {
-        todo!()
+    pub fn open(folder: &Path, device: Arc<Device>, clock: SharedClock) -> Result<Self, StoreError> {
+        let path = folder.join(FILE_NAME);
+        let integrity = Integrity::of(device.store_key());
+        let writer = connection::open_or_create(&path, &integrity, clock.now())?;
+        let head = head::Head::load(&writer, &integrity)?;
+        let inner = Inner {
+            readers: Pool::new(path.clone()),
+            path,
+            id: head.store_id,
+            device,
+            clock,
+            integrity,
+            writer: Mutex::new(writer),
+            directories: Mutex::new(HashMap::new()),
+            seen_clock: Mutex::new(None),
+        };
+        let store = Self { inner: Arc::new(inner) };
+        store.drop_stale_staging()?;
+        Ok(store)
     }
+
     /// Random ID of this store.
     pub fn id(&self) -> StoreId {
-        todo!()
-    }
-
-    /// Authority certificate and service certificates known under an authority.
-    pub fn directory(&self, authority: Digest) -> Result<Option<Directory>, StoreError> {
-        todo!()
-    }
-    /// Adds what is new of a verified directory.
-    pub fn save_directory(&self, directory: &Directory) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// The newest service document known for a service URL.
-    pub fn service_document(&self, url: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        todo!()
-    }
-    /// Keeps a verified service document; an older one than the known is ignored.
-    pub fn save_service_document(&self, url: &str, document: &[u8], issued_at: i64) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// The device's certificate at an authority.
-    pub fn device_certificate(&self, authority: Digest) -> Result<Option<DeviceCertificate>, StoreError> {
-        todo!()
-    }
-    /// Keeps the certificate and ends the transaction that brought it, in one commit.
-    pub fn save_device_certificate(
-        &self,
-        authority: Digest,
-        certificate: &[u8],
-        transaction: TransactionId,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    /// Stores a request durably before it is sent.
-    pub fn prepare(&self, transaction: &Transaction) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// A pending transaction by ID.
-    pub fn transaction(&self, id: TransactionId) -> Result<Option<Transaction>, StoreError> {
-        todo!()
-    }
-    /// The newest pending (prepared, sent or waiting) transaction with this wish that is not older than 30 days.
-    pub fn pending(&self, wish: Digest) -> Result<Option<Transaction>, StoreError> {
-        todo!()
-    }
-    /// Number of pending transactions.
-    pub fn pending_count(&self) -> Result<u64, StoreError> {
-        todo!()
-    }
-    /// Moves a transaction to another state. Ended ones drop their request.
-    pub fn set_transaction_state(&self, id: TransactionId, state: TransactionState) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    /// Stores a batch, its licenses and the end of its transaction in one durable commit.
-    pub fn import(&self, import: &Import<'_>) -> Result<ImportReport, StoreError> {
-        todo!()
-    }
-    /// All licenses for a key ID, in no particular order. A held statement on a pooled connection; no write.
-    pub fn licenses(&self, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
-        todo!()
-    }
-    /// Opens the key of a stored license.
-    pub fn unwrap_key(&self, license: &StoredLicense) -> Result<InnerKey, StoreError> {
-        todo!()
-    }
-    /// Changes the state of a license durably in one transaction: `change` sees the committed state and gives the next, or
-    /// refuses. Checks and updates row MAC, bucket and head. Exactly once under many threads and processes.
-    pub fn change_state<E: From<StoreError>>(
-        &self,
-        lid: Lid,
-        change: &mut dyn FnMut(&Policy, &State) -> Result<State, E>,
-    ) -> Result<State, E> {
-        todo!()
-    }
-    /// The next license after `after` in the order (KID, LID). No read transaction stays open.
-    pub fn next_license(
-        &self,
-        filter: &Filter,
-        after: Option<(Kid, Lid)>,
-    ) -> Result<Option<StoredLicense>, StoreError> {
-        todo!()
-    }
-    /// Number of licenses.
-    pub fn license_count(&self) -> Result<u64, StoreError> {
-        todo!()
-    }
-    /// Title of a key ID: the application's, else the one that came with a license.
-    pub fn title(&self, kid: Kid) -> Result<Option<String>, StoreError> {
-        todo!()
-    }
-    /// Sets the application's title of a key ID.
-    pub fn set_title(&self, kid: Kid, title: &str) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    /// A consistent view for a backup.
-    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        todo!()
-    }
-    /// Opens the staging area of a restore from the backup with this header; an earlier one of another header is dropped.
-    pub fn stage(&self, header_hash: Digest) -> Result<Staging, StoreError> {
-        todo!()
-    }
-    /// Removes the staging area that a crash left, unless it can be resumed.
-    pub fn drop_stale_staging(&self) -> Result<(), StoreError> {
-        todo!()
-    }
-}
-
-#[allow(unused_variables)]
-impl Snapshot {
-    /// Sections with at least one license that may be backed up.
-    pub fn sections(&self) -> Result<Vec<Section>, StoreError> {
-        todo!()
-    }
-    /// Licenses in all, those that may not be backed up included.
-    pub fn license_count(&self) -> Result<u64, StoreError> {
-        todo!()
-    }
-    /// Key IDs of licenses that may not be backed up, each once a license.
-    pub fn restricted(&self, each: &mut dyn FnMut(Kid) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Streams the batches and licenses of a section in batch and manifest order, in constant memory.
-    pub fn stream<E: From<StoreError>>(
-        &self,
-        section: &Section,
-        each: &mut dyn FnMut(BackupItem) -> Result<(), E>,
-    ) -> Result<(), E> {
-        todo!()
-    }
-    /// Tombstones of a section's licenses, encoded.
-    pub fn tombstones(&self) -> Result<Vec<Vec<u8>>, StoreError> {
-        todo!()
-    }
-    /// Titles that the application set.
-    pub fn titles(&self) -> Result<Vec<(Kid, String)>, StoreError> {
-        todo!()
-    }
-}
-
-#[allow(unused_variables)]
-impl Staging {
-    /// Stages a batch; licenses follow.
-    pub fn put_batch(&mut self, authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Stages a license of the batch before, its key wrapped for the store.
-    pub fn put_license(&mut self, license: &StagedLicense<'_>) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Stages a tombstone of the backup.
-    pub fn put_tombstone(&mut self, tombstone: &[u8]) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Stages a title.
-    pub fn put_title(&mut self, kid: Kid, title: &str) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Stages the licenses of an answered chunk and records the chunk as answered, in one durable commit.
-    pub fn put_chunk(
-        &mut self,
-        section: u32,
-        chunk: u32,
-        authority: Digest,
-        signed: &[u8],
-        licenses: &[OpenedLicense],
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// True if the chunk was answered in an earlier run.
-    pub fn chunk_done(&self, section: u32, chunk: u32) -> Result<bool, StoreError> {
-        todo!()
-    }
-    /// Takes everything staged over in one transaction: tombstones first; a license that a tombstone forbids stays out; one
-    /// already there keeps the stricter state and the later binding; the staging area is empty afterwards.
-    pub fn commit(self) -> Result<RestoreReport, StoreError> {
-        todo!()
-    }
-    /// Drops everything staged.
-    pub fn discard(self) -> Result<(), StoreError> {
-        todo!()
+        self.inner.id
     }
 }
 

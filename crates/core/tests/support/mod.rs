@@ -2,6 +2,8 @@
 //! Nothing here knows the store or a network.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod home;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use wmlicense_core::clock::Clock;
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Expected, Grant, OpenedLicense, seal};

@@ -1,0 +1,168 @@
+//! The form of `device.key` and how it gets to the disk whole. What is done with the keys is not here.
+//!
+//! `WMDEVKEY` ‖ version ‖ protector ‖ u32 length ‖ sealed ‖ SHA-256 of all before. The sum finds damage; it proves nothing.
+
+use super::{DeviceError, DeviceIdentity, FILE_NAME, KeyProtector};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use wmlicense_wire::aead::SecretKey;
+use wmlicense_wire::id::Digest;
+use wmlicense_wire::kem::{HpkePrivateKey, Suite};
+use wmlicense_wire::key::SigningKey;
+use zeroize::Zeroizing;
+
+const MAGIC: &[u8; 8] = b"WMDEVKEY";
+const VERSION: u8 = 1;
+const LOCK_NAME: &str = "device.lock";
+const TEMPORARY_NAME: &str = "device.key.new";
+/// About 400 identities; read into memory at once.
+const MAX_LEN: u64 = 1 << 20;
+
+/// Keys for one authority, in the order in which they were made.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) authority: Digest,
+    /// Kept to open old tickets and bindings only.
+    pub(super) retired: bool,
+    pub(super) identity: Arc<DeviceIdentity>,
+}
+
+/// Everything in the file.
+pub(super) struct KeyFile {
+    pub(super) store_key: SecretKey,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// Held while the file is made or rewritten. The system lets go of it when the process ends, however it ends.
+pub(super) struct Lock(#[allow(dead_code)] File);
+
+/// Waits until no other process or thread writes the key file.
+pub(super) fn lock(folder: &Path) -> Result<Lock, DeviceError> {
+    let file = private().create(true).truncate(false).write(true).open(folder.join(LOCK_NAME))?;
+    file.lock()?;
+    Ok(Lock(file))
+}
+
+/// Options under which a file that is made belongs to the user alone.
+fn private() -> OpenOptions {
+    #[allow(unused_mut)]
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes a rename durable. Where folders cannot be opened, the system orders renames by itself.
+fn sync_folder(folder: &Path) -> Result<(), DeviceError> {
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+impl KeyFile {
+    /// Reads the file, if there is one.
+    pub(super) fn read(folder: &Path, protector: &dyn KeyProtector) -> Result<Option<Self>, DeviceError> {
+        let file = match File::open(folder.join(FILE_NAME)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut bytes =
+            Zeroizing::new(Vec::with_capacity(usize::try_from(file.metadata()?.len().min(MAX_LEN)).unwrap_or(0) + 1));
+        file.take(MAX_LEN + 1).read_to_end(&mut bytes)?;
+        Self::decode(&bytes, protector).map(Some)
+    }
+
+    /// Replaces the file, so that at any time one of the two versions is on the disk, whole.
+    pub(super) fn write(&self, folder: &Path, protector: &dyn KeyProtector, _: &Lock) -> Result<(), DeviceError> {
+        let bytes = self.encode(protector)?;
+        let temporary = folder.join(TEMPORARY_NAME);
+        match std::fs::remove_file(&temporary) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut file = private().create_new(true).write(true).open(&temporary)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, folder.join(FILE_NAME))?;
+        sync_folder(folder)
+    }
+
+    fn encode(&self, protector: &dyn KeyProtector) -> Result<Zeroizing<Vec<u8>>, DeviceError> {
+        let sealed = protector.seal(&self.content())?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(sealed.len() + 64));
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&[VERSION, protector.assurance() as u8]);
+        let length = u32::try_from(sealed.len()).map_err(|_| DeviceError::Damaged)?;
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&sealed);
+        let sum = Digest::of(&bytes);
+        bytes.extend_from_slice(sum.as_bytes());
+        Ok(bytes)
+    }
+
+    /// Store key ‖ per entry: flags ‖ authority ‖ suite ‖ seed ‖ HPKE private key. Reserved up front, so that no copy
+    /// stays behind where the buffer grew.
+    fn content(&self) -> Zeroizing<Vec<u8>> {
+        let entry_len = 2 + 32 + 32 + Suite::XWing.private_len();
+        let mut content = Zeroizing::new(Vec::with_capacity(32 + self.entries.len() * entry_len));
+        content.extend_from_slice(self.store_key.as_bytes());
+        for entry in &self.entries {
+            content.push(u8::from(entry.retired));
+            content.extend_from_slice(entry.authority.as_bytes());
+            content.push(entry.identity.hpke.public_key().suite() as u8);
+            content.extend_from_slice(entry.identity.signing.seed());
+            content.extend_from_slice(&entry.identity.hpke.to_bytes());
+        }
+        content
+    }
+
+    fn decode(bytes: &[u8], protector: &dyn KeyProtector) -> Result<Self, DeviceError> {
+        let damaged = || DeviceError::Damaged;
+        let (front, sum) = bytes.split_at_checked(bytes.len().saturating_sub(32)).ok_or_else(damaged)?;
+        let rest = front.strip_prefix(MAGIC).ok_or_else(damaged)?;
+        let (&version, rest) = rest.split_first().ok_or_else(damaged)?;
+        if Digest::of(front).as_bytes() != sum {
+            return Err(DeviceError::Damaged);
+        }
+        if version > VERSION {
+            return Err(DeviceError::TooNew);
+        }
+        let (&kind, rest) = rest.split_first().ok_or_else(damaged)?;
+        let (length, sealed) = rest.split_first_chunk().ok_or_else(damaged)?;
+        let whole = usize::try_from(u32::from_be_bytes(*length)).is_ok_and(|length| length == sealed.len());
+        if version != VERSION || kind != protector.assurance() as u8 || !whole {
+            return Err(DeviceError::Damaged);
+        }
+        Self::of_content(&protector.open(sealed)?).ok_or_else(damaged)
+    }
+
+    fn of_content(content: &[u8]) -> Option<Self> {
+        let (store_key, mut rest) = content.split_at_checked(32)?;
+        let mut entries = Vec::new();
+        while let Some((&flags, after)) = rest.split_first() {
+            let (authority, after) = after.split_first_chunk()?;
+            let (&suite, after) = after.split_first()?;
+            let suite = Suite::from_number(suite.into())?;
+            let (seed, after) = after.split_at_checked(32)?;
+            let (private, after) = after.split_at_checked(suite.private_len())?;
+            let identity = DeviceIdentity::new(
+                SigningKey::from_seed(seed).ok()?,
+                HpkePrivateKey::from_bytes(suite, private).ok()?,
+            );
+            let retired = match flags {
+                0 => false,
+                1 => true,
+                _ => return None,
+            };
+            entries.push(Entry { authority: Digest::new(*authority), retired, identity });
+            rest = after;
+        }
+        Some(Self { store_key: SecretKey::from_slice(store_key)?, entries })
+    }
+}

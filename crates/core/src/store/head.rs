@@ -1,0 +1,193 @@
+//! The head: store ID, generation, clock and the sums of all buckets, under one MAC. Every change of an authenticated row
+//! goes through it in the same transaction.
+
+use super::integrity::{Integrity, Row, Sum, Table};
+use super::{StoreError, error::fixed};
+use crate::clock::ClockRecord;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use wmlicense_wire::aead::constant_time_eq;
+use wmlicense_wire::id::{Lid, ServiceId, StoreId};
+use wmlicense_wire::license::State;
+
+const BUCKETS: usize = 256;
+/// Bytes of one floor: service ID ‖ seconds UTC.
+const FLOOR_LEN: usize = 24;
+
+/// The verified head inside a transaction.
+pub(super) struct Head {
+    pub(super) store_id: StoreId,
+    pub(super) clock: ClockRecord,
+    generation: i64,
+    buckets: Vec<Sum>,
+    changed: bool,
+}
+
+/// A clock that was read under a head MAC that verified.
+pub(super) struct SeenClock {
+    mac: [u8; 32],
+    clock: ClockRecord,
+}
+
+impl Head {
+    /// Writes the head of a store that is being made.
+    pub(super) fn create(connection: &Connection, integrity: &Integrity, now: i64) -> Result<(), StoreError> {
+        let store_id = StoreId::random().map_err(|_| StoreError::Random)?;
+        let clock = ClockRecord { mark: now, ..ClockRecord::default() };
+        let buckets = vec![Sum::default(); BUCKETS];
+        let head = Self { store_id, clock, generation: 0, buckets, changed: true };
+        connection.execute(
+            "INSERT INTO head (one, store_id, key_check, generation, mark, floors, mac, buckets)
+             VALUES (1, ?1, ?2, 0, 0, x'', x'', x'')",
+            (store_id.as_bytes(), key_check(integrity, store_id)),
+        )?;
+        head.save(connection, integrity)
+    }
+
+    /// Reads and verifies the head.
+    pub(super) fn load(connection: &Connection, integrity: &Integrity) -> Result<Self, StoreError> {
+        let mut statement = connection.prepare_cached(
+            "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets FROM head WHERE one = 1",
+        )?;
+        let mut rows = statement.query([])?;
+        let row = rows.next()?.ok_or(StoreError::Tampered)?;
+        let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+        let store_id = StoreId::new(fixed(blob(0)?)?);
+        if !constant_time_eq(blob(1)?, &key_check(integrity, store_id)) {
+            return Err(StoreError::OtherDevice);
+        }
+        let (buckets, rest) = blob(7)?.as_chunks();
+        if buckets.len() != BUCKETS || !rest.is_empty() {
+            return Err(StoreError::Tampered);
+        }
+        let clock = ClockRecord { mark: row.get(3)?, provisional: row.get(4)?, floors: decode_floors(blob(5)?)? };
+        let buckets = buckets.iter().map(|sum| Sum(*sum)).collect();
+        let head = Self { store_id, clock, generation: row.get(2)?, buckets, changed: false };
+        if constant_time_eq(blob(6)?, &head.mac(integrity)) { Ok(head) } else { Err(StoreError::Tampered) }
+    }
+
+    /// The clock of the head, without reading the sums again where `seen` was verified under the same MAC.
+    pub(super) fn load_clock(
+        connection: &Connection,
+        integrity: &Integrity,
+        seen: &mut Option<SeenClock>,
+    ) -> Result<ClockRecord, StoreError> {
+        let mut statement = connection.prepare_cached("SELECT mac FROM head WHERE one = 1")?;
+        let mac: Vec<u8> = statement.query_row([], |row| row.get(0))?;
+        if let Some(seen) = seen.as_ref().filter(|seen| constant_time_eq(&seen.mac, &mac)) {
+            return Ok(seen.clock.clone());
+        }
+        let head = Self::load(connection, integrity)?;
+        *seen = Some(SeenClock { mac: head.mac(integrity), clock: head.clock.clone() });
+        Ok(head.clock)
+    }
+
+    /// Replaces the clock.
+    pub(super) fn set_clock(&mut self, clock: ClockRecord) {
+        self.changed |= clock != self.clock;
+        self.clock = clock;
+    }
+
+    /// Refuses if the rows of a license's bucket are not those that the head knows.
+    pub(super) fn check(&self, connection: &Connection, integrity: &Integrity, lid: Lid) -> Result<(), StoreError> {
+        self.check_bucket(connection, integrity, lid.as_bytes()[0])
+    }
+
+    /// As [`Self::check`], for all rows of the store.
+    pub(super) fn check_all(&self, connection: &Connection, integrity: &Integrity) -> Result<(), StoreError> {
+        (0..=u8::MAX).try_for_each(|bucket| self.check_bucket(connection, integrity, bucket))
+    }
+
+    fn check_bucket(&self, connection: &Connection, integrity: &Integrity, bucket: u8) -> Result<(), StoreError> {
+        let sum = integrity.sum(connection, bucket)?;
+        if sum == self.buckets.get(usize::from(bucket)).copied() { Ok(()) } else { Err(StoreError::Tampered) }
+    }
+
+    /// Writes a row; `before` is the sound row that it takes the place of.
+    pub(super) fn put_row(
+        &mut self,
+        connection: &Connection,
+        integrity: &Integrity,
+        (table, lid): (Table, Lid),
+        before: Option<&[u8]>,
+        content: &[u8],
+    ) -> Result<(), StoreError> {
+        let sum = self.buckets.get_mut(usize::from(lid.as_bytes()[0])).ok_or(StoreError::Tampered)?;
+        integrity.put_row(connection, table, lid, (before, content), sum)?;
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Merges what is known of a license's use with `start`: the stricter stays. `known` says that the license was stored
+    /// before: its row must be there then, and a row that is missing or was changed stays so, and the license unusable.
+    pub(super) fn merge_state(
+        &mut self,
+        connection: &Connection,
+        integrity: &Integrity,
+        (lid, known): (Lid, bool),
+        start: State,
+    ) -> Result<(), StoreError> {
+        let table = (Table::State, lid);
+        match integrity.row(connection, Table::State, lid)? {
+            Row::Missing if known => Ok(()),
+            Row::Missing => self.put_row(connection, integrity, table, None, &start.encode()),
+            Row::Changed => Ok(()),
+            Row::Sound(before) => {
+                let merged = State::decode(&before)?.strictest(&start).encode();
+                if merged == before {
+                    Ok(())
+                } else {
+                    self.put_row(connection, integrity, table, Some(&before), &merged)
+                }
+            }
+        }
+    }
+
+    /// Writes the head if anything in it changed.
+    pub(super) fn save(mut self, connection: &Connection, integrity: &Integrity) -> Result<(), StoreError> {
+        if !self.changed {
+            return Ok(());
+        }
+        self.generation += 1;
+        let buckets: Vec<u8> = self.buckets.iter().flat_map(|sum| sum.0).collect();
+        let mut statement = connection.prepare_cached(
+            "UPDATE head SET generation = ?1, mark = ?2, provisional = ?3, floors = ?4, mac = ?5, buckets = ?6",
+        )?;
+        let clock = &self.clock;
+        let floors = encode_floors(&clock.floors);
+        statement.execute((self.generation, clock.mark, clock.provisional, floors, self.mac(integrity), buckets))?;
+        Ok(())
+    }
+
+    fn mac(&self, integrity: &Integrity) -> [u8; 32] {
+        let floors = encode_floors(&self.clock.floors);
+        let provisional = self.clock.provisional.map_or_else(Vec::new, |time| [&[1], &time.to_be_bytes()[..]].concat());
+        let lengths = [provisional.len() as u64, floors.len() as u64].map(u64::to_be_bytes).concat();
+        let (generation, mark) = (self.generation.to_be_bytes(), self.clock.mark.to_be_bytes());
+        let mut parts: Vec<&[u8]> =
+            vec![b"head\0", self.store_id.as_bytes(), &generation, &mark, &lengths, &provisional, &floors];
+        parts.extend(self.buckets.iter().map(|sum| sum.0.as_slice()));
+        integrity.code(&parts)
+    }
+}
+
+/// Tells a store of another device from one that was changed.
+fn key_check(integrity: &Integrity, store_id: StoreId) -> [u8; 32] {
+    integrity.code(&[b"store\0", store_id.as_bytes()])
+}
+
+fn encode_floors(floors: &BTreeMap<ServiceId, i64>) -> Vec<u8> {
+    floors.iter().flat_map(|(service, time)| service.as_bytes().iter().copied().chain(time.to_be_bytes())).collect()
+}
+
+fn decode_floors(bytes: &[u8]) -> Result<BTreeMap<ServiceId, i64>, StoreError> {
+    let (floors, rest) = bytes.as_chunks::<FLOOR_LEN>();
+    if !rest.is_empty() {
+        return Err(StoreError::Tampered);
+    }
+    let floor = |bytes: &[u8; FLOOR_LEN]| {
+        let (service, time) = bytes.split_at(16);
+        Ok((ServiceId::new(fixed(service)?), i64::from_be_bytes(fixed(time)?)))
+    };
+    floors.iter().map(floor).collect()
+}

@@ -1,0 +1,156 @@
+//! Reading licenses: by key ID, one after the other, and the keys and titles that belong to them. Nothing is written.
+
+use super::integrity::{Integrity, Row as StateRow, Table};
+use super::merge::{AtRest, place};
+use super::{Filter, Store, StoreError, StoredLicense, error::fixed};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use wmlicense_wire::id::{Digest, Kid, Lid};
+use wmlicense_wire::license::{Binding, InnerKey, State};
+use wmlicense_wire::policy::{Conditions, Policy};
+use wmlicense_wire::request::MAX_LICENSES;
+
+/// State of a license as rights see it: a stateless one has an empty one, a lost one none.
+pub(super) fn read_state(
+    connection: &Connection,
+    integrity: &Integrity,
+    policy: &Policy,
+) -> Result<Option<State>, StoreError> {
+    if !policy.is_stateful() {
+        return Ok(Some(State::default()));
+    }
+    match integrity.row(connection, Table::State, policy.lid)? {
+        StateRow::Sound(content) => Ok(Some(State::decode(&content)?)),
+        StateRow::Missing | StateRow::Changed => Ok(None),
+    }
+}
+
+fn read_license(connection: &Connection, integrity: &Integrity, row: &Row<'_>) -> Result<StoredLicense, StoreError> {
+    let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+    let (batch, index) = place(row.get(0)?);
+    let policy_bytes = blob(1)?;
+    let policy = Policy::decode(policy_bytes)?;
+    Ok(StoredLicense {
+        batch,
+        index,
+        state: read_state(connection, integrity, &policy)?,
+        policy,
+        binding: Binding::decode(blob(2)?)?,
+        wrapped: blob(3)?.to_vec(),
+        at_rest: fixed(blob(4)?)?,
+        policy_hash: Digest::of(policy_bytes),
+    })
+}
+
+fn read_licenses(connection: &Connection, integrity: &Integrity, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
+    const SQL: &str = "SELECT license.id, policy, binding, wrapped, at_rest FROM license
+        JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
+    const { assert!(MAX_LICENSES == 4096) };
+    let mut statement = connection.prepare_cached(SQL)?;
+    let mut rows = statement.query([kid.as_bytes()])?;
+    let mut licenses = Vec::new();
+    while let Some(row) = rows.next()? {
+        licenses.push(read_license(connection, integrity, row)?);
+    }
+    Ok(licenses)
+}
+
+impl Filter {
+    fn passes(&self, license: &StoredLicense) -> bool {
+        let policy = &license.policy;
+        let ends = |conditions: &Conditions, before: i64| conditions.not_after.is_some_and(|end| end < before);
+        self.action.as_deref().is_none_or(|action| policy.action(action).is_some())
+            && self.issuer.is_none_or(|issuer| policy.issuer == issuer)
+            && self
+                .expiring_before
+                .is_none_or(|before| policy.actions.iter().any(|(_, conditions)| ends(conditions, before)))
+    }
+}
+
+impl Store {
+    /// All licenses for a key ID, in no particular order. A held statement on a pooled connection; no write.
+    pub fn licenses(&self, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| read_licenses(connection, &inner.integrity, kid))
+    }
+
+    /// Opens the key of a stored license.
+    pub fn unwrap_key(&self, license: &StoredLicense) -> Result<InnerKey, StoreError> {
+        let at_rest = AtRest::of(self.inner.device.store_key(), license.at_rest);
+        at_rest.unwrap(license.index, license.policy_hash, &license.policy, &license.wrapped)
+    }
+
+    /// The next license after `after` in the order (KID, LID). No read transaction stays open.
+    pub fn next_license(
+        &self,
+        filter: &Filter,
+        after: Option<(Kid, Lid)>,
+    ) -> Result<Option<StoredLicense>, StoreError> {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| {
+            let transaction = super::connection::read(connection)?;
+            let mut kid = match (filter.kid, after) {
+                (Some(kid), _) | (None, Some((kid, _))) => Some(kid),
+                (None, None) => {
+                    kid_from(&transaction, "SELECT min(kid) FROM license WHERE kid >= ?1", Kid::new([0; 16]))?
+                }
+            };
+            while let Some(current) = kid {
+                let mut licenses = read_licenses(&transaction, &inner.integrity, current)?;
+                licenses.retain(|license| {
+                    after.is_none_or(|after| (current, license.policy.lid) > after) && filter.passes(license)
+                });
+                if let Some(next) = licenses.into_iter().min_by_key(|license| license.policy.lid) {
+                    return Ok(Some(next));
+                }
+                kid = match filter.kid {
+                    Some(_) => None,
+                    None => kid_from(&transaction, "SELECT min(kid) FROM license WHERE kid > ?1", current)?,
+                };
+            }
+            Ok(None)
+        })
+    }
+
+    /// Number of licenses.
+    pub fn license_count(&self) -> Result<u64, StoreError> {
+        self.inner.readers.with(|connection| count(connection))
+    }
+
+    /// Title of a key ID: the application's, else the one that came with a license.
+    pub fn title(&self, kid: Kid) -> Result<Option<String>, StoreError> {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| {
+            let transaction = super::connection::read(connection)?;
+            let own: Option<String> = transaction
+                .prepare_cached("SELECT title FROM title WHERE kid = ?1")?
+                .query_row([kid.as_bytes()], |row| row.get(0))
+                .optional()?;
+            if own.is_some() {
+                return Ok(own);
+            }
+            let licenses = read_licenses(&transaction, &inner.integrity, kid)?;
+            Ok(licenses.into_iter().find_map(|license| license.policy.title))
+        })
+    }
+
+    /// Sets the application's title of a key ID.
+    pub fn set_title(&self, kid: Kid, title: &str) -> Result<(), StoreError> {
+        self.inner.write(|connection| {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO title (kid, title) VALUES (?1, ?2)")?
+                .execute((kid.as_bytes(), title))?;
+            Ok(())
+        })
+    }
+}
+
+/// Number of licenses.
+pub(super) fn count(connection: &Connection) -> Result<u64, StoreError> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM license", [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+fn kid_from(connection: &Connection, sql: &str, kid: Kid) -> Result<Option<Kid>, StoreError> {
+    let found: Option<Vec<u8>> = connection.prepare_cached(sql)?.query_row([kid.as_bytes()], |row| row.get(0))?;
+    found.map(|bytes| Ok(Kid::new(fixed(&bytes)?))).transpose()
+}

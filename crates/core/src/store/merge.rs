@@ -1,0 +1,265 @@
+//! Putting licenses into the store, whether they come from a service or from a backup: what is left out, what replaces
+//! what, and what becomes of the state. Runs inside one write transaction.
+
+use super::head::Head;
+use super::integrity::{Integrity, Row, Table};
+use super::tombstone::Tombstone;
+use super::{Section, StoreError};
+use rusqlite::{Connection, OptionalExtension as _};
+use std::collections::BTreeMap;
+use wmlicense_wire::aead::{SecretKey, counter_nonce};
+use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
+use wmlicense_wire::license::{Binding, InnerKey, State};
+use wmlicense_wire::policy::Policy;
+use wmlicense_wire::request::MAX_LICENSES;
+
+const AT_REST_LABEL: &str = "wmlicense/1 at rest";
+
+/// Row ID of a license: its batch and its place in the manifest.
+pub(super) fn row_id(batch: i64, index: u32) -> i64 {
+    batch * MAX_LICENSES as i64 + i64::from(index)
+}
+
+/// Batch and place of a row ID.
+pub(super) fn place(row_id: i64) -> (i64, u32) {
+    ((row_id / MAX_LICENSES as i64), (row_id % MAX_LICENSES as i64) as u32)
+}
+
+/// The key under which the keys of one batch are kept. The ID is random and never used twice, so that (key, place) is
+/// written once, even after a copy of the store came back.
+pub(super) struct AtRest {
+    pub(super) id: [u8; 16],
+    key: SecretKey,
+}
+
+impl AtRest {
+    /// A fresh key.
+    pub(super) fn random(store_key: &SecretKey) -> Result<Self, StoreError> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| StoreError::Random)?;
+        Ok(Self::of(store_key, id))
+    }
+    /// X(store key, `wmlicense/1 at rest`, ID, 32).
+    pub(super) fn of(store_key: &SecretKey, id: [u8; 16]) -> Self {
+        Self { id, key: store_key.expand(AT_REST_LABEL, &id) }
+    }
+    pub(super) fn wrap(&self, index: u32, policy_hash: Digest, key: &InnerKey) -> Vec<u8> {
+        self.key.seal(&counter_nonce(index.into()), policy_hash.as_bytes(), key.as_bytes())
+    }
+    pub(super) fn unwrap(
+        &self,
+        index: u32,
+        policy_hash: Digest,
+        policy: &Policy,
+        wrapped: &[u8],
+    ) -> Result<InnerKey, StoreError> {
+        let opened = self.key.open(&counter_nonce(index.into()), policy_hash.as_bytes(), wrapped);
+        let damaged = || StoreError::Damaged("the key of a license does not open".into());
+        InnerKey::new(policy.kind, opened.map_err(|_| damaged())?).ok_or_else(damaged)
+    }
+}
+
+/// What the store needs to know of a license on its way in.
+pub(super) struct Incoming<'a> {
+    pub(super) index: u32,
+    pub(super) kid: Kid,
+    pub(super) lid: Lid,
+    pub(super) issuer: ServiceId,
+    pub(super) policy_hash: Digest,
+    pub(super) issued_at: i64,
+    pub(super) replaces: Option<Lid>,
+    /// `None` if it may not be backed up.
+    pub(super) section: Option<Section>,
+    /// State to start from or to merge; `None` for a stateless license.
+    pub(super) state: Option<State>,
+    pub(super) policy: &'a [u8],
+    pub(super) binding: &'a [u8],
+    pub(super) wrapped: &'a [u8],
+}
+
+/// Section of a backup to which a license of this authority belongs, if it may be backed up.
+pub(super) fn section_of(authority: Digest, policy: &Policy) -> Option<Section> {
+    policy.may_back_up().then_some(Section { authority, management: policy.management, user: policy.user })
+}
+
+struct Batch {
+    id: i64,
+    at_rest: [u8; 16],
+    authority: Digest,
+    signed: Vec<u8>,
+    written: bool,
+}
+
+/// One run of puts in a write transaction.
+pub(super) struct Merger<'a> {
+    connection: &'a Connection,
+    integrity: &'a Integrity,
+    pub(super) head: Head,
+    tombstones: bool,
+    sections: BTreeMap<Section, i64>,
+    batch: Option<Batch>,
+    next_batch: i64,
+    now: i64,
+}
+
+impl<'a> Merger<'a> {
+    pub(super) fn new(connection: &'a Connection, integrity: &'a Integrity, now: i64) -> Result<Self, StoreError> {
+        let one = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
+        Ok(Self {
+            connection,
+            integrity,
+            head: Head::load(connection, integrity)?,
+            tombstones: one("SELECT EXISTS (SELECT 1 FROM tombstone)")? != 0,
+            sections: BTreeMap::new(),
+            batch: None,
+            next_batch: one("SELECT coalesce(max(id), 0) + 1 FROM batch")?,
+            now,
+        })
+    }
+
+    /// Licenses that follow are of this batch. Its row is written with the first one that goes in.
+    pub(super) fn batch(&mut self, authority: Digest, at_rest: [u8; 16], signed: &[u8]) {
+        self.batch = Some(Batch { id: self.next_batch, at_rest, authority, signed: signed.to_vec(), written: false });
+    }
+
+    /// Puts a license in; false if a tombstone forbids it.
+    pub(super) fn put(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
+        if self.is_forbidden(incoming)? {
+            return Ok(false);
+        }
+        let section = incoming.section.as_ref().map(|section| self.section(section)).transpose()?;
+        let known = !self.insert(incoming, section)?;
+        if known {
+            self.replace_older(incoming, section)?;
+        }
+        if let Some(state) = incoming.state.clone() {
+            self.head.merge_state(self.connection, self.integrity, (incoming.lid, known), state)?;
+        }
+        if let Some(replaced) = incoming.replaces {
+            self.bury(&Tombstone { lid: replaced, issuer: incoming.issuer, removed_at: self.now })?;
+        }
+        Ok(true)
+    }
+
+    /// Removes a license for good, and keeps it from coming back.
+    pub(super) fn bury(&mut self, tombstone: &Tombstone) -> Result<(), StoreError> {
+        let found: Option<(i64, Vec<u8>)> = self
+            .connection
+            .prepare_cached("SELECT id, policy FROM license WHERE lid = ?1")?
+            .query_row([tombstone.lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if let Some((id, policy)) = found {
+            if Policy::decode(&policy)?.issuer != tombstone.issuer {
+                return Ok(());
+            }
+            self.remove(id)?;
+        }
+        if let Row::Missing = self.integrity.row(self.connection, Table::Tombstone, tombstone.lid)? {
+            let place = (Table::Tombstone, tombstone.lid);
+            self.head.put_row(self.connection, self.integrity, place, None, &tombstone.encode())?;
+            self.tombstones = true;
+        }
+        Ok(())
+    }
+
+    /// Writes the head.
+    pub(super) fn finish(self) -> Result<(), StoreError> {
+        self.head.save(self.connection, self.integrity)
+    }
+
+    fn is_forbidden(&self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
+        if !self.tombstones {
+            return Ok(false);
+        }
+        Ok(match self.integrity.row(self.connection, Table::Tombstone, incoming.lid)? {
+            Row::Missing => false,
+            Row::Changed => true,
+            Row::Sound(tombstone) => Tombstone::decode(&tombstone)?.issuer == incoming.issuer,
+        })
+    }
+
+    /// Inserts a license unless its LID is there.
+    fn insert(&mut self, incoming: &Incoming<'_>, section: Option<i64>) -> Result<bool, StoreError> {
+        let batch = self.batch.as_mut().ok_or_else(|| StoreError::Damaged("a license without a batch".into()))?;
+        let id = row_id(batch.id, incoming.index);
+        let inserted = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (lid) DO NOTHING",
+            )?
+            .execute((
+                id,
+                incoming.kid.as_bytes(),
+                incoming.lid.as_bytes(),
+                section,
+                incoming.wrapped,
+                incoming.policy,
+                incoming.binding,
+            ))?;
+        if inserted == 1 && !batch.written {
+            self.connection
+                .prepare_cached("INSERT INTO batch (id, at_rest, authority, signed) VALUES (?1, ?2, ?3, ?4)")?
+                .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed))?;
+            batch.written = true;
+            self.next_batch = batch.id + 1;
+        }
+        Ok(inserted == 1)
+    }
+
+    /// Lets the later binding of the two win; other terms are refused.
+    fn replace_older(&mut self, incoming: &Incoming<'_>, section: Option<i64>) -> Result<(), StoreError> {
+        let (id, policy, binding): (i64, Vec<u8>, Vec<u8>) = self
+            .connection
+            .prepare_cached("SELECT id, policy, binding FROM license WHERE lid = ?1")?
+            .query_row([incoming.lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        if Digest::of(&policy) != incoming.policy_hash {
+            return Err(StoreError::OtherPolicy(incoming.lid));
+        }
+        if Binding::decode(&binding)?.issued_at < incoming.issued_at {
+            self.remove(id)?;
+            self.insert(incoming, section)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a license's row, and its batch when that was the last one.
+    fn remove(&self, id: i64) -> Result<(), StoreError> {
+        let (batch, _) = place(id);
+        self.connection.prepare_cached("DELETE FROM license WHERE id = ?1")?.execute([id])?;
+        self.connection
+            .prepare_cached(
+                "DELETE FROM batch WHERE id = ?1
+                 AND NOT EXISTS (SELECT 1 FROM license WHERE license.id >= ?2 AND license.id < ?3)",
+            )?
+            .execute((batch, row_id(batch, 0), row_id(batch + 1, 0)))?;
+        Ok(())
+    }
+
+    fn section(&mut self, section: &Section) -> Result<i64, StoreError> {
+        if let Some(id) = self.sections.get(section) {
+            return Ok(*id);
+        }
+        let columns = (
+            section.authority.as_bytes(),
+            section.management.as_ref().map(|management| management.as_bytes()),
+            section.user.as_ref().map(|user| user.as_bytes()),
+        );
+        let found: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT id FROM section WHERE authority = ?1 AND management IS ?2 AND user IS ?3")?
+            .query_row(columns, |row| row.get(0))
+            .optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => {
+                self.connection
+                    .prepare_cached("INSERT INTO section (authority, management, user) VALUES (?1, ?2, ?3)")?
+                    .execute(columns)?;
+                self.connection.last_insert_rowid()
+            }
+        };
+        self.sections.insert(section.clone(), id);
+        Ok(id)
+    }
+}

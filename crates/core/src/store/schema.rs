@@ -1,0 +1,69 @@
+//! Tables of the store and the way from any earlier version of them to the current one.
+
+use super::StoreError;
+use rusqlite::Connection;
+
+/// Stands in the database's front, so that other programs' databases are not taken for ours: `WMLs`.
+pub(super) const APPLICATION_ID: i64 = 0x574d_4c73;
+
+/// One step a version, oldest first. A step that was released is never changed.
+const MIGRATIONS: [&str; 1] = [VERSION_1];
+
+/// Newest version that this library reads and writes.
+pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
+
+/// A license's row ID is batch × 4096 + place in the manifest: batches are appended, read for backups and removed as
+/// ranges, and only the two small indexes are written in scattered places.
+const VERSION_1: &str = "
+CREATE TABLE head (
+    one INTEGER PRIMARY KEY CHECK (one = 1), store_id BLOB NOT NULL, key_check BLOB NOT NULL, generation INTEGER NOT NULL,
+    mark INTEGER NOT NULL, provisional INTEGER, floors BLOB NOT NULL, mac BLOB NOT NULL, buckets BLOB NOT NULL) STRICT;
+CREATE TABLE section (
+    id INTEGER PRIMARY KEY, authority BLOB NOT NULL, management BLOB, user BLOB) STRICT;
+CREATE TABLE batch (
+    id INTEGER PRIMARY KEY, at_rest BLOB NOT NULL UNIQUE, authority BLOB NOT NULL, signed BLOB NOT NULL) STRICT;
+CREATE TABLE license (
+    id INTEGER PRIMARY KEY, kid BLOB NOT NULL, lid BLOB NOT NULL, section INTEGER, wrapped BLOB NOT NULL,
+    policy BLOB NOT NULL, binding BLOB NOT NULL) STRICT;
+CREATE INDEX license_kid ON license (kid);
+CREATE UNIQUE INDEX license_lid ON license (lid);
+CREATE INDEX license_restricted ON license (kid) WHERE section IS NULL;
+CREATE TABLE state (lid BLOB PRIMARY KEY, content BLOB NOT NULL, mac BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE tombstone (lid BLOB PRIMARY KEY, content BLOB NOT NULL, mac BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE title (kid BLOB PRIMARY KEY, title TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE authority (hash BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE service_certificate (
+    authority BLOB NOT NULL, hash BLOB NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (authority, hash)) STRICT, WITHOUT ROWID;
+CREATE TABLE service_document (
+    url TEXT PRIMARY KEY, issued_at INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE device_certificate (authority BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE revocation (
+    revocation_key BLOB PRIMARY KEY, number INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE exchange (
+    id BLOB PRIMARY KEY, authority BLOB NOT NULL, url TEXT NOT NULL, wish BLOB NOT NULL, request BLOB,
+    state INTEGER NOT NULL, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX exchange_wish ON exchange (wish) WHERE state <= 2;
+";
+
+/// Version of an existing store. A database without one is empty, or not ours.
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (found, application, tables) {
+        (0, 0, 0) => Ok(0),
+        (found, APPLICATION_ID, _) if found > KNOWN => Err(StoreError::TooNew { found, known: KNOWN }),
+        (1.., APPLICATION_ID, _) => Ok(found),
+        _ => Err(StoreError::Damaged("not a license store".into())),
+    }
+}
+
+/// Brings the schema from version `from` to the current one, inside the caller's transaction.
+pub(super) fn migrate(connection: &Connection, from: i64) -> Result<(), StoreError> {
+    for step in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(0)) {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", KNOWN)?;
+    Ok(())
+}

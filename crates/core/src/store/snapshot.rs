@@ -1,0 +1,146 @@
+//! A consistent view of the whole store for a backup, read in the order of the file and in constant memory.
+
+use super::integrity::{Row, Table};
+use super::lookup::read_state;
+use super::merge::{AtRest, place};
+use super::{BackupItem, BackupLicense, Inner, Section, Store, StoreError, error::fixed};
+use rusqlite::Connection;
+use std::sync::Arc;
+use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
+use wmlicense_wire::license::License;
+use wmlicense_wire::policy::Policy;
+
+/// A consistent view of the store for a backup, on a connection of its own.
+pub struct Snapshot {
+    inner: Arc<Inner>,
+    connection: Connection,
+}
+
+impl Store {
+    /// A consistent view for a backup.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let connection = self.inner.readers.take()?;
+        connection.execute_batch("BEGIN")?;
+        // The view is of the moment of the first read, not of the BEGIN.
+        super::head::Head::load(&connection, &self.inner.integrity)?;
+        Ok(Snapshot { inner: Arc::clone(&self.inner), connection })
+    }
+}
+
+impl Snapshot {
+    /// Sections with at least one license that may be backed up.
+    pub fn sections(&self) -> Result<Vec<Section>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT authority, management, user FROM section
+             WHERE EXISTS (SELECT 1 FROM license WHERE section = section.id) ORDER BY authority, management, user",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut sections = Vec::new();
+        while let Some(row) = rows.next()? {
+            let management: Option<Vec<u8>> = row.get(1)?;
+            let user: Option<Vec<u8>> = row.get(2)?;
+            let authority: Vec<u8> = row.get(0)?;
+            sections.push(Section {
+                authority: Digest::new(fixed(&authority)?),
+                management: management.map(|id| fixed(&id).map(ServiceId::new)).transpose()?,
+                user: user.map(|id| fixed(&id).map(UserId::new)).transpose()?,
+            });
+        }
+        Ok(sections)
+    }
+
+    /// Licenses in all, those that may not be backed up included.
+    pub fn license_count(&self) -> Result<u64, StoreError> {
+        super::lookup::count(&self.connection)
+    }
+
+    /// Key IDs of licenses that may not be backed up, each once a license, in the order of the key IDs.
+    pub fn restricted(&self, each: &mut dyn FnMut(Kid) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare("SELECT kid FROM license WHERE section IS NULL ORDER BY kid")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            each(Kid::new(fixed(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?))?;
+        }
+        Ok(())
+    }
+
+    /// Streams the batches and licenses of a section in batch and manifest order, in constant memory.
+    pub fn stream<E: From<StoreError>>(
+        &self,
+        section: &Section,
+        each: &mut dyn FnMut(BackupItem) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = "SELECT id, policy, binding, wrapped FROM license WHERE section =
+            (SELECT id FROM section WHERE authority = ?1 AND management IS ?2 AND user IS ?3) ORDER BY id";
+        let mut statement = self.connection.prepare(sql).map_err(StoreError::from)?;
+        let management = section.management.as_ref().map(|id| id.as_bytes());
+        let user = section.user.as_ref().map(|id| id.as_bytes());
+        let rows = statement.query((section.authority.as_bytes(), management, user));
+        let mut rows = rows.map_err(StoreError::from)?;
+        let mut batch: Option<(i64, AtRest)> = None;
+        while let Some(row) = rows.next().map_err(StoreError::from)? {
+            let (number, index) = place(row.get(0).map_err(StoreError::from)?);
+            if batch.as_ref().is_none_or(|(current, _)| *current != number) {
+                let (at_rest, signed) = self.batch(number)?;
+                each(BackupItem::Batch(signed))?;
+                batch = Some((number, at_rest));
+            }
+            let Some((_, at_rest)) = &batch else { continue };
+            if let Some(license) = self.license(row, index, at_rest)? {
+                each(BackupItem::License(Box::new(license)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tombstones, encoded.
+    pub fn tombstones(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let lids: Vec<Vec<u8>> = self
+            .connection
+            .prepare("SELECT lid FROM tombstone ORDER BY lid")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let mut tombstones = Vec::with_capacity(lids.len());
+        for lid in lids {
+            match self.inner.integrity.row(&self.connection, Table::Tombstone, Lid::new(fixed(&lid)?))? {
+                Row::Sound(tombstone) => tombstones.push(tombstone),
+                Row::Missing | Row::Changed => return Err(StoreError::Tampered),
+            }
+        }
+        Ok(tombstones)
+    }
+
+    /// Titles that the application set.
+    pub fn titles(&self) -> Result<Vec<(Kid, String)>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT kid, title FROM title ORDER BY kid")?;
+        let mut rows = statement.query([])?;
+        let mut titles = Vec::new();
+        while let Some(row) = rows.next()? {
+            let kid: Vec<u8> = row.get(0)?;
+            titles.push((Kid::new(fixed(&kid)?), row.get(1)?));
+        }
+        Ok(titles)
+    }
+
+    fn batch(&self, number: i64) -> Result<(AtRest, Vec<u8>), StoreError> {
+        let sql = "SELECT at_rest, signed FROM batch WHERE id = ?1";
+        let (at_rest, signed): (Vec<u8>, Vec<u8>) =
+            self.connection.prepare_cached(sql)?.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok((AtRest::of(self.inner.device.store_key(), fixed(&at_rest)?), signed))
+    }
+
+    /// A license of the current row; none where its state was lost, for such a license is good for nothing anywhere.
+    fn license(
+        &self,
+        row: &rusqlite::Row<'_>,
+        index: u32,
+        at_rest: &AtRest,
+    ) -> Result<Option<BackupLicense>, StoreError> {
+        let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+        let license = License { policy: blob(1)?.to_vec(), binding: blob(2)?.to_vec() };
+        let policy = Policy::decode(&license.policy)?;
+        let Some(state) = read_state(&self.connection, &self.inner.integrity, &policy)? else { return Ok(None) };
+        let key = at_rest.unwrap(index, license.policy_hash(), &policy, blob(3)?)?;
+        Ok(Some(BackupLicense { index, license, policy, state, key }))
+    }
+}

@@ -1,0 +1,187 @@
+//! The staging area of a restore and its one commit. Its files are in `staging_file.rs`, the rules in `merge.rs`.
+
+use super::import::start_state;
+use super::merge::{AtRest, Incoming, Merger, section_of};
+use super::staging_file::{ChunkLog, Entry, Scratch};
+use super::tombstone::Tombstone;
+use super::{Inner, RestoreReport, StagedLicense, Store, StoreError};
+use std::path::Path;
+use std::sync::Arc;
+use wmlicense_wire::answer::OpenedLicense;
+use wmlicense_wire::id::{Digest, Kid};
+use wmlicense_wire::license::Binding;
+use wmlicense_wire::policy::Policy;
+
+/// Rows of a restore that are not part of the store until [`Staging::commit`]. Dropping it removes them.
+pub struct Staging {
+    inner: Arc<Inner>,
+    scratch: Scratch,
+    chunks: ChunkLog,
+    batch: Option<(Digest, AtRest)>,
+    tombstones: Vec<Tombstone>,
+    titles: Vec<(Kid, String)>,
+}
+
+impl Inner {
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+}
+
+impl Store {
+    /// Opens the staging area of a restore from the backup with this header; an earlier one of another header is dropped.
+    /// Another restore into this store at the same time, also of another process, is [`StoreError::Busy`].
+    pub fn stage(&self, header_hash: Digest) -> Result<Staging, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        Ok(Staging {
+            chunks: ChunkLog::open(inner.folder(), header_hash, &inner.integrity)?,
+            scratch: Scratch::new(inner.folder())?,
+            inner,
+            batch: None,
+            tombstones: Vec::new(),
+            titles: Vec::new(),
+        })
+    }
+
+    /// Removes the staging area that a crash left, unless it can be resumed.
+    pub fn drop_stale_staging(&self) -> Result<(), StoreError> {
+        ChunkLog::drop_stale(self.inner.folder(), &self.inner.integrity)
+    }
+}
+
+impl Staging {
+    /// Stages a batch; licenses follow.
+    pub fn put_batch(&mut self, authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
+        let at_rest = AtRest::random(self.inner.device.store_key())?;
+        self.scratch.put(&Entry::Batch { authority, at_rest: at_rest.id, signed })?;
+        self.batch = Some((authority, at_rest));
+        Ok(())
+    }
+
+    /// Stages a license of the batch before, its key wrapped for the store.
+    pub fn put_license(&mut self, license: &StagedLicense<'_>) -> Result<(), StoreError> {
+        let Some((authority, at_rest)) = &self.batch else {
+            return Err(StoreError::Damaged("a license without a batch".into()));
+        };
+        let policy = Policy::decode(&license.license.policy)?;
+        let binding = Binding::decode(&license.license.binding)?;
+        let wrapped = at_rest.wrap(license.index, binding.policy_hash, license.key);
+        let state = start_state(&policy, Some(license.state));
+        let parts = (license.license.policy.as_slice(), license.license.binding.as_slice(), wrapped.as_slice());
+        let incoming = incoming((*authority, license.index), &policy, &binding, state, parts);
+        self.scratch.put(&Entry::License(incoming))
+    }
+
+    /// Stages a tombstone of the backup.
+    pub fn put_tombstone(&mut self, tombstone: &[u8]) -> Result<(), StoreError> {
+        self.tombstones.push(Tombstone::decode(tombstone)?);
+        Ok(())
+    }
+
+    /// Stages a title.
+    pub fn put_title(&mut self, kid: Kid, title: &str) -> Result<(), StoreError> {
+        self.titles.push((kid, title.to_owned()));
+        Ok(())
+    }
+
+    /// Stages the licenses of an answered chunk and records the chunk as answered, in one durable commit.
+    pub fn put_chunk(
+        &mut self,
+        section: u32,
+        chunk: u32,
+        authority: Digest,
+        signed: &[u8],
+        licenses: &[OpenedLicense],
+    ) -> Result<(), StoreError> {
+        let at_rest = AtRest::random(self.inner.device.store_key())?;
+        let mut entries = Vec::new();
+        Entry::Batch { authority, at_rest: at_rest.id, signed }.append(&mut entries);
+        for opened in licenses {
+            let wrapped = at_rest.wrap(opened.index, opened.binding.policy_hash, &opened.key);
+            let state = start_state(&opened.policy, opened.binding.state.as_ref());
+            let parts = (opened.license.policy.as_slice(), opened.license.binding.as_slice(), wrapped.as_slice());
+            let place = (authority, opened.index);
+            Entry::License(incoming(place, &opened.policy, &opened.binding, state, parts)).append(&mut entries);
+        }
+        self.chunks.put((section, chunk), &entries, &self.inner.integrity)
+    }
+
+    /// True if the chunk was answered in an earlier run.
+    pub fn chunk_done(&self, section: u32, chunk: u32) -> Result<bool, StoreError> {
+        Ok(self.chunks.is_done(section, chunk))
+    }
+
+    /// Takes everything staged over in one transaction: tombstones first; a license that a tombstone forbids stays out; one
+    /// already there keeps the stricter state and the later binding; the staging area is empty afterwards.
+    pub fn commit(mut self) -> Result<RestoreReport, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let now = inner.clock.now();
+        inner.write(|transaction| {
+            let mut merger = Merger::new(transaction, &inner.integrity, now)?;
+            merger.head.check_all(transaction, &inner.integrity)?;
+            for tombstone in &self.tombstones {
+                merger.bury(tombstone)?;
+            }
+            let mut report = RestoreReport::default();
+            let mut take = |entry: Entry<'_>| {
+                match entry {
+                    Entry::Batch { authority, at_rest, signed } => merger.batch(authority, at_rest, signed),
+                    Entry::License(license) => {
+                        if merger.put(&license)? {
+                            report.restored += 1;
+                        } else {
+                            report.forbidden.push((license.lid, license.kid));
+                        }
+                    }
+                }
+                Ok(())
+            };
+            self.scratch.each(&mut take)?;
+            self.chunks.each(&inner.integrity, &mut take)?;
+            merger.finish()?;
+            let mut statement =
+                transaction.prepare_cached("INSERT OR IGNORE INTO title (kid, title) VALUES (?1, ?2)")?;
+            for (kid, title) in &self.titles {
+                statement.execute((kid.as_bytes(), title))?;
+            }
+            Ok::<_, StoreError>(report)
+        })
+    }
+
+    /// Drops everything staged.
+    pub fn discard(mut self) -> Result<(), StoreError> {
+        self.chunks.clear()
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // What stays is found by its codes and taken up again or dropped; committing it twice changes nothing.
+        if let Err(error) = self.chunks.clear() {
+            log::warn!("the staging area of a restore could not be emptied: {error}");
+        }
+    }
+}
+
+fn incoming<'a>(
+    (authority, index): (Digest, u32),
+    policy: &Policy,
+    binding: &Binding,
+    state: Option<wmlicense_wire::license::State>,
+    (policy_bytes, binding_bytes, wrapped): (&'a [u8], &'a [u8], &'a [u8]),
+) -> Incoming<'a> {
+    Incoming {
+        index,
+        kid: policy.kid,
+        lid: policy.lid,
+        issuer: policy.issuer,
+        policy_hash: binding.policy_hash,
+        issued_at: binding.issued_at,
+        replaces: policy.replaces,
+        section: section_of(authority, policy),
+        state,
+        policy: policy_bytes,
+        binding: binding_bytes,
+        wrapped,
+    }
+}

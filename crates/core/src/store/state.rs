@@ -1,0 +1,56 @@
+//! Changing what is left of a license: checked against row, bucket and head, and durable before it counts as done.
+
+use super::head::Head;
+use super::integrity::{Row, Table};
+use super::{Store, StoreError};
+use rusqlite::OptionalExtension as _;
+use wmlicense_wire::id::Lid;
+use wmlicense_wire::license::State;
+use wmlicense_wire::policy::Policy;
+
+impl Store {
+    /// Changes the state of a license durably in one transaction: `change` sees the committed state and gives the next, or
+    /// refuses. Checks and updates row MAC, bucket and head. Exactly once under many threads and processes.
+    pub fn change_state<E: From<StoreError>>(
+        &self,
+        lid: Lid,
+        change: &mut dyn FnMut(&Policy, &State) -> Result<State, E>,
+    ) -> Result<State, E> {
+        let inner = &*self.inner;
+        let now = inner.clock.now();
+        inner.write(|transaction| {
+            let (mut head, policy, before) = (|| {
+                let head = Head::load(transaction, &inner.integrity)?;
+                head.check(transaction, &inner.integrity, lid)?;
+                let policy: Option<Vec<u8>> = transaction
+                    .prepare_cached("SELECT policy FROM license WHERE lid = ?1")?
+                    .query_row([lid.as_bytes()], |row| row.get(0))
+                    .optional()?;
+                let policy = Policy::decode(&policy.ok_or(StoreError::NoSuchLicense(lid))?)?;
+                match inner.integrity.row(transaction, Table::State, lid)? {
+                    Row::Sound(before) => Ok::<_, StoreError>((head, policy, before)),
+                    Row::Missing | Row::Changed => Err(StoreError::Tampered),
+                }
+            })()?;
+            let next = change(&policy, &State::decode(&before).map_err(StoreError::from)?)?;
+            let content = next.encode();
+            if content != before {
+                head.put_row(transaction, &inner.integrity, (Table::State, lid), Some(&before), &content)?;
+            }
+            let mut clock = head.clock.clone();
+            clock.note_use(now);
+            head.set_clock(clock);
+            head.save(transaction, &inner.integrity)?;
+            Ok(next)
+        })
+    }
+
+    /// Compares every authenticated row with the head. The whole store is read; a restore and a check of the store ask.
+    pub fn check_integrity(&self) -> Result<(), StoreError> {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| {
+            let transaction = super::connection::read(connection)?;
+            Head::load(&transaction, &inner.integrity)?.check_all(&transaction, &inner.integrity)
+        })
+    }
+}

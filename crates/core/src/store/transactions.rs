@@ -1,0 +1,110 @@
+//! Requests that may have to be sent again, and what became of them.
+
+use super::{Store, StoreError, Transaction, TransactionState, error::fixed};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use wmlicense_wire::id::{Digest, TransactionId};
+
+/// A pending transaction that is older than this is not taken up again, in seconds.
+const LIFETIME: i64 = 30 * 86_400;
+const COLUMNS: &str = "id, authority, url, wish, request, state, created_at";
+
+impl TransactionState {
+    const ALL: [Self; 7] =
+        [Self::Prepared, Self::Sent, Self::Waiting, Self::Answered, Self::Refused, Self::Cancelled, Self::Expired];
+
+    fn of(number: i64) -> Result<Self, StoreError> {
+        let found = Self::ALL.into_iter().find(|state| *state as i64 == number);
+        found.ok_or_else(|| StoreError::Damaged("a transaction has an unknown state".into()))
+    }
+
+    /// True while an answer is still expected.
+    pub fn is_pending(self) -> bool {
+        matches!(self, Self::Prepared | Self::Sent | Self::Waiting)
+    }
+}
+
+/// Moves a pending transaction to `state`; an ended one drops its request.
+pub(super) fn end(connection: &Connection, id: TransactionId, state: TransactionState) -> Result<(), StoreError> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE exchange SET state = ?2, request = CASE WHEN ?2 <= 2 THEN request END WHERE id = ?1 AND state <= 2",
+        )?
+        .execute((id.as_bytes(), state as i64))?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::NoTransaction) }
+}
+
+fn read(row: &Row<'_>) -> Result<Transaction, StoreError> {
+    let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+    Ok(Transaction {
+        id: TransactionId::new(fixed(blob(0)?)?),
+        authority: Digest::new(fixed(blob(1)?)?),
+        url: row.get(2)?,
+        wish: Digest::new(fixed(blob(3)?)?),
+        request: blob(4)?.to_vec(),
+        state: TransactionState::of(row.get(5)?)?,
+        created_at: row.get(6)?,
+    })
+}
+
+impl Store {
+    /// Stores a request durably before it is sent.
+    pub fn prepare(&self, transaction: &Transaction) -> Result<(), StoreError> {
+        self.inner.write(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO exchange (id, authority, url, wish, request, state, created_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute((
+                    transaction.id.as_bytes(),
+                    transaction.authority.as_bytes(),
+                    &transaction.url,
+                    transaction.wish.as_bytes(),
+                    &transaction.request,
+                    transaction.state as i64,
+                    transaction.created_at,
+                ))?;
+            Ok(())
+        })
+    }
+
+    /// A pending transaction by ID.
+    pub fn transaction(&self, id: TransactionId) -> Result<Option<Transaction>, StoreError> {
+        self.inner.readers.with(|connection| {
+            let sql = format!("SELECT {COLUMNS} FROM exchange WHERE id = ?1 AND state <= 2");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([id.as_bytes()])?;
+            rows.next()?.map(read).transpose()
+        })
+    }
+
+    /// The newest pending (prepared, sent or waiting) transaction with this wish that is not older than 30 days.
+    pub fn pending(&self, wish: Digest) -> Result<Option<Transaction>, StoreError> {
+        let oldest = self.inner.clock.now().saturating_sub(LIFETIME);
+        self.inner.readers.with(|connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM exchange WHERE wish = ?1 AND state <= 2 AND created_at >= ?2
+                 ORDER BY created_at DESC, id LIMIT 1"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query((wish.as_bytes(), oldest))?;
+            rows.next()?.map(read).transpose()
+        })
+    }
+
+    /// Number of pending transactions.
+    pub fn pending_count(&self) -> Result<u64, StoreError> {
+        let oldest = self.inner.clock.now().saturating_sub(LIFETIME);
+        self.inner.readers.with(|connection| {
+            let sql = "SELECT count(*) FROM exchange WHERE state <= 2 AND created_at >= ?1";
+            let count: Option<i64> =
+                connection.prepare_cached(sql)?.query_row([oldest], |row| row.get(0)).optional()?;
+            Ok(count.map_or(0, i64::unsigned_abs))
+        })
+    }
+
+    /// Moves a transaction to another state. Ended ones drop their request.
+    pub fn set_transaction_state(&self, id: TransactionId, state: TransactionState) -> Result<(), StoreError> {
+        self.inner.write(|connection| end(connection, id, state))
+    }
+}
