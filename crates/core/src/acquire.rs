@@ -1,11 +1,24 @@
 //! Acquiring licenses from an issuer: silently, by key IDs or content header.
 
 use crate::client::{Client, Settings};
-use crate::operation::Context;
-use crate::store::StoreError;
+use crate::event::Event;
+use crate::header::ContentHeader;
+use crate::individualize::{self, IndividualizeError};
+use crate::operation::{Cancelled, Context};
+use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
+use crate::store::{Import, StoreError, TransactionState};
 use crate::transport::TransportError;
-use wmlicense_wire::answer::Refusal;
-use wmlicense_wire::id::{Kid, TransactionId};
+use wmlicense_wire::answer::{Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
+use wmlicense_wire::cbor::write;
+use wmlicense_wire::id::{Digest, Kid, TransactionId};
+use wmlicense_wire::request::Body;
+
+/// Most key IDs in one request.
+const MAX_KIDS: usize = 1024;
+/// A certificate that ends within this time is renewed before a request, in seconds.
+const RENEWAL_MARGIN: i64 = 86_400;
+/// What is asked for where no action is named.
+const DEFAULT_ACTION: &str = "Play";
 
 /// What an application asks for.
 #[derive(Clone, Default)]
@@ -37,7 +50,7 @@ pub struct Acquired {
     pub refusals: Vec<Refusal>,
 }
 
-/// No license was stored; the store is as it was before.
+/// No license of the request was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum AcquireError {
     /// Cancelled.
@@ -86,14 +99,265 @@ pub enum AcquireError {
     Keys,
 }
 
+impl From<Cancelled> for AcquireError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<SessionError> for AcquireError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            _ if error.is_unknown_device() => Self::NeedsIndividualization,
+            SessionError::Cancelled => Self::Cancelled,
+            SessionError::NoService => Self::NoService,
+            SessionError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
+            SessionError::Transport(error) => Self::Transport(error),
+            SessionError::BadAnswer(reason) => Self::BadAnswer(reason),
+            SessionError::Store(error) => Self::Store(error),
+            SessionError::Keys => Self::Keys,
+        }
+    }
+}
+
 /// Acquires licenses silently. A transaction for the same wish that a crash or cancel left pending is taken up again with
-/// the same bytes.
+/// the same bytes. More key IDs than one request carries are asked for in several, one after the other; what arrived
+/// before a later one failed stays.
 pub fn acquire(
     client: &Client,
     settings: &Settings,
     wish: &LicenseWish,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let _ = (client, settings, wish, context);
-    todo!()
+    context.check()?;
+    let result = acquire_all(client, settings, wish, context);
+    if matches!(result, Err(AcquireError::NeedsIndividualization)) {
+        context.emit(Event::NeedsIndividualization)?;
+    }
+    result
+}
+
+fn acquire_all(
+    client: &Client,
+    settings: &Settings,
+    wish: &LicenseWish,
+    context: &Context,
+) -> Result<Acquired, AcquireError> {
+    let kids = wished_kids(wish)?;
+    require_individualization(client, settings, wish)?;
+    let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
+    let credentials = valid_credentials(&mut session, context)?;
+    if let Some(id) = wish.resume {
+        return resume(&mut session, id, &credentials, context);
+    }
+    let mut parts = kids.chunks(MAX_KIDS);
+    // A scope is asked for without key IDs.
+    let mut acquired = acquire_part(&mut session, wish, parts.next().unwrap_or_default(), &credentials, context)?;
+    for part in parts {
+        let more = acquire_part(&mut session, wish, part, &credentials, context)?;
+        acquired.transaction = more.transaction;
+        acquired.stored += more.stored;
+        acquired.refusals.extend(more.refusals);
+    }
+    Ok(acquired)
+}
+
+/// The key IDs asked for, sorted and without repetition.
+fn wished_kids(wish: &LicenseWish) -> Result<Vec<Kid>, AcquireError> {
+    let mut kids = match &wish.header {
+        Some(header) if wish.kids.is_empty() => {
+            let header = ContentHeader::parse(header).map_err(|_| AcquireError::NoKeyId)?;
+            header.kids().to_vec()
+        }
+        Some(_) | None => wish.kids.clone(),
+    };
+    kids.sort_unstable();
+    kids.dedup();
+    match (kids.is_empty(), wish.header.is_some(), wish.scope.is_some() || wish.resume.is_some()) {
+        (false, _, _) | (true, false, true) => Ok(kids),
+        (true, true, _) => Err(AcquireError::NoKeyId),
+        (true, false, false) => Err(AcquireError::NothingAsked),
+    }
+}
+
+/// Tells without a network that the device must be individualized first, where that is known.
+fn require_individualization(client: &Client, settings: &Settings, wish: &LicenseWish) -> Result<(), AcquireError> {
+    let Some(authority) = known_authority(client, settings, wish.url.as_deref())? else { return Ok(()) };
+    if Credentials::load(client, authority)?.is_none() {
+        return Err(AcquireError::NeedsIndividualization);
+    }
+    Ok(())
+}
+
+/// The device's credentials, renewed if the service would not take them any more.
+fn valid_credentials(session: &mut Session<'_>, context: &Context) -> Result<Credentials, AcquireError> {
+    let credentials = session.credentials()?.ok_or(AcquireError::NeedsIndividualization)?;
+    let now = session.client().clock.now();
+    if credentials.hold_at(now, RENEWAL_MARGIN) {
+        return Ok(credentials);
+    }
+    match individualize::renew(session, context) {
+        Ok(renewed) => Ok(renewed),
+        Err(IndividualizeError::Cancelled) => Err(AcquireError::Cancelled),
+        // Still good for this request; the next one tries again.
+        Err(_) if credentials.hold_at(now, 0) => Ok(credentials),
+        Err(error) => Err(not_renewed(error)),
+    }
+}
+
+fn not_renewed(error: IndividualizeError) -> AcquireError {
+    match error {
+        IndividualizeError::Cancelled => AcquireError::Cancelled,
+        IndividualizeError::NoService => AcquireError::NoService,
+        IndividualizeError::AuthorityNotTrusted => AcquireError::AuthorityNotTrusted,
+        IndividualizeError::Transport(TransportError::Refused(_)) | IndividualizeError::Refused(..) => {
+            AcquireError::NeedsIndividualization
+        }
+        IndividualizeError::Transport(error) => AcquireError::Transport(error),
+        IndividualizeError::BadAnswer(reason) => AcquireError::BadAnswer(reason),
+        IndividualizeError::Device(_) => AcquireError::Keys,
+        IndividualizeError::Store(error) => AcquireError::Store(error),
+    }
+}
+
+/// Takes up a transaction by its ID, whatever the wish says now.
+fn resume(
+    session: &mut Session<'_>,
+    id: TransactionId,
+    credentials: &Credentials,
+    context: &Context,
+) -> Result<Acquired, AcquireError> {
+    let stored = session.client().store.transaction(id)?.ok_or(StoreError::NoTransaction)?;
+    let question = transaction::resumed(session, Endpoint::Licenses, stored, &credentials.identity)?;
+    let question = question.ok_or(StoreError::NoTransaction)?;
+    let envelope = transaction::exchange(session, &question, None)?;
+    context.check()?;
+    take(session, &question, &envelope, credentials)
+}
+
+fn acquire_part(
+    session: &mut Session<'_>,
+    wish: &LicenseWish,
+    kids: &[Kid],
+    credentials: &Credentials,
+    context: &Context,
+) -> Result<Acquired, AcquireError> {
+    let identity = &credentials.identity;
+    let name = name_of(session, wish, kids, credentials);
+    if let Some(question) = transaction::pending(session, Endpoint::Licenses, name, identity)? {
+        match transaction::exchange(session, &question, None) {
+            // Done or lost at the service; a fresh request says the same.
+            Err(error) if error.transaction_end().is_some() => {}
+            result => return take(session, &question, &result?, credentials),
+        }
+        context.check()?;
+    }
+    let body = body_of(wish, kids);
+    let certificate = Some(&credentials.certificate);
+    let question = transaction::prepare(session, Endpoint::Licenses, name, body, identity, certificate)?;
+    let envelope = transaction::exchange(session, &question, None)?;
+    take(session, &question, &envelope, credentials)
+}
+
+/// Names what is wanted, so that equal wishes find the same pending transaction.
+fn name_of(session: &Session<'_>, wish: &LicenseWish, kids: &[Kid], credentials: &Credentials) -> Digest {
+    let thumbprint = credentials.identity.keys.thumbprint();
+    let said = write::array([
+        write::array(kids.iter().map(write::bytes)),
+        write::array(actions_of(wish).iter().map(|action| write::text(action))),
+        wish.scope.as_deref().map_or_else(write::null, write::text),
+        wish.custom_data.as_ref().map_or_else(write::null, write::bytes),
+    ]);
+    Digest::of_parts(&[b"licenses\0", session.authority().as_bytes(), thumbprint.as_bytes(), &said])
+}
+
+fn actions_of(wish: &LicenseWish) -> Vec<String> {
+    if wish.actions.is_empty() { vec![DEFAULT_ACTION.to_owned()] } else { wish.actions.clone() }
+}
+
+fn body_of(wish: &LicenseWish, kids: &[Kid]) -> Body {
+    Body::Licenses {
+        kids: kids.to_vec(),
+        header: None,
+        scope: wish.scope.clone(),
+        since: None,
+        actions: actions_of(wish),
+        custom: wish.custom_data.clone(),
+        usage: Vec::new(),
+    }
+}
+
+/// Verifies an answer and stores its licenses together with the end of the transaction, in one commit.
+fn take(
+    session: &Session<'_>,
+    question: &Question,
+    envelope: &Envelope,
+    credentials: &Credentials,
+) -> Result<Acquired, AcquireError> {
+    let store = &session.client().store;
+    let transaction = question.content.transaction;
+    let verified = session.verify(envelope, question)?;
+    match &verified.answer.outcome {
+        Outcome::Done => {}
+        Outcome::Refused => {
+            store.set_transaction_state(transaction, TransactionState::Refused)?;
+            return Err(AcquireError::Refused(verified.answer.refusals));
+        }
+        Outcome::Interaction { url } => {
+            store.set_transaction_state(transaction, TransactionState::Waiting)?;
+            return Err(AcquireError::InteractionRequired(url.clone()));
+        }
+        Outcome::Later { from, until } => {
+            store.set_transaction_state(transaction, TransactionState::Waiting)?;
+            return Err(AcquireError::Later { from: *from, until: *until });
+        }
+    }
+    let opened = open(session, question, &verified, credentials);
+    if opened.is_err() {
+        // The service itself said this; the same request would only bring it again.
+        store.set_transaction_state(transaction, TransactionState::Refused)?;
+    }
+    let licenses = opened?;
+    if licenses.is_empty() {
+        store.set_transaction_state(transaction, TransactionState::Refused)?;
+        return Err(AcquireError::Refused(verified.answer.refusals));
+    }
+    let kids: Vec<Kid> = licenses.iter().map(|license| license.policy.kid).collect();
+    let (authority, end) = (session.authority(), TransactionState::Answered);
+    let report = store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end })?;
+    if report.stored == 0 {
+        return Err(AcquireError::Refused(kids.into_iter().map(forbidden).collect()));
+    }
+    Ok(Acquired { transaction, stored: report.stored, refusals: verified.answer.refusals })
+}
+
+/// Opens the licenses of an answer. One that was not asked for is not accepted, and none beside it.
+fn open(
+    session: &Session<'_>,
+    question: &Question,
+    verified: &Verified<'_>,
+    credentials: &Credentials,
+) -> Result<Vec<OpenedLicense>, AcquireError> {
+    let device_id = credentials.certificate.device_id;
+    let opened = verified.open_licenses(&credentials.identity.hpke, device_id, session.directory());
+    let licenses = opened.map_err(SessionError::from)?;
+    let asked: &[Kid] = match &question.content.body {
+        // Of a scope only the service knows what is in it.
+        Body::Licenses { scope: Some(_), .. } => return Ok(licenses),
+        Body::Licenses { kids, .. } => kids,
+        Body::Individualize { .. }
+        | Body::Renewals { .. }
+        | Body::Returns { .. }
+        | Body::RestorePreview { .. }
+        | Body::Restore { .. } => &[],
+    };
+    match licenses.iter().find(|license| !asked.contains(&license.policy.kid)) {
+        Some(license) => Err(AcquireError::BadAnswer(format!("nobody asked for key ID {}", license.policy.kid))),
+        None => Ok(licenses),
+    }
+}
+
+/// A license that came but that the store may not take, because it was withdrawn here earlier.
+fn forbidden(kid: Kid) -> Refusal {
+    Refusal { subject: Some(*kid.as_bytes()), kid: Some(kid), reason: Reason::Revoked, url: None }
 }

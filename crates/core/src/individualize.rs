@@ -1,10 +1,22 @@
 //! Individualization: a key pair for the device at one authority, and the certificate for it.
 
 use crate::client::{Client, Settings};
-use crate::operation::Context;
-use crate::store::StoreError;
+use crate::device::{DeviceError, DeviceIdentity};
+use crate::event::{Event, HttpPhase, IndividualizePhase};
+use crate::operation::{Cancelled, Context};
+use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
+use crate::store::{StoreError, TransactionState};
 use crate::transport::{ServiceFailure, TransportError};
-use wmlicense_wire::answer::Reason;
+use std::sync::Arc;
+use wmlicense_wire::answer::{Envelope, Outcome, Reason, Refusal};
+use wmlicense_wire::certificate::DeviceCertificate;
+use wmlicense_wire::id::Digest;
+use wmlicense_wire::request::Body;
+
+/// Security version of this library, four dotted numbers: what it claims when it asks for a certificate.
+pub const SECURITY_VERSION: &str = "1.0.0.0";
+/// A certificate is renewed when it ends within this time, in seconds.
+const RENEW_BEFORE: i64 = 30 * 86_400;
 
 /// How an individualization ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +56,32 @@ pub enum IndividualizeError {
     Store(#[from] StoreError),
 }
 
+impl From<Cancelled> for IndividualizeError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<SessionError> for IndividualizeError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Cancelled => Self::Cancelled,
+            SessionError::NoService => Self::NoService,
+            SessionError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
+            SessionError::Transport(error) => Self::Transport(error),
+            SessionError::BadAnswer(reason) => Self::BadAnswer(reason),
+            SessionError::Store(error) => Self::Store(error),
+            SessionError::Keys => Self::Device(DeviceError::KeyGeneration),
+        }
+    }
+}
+
+/// True if the device has a certificate at `authority` that need not be renewed yet.
+pub fn is_current(client: &Client, authority: Digest) -> Result<bool, StoreError> {
+    let credentials = Credentials::load(client, authority)?;
+    Ok(credentials.is_some_and(|credentials| credentials.hold_at(client.clock.now(), RENEW_BEFORE)))
+}
+
 /// Individualizes the device at the authority behind `settings.service_url`. `force` asks again even if the certificate is
 /// current. The caller has the user's consent.
 pub fn individualize(
@@ -52,6 +90,179 @@ pub fn individualize(
     force: bool,
     context: &Context,
 ) -> Result<Individualized, IndividualizeError> {
-    let _ = (client, settings, force, context);
-    todo!()
+    context.check()?;
+    if !force
+        && let Some(authority) = known_authority(client, settings, None)?
+        && is_current(client, authority)?
+    {
+        return Ok(Individualized::AlreadyCurrent);
+    }
+    let steps = Steps { context, told: true };
+    steps.tell(IndividualizePhase::Begin, HttpPhase::NotInitiated, 0, 0)?;
+    let mut session = Session::connect(client, settings, None, context)?;
+    if !force && is_current(client, session.authority())? {
+        return Ok(Individualized::AlreadyCurrent);
+    }
+    certify(&mut session, &steps)?;
+    Ok(Individualized::Certified)
+}
+
+/// Renews the device's certificate without telling the application.
+pub(crate) fn renew(session: &mut Session<'_>, context: &Context) -> Result<Credentials, IndividualizeError> {
+    certify(session, &Steps { context, told: false })
+}
+
+/// Tells how far it is, unless the application asked for something else.
+struct Steps<'a> {
+    context: &'a Context,
+    told: bool,
+}
+
+impl Steps<'_> {
+    fn tell(&self, phase: IndividualizePhase, http: HttpPhase, bytes: u64, bytes_total: u64) -> Result<(), Cancelled> {
+        if !self.told {
+            return self.context.check();
+        }
+        let requests = u32::from(http == HttpPhase::Completed);
+        self.context.emit(Event::Individualize { phase, requests, http, bytes, bytes_total })
+    }
+}
+
+/// Gets a certificate for the device's keys, which are made if there are none.
+fn certify(session: &mut Session<'_>, steps: &Steps<'_>) -> Result<Credentials, IndividualizeError> {
+    let client = session.client();
+    let identity = client.device.create_identity(session.authority())?;
+    let current = session.credentials()?.map(|credentials| credentials.certificate);
+    steps.tell(IndividualizePhase::Download, HttpPhase::Connecting, 0, 0)?;
+    let wish = wish(session.authority(), &identity, current.as_ref());
+    let pending = transaction::pending(session, Endpoint::Individualize, wish, &identity)?;
+    let resumed = pending.is_some();
+    let question = match pending {
+        Some(question) => question,
+        None => prepare(session, wish, &identity, current.as_ref())?,
+    };
+    let envelope = match ask(session, &question, steps) {
+        Err(error) if resumed && error.transaction_end().is_some() => {
+            // The service took the earlier request for done or lost; a fresh one says the same.
+            let question = prepare(session, wish, &identity, current.as_ref())?;
+            let envelope = ask(session, &question, steps)?;
+            return install(session, &question, &envelope, &identity, current.as_ref(), steps);
+        }
+        result => result?,
+    };
+    install(session, &question, &envelope, &identity, current.as_ref(), steps)
+}
+
+/// Names what is wanted: a certificate for these keys after this one.
+fn wish(authority: Digest, identity: &DeviceIdentity, current: Option<&DeviceCertificate>) -> Digest {
+    let thumbprint = identity.keys.thumbprint();
+    let current = current.map(|certificate| certificate.hash);
+    let current = current.as_ref().map_or(&[][..], |hash| hash.as_bytes());
+    Digest::of_parts(&[b"individualize\0", authority.as_bytes(), thumbprint.as_bytes(), current])
+}
+
+fn prepare(
+    session: &Session<'_>,
+    wish: Digest,
+    identity: &DeviceIdentity,
+    current: Option<&DeviceCertificate>,
+) -> Result<Question, IndividualizeError> {
+    let body = Body::Individualize {
+        keys: identity.keys.clone(),
+        assurance: session.client().device.assurance(),
+        consent: true,
+        current: current.map(|certificate| certificate.bytes.clone()),
+        rekey: None,
+    };
+    Ok(transaction::prepare(session, Endpoint::Individualize, wish, body, identity, current)?)
+}
+
+fn ask(session: &mut Session<'_>, question: &Question, steps: &Steps<'_>) -> Result<Envelope, SessionError> {
+    // A cancel inside the event is seen by the exchange itself.
+    let progress = |http: HttpPhase, bytes: u64, total: u64| {
+        let _ = steps.tell(IndividualizePhase::Download, http, bytes, total);
+    };
+    transaction::exchange(session, question, Some(&progress))
+}
+
+/// Verifies the answer and keeps the certificate in it.
+fn install(
+    session: &Session<'_>,
+    question: &Question,
+    envelope: &Envelope,
+    identity: &Arc<DeviceIdentity>,
+    current: Option<&DeviceCertificate>,
+    steps: &Steps<'_>,
+) -> Result<Credentials, IndividualizeError> {
+    let store = &session.client().store;
+    let transaction = question.content.transaction;
+    let answer = session.verify(envelope, question)?.answer;
+    match answer.outcome {
+        Outcome::Done => {}
+        Outcome::Refused => {
+            store.set_transaction_state(transaction, TransactionState::Refused)?;
+            return Err(refused(answer.refusals));
+        }
+        Outcome::Later { from, .. } => {
+            store.set_transaction_state(transaction, TransactionState::Waiting)?;
+            let wait = u64::try_from(from.saturating_sub(answer.issued_at)).ok();
+            let message = "the service asks to come back later".to_owned();
+            let failure = ServiceFailure { retry_after: wait, message, ..ServiceFailure::default() };
+            return Err(IndividualizeError::Transport(TransportError::Unavailable(failure)));
+        }
+        Outcome::Interaction { .. } => return Err(unacceptable("it asks for the user")),
+    }
+    steps.tell(IndividualizePhase::Install, HttpPhase::Completed, 0, 0)?;
+    let Some(bytes) = envelope.device_certificate.as_deref() else {
+        store.set_transaction_state(transaction, TransactionState::Refused)?;
+        return Err(unacceptable("it holds no certificate"));
+    };
+    let checked = session
+        .directory()
+        .device(bytes)
+        .map_err(|error| IndividualizeError::from(SessionError::from(error)))
+        .and_then(|certificate| check(certificate, question, identity, current, answer.issued_at));
+    if checked.is_err() {
+        // The service itself said this; the same request would only bring it again.
+        store.set_transaction_state(transaction, TransactionState::Refused)?;
+    }
+    let certificate = checked?;
+    store.save_device_certificate(session.authority(), bytes, transaction)?;
+    // Stored: a cancel from here on comes too late.
+    let _ = steps.tell(IndividualizePhase::Succeed, HttpPhase::Completed, 0, 0);
+    Ok(Credentials { identity: Arc::clone(identity), certificate })
+}
+
+/// The certificate must be the one asked for: of these keys, from the service asked, valid when it was made, and of the
+/// same device if it renews one.
+fn check(
+    certificate: DeviceCertificate,
+    question: &Question,
+    identity: &DeviceIdentity,
+    current: Option<&DeviceCertificate>,
+    issued_at: i64,
+) -> Result<DeviceCertificate, IndividualizeError> {
+    if certificate.keys != identity.keys {
+        return Err(unacceptable("the certificate is for other keys"));
+    }
+    if certificate.issuer != question.content.audience {
+        return Err(unacceptable("the certificate is from another service"));
+    }
+    if !(certificate.not_before..certificate.not_after).contains(&issued_at) {
+        return Err(unacceptable("the certificate is not valid"));
+    }
+    if current.is_some_and(|current| current.device_id != certificate.device_id) {
+        return Err(unacceptable("the certificate is for another device"));
+    }
+    Ok(certificate)
+}
+
+fn refused(refusals: Vec<Refusal>) -> IndividualizeError {
+    let Some(first) = refusals.into_iter().next() else { return unacceptable("it refuses without a reason") };
+    let failure = ServiceFailure { message: first.url.unwrap_or_default(), ..ServiceFailure::default() };
+    IndividualizeError::Refused(first.reason, failure)
+}
+
+fn unacceptable(reason: &str) -> IndividualizeError {
+    IndividualizeError::BadAnswer(reason.to_owned())
 }

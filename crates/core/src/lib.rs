@@ -14,6 +14,7 @@ pub mod individualize;
 pub mod operation;
 pub mod restore;
 pub mod rights;
+pub mod session;
 pub mod store;
 pub mod transport;
 

@@ -116,7 +116,7 @@ fn media_type(headers: &HeaderMap) -> String {
 /// Refuses what the service never sends: another type, a compressed body, a body too long or without an end of its own.
 fn check_form(headers: &HeaderMap, response: &Response<Body>, cap: usize) -> Result<(), Failed> {
     let kind = media_type(headers);
-    if kind != "application/cose" {
+    if kind != "application/cose" && !(kind.starts_with("application/") && kind.ends_with("+cose")) {
         return Err(Failed::stranger(format!("content of type {:?}", short(&kind, 60))));
     }
     if headers.contains_key(header::CONTENT_ENCODING) {

@@ -1,0 +1,328 @@
+//! One contact with a service: its document, certificates and URLs, and the exchange of a signed request for a verified
+//! answer. What is asked and what becomes of the answer is up to the operations.
+
+mod error;
+mod question;
+pub(crate) mod transaction;
+
+use crate::client::{Client, Settings};
+use crate::device::DeviceIdentity;
+use crate::event::HttpPhase;
+use crate::operation::Context;
+use crate::store::StoreError;
+use crate::transport::{HttpRequest, ServiceFailure, Transport, TransportError, url};
+use std::sync::Arc;
+use wmlicense_wire::answer::{self, AnswerError, Envelope, Verified};
+use wmlicense_wire::certificate::{AuthorityCertificate, DeviceCertificate, Directory, Role, ServiceCertificate};
+use wmlicense_wire::id::{Digest, TransactionId};
+use wmlicense_wire::problem::ProblemKind;
+use wmlicense_wire::request::Body;
+use wmlicense_wire::service_document::{self, ServiceDocument};
+
+pub use error::SessionError;
+pub use question::Question;
+
+/// Path of the service document below a service URL.
+const DOCUMENT_PATH: &str = ".well-known/wmlicense";
+
+/// What a service can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A device certificate.
+    Individualize,
+    /// Licenses.
+    Licenses,
+    /// What a restore would give, and the key of a backup's section.
+    RestorePreview,
+    /// Licenses of a backup.
+    Restores,
+}
+
+impl Endpoint {
+    /// Name in the service document; the path below `/v1/` where the document names no URL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Individualize => "individualize",
+            Self::Licenses => "licenses",
+            Self::RestorePreview => "restores/preview",
+            Self::Restores => "restores",
+        }
+    }
+
+    /// Role of the service that answers.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Individualize => Role::Individualization,
+            Self::Licenses => Role::Issuer,
+            Self::RestorePreview | Self::Restores => Role::Management,
+        }
+    }
+}
+
+/// The device as a service knows it: private keys, and the certificate for them.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Private keys.
+    pub identity: Arc<DeviceIdentity>,
+    /// Certificate of these keys.
+    pub certificate: DeviceCertificate,
+}
+
+impl Credentials {
+    /// The device's credentials at an authority; `None` if it must be individualized first.
+    pub fn load(client: &Client, authority: Digest) -> Result<Option<Self>, StoreError> {
+        let Some(identity) = client.device.identity(authority) else { return Ok(None) };
+        let certificate = client.store.device_certificate(authority)?;
+        Ok(certificate
+            .filter(|certificate| certificate.keys == identity.keys)
+            .map(|certificate| Self { identity, certificate }))
+    }
+
+    /// True if the certificate is valid at `now` and still will be `margin` seconds later.
+    pub fn hold_at(&self, now: i64, margin: i64) -> bool {
+        self.certificate.not_before <= now && now.saturating_add(margin) < self.certificate.not_after
+    }
+}
+
+/// The URL of a service as it names the service in the store.
+fn base<'s>(settings: &'s Settings, url: Option<&'s str>) -> Option<&'s str> {
+    url.or(settings.service_url.as_deref()).map(|url| url.trim_end_matches('/')).filter(|url| !url.is_empty())
+}
+
+/// The authority of the service at `url` (`settings.service_url` if `None`), as far as it is known without a network: from
+/// the document kept of an earlier contact, or because the client trusts one authority only.
+pub fn known_authority(client: &Client, settings: &Settings, url: Option<&str>) -> Result<Option<Digest>, StoreError> {
+    if let Some(base) = base(settings, url)
+        && let Some(bytes) = client.store.service_document(base)?
+        && let Ok((_, directory)) = ServiceDocument::parse(&bytes, &client.authorities)
+    {
+        return Ok(Some(directory.authority.hash));
+    }
+    Ok(match client.authorities.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    })
+}
+
+/// A contact with one service, for one operation.
+pub struct Session<'a> {
+    client: &'a Client,
+    settings: &'a Settings,
+    context: &'a Context,
+    transport: Box<dyn Transport>,
+    base: String,
+    document: ServiceDocument,
+    /// The document was fetched in this session.
+    fresh: bool,
+    /// Certificates of the document.
+    current: Directory,
+    /// Everything known under the authority, the certificates above included.
+    directory: Directory,
+}
+
+impl<'a> Session<'a> {
+    /// Finds out who the service at `url` (`settings.service_url` if `None`) is. Asks the network only where no document is
+    /// kept that is still good by the clock.
+    pub fn connect(
+        client: &'a Client,
+        settings: &'a Settings,
+        url: Option<&str>,
+        context: &'a Context,
+    ) -> Result<Self, SessionError> {
+        context.check()?;
+        let base = base(settings, url).ok_or(SessionError::NoService)?.to_owned();
+        let transport = client.transport(&settings.network)?;
+        let now = client.clock.now();
+        let kept = client.store.service_document(&base)?;
+        let kept = kept.and_then(|bytes| ServiceDocument::parse(&bytes, &client.authorities).ok());
+        let (fresh, (document, current)) = match kept {
+            Some(kept) if (kept.0.issued_at..kept.0.expires_at).contains(&now) => (false, kept),
+            known => (true, fetch(client, &*transport, &base, known, context)?),
+        };
+        let directory = Directory::new(current.authority.clone());
+        let mut session = Self { client, settings, context, transport, base, document, fresh, current, directory };
+        session.merge()?;
+        Ok(session)
+    }
+
+    /// Takes the document's certificates over into what is known under the authority.
+    fn merge(&mut self) -> Result<(), SessionError> {
+        let authority = self.authority();
+        if self.directory.services().is_empty()
+            && let Some(known) = self.client.store.directory(authority)?
+        {
+            self.directory = known;
+        }
+        let known = self.directory.services().len();
+        for service in self.current.services() {
+            self.directory.add(&service.bytes)?;
+        }
+        if self.directory.services().len() > known {
+            self.client.store.save_directory(&self.directory)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the document again; one of another authority is refused for this session.
+    fn refresh(&mut self) -> Result<(), SessionError> {
+        let known = Some((self.document.clone(), self.current.clone()));
+        let (document, current) = fetch(self.client, &*self.transport, &self.base, known, self.context)?;
+        if current.authority.hash != self.authority() {
+            return Err(SessionError::AuthorityNotTrusted);
+        }
+        (self.document, self.current, self.fresh) = (document, current, true);
+        self.merge()
+    }
+
+    /// SHA-256 of the authority's certificate.
+    pub fn authority(&self) -> Digest {
+        self.current.authority.hash
+    }
+
+    /// Certificate of the authority.
+    pub fn authority_certificate(&self) -> &AuthorityCertificate {
+        &self.current.authority
+    }
+
+    /// All certificates known under the authority.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// What the service says about itself.
+    pub fn document(&self) -> &ServiceDocument {
+        &self.document
+    }
+
+    /// Certificate of the service in a role, as the service document has it.
+    pub fn service(&self, role: Role) -> Result<&ServiceCertificate, SessionError> {
+        let services = self.current.services().iter().filter(|service| service.role == role);
+        services.max_by_key(|service| service.issued_at).ok_or_else(|| {
+            let message = format!("the service has no {} role", role.name());
+            let server_code = ProblemKind::NotFound.code();
+            TransportError::Refused(ServiceFailure { message, server_code, ..ServiceFailure::default() }).into()
+        })
+    }
+
+    /// Where an endpoint is.
+    pub fn url(&self, endpoint: Endpoint) -> String {
+        let below = || url::join(&self.base, &format!("v1/{}", endpoint.name()));
+        self.document.url(endpoint.name()).map_or_else(below, str::to_owned)
+    }
+
+    /// Credentials of the device at this authority.
+    pub fn credentials(&self) -> Result<Option<Credentials>, SessionError> {
+        Ok(Credentials::load(self.client, self.authority())?)
+    }
+
+    /// A request to the service of `endpoint`, signed by the device. `certificate` is absent only when a device asks for its
+    /// first one.
+    pub fn sign(
+        &self,
+        endpoint: Endpoint,
+        transaction: TransactionId,
+        page: u32,
+        body: Body,
+        identity: &DeviceIdentity,
+        certificate: Option<&DeviceCertificate>,
+    ) -> Result<Question, SessionError> {
+        let audience = self.service(endpoint.role())?.service_id;
+        let certificate = certificate.map(|certificate| certificate.bytes.clone());
+        let request = question::request(self, audience, transaction, page, body, certificate);
+        Question::sign(endpoint, request, identity)
+    }
+
+    /// Sends a request and gives the answer, of which nothing is believed yet but the certificates, which prove themselves
+    /// and are kept. `progress` is told the phase, the bytes received and the bytes expected.
+    pub fn exchange(
+        &mut self,
+        question: &Question,
+        progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
+    ) -> Result<Envelope, SessionError> {
+        let place = self.url(question.endpoint);
+        let bytes = match self.send(&place, question, progress) {
+            Err(error) if !self.fresh && may_have_moved(&error) => {
+                // The document is from an earlier contact; the service may be elsewhere.
+                self.refresh().map_err(|_| error)?;
+                let place = self.url(question.endpoint);
+                self.send(&place, question, progress)?
+            }
+            result => result?,
+        };
+        let envelope = Envelope::parse(&bytes)?;
+        let known = self.directory.services().len();
+        for certificate in &envelope.certificates {
+            self.directory.add(certificate)?;
+        }
+        if self.directory.services().len() > known {
+            self.client.store.save_directory(&self.directory)?;
+        }
+        Ok(envelope)
+    }
+
+    fn send(
+        &self,
+        place: &str,
+        question: &Question,
+        progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
+    ) -> Result<Vec<u8>, SessionError> {
+        let request = HttpRequest {
+            url: place,
+            body: Some(&question.bytes),
+            token: Some(&self.settings.account_token),
+            cap: answer::MAX_LEN,
+            progress,
+        };
+        Ok(self.transport.send(&request, self.context)?)
+    }
+
+    /// Verifies an answer to `question`: signer, role, service asked, request, device, licenses of the manifest.
+    pub fn verify<'e>(&self, envelope: &'e Envelope, question: &Question) -> Result<Verified<'e>, SessionError> {
+        let verified = envelope.verify(&question.expected(), &self.directory)?;
+        if verified.signer.service_id != question.content.audience {
+            return Err(AnswerError::Signer.into());
+        }
+        Ok(verified)
+    }
+
+    /// The client that this session belongs to.
+    pub fn client(&self) -> &'a Client {
+        self.client
+    }
+
+    /// The settings that hold for this session.
+    pub fn settings(&self) -> &'a Settings {
+        self.settings
+    }
+}
+
+/// Failures after which the service document is worth another look.
+fn may_have_moved(error: &SessionError) -> bool {
+    match error {
+        SessionError::Transport(TransportError::Unreachable(_) | TransportError::NotTheService(_)) => true,
+        SessionError::Transport(TransportError::Refused(failure)) => failure.http_status == 404,
+        _ => false,
+    }
+}
+
+/// Fetches, verifies and keeps the service document. One that is older than the known is ignored, so that nobody can take a
+/// client back to former certificates.
+fn fetch(
+    client: &Client,
+    transport: &dyn Transport,
+    base: &str,
+    known: Option<(ServiceDocument, Directory)>,
+    context: &Context,
+) -> Result<(ServiceDocument, Directory), SessionError> {
+    let place = url::join(base, DOCUMENT_PATH);
+    let request = HttpRequest { url: &place, body: None, token: None, cap: service_document::MAX_LEN, progress: None };
+    let bytes = transport.send(&request, context)?;
+    let (document, directory) = ServiceDocument::parse(&bytes, &client.authorities)?;
+    match known {
+        Some(known) if document.issued_at < known.0.issued_at => Ok(known),
+        _ => {
+            client.store.save_service_document(base, &bytes, document.issued_at)?;
+            Ok((document, directory))
+        }
+    }
+}

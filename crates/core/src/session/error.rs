@@ -1,0 +1,99 @@
+//! Why a service could not be asked, and what that means for a transaction.
+
+use crate::operation::Cancelled;
+use crate::store::{StoreError, TransactionState};
+use crate::transport::{ServiceFailure, TransportError};
+use wmlicense_wire::answer::AnswerError;
+use wmlicense_wire::certificate::CertificateError;
+use wmlicense_wire::problem::ProblemKind;
+use wmlicense_wire::service_document::ServiceDocumentError;
+
+/// A service could not be asked, or its answer cannot be used. Every operation has these among its own errors.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Cancelled.
+    #[error("the operation was cancelled")]
+    Cancelled,
+    /// No URL of a service is set.
+    #[error("no service URL is set")]
+    NoService,
+    /// The service's authority is none of the client's.
+    #[error("the service belongs to an authority that this client does not trust")]
+    AuthorityNotTrusted,
+    /// No usable answer.
+    #[error(transparent)]
+    Transport(TransportError),
+    /// The answer does not verify.
+    #[error("the service's answer is not acceptable: {0}")]
+    BadAnswer(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The device's keys failed.
+    #[error("the device's keys cannot be used")]
+    Keys,
+}
+
+impl From<Cancelled> for SessionError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<TransportError> for SessionError {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Cancelled => Self::Cancelled,
+            other => Self::Transport(other),
+        }
+    }
+}
+
+impl From<AnswerError> for SessionError {
+    fn from(error: AnswerError) -> Self {
+        Self::BadAnswer(error.to_string())
+    }
+}
+
+impl From<CertificateError> for SessionError {
+    fn from(error: CertificateError) -> Self {
+        match error {
+            CertificateError::NotTrusted => Self::AuthorityNotTrusted,
+            other => Self::BadAnswer(other.to_string()),
+        }
+    }
+}
+
+impl From<ServiceDocumentError> for SessionError {
+    fn from(error: ServiceDocumentError) -> Self {
+        match error {
+            ServiceDocumentError::Certificate(error) => error.into(),
+            other => Self::BadAnswer(other.to_string()),
+        }
+    }
+}
+
+impl SessionError {
+    fn refusal(&self) -> Option<&ServiceFailure> {
+        match self {
+            Self::Transport(TransportError::Refused(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// How the transaction ends whose request got this error; `None` if the same bytes may still succeed. An unsigned
+    /// refusal ends at most the transaction.
+    pub fn transaction_end(&self) -> Option<TransactionState> {
+        let code = self.refusal()?.server_code;
+        if code == ProblemKind::Gone.code() {
+            return Some(TransactionState::Expired);
+        }
+        let ends = [ProblemKind::Conflict, ProblemKind::BadRequest, ProblemKind::TooLarge, ProblemKind::UnknownDevice];
+        ends.iter().any(|kind| kind.code() == code).then_some(TransactionState::Refused)
+    }
+
+    /// True if the service does not accept the device's certificate.
+    pub fn is_unknown_device(&self) -> bool {
+        self.refusal().is_some_and(|failure| failure.server_code == ProblemKind::UnknownDevice.code())
+    }
+}

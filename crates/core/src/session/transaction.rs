@@ -1,0 +1,79 @@
+//! A request that survives crashes: stored before it is sent, sent again byte for byte, ended once.
+
+use super::{Endpoint, Question, Session, SessionError};
+use crate::device::DeviceIdentity;
+use crate::event::HttpPhase;
+use crate::store::{Transaction, TransactionState};
+use wmlicense_wire::answer::Envelope;
+use wmlicense_wire::certificate::DeviceCertificate;
+use wmlicense_wire::id::{Digest, TransactionId};
+use wmlicense_wire::request::Body;
+
+/// The pending request with this wish, if there is one that the device's keys signed.
+pub(crate) fn pending(
+    session: &Session<'_>,
+    endpoint: Endpoint,
+    wish: Digest,
+    identity: &DeviceIdentity,
+) -> Result<Option<Question>, SessionError> {
+    match session.client().store.pending(wish)? {
+        Some(pending) => resumed(session, endpoint, pending, identity),
+        None => Ok(None),
+    }
+}
+
+/// A stored request; one that cannot be sent any more is ended.
+pub(crate) fn resumed(
+    session: &Session<'_>,
+    endpoint: Endpoint,
+    stored: Transaction,
+    identity: &DeviceIdentity,
+) -> Result<Option<Question>, SessionError> {
+    let audience = session.service(endpoint.role())?.service_id;
+    let id = stored.id;
+    let question = Question::resume(endpoint, stored.request, identity)
+        .filter(|question| stored.authority == session.authority() && question.content.audience == audience);
+    if question.is_none() && stored.authority == session.authority() {
+        session.client().store.set_transaction_state(id, TransactionState::Expired)?;
+    }
+    Ok(question)
+}
+
+/// Signs a request and stores it durably.
+pub(crate) fn prepare(
+    session: &Session<'_>,
+    endpoint: Endpoint,
+    wish: Digest,
+    body: Body,
+    identity: &DeviceIdentity,
+    certificate: Option<&DeviceCertificate>,
+) -> Result<Question, SessionError> {
+    let id = TransactionId::random().map_err(|_| SessionError::Keys)?;
+    let question = session.sign(endpoint, id, 0, body, identity, certificate)?;
+    let client = session.client();
+    client.store.prepare(&Transaction {
+        id,
+        authority: session.authority(),
+        url: session.url(endpoint),
+        wish,
+        request: question.bytes.clone(),
+        state: TransactionState::Prepared,
+        created_at: client.clock.now(),
+    })?;
+    Ok(question)
+}
+
+/// Sends the request. A refusal that no repetition mends ends the transaction; anything else leaves it pending.
+pub(crate) fn exchange(
+    session: &mut Session<'_>,
+    question: &Question,
+    progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
+) -> Result<Envelope, SessionError> {
+    let result = session.exchange(question, progress);
+    if let Err(error) = &result
+        && let Some(end) = error.transaction_end()
+    {
+        session.client().store.set_transaction_state(question.content.transaction, end)?;
+    }
+    result
+}
