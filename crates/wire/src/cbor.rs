@@ -3,6 +3,7 @@
 
 use minicbor::Decoder;
 
+pub mod diagnostic;
 pub mod read;
 pub mod write;
 
@@ -184,11 +185,6 @@ impl<'a> Fields<'a> {
             None => Ok(()),
         }
     }
-}
-
-/// The diagnostic notation of a checked item (RFC 8949 §8), for people.
-pub fn diagnostic(bytes: &[u8]) -> String {
-    minicbor::display(bytes).to_string()
 }
 
 #[cfg(test)]

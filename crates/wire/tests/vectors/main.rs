@@ -1,0 +1,73 @@
+//! The vectors in `tests/vectors/` of the repository: each is read as its file says and gives what its file says.
+//! `UPDATE_VECTORS=1` makes all of them anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod file;
+mod make;
+mod make_answers;
+mod make_backups;
+mod read;
+#[path = "../documents/world.rs"]
+mod world;
+
+use file::{Vector, folder};
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::sync::LazyLock;
+use wmlicense_wire::cbor::diagnostic::pretty;
+
+static VECTORS: LazyLock<BTreeMap<String, Vector>> = LazyLock::new(|| {
+    if std::env::var_os("UPDATE_VECTORS").is_some_and(|value| value == "1") {
+        file::replace_all(&make::all());
+    }
+    file::load_all()
+});
+
+#[test]
+fn every_vector_is_accepted_or_refused_as_it_says() {
+    assert!(VECTORS.len() >= 60, "{}", VECTORS.len());
+    for (name, vector) in VECTORS.iter() {
+        let (class, gives) = match read::read(vector, &VECTORS) {
+            Ok(gives) => ("ok", gives),
+            Err(class) => (class, Vec::new()),
+        };
+        assert_eq!(class, vector.field("expect"), "{name}");
+        // What is refused gives nothing; what is accepted gives exactly what the file says.
+        let gives: BTreeSet<(String, String)> = gives.into_iter().collect();
+        assert_eq!(gives, vector.gives(), "{name}");
+    }
+}
+
+#[test]
+fn every_kind_of_document_has_a_vector_that_is_accepted_and_one_that_is_refused() {
+    for kind in read::KINDS {
+        let of_kind = || VECTORS.values().filter(|vector| vector.field("read-as") == kind);
+        assert!(of_kind().any(|vector| vector.field("expect") == "ok"), "{kind}: none accepted");
+        assert!(of_kind().any(|vector| vector.field("expect") != "ok"), "{kind}: none refused");
+    }
+}
+
+#[test]
+fn the_diagnostic_twin_of_a_vector_says_what_the_bytes_say() {
+    for (name, vector) in VECTORS.iter() {
+        let twin = std::fs::read_to_string(folder().join(format!("{name}.diag"))).ok();
+        let expected = pretty(vector.cbor()).map(|text| text + "\n");
+        assert_eq!(twin, expected, "{name}");
+    }
+}
+
+#[test]
+fn an_independent_reader_agrees() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let python = format!("{root}/.venv/bin/python");
+    if !std::path::Path::new(&python).exists() {
+        assert!(std::env::var_os("WM_TEST_ALL_TOOLS").is_none(), ".venv is missing: run ci/install.sh");
+        eprintln!("skipped: .venv is not there; ci/install.sh makes it");
+        return;
+    }
+    assert!(!VECTORS.is_empty());
+    let output = Command::new(python).arg(format!("{root}/ci/read_vectors.py")).arg(folder()).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}");
+    println!("{printed}");
+}

@@ -1,0 +1,324 @@
+//! Reads a vector as its file says, and names the class of every refusal.
+
+use crate::file::Vector;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use wmlicense_wire::aead::SecretKey;
+use wmlicense_wire::answer::{AnswerError, Envelope, Expected};
+use wmlicense_wire::backup::{BackupFormatError, Footer, Header, Item, Record, RecordKey, section_context};
+use wmlicense_wire::cbor::{self, CborError};
+use wmlicense_wire::certificate::{
+    AuthorityCertificate, CertificateError, DeviceCertificate, Directory, Role, ServiceCertificate,
+};
+use wmlicense_wire::chunked::Opener;
+use wmlicense_wire::cose::CoseError;
+use wmlicense_wire::id::{Digest, Id};
+use wmlicense_wire::kem::{HpkePrivateKey, Suite};
+use wmlicense_wire::license::{License, State};
+use wmlicense_wire::policy::{LicenseKind, Policy};
+use wmlicense_wire::request::{MAX_RESTORE_LEN, Request, RequestError};
+use wmlicense_wire::service_document::{ServiceDocument, ServiceDocumentError, verify_time};
+
+/// What a vector can be read as.
+pub(crate) const KINDS: [&str; 18] = [
+    "answer",
+    "authority-certificate",
+    "backup-header",
+    "cbor",
+    "device-certificate",
+    "device-ticket",
+    "footer",
+    "hpke-private-key",
+    "item",
+    "license",
+    "policy",
+    "record",
+    "request",
+    "section",
+    "service-certificate",
+    "service-document",
+    "service-ticket",
+    "signed-time",
+];
+
+type Gives = Vec<(String, String)>;
+type Vectors = BTreeMap<String, Vector>;
+
+/// A reading of one vector, with the others at hand that it names.
+struct Reader<'v> {
+    vector: &'v Vector,
+    all: &'v Vectors,
+}
+
+/// What reading gives, or the class of its refusal.
+pub(crate) fn read(vector: &Vector, all: &Vectors) -> Result<Gives, &'static str> {
+    let reader = Reader { vector, all };
+    let bytes = &vector.bytes;
+    match vector.field("read-as") {
+        "answer" => reader.answer(),
+        "authority-certificate" => {
+            let pins = [Digest::new(vector.hex("pin").try_into().unwrap())];
+            AuthorityCertificate::parse_pinned(bytes, &pins).map(|_| Vec::new()).map_err(of_certificate)
+        }
+        "backup-header" => reader.backup_header(),
+        "cbor" => cbor::check(bytes).map(|()| Vec::new()).map_err(|error| of_cbor(&error)),
+        "device-certificate" => reader.device_certificate(),
+        "device-ticket" | "service-ticket" => reader.ticket(),
+        "footer" => reader.footer(),
+        "hpke-private-key" => {
+            let key = HpkePrivateKey::from_bytes(reader.suite(), bytes).map_err(|_| "key")?;
+            gives(&[("public", hex(Digest::of(key.public_key().as_bytes()).as_bytes()))])
+        }
+        "item" => Item::decode(bytes).map(|_| Vec::new()).map_err(|error| of_cbor(&error)),
+        "license" => License::decode(bytes).map(|_| Vec::new()).map_err(|error| of_cbor(&error)),
+        "policy" => reader.policy(),
+        "record" => reader.record(),
+        "request" => reader.request(),
+        "section" => reader.section(),
+        "service-certificate" => reader.service_certificate(),
+        "service-document" => {
+            let pins = [Digest::new(vector.hex("pin").try_into().unwrap())];
+            let parsed = ServiceDocument::parse(bytes, &pins).map_err(of_service_document)?;
+            gives(&[("certificates", parsed.1.services().len().to_string())])
+        }
+        "signed-time" => {
+            let verified = verify_time(bytes, &vector.hex("nonce"), &reader.directory());
+            gives(&[("time", verified.map_err(of_service_document)?.0.to_string())])
+        }
+        other => panic!("{}: read as {other}", vector.name),
+    }
+}
+
+fn gives(results: &[(&str, String)]) -> Result<Gives, &'static str> {
+    Ok(results.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Reader<'_> {
+    fn other(&self, field: &str) -> &[u8] {
+        &self.all[self.vector.field(field)].bytes
+    }
+
+    fn id<const N: usize, K>(&self, field: &str) -> Id<N, K> {
+        Id::from_slice(&self.vector.hex(field)).unwrap()
+    }
+
+    fn secret(&self, field: &str) -> SecretKey {
+        SecretKey::from_slice(&self.vector.hex(field)).unwrap()
+    }
+
+    fn suite(&self) -> Suite {
+        Suite::from_number(self.vector.number("suite")).unwrap()
+    }
+
+    fn hpke_key(&self) -> HpkePrivateKey {
+        let key = &self.all[self.vector.field("recipient-key")];
+        HpkePrivateKey::from_bytes(Suite::from_number(key.number("suite")).unwrap(), &key.bytes).unwrap()
+    }
+
+    fn authority(&self) -> AuthorityCertificate {
+        AuthorityCertificate::parse(self.other("authority")).unwrap()
+    }
+
+    /// The authority and the services whose certificates the vector names.
+    fn directory(&self) -> Directory {
+        let mut directory = Directory::new(self.authority());
+        for name in self.vector.field("certificates").split(' ') {
+            directory.add(&self.all[name].bytes).unwrap();
+        }
+        directory
+    }
+
+    fn device(&self) -> DeviceCertificate {
+        self.directory().device(self.other("device")).unwrap()
+    }
+
+    fn service_certificate(&self) -> Result<Gives, &'static str> {
+        let parsed = ServiceCertificate::parse(&self.vector.bytes, &self.authority()).map_err(of_certificate)?;
+        parsed.check_valid_at(self.vector.number("time")).map_err(of_certificate)?;
+        gives(&[("service", parsed.service_id.to_hex()), ("signer", parsed.signer_id().to_hex())])
+    }
+
+    fn device_certificate(&self) -> Result<Gives, &'static str> {
+        let parsed = self.directory().device(&self.vector.bytes).map_err(of_certificate)?;
+        gives(&[("device", parsed.device_id.to_hex()), ("thumbprint", parsed.thumbprint().to_hex())])
+    }
+
+    fn policy(&self) -> Result<Gives, &'static str> {
+        let policy = Policy::decode(&self.vector.bytes).map_err(|error| of_cbor(&error))?;
+        let play = policy.action("Play").is_some_and(|conditions| !conditions.unknown_critical);
+        gives(&[("kid", policy.kid.to_hex()), ("play", play.to_string())])
+    }
+
+    fn request(&self) -> Result<Gives, &'static str> {
+        let device = self.device();
+        let parsed = Request::parse(&self.vector.bytes, MAX_RESTORE_LEN).map_err(of_request)?;
+        let request = Request::verify(parsed, &device.keys.signing, device.thumbprint()).map_err(of_request)?;
+        gives(&[("audience", request.audience.to_hex()), ("transaction", request.transaction.to_hex())])
+    }
+
+    fn answer(&self) -> Result<Gives, &'static str> {
+        let vector = self.vector;
+        let role = Role::ALL.into_iter().find(|role| role.name() == vector.field("role")).unwrap();
+        let expected = Expected {
+            role,
+            transaction: self.id("transaction"),
+            page: vector.number("page"),
+            request_hash: self.id("request-hash"),
+            thumbprint: self.id("thumbprint"),
+            floor: vector.number("floor"),
+        };
+        let directory = self.directory();
+        let envelope = Envelope::parse(&vector.bytes).map_err(of_answer)?;
+        let verified = envelope.verify(&expected, &directory).map_err(of_answer)?;
+        let key = self.hpke_key();
+        let licenses = verified.open_licenses(&key, self.id("device-id"), &directory).map_err(of_answer)?;
+        let mut results = Vec::new();
+        if !licenses.is_empty() {
+            let keys: Vec<String> = licenses.iter().map(|license| hex(license.key.as_bytes())).collect();
+            results.push(("keys", keys.join(" ")));
+        }
+        if vector.find("backup-id").is_some() {
+            let unlock = verified.open_unlock(&key, self.id("backup-id"), vector.number("section"));
+            results.push(("meta-key", hex(unlock.map_err(of_answer)?.ok_or("no-unlock")?.as_bytes())));
+        }
+        gives(&results)
+    }
+
+    fn backup_header(&self) -> Result<Gives, &'static str> {
+        let front = self.vector.bytes.first_chunk().ok_or("magic")?;
+        let length = Header::body_len(front).map_err(of_backup)?;
+        let body = self.vector.bytes.get(12..12 + length).ok_or("encoding")?;
+        let header = Header::decode(body).map_err(of_backup)?;
+        gives(&[("backup-id", header.backup_id.to_hex()), ("sections", header.sections.len().to_string())])
+    }
+
+    /// A ticket in the first section of a header.
+    fn ticket(&self) -> Result<Gives, &'static str> {
+        let vector = self.vector;
+        let header = Header::decode(vector.cbor()).map_err(of_backup)?;
+        let section = header.sections.into_iter().next().unwrap();
+        let (key, id, number) = (self.hpke_key(), self.id("backup-id"), vector.number("section"));
+        if vector.field("read-as") == "service-ticket" {
+            let ticket = section.service.unwrap().open_as_service(&key, id, number).map_err(of_backup)?;
+            return gives(&[("meta-key", hex(ticket.keys.meta.as_bytes())), ("device", ticket.device_id.to_hex())]);
+        }
+        let ticket = section.device.open_as_device(&key, id, number).map_err(of_backup)?;
+        gives(&[
+            ("meta-key", hex(ticket.keys.meta.as_bytes())),
+            ("content-key", hex(ticket.keys.content.as_bytes())),
+            ("store-id", ticket.store_id.to_hex()),
+        ])
+    }
+
+    fn record(&self) -> Result<Gives, &'static str> {
+        let record = Record::decode(&self.vector.bytes).map_err(|error| of_cbor(&error))?;
+        let key = RecordKey::of(&self.secret("content-key"));
+        let opened = record.open(LicenseKind::Content, &key).map_err(|_| "damaged")?;
+        let state = State::encode(&record.state);
+        gives(&[("key", hex(opened.as_bytes())), ("state", hex(&state))])
+    }
+
+    fn footer(&self) -> Result<Gives, &'static str> {
+        let device = self.device();
+        let footer = Footer::verify(&self.vector.bytes, &device.keys.signing, device.thumbprint());
+        let footer = footer.map_err(of_backup)?;
+        gives(&[("records", footer.counts.records.to_string()), ("store-id", footer.store_id.to_hex())])
+    }
+
+    fn section(&self) -> Result<Gives, &'static str> {
+        let context = section_context(self.vector.number("section"), self.id("header-hash"));
+        let sealed = &self.vector.bytes;
+        let opener = Opener::new(&self.secret("meta-key"), &context, sealed.as_slice(), sealed.len() as u64);
+        let mut opener = opener.map_err(|_| "damaged")?;
+        let mut plain = vec![0; sealed.len()];
+        let length = opener.read_up_to(&mut plain).map_err(|_| "damaged")?;
+        let mut stream = &plain[..length];
+        let mut kinds = Vec::new();
+        while !stream.is_empty() {
+            let mut front = [0; 4];
+            stream.read_exact(&mut front).map_err(|_| "encoding")?;
+            let (item, rest) = stream.split_at_checked(u32::from_be_bytes(front) as usize).ok_or("encoding")?;
+            Item::decode(item).map_err(|error| of_cbor(&error))?;
+            kinds.push(item[1].to_string());
+            stream = rest;
+        }
+        gives(&[("plain-hash", Digest::of(&plain[..length]).to_hex()), ("items", kinds.join(" "))])
+    }
+}
+
+fn of_cbor(error: &CborError) -> &'static str {
+    match error {
+        CborError::Encoding { .. } => "encoding",
+        CborError::Depth { .. } => "depth",
+        CborError::Trailing { .. } => "trailing",
+        CborError::Missing { .. } => "missing",
+        CborError::Value { .. } => "value",
+        CborError::Unknown { .. } => "unknown",
+        CborError::TooLong { .. } => "too-long",
+    }
+}
+
+fn of_cose(error: &CoseError) -> &'static str {
+    match error {
+        CoseError::Malformed => "malformed",
+        CoseError::TooLong(_) => "too-long",
+        CoseError::WrongType => "wrong-type",
+        CoseError::WrongSigner => "wrong-signer",
+        CoseError::BadSignature => "bad-signature",
+    }
+}
+
+fn of_certificate(error: CertificateError) -> &'static str {
+    match error {
+        CertificateError::Signature(error) => of_cose(&error),
+        CertificateError::Content(error) => of_cbor(&error),
+        CertificateError::Key(_) => "key",
+        CertificateError::NotTrusted => "not-trusted",
+        CertificateError::WrongIssuer => "wrong-issuer",
+        CertificateError::NotValid => "not-valid",
+        CertificateError::WrongRole => "wrong-role",
+    }
+}
+
+fn of_service_document(error: ServiceDocumentError) -> &'static str {
+    match error {
+        ServiceDocumentError::Signature(error) => of_cose(&error),
+        ServiceDocumentError::Content(error) => of_cbor(&error),
+        ServiceDocumentError::Certificate(error) => of_certificate(error),
+        ServiceDocumentError::UnknownSigner => "unknown-signer",
+        ServiceDocumentError::WrongNonce => "wrong-nonce",
+    }
+}
+
+fn of_request(error: RequestError) -> &'static str {
+    match error {
+        RequestError::Signature(error) => of_cose(&error),
+        RequestError::Content(error) => of_cbor(&error),
+    }
+}
+
+fn of_answer(error: AnswerError) -> &'static str {
+    match error {
+        AnswerError::Signature(error) => of_cose(&error),
+        AnswerError::Content(error) => of_cbor(&error),
+        AnswerError::Signer => "signer",
+        AnswerError::Mismatch => "mismatch",
+        AnswerError::Manifest => "manifest",
+        AnswerError::License { .. } => "license",
+        AnswerError::Suite => "suite",
+    }
+}
+
+fn of_backup(error: BackupFormatError) -> &'static str {
+    match error {
+        BackupFormatError::Magic => "magic",
+        BackupFormatError::Version(_) => "version",
+        BackupFormatError::Content(error) => of_cbor(&error),
+        BackupFormatError::Footer(error) => of_cose(&error),
+        BackupFormatError::Ticket => "ticket",
+    }
+}
