@@ -14,6 +14,8 @@ use aes::{Aes128Dec, Aes128Enc, Block};
 const BATCH: usize = 64;
 /// Up to this many left-over blocks are computed singly; more are padded to a full run, which takes less time.
 const SINGLES: usize = 2;
+/// The same for blocks that must first be gathered.
+const PATTERN_SINGLES: usize = 8;
 
 /// A key stream that continues from range to range.
 ///
@@ -131,6 +133,14 @@ struct Positions {
     left_in_group: usize,
     crypt: usize,
     skip: usize,
+}
+
+impl Positions {
+    /// No more positions than this are left before the first is taken.
+    #[inline(always)]
+    fn at_most(&self) -> usize {
+        self.end.div_ceil((self.crypt + self.skip) * BLOCK) * self.crypt
+    }
 }
 
 impl Iterator for Positions {
@@ -284,6 +294,19 @@ impl BlockCipherDecClosure for CbcPattern<'_> {
     #[inline(always)]
     fn call<B: BlockCipherDecBackend<BlockSize = U16>>(self, backend: &B) {
         let Self { previous, data, mut positions } = self;
+        if positions.at_most() <= PATTERN_SINGLES {
+            for place in positions {
+                let block = &mut data[place..place + BLOCK];
+                let mut decrypted = Block::default();
+                decrypted.copy_from_slice(block);
+                let cipher_text = decrypted;
+                backend.decrypt_block_inplace(&mut decrypted);
+                xor(&mut decrypted, previous);
+                block.copy_from_slice(&decrypted);
+                *previous = cipher_text;
+            }
+            return;
+        }
         loop {
             let (places, mut count) = (positions.clone(), 0);
             let mut cipher_text = Array::<Block, B::ParBlocksSize>::default();
