@@ -44,11 +44,11 @@ pub struct ClockRecord {
 }
 
 impl ClockRecord {
-    /// True if the wall clock is behind the mark or behind what one of these services said.
-    pub fn is_behind(&self, now: i64, services: impl IntoIterator<Item = ServiceId>) -> bool {
+    /// The time that is known to have passed, if the wall clock is behind it: the mark, or what one of these services said.
+    pub fn behind(&self, now: i64, services: impl IntoIterator<Item = ServiceId>) -> Option<i64> {
         let floors = services.into_iter().filter_map(|service| self.floors.get(&service).copied());
         let known = floors.fold(self.mark, i64::max);
-        now < known.saturating_sub(TOLERANCE)
+        (now < known.saturating_sub(TOLERANCE)).then_some(known)
     }
 
     /// Records a use at `now`. Gives false if there is nothing to write.
@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn a_clock_is_behind_only_beyond_the_tolerance() {
-        assert!(!record().is_behind(START - TOLERANCE, []));
-        assert!(record().is_behind(START - TOLERANCE - 1, []));
+        assert!(record().behind(START - TOLERANCE, []).is_none());
+        assert_eq!(record().behind(START - TOLERANCE - 1, []), Some(START));
     }
 
     #[test]
@@ -100,8 +100,8 @@ mod tests {
         let mut record = record();
         record.note_contact(one, START + DAY);
         record.note_contact(one, START);
-        assert!(record.is_behind(START, [one]));
-        assert!(!record.is_behind(START, [other]));
+        assert_eq!(record.behind(START, [one]), Some(START + DAY));
+        assert!(record.behind(START, [other]).is_none());
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         let ahead = START + 400 * DAY;
         assert!(record.note_use(ahead));
         assert!(!record.note_use(ahead + 1));
-        assert!(!record.is_behind(START + DAY, []), "set right again, nothing is lost");
+        assert!(record.behind(START + DAY, []).is_none(), "set right again, nothing is lost");
         record.note_contact(ServiceId::new([1; 16]), START + DAY);
         assert_eq!(record.mark, START);
         record.note_contact(ServiceId::new([1; 16]), ahead);

@@ -1,3 +1,5 @@
-//! Decrypting media: `cenc` holds the Common Encryption sample cipher. Which license opens a key is not decided there.
+//! Decrypting media: `cenc` holds the Common Encryption sample cipher. `decryptor` chooses the license and counts
+//! the use.
 
 pub mod cenc;
+pub mod decryptor;

@@ -1,6 +1,15 @@
-//! Evaluation of policies: what may be done now, what is left, which license is used. Pure functions over policy, state and time.
+//! Evaluation of policies: what may be done now, what is left, which license is used. Pure functions over policy, state and
+//! time; committing a use is the decryptor's.
+
+mod query;
+#[cfg(test)]
+mod tests;
 
 use crate::store::StoredLicense;
+pub use query::{Category, LicenseState, allowed, license_state};
+use std::cmp::Reverse;
+use wmlicense_wire::license::{ActionState, State};
+use wmlicense_wire::policy::{Conditions, LicenseKind, Policy};
 
 /// Why an action is refused. Several may hold at once when no license helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +54,122 @@ pub fn choose<'l>(
     action: &str,
     environment: &Environment,
 ) -> Result<&'l StoredLicense, Vec<Refusal>> {
-    let _ = (licenses, action, environment);
-    todo!()
+    let mut refusals = Vec::new();
+    let mut usable = Vec::new();
+    for license in licenses {
+        match evaluate(license, action, environment) {
+            found if found.is_empty() => usable.push(license),
+            found => refusals.extend(found),
+        }
+    }
+    let order = |license: &&StoredLicense| {
+        let policy = &license.policy;
+        let end = end(license, action);
+        (Reverse(policy.priority), policy.is_stateful(), end.is_none(), end, policy.lid)
+    };
+    usable.into_iter().min_by_key(order).ok_or_else(|| {
+        if licenses.is_empty() {
+            refusals.push(Refusal::NoLicense);
+        }
+        refusals.sort_unstable();
+        refusals.dedup();
+        refusals
+    })
+}
+
+/// Why this license does not permit the action; empty if it does.
+fn evaluate(license: &StoredLicense, action: &str, environment: &Environment) -> Vec<Refusal> {
+    let Some(state) = &license.state else { return vec![Refusal::StateLost] };
+    refusals(&license.policy, state, license.clock_behind, action, environment)
+}
+
+/// Why a policy does not permit an action in this state. `behind` is the time that is known to have passed, where the wall
+/// clock is behind it.
+pub(crate) fn refusals(
+    policy: &Policy,
+    state: &State,
+    behind: Option<i64>,
+    action: &str,
+    environment: &Environment,
+) -> Vec<Refusal> {
+    let Some(conditions) = policy.action(action).filter(|conditions| !conditions.unknown_critical) else {
+        return vec![Refusal::NoRight];
+    };
+    match policy.kind {
+        LicenseKind::Content => {}
+        // A root opens leaves and no content.
+        LicenseKind::Root => return vec![Refusal::NoRight],
+        LicenseKind::Leaf => return vec![Refusal::RootMissing],
+    }
+    let left = state.actions.get(action).copied();
+    if conditions.is_stateful() && left.is_none() {
+        return vec![Refusal::StateLost];
+    }
+    let left = left.unwrap_or_default();
+    let mut refusals = Vec::new();
+    if left.counts_left == Some(0) {
+        refusals.push(Refusal::Exhausted);
+    }
+    if conditions.is_dated() {
+        refusals.extend(refusal_of_time(policy, conditions, left, behind, environment.now));
+    }
+    if environment.application_level < conditions.minimum_application_level.unwrap_or(0) {
+        refusals.push(Refusal::ApplicationLevelTooLow);
+    }
+    match conditions.minimum_security_version.as_deref().map(version) {
+        None => {}
+        // A demand that nobody can read is one that no device meets.
+        Some(None) => refusals.push(Refusal::NoRight),
+        Some(demanded) if version(&environment.security_version) < demanded => {
+            refusals.push(Refusal::NeedsIndividualization);
+        }
+        Some(_) => {}
+    }
+    refusals
+}
+
+fn refusal_of_time(
+    policy: &Policy,
+    conditions: &Conditions,
+    left: ActionState,
+    behind: Option<i64>,
+    now: i64,
+) -> Option<Refusal> {
+    // Within the grace the time that is known to have passed stands for a clock that is behind it.
+    let now = match behind {
+        None => now,
+        Some(known) if known.saturating_sub(now) <= conditions.grace_seconds.map_or(0, seconds) => known,
+        Some(_) => return Some(Refusal::Clock),
+    };
+    if end_of(policy, conditions, left).is_some_and(|end| end <= now) {
+        return Some(Refusal::Expired);
+    }
+    conditions.not_before.is_some_and(|begin| now < begin).then_some(Refusal::NotStarted)
+}
+
+/// First second without the right, as far as it is known.
+pub(crate) fn end_of(policy: &Policy, conditions: &Conditions, left: ActionState) -> Option<i64> {
+    let after = |begin: i64, length: u64| begin.saturating_add(seconds(length));
+    let storing = conditions.seconds_after_storing.map(|length| after(policy.first_issued, length));
+    let first_use = left.first_use.zip(conditions.seconds_after_first_use).map(|(begin, length)| after(begin, length));
+    [conditions.not_after, storing, first_use].into_iter().flatten().min()
+}
+
+fn end(license: &StoredLicense, action: &str) -> Option<i64> {
+    let left = license.state.as_ref().and_then(|state| state.actions.get(action).copied()).unwrap_or_default();
+    end_of(&license.policy, license.policy.action(action)?, left)
+}
+
+fn seconds(length: u64) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// Four dotted numbers, to be compared number by number; fewer than four end in zeros.
+fn version(text: &str) -> Option<[u32; 4]> {
+    let mut numbers = [0; 4];
+    let mut places = numbers.iter_mut();
+    for part in text.split('.') {
+        *places.next()? = part.parse().ok()?;
+    }
+    Some(numbers)
 }

@@ -96,6 +96,8 @@ pub struct StoredLicense {
     pub binding: Binding,
     /// What is left of it; `None` where a stateful license lost its state row or the row was changed: unusable.
     pub state: Option<State>,
+    /// The time that the store knows to have passed, where the wall clock is behind it and a condition has dates.
+    pub(crate) clock_behind: Option<i64>,
     /// Key under the batch's at-rest key.
     pub(crate) wrapped: Vec<u8>,
     /// At-rest ID of the batch.

@@ -1,9 +1,11 @@
 //! Reading licenses: by key ID, one after the other, and the keys and titles that belong to them. Nothing is written.
 
+use super::head::Head;
 use super::integrity::{Integrity, Row as StateRow, Table};
 use super::merge::{AtRest, place};
-use super::{Filter, Store, StoreError, StoredLicense, error::fixed};
+use super::{Filter, Inner, Store, StoreError, StoredLicense, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
+use std::sync::PoisonError;
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{Conditions, Policy};
@@ -24,7 +26,17 @@ pub(super) fn read_state(
     }
 }
 
-fn read_license(connection: &Connection, integrity: &Integrity, row: &Row<'_>) -> Result<StoredLicense, StoreError> {
+/// The time that is known to have passed, where the wall clock is behind it. Licenses without dates never look.
+fn clock_behind(connection: &Connection, inner: &Inner, policy: &Policy) -> Result<Option<i64>, StoreError> {
+    if !policy.actions.iter().any(|(_, conditions)| conditions.is_dated()) {
+        return Ok(None);
+    }
+    let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
+    let record = Head::load_clock(connection, &inner.integrity, &mut seen)?;
+    Ok(record.behind(inner.clock.now(), [policy.issuer].into_iter().chain(policy.management)))
+}
+
+fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result<StoredLicense, StoreError> {
     let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
     let (batch, index) = place(row.get(0)?);
     let policy_bytes = blob(1)?;
@@ -32,7 +44,8 @@ fn read_license(connection: &Connection, integrity: &Integrity, row: &Row<'_>) -
     Ok(StoredLicense {
         batch,
         index,
-        state: read_state(connection, integrity, &policy)?,
+        state: read_state(connection, &inner.integrity, &policy)?,
+        clock_behind: clock_behind(connection, inner, &policy)?,
         policy,
         binding: Binding::decode(blob(2)?)?,
         wrapped: blob(3)?.to_vec(),
@@ -41,7 +54,7 @@ fn read_license(connection: &Connection, integrity: &Integrity, row: &Row<'_>) -
     })
 }
 
-fn read_licenses(connection: &Connection, integrity: &Integrity, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
+fn read_licenses(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
     const SQL: &str = "SELECT license.id, policy, binding, wrapped, at_rest FROM license
         JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
     const { assert!(MAX_LICENSES == 4096) };
@@ -49,7 +62,7 @@ fn read_licenses(connection: &Connection, integrity: &Integrity, kid: Kid) -> Re
     let mut rows = statement.query([kid.as_bytes()])?;
     let mut licenses = Vec::new();
     while let Some(row) = rows.next()? {
-        licenses.push(read_license(connection, integrity, row)?);
+        licenses.push(read_license(connection, inner, row)?);
     }
     Ok(licenses)
 }
@@ -70,7 +83,7 @@ impl Store {
     /// All licenses for a key ID, in no particular order. A held statement on a pooled connection; no write.
     pub fn licenses(&self, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
         let inner = &*self.inner;
-        inner.readers.with(|connection| read_licenses(connection, &inner.integrity, kid))
+        inner.readers.with(|connection| read_licenses(connection, inner, kid))
     }
 
     /// Opens the key of a stored license.
@@ -95,7 +108,7 @@ impl Store {
                 }
             };
             while let Some(current) = kid {
-                let mut licenses = read_licenses(&transaction, &inner.integrity, current)?;
+                let mut licenses = read_licenses(&transaction, inner, current)?;
                 licenses.retain(|license| {
                     after.is_none_or(|after| (current, license.policy.lid) > after) && filter.passes(license)
                 });
@@ -128,7 +141,7 @@ impl Store {
             if own.is_some() {
                 return Ok(own);
             }
-            let licenses = read_licenses(&transaction, &inner.integrity, kid)?;
+            let licenses = read_licenses(&transaction, inner, kid)?;
             Ok(licenses.into_iter().find_map(|license| license.policy.title))
         })
     }

@@ -1,0 +1,234 @@
+//! Using a license: the choice, the one count, and then samples without a lock. The cipher itself is in `cenc`.
+
+use super::cenc::{SampleCipher, SampleError, SampleInfo};
+use crate::client::Client;
+use crate::rights::{self, Environment, Refusal};
+use crate::store::{StoreError, StoredLicense};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use wmlicense_wire::id::Kid;
+use wmlicense_wire::license::{ActionState, State};
+use wmlicense_wire::policy::Policy;
+
+/// Security version of a device that has no certificate: lower than every other.
+const NO_VERSION: &str = "0.0.0.0";
+/// Licenses tried at the first sample before giving up: each that fails was used up by somebody else in between.
+const TRIES: usize = 16;
+
+/// A sample could not be decrypted, or nothing could be opened for it.
+#[derive(Debug, thiserror::Error)]
+pub enum UseError {
+    /// No license permits the action; this is the refusal that the user can do most about.
+    #[error("the action is not permitted: {0:?}")]
+    Refused(Refusal),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sample's description does not fit; no data was touched.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+}
+
+/// One use of one key ID for one action. Shared by any number of threads.
+pub struct Decryptor {
+    client: Arc<Client>,
+    kid: Kid,
+    action: String,
+    application_level: u32,
+    /// What creation chose; the first sample may choose again.
+    chosen: Opened,
+    /// Held while the first use is committed, so that it counts once.
+    starting: Mutex<()>,
+    started: OnceLock<Started>,
+}
+
+struct Opened {
+    license: StoredLicense,
+    cipher: Arc<SampleCipher>,
+}
+
+struct Started {
+    cipher: Arc<SampleCipher>,
+    /// End of the right, where the policy closes an open decryptor with it.
+    closes_at: Option<i64>,
+}
+
+impl Decryptor {
+    /// Chooses a license and opens its key. Reserves nothing, writes nothing, makes no network call.
+    pub fn create(client: &Arc<Client>, kid: Kid, action: &str, application_level: u32) -> Result<Self, UseError> {
+        let licenses = client.store.licenses(kid)?;
+        let environment = environment(client, &licenses, action, application_level)?;
+        let license = choose(&licenses, action, &environment)?;
+        Ok(Self {
+            chosen: open(client, license)?,
+            client: Arc::clone(client),
+            kid,
+            action: action.to_owned(),
+            application_level,
+            starting: Mutex::new(()),
+            started: OnceLock::new(),
+        })
+    }
+
+    /// Decrypts a sample in place. The first one evaluates again and commits the use durably; it alone may be refused, unless
+    /// the policy closes an open decryptor when the right ends. On an error `data` is untouched.
+    pub fn decrypt(&self, info: &SampleInfo<'_>, data: &mut [u8]) -> Result<(), UseError> {
+        let started = match self.started.get() {
+            Some(started) => started,
+            None => self.start()?,
+        };
+        if started.closes_at.is_some_and(|end| end <= self.client.clock.now()) {
+            return Err(UseError::Refused(Refusal::Expired));
+        }
+        Ok(started.cipher.decrypt_in_place(info, data)?)
+    }
+
+    /// Output protection that the license demands, as the owner wrote it.
+    pub fn output_protection(&self) -> Option<&[u8]> {
+        self.chosen.license.policy.action(&self.action)?.output_protection.as_deref()
+    }
+
+    fn start(&self) -> Result<&Started, UseError> {
+        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(started) = self.started.get() {
+            return Ok(started);
+        }
+        let started = self.commit()?;
+        Ok(self.started.get_or_init(|| started))
+    }
+
+    /// Evaluates again and makes the use count.
+    fn commit(&self) -> Result<Started, UseError> {
+        if !self.is_counted(&self.chosen.license) {
+            return self.commit_stateless();
+        }
+        for _ in 0..TRIES {
+            let licenses = self.client.store.licenses(self.kid)?;
+            let environment = environment(&self.client, &licenses, &self.action, self.application_level)?;
+            let license = choose(&licenses, &self.action, &environment)?;
+            if !self.is_counted(license) {
+                return Ok(self.started(open(&self.client, license)?.cipher, &license.policy, ActionState::default()));
+            }
+            let cipher = self.cipher_of(license)?;
+            let mut change = |policy: &Policy, state: &State| {
+                spend(policy, state, license.clock_behind, &self.action, &environment).map_err(UseError::Refused)
+            };
+            match self.client.store.change_state(license.policy.lid, &mut change) {
+                Ok(state) => {
+                    let left = state.actions.get(&self.action).copied().unwrap_or_default();
+                    return Ok(self.started(cipher, &license.policy, left));
+                }
+                // Used up or removed since it was read: another license may do.
+                Err(UseError::Refused(_) | UseError::Store(StoreError::NoSuchLicense(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(UseError::Store(StoreError::Busy))
+    }
+
+    fn commit_stateless(&self) -> Result<Started, UseError> {
+        let license = &self.chosen.license;
+        let dated = license.policy.action(&self.action).is_some_and(|conditions| conditions.is_dated());
+        if dated {
+            // The time of the evaluation at creation is over; the license is read again with the clock's record.
+            let licenses = self.client.store.licenses(self.kid)?;
+            let environment = environment(&self.client, &licenses, &self.action, self.application_level)?;
+            let found = licenses.iter().find(|found| found.policy.lid == license.policy.lid);
+            choose(found.map_or(&[], std::slice::from_ref), &self.action, &environment)?;
+            if let Err(error) = self.client.store.note_use() {
+                log::warn!("the time of a use could not be recorded: {error}");
+            }
+        }
+        Ok(self.started(Arc::clone(&self.chosen.cipher), &license.policy, ActionState::default()))
+    }
+
+    /// True if a use changes what is left of the action.
+    fn is_counted(&self, license: &StoredLicense) -> bool {
+        license.policy.action(&self.action).is_some_and(|conditions| conditions.is_stateful())
+    }
+
+    fn cipher_of(&self, license: &StoredLicense) -> Result<Arc<SampleCipher>, UseError> {
+        if license.policy.lid == self.chosen.license.policy.lid {
+            return Ok(Arc::clone(&self.chosen.cipher));
+        }
+        Ok(open(&self.client, license)?.cipher)
+    }
+
+    fn started(&self, cipher: Arc<SampleCipher>, policy: &Policy, left: ActionState) -> Started {
+        let closing = policy.action(&self.action).filter(|conditions| conditions.close_at_expiry);
+        Started { cipher, closes_at: closing.and_then(|conditions| rights::end_of(policy, conditions, left)) }
+    }
+}
+
+/// The state after one more use, or why there is none.
+fn spend(
+    policy: &Policy,
+    state: &State,
+    behind: Option<i64>,
+    action: &str,
+    environment: &Environment,
+) -> Result<State, Refusal> {
+    if let Some(refusal) = foremost(&rights::refusals(policy, state, behind, action, environment)) {
+        return Err(refusal);
+    }
+    let mut next = state.clone();
+    if let Some(left) = next.actions.get_mut(action) {
+        left.counts_left = left.counts_left.map(|counts| counts.saturating_sub(1));
+        left.first_use = left.first_use.or(Some(environment.now));
+    }
+    Ok(next)
+}
+
+fn choose<'l>(
+    licenses: &'l [StoredLicense],
+    action: &str,
+    environment: &Environment,
+) -> Result<&'l StoredLicense, UseError> {
+    rights::choose(licenses, action, environment)
+        .map_err(|refusals| UseError::Refused(foremost(&refusals).unwrap_or(Refusal::NoLicense)))
+}
+
+/// Of several refusals the one that the user can do most about.
+fn foremost(refusals: &[Refusal]) -> Option<Refusal> {
+    const ORDER: [Refusal; 10] = [
+        Refusal::Clock,
+        Refusal::NeedsIndividualization,
+        Refusal::ApplicationLevelTooLow,
+        Refusal::RootMissing,
+        Refusal::NotStarted,
+        Refusal::Expired,
+        Refusal::Exhausted,
+        Refusal::StateLost,
+        Refusal::NoRight,
+        Refusal::NoLicense,
+    ];
+    ORDER.into_iter().find(|refusal| refusals.contains(refusal))
+}
+
+fn open(client: &Client, license: &StoredLicense) -> Result<Opened, UseError> {
+    let key = client.store.unwrap_key(license)?;
+    let damaged = |_| StoreError::Damaged("a license has no content key".into());
+    let key: &[u8; 16] = key.as_bytes().try_into().map_err(damaged)?;
+    Ok(Opened { license: license.clone(), cipher: Arc::new(SampleCipher::new(key)) })
+}
+
+/// What the licenses are judged by. The device's certificate is read only where a license asks for its version.
+fn environment(
+    client: &Client,
+    licenses: &[StoredLicense],
+    action: &str,
+    application_level: u32,
+) -> Result<Environment, StoreError> {
+    let asks = |license: &StoredLicense| {
+        license.policy.action(action).is_some_and(|conditions| conditions.minimum_security_version.is_some())
+    };
+    let mut security_version = NO_VERSION.to_owned();
+    if licenses.iter().any(asks) {
+        for authority in &client.authorities {
+            if let Some(certificate) = client.store.device_certificate(*authority)? {
+                security_version = certificate.security_version;
+                break;
+            }
+        }
+    }
+    Ok(Environment { now: client.clock.now(), security_version, application_level })
+}

@@ -1,0 +1,192 @@
+//! Each condition refuses where it should and nowhere else, and the right license is used first.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, ServiceId, SignerId};
+use wmlicense_wire::license::Binding;
+use wmlicense_wire::policy::BackupRight;
+
+const NOW: i64 = 1_800_000_000;
+
+fn license(number: u8, conditions: Conditions) -> StoredLicense {
+    let policy = Policy {
+        lid: Lid::new([number; 16]),
+        kid: Kid::new([1; 16]),
+        issuer: ServiceId::new([2; 16]),
+        kind: LicenseKind::Content,
+        actions: vec![("Play".into(), conditions)],
+        backup: BackupRight::No,
+        restore_limit: None,
+        management: None,
+        root_kid: None,
+        priority: 0,
+        title: None,
+        revocation_key: None,
+        user: None,
+        first_issued: NOW - 100,
+        replaces: None,
+        minimum_status: None,
+        content_id: None,
+        custom: Vec::new(),
+    };
+    let binding = Binding {
+        policy_hash: Digest::of(&policy.encode()),
+        device_id: DeviceId::new([0; 16]),
+        thumbprint: SignerId::new([0; 32]),
+        wrapped: Vec::new(),
+        issued_at: NOW,
+        state: None,
+    };
+    StoredLicense {
+        batch: 1,
+        index: 0,
+        state: Some(State::initial(&policy)),
+        policy_hash: binding.policy_hash,
+        policy,
+        binding,
+        clock_behind: None,
+        wrapped: Vec::new(),
+        at_rest: [0; 16],
+    }
+}
+
+fn environment() -> Environment {
+    Environment { now: NOW, security_version: "1.2.0.0".into(), application_level: 5 }
+}
+
+fn refused(license: &StoredLicense) -> Vec<Refusal> {
+    choose(std::slice::from_ref(license), "Play", &environment()).err().unwrap_or_default()
+}
+
+fn conditions(set: impl FnOnce(&mut Conditions)) -> StoredLicense {
+    let mut conditions = Conditions::default();
+    set(&mut conditions);
+    license(1, conditions)
+}
+
+#[test]
+fn each_condition_refuses_on_its_own_side_of_its_limit() {
+    let nothing: &[Refusal] = &[];
+    type Case = (&'static str, fn(&mut Conditions), &'static [Refusal]);
+    let cases: [Case; 17] = [
+        ("none", |_| {}, nothing),
+        ("begins later", |c| c.not_before = Some(NOW + 1), &[Refusal::NotStarted]),
+        ("begins now", |c| c.not_before = Some(NOW), nothing),
+        ("ended", |c| c.not_after = Some(NOW), &[Refusal::Expired]),
+        ("ends in a second", |c| c.not_after = Some(NOW + 1), nothing),
+        ("stored too long ago", |c| c.seconds_after_storing = Some(100), &[Refusal::Expired]),
+        ("stored lately", |c| c.seconds_after_storing = Some(101), nothing),
+        ("never used", |c| c.seconds_after_first_use = Some(0), nothing),
+        ("no uses", |c| c.count = Some(0), &[Refusal::Exhausted]),
+        ("one use", |c| c.count = Some(1), nothing),
+        ("application too low", |c| c.minimum_application_level = Some(6), &[Refusal::ApplicationLevelTooLow]),
+        ("application enough", |c| c.minimum_application_level = Some(5), nothing),
+        ("device too low", |c| c.minimum_security_version = Some("1.10".into()), &[Refusal::NeedsIndividualization]),
+        ("device enough", |c| c.minimum_security_version = Some("1.2.0.0".into()), nothing),
+        ("unreadable version", |c| c.minimum_security_version = Some("1.x".into()), &[Refusal::NoRight]),
+        ("unknown and critical", |c| c.unknown_critical = true, &[Refusal::NoRight]),
+        ("huge length", |c| c.seconds_after_storing = Some(u64::MAX), nothing),
+    ];
+    for (name, set, expected) in cases {
+        assert_eq!(refused(&conditions(set)), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_right_that_runs_from_the_first_use_ends() {
+    let mut license = conditions(|c| c.seconds_after_first_use = Some(50));
+    license.state.as_mut().unwrap().actions.get_mut("Play").unwrap().first_use = Some(NOW - 49);
+    assert_eq!(refused(&license), []);
+    license.state.as_mut().unwrap().actions.get_mut("Play").unwrap().first_use = Some(NOW - 50);
+    assert_eq!(refused(&license), [Refusal::Expired]);
+}
+
+#[test]
+fn a_clock_that_is_behind_closes_dated_rights_beyond_their_grace() {
+    let behind = |set: fn(&mut Conditions)| {
+        let mut license = conditions(set);
+        license.clock_behind = Some(NOW + 1000);
+        refused(&license)
+    };
+    assert_eq!(behind(|_| {}), []);
+    assert_eq!(behind(|c| c.not_after = Some(NOW + 5000)), [Refusal::Clock]);
+    assert_eq!(behind(|c| (c.not_after, c.grace_seconds) = (Some(NOW + 5000), Some(999))), [Refusal::Clock]);
+    assert_eq!(behind(|c| (c.not_after, c.grace_seconds) = (Some(NOW + 5000), Some(1000))), []);
+    assert_eq!(behind(|c| (c.not_after, c.grace_seconds) = (Some(NOW + 1000), Some(1000))), [Refusal::Expired]);
+}
+
+#[test]
+fn lost_state_roots_leaves_and_other_actions_are_refused() {
+    let mut lost = conditions(|c| c.count = Some(1));
+    lost.state = None;
+    assert_eq!(refused(&lost), [Refusal::StateLost]);
+    lost.state = Some(State::default());
+    assert_eq!(refused(&lost), [Refusal::StateLost]);
+    let mut other = license(1, Conditions::default());
+    other.policy.kind = LicenseKind::Root;
+    assert_eq!(refused(&other), [Refusal::NoRight]);
+    other.policy.kind = LicenseKind::Leaf;
+    assert_eq!(refused(&other), [Refusal::RootMissing]);
+    let play = license(1, Conditions::default());
+    assert_eq!(choose(&[play], "Copy", &environment()).err().unwrap(), [Refusal::NoRight]);
+    assert_eq!(choose(&[], "Play", &environment()).err().unwrap(), [Refusal::NoLicense]);
+}
+
+#[test]
+fn refusals_of_all_licenses_are_told_once() {
+    let licenses = [
+        license(1, Conditions { count: Some(0), not_after: Some(NOW), ..Conditions::default() }),
+        license(2, Conditions { not_after: Some(NOW), ..Conditions::default() }),
+    ];
+    assert_eq!(allowed(&licenses, "Play", &environment()).unwrap_err(), [Refusal::Exhausted, Refusal::Expired]);
+}
+
+#[test]
+fn the_license_that_is_used_first_is_the_one_that_costs_least() {
+    let expired = license(1, Conditions { not_after: Some(NOW), ..Conditions::default() });
+    let counted = license(2, Conditions { count: Some(9), ..Conditions::default() });
+    let forever = license(3, Conditions::default());
+    let late = license(4, Conditions { not_after: Some(NOW + 90), ..Conditions::default() });
+    let soon = license(6, Conditions { not_after: Some(NOW + 50), ..Conditions::default() });
+    let twin = license(5, Conditions { not_after: Some(NOW + 50), ..Conditions::default() });
+    let mut preferred = license(7, Conditions { count: Some(9), ..Conditions::default() });
+    preferred.policy.priority = 1;
+    let mut all = vec![expired, counted, forever, late, soon, twin, preferred];
+    let mut order = Vec::new();
+    while let Ok(next) = choose(&all, "Play", &environment()) {
+        let lid = next.policy.lid;
+        order.push(lid.as_bytes()[0]);
+        all.retain(|license| license.policy.lid != lid);
+    }
+    assert_eq!(order, [7, 5, 6, 4, 3, 2]);
+}
+
+#[test]
+fn what_is_left_is_told_in_the_published_categories() {
+    let state = |set: fn(&mut Conditions)| license_state(&[conditions(set)], "Play", &environment());
+    let told = |set| {
+        let state = state(set);
+        (state.category as u32, state.counts, state.dates)
+    };
+    assert_eq!(told(|c| c.count = Some(0)), (0, vec![], vec![]));
+    assert_eq!(told(|_| {}), (1, vec![], vec![]));
+    assert_eq!(told(|c| c.count = Some(3)), (2, vec![3], vec![]));
+    assert_eq!(told(|c| c.not_before = Some(NOW)), (3, vec![], vec![NOW]));
+    assert_eq!(told(|c| c.seconds_after_storing = Some(200)), (4, vec![], vec![NOW + 100]));
+    assert_eq!(told(|c| (c.not_before, c.not_after) = (Some(1), Some(NOW + 9))), (5, vec![], vec![1, NOW + 9]));
+    assert_eq!(told(|c| (c.count, c.not_before) = (Some(2), Some(1))), (6, vec![2], vec![1]));
+    assert_eq!(told(|c| (c.count, c.not_after) = (Some(2), Some(NOW + 9))), (7, vec![2], vec![NOW + 9]));
+    let all: fn(&mut Conditions) = |c| (c.count, c.not_before, c.not_after) = (Some(2), Some(1), Some(NOW + 9));
+    assert_eq!(told(all), (8, vec![2], vec![1, NOW + 9]));
+    let after = state(|c| c.seconds_after_first_use = Some(60));
+    assert_eq!((after.category, after.seconds_after_first_use), (Category::AfterFirstUse, 60));
+}
+
+#[test]
+fn a_state_is_vague_only_where_another_license_would_follow() {
+    let first = license(1, Conditions::default());
+    let expired = license(2, Conditions { not_after: Some(NOW), ..Conditions::default() });
+    let counted = license(3, Conditions { count: Some(1), ..Conditions::default() });
+    assert!(!license_state(&[first.clone(), expired.clone()], "Play", &environment()).vague);
+    assert!(license_state(&[first, expired, counted], "Play", &environment()).vague);
+}
