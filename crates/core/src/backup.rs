@@ -1,15 +1,24 @@
 //! Backup: all licenses that may leave, sealed to this device and to their management services, in one file.
+//! The file's bytes are `backup/writer.rs` and `backup/reader.rs`, the folder is `backup/place.rs`.
 
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod place;
+mod plan;
 pub(crate) mod reader;
 mod writer;
 
 use crate::client::Client;
-use crate::operation::Context;
-use crate::store::StoreError;
+use crate::event::Event;
+use crate::operation::{Cancelled, Context};
+use crate::store::{BackupItem, Snapshot, StoreError};
+use place::{Occupant, Place};
+use plan::{Plan, SectionPlan};
+use std::fs::File;
+use std::io;
 use std::path::Path;
+use wmlicense_wire::backup::Item;
+use writer::{BackupWriter, SectionWriter, WriteError};
 
 /// What a backup did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,19 +52,138 @@ pub enum BackupError {
     Store(#[from] StoreError),
 }
 
-/// True if `folder` holds a backup. Cheap: asked before a backup starts.
-pub fn exists(folder: &Path) -> bool {
-    let _ = folder;
-    todo!()
+impl From<Cancelled> for BackupError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
 }
 
-/// Writes all licenses that may leave to `folder/licenses.wmbackup`.
+impl From<io::Error> for BackupError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Self::Full,
+            io::ErrorKind::AlreadyExists => Self::Exists,
+            _ => Self::Place(error),
+        }
+    }
+}
+
+impl From<WriteError> for BackupError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Io(error) => error.into(),
+            WriteError::TooLong => StoreError::Damaged("a license is too long for a backup".into()).into(),
+            WriteError::Keys => Self::Keys,
+        }
+    }
+}
+
+/// True if `folder` holds a backup, or something else that has its name. Cheap: asked before a backup starts.
+pub fn exists(folder: &Path) -> bool {
+    Place::open(folder).and_then(|place| place.occupant()).is_ok_and(|occupant| occupant != Occupant::Nothing)
+}
+
+/// Writes all licenses that may leave to `folder/licenses.wmbackup`: to a temporary file first, which takes the backup's
+/// name when it is whole and on the disk.
+///
+/// A store without such licenses gives a backup without sections; where a backup exists already, that one stays, even if
+/// overwriting was asked for, because it holds more.
 pub fn back_up(
     client: &Client,
     folder: &Path,
     overwrite: bool,
     context: &Context,
 ) -> Result<BackupReport, BackupError> {
-    let _ = (client, folder, overwrite, context);
-    todo!()
+    let place = Place::open(folder)?;
+    let occupant = place.occupant()?;
+    match occupant {
+        Occupant::Nothing => {}
+        Occupant::File if overwrite => {}
+        Occupant::File => return Err(BackupError::Exists),
+        Occupant::Other => {
+            return Err(BackupError::Place(io::Error::other("what has the backup's name is not a file")));
+        }
+    }
+    place.remove_stale();
+    let temporary = place.create_temporary()?;
+    let snapshot = client.store.snapshot()?;
+    context.emit(Event::BackupRestoreBegin)?;
+    let restricted = report_restricted(&snapshot, context)?;
+    let mut plan = Plan::of(client, &snapshot)?;
+    let total = snapshot.license_count()?.saturating_sub(restricted);
+    if plan.sections.is_empty() && occupant == Occupant::File {
+        context.progress(0, 0)?;
+        return Ok(BackupReport { backed_up: 0, restricted });
+    }
+    let backed_up = write(temporary.file(), &mut plan, &snapshot, total, context)?;
+    context.check()?;
+    temporary.publish(overwrite)?;
+    Ok(BackupReport { backed_up, restricted })
+}
+
+/// Tells every license that may not be backed up, and counts them.
+fn report_restricted(snapshot: &Snapshot, context: &Context) -> Result<u64, BackupError> {
+    let mut count = 0;
+    let mut cancelled = Ok(());
+    snapshot.restricted(&mut |kid| {
+        count += 1;
+        if cancelled.is_ok() {
+            cancelled = context.emit(Event::RestrictedLicense(kid));
+        }
+        Ok(())
+    })?;
+    cancelled?;
+    Ok(count)
+}
+
+/// Writes the whole file and gives the number of licenses in it.
+fn write(file: &File, plan: &mut Plan, snapshot: &Snapshot, total: u64, context: &Context) -> Result<u64, BackupError> {
+    let mut writer = BackupWriter::new(file, plan.header())?;
+    let mut done = 0;
+    for section in &plan.sections {
+        writer.section(&section.keys, &plan.maker(section), |out| {
+            write_front(section, out)?;
+            write_licenses(section, snapshot, out, &mut |in_section| {
+                // Said when the file has its name.
+                if done + in_section < total { context.progress(done + in_section, total) } else { context.check() }
+            })?;
+            done += out.counts().records;
+            Ok::<(), BackupError>(())
+        })?;
+    }
+    writer.finish()?;
+    context.progress(total, total)?;
+    Ok(done)
+}
+
+/// Everything of a section that comes before its batches.
+fn write_front(section: &SectionPlan, out: &mut SectionWriter<'_>) -> Result<(), BackupError> {
+    out.put(&Item::DeviceCertificate(section.device_certificate.clone()))?;
+    for certificate in &section.service_certificates {
+        out.put(&Item::ServiceCertificate(certificate.clone()))?;
+    }
+    for tombstone in &section.tombstones {
+        out.put(&Item::Tombstone(tombstone.clone()))?;
+    }
+    for (kid, title) in &section.titles {
+        out.put(&Item::Title(*kid, title.clone()))?;
+    }
+    Ok(())
+}
+
+fn write_licenses(
+    section: &SectionPlan,
+    snapshot: &Snapshot,
+    out: &mut SectionWriter<'_>,
+    progress: &mut dyn FnMut(u64) -> Result<(), Cancelled>,
+) -> Result<(), BackupError> {
+    snapshot.stream(&section.section, &mut |item| {
+        match item {
+            BackupItem::Batch(signed) => out.put(&Item::Batch(signed))?,
+            BackupItem::License(license) => {
+                out.put_license(license.index, &license.license, &license.state, &license.key)?;
+            }
+        }
+        Ok::<(), BackupError>(progress(out.counts().records)?)
+    })
 }

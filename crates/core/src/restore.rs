@@ -1,10 +1,24 @@
 //! Restore: on this device offline, on another one through the license management service. The store changes in one commit.
+//! What this device opens itself is `restore/local.rs`, what the service is asked for is `restore/ask.rs`.
 
+mod ask;
+mod chunk;
+mod local;
+mod open;
+mod service;
+
+use crate::backup::place::Place;
+use crate::backup::reader::{Backup, ReadError};
 use crate::client::{Client, Settings};
+use crate::event::Event;
 use crate::individualize::IndividualizeError;
-use crate::operation::Context;
-use crate::store::StoreError;
+use crate::operation::{Cancelled, Context};
+use crate::store::{Staging, StoreError};
 use crate::transport::TransportError;
+use ask::{Asked, Management};
+use open::{Opened, Opening};
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::Kid;
@@ -16,6 +30,16 @@ pub struct Restored {
     pub restored: u64,
     /// Licenses left out, and why. The restore is partial if there are any.
     pub refused: Vec<(Kid, Reason)>,
+    /// Sections that neither this device nor the service opens: what they hold is not known. The restore is partial if
+    /// there are any.
+    pub closed_sections: u32,
+}
+
+impl Restored {
+    /// True if something of the backup was left out.
+    pub fn is_partial(&self) -> bool {
+        !self.refused.is_empty() || self.closed_sections > 0
+    }
 }
 
 /// Nothing was restored; the store is as it was before.
@@ -73,7 +97,42 @@ pub enum RestoreError {
     Keys,
 }
 
+impl From<Cancelled> for RestoreError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<ReadError> for RestoreError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => Self::Place(error),
+            ReadError::TooNew => Self::TooNew,
+            ReadError::Corrupt(reason) => Self::Corrupt(reason),
+        }
+    }
+}
+
+impl From<TransportError> for RestoreError {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Cancelled => Self::Cancelled,
+            TransportError::DeadlinePassed
+            | TransportError::Offline
+            | TransportError::Url(_)
+            | TransportError::Unreachable(_)
+            | TransportError::Tls(_)
+            | TransportError::Refused(_)
+            | TransportError::Unavailable(_)
+            | TransportError::NotTheService(_) => Self::Transport(error),
+        }
+    }
+}
+
 /// Restores the backup in `folder`. With `individualize`, a device without a certificate gets one first.
+///
+/// Sections of this device go in without a network. The rest is asked for, before anything is changed: either everything
+/// that is granted goes in, in one commit, or nothing.
 pub fn restore(
     client: &Client,
     settings: &Settings,
@@ -81,6 +140,77 @@ pub fn restore(
     individualize: bool,
     context: &Context,
 ) -> Result<Restored, RestoreError> {
-    let _ = (client, settings, folder, individualize, context);
-    todo!()
+    let connect = &|| service::connect(client, settings, individualize, context);
+    run(client, folder, connect, context)
+}
+
+/// Makes the connection to the management service and tells so, when a section needs it.
+type Connect<'c> = dyn Fn() -> Result<Box<dyn Management + 'c>, RestoreError> + 'c;
+
+fn run(client: &Client, folder: &Path, connect: &Connect<'_>, context: &Context) -> Result<Restored, RestoreError> {
+    let mut backup = Backup::open(open_file(folder)?)?;
+    let opened = open::open_sections(client, &mut backup, context)?;
+    let mut staging = client.store.stage(backup.header_hash)?;
+    match stage(&mut backup, &opened, &mut staging, connect, context) {
+        Ok(asked) => commit(staging, asked, context),
+        Err(error) => {
+            staging.discard()?;
+            Err(error)
+        }
+    }
+}
+
+fn open_file(folder: &Path) -> Result<File, RestoreError> {
+    let place = Place::open(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => RestoreError::NotFound,
+        _ => RestoreError::Place(error),
+    })?;
+    place.open_backup().map_err(RestoreError::Place)?.ok_or(RestoreError::NotFound)
+}
+
+/// Reads and asks everything into the staging area; the store stays as it is.
+fn stage(
+    backup: &mut Backup<File>,
+    opened: &[Opened],
+    staging: &mut Staging,
+    connect: &Connect<'_>,
+    context: &Context,
+) -> Result<Asked, RestoreError> {
+    let closed = opened.iter().filter(|section| matches!(section.opening, Opening::Closed)).count();
+    if closed > 0 && closed == opened.len() {
+        return Err(RestoreError::NotRestorable);
+    }
+    let mut asked = Asked::default();
+    if opened.iter().any(Opened::needs_service) {
+        let mut management = connect()?;
+        ask::ask_all(backup, opened, &mut *management, staging, &mut asked, context)?;
+        context.emit(Event::Disconnecting)?;
+    }
+    asked.closed_sections += closed as u32;
+    let any_local = opened.iter().any(|section| matches!(section.opening, Opening::Own(_)));
+    if !any_local && asked.granted == 0 && asked.is_partial() {
+        asked.tell(context)?;
+        return Err(asked.into_refusal());
+    }
+    context.emit(Event::BackupRestoreBegin)?;
+    asked.tell(context)?;
+    local::stage_all(backup, opened, staging, &mut asked, context)?;
+    Ok(asked)
+}
+
+/// Takes over what was staged. From here on nothing is cancelled any more.
+fn commit(staging: Staging, mut asked: Asked, context: &Context) -> Result<Restored, RestoreError> {
+    context.check()?;
+    let report = staging.commit()?;
+    let forbidden: Vec<_> = report.forbidden.iter().map(|(_, kid)| (*kid, Reason::Revoked)).collect();
+    for (kid, reason) in &forbidden {
+        let _ = context.emit(Event::LicenseRefused { kid: *kid, reason: *reason });
+    }
+    let total = report.restored.max(1);
+    let _ = context.progress(total, total);
+    asked.refused.extend(forbidden);
+    if report.restored == 0 && asked.is_partial() {
+        return Err(asked.into_refusal());
+    }
+    Ok(Restored { restored: report.restored, refused: asked.refused, closed_sections: asked.closed_sections })
 }

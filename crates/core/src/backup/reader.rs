@@ -93,6 +93,18 @@ pub(crate) enum Entry<'a> {
     License(Box<LicenseEntry<'a>>),
 }
 
+impl Entry<'_> {
+    /// Bytes that it takes in the file, about.
+    pub(crate) fn len(&self) -> u64 {
+        let length = match self {
+            Self::ServiceCertificate(bytes) | Self::Tombstone(bytes) | Self::Batch(bytes) => bytes.len(),
+            Self::Title(kid, title) => kid.as_bytes().len() + title.len(),
+            Self::License(license) => license.record.encoded.len(),
+        };
+        length as u64
+    }
+}
+
 /// A license of a section.
 pub(crate) struct LicenseEntry<'a> {
     /// As it stands in the file.

@@ -141,6 +141,11 @@ impl<'w> SectionWriter<'w> {
         Self { sealer, hash, length: 0, pending, content, counts: Counts::default() }
     }
 
+    /// What was put so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Writes anything but a record, padding or the footer, which have methods of their own.
     pub(crate) fn put(&mut self, item: &Item) -> Result<(), WriteError> {
         match item {

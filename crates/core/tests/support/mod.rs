@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod home;
+pub mod place;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use wmlicense_core::clock::Clock;

@@ -1,0 +1,154 @@
+//! What a backup will consist of: its sections, their fresh keys, who may open them, and what stands before the licenses.
+
+use super::BackupError;
+use super::writer::Maker;
+use crate::client::Client;
+use crate::device::DeviceIdentity;
+use crate::store::{Section, Snapshot, Store};
+use std::sync::Arc;
+use wmlicense_wire::backup::{DeviceTicket, Header, MAX_SECTIONS, SectionHeader, SectionKeys, ServiceTicket, Ticket};
+use wmlicense_wire::certificate::{BackupKey, Directory, Role};
+use wmlicense_wire::id::{BackupId, DeviceId, Kid, StoreId};
+use wmlicense_wire::key::KeyError;
+
+impl From<KeyError> for BackupError {
+    fn from(_: KeyError) -> Self {
+        Self::Keys
+    }
+}
+
+/// One backup.
+pub(super) struct Plan {
+    backup_id: BackupId,
+    store_id: StoreId,
+    created_at: i64,
+    pub(super) sections: Vec<SectionPlan>,
+}
+
+/// One section of it.
+pub(super) struct SectionPlan {
+    pub(super) section: Section,
+    pub(super) keys: SectionKeys,
+    identity: Arc<DeviceIdentity>,
+    header: SectionHeader,
+    pub(super) device_certificate: Vec<u8>,
+    pub(super) service_certificates: Vec<Vec<u8>>,
+    pub(super) tombstones: Vec<Vec<u8>>,
+    pub(super) titles: Vec<(Kid, String)>,
+}
+
+impl Plan {
+    pub(super) fn of(client: &Client, snapshot: &Snapshot) -> Result<Self, BackupError> {
+        let backup_id = BackupId::random().map_err(|_| BackupError::Keys)?;
+        let mut plan =
+            Self { backup_id, store_id: client.store.id(), created_at: client.clock.now(), sections: Vec::new() };
+        let titles = snapshot.titles()?;
+        let sections = snapshot.sections()?;
+        if sections.len() > MAX_SECTIONS {
+            let message = "the licenses belong to more accounts and services than one backup can hold";
+            return Err(BackupError::Place(std::io::Error::other(message)));
+        }
+        for section in sections {
+            let index = plan.sections.len() as u32;
+            let mut section = plan.section(client, index, section)?;
+            section.titles = titles_of(&client.store, &section.section, &titles)?;
+            plan.sections.push(section);
+        }
+        // Tombstones count on this device only, which opens every section: one is enough to carry them, and the first is
+        // one without a service where there is any.
+        if let Some(first) = plan.sections.first_mut() {
+            first.tombstones = snapshot.tombstones()?;
+        }
+        Ok(plan)
+    }
+
+    fn section(&self, client: &Client, index: u32, section: Section) -> Result<SectionPlan, BackupError> {
+        let identity = client.device.identity(section.authority).ok_or(BackupError::Keys)?;
+        let certificate = client.store.device_certificate(section.authority)?.ok_or(BackupError::Keys)?;
+        let directory = client.store.directory(section.authority)?.ok_or(BackupError::Keys)?;
+        let keys = SectionKeys::random().map_err(|_| BackupError::Keys)?;
+        let own = DeviceTicket { keys: copy(&keys)?, store_id: self.store_id };
+        let device = Ticket::for_device(&identity.keys, self.backup_id, index, &own)?;
+        let service = match backup_key(&directory, &section, self.created_at) {
+            None => None,
+            Some(recipient) => {
+                let ticket = self.service_ticket(&keys, certificate.device_id, &identity, &section)?;
+                Some(Ticket::for_service(recipient, self.backup_id, index, &ticket)?)
+            }
+        };
+        Ok(SectionPlan {
+            section,
+            keys,
+            identity,
+            header: SectionHeader { device, service },
+            device_certificate: certificate.bytes,
+            service_certificates: directory.services().iter().map(|service| service.bytes.clone()).collect(),
+            tombstones: Vec::new(),
+            titles: Vec::new(),
+        })
+    }
+
+    fn service_ticket(
+        &self,
+        keys: &SectionKeys,
+        device_id: DeviceId,
+        identity: &DeviceIdentity,
+        section: &Section,
+    ) -> Result<ServiceTicket, BackupError> {
+        Ok(ServiceTicket {
+            keys: copy(keys)?,
+            device_id,
+            thumbprint: identity.keys.thumbprint(),
+            user: section.user,
+            created_at: self.created_at,
+        })
+    }
+
+    pub(super) fn header(&self) -> Header {
+        let sections = self.sections.iter().map(|section| section.header.clone()).collect();
+        Header { backup_id: self.backup_id, sections }
+    }
+
+    pub(super) fn maker<'p>(&self, section: &'p SectionPlan) -> Maker<'p> {
+        Maker {
+            signer: &section.identity.signing,
+            thumbprint: section.identity.keys.thumbprint(),
+            store_id: self.store_id,
+            created_at: self.created_at,
+        }
+    }
+}
+
+/// A second copy of a section's keys, for a ticket.
+fn copy(keys: &SectionKeys) -> Result<SectionKeys, BackupError> {
+    use wmlicense_wire::aead::SecretKey;
+    let copy = |key: &SecretKey| SecretKey::from_slice(key.as_bytes()).ok_or(BackupError::Keys);
+    Ok(SectionKeys { meta: copy(&keys.meta)?, content: copy(&keys.content)? })
+}
+
+/// The key of the section's management service, from the certificates that came with the licenses. A certificate whose
+/// signing validity ended still counts until the date of its HPKE key.
+fn backup_key<'d>(directory: &'d Directory, section: &Section, now: i64) -> Option<&'d BackupKey> {
+    let management = section.management?;
+    directory
+        .services()
+        .iter()
+        .filter(|service| service.service_id == management && service.role == Role::Management)
+        .filter_map(|service| service.backup_key.as_ref())
+        .filter(|key| now < key.until)
+        .max_by_key(|key| key.until)
+}
+
+/// The titles of key IDs that have a license in the section: no service reads what belongs to another's.
+fn titles_of(store: &Store, section: &Section, titles: &[(Kid, String)]) -> Result<Vec<(Kid, String)>, BackupError> {
+    let mut taken = Vec::new();
+    for (kid, title) in titles.iter() {
+        let in_section = |license: &crate::store::StoredLicense| {
+            (license.policy.management, license.policy.user) == (section.management, section.user)
+        };
+        if store.licenses(*kid)?.iter().any(in_section) {
+            taken.push((*kid, title.clone()));
+        }
+    }
+    Ok(taken)
+}

@@ -1,0 +1,78 @@
+//! Sections of this device: read, checked and staged without a network.
+
+use super::RestoreError;
+use super::ask::Asked;
+use super::open::{Opened, Opening, OwnSection};
+use crate::backup::reader::{Backup, Entry, LicenseEntry};
+use crate::operation::Context;
+use crate::store::{StagedLicense, Staging};
+use std::io::{Read, Seek};
+use wmlicense_wire::answer::Reason;
+use wmlicense_wire::backup::RecordKey;
+
+/// Stages every section that this device opens. The footer of each was verified when this returns.
+pub(super) fn stage_all<R: Read + Seek>(
+    backup: &mut Backup<R>,
+    opened: &[Opened],
+    staging: &mut Staging,
+    asked: &mut Asked,
+    context: &Context,
+) -> Result<(), RestoreError> {
+    let size = backup.size;
+    let mut done = 0;
+    for section in opened {
+        if let Opening::Own(own) = &section.opening {
+            let mut local = Local { own, content: RecordKey::of(&own.ticket.keys.content), staging, asked };
+            let may_ask = section.ticket.is_some();
+            let summary = backup.read_section(section.section, &own.ticket.keys.meta, own.witness(), &mut |entry| {
+                done += entry.len();
+                // The last progress comes with the commit.
+                if done < size {
+                    context.progress(done, size)?
+                } else {
+                    context.check()?
+                }
+                local.stage(entry, may_ask)
+            })?;
+            if summary.store_id != own.ticket.store_id {
+                return Err(RestoreError::Corrupt("ticket and footer name different stores".into()));
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Local<'a> {
+    own: &'a OwnSection,
+    content: RecordKey,
+    staging: &'a mut Staging,
+    asked: &'a mut Asked,
+}
+
+impl Local<'_> {
+    fn stage(&mut self, entry: Entry<'_>, may_ask: bool) -> Result<(), RestoreError> {
+        match entry {
+            // What is here was verified under the same authority when the licenses came.
+            Entry::ServiceCertificate(_) => {}
+            Entry::Tombstone(tombstone) => {
+                if self.own.same_store {
+                    self.staging.put_tombstone(tombstone)?;
+                }
+            }
+            Entry::Title(kid, title) => self.staging.put_title(kid, &title)?,
+            Entry::Batch(signed) => self.staging.put_batch(self.own.authority, signed)?,
+            Entry::License(license) if self.own.goes_in_offline(&license.policy) => self.stage_license(&license)?,
+            Entry::License(_) if may_ask => {}
+            Entry::License(license) => self.asked.refused.push((license.policy.kid, Reason::NotAllowed)),
+        }
+        Ok(())
+    }
+
+    fn stage_license(&mut self, entry: &LicenseEntry<'_>) -> Result<(), RestoreError> {
+        let damaged = || RestoreError::Corrupt("a record does not open".into());
+        let key = entry.record.open(entry.policy.kind, &self.content).map_err(|_| damaged())?;
+        let (license, state) = (entry.record.license(), entry.record.state().ok_or_else(damaged)?);
+        let staged = StagedLicense { index: entry.record.manifest_index, license: &license, state: &state, key: &key };
+        Ok(self.staging.put_license(&staged)?)
+    }
+}

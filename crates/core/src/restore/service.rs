@@ -1,0 +1,122 @@
+//! The way to the license management service: a session of the device's authority, with one transaction for the restore.
+
+use super::RestoreError;
+use super::ask::{Management, Reply};
+use crate::client::{Client, Settings};
+use crate::event::Event;
+use crate::individualize::{self, IndividualizeError};
+use crate::operation::Context;
+use crate::session::{Credentials, Endpoint, Session, SessionError, known_authority};
+use wmlicense_wire::answer::AnswerError;
+use wmlicense_wire::certificate::Directory;
+use wmlicense_wire::id::TransactionId;
+use wmlicense_wire::request::Body;
+
+/// A certificate that ends within so many seconds is renewed first.
+const RENEWAL_MARGIN: i64 = 86_400;
+
+impl From<SessionError> for RestoreError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            _ if error.is_unknown_device() => Self::NeedsIndividualization,
+            SessionError::Cancelled => Self::Cancelled,
+            SessionError::NoService => Self::NoService,
+            SessionError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
+            SessionError::Transport(error) => Self::Transport(error),
+            SessionError::BadAnswer(reason) => Self::BadAnswer(reason),
+            SessionError::Store(error) => Self::Store(error),
+            SessionError::Keys => Self::Keys,
+        }
+    }
+}
+
+impl From<AnswerError> for RestoreError {
+    fn from(error: AnswerError) -> Self {
+        Self::BadAnswer(error.to_string())
+    }
+}
+
+/// Finds the service and makes sure that this device may ask it. With `individualize`, a device without a certificate gets
+/// one before the service is connected to.
+pub(super) fn connect<'c>(
+    client: &'c Client,
+    settings: &'c Settings,
+    individualize: bool,
+    context: &'c Context,
+) -> Result<Box<dyn Management + 'c>, RestoreError> {
+    if individualize {
+        individualize::individualize(client, settings, false, context).map_err(not_individualized)?;
+    } else if let Some(authority) = known_authority(client, settings, None)?
+        && Credentials::load(client, authority)?.is_none()
+    {
+        return Err(RestoreError::NeedsIndividualization);
+    }
+    context.emit(Event::Connecting)?;
+    let mut session = Session::connect(client, settings, None, context)?;
+    let credentials = valid_credentials(&mut session, context)?;
+    let transaction = TransactionId::random().map_err(|_| RestoreError::Keys)?;
+    Ok(Box::new(Service { session, credentials, transaction }))
+}
+
+fn not_individualized(error: IndividualizeError) -> RestoreError {
+    match error {
+        IndividualizeError::Cancelled => RestoreError::Cancelled,
+        other => RestoreError::Individualize(other),
+    }
+}
+
+/// The device's credentials, renewed if the service would not take them any more.
+fn valid_credentials(session: &mut Session<'_>, context: &Context) -> Result<Credentials, RestoreError> {
+    let credentials = session.credentials()?.ok_or(RestoreError::NeedsIndividualization)?;
+    let now = session.client().clock.now();
+    if credentials.hold_at(now, RENEWAL_MARGIN) {
+        return Ok(credentials);
+    }
+    match individualize::renew(session, context) {
+        Ok(renewed) => Ok(renewed),
+        Err(IndividualizeError::Cancelled) => Err(RestoreError::Cancelled),
+        // Still good for this restore; the next one tries again.
+        Err(_) if credentials.hold_at(now, 0) => Ok(credentials),
+        Err(error) => Err(RestoreError::Individualize(error)),
+    }
+}
+
+struct Service<'c> {
+    session: Session<'c>,
+    credentials: Credentials,
+    transaction: TransactionId,
+}
+
+impl Management for Service<'_> {
+    fn directory(&self) -> Directory {
+        self.session.directory().clone()
+    }
+
+    fn ask(&mut self, body: Body, page: u32) -> Result<Reply, RestoreError> {
+        let endpoint = match &body {
+            Body::RestorePreview { .. } => Endpoint::RestorePreview,
+            Body::Individualize { .. }
+            | Body::Licenses { .. }
+            | Body::Renewals { .. }
+            | Body::Returns { .. }
+            | Body::Restore { .. } => Endpoint::Restores,
+        };
+        let Credentials { identity, certificate } = &self.credentials;
+        let question = self.session.sign(endpoint, self.transaction, page, body, identity, Some(certificate))?;
+        let envelope = self.session.exchange(&question, None)?;
+        let verified = self.session.verify(&envelope, &question)?;
+        let licenses = verified.open_licenses(&identity.hpke, certificate.device_id, self.session.directory())?;
+        let unlock = match &question.content.body {
+            Body::RestorePreview { source, .. } => {
+                verified.open_unlock(&identity.hpke, source.backup_id, source.section)?
+            }
+            Body::Individualize { .. }
+            | Body::Licenses { .. }
+            | Body::Renewals { .. }
+            | Body::Returns { .. }
+            | Body::Restore { .. } => None,
+        };
+        let answer = verified.answer;
+        Ok(Reply { answer, signed: envelope.signed, licenses, unlock })
+    }
+}
