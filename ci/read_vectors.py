@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Reads the vectors of a folder with cbor2 and cryptography alone: an independent word on docs/protocol.md.
+"""Reads the vectors of a folder without the library: an independent word on docs/protocol.md and docs/protocol.cddl.
 
-What is accepted must re-encode to the same bytes, be signed as the protocol says, and give the keys that the file
-states. What the file calls badly signed, damaged or not in its manifest must be so here as well.
+What is accepted must re-encode to the same bytes, have the form of the CDDL, be signed as the protocol says, and give
+the keys that the file states. What the file calls badly signed, damaged or not in its manifest must be so here as well.
 """
 
 import base64
 import hashlib
 import hmac
 import pathlib
+import re
 import sys
 
 import cbor2
+import pycddl
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
@@ -141,6 +143,65 @@ def keys_for(vector, vectors):
     return found
 
 
+# The form that docs/protocol.cddl gives to each part
+
+PARTS = {
+    "authority-certificate": "authority-claims",
+    "service-certificate": "service-claims",
+    "device-certificate": "device-claims",
+    "service-document": "service-description",
+    "signed-time": "time-over-nonce",
+    "request": "request-content",
+    "footer": "footer-content",
+    "answer": "answer-content",
+}
+BODIES = {1: "individualize", 2: "licenses", 3: "stored", 4: "stored", 5: "preview", 6: "restore"}
+
+
+class Cddl:
+    """Validates one level at a time: the validator follows neither `.cbor` inside arrays nor ranges of map keys."""
+
+    def __init__(self, path):
+        self.text = re.sub(r"bytes \.cbor (\{.*?\}|[\w-]+)", "bytes", path.read_text())
+        self.schemas = {}
+
+    def check(self, rule, value):
+        if rule not in self.schemas:
+            self.schemas[rule] = pycddl.Schema(f"only = {rule}\n{self.text}")
+        self.schemas[rule].validate_cbor(canonical(value))
+
+    def refuses(self, rule, value):
+        return fails(pycddl.ValidationError, lambda: self.check(rule, value))
+
+    def check_license(self, license):
+        self.check("license", license)
+        self.check("policy", cbor2.loads(license[0]))
+        self.check("binding", cbor2.loads(license[1]))
+
+    def check_vector(self, vector):
+        kind = vector["read-as"]
+        data = vector.bytes[12:] if kind == "backup-header" else vector.bytes
+        value = cbor2.loads(data)
+        if kind == "cbor":
+            return
+        self.check(kind, value)
+        if kind == "answer":
+            self.check("signed-answer", cbor2.loads(value[1]))
+            for license in value[3]:
+                self.check_license(license)
+        if kind in PARTS:
+            payload = payload_of(signed_part(vector))
+            self.check(PARTS[kind], payload)
+            # A key that is not listed shows that the form is not simply anything.
+            assert self.refuses(PARTS[kind], payload | {63: 0})
+            if kind == "request":
+                self.check(BODIES[payload[10]], payload[18])
+        if kind == "license":
+            self.check_license(value)
+        if kind == "record":
+            self.check_license(value[2])
+
+
 # HPKE, suite 0: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM (RFC 9180)
 
 
@@ -221,8 +282,10 @@ def section_plain(vector):
 # The checks
 
 
-def check_accepted(vector, vectors):
+def check_accepted(vector, vectors, cddl):
     kind = vector["read-as"]
+    if kind not in ("device-ticket", "service-ticket", "hpke-private-key", "section"):
+        cddl.check_vector(vector)
     if kind == "backup-header":
         front, body = vector.bytes[:12], vector.bytes[12:]
         assert front == b"WMBACKUP" + len(body).to_bytes(4, "big")
@@ -280,12 +343,13 @@ def check_refused(vector, vectors):
 
 
 def main(folder):
+    cddl = Cddl(pathlib.Path(__file__).parent.parent / "docs" / "protocol.cddl")
     vectors = {path.stem: Vector(path) for path in sorted(pathlib.Path(folder).glob("*.wmv"))}
     accepted = refused = 0
     for vector in vectors.values():
         try:
             if vector["expect"] == "ok":
-                accepted += check_accepted(vector, vectors)
+                accepted += check_accepted(vector, vectors, cddl)
             else:
                 refused += check_refused(vector, vectors)
         except Exception as error:

@@ -13,7 +13,7 @@ use wmlicense_wire::cose::{Document, Unverified, sign};
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::kem::{HpkePrivateKey, Suite};
 use wmlicense_wire::key::{DualSigningKey, KeyKind, Signer as _, SigningKey};
-use wmlicense_wire::license::InnerKey;
+use wmlicense_wire::license::{Binding, InnerKey, License};
 use wmlicense_wire::policy::{BackupRight, Conditions, LicenseKind, Policy};
 use zeroize::Zeroizing;
 
@@ -164,6 +164,20 @@ pub(crate) fn policy(number: u16) -> Policy {
         content_id: None,
         custom: Vec::new(),
     }
+}
+
+/// License `number` as its issuer bound it to the device, with zeros in place of the wrapped key.
+pub(crate) fn license(number: u16) -> License {
+    let policy = policy(number).encode();
+    let binding = Binding {
+        policy_hash: Digest::of(&policy),
+        device_id: DEVICE_ID,
+        thumbprint: WORLD.device.thumbprint(),
+        wrapped: vec![0; 32],
+        issued_at: NOW,
+        state: None,
+    };
+    License { policy, binding: binding.encode() }
 }
 
 pub(crate) fn inner(kind: LicenseKind, byte: u8) -> InnerKey {

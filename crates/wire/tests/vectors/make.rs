@@ -10,7 +10,6 @@ use wmlicense_wire::cose::{Document, Unverified, sign, sign_dual};
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::kem::Suite;
 use wmlicense_wire::key::{DualSigningKey, KeyKind, SigningKey};
-use wmlicense_wire::license::License;
 use wmlicense_wire::policy::{Conditions, Policy};
 use wmlicense_wire::request::{Body, ClientInfo, Request};
 use wmlicense_wire::service_document::{ServiceDocument, sign_time};
@@ -227,7 +226,7 @@ fn policies() -> Vec<Vector> {
         edited(&policy(1).encode(), |map| drop(map.insert(12, actions)))
     };
     let long = Policy { custom: vec![("long".to_owned(), "x".repeat(4096))], ..policy(1) };
-    let license = License { policy: policy(1).encode(), binding: vec![0xa0] }.encode();
+    let license = license(1).encode();
     let of_license = |name: &str, about, expect, bytes: Vec<u8>| {
         Vector::new(&format!("license-{name}"), about, "license", expect, bytes)
     };

@@ -14,7 +14,7 @@ use wmlicense_wire::backup::{
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::chunked::Sealer;
 use wmlicense_wire::id::{BackupId, Digest, Kid, StoreId};
-use wmlicense_wire::license::{ActionState, License, State};
+use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::LicenseKind;
 use zeroize::Zeroizing;
 
@@ -93,9 +93,8 @@ fn tickets(good: &[u8]) -> Vec<Vector> {
 
 fn record(number: u64) -> Record {
     let actions = BTreeMap::from([("Play".to_owned(), ActionState { counts_left: Some(2), first_use: Some(NOW) })]);
-    let license = License { policy: policy(1).encode(), binding: vec![0xa0] };
     let key = inner(LicenseKind::Content, 7);
-    Record::seal(number, 0, license, State { actions }, &key, &RecordKey::of(&secret(0x43)))
+    Record::seal(number, 0, license(1), State { actions }, &key, &RecordKey::of(&secret(0x43)))
 }
 
 fn records() -> Vec<Vector> {
