@@ -6,11 +6,11 @@ use crate::header::ContentHeader;
 use crate::individualize::{self, IndividualizeError};
 use crate::operation::{Cancelled, Context};
 use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
-use crate::store::{Import, StoreError, TransactionState};
+use crate::store::{Import, Store, StoreError, TransactionState};
 use crate::transport::TransportError;
 use wmlicense_wire::answer::{Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
 use wmlicense_wire::cbor::write;
-use wmlicense_wire::id::{Digest, Kid, TransactionId};
+use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
 use wmlicense_wire::request::Body;
 
 /// Most key IDs in one request.
@@ -300,35 +300,49 @@ fn take(
     match &verified.answer.outcome {
         Outcome::Done => {}
         Outcome::Refused => {
-            store.set_transaction_state(transaction, TransactionState::Refused)?;
+            transaction::end(session, question, TransactionState::Refused)?;
             return Err(AcquireError::Refused(verified.answer.refusals));
         }
         Outcome::Interaction { url } => {
-            store.set_transaction_state(transaction, TransactionState::Waiting)?;
+            transaction::end(session, question, TransactionState::Waiting)?;
             return Err(AcquireError::InteractionRequired(url.clone()));
         }
         Outcome::Later { from, until } => {
-            store.set_transaction_state(transaction, TransactionState::Waiting)?;
+            transaction::end(session, question, TransactionState::Waiting)?;
             return Err(AcquireError::Later { from: *from, until: *until });
         }
     }
     let opened = open(session, question, &verified, credentials);
     if opened.is_err() {
         // The service itself said this; the same request would only bring it again.
-        store.set_transaction_state(transaction, TransactionState::Refused)?;
+        transaction::end(session, question, TransactionState::Refused)?;
     }
     let licenses = opened?;
     if licenses.is_empty() {
-        store.set_transaction_state(transaction, TransactionState::Refused)?;
+        transaction::end(session, question, TransactionState::Refused)?;
         return Err(AcquireError::Refused(verified.answer.refusals));
     }
-    let kids: Vec<Kid> = licenses.iter().map(|license| license.policy.kid).collect();
+    let names: Vec<(Kid, Lid)> = licenses.iter().map(|license| (license.policy.kid, license.policy.lid)).collect();
     let (authority, end) = (session.authority(), TransactionState::Answered);
-    let report = store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end })?;
-    if report.stored == 0 {
-        return Err(AcquireError::Refused(kids.into_iter().map(forbidden).collect()));
+    let stored = match store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end }) {
+        Ok(report) => report.stored,
+        // Another thread or process asked the same and was first; the licenses are its licenses.
+        Err(StoreError::NoTransaction) => count_stored(store, &names)?,
+        Err(error) => return Err(error.into()),
+    };
+    if stored == 0 {
+        return Err(AcquireError::Refused(names.into_iter().map(|(kid, _)| forbidden(kid)).collect()));
     }
-    Ok(Acquired { transaction, stored: report.stored, refusals: verified.answer.refusals })
+    Ok(Acquired { transaction, stored, refusals: verified.answer.refusals })
+}
+
+/// How many of these licenses the store holds.
+fn count_stored(store: &Store, names: &[(Kid, Lid)]) -> Result<u64, StoreError> {
+    let mut count = 0;
+    for (kid, lid) in names {
+        count += u64::from(store.licenses(*kid)?.iter().any(|license| license.policy.lid == *lid));
+    }
+    Ok(count)
 }
 
 /// Opens the licenses of an answer. One that was not asked for is not accepted, and none beside it.

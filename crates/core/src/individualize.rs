@@ -195,16 +195,15 @@ fn install(
     steps: &Steps<'_>,
 ) -> Result<Credentials, IndividualizeError> {
     let store = &session.client().store;
-    let transaction = question.content.transaction;
     let answer = session.verify(envelope, question)?.answer;
     match answer.outcome {
         Outcome::Done => {}
         Outcome::Refused => {
-            store.set_transaction_state(transaction, TransactionState::Refused)?;
+            transaction::end(session, question, TransactionState::Refused)?;
             return Err(refused(answer.refusals));
         }
         Outcome::Later { from, .. } => {
-            store.set_transaction_state(transaction, TransactionState::Waiting)?;
+            transaction::end(session, question, TransactionState::Waiting)?;
             let wait = u64::try_from(from.saturating_sub(answer.issued_at)).ok();
             let message = "the service asks to come back later".to_owned();
             let failure = ServiceFailure { retry_after: wait, message, ..ServiceFailure::default() };
@@ -214,7 +213,7 @@ fn install(
     }
     steps.tell(IndividualizePhase::Install, HttpPhase::Completed, 0, 0)?;
     let Some(bytes) = envelope.device_certificate.as_deref() else {
-        store.set_transaction_state(transaction, TransactionState::Refused)?;
+        transaction::end(session, question, TransactionState::Refused)?;
         return Err(unacceptable("it holds no certificate"));
     };
     let checked = session
@@ -224,10 +223,14 @@ fn install(
         .and_then(|certificate| check(certificate, question, identity, current, answer.issued_at));
     if checked.is_err() {
         // The service itself said this; the same request would only bring it again.
-        store.set_transaction_state(transaction, TransactionState::Refused)?;
+        transaction::end(session, question, TransactionState::Refused)?;
     }
     let certificate = checked?;
-    store.save_device_certificate(session.authority(), bytes, transaction)?;
+    match store.save_device_certificate(session.authority(), bytes, question.content.transaction) {
+        // Another thread or process asked the same and was first.
+        Ok(()) | Err(StoreError::NoTransaction) => {}
+        Err(error) => return Err(error.into()),
+    }
     // Stored: a cancel from here on comes too late.
     let _ = steps.tell(IndividualizePhase::Succeed, HttpPhase::Completed, 0, 0);
     Ok(Credentials { identity: Arc::clone(identity), certificate })

@@ -241,11 +241,15 @@ impl<'a> Session<'a> {
     ) -> Result<Envelope, SessionError> {
         let place = self.url(question.endpoint);
         let bytes = match self.send(&place, question, progress) {
-            Err(error) if !self.fresh && may_have_moved(&error) => {
-                // The document is from an earlier contact; the service may be elsewhere.
-                self.refresh().map_err(|_| error)?;
-                let place = self.url(question.endpoint);
-                self.send(&place, question, progress)?
+            // The document is from an earlier contact; the service may be elsewhere.
+            Err(error) if !self.fresh && self.may_have_moved(&place, &error) => {
+                self.context.check()?;
+                let refreshed = self.refresh();
+                let moved = self.url(question.endpoint);
+                if refreshed.is_err() || moved == place {
+                    return Err(error);
+                }
+                self.send(&moved, question, progress)?
             }
             result => result?,
         };
@@ -276,6 +280,23 @@ impl<'a> Session<'a> {
         Ok(self.transport.send(&request, self.context)?)
     }
 
+    /// True if the service document is worth another look after this failure at `place`.
+    fn may_have_moved(&self, place: &str, error: &SessionError) -> bool {
+        let SessionError::Transport(error) = error else { return false };
+        match error {
+            // Where the document comes from is then out of reach as well.
+            TransportError::Unreachable(_) => !place.starts_with(&self.base),
+            TransportError::NotTheService(_) => true,
+            TransportError::Refused(failure) => failure.http_status == 404,
+            TransportError::Cancelled
+            | TransportError::DeadlinePassed
+            | TransportError::Offline
+            | TransportError::Url(_)
+            | TransportError::Tls(_)
+            | TransportError::Unavailable(_) => false,
+        }
+    }
+
     /// Verifies an answer to `question`: signer, role, service asked, request, device, licenses of the manifest.
     pub fn verify<'e>(&self, envelope: &'e Envelope, question: &Question) -> Result<Verified<'e>, SessionError> {
         let verified = envelope.verify(&question.expected(), &self.directory)?;
@@ -293,15 +314,6 @@ impl<'a> Session<'a> {
     /// The settings that hold for this session.
     pub fn settings(&self) -> &'a Settings {
         self.settings
-    }
-}
-
-/// Failures after which the service document is worth another look.
-fn may_have_moved(error: &SessionError) -> bool {
-    match error {
-        SessionError::Transport(TransportError::Unreachable(_) | TransportError::NotTheService(_)) => true,
-        SessionError::Transport(TransportError::Refused(failure)) => failure.http_status == 404,
-        _ => false,
     }
 }
 

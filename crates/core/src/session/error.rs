@@ -75,10 +75,7 @@ impl From<ServiceDocumentError> for SessionError {
 
 impl SessionError {
     fn refusal(&self) -> Option<&ServiceFailure> {
-        match self {
-            Self::Transport(TransportError::Refused(failure)) => Some(failure),
-            _ => None,
-        }
+        if let Self::Transport(TransportError::Refused(failure)) = self { Some(failure) } else { None }
     }
 
     /// How the transaction ends whose request got this error; `None` if the same bytes may still succeed. An unsigned

@@ -3,7 +3,7 @@
 use super::{Endpoint, Question, Session, SessionError};
 use crate::device::DeviceIdentity;
 use crate::event::HttpPhase;
-use crate::store::{Transaction, TransactionState};
+use crate::store::{StoreError, Transaction, TransactionState};
 use wmlicense_wire::answer::Envelope;
 use wmlicense_wire::certificate::DeviceCertificate;
 use wmlicense_wire::id::{Digest, TransactionId};
@@ -73,7 +73,15 @@ pub(crate) fn exchange(
     if let Err(error) = &result
         && let Some(end) = error.transaction_end()
     {
-        session.client().store.set_transaction_state(question.content.transaction, end)?;
+        self::end(session, question, end)?;
     }
     result
+}
+
+/// Moves the request's transaction to another state, unless another thread or process ended it meanwhile.
+pub(crate) fn end(session: &Session<'_>, question: &Question, state: TransactionState) -> Result<(), StoreError> {
+    match session.client().store.set_transaction_state(question.content.transaction, state) {
+        Ok(()) | Err(StoreError::NoTransaction) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

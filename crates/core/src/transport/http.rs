@@ -119,10 +119,7 @@ impl HttpTransport {
     fn pause(&self, attempt: u32, error: &TransportError) -> Duration {
         let bound = self.first_pause.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
         let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
-        let asked = match error {
-            TransportError::Unavailable(failure) => failure.retry_after.unwrap_or(0),
-            _ => 0,
-        };
+        let asked = if let TransportError::Unavailable(failure) = error { failure.retry_after.unwrap_or(0) } else { 0 };
         bound.mul_f64(share).max(Duration::from_secs(asked))
     }
 }

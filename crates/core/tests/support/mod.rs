@@ -2,8 +2,10 @@
 //! Nothing here knows the store or a network.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod desk;
 pub mod home;
 pub mod place;
+pub mod service;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use wmlicense_core::clock::Clock;
@@ -104,15 +106,20 @@ impl World {
 
     /// A device certificate for these keys, valid for a year.
     pub fn certify(&self, device_id: DeviceId, keys: &DeviceKeys) -> Vec<u8> {
+        self.certify_at(device_id, keys, NOW)
+    }
+
+    /// As [`Self::certify`], made at `issued_at`.
+    pub fn certify_at(&self, device_id: DeviceId, keys: &DeviceKeys, issued_at: i64) -> Vec<u8> {
         let claims = DeviceClaims {
             issuer: self.individualization.id,
             device_id,
             keys,
             security_version: "1.0.0.0",
             assurance: Assurance::File,
-            not_before: NOW - DAY,
-            not_after: NOW + 365 * DAY,
-            issued_at: NOW,
+            not_before: issued_at - DAY,
+            not_after: issued_at + 365 * DAY,
+            issued_at,
         };
         wmlicense_wire::certificate::DeviceCertificate::issue(&claims, &self.individualization.key).unwrap()
     }

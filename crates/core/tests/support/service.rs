@@ -1,0 +1,309 @@
+//! A license service for tests, over real HTTP: it certifies, issues, remembers its answers by transaction, and misbehaves
+//! on command. What a true service decides is not here.
+
+use super::{NOW, World, content_key, grant};
+use std::collections::{HashMap, VecDeque};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use wmlicense_wire::answer::{Answer, Beside, Outcome, Reason, Refusal, seal};
+use wmlicense_wire::certificate::{DeviceCertificate, DeviceKeys, Role};
+use wmlicense_wire::id::{DeviceId, Digest, Kid, SignerId, TransactionId};
+use wmlicense_wire::policy::Policy;
+use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind};
+use wmlicense_wire::request::{Body, MAX_LEN, Request};
+use wmlicense_wire::service_document::ServiceDocument;
+
+type MakeAnswer = Box<dyn FnOnce(&Shared, &Post) -> Vec<u8> + Send>;
+
+/// What happens to one POST instead of an answer.
+pub enum Step {
+    /// It is decided, and the connection breaks before the answer is sent.
+    Lose,
+    /// It is refused undecided with a problem.
+    Problem(ProblemKind),
+    /// The answer is made by the test.
+    Answer(MakeAnswer),
+}
+
+/// One POST as it came.
+#[derive(Clone)]
+pub struct Post {
+    pub path: String,
+    pub bytes: Vec<u8>,
+    pub request: Request,
+    pub token: Option<String>,
+}
+
+impl Post {
+    pub fn hash(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+}
+
+pub struct Shared {
+    pub world: Arc<World>,
+    pub base: String,
+    /// The service's clock.
+    pub now: AtomicI64,
+    pub catalogue: Mutex<HashMap<Kid, Policy>>,
+    pub steps: Mutex<VecDeque<Step>>,
+    pub posts: Mutex<Vec<Post>>,
+    /// Documents given out.
+    pub documents: Mutex<u32>,
+    /// Replaces the document.
+    pub document: Mutex<Option<Vec<u8>>>,
+    devices: Mutex<HashMap<SignerId, DeviceId>>,
+    kept: Mutex<HashMap<TransactionId, (Digest, Vec<u8>)>>,
+    over: AtomicBool,
+}
+
+/// A running service.
+pub struct Service {
+    pub shared: Arc<Shared>,
+    address: SocketAddr,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::ops::Deref for Service {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Service {
+    pub fn start(world: &Arc<World>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            world: Arc::clone(world),
+            base: format!("http://{address}"),
+            now: AtomicI64::new(NOW),
+            catalogue: Mutex::default(),
+            steps: Mutex::default(),
+            posts: Mutex::default(),
+            documents: Mutex::default(),
+            document: Mutex::default(),
+            devices: Mutex::default(),
+            kept: Mutex::default(),
+            over: AtomicBool::new(false),
+        });
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if theirs.over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let shared = Arc::clone(&theirs);
+                std::thread::spawn(move || shared.serve(&stream.unwrap()));
+            }
+        });
+        Self { shared, address, thread: Some(thread) }
+    }
+
+    /// Puts a key ID with default terms into the catalogue.
+    pub fn offer(&self, kid: Kid) -> Policy {
+        let policy = self.world.policy(kid);
+        self.catalogue.lock().unwrap().insert(kid, policy.clone());
+        policy
+    }
+
+    pub fn then(&self, step: Step) {
+        self.steps.lock().unwrap().push_back(step);
+    }
+
+    /// The next POST is answered by `make`.
+    pub fn then_answer(&self, make: impl FnOnce(&Shared, &Post) -> Vec<u8> + Send + 'static) {
+        self.then(Step::Answer(Box::new(make)));
+    }
+
+    pub fn posts(&self) -> Vec<Post> {
+        self.posts.lock().unwrap().clone()
+    }
+
+    pub fn documents(&self) -> u32 {
+        *self.documents.lock().unwrap()
+    }
+
+    /// Requests of any kind.
+    pub fn contacts(&self) -> usize {
+        self.posts().len() + self.documents() as usize
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        // Wakes the accept, which then sees that it is over.
+        let _ = TcpStream::connect(self.address);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn respond(mut stream: &TcpStream, status: u16, kind: &str, body: &[u8]) {
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    // A client that was cancelled is gone already.
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        key.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+impl Shared {
+    pub fn now(&self) -> i64 {
+        self.now.load(Ordering::SeqCst)
+    }
+
+    fn serve(&self, mut stream: &TcpStream) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            if stream.read(&mut byte).unwrap_or(0) == 0 {
+                return;
+            }
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        if head.starts_with("GET /.well-known/wmlicense ") {
+            *self.documents.lock().unwrap() += 1;
+            let replaced = self.document.lock().unwrap().clone();
+            let document = replaced.unwrap_or_else(|| self.service_document(&self.base, self.now()));
+            return respond(stream, 200, "application/cose", &document);
+        }
+        let path = head.split(' ').nth(1).unwrap().to_owned();
+        let mut bytes = vec![0; header(&head, "content-length").unwrap().parse().unwrap()];
+        stream.read_exact(&mut bytes).unwrap();
+        let token = header(&head, "authorization").map(str::to_owned);
+        let request = Request::decode_unverified(&Request::parse(&bytes, MAX_LEN).unwrap()).unwrap();
+        let post = Post { path, bytes, request, token };
+        self.posts.lock().unwrap().push(post.clone());
+        let step = self.steps.lock().unwrap().pop_front();
+        match step {
+            None => respond(stream, 200, "application/cose", &self.decide(&post)),
+            Some(Step::Lose) => drop(self.decide(&post)),
+            Some(Step::Problem(kind)) => {
+                let problem = serde_json::to_vec(&Problem::new(kind, "no")).unwrap();
+                respond(stream, kind.status(), MEDIA_TYPE, &problem);
+            }
+            Some(Step::Answer(make)) => respond(stream, 200, "application/cose", &make(self, &post)),
+        }
+    }
+
+    pub fn service_document(&self, base: &str, issued_at: i64) -> Vec<u8> {
+        let world = &self.world;
+        let urls = ["individualize", "licenses"].map(|name| (name.to_owned(), format!("{base}/v1/{name}")));
+        let services = [&world.individualization, &world.issuer, &world.management];
+        let document = ServiceDocument {
+            expires_at: issued_at + 3600,
+            issued_at,
+            authority: world.authority.bytes.clone(),
+            certificates: services.map(|service| service.certificate.clone()).to_vec(),
+            urls: urls.to_vec(),
+            limits: Vec::new(),
+            privacy_url: None,
+            minimum_versions: Vec::new(),
+        };
+        document.sign(&world.issuer.key).unwrap()
+    }
+
+    /// The same bytes get the same answer; a known transaction with other bytes is an error of the test.
+    fn decide(&self, post: &Post) -> Vec<u8> {
+        let mut kept = self.kept.lock().unwrap();
+        let (hash, answer) = kept.entry(post.request.transaction).or_insert_with(|| (post.hash(), self.answer(post)));
+        assert_eq!(*hash, post.hash(), "a transaction came with other bytes");
+        answer.clone()
+    }
+
+    pub fn answer(&self, post: &Post) -> Vec<u8> {
+        let document = || Request::parse(&post.bytes, MAX_LEN).unwrap();
+        match &post.request.body {
+            Body::Individualize { keys, .. } => {
+                Request::verify(document(), &keys.signing, keys.thumbprint()).unwrap();
+                self.certify(post, keys)
+            }
+            Body::Licenses { kids, .. } => {
+                let device = self.device(post);
+                Request::verify(document(), &device.keys.signing, device.thumbprint()).unwrap();
+                self.issue(post, kids)
+            }
+            _ => panic!("not a request for this service"),
+        }
+    }
+
+    fn device(&self, post: &Post) -> DeviceCertificate {
+        self.world.directory.device(post.request.device_certificate.as_deref().unwrap()).unwrap()
+    }
+
+    pub fn device_id(&self, keys: &DeviceKeys) -> DeviceId {
+        let mut devices = self.devices.lock().unwrap();
+        *devices.entry(keys.thumbprint()).or_insert_with(|| DeviceId::random().unwrap())
+    }
+
+    fn certify(&self, post: &Post, keys: &DeviceKeys) -> Vec<u8> {
+        let certificate = self.world.certify_at(self.device_id(keys), keys, self.now());
+        self.certified(post, keys, certificate)
+    }
+
+    /// An answer of the individualization service with this certificate.
+    pub fn certified(&self, post: &Post, keys: &DeviceKeys, certificate: Vec<u8>) -> Vec<u8> {
+        let beside = Beside { device_certificate: Some(certificate), ..Beside::default() };
+        let answer = self.to(post, keys.thumbprint());
+        let service = &self.world.individualization;
+        seal(answer, self.device_id(keys), keys, &[], None, &beside, &service.key).unwrap()
+    }
+
+    /// An answer to `post` that grants nothing yet.
+    pub fn to(&self, post: &Post, thumbprint: SignerId) -> Answer {
+        Answer::to(post.request.transaction, post.request.page, post.hash(), thumbprint, self.now())
+    }
+
+    /// An answer that ends in `outcome` with these refusals, signed by the service in `role`.
+    pub fn ends(&self, post: &Post, role: Role, outcome: Outcome, refusals: Vec<Refusal>) -> Vec<u8> {
+        let thumbprint = Request::parse(&post.bytes, MAX_LEN).unwrap().signer_id();
+        let answer = Answer { outcome, refusals, ..self.to(post, thumbprint) };
+        let unused = super::TestDevice::new();
+        let key = self.key(role);
+        seal(answer, unused.device_id, &unused.keys, &[], None, &Beside::default(), key).unwrap()
+    }
+
+    fn key(&self, role: Role) -> &wmlicense_wire::key::SigningKey {
+        match role {
+            Role::Individualization => &self.world.individualization.key,
+            Role::Issuer => &self.world.issuer.key,
+            Role::Management => &self.world.management.key,
+        }
+    }
+
+    fn issue(&self, post: &Post, kids: &[Kid]) -> Vec<u8> {
+        let catalogue = self.catalogue.lock().unwrap();
+        let (known, unknown): (Vec<_>, Vec<_>) = kids.iter().partition(|kid| catalogue.contains_key(*kid));
+        let policies: Vec<Policy> = known.iter().map(|kid| catalogue[*kid].clone()).collect();
+        let refusals = unknown.into_iter().map(|kid| Refusal {
+            subject: Some(*kid.as_bytes()),
+            kid: Some(*kid),
+            reason: Reason::UnknownContent,
+            url: None,
+        });
+        self.granted(post, &policies, refusals.collect(), Role::Issuer)
+    }
+
+    /// An answer with licenses on these terms, signed by the service in `role`.
+    pub fn granted(&self, post: &Post, policies: &[Policy], refusals: Vec<Refusal>, role: Role) -> Vec<u8> {
+        let device = self.device(post);
+        let grants: Vec<_> = policies.iter().map(|policy| grant(policy, content_key(policy.kid))).collect();
+        let outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
+        let answer = Answer { refusals, outcome, ..self.to(post, device.thumbprint()) };
+        let key = self.key(role);
+        seal(answer, device.device_id, &device.keys, &grants, None, &Beside::default(), key).unwrap()
+    }
+}
