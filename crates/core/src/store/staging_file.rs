@@ -211,6 +211,9 @@ fn private() -> OpenOptions {
     options
 }
 
+/// Takes the section, number and entries of a chunk.
+type TakeChunk<'a> = dyn FnMut((u32, u32), &[u8]) -> Result<(), StoreError> + 'a;
+
 /// Answered chunks of one backup: front ‖ per chunk: u32 length ‖ section ‖ number ‖ entries ‖ HMAC. A torn end is cut off.
 /// The file is held under a lock while it is open, and is never removed, so that two restores cannot hold two of it.
 pub(super) struct ChunkLog {
@@ -319,11 +322,7 @@ impl ChunkLog {
     }
 
     /// Walks over the whole chunks and sets the end after the last of them.
-    fn scan(
-        &mut self,
-        integrity: &Integrity,
-        take: &mut dyn FnMut((u32, u32), &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn scan(&mut self, integrity: &Integrity, take: &mut TakeChunk<'_>) -> Result<(), StoreError> {
         self.end = 0;
         self.file.seek(SeekFrom::Start(0)).map_err(io)?;
         let mut reader = BufReader::with_capacity(BUFFER, &self.file);
