@@ -10,7 +10,7 @@ mod service;
 use crate::backup::place::Place;
 use crate::backup::reader::{Backup, ReadError};
 use crate::client::{Client, Settings};
-use crate::event::Event;
+use crate::event::{Event, Progress};
 use crate::individualize::IndividualizeError;
 use crate::operation::{Cancelled, Context};
 use crate::store::{Staging, StoreError};
@@ -152,7 +152,11 @@ fn run(client: &Client, folder: &Path, connect: &Connect<'_>, context: &Context)
     let opened = open::open_sections(client, &mut backup, context)?;
     let mut staging = client.store.stage(backup.header_hash)?;
     match stage(&mut backup, &opened, &mut staging, connect, context) {
-        Ok(asked) => commit(staging, asked, context),
+        Ok(asked) => {
+            let any_service = opened.iter().any(|section| matches!(section.opening, Opening::Service));
+            let total = if any_service { asked.granted.max(1) } else { backup.size };
+            commit(staging, asked, total, context)
+        }
         Err(error) => {
             staging.discard()?;
             Err(error)
@@ -199,18 +203,21 @@ fn stage(
 }
 
 /// Takes over what was staged. From here on nothing is cancelled any more.
-fn commit(staging: Staging, mut asked: Asked, context: &Context) -> Result<Restored, RestoreError> {
+fn commit(staging: Staging, mut asked: Asked, total: u64, context: &Context) -> Result<Restored, RestoreError> {
     context.check()?;
     let report = staging.commit()?;
     let forbidden: Vec<_> = report.forbidden.iter().map(|(_, kid)| (*kid, Reason::Revoked)).collect();
     for (kid, reason) in &forbidden {
         let _ = context.emit(Event::LicenseRefused { kid: *kid, reason: *reason });
     }
-    let total = report.restored.max(1);
-    let _ = context.progress(total, total);
+    // The service's part told the same when everything was answered; here it is said of the store.
+    let _ = context.emit(Event::Progress(Progress { done: total, total }));
     asked.refused.extend(forbidden);
     if report.restored == 0 && asked.is_partial() {
         return Err(asked.into_refusal());
     }
     Ok(Restored { restored: report.restored, refused: asked.refused, closed_sections: asked.closed_sections })
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,9 +86,10 @@ impl Place {
             };
             let temporary = Temporary { place: self, name, file, kept: false };
             // Between creation and lock, a cleaner may hold the file for stale and remove it: then another name is tried.
-            match rustix::fs::flock(&temporary.file, FlockOperation::NonBlockingLockExclusive) {
-                Err(Errno::WOULDBLOCK) => continue,
-                Err(_) | Ok(()) => {}
+            // A file system that knows no locks has no cleaner either.
+            if let Err(Errno::WOULDBLOCK) = rustix::fs::flock(&temporary.file, FlockOperation::NonBlockingLockExclusive)
+            {
+                continue;
             }
             if rustix::fs::fstat(&temporary.file)?.st_nlink > 0 {
                 return Ok(temporary);

@@ -378,7 +378,9 @@ impl<'a, R: Read> SectionReader<'a, R> {
             }
         };
         let hash = self.hash.clone().finish();
-        if self.length % PADDING != 0 || footer.stream_hash.as_bytes() != hash.as_ref() || footer.counts != self.counts
+        if !self.length.is_multiple_of(PADDING)
+            || footer.stream_hash.as_bytes() != hash.as_ref()
+            || footer.counts != self.counts
         {
             return Err(corrupt("a section is not what its footer says"));
         }
