@@ -5,6 +5,7 @@ mod answers;
 mod backups;
 mod batches;
 mod certificates;
+mod docs;
 mod licenses;
 mod policies;
 mod requests;
