@@ -3,7 +3,7 @@
 use crate::client::{Client, Settings};
 use crate::event::Event;
 use crate::header::ContentHeader;
-use crate::individualize::{self, IndividualizeError};
+use crate::individualize::{IndividualizeError, valid_credentials};
 use crate::operation::{Cancelled, Context};
 use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
 use crate::store::{Import, Store, StoreError, TransactionState};
@@ -15,8 +15,6 @@ use wmlicense_wire::request::Body;
 
 /// Most key IDs in one request.
 const MAX_KIDS: usize = 1024;
-/// A certificate that ends within this time is renewed before a request, in seconds.
-const RENEWAL_MARGIN: i64 = 86_400;
 /// What is asked for where no action is named.
 const DEFAULT_ACTION: &str = "Play";
 
@@ -146,7 +144,8 @@ fn acquire_all(
     let kids = wished_kids(wish)?;
     require_individualization(client, settings, wish)?;
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
-    let credentials = valid_credentials(&mut session, context)?;
+    let credentials =
+        valid_credentials(&mut session, context).map_err(not_renewed)?.ok_or(AcquireError::NeedsIndividualization)?;
     if let Some(id) = wish.resume {
         return resume(&mut session, id, &credentials, context);
     }
@@ -187,22 +186,6 @@ fn require_individualization(client: &Client, settings: &Settings, wish: &Licens
         return Err(AcquireError::NeedsIndividualization);
     }
     Ok(())
-}
-
-/// The device's credentials, renewed if the service would not take them any more.
-fn valid_credentials(session: &mut Session<'_>, context: &Context) -> Result<Credentials, AcquireError> {
-    let credentials = session.credentials()?.ok_or(AcquireError::NeedsIndividualization)?;
-    let now = session.client().clock.now();
-    if credentials.hold_at(now, RENEWAL_MARGIN) {
-        return Ok(credentials);
-    }
-    match individualize::renew(session, context) {
-        Ok(renewed) => Ok(renewed),
-        Err(IndividualizeError::Cancelled) => Err(AcquireError::Cancelled),
-        // Still good for this request; the next one tries again.
-        Err(_) if credentials.hold_at(now, 0) => Ok(credentials),
-        Err(error) => Err(not_renewed(error)),
-    }
 }
 
 fn not_renewed(error: IndividualizeError) -> AcquireError {

@@ -17,6 +17,8 @@ use wmlicense_wire::request::Body;
 pub const SECURITY_VERSION: &str = "1.0.0.0";
 /// A certificate is renewed when it ends within this time, in seconds.
 const RENEW_BEFORE: i64 = 30 * 86_400;
+/// Before another request it is renewed when it ends within this time, in seconds.
+const RENEWAL_MARGIN: i64 = 86_400;
 
 /// How an individualization ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,9 +109,23 @@ pub fn individualize(
     Ok(Individualized::Certified)
 }
 
-/// Renews the device's certificate without telling the application.
-pub(crate) fn renew(session: &mut Session<'_>, context: &Context) -> Result<Credentials, IndividualizeError> {
-    certify(session, &Steps { context, told: false })
+/// The device's credentials for a request that follows, renewed without a word to the application if the service would not
+/// take them any more. `None` if the device must be individualized first.
+pub(crate) fn valid_credentials(
+    session: &mut Session<'_>,
+    context: &Context,
+) -> Result<Option<Credentials>, IndividualizeError> {
+    let Some(credentials) = session.credentials()? else { return Ok(None) };
+    let now = session.client().clock.now();
+    if credentials.hold_at(now, RENEWAL_MARGIN) {
+        return Ok(Some(credentials));
+    }
+    match certify(session, &Steps { context, told: false }) {
+        Err(IndividualizeError::Cancelled) => Err(IndividualizeError::Cancelled),
+        // Still good for this request; the next one tries again.
+        Err(_) if credentials.hold_at(now, 0) => Ok(Some(credentials)),
+        result => result.map(Some),
+    }
 }
 
 /// Tells how far it is, unless the application asked for something else.

@@ -4,16 +4,13 @@ use super::RestoreError;
 use super::ask::{Management, Reply};
 use crate::client::{Client, Settings};
 use crate::event::Event;
-use crate::individualize::{self, IndividualizeError};
+use crate::individualize::{self, IndividualizeError, valid_credentials};
 use crate::operation::Context;
 use crate::session::{Credentials, Endpoint, Session, SessionError, known_authority};
 use wmlicense_wire::answer::AnswerError;
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::request::Body;
-
-/// A certificate that ends within so many seconds is renewed first.
-const RENEWAL_MARGIN: i64 = 86_400;
 
 impl From<SessionError> for RestoreError {
     fn from(error: SessionError) -> Self {
@@ -53,7 +50,9 @@ pub(super) fn connect<'c>(
     }
     context.emit(Event::Connecting)?;
     let mut session = Session::connect(client, settings, None, context)?;
-    let credentials = valid_credentials(&mut session, context)?;
+    let credentials = valid_credentials(&mut session, context)
+        .map_err(not_individualized)?
+        .ok_or(RestoreError::NeedsIndividualization)?;
     let transaction = TransactionId::random().map_err(|_| RestoreError::Keys)?;
     Ok(Box::new(Service { session, credentials, transaction }))
 }
@@ -62,22 +61,6 @@ fn not_individualized(error: IndividualizeError) -> RestoreError {
     match error {
         IndividualizeError::Cancelled => RestoreError::Cancelled,
         other => RestoreError::Individualize(other),
-    }
-}
-
-/// The device's credentials, renewed if the service would not take them any more.
-fn valid_credentials(session: &mut Session<'_>, context: &Context) -> Result<Credentials, RestoreError> {
-    let credentials = session.credentials()?.ok_or(RestoreError::NeedsIndividualization)?;
-    let now = session.client().clock.now();
-    if credentials.hold_at(now, RENEWAL_MARGIN) {
-        return Ok(credentials);
-    }
-    match individualize::renew(session, context) {
-        Ok(renewed) => Ok(renewed),
-        Err(IndividualizeError::Cancelled) => Err(RestoreError::Cancelled),
-        // Still good for this restore; the next one tries again.
-        Err(_) if credentials.hold_at(now, 0) => Ok(credentials),
-        Err(error) => Err(RestoreError::Individualize(error)),
     }
 }
 

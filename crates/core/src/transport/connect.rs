@@ -55,9 +55,21 @@ fn end_of(timeout: NextTimeout) -> Option<Instant> {
 /// Looks names up on a thread of its own, because the system's lookup cannot be interrupted; an abandoned one ends by
 /// itself.
 #[derive(Debug)]
-pub(super) struct Lookup(pub(super) Arc<Interrupt>);
+pub(super) struct Lookup {
+    pub(super) interrupt: Arc<Interrupt>,
+    /// Addresses of `host:port`.
+    pub(super) addresses_of: AddressesOf,
+}
+
+/// A blocking name lookup.
+pub(super) type AddressesOf = fn(&str) -> Found;
 
 type Found = Result<Vec<SocketAddr>, IoError>;
+
+/// The lookup of the system.
+pub(super) fn system_lookup(name: &str) -> Found {
+    name.to_socket_addrs().map(Iterator::collect)
+}
 
 impl Resolver for Lookup {
     fn resolve(&self, uri: &Uri, _: &ureq::config::Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
@@ -78,14 +90,14 @@ impl Resolver for Lookup {
 impl Lookup {
     fn look_up(&self, name: String, timeout: NextTimeout) -> Result<Vec<SocketAddr>, Error> {
         let slot: Arc<Mutex<Option<Found>>> = Arc::default();
-        let (theirs, interrupt) = (Arc::clone(&slot), Arc::clone(&self.0));
+        let (theirs, interrupt, addresses_of) = (Arc::clone(&slot), Arc::clone(&self.interrupt), self.addresses_of);
         let look = move || {
-            let found = name.to_socket_addrs().map(Iterator::collect);
+            let found = addresses_of(&name);
             *lock(&theirs) = Some(found);
             interrupt.wake();
         };
         std::thread::Builder::new().name("wmlicense-dns".to_owned()).spawn(look)?;
-        match self.0.wait(end_of(timeout), || lock(&slot).is_some()) {
+        match self.interrupt.wait(end_of(timeout), || lock(&slot).is_some()) {
             Woken::Ready => match lock(&slot).take() {
                 Some(Ok(found)) => Ok(found),
                 Some(Err(_)) | None => Err(Error::HostNotFound),

@@ -1,6 +1,6 @@
 //! The transport over HTTP: one agent per operation, attempts, redirects, pauses between attempts, one deadline for all.
 
-use super::connect::{Lookup, Tcp};
+use super::connect::{AddressesOf, Lookup, Tcp, system_lookup};
 use super::interrupt::Interrupt;
 use super::response::{Failed, Received, receive};
 use super::tls::Tls;
@@ -41,10 +41,19 @@ pub(crate) struct HttpTransport {
 impl HttpTransport {
     /// Opens no connection.
     pub(crate) fn new(settings: &NetworkSettings, configs: &Arc<TlsConfigs>) -> Result<Self, TransportError> {
+        Self::with_lookup(settings, configs, system_lookup)
+    }
+
+    pub(super) fn with_lookup(
+        settings: &NetworkSettings,
+        configs: &Arc<TlsConfigs>,
+        addresses_of: AddressesOf,
+    ) -> Result<Self, TransportError> {
         let interrupt = Arc::new(Interrupt::default());
         let tls = Tls { configs: Arc::clone(configs), trust: Trust::of(settings) };
         let connector = ().chain(ConnectProxyConnector::default()).chain(Tcp(Arc::clone(&interrupt))).chain(tls);
-        let agent = Agent::with_parts(config(settings)?, connector, Lookup(Arc::clone(&interrupt)));
+        let agent =
+            Agent::with_parts(config(settings)?, connector, Lookup { interrupt: Arc::clone(&interrupt), addresses_of });
         Ok(Self { agent, interrupt, settings: settings.clone(), created: Instant::now(), first_pause: FIRST_PAUSE })
     }
 

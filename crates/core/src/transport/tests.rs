@@ -314,6 +314,60 @@ fn a_proxy_is_used_when_set_and_its_refusal_is_told() {
 }
 
 #[test]
+fn a_provisional_answer_is_passed_over() {
+    let whole = response("200 OK", COSE, b"reply");
+    let server = Server::plain(vec![raw([b"HTTP/1.1 100 Continue\r\n\r\n".as_slice(), &whole].concat())]);
+    assert_eq!(send(&server.url("/")).unwrap(), b"reply");
+}
+
+#[test]
+fn bytes_after_an_answer_never_become_the_next_one() {
+    let keep = format!("HTTP/1.1 200 OK\r\n{COSE}Content-Length: 5\r\n\r\n");
+    let smuggled = raw(format!("{keep}first{keep}wrong"));
+    let server = Server::plain(vec![smuggled, good(b"right")]);
+    let url = server.url("/");
+    let transport = transport(&NetworkSettings::default());
+    assert_eq!(transport.send(&post(&url, b"one"), &context()).unwrap(), b"first");
+    assert_eq!(transport.send(&post(&url, b"two"), &context()).unwrap(), b"right");
+    assert_eq!(server.seen().len(), 2);
+}
+
+/// The port of the test server is in the name; loopback has more addresses than one.
+fn first_address_closed(name: &str) -> std::io::Result<Vec<std::net::SocketAddr>> {
+    let port = name.rsplit(':').next().unwrap().parse().unwrap();
+    Ok([[127, 9, 9, 9], [127, 0, 0, 1]].map(|address| (address, port).into()).to_vec())
+}
+
+fn no_address(_: &str) -> std::io::Result<Vec<std::net::SocketAddr>> {
+    Ok(Vec::new())
+}
+
+#[test]
+fn every_address_of_a_name_is_tried() {
+    let server = Server::plain(vec![good(b"reply")]);
+    let settings = NetworkSettings { allow_http: true, retry_limit: 0, ..NetworkSettings::default() };
+    let url = format!("http://license.test:{}/", server.address.port());
+    let transport = HttpTransport::with_lookup(&settings, &Arc::default(), first_address_closed).unwrap();
+    assert_eq!(transport.send(&post(&url, b"question"), &context()).unwrap(), b"reply");
+    assert_eq!(server.seen().len(), 1);
+    let transport = HttpTransport::with_lookup(&settings, &Arc::default(), no_address).unwrap();
+    let result = transport.send(&post(&url, b"question"), &context());
+    assert!(matches!(&result, Err(TransportError::Unreachable(reason)) if reason == "host not found"), "{result:?}");
+}
+
+#[test]
+fn the_token_stays_at_home_where_the_way_is_open_to_all() {
+    let server = Server::plain(vec![good(b"reply")]);
+    let settings = NetworkSettings { allow_http: true, ..NetworkSettings::default() };
+    let url = format!("http://license.test:{}/", server.address.port());
+    let transport = HttpTransport::with_lookup(&settings, &Arc::default(), first_address_closed).unwrap();
+    let token = AccountToken::new("secret-token".to_owned());
+    let request = HttpRequest { token: Some(&token), ..post(&url, b"question") };
+    assert_eq!(transport.send(&request, &context()).unwrap(), b"reply");
+    assert_eq!(server.seen()[0].header("authorization"), None);
+}
+
+#[test]
 fn the_deadline_ends_a_request_that_gets_no_answer() {
     let server = Server::plain(vec![after_request(|wire, _| until_closed(wire))]);
     let url = server.url("/");

@@ -4,19 +4,37 @@ use super::server::*;
 use super::{post, transport};
 use crate::event::{Event, Flow};
 use crate::operation::{Canceller, Context};
-use crate::transport::{NetworkSettings, Transport as _, TransportError};
+use crate::transport::{HttpTransport, NetworkSettings, Transport as _, TransportError};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Far below every time-out of the transport.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Sends a request on this thread; as soon as `reached` tells that the phase is reached, another thread cancels.
-fn cancel_when(reached: Receiver<()>, url: &str) {
-    cancel_with(&NetworkSettings::default(), reached, url);
+/// Tells that a lookup began, and ends it.
+struct Gate {
+    begun: Sender<()>,
+    go: Receiver<()>,
 }
 
-fn cancel_with(settings: &NetworkSettings, reached: Receiver<()>, url: &str) {
+/// A lookup is a plain function, so its test leaves the way to it here.
+static GATE: Mutex<Option<Gate>> = Mutex::new(None);
+
+fn stuck_lookup(_: &str) -> std::io::Result<Vec<std::net::SocketAddr>> {
+    let Gate { begun, go } = GATE.lock().unwrap().take().unwrap();
+    begun.send(()).unwrap();
+    // Ends when the test drops its side.
+    go.recv().unwrap_err();
+    Ok(Vec::new())
+}
+
+/// Sends a request on this thread; as soon as `reached` tells that the phase is reached, another thread cancels.
+fn cancel_when(reached: Receiver<()>, url: &str) {
+    cancel_with(&transport(&NetworkSettings::default()), reached, url);
+}
+
+fn cancel_with(transport: &HttpTransport, reached: Receiver<()>, url: &str) {
     let context = Context::inline(None, |_: &Event| Flow::Continue);
     let canceller: Canceller = context.canceller();
     let helper = std::thread::spawn(move || {
@@ -24,7 +42,6 @@ fn cancel_with(settings: &NetworkSettings, reached: Receiver<()>, url: &str) {
         canceller.cancel();
         Instant::now()
     });
-    let transport = transport(settings);
     let result = transport.send(&post(url, b"question"), &context);
     let ended = Instant::now();
     assert!(matches!(result, Err(TransportError::Cancelled)), "{result:?}");
@@ -158,6 +175,17 @@ fn while_a_connection_is_being_made() {
     });
     cancel_when(wait, &url);
     starter.join().unwrap();
+}
+
+#[test]
+fn while_a_name_is_looked_up() {
+    let (begun, wait) = signal();
+    let (end_of_lookup, go) = signal();
+    *GATE.lock().unwrap() = Some(Gate { begun, go });
+    let settings = NetworkSettings::default();
+    let transport = HttpTransport::with_lookup(&settings, &Arc::default(), stuck_lookup).unwrap();
+    cancel_with(&transport, wait, "https://license.test/");
+    drop(end_of_lookup);
 }
 
 #[test]

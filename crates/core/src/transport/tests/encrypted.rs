@@ -49,6 +49,42 @@ fn another_name_is_refused() {
 }
 
 #[test]
+fn a_certificate_outside_its_validity_is_refused() {
+    for (from, to) in [(2000, 2001), (2900, 2901)] {
+        let (pem, config) = certified_with(TLS13, "localhost", |leaf| {
+            leaf.not_before = rcgen::date_time_ymd(from, 1, 1);
+            leaf.not_after = rcgen::date_time_ymd(to, 1, 1);
+        });
+        let server = Server::tls(config, vec![handshake()]);
+        refused(send_with(&trusting(&pem, TlsTrust::PemOnly), &server.https("/")));
+        server.seen();
+    }
+}
+
+#[test]
+fn a_proxy_sees_the_name_and_nothing_else() {
+    let (pem, config) = certified(TLS13, "localhost");
+    let config = std::sync::Arc::new(config);
+    let tunnel: Act = Box::new(move |wire, stream, log| {
+        log.lock().unwrap().push(read_request(wire).unwrap());
+        wire.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let mut connection = rustls::ServerConnection::new(config).unwrap();
+        let mut socket = stream;
+        good(b"reply")(&mut rustls::Stream::new(&mut connection, &mut socket), stream, log);
+    });
+    let proxy = Server::plain(vec![tunnel]);
+    let settings = NetworkSettings {
+        proxy: Some(format!("http://user:pass@{}", proxy.address)),
+        ..trusting(&pem, TlsTrust::PemOnly)
+    };
+    assert_eq!(send_with(&settings, "https://localhost:9/secret").unwrap(), b"reply");
+    let seen = proxy.seen();
+    assert!(seen[0].head.starts_with("CONNECT localhost:9 HTTP/1.1\r\n"), "{}", seen[0].head);
+    assert_eq!(seen[0].header("proxy-authorization"), Some("Basic dXNlcjpwYXNz"));
+    assert!(seen[1].head.starts_with("POST /secret HTTP/1.1\r\n"), "{}", seen[1].head);
+}
+
+#[test]
 fn older_tls_is_refused() {
     let (pem, config) = certified(&[&rustls::version::TLS12], "localhost");
     let server = Server::tls(config, vec![handshake()]);

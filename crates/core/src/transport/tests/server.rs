@@ -149,10 +149,19 @@ pub(super) fn until_closed(wire: &mut dyn Wire) {
     while wire.read(&mut rest).unwrap_or(0) > 0 {}
 }
 
-/// An own CA, as PEM, and the configuration of a server named `localhost` under it.
+/// An own CA, as PEM, and the configuration of a server with this name under it.
 pub(super) fn certified(
     versions: &[&'static rustls::SupportedProtocolVersion],
     name: &str,
+) -> (String, rustls::ServerConfig) {
+    certified_with(versions, name, |_| {})
+}
+
+/// As [`certified`], the server's certificate changed by `change` before it is signed.
+pub(super) fn certified_with(
+    versions: &[&'static rustls::SupportedProtocolVersion],
+    name: &str,
+    change: impl FnOnce(&mut rcgen::CertificateParams),
 ) -> (String, rustls::ServerConfig) {
     let ca_key = rcgen::KeyPair::generate().unwrap();
     let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
@@ -160,7 +169,9 @@ pub(super) fn certified(
     let ca_certificate = ca.self_signed(&ca_key).unwrap();
     let issuer = rcgen::Issuer::new(ca, ca_key);
     let key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut leaf = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    change(&mut leaf);
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
