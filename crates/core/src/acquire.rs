@@ -284,7 +284,7 @@ fn take(
         Outcome::Done => {}
         Outcome::Refused => {
             transaction::end(session, question, TransactionState::Refused)?;
-            return Err(AcquireError::Refused(verified.answer.refusals));
+            return Err(all_refused(verified.answer.refusals));
         }
         Outcome::Interaction { url } => {
             transaction::end(session, question, TransactionState::Waiting)?;
@@ -303,7 +303,7 @@ fn take(
     let licenses = opened?;
     if licenses.is_empty() {
         transaction::end(session, question, TransactionState::Refused)?;
-        return Err(AcquireError::Refused(verified.answer.refusals));
+        return Err(all_refused(verified.answer.refusals));
     }
     let names: Vec<(Kid, Lid)> = licenses.iter().map(|license| (license.policy.kid, license.policy.lid)).collect();
     let (authority, end) = (session.authority(), TransactionState::Answered);
@@ -317,6 +317,14 @@ fn take(
         return Err(AcquireError::Refused(names.into_iter().map(|(kid, _)| forbidden(kid)).collect()));
     }
     Ok(Acquired { transaction, stored, refusals: verified.answer.refusals })
+}
+
+fn all_refused(refusals: Vec<Refusal>) -> AcquireError {
+    if refusals.is_empty() {
+        AcquireError::BadAnswer("it neither grants nor refuses".to_owned())
+    } else {
+        AcquireError::Refused(refusals)
+    }
 }
 
 /// How many of these licenses the store holds.

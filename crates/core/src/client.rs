@@ -2,6 +2,7 @@
 
 use crate::clock::SharedClock;
 use crate::device::{Device, DeviceError};
+use crate::session::Documents;
 use crate::store::{Store, StoreError};
 use crate::transport::{AccountToken, HttpTransport, NetworkSettings, TlsConfigs, Transport};
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ pub struct Client {
     pub clock: SharedClock,
     /// Trust for TLS, read once.
     pub(crate) tls: Arc<TlsConfigs>,
+    /// The newest service document, read once.
+    pub(crate) documents: Documents,
 }
 
 impl Client {
@@ -74,7 +77,8 @@ impl Client {
         let has_store = folder.join(crate::store::FILE_NAME).exists();
         let device = Arc::new(Device::open(folder, !has_store)?);
         let store = Store::open(folder, Arc::clone(&device), Arc::clone(&clock))?;
-        Ok(Arc::new(Self { authorities: settings.authorities.clone(), device, store, clock, tls: Arc::default() }))
+        let (authorities, tls, documents) = (settings.authorities.clone(), Arc::default(), Documents::default());
+        Ok(Arc::new(Self { authorities, device, store, clock, tls, documents }))
     }
 
     /// A transport for one operation with these settings.

@@ -1,6 +1,7 @@
 //! One contact with a service: its document, certificates and URLs, and the exchange of a signed request for a verified
 //! answer. What is asked and what becomes of the answer is up to the operations.
 
+mod document;
 mod error;
 mod question;
 pub(crate) mod transaction;
@@ -19,6 +20,8 @@ use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::Body;
 use wmlicense_wire::service_document::{self, ServiceDocument};
 
+pub(crate) use document::Documents;
+use document::Known;
 pub use error::SessionError;
 pub use question::Question;
 
@@ -94,9 +97,9 @@ fn base<'s>(settings: &'s Settings, url: Option<&'s str>) -> Option<&'s str> {
 pub fn known_authority(client: &Client, settings: &Settings, url: Option<&str>) -> Result<Option<Digest>, StoreError> {
     if let Some(base) = base(settings, url)
         && let Some(bytes) = client.store.service_document(base)?
-        && let Ok((_, directory)) = ServiceDocument::parse(&bytes, &client.authorities)
+        && let Ok(known) = client.documents.read(&bytes, &client.authorities)
     {
-        return Ok(Some(directory.authority.hash));
+        return Ok(Some(known.directory.authority.hash));
     }
     Ok(match client.authorities.as_slice() {
         [only] => Some(*only),
@@ -111,11 +114,10 @@ pub struct Session<'a> {
     context: &'a Context,
     transport: Box<dyn Transport>,
     base: String,
-    document: ServiceDocument,
+    /// The service's document and the certificates in it.
+    current: Arc<Known>,
     /// The document was fetched in this session.
     fresh: bool,
-    /// Certificates of the document.
-    current: Directory,
     /// Everything known under the authority, the certificates above included.
     directory: Directory,
 }
@@ -134,13 +136,13 @@ impl<'a> Session<'a> {
         let transport = client.transport(&settings.network)?;
         let now = client.clock.now();
         let kept = client.store.service_document(&base)?;
-        let kept = kept.and_then(|bytes| ServiceDocument::parse(&bytes, &client.authorities).ok());
-        let (fresh, (document, current)) = match kept {
-            Some(kept) if (kept.0.issued_at..kept.0.expires_at).contains(&now) => (false, kept),
+        let kept = kept.and_then(|bytes| client.documents.read(&bytes, &client.authorities).ok());
+        let (fresh, current) = match kept {
+            Some(kept) if (kept.document.issued_at..kept.document.expires_at).contains(&now) => (false, kept),
             known => (true, fetch(client, &*transport, &base, known, context)?),
         };
-        let directory = Directory::new(current.authority.clone());
-        let mut session = Self { client, settings, context, transport, base, document, fresh, current, directory };
+        let directory = Directory::new(current.directory.authority.clone());
+        let mut session = Self { client, settings, context, transport, base, current, fresh, directory };
         session.merge()?;
         Ok(session)
     }
@@ -154,7 +156,7 @@ impl<'a> Session<'a> {
             self.directory = known;
         }
         let known = self.directory.services().len();
-        for service in self.current.services() {
+        for service in self.current.directory.services() {
             self.directory.add(&service.bytes)?;
         }
         if self.directory.services().len() > known {
@@ -165,23 +167,23 @@ impl<'a> Session<'a> {
 
     /// Asks for the document again; one of another authority is refused for this session.
     fn refresh(&mut self) -> Result<(), SessionError> {
-        let known = Some((self.document.clone(), self.current.clone()));
-        let (document, current) = fetch(self.client, &*self.transport, &self.base, known, self.context)?;
-        if current.authority.hash != self.authority() {
+        let known = Some(Arc::clone(&self.current));
+        let current = fetch(self.client, &*self.transport, &self.base, known, self.context)?;
+        if current.directory.authority.hash != self.authority() {
             return Err(SessionError::AuthorityNotTrusted);
         }
-        (self.document, self.current, self.fresh) = (document, current, true);
+        (self.current, self.fresh) = (current, true);
         self.merge()
     }
 
     /// SHA-256 of the authority's certificate.
     pub fn authority(&self) -> Digest {
-        self.current.authority.hash
+        self.current.directory.authority.hash
     }
 
     /// Certificate of the authority.
     pub fn authority_certificate(&self) -> &AuthorityCertificate {
-        &self.current.authority
+        &self.current.directory.authority
     }
 
     /// All certificates known under the authority.
@@ -191,12 +193,12 @@ impl<'a> Session<'a> {
 
     /// What the service says about itself.
     pub fn document(&self) -> &ServiceDocument {
-        &self.document
+        &self.current.document
     }
 
     /// Certificate of the service in a role, as the service document has it.
     pub fn service(&self, role: Role) -> Result<&ServiceCertificate, SessionError> {
-        let services = self.current.services().iter().filter(|service| service.role == role);
+        let services = self.current.directory.services().iter().filter(|service| service.role == role);
         services.max_by_key(|service| service.issued_at).ok_or_else(|| {
             let message = format!("the service has no {} role", role.name());
             let server_code = ProblemKind::NotFound.code();
@@ -207,7 +209,7 @@ impl<'a> Session<'a> {
     /// Where an endpoint is.
     pub fn url(&self, endpoint: Endpoint) -> String {
         let below = || url::join(&self.base, &format!("v1/{}", endpoint.name()));
-        self.document.url(endpoint.name()).map_or_else(below, str::to_owned)
+        self.current.document.url(endpoint.name()).map_or_else(below, str::to_owned)
     }
 
     /// Credentials of the device at this authority.
@@ -323,18 +325,18 @@ fn fetch(
     client: &Client,
     transport: &dyn Transport,
     base: &str,
-    known: Option<(ServiceDocument, Directory)>,
+    known: Option<Arc<Known>>,
     context: &Context,
-) -> Result<(ServiceDocument, Directory), SessionError> {
+) -> Result<Arc<Known>, SessionError> {
     let place = url::join(base, DOCUMENT_PATH);
     let request = HttpRequest { url: &place, body: None, token: None, cap: service_document::MAX_LEN, progress: None };
     let bytes = transport.send(&request, context)?;
-    let (document, directory) = ServiceDocument::parse(&bytes, &client.authorities)?;
+    let fetched = client.documents.read(&bytes, &client.authorities)?;
     match known {
-        Some(known) if document.issued_at < known.0.issued_at => Ok(known),
-        _ => {
-            client.store.save_service_document(base, &bytes, document.issued_at)?;
-            Ok((document, directory))
+        Some(known) if fetched.document.issued_at < known.document.issued_at => Ok(known),
+        Some(_) | None => {
+            client.store.save_service_document(base, &bytes, fetched.document.issued_at)?;
+            Ok(fetched)
         }
     }
 }

@@ -138,6 +138,16 @@ fn what_is_refused_beside_is_told_and_a_whole_refusal_ends_the_transaction() {
 }
 
 #[test]
+fn an_answer_without_licenses_and_reasons_is_no_answer() {
+    let desk = Desk::certified();
+    for outcome in [Outcome::Refused, Outcome::Done] {
+        desk.service.then_answer(|service, post| service.ends(post, Role::Issuer, outcome, Vec::new()));
+        assert_eq!(bad_answer(desk.acquire(&[kid(1)])), "it neither grants nor refuses");
+        assert_eq!(desk.pending(), 0);
+    }
+}
+
+#[test]
 fn a_lost_answer_is_asked_for_again_with_the_same_bytes_after_a_restart() {
     let mut desk = Desk::certified();
     desk.service.offer(kid(1));
