@@ -55,11 +55,13 @@ struct Started {
 impl Decryptor {
     /// Chooses a license and opens its key. Reserves nothing, writes nothing, makes no network call.
     pub fn create(client: &Arc<Client>, kid: Kid, action: &str, application_level: u32) -> Result<Self, UseError> {
-        let licenses = client.store.licenses(kid)?;
+        let mut licenses = client.store.licenses(kid)?;
         let environment = environment(client, &licenses, action, application_level)?;
-        let license = choose(&licenses, action, &environment)?;
+        let lid = choose(&licenses, action, &environment)?.policy.lid;
+        licenses.retain(|license| license.policy.lid == lid);
+        let license = licenses.pop().ok_or(UseError::Refused(Refusal::NoLicense))?;
         Ok(Self {
-            chosen: open(client, license)?,
+            chosen: Opened { cipher: open(client, &license)?, license },
             client: Arc::clone(client),
             kid,
             action: action.to_owned(),
@@ -106,7 +108,7 @@ impl Decryptor {
             let environment = environment(&self.client, &licenses, &self.action, self.application_level)?;
             let license = choose(&licenses, &self.action, &environment)?;
             if !self.is_counted(license) {
-                return Ok(self.started(open(&self.client, license)?.cipher, &license.policy, ActionState::default()));
+                return Ok(self.started(open(&self.client, license)?, &license.policy, ActionState::default()));
             }
             let cipher = self.cipher_of(license)?;
             let mut change = |policy: &Policy, state: &State| {
@@ -150,7 +152,7 @@ impl Decryptor {
         if license.policy.lid == self.chosen.license.policy.lid {
             return Ok(Arc::clone(&self.chosen.cipher));
         }
-        Ok(open(&self.client, license)?.cipher)
+        open(&self.client, license)
     }
 
     fn started(&self, cipher: Arc<SampleCipher>, policy: &Policy, left: ActionState) -> Started {
@@ -204,11 +206,11 @@ fn foremost(refusals: &[Refusal]) -> Option<Refusal> {
     ORDER.into_iter().find(|refusal| refusals.contains(refusal))
 }
 
-fn open(client: &Client, license: &StoredLicense) -> Result<Opened, UseError> {
+fn open(client: &Client, license: &StoredLicense) -> Result<Arc<SampleCipher>, UseError> {
     let key = client.store.unwrap_key(license)?;
     let damaged = |_| StoreError::Damaged("a license has no content key".into());
     let key: &[u8; 16] = key.as_bytes().try_into().map_err(damaged)?;
-    Ok(Opened { license: license.clone(), cipher: Arc::new(SampleCipher::new(key)) })
+    Ok(Arc::new(SampleCipher::new(key)))
 }
 
 /// What the licenses are judged by. The device's certificate is read only where a license asks for its version.

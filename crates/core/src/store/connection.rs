@@ -3,6 +3,7 @@
 
 use super::integrity::Integrity;
 use super::{Inner, StoreError, head::Head, schema};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -16,9 +17,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(2);
 const MMAP_BYTES: i64 = 1 << 30;
 /// Page cache of the writing connection, in KiB: the indexes' pages of a large import stay in memory until its commit.
 const WRITER_CACHE_KIB: i64 = 32 * 1024;
-/// The log is copied into the database after a commit that left it longer than this, so that one commit in many pays for
-/// the copy and the others are one sync each.
-const CHECKPOINT_BYTES: u64 = 16 << 20;
+/// The log is copied into the database after a commit that left it longer than this: one commit in many pays for the copy,
+/// the others are one sync each, and reads seldom have to look into a long log.
+const CHECKPOINT_BYTES: u64 = 4 << 20;
 const IDLE_READERS: usize = 8;
 const HELD_STATEMENTS: usize = 32;
 
@@ -60,6 +61,8 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
+    // Plans that depend on bound values would be made anew at each use of a held statement.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(HELD_STATEMENTS);
     Ok(connection)
 }
