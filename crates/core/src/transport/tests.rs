@@ -2,6 +2,7 @@
 
 mod cancel;
 mod encrypted;
+mod framing;
 mod server;
 
 use super::*;
@@ -80,16 +81,6 @@ fn the_phases_of_a_request_are_told() {
 }
 
 #[test]
-fn a_chunked_answer_is_read_and_an_answer_without_content_is_empty() {
-    let chunked = "HTTP/1.1 200 OK\r\nContent-Type: application/cose; q=1\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let body = "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
-    let server = Server::plain(vec![raw(format!("{chunked}{body}"))]);
-    assert_eq!(send(&server.url("/")).unwrap(), b"abcde");
-    let server = Server::plain(vec![raw("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")]);
-    assert_eq!(send(&server.url("/")).unwrap(), b"");
-}
-
-#[test]
 fn offline_opens_no_connection() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -112,47 +103,6 @@ fn a_closed_port_is_unreachable_after_all_repetitions() {
     socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
     let url = format!("http://{}/", socket.local_addr().unwrap().as_socket().unwrap());
     assert!(matches!(send(&url), Err(TransportError::Unreachable(_))));
-}
-
-#[test]
-fn a_connection_that_breaks_is_repeated_with_the_same_bytes() {
-    let half = b"HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\nContent-Length: 100\r\n\r\nhalf".to_vec();
-    let before_head: Act = after_request(|_, stream| reset(stream));
-    let in_body: Act = after_request(move |wire, stream| {
-        wire.write_all(&half).unwrap();
-        reset(stream);
-    });
-    let short = raw("HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\nContent-Length: 100\r\n\r\nhalf");
-    let server = Server::plain(vec![before_head, in_body, short, good(b"reply")]);
-    assert_eq!(send(&server.url("/")).unwrap(), b"reply");
-    let seen = server.seen();
-    assert_eq!(seen.len(), 4);
-    assert!(seen.iter().all(|seen| seen.body == b"question"));
-}
-
-#[test]
-fn a_truncated_answer_is_never_taken_for_a_whole_one() {
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n";
-    let settings = NetworkSettings { retry_limit: 0, ..NetworkSettings::default() };
-    for rest in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n5\r\nab"] {
-        let server = Server::plain(vec![raw(format!("{head}{rest}"))]);
-        assert!(matches!(send_with(&settings, &server.url("/")), Err(TransportError::Unreachable(_))), "{rest}");
-    }
-    let server = Server::plain(vec![raw(format!("{head}\r\nclose-delimited"))]);
-    assert_eq!(stranger(send(&server.url("/"))), "a body whose end is not marked");
-    assert_eq!(server.seen().len(), 1);
-}
-
-#[test]
-fn an_answer_longer_than_the_cap_is_refused_whatever_its_framing() {
-    let server = Server::plain(vec![good(&[0; 1001])]);
-    assert_eq!(stranger(send(&server.url("/"))), "an answer longer than allowed");
-    let piece = format!("{:x}\r\n{}\r\n", 600, "x".repeat(600));
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let server = Server::plain(vec![raw(format!("{head}{piece}{piece}0\r\n\r\n"))]);
-    assert_eq!(stranger(send(&server.url("/"))), "an answer longer than allowed");
-    let server = Server::plain(vec![good(&[7; 1000])]);
-    assert_eq!(send(&server.url("/")).unwrap(), [7; 1000]);
 }
 
 #[test]
@@ -274,25 +224,6 @@ fn a_token_that_no_header_can_carry_is_never_sent() {
 }
 
 #[test]
-fn one_connection_serves_several_requests_and_a_lost_one_is_replaced() {
-    let keep = |body: &str| format!("HTTP/1.1 200 OK\r\n{COSE}Content-Length: {}\r\n\r\n{body}", body.len());
-    let (first, second) = (keep("first"), keep("second"));
-    let twice: Act = Box::new(move |wire, _, log| {
-        for reply in [first, second] {
-            log.lock().unwrap().push(read_request(wire).unwrap());
-            wire.write_all(reply.as_bytes()).unwrap();
-        }
-    });
-    let server = Server::plain(vec![twice, good(b"third")]);
-    let url = server.url("/");
-    let transport = transport(&NetworkSettings::default());
-    for reply in ["first", "second", "third"] {
-        assert_eq!(transport.send(&post(&url, b"question"), &context()).unwrap(), reply.as_bytes());
-    }
-    assert_eq!(server.seen().len(), 3);
-}
-
-#[test]
 fn a_proxy_is_used_when_set_and_its_refusal_is_told() {
     let tunnel: Act = Box::new(|wire, _, log| {
         log.lock().unwrap().push(read_request(wire).unwrap());
@@ -311,25 +242,6 @@ fn a_proxy_is_used_when_set_and_its_refusal_is_told() {
     let settings = NetworkSettings { proxy: Some("http://user:pw@".to_owned()), ..NetworkSettings::default() };
     let Err(TransportError::Url(shown)) = HttpTransport::new(&settings, &Arc::default()).map(|_| ()) else { panic!() };
     assert!(!shown.contains("pw"));
-}
-
-#[test]
-fn a_provisional_answer_is_passed_over() {
-    let whole = response("200 OK", COSE, b"reply");
-    let server = Server::plain(vec![raw([b"HTTP/1.1 100 Continue\r\n\r\n".as_slice(), &whole].concat())]);
-    assert_eq!(send(&server.url("/")).unwrap(), b"reply");
-}
-
-#[test]
-fn bytes_after_an_answer_never_become_the_next_one() {
-    let keep = format!("HTTP/1.1 200 OK\r\n{COSE}Content-Length: 5\r\n\r\n");
-    let smuggled = raw(format!("{keep}first{keep}wrong"));
-    let server = Server::plain(vec![smuggled, good(b"right")]);
-    let url = server.url("/");
-    let transport = transport(&NetworkSettings::default());
-    assert_eq!(transport.send(&post(&url, b"one"), &context()).unwrap(), b"first");
-    assert_eq!(transport.send(&post(&url, b"two"), &context()).unwrap(), b"right");
-    assert_eq!(server.seen().len(), 2);
 }
 
 /// The port of the test server is in the name; loopback has more addresses than one.
