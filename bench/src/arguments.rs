@@ -1,0 +1,43 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+/// What to measure, how often, and where the files go.
+pub(crate) struct Arguments {
+    /// Licenses in the store.
+    pub(crate) licenses: u64,
+    /// Measurements of each kind.
+    pub(crate) rounds: usize,
+    /// Folder on the disk to measure.
+    pub(crate) folder: PathBuf,
+    /// Set in the child process whose memory is measured.
+    pub(crate) memory: Option<MemoryOf>,
+}
+
+/// A backup of its own process.
+pub(crate) struct MemoryOf {
+    pub(crate) authority: String,
+    pub(crate) store: PathBuf,
+    pub(crate) place: PathBuf,
+}
+
+impl Arguments {
+    pub(crate) fn of_process() -> Self {
+        let mut arguments = Self { licenses: 100_000, rounds: 5, folder: std::env::temp_dir(), memory: None };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().unwrap_or_else(|| panic!("{word} needs a value"));
+            match word.as_str() {
+                "--licenses" => arguments.licenses = value().parse().expect("a number of licenses"),
+                "--rounds" => arguments.rounds = value().parse().expect("a number of rounds"),
+                "--folder" => arguments.folder = value().into(),
+                "--memory-of-backup" => {
+                    let (authority, store, place) = (value(), value().into(), value().into());
+                    arguments.memory = Some(MemoryOf { authority, store, place });
+                }
+                _ => panic!("unknown argument {word}; see the first lines of bench/src/main.rs"),
+            }
+        }
+        arguments
+    }
+}
