@@ -3,7 +3,7 @@
 use crate::client::{Client, Settings};
 use crate::event::Event;
 use crate::header::ContentHeader;
-use crate::individualize::{IndividualizeError, valid_credentials};
+use crate::individualize::{IndividualizeError, renew, valid_credentials};
 use crate::operation::{Cancelled, Context};
 use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
 use crate::store::{Import, Store, StoreError, TransactionState};
@@ -144,16 +144,16 @@ fn acquire_all(
     let kids = wished_kids(wish)?;
     require_individualization(client, settings, wish)?;
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
-    let credentials =
+    let mut credentials =
         valid_credentials(&mut session, context).map_err(not_renewed)?.ok_or(AcquireError::NeedsIndividualization)?;
     if let Some(id) = wish.resume {
         return resume(&mut session, id, &credentials, context);
     }
     let mut parts = kids.chunks(MAX_KIDS);
     // A scope is asked for without key IDs.
-    let mut acquired = acquire_part(&mut session, wish, parts.next().unwrap_or_default(), &credentials, context)?;
+    let mut acquired = acquire_part(&mut session, wish, parts.next().unwrap_or_default(), &mut credentials, context)?;
     for part in parts {
-        let more = acquire_part(&mut session, wish, part, &credentials, context)?;
+        let more = acquire_part(&mut session, wish, part, &mut credentials, context)?;
         acquired.transaction = more.transaction;
         acquired.stored += more.stored;
         acquired.refusals.extend(more.refusals);
@@ -222,12 +222,11 @@ fn acquire_part(
     session: &mut Session<'_>,
     wish: &LicenseWish,
     kids: &[Kid],
-    credentials: &Credentials,
+    credentials: &mut Credentials,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let identity = &credentials.identity;
     let name = name_of(session, wish, kids, credentials);
-    if let Some(question) = transaction::pending(session, Endpoint::Licenses, name, identity)? {
+    if let Some(question) = transaction::pending(session, Endpoint::Licenses, name, &credentials.identity)? {
         match transaction::exchange(session, &question, None) {
             // Done or lost at the service; a fresh request says the same.
             Err(error) if error.transaction_end().is_some() => {}
@@ -235,11 +234,33 @@ fn acquire_part(
         }
         context.check()?;
     }
+    match ask(session, wish, kids, name, credentials) {
+        // By the service's clock the certificate has ended.
+        Err(error) if error.is_unknown_device() => {
+            *credentials = renew(session, context).map_err(not_renewed)?;
+            let (question, envelope) = ask(session, wish, kids, name, credentials)?;
+            take(session, &question, &envelope, credentials)
+        }
+        result => {
+            let (question, envelope) = result?;
+            take(session, &question, &envelope, credentials)
+        }
+    }
+}
+
+/// Sends a fresh request.
+fn ask(
+    session: &mut Session<'_>,
+    wish: &LicenseWish,
+    kids: &[Kid],
+    name: Digest,
+    credentials: &Credentials,
+) -> Result<(Question, Envelope), SessionError> {
+    let Credentials { identity, certificate } = credentials;
     let body = body_of(wish, kids);
-    let certificate = Some(&credentials.certificate);
-    let question = transaction::prepare(session, Endpoint::Licenses, name, body, identity, certificate)?;
+    let question = transaction::prepare(session, Endpoint::Licenses, name, body, identity, Some(certificate))?;
     let envelope = transaction::exchange(session, &question, None)?;
-    take(session, &question, &envelope, credentials)
+    Ok((question, envelope))
 }
 
 /// Names what is wanted, so that equal wishes find the same pending transaction.

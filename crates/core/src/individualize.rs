@@ -120,12 +120,17 @@ pub(crate) fn valid_credentials(
     if credentials.hold_at(now, RENEWAL_MARGIN) {
         return Ok(Some(credentials));
     }
-    match certify(session, &Steps { context, told: false }) {
+    match renew(session, context) {
         Err(IndividualizeError::Cancelled) => Err(IndividualizeError::Cancelled),
         // Still good for this request; the next one tries again.
         Err(_) if credentials.hold_at(now, 0) => Ok(Some(credentials)),
         result => result.map(Some),
     }
+}
+
+/// Renews the device's certificate without a word to the application.
+pub(crate) fn renew(session: &mut Session<'_>, context: &Context) -> Result<Credentials, IndividualizeError> {
+    certify(session, &Steps { context, told: false })
 }
 
 /// Tells how far it is, unless the application asked for something else.

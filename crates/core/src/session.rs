@@ -272,13 +272,9 @@ impl<'a> Session<'a> {
         question: &Question,
         progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
     ) -> Result<Vec<u8>, SessionError> {
-        let request = HttpRequest {
-            url: place,
-            body: Some(&question.bytes),
-            token: Some(&self.settings.account_token),
-            cap: answer::MAX_LEN,
-            progress,
-        };
+        // Which account uses the device is nothing to whom certifies devices.
+        let token = (question.endpoint != Endpoint::Individualize).then_some(&*self.settings.account_token);
+        let request = HttpRequest { url: place, body: Some(&question.bytes), token, cap: answer::MAX_LEN, progress };
         Ok(self.transport.send(&request, self.context)?)
     }
 

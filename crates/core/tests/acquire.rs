@@ -117,9 +117,22 @@ fn a_device_that_is_not_individualized_is_told_so_without_a_network() {
 }
 
 #[test]
+fn a_certificate_that_ended_by_the_clock_of_the_service_is_renewed_in_passing() {
+    let desk = Desk::certified();
+    desk.service.offer(kid(1));
+    desk.service.then(Step::Problem(ProblemKind::UnknownDevice));
+    assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);
+    let paths: Vec<_> = desk.service.posts().into_iter().map(|post| post.path).collect();
+    assert_eq!(paths, ["/v1/individualize", "/v1/licenses", "/v1/individualize", "/v1/licenses"]);
+    assert!(desk.events().is_empty() && desk.pending() == 0);
+}
+
+#[test]
 fn a_device_that_the_service_does_not_know_must_individualize() {
     let desk = Desk::certified();
-    desk.service.then(Step::Problem(ProblemKind::UnknownDevice));
+    for problem in [ProblemKind::UnknownDevice, ProblemKind::BadRequest] {
+        desk.service.then(Step::Problem(problem));
+    }
     let result = desk.acquire(&[kid(1)]);
     assert!(matches!(result, Err(AcquireError::NeedsIndividualization)), "{result:?}");
     assert_eq!(desk.events(), [Event::NeedsIndividualization]);

@@ -44,7 +44,7 @@ fn a_device_gets_a_certificate_for_its_own_keys() {
     assert_eq!(desk.pending(), 0);
     let post = desk.service.posts().remove(0);
     assert_eq!(post.path, "/v1/individualize");
-    assert_eq!(post.token.as_deref(), Some("Bearer the-token"));
+    assert_eq!(post.token, None, "the account is nothing to whom certifies devices");
     assert_eq!(post.request.audience, desk.world.individualization.id);
     assert_eq!(post.request.client.application.as_deref(), Some("player"));
     assert_eq!(post.request.client.application_level, 3);

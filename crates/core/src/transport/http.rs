@@ -2,7 +2,7 @@
 
 use super::connect::{AddressesOf, Lookup, Tcp, system_lookup};
 use super::interrupt::Interrupt;
-use super::response::{Failed, Received, receive};
+use super::response::{Failed, REQUEST_ID, Received, receive};
 use super::tls::Tls;
 use super::trust::{TlsConfigs, Trust};
 use super::url::{Target, shown};
@@ -73,13 +73,13 @@ impl HttpTransport {
         }
     }
 
-    fn attempt(&self, first: &Target, request: &HttpRequest<'_>, end: Instant) -> Result<Vec<u8>, Failed> {
+    fn attempt(&self, first: &Target, request: &HttpRequest<'_>, id: &str, end: Instant) -> Result<Vec<u8>, Failed> {
         let mut moved: Option<Target> = None;
         for _ in 0..=MAX_REDIRECTS {
             let target = moved.as_ref().unwrap_or(first);
             // A service that sends the client elsewhere does not thereby send the token there.
             let token = request.token.filter(|_| target.private && target.same_origin(first));
-            match receive(self.call(target, request.body, token, end)?, request)? {
+            match receive(self.call(target, request.body, token, id, end)?, request, id)? {
                 Received::Body(body) => return Ok(body),
                 Received::Redirect { location, keeps_method } => {
                     if request.body.is_some() && !keeps_method {
@@ -98,13 +98,14 @@ impl HttpTransport {
         target: &Target,
         body: Option<&[u8]>,
         token: Option<&AccountToken>,
+        id: &str,
         end: Instant,
     ) -> Result<ureq::http::Response<ureq::Body>, Failed> {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(TransportError::DeadlinePassed.into());
         }
-        let mut builder = Request::builder().uri(target.uri.clone());
+        let mut builder = Request::builder().uri(target.uri.clone()).header(REQUEST_ID, id);
         if let Some(token) = token.and_then(|token| token.0.as_ref()) {
             builder = builder.header(header::AUTHORIZATION, authorization(token)?);
         }
@@ -158,6 +159,11 @@ fn config(settings: &NetworkSettings) -> Result<Config, TransportError> {
         .build())
 }
 
+/// A random ID by which all attempts of a request are found in the service's log, also where no answer came back.
+fn request_id() -> String {
+    getrandom::u64().map_or_else(|_| "-".to_owned(), |random| format!("{random:016x}"))
+}
+
 fn authorization(token: &str) -> Result<HeaderValue, TransportError> {
     let text = zeroize::Zeroizing::new(format!("Bearer {token}"));
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
@@ -182,12 +188,13 @@ impl Transport for HttpTransport {
         let interrupt = Arc::clone(&self.interrupt);
         let _guard = context.on_cancel(Arc::new(move || interrupt.set()));
         let end = self.end(context);
+        let id = request_id();
         let mut repeated = 0;
         loop {
             if let Some(progress) = request.progress {
                 progress(if request.body.is_some() { HttpPhase::Requesting } else { HttpPhase::Connecting }, 0, 0);
             }
-            let failed = match self.attempt(&target, request, end) {
+            let failed = match self.attempt(&target, request, &id, end) {
                 Ok(body) => return Ok(body),
                 Err(failed) => failed,
             };

@@ -14,6 +14,8 @@ const MAX_RETRY_AFTER: u64 = 3600;
 /// Longest text of a service shown to people, and longest request ID kept, in characters.
 const MAX_TEXT: usize = 300;
 const MAX_REQUEST_ID: usize = 39;
+/// Carries the ID of a request both ways.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bytes read at a time.
 const PIECE: usize = 16 * 1024;
 
@@ -85,7 +87,7 @@ impl From<Trouble> for Failed {
 }
 
 /// Reads a response to its end.
-pub(super) fn receive(mut response: Response<Body>, request: &HttpRequest<'_>) -> Result<Received, Failed> {
+pub(super) fn receive(mut response: Response<Body>, request: &HttpRequest<'_>, id: &str) -> Result<Received, Failed> {
     let status = response.status();
     if status == StatusCode::NO_CONTENT {
         return Ok(Received::Body(Vec::new()));
@@ -100,7 +102,7 @@ pub(super) fn receive(mut response: Response<Body>, request: &HttpRequest<'_>) -
         let keeps_method = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
         return Ok(Received::Redirect { location, keeps_method });
     }
-    Err(failure(&mut response))
+    Err(failure(&mut response, id))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
@@ -161,7 +163,7 @@ fn read_body(response: &mut Response<Body>, request: &HttpRequest<'_>) -> Result
 }
 
 /// The failure that a 4xx or 5xx tells. Only problems of the service are believed to be the service's.
-fn failure(response: &mut Response<Body>) -> Failed {
+fn failure(response: &mut Response<Body>, id: &str) -> Failed {
     let status = response.status();
     let problem = (media_type(response.headers()) == problem::MEDIA_TYPE).then(|| read_problem(response)).flatten();
     let headers = response.headers();
@@ -169,9 +171,9 @@ fn failure(response: &mut Response<Body>) -> Failed {
         .and_then(|seconds| seconds.trim().parse::<u64>().ok())
         .or_else(|| problem.as_ref().and_then(|problem| problem.retry_after))
         .map(|seconds| seconds.min(MAX_RETRY_AFTER));
-    let request_id = text(headers, HeaderName::from_static("x-request-id"))
+    let request_id = text(headers, REQUEST_ID)
         .or_else(|| problem.as_ref().and_then(|problem| problem.request_id.clone()))
-        .map(|id| short(&id, MAX_REQUEST_ID));
+        .map_or_else(|| id.to_owned(), |id| short(&id, MAX_REQUEST_ID));
     let message = problem.as_ref().map_or_else(
         || format!("HTTP status {}", status.as_u16()),
         |problem| short(problem.detail.as_deref().unwrap_or(&problem.title), MAX_TEXT),
@@ -179,7 +181,7 @@ fn failure(response: &mut Response<Body>) -> Failed {
     let failure = ServiceFailure {
         http_status: status.as_u16(),
         server_code: problem.as_ref().map_or(0, |problem| problem.code),
-        request_id,
+        request_id: Some(request_id),
         retry_after,
         message,
     };

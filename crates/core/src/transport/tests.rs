@@ -162,6 +162,16 @@ fn repetitions_end_and_tell_what_the_service_said() {
 }
 
 #[test]
+fn all_attempts_of_a_request_carry_one_id_that_a_failure_names() {
+    let server = Server::plain((0..2).map(|_| answer("502 Bad Gateway", "", b"")).collect());
+    let settings = NetworkSettings { retry_limit: 1, ..NetworkSettings::default() };
+    let Err(TransportError::Unavailable(failure)) = send_with(&settings, &server.url("/")) else { panic!() };
+    let id = failure.request_id.unwrap();
+    assert_eq!(id.len(), 16);
+    assert!(server.seen().iter().all(|seen| seen.header("x-request-id") == Some(&id)));
+}
+
+#[test]
 fn a_wait_beyond_the_deadline_is_told_at_once_and_capped_at_an_hour() {
     let server = Server::plain(vec![answer("429 Too Many Requests", "Retry-After: 99999999\r\n", b"")]);
     let Err(TransportError::Unavailable(failure)) = send(&server.url("/")) else { panic!() };
