@@ -1,1 +1,41 @@
+//! The C boundary of `wmlicense`: what `include/wmlicense.h` declares, and the only `unsafe` code of the project.
+//! Every exported function is one call of the gate around one call of the core; no rule of the domain lives here.
+#![allow(non_camel_case_types)] // C names are written as C writes them, so that the header needs no renaming.
+#![allow(clippy::missing_safety_doc)] // A Rust heading would be printed into the C header; duties stand there as prose.
 
+// In the order of the header.
+pub mod version;
+
+pub mod result;
+
+pub mod status;
+
+pub mod callback;
+
+pub mod error_info;
+
+pub mod object;
+
+pub mod prop;
+
+pub mod client;
+
+pub mod individualizer;
+
+pub mod content_header;
+
+pub mod license_request;
+
+pub mod license_query;
+
+pub mod license_enumerator;
+
+pub mod backup_restorer;
+
+pub mod decryptor;
+
+#[doc(hidden)]
+pub mod defines;
+mod failure;
+mod gate;
+mod input;

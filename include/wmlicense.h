@@ -1,0 +1,908 @@
+/*
+ * wmlicense.h - license individualization, acquisition, use, backup and restore for media players.
+ *
+ * One shape for everything: create an object, set its properties, call a verb that runs in the background, watch its
+ * status callback (or wait), release the object.
+ *
+ *   wm_client *client = NULL;
+ *   wm_backup_restorer *restorer = NULL;
+ *   wm_create_client(&client);
+ *   wm_set_string_prop(client, WM_PROP_STORE_PATH, "/home/u/.local/share/app");
+ *   wm_set_string_prop(client, WM_PROP_AUTHORITY, authority);
+ *   wm_open_client(client);
+ *   wm_create_backup_restorer(client, on_status, app, &restorer);
+ *   wm_set_string_prop(restorer, WM_PROP_BACKUP_PATH, "/media/usb/licenses");
+ *   wm_backup_licenses(restorer, WM_BACKUP_OVERWRITE);     returns at once
+ *   wm_wait(restorer, WM_INFINITE, &result);               or keep running the user interface
+ *   wm_release(restorer);
+ *   wm_release(client);
+ *
+ * OWNERSHIP
+ * Objects are opaque. wm_add_ref and wm_release work on all of them; wm_release(NULL) is allowed. A handle is a token
+ * that the library looks up, never an address that it follows: a stale, wild, twice released or otherwise wrong handle
+ * is answered with WM_E_INVALID_HANDLE, always. Only the application's references keep a handle valid. Objects hold what
+ * they need within, so the order of releases is free. wm_live_objects counts valid handles and objects whose release is
+ * still finishing: 0 at the end. What is passed in is copied before a function returns; a context is passed back
+ * untouched and never freed.
+ *
+ * THREADS
+ * Every function may be called from any thread with 256 KiB of stack. Background verbs (wm_individualize,
+ * wm_acquire_license, wm_backup_licenses, wm_restore_licenses) return at once and run on a thread of the library; all
+ * other functions are done when they return. One operation at a time per object, any number of objects. Background
+ * verbs fail at the call only for a bad handle or argument, a forked process, a busy object, a client that is not open,
+ * a required property that is unset, and a backup that exists; then no status is sent. Everything else arrives in the
+ * final status, sent exactly once per started verb, except as wm_release says. In a child after fork, every function
+ * that returns wm_result answers WM_E_FORKED for ever, except wm_release, which does nothing and answers 0. The library
+ * cannot be unloaded; dlclose leaves it in place. It installs no signal handler, changes no environment, and runs no
+ * thread while no operation runs.
+ *
+ * TEXT AND BUFFERS
+ * Text is UTF-8 with a NUL at the end; paths are bytes as the system has them. Functions that fill a buffer are called
+ * once or twice: with buf NULL and buf_size 0 they answer 0 and tell the size needed, the NUL of a text included; if the
+ * buffer is too small they answer WM_E_BUFFER_TOO_SMALL, tell the size, and leave the buffer as it was. Outputs come last
+ * and are written only on success, needed_out and type_out in both cases. Structs begin with struct_size, which the
+ * caller sets to their sizeof: of an output the part known to both sides is written and the rest zeroed; of an input,
+ * missing fields are zero and additional ones must be. Key IDs are 16 bytes in the byte order of the UUID text, and
+ * base64 of those bytes in properties and statuses. Times are seconds UTC since 1970.
+ *
+ * ERRORS
+ * A wm_result is an int32_t with HRESULT meaning: negative is a failure, 0 and positive numbers are successes, some of
+ * which carry information. wm_result_name and wm_result_message explain a number. wm_get_error_info tells, per thread,
+ * more about the last failure: its kind, what helps, whether to try again, what the service said, and a sentence. Inside
+ * a callback it tells about the event; after wm_wait delivered a failing result, about that operation. No detail, log
+ * or message ever holds a secret. A failed operation leaves the store as it was. No input crashes the process.
+ *
+ * CALLBACKS
+ * A status callback is called on a thread of the library, one call at a time per object, with no lock held. Pointers are
+ * valid until it returns. Any function may be called from it. A failing answer cancels the operation, 0 goes on. It must
+ * not throw or longjmp: a C++ exception ends the process. wm_wait on the object itself is refused in it with
+ * WM_E_WOULD_DEADLOCK, and wm_release never waits in it.
+ *
+ * This file is generated from src/ by tests/header.rs; do not edit it.
+ */
+
+#ifndef WMLICENSE_H
+#define WMLICENSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Versions. wm_version and wm_abi_version answer those of the library that is loaded. */
+
+#define WM_VERSION (0u << 16 | 1u << 8 | 0u)
+#define WM_ABI_VERSION 1u
+
+/* Results. Negative is a failure; a number is never used again for something else. */
+
+/** Done. */
+#define WM_S_OK ((wm_result)0x00000000)
+/** Done; the answer is no. */
+#define WM_S_FALSE ((wm_result)0x00000001)
+/** The license is stored. */
+#define WM_S_LICENSE_ACQUIRED ((wm_result)0x000D2726)
+/** The device is individualized. */
+#define WM_S_INDIVIDUALIZED ((wm_result)0x000D2727)
+/** The acquisition was cancelled; no license is stored. */
+#define WM_S_ACQUIRE_CANCELLED ((wm_result)0x000D2747)
+/** Some licenses are restored; the others were refused. */
+#define WM_S_RESTORE_PARTIAL ((wm_result)0x000D2A00)
+/** The system has no memory or thread left. */
+#define WM_E_OUTOFMEMORY ((wm_result)0x8007000E)
+/** An argument is NULL or out of range. */
+#define WM_E_INVALIDARG ((wm_result)0x80070057)
+/** There are no more items. */
+#define WM_E_NO_MORE_ITEMS ((wm_result)0x80070103)
+/** The handle was released, is of another type, or never was one. */
+#define WM_E_INVALID_HANDLE ((wm_result)0xC00D2A00)
+/** The process was forked; the library works only in the parent. */
+#define WM_E_FORKED ((wm_result)0xC00D2A01)
+/** The operation is still running. */
+#define WM_E_TIMEOUT ((wm_result)0xC00D2A02)
+/** Waiting inside the object's own callback would never end. */
+#define WM_E_WOULD_DEADLOCK ((wm_result)0xC00D2A03)
+/** No operation was started on this object. */
+#define WM_E_NO_OPERATION ((wm_result)0xC00D2A04)
+/** The client is not open. */
+#define WM_E_NOT_OPEN ((wm_result)0xC00D2A05)
+/** It is open already, and what is fixed at opening stays as it is. */
+#define WM_E_ALREADY_OPEN ((wm_result)0xC00D2A06)
+/** The property has another type. */
+#define WM_E_WRONG_TYPE ((wm_result)0xC00D2A07)
+/** The value or its size is not acceptable. */
+#define WM_E_BAD_VALUE ((wm_result)0xC00D2A08)
+/** The library made a mistake. */
+#define WM_E_INTERNAL ((wm_result)0xC00D2A09)
+/** A required property is not set. */
+#define WM_E_INVALID_PROPERTY ((wm_result)0xC00D2749)
+/** The buffer is too small. */
+#define WM_E_BUFFER_TOO_SMALL ((wm_result)0xC00D275C)
+/** The object has no such property, or it has no value. */
+#define WM_E_UNSUPPORTED_PROPERTY ((wm_result)0xC00D275D)
+/** An operation is running on this object, or another process holds the store. */
+#define WM_E_BUSY ((wm_result)0xC00D2841)
+/** A backup or restore is running on this object. */
+#define WM_E_BACKUPRESTORE_BUSY ((wm_result)0xC00D2744)
+/** An acquisition is running on this object. */
+#define WM_E_ACQUIRING_LICENSE ((wm_result)0xC00D272B)
+/** An individualization is running on this object. */
+#define WM_E_INDIVIDUALIZING ((wm_result)0xC00D272C)
+/** The operation was cancelled; nothing changed. */
+#define WM_E_OPERATION_CANCELED ((wm_result)0xC00D2768)
+/** The individualization service cannot be reached. */
+#define WM_E_INDIV_SERVICE_UNAVAILABLE ((wm_result)0xC00D2845)
+/** The license management service cannot be reached. */
+#define WM_E_RESTORE_SERVICE_UNAVAILABLE ((wm_result)0xC00D2846)
+/** The license service cannot be reached. */
+#define WM_E_UNABLE_TO_ACQUIRE_LICENSE ((wm_result)0xC00D271E)
+/** The service is failing or overloaded. */
+#define WM_E_SERVICE_FAILING ((wm_result)0xC00D2A22)
+/** The operation's deadline passed. */
+#define WM_E_DEADLINE ((wm_result)0xC00D2A23)
+/** The server's TLS certificate is not trusted or not valid. */
+#define WM_E_SERVER_CERTIFICATE ((wm_result)0xC00D2A24)
+/** The service belongs to an authority that this client does not trust. */
+#define WM_E_AUTHORITY_NOT_TRUSTED ((wm_result)0xC00D2A25)
+/** The service refused the request. */
+#define WM_E_SERVICE_REFUSED ((wm_result)0xC00D2A26)
+/** The service's answer cannot be verified. */
+#define WM_E_BAD_ANSWER ((wm_result)0xC00D2A27)
+/** The URL is malformed, or plain HTTP is not allowed. */
+#define WM_E_URL_NOT_ALLOWED ((wm_result)0xC00D2A28)
+/** Something that is not the license service answered, such as a login page. */
+#define WM_E_ERROR_BAD_NET_RESP ((wm_result)0xC00D275E)
+/** The client is set to work offline. */
+#define WM_E_POLICY_DISABLE_ONLINE ((wm_result)0xC00D2762)
+/** The account may not have the license until the user acts. */
+#define WM_E_NO_RIGHTS ((wm_result)0xC00D2720)
+/** The service has no such content. */
+#define WM_E_LICENSE_UNAVAILABLE ((wm_result)0xC00D28A2)
+/** As many devices as allowed hold the licenses. */
+#define WM_E_RESTORE_FRAUD ((wm_result)0xC00D2753)
+/** The license was revoked. */
+#define WM_E_LICENSE_CONTENT_REVOKED ((wm_result)0xC00D27E1)
+/** The license has ended. */
+#define WM_E_LICENSE_EXPIRED ((wm_result)0xC00D27D8)
+/** The license belongs to another account. */
+#define WM_E_OTHER_ACCOUNT ((wm_result)0xC00D2A29)
+/** The license's policy does not allow this. */
+#define WM_E_NOT_ALLOWED ((wm_result)0xC00D2A2A)
+/** The service does not manage licenses of this issuer. */
+#define WM_E_UNKNOWN_ISSUER ((wm_result)0xC00D2A2B)
+/** The service needs a valid account token. */
+#define WM_E_ACCOUNT_REQUIRED ((wm_result)0xC00D2A2C)
+/** The device's certificate was revoked. */
+#define WM_E_CERTIFICATE_REVOKED ((wm_result)0xC00D28A1)
+/** The day's quota of individualizations is used up. */
+#define WM_E_INDIV_FRAUD ((wm_result)0xC00D2843)
+/** The license is damaged. */
+#define WM_E_INVALID_LICENSE ((wm_result)0xC00D2718)
+/** The service's license cannot be verified. */
+#define WM_E_INVALID_LICENSE_ACQUIRED ((wm_result)0xC00D271F)
+/** The content header names no key ID. */
+#define WM_E_INVALID_LICENSE_REQUEST ((wm_result)0xC00D271C)
+/** There is no such pending transaction. */
+#define WM_E_NO_TRANSACTION ((wm_result)0xC00D2A2F)
+/** The device must be individualized first. */
+#define WM_E_NEEDS_INDIVIDUALIZATION ((wm_result)0xC00D2728)
+/** There is no license for this content. */
+#define WM_E_LICENSE_REQUIRED ((wm_result)0xC00D0BBE)
+/** The license has expired. */
+#define WM_E_LICENSE_OUTOFDATE ((wm_result)0xC00D0BC0)
+/** The license does not grant this action. */
+#define WM_E_LICENSE_INCORRECT_RIGHTS ((wm_result)0xC00D0BC1)
+/** The license is not yet valid. */
+#define WM_E_LICENSE_NOTENABLED ((wm_result)0xC00D27D9)
+/** The application's security level is too low. */
+#define WM_E_LICENSE_APPSECLOW ((wm_result)0xC00D27DA)
+/** The license lost its state and cannot be used. */
+#define WM_E_LICENSE_UNUSABLE ((wm_result)0xC00D2748)
+/** The root license of the subscription is missing or closed. */
+#define WM_E_NO_UPLINK_LICENSE ((wm_result)0xC00D2848)
+/** All uses of the license are used up. */
+#define WM_E_USED_UP ((wm_result)0xC00D2A10)
+/** The clock cannot be trusted, and the license has dates. */
+#define WM_E_CLOCK ((wm_result)0xC00D2A11)
+/** A backup exists at this place already. */
+#define WM_E_BACKUP_EXISTS ((wm_result)0xC00D2742)
+/** The backup is truncated, changed, or not a backup. */
+#define WM_E_BACKUP_CORRUPT ((wm_result)0xC00D2743)
+/** There is no backup at this place. */
+#define WM_E_BACKUP_NOT_FOUND ((wm_result)0xC00D2A20)
+/** The file or folder cannot be used. */
+#define WM_E_PATH_UNUSABLE ((wm_result)0xC00D2A21)
+/** The file or folder does not exist. */
+#define WM_E_PATH_NOT_FOUND ((wm_result)0xC00D2A30)
+/** No space is left at the place. */
+#define WM_E_DISK_FULL ((wm_result)0xC00D2A2E)
+/** The backup was written by a later version. */
+#define WM_E_BACKUP_TOO_NEW ((wm_result)0xC00D2A31)
+/** No service can restore this backup on another device. */
+#define WM_E_NOT_RESTORABLE ((wm_result)0xC00D2A32)
+/** The license store could not be read or written. */
+#define WM_E_LICENSE_STORE_ERROR ((wm_result)0xC00D2712)
+/** The license store cannot be opened. */
+#define WM_E_UNABLE_TO_OPEN_DATA_STORE ((wm_result)0xC00D2782)
+/** The license store is damaged, or not a license store. */
+#define WM_E_DATASTORE_CORRUPT ((wm_result)0xC00D2783)
+/** The license store was written by a later version. */
+#define WM_E_STORE_TOO_NEW ((wm_result)0xC00D2A2D)
+/** The key file belongs to another license store. */
+#define WM_E_HDS_KEY_MISMATCH ((wm_result)0xC00D2799)
+/** The license store was changed from outside the library. */
+#define WM_E_CHECKPOINT_FAILED ((wm_result)0xC00D277F)
+/** The device key file is damaged. */
+#define WM_E_SECURE_STORE_ERROR ((wm_result)0xC00D2713)
+/** The device key file is missing. */
+#define WM_E_SECURE_STORE_NOT_FOUND ((wm_result)0xC00D274A)
+/** The device's keys cannot be read, made or used. */
+#define WM_E_SECURE_STORE_UNLOCK_ERROR ((wm_result)0xC00D2715)
+/** The content header is malformed or of an unknown kind. */
+#define WM_E_MALFORMED_CONTENT_HEADER ((wm_result)0xC00D279C)
+/** The protection scheme is not supported. */
+#define WM_E_UNSUPPORTED_ALGORITHM ((wm_result)0xC00D284D)
+/** The sample's description contradicts itself or its data. */
+#define WM_E_INVALID_DATA ((wm_result)0xC00D2761)
+/** Whether the final result of an acquisition means that a license is stored. */
+#define WM_LICENSE_STORED(result) ((result) == WM_S_LICENSE_ACQUIRED)
+
+/* Kinds of failures, in wm_error_info::category. */
+
+#define WM_CATEGORY_NONE 0u
+#define WM_CATEGORY_CALL 1u
+#define WM_CATEGORY_STATE 2u
+#define WM_CATEGORY_NETWORK 3u
+#define WM_CATEGORY_SERVICE 4u
+#define WM_CATEGORY_TRUST 5u
+#define WM_CATEGORY_REFUSED 6u
+#define WM_CATEGORY_RIGHTS 7u
+#define WM_CATEGORY_STORAGE 8u
+#define WM_CATEGORY_CONTENT 9u
+#define WM_CATEGORY_CANCELLED 10u
+#define WM_CATEGORY_INTERNAL 11u
+
+/* What helps against a failure, in wm_error_info::remedy. */
+
+#define WM_REMEDY_NONE 0u
+#define WM_REMEDY_RETRY 1u
+#define WM_REMEDY_GO_ONLINE 2u
+#define WM_REMEDY_SET_CLOCK 3u
+#define WM_REMEDY_INDIVIDUALIZE 4u
+#define WM_REMEDY_REACQUIRE 5u
+#define WM_REMEDY_CONTACT_ISSUER 6u
+#define WM_REMEDY_FREE_DEVICE 7u
+#define WM_REMEDY_CHOOSE_PLACE 8u
+#define WM_REMEDY_FREE_SPACE 9u
+#define WM_REMEDY_SIGN_IN 10u
+#define WM_REMEDY_OPEN_URL 11u
+#define WM_REMEDY_UPDATE 12u
+#define WM_REMEDY_RESTORE_BACKUP 13u
+#define WM_REMEDY_FIX_CALL 14u
+
+/* Statuses, told to the callback. Values are described by type and struct. */
+
+/** Licenses are being written or read from here on. */
+#define WM_STATUS_BACKUPRESTORE_BEGIN ((wm_status)0x15)
+/** Final status of an acquisition; STRING, a URL, where the user must act. */
+#define WM_STATUS_ACQUIRE_LICENSE ((wm_status)0x17)
+/** Progress and final status of an individualization; BINARY, wm_individualize_progress. */
+#define WM_STATUS_INDIVIDUALIZE ((wm_status)0x18)
+/** The device must be individualized first. */
+#define WM_STATUS_NEEDS_INDIVIDUALIZATION ((wm_status)0x19)
+/** Final status of a backup or restore. */
+#define WM_STATUS_BACKUPRESTORE_END ((wm_status)0x1B)
+/** The license management service is being asked. */
+#define WM_STATUS_BACKUPRESTORE_CONNECTING ((wm_status)0x1C)
+/** The license management service has answered everything. */
+#define WM_STATUS_BACKUPRESTORE_DISCONNECTING ((wm_status)0x1D)
+/** As many devices as allowed hold the licenses; STRING, the URL of a page that helps. */
+#define WM_STATUS_ERROR_WITHURL ((wm_status)0x1E)
+/** A license may not be backed up; STRING, its key ID in base64. */
+#define WM_STATUS_RESTRICTED_LICENSE ((wm_status)0x1F)
+/** How far the operation is; BINARY, wm_progress. At most every 100 ms, and the last one always. */
+#define WM_STATUS_PROGRESS ((wm_status)0x1000)
+/** A license is left out, the result says why; STRING, its key ID in base64. */
+#define WM_STATUS_LICENSE_REFUSED ((wm_status)0x1001)
+
+/* Phases, in wm_individualize_progress::phase and http_phase. */
+
+#define WM_INDIVIDUALIZE_BEGIN 0x1u
+#define WM_INDIVIDUALIZE_SUCCEED 0x2u
+#define WM_INDIVIDUALIZE_FAIL 0x4u
+#define WM_INDIVIDUALIZE_CANCEL 0x8u
+#define WM_INDIVIDUALIZE_DOWNLOAD 0x10u
+#define WM_INDIVIDUALIZE_INSTALL 0x20u
+#define WM_HTTP_NOTINITIATED 0x0u
+#define WM_HTTP_CONNECTING 0x1u
+#define WM_HTTP_REQUESTING 0x2u
+#define WM_HTTP_RECEIVING 0x3u
+#define WM_HTTP_COMPLETED 0x4u
+
+/* Types of properties and of values of statuses. */
+
+/** uint32_t */
+#define WM_TYPE_DWORD ((wm_attr_type)0)
+/** text with its NUL */
+#define WM_TYPE_STRING ((wm_attr_type)1)
+/** bytes */
+#define WM_TYPE_BINARY ((wm_attr_type)2)
+/** int32_t, 0 or 1 */
+#define WM_TYPE_BOOL ((wm_attr_type)3)
+/** uint64_t */
+#define WM_TYPE_QWORD ((wm_attr_type)4)
+
+/* Flags of the functions named. */
+
+/** wm_wait: no timeout. */
+#define WM_INFINITE 0xFFFFFFFFu
+/** wm_individualize: ask the service again even if the certificate is current. */
+#define WM_INDIVIDUALIZE_FORCE 0x4u
+/** wm_acquire_license: without the user. */
+#define WM_ACQUIRE_SILENT 0x1u
+/** wm_backup_licenses: replace an existing backup. */
+#define WM_BACKUP_OVERWRITE 0x1u
+/** wm_restore_licenses: individualize first where it is needed; the user agreed. */
+#define WM_RESTORE_INDIVIDUALIZE 0x2u
+/** wm_license_state::vague: further licenses apply. */
+#define WM_LICENSE_STATE_VAGUE 0x1u
+
+/* Reasons of wm_query_action_allowed. */
+
+/** the action is not permitted; set with every other bit. */
+#define WM_REASON_NOT_ENABLED 0x1u
+/** there is no license for the key ID. */
+#define WM_REASON_NO_LICENSE 0x2u
+/** no license grants the action. */
+#define WM_REASON_NO_RIGHT 0x4u
+/** all uses are used up. */
+#define WM_REASON_EXHAUSTED 0x8u
+/** the right has ended. */
+#define WM_REASON_EXPIRED 0x10u
+/** the right has not begun. */
+#define WM_REASON_NOT_STARTED 0x20u
+/** the application's security level is too low. */
+#define WM_REASON_APPSEC_TOO_LOW 0x40u
+/** the device must be individualized again. */
+#define WM_REASON_REQ_INDIV 0x80u
+/** the clock cannot be trusted, and the right has dates. */
+#define WM_REASON_NO_CLOCK_SUPPORT 0x400u
+/** the root license of the subscription is missing or closed. */
+#define WM_REASON_ROOT_MISSING 0x2000u
+/** the license lost its state. */
+#define WM_REASON_STATE_LOST 0x4000u
+
+/* Categories of wm_license_state. */
+
+/** not permitted; wm_query_action_allowed tells why. */
+#define WM_LICENSE_STATE_NORIGHT 0x0u
+/** permitted without limit. */
+#define WM_LICENSE_STATE_UNLIM 0x1u
+/** counts[0] uses left. */
+#define WM_LICENSE_STATE_COUNT 0x2u
+/** from dates[0] on. */
+#define WM_LICENSE_STATE_FROM 0x3u
+/** until dates[0]. */
+#define WM_LICENSE_STATE_UNTIL 0x4u
+/** from dates[0] until dates[1]. */
+#define WM_LICENSE_STATE_FROM_UNTIL 0x5u
+/** counts[0] uses from dates[0] on. */
+#define WM_LICENSE_STATE_COUNT_FROM 0x6u
+/** counts[0] uses until dates[0]. */
+#define WM_LICENSE_STATE_COUNT_UNTIL 0x7u
+/** counts[0] uses from dates[0] until dates[1]. */
+#define WM_LICENSE_STATE_COUNT_FROM_UNTIL 0x8u
+/** seconds_after_first_use from the first use on, which did not happen yet; counts and dates apply as well. */
+#define WM_LICENSE_STATE_EXPIRATION_AFTER_FIRSTUSE 0x9u
+
+/* Properties: which object has it, type, meaning. Text is UTF-8; paths are bytes as the system has them. */
+
+/** client, STRING, path: folder of the license store; its last component is created 0700. Fixed at open. */
+#define WM_PROP_STORE_PATH "StorePath"
+/** client, STRING: base64 SHA-256 of each trusted authority certificate, semicolons between. Fixed at open. */
+#define WM_PROP_AUTHORITY "Authority"
+/** client, STRING: how device keys are kept, "file". Fixed at open. */
+#define WM_PROP_KEY_PROTECTOR "KeyProtector"
+/** client, STRING: base URL of the service. */
+#define WM_PROP_SERVICE_URL "ServiceURL"
+/** client, STRING, write-only: names the user's account to the service. */
+#define WM_PROP_ACCOUNT_TOKEN "AccountToken"
+/** client, STRING: name of the application, told to the service. */
+#define WM_PROP_APPLICATION_ID "ApplicationID"
+/** client, DWORD: level of the application, default 0; licenses may demand one. */
+#define WM_PROP_SECURITY_LEVEL "SecurityLevel"
+/** client, STRING: User-Agent of HTTP requests. */
+#define WM_PROP_USER_AGENT "UserAgent"
+/** client, STRING: "default" (the platform's certificates, or bundled ones where it has none), "platform", "bundled" or "pem" (only TlsCaPem). */
+#define WM_PROP_TLS_TRUST "TlsTrust"
+/** client, STRING: certificates in PEM, trusted beside those of TlsTrust. */
+#define WM_PROP_TLS_CA_PEM "TlsCaPem"
+/** client, STRING: URL of an HTTP proxy; none is taken from the environment. */
+#define WM_PROP_PROXY "Proxy"
+/** client, BOOL: plain HTTP to other hosts than this one, default no. */
+#define WM_PROP_ALLOW_HTTP "AllowHttp"
+/** client, BOOL: no operation opens a connection, default no. */
+#define WM_PROP_OFFLINE_ONLY "OfflineOnly"
+/** client and objects with a background verb, DWORD: time for an operation in all, milliseconds, 0, the default, for none: then each request to a service has two minutes. */
+#define WM_PROP_DEADLINE_MS "DeadlineMs"
+/** client and objects with a background verb, DWORD: repetitions of a failed request, default 4. */
+#define WM_PROP_RETRY_LIMIT "RetryLimit"
+/** client, STRING, read-only: base64 ID that the service gave to the device; none before it is individualized. */
+#define WM_PROP_DEVICE_ID "DeviceID"
+/** client, BOOL, read-only: whether the device has a certificate. */
+#define WM_PROP_INDIVIDUALIZED "Individualized"
+/** client, STRING, read-only: security version of the device, four dotted numbers; none before it is individualized. */
+#define WM_PROP_SECURITY_VERSION "SecurityVersion"
+/** client, DWORD, read-only: requests that wait to be sent again. */
+#define WM_PROP_PENDING_TRANSACTIONS "PendingTransactions"
+/** individualizer, BOOL: the user agrees to individualization. Required. */
+#define WM_PROP_USER_CONSENT "UserConsent"
+/** license request, BINARY: content header as the file has it. */
+#define WM_PROP_HEADER "Header"
+/** license request, STRING: base64 key IDs, semicolons between; those of Header where unset. */
+#define WM_PROP_KEY_IDS "KeyIDs"
+/** license request, STRING: actions wanted, semicolons between, default "Play". License enumerator, STRING, read-only: actions granted. */
+#define WM_PROP_ACTIONS "Actions"
+/** license request, STRING: service to ask instead of ServiceURL. */
+#define WM_PROP_URL "URL"
+/** license request, STRING: everything of this scope, for pre-delivery. */
+#define WM_PROP_SCOPE "Scope"
+/** license request, BINARY: the application's own bytes for the service. */
+#define WM_PROP_CUSTOM_DATA "CustomData"
+/** license request, STRING: base64 ID of the last transaction; set it to resume one after a restart. */
+#define WM_PROP_TRANSACTION_ID "TransactionID"
+/** backup restorer, STRING, path: existing folder that receives the backup. Required to back up. */
+#define WM_PROP_BACKUP_PATH "BackupPath"
+/** backup restorer, STRING, path: folder that holds the backup. Required to restore. */
+#define WM_PROP_RESTORE_PATH "RestorePath"
+/** license enumerator, STRING: only licenses for this key ID, base64. Filters are set before the first wm_next_license. */
+#define WM_PROP_FILTER_KID "FilterKID"
+/** license enumerator, STRING: only licenses that name this action. */
+#define WM_PROP_FILTER_ACTION "FilterAction"
+/** license enumerator, STRING: only licenses of this issuer, base64. */
+#define WM_PROP_FILTER_ISSUER "FilterIssuer"
+/** license enumerator, QWORD: only licenses whose rights end before then, seconds UTC. */
+#define WM_PROP_FILTER_EXPIRING_BEFORE "FilterExpiringBefore"
+/** license enumerator, STRING, read-only: base64 license ID. */
+#define WM_PROP_LID "LID"
+/** license enumerator, STRING, read-only: base64 key ID. */
+#define WM_PROP_KID "KID"
+/** license enumerator, STRING, read-only: base64 ID of the service that issued it. */
+#define WM_PROP_ISSUER "Issuer"
+/** license enumerator, QWORD, read-only: when it was first issued, seconds UTC. */
+#define WM_PROP_ISSUE_DATE "IssueDate"
+/** license enumerator, QWORD, read-only: first second in which some action is permitted. */
+#define WM_PROP_NOT_BEFORE "NotBefore"
+/** license enumerator, QWORD, read-only: first second in which no action is permitted any more. */
+#define WM_PROP_NOT_AFTER "NotAfter"
+/** license enumerator, DWORD, read-only: uses left of the action that has fewest. */
+#define WM_PROP_COUNTS_LEFT "CountsLeft"
+/** license enumerator, BOOL, read-only: whether a backup takes it. */
+#define WM_PROP_BACKUP_ALLOWED "BackupAllowed"
+/** license enumerator, STRING, read-only: title for people, see wm_set_content_title. */
+#define WM_PROP_TITLE "Title"
+/** license enumerator, STRING, read-only: base64 key ID of the root license that a subscription's license needs. */
+#define WM_PROP_ROOT_KID "RootKID"
+/** license enumerator, STRING, read-only: the owner's name of the content. */
+#define WM_PROP_CONTENT_ID "ContentID"
+/** license enumerator (action Play) and decryptor, BINARY, read-only: what the policy demands of outputs, as the owner wrote it. */
+#define WM_PROP_OUTPUT_PROTECTION "OutputProtection"
+/** content header, STRING, read-only: base64 key IDs, semicolons between, as KeyIDs of a license request takes them. */
+#define WM_PROP_KIDS "KIDs"
+/** content header, STRING, read-only: where the content says that licenses are acquired. Untrusted. */
+#define WM_PROP_LICENSE_URL "LicenseURL"
+/** content header, STRING, read-only: four characters, such as "cenc" or "cbcs". */
+#define WM_PROP_SCHEME "Scheme"
+/** content header, STRING, read-only: UUIDs of the protection systems named, semicolons between. */
+#define WM_PROP_SYSTEM "System"
+
+
+// Backs licenses up to a folder and restores them, on the same device without network or on another device through the
+// license management service. Create it, set WM_PROP_BACKUP_PATH or WM_PROP_RESTORE_PATH, call the verb, and watch the
+// statuses.
+typedef struct wm_backup_restorer wm_backup_restorer;
+
+// One license store, one device, and the settings of everything made from it. Create it, set WM_PROP_STORE_PATH and
+// WM_PROP_AUTHORITY, open it, and make other objects from it. Those keep it alive within, so the order of releases is
+// free. Several clients, in one process or several, may share a store.
+typedef struct wm_client wm_client;
+
+// What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
+// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM.
+typedef struct wm_content_header wm_content_header;
+
+// Decrypts the samples of one key ID for one action. Any number of threads may use one decryptor at the same time. It
+// counts as one use: share it among tracks with the same key ID. Once the first sample is decrypted it stays usable until
+// it is released, expiry included, unless the license's policy says otherwise.
+typedef struct wm_decryptor wm_decryptor;
+
+// Makes the device's keys and gets the certificate for them from the individualization service. Create it, set
+// WM_PROP_USER_CONSENT, call wm_individualize, and watch WM_STATUS_INDIVIDUALIZE.
+typedef struct wm_individualizer wm_individualizer;
+
+// Walks through the stored licenses in the order of their key IDs. Create it, set filters, and call wm_next_license until
+// it answers WM_E_NO_MORE_ITEMS; after each 0, properties show the license. Licenses that come and go meanwhile may or
+// may not be seen; nothing of the store is locked between calls.
+typedef struct wm_license_enumerator wm_license_enumerator;
+
+// Acquires licenses from an issuer. Create it, set WM_PROP_KEY_IDS or WM_PROP_HEADER, call wm_acquire_license, and watch
+// WM_STATUS_ACQUIRE_LICENSE.
+typedef struct wm_license_request wm_license_request;
+
+// Result of a call or an operation: negative is a failure, 0 and positive numbers are successes that may carry
+// information. Numbers have HRESULT meaning; published ones keep their published value.
+typedef int32_t wm_result;
+
+// Number of a status.
+typedef int32_t wm_status;
+
+// Type of a property or of a status's value: WM_TYPE_*.
+typedef int32_t wm_attr_type;
+
+// Detail of a failure. Set struct_size to sizeof(wm_error_info) before the call. No field ever holds a secret.
+typedef struct wm_error_info {
+  // Size of the struct that the caller knows, in bytes.
+  size_t struct_size;
+  // The failure; 0 if nothing failed on this thread.
+  wm_result result;
+  // WM_CATEGORY_*: kind of failure.
+  uint32_t category;
+  // WM_REMEDY_*: what helps.
+  uint32_t remedy;
+  // 1 if the same call may succeed later, else 0.
+  uint32_t retryable;
+  // When to try again, milliseconds from the failure; 0 if unknown.
+  uint64_t retry_after_ms;
+  // HTTP status of the service's answer; 0 if there was none.
+  uint32_t http_status;
+  // The service's own number for the problem; 0 if there was none.
+  int32_t server_code;
+  // 1 if kid is set, else 0.
+  uint32_t has_kid;
+  // Key ID that the failure is about.
+  uint8_t kid[16];
+  // Finds the request in the service's log; empty if there was none.
+  char request_id[40];
+  // One English sentence, UTF-8, cut at the end if it is too long.
+  char message[512];
+} wm_error_info;
+
+// Tells what a running operation does. NULL is allowed where one is asked for.
+// status: WM_STATUS_*. result: 0 or the reason. type, value, size: what comes with the status, WM_TYPE_*; value is
+// valid until the callback returns, and NULL with size 0 where there is none; the size of a STRING includes its NUL.
+// context: as given, never touched. A failing answer cancels the operation; 0 goes on. Called on a thread of the
+// library, one call at a time per object, with no lock held; any function may be called from it. It must not throw or
+// longjmp.
+typedef wm_result (*wm_status_callback)(wm_status status,
+                                        wm_result result,
+                                        wm_attr_type type,
+                                        const void *value,
+                                        size_t size,
+                                        void *context);
+
+// What the license that would be used still permits. Set struct_size to sizeof(wm_license_state) before the call.
+typedef struct wm_license_state {
+  // Size of the struct that the caller knows, in bytes.
+  size_t struct_size;
+  // WM_LICENSE_STATE_*.
+  uint32_t category;
+  // Numbers in counts.
+  uint32_t count_count;
+  // Uses left.
+  uint32_t counts[4];
+  // Dates in dates.
+  uint32_t date_count;
+  // Seconds UTC: begin, end, or both.
+  int64_t dates[4];
+  // Seconds of use from the first use on, where it did not happen yet; else 0.
+  uint64_t seconds_after_first_use;
+  // 0 or WM_LICENSE_STATE_VAGUE.
+  uint32_t vague;
+} wm_license_state;
+
+// Bytes in the clear, followed by encrypted ones.
+typedef struct wm_subsample {
+  // Bytes in the clear.
+  uint32_t clear;
+  // Encrypted bytes after them.
+  uint32_t encrypted;
+} wm_subsample;
+
+// How a sample is encrypted, as its container tells. Set struct_size to sizeof(wm_sample).
+typedef struct wm_sample {
+  // Size of the struct that the caller knows, in bytes.
+  size_t struct_size;
+  // Initialization vector.
+  const uint8_t *iv;
+  // Its bytes: 8 or 16.
+  size_t iv_size;
+  // Ranges of the sample, in order.
+  const struct wm_subsample *subsamples;
+  // Their number; 0 if the whole sample is encrypted.
+  size_t subsample_count;
+  // Encrypted blocks of a pattern; 0 and 0 for none.
+  uint32_t crypt_byte_block;
+  // Clear blocks of a pattern.
+  uint32_t skip_byte_block;
+  // Four-character code of the scheme as a big-endian number: 'cenc' is 0x63656E63, 'cbcs' 0x63626373.
+  uint32_t scheme;
+} wm_sample;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Name of a result, such as "WM_E_BACKUP_EXISTS"; "unknown result" for a number that is none. Static, never NULL.
+const char *wm_result_name(wm_result result);
+
+// What a result means, one English sentence. Static, never NULL. wm_get_error_info tells more about a failure.
+const char *wm_result_message(wm_result result);
+
+// Name of a status, such as "WM_STATUS_BACKUPRESTORE_END"; "unknown status" for a number that is none. Static, never NULL.
+const char *wm_status_name(wm_status status);
+
+// Sets a property. name: WM_PROP_*. type: WM_TYPE_*. The bytes are copied; a STRING may end with one NUL.
+// Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property or it is read-only, with WM_E_WRONG_TYPE, with
+// WM_E_BAD_VALUE if value or size is not acceptable, with the busy code while an operation runs, with WM_E_ALREADY_OPEN
+// if it is too late, and with WM_E_INVALIDARG for NULL. Then the property keeps its value.
+wm_result wm_set_prop(void *object,
+                      const char *name,
+                      wm_attr_type type,
+                      const void *value,
+                      size_t size);
+
+// Sets a STRING property from NUL-terminated text. Fails as wm_set_prop.
+wm_result wm_set_string_prop(void *object, const char *name, const char *value);
+
+// Sets a BOOL property. Fails as wm_set_prop.
+wm_result wm_set_bool_prop(void *object, const char *name, bool value);
+
+// Sets a DWORD or QWORD property, whichever it is. Fails as wm_set_prop; a number that does not fit is a bad value.
+wm_result wm_set_number_prop(void *object,
+                             const char *name,
+                             uint64_t value);
+
+// Reads a property, in two calls or one: with buf NULL and buf_size 0 it only tells size and type.
+// type_out, needed_out: may be NULL; written on success and with WM_E_BUFFER_TOO_SMALL, which leaves buf as it was. The
+// size of a STRING includes its NUL. Allowed while an operation runs.
+// Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property, it has no value, or it is write-only.
+wm_result wm_get_prop(void *object,
+                      const char *name,
+                      wm_attr_type *type_out,
+                      void *buf,
+                      size_t buf_size,
+                      size_t *needed_out);
+
+// Counts the properties that can be read at present: those that are set and those that the object knows itself.
+wm_result wm_get_prop_count(void *object,
+                            size_t *count_out);
+
+// Names one of the properties that wm_get_prop_count counts, in two calls or one as wm_get_prop.
+// index: from 0; the order changes only when properties come or go. Fails with WM_E_INVALIDARG beyond the last.
+wm_result wm_get_prop_name(void *object,
+                           size_t index,
+                           char *buf,
+                           size_t buf_size,
+                           size_t *needed_out);
+
+// Removes a property's value; a default applies again. Fails with WM_E_UNSUPPORTED_PROPERTY if there is none, else as
+// wm_set_prop.
+wm_result wm_remove_prop(void *object,
+                         const char *name);
+
+// Removes every value that may be removed at present. Fails with the busy code while an operation runs.
+wm_result wm_remove_all_props(void *object);
+
+// Tells the detail of the last failing call on this thread; inside a callback, of the event that is being told; after a
+// wm_wait that delivered a failing result, of that operation. Successful calls leave it as it is. Without any failure
+// so far, result is 0. The smaller of the two sizes is written and the rest of the caller's struct is zeroed.
+// Fails with WM_E_INVALIDARG if info is NULL or struct_size is less than sizeof(size_t) or more than 4096; that
+// failure leaves the detail as it is.
+wm_result wm_get_error_info(struct wm_error_info *info);
+
+// Version of the library at run time: major << 16 | minor << 8 | patch. Compare with WM_VERSION of the header.
+uint32_t wm_version(void);
+
+// Version of the library as text, such as "0.1.0". Static: never freed, never NULL.
+const char *wm_version_string(void);
+
+// Number of the binary interface. A program that loads the library with dlopen stops if it is not WM_ABI_VERSION.
+uint32_t wm_abi_version(void);
+
+// Counts valid handles and objects whose release is still finishing: 0 when everything was released. Works in a forked
+// child too.
+size_t wm_live_objects(void);
+
+// Adds a reference: one more wm_release is due. Works on every object.
+// Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE for everything that is not a valid handle.
+wm_result wm_add_ref(void *object);
+
+// Gives a reference back; the last one makes the handle invalid. NULL is allowed and does nothing.
+// The last release from outside any callback cancels a running operation, lets its final status run and returns after it.
+// Inside any callback of the library it never waits: of the callback's own object no further status comes, its final one
+// included; another object is cancelled, and its final status may still run after the release returned. Never make the
+// last release while holding a lock, or on a thread, that the object's callback needs.
+// In a forked child it does nothing and answers 0. Fails with WM_E_INVALID_HANDLE.
+wm_result wm_release(void *object);
+
+// Asks the object's running operation to stop, and never waits: the final status tells that it has. On an object
+// without a running operation it answers 0 and has no effect.
+// Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE.
+wm_result wm_cancel(void *object);
+
+// Waits until the object's operation is over and its last callback has returned.
+// timeout_ms: 0 asks without waiting, WM_INFINITE waits for ever. operation_result_out: receives the result of the final
+// status, success codes included; may be NULL. Repeated waits give the same result again. If it is a failure, its
+// detail becomes that of the calling thread.
+// Fails with WM_E_TIMEOUT, with WM_E_NO_OPERATION if nothing was ever started, and with WM_E_WOULD_DEADLOCK inside the
+// object's own callback.
+wm_result wm_wait(void *object,
+                  uint32_t timeout_ms,
+                  wm_result *operation_result_out);
+
+// Creates a client that is not open. *client_out: receives a handle to release. Registers, the first time, the
+// library's only process-wide hook, pthread_atfork.
+// Fails with WM_E_INVALIDARG for NULL and WM_E_OUTOFMEMORY.
+wm_result wm_create_client(struct wm_client **client_out);
+
+// Opens the license store and the device's keys, and makes both in an empty folder. Makes no network call.
+// Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
+// second time, with WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
+// WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
+// WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL or WM_E_BUSY; then it may be tried again.
+wm_result wm_open_client(struct wm_client *client);
+
+// Reads the device's security version, four dotted numbers, in two calls or one as wm_get_prop.
+// Fails with WM_E_NOT_OPEN, with WM_E_NEEDS_INDIVIDUALIZATION before there is one, and with WM_E_BUFFER_TOO_SMALL.
+wm_result wm_get_security_version(struct wm_client *client,
+                                  char *buf,
+                                  size_t buf_size,
+                                  size_t *needed_out);
+
+// Gives the content with this key ID a title, for lists and for telling which licenses a backup left out. It is stored
+// beside the licenses and travels in backups. kid: 16 bytes. title: UTF-8.
+// Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store error.
+wm_result wm_set_content_title(struct wm_client *client,
+                               const uint8_t *kid,
+                               const char *title);
+
+// Creates an individualizer. callback may be NULL; context is passed to it. *out: receives a handle to release.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+wm_result wm_create_individualizer(struct wm_client *client,
+                                   wm_status_callback callback,
+                                   void *context,
+                                   struct wm_individualizer **out);
+
+// Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
+// network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE.
+// Statuses: WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
+// failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_SERVICE_FAILING, WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE,
+// WM_E_AUTHORITY_NOT_TRUSTED, WM_E_ERROR_BAD_NET_RESP, WM_E_BAD_ANSWER, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
+// WM_E_INDIV_FRAUD, WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or
+// keys. A failure leaves the device as it was.
+// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or
+// WM_PROP_SERVICE_URL is missing, and WM_E_INDIVIDUALIZING while it runs already.
+wm_result wm_individualize(struct wm_individualizer *individualizer,
+                           uint32_t flags);
+
+// Reads protection data from memory: an MP4 file or its initialization segment, `pssh` boxes, or W3C `keyids` JSON. The
+// bytes are not kept. *out: receives a handle to release.
+// Fails with WM_E_MALFORMED_CONTENT_HEADER and WM_E_INVALIDARG for NULL.
+wm_result wm_create_content_header(const void *data,
+                                   size_t size,
+                                   struct wm_content_header **out);
+
+// Reads protection data from a media file; media data is skipped. path: any bytes. *out: receives a handle to release.
+// Fails with WM_E_MALFORMED_CONTENT_HEADER, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, and WM_E_INVALIDARG for NULL.
+wm_result wm_create_content_header_from_file(const char *path,
+                                             struct wm_content_header **out);
+
+// Tells whether a media file needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
+// Fails as wm_create_content_header_from_file.
+wm_result wm_is_content_protected(const char *path, bool *protected_out);
+
+// Creates a license request. callback may be NULL; context is passed to it. *out: receives a handle to release.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+wm_result wm_create_license_request(struct wm_client *client,
+                                    wm_status_callback callback,
+                                    void *context,
+                                    struct wm_license_request **out);
+
+// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT. A request that a crash, a cancel or a lost
+// connection left open is taken up again with the same bytes, so that the service answers it once.
+// Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
+// license refused, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
+// it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
+// can act; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
+// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
+// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED;
+// WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
+// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
+// or no service is set, and WM_E_ACQUIRING_LICENSE.
+wm_result wm_acquire_license(struct wm_license_request *request,
+                             uint32_t flags);
+
+// Tells whether a stored license permits an action. No network call, and nothing changes. kid: 16 bytes. action: UTF-8,
+// such as "Play". *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
+// Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
+// error.
+wm_result wm_query_action_allowed(struct wm_client *client,
+                                  const uint8_t *kid,
+                                  const char *action,
+                                  uint32_t *reasons_out);
+
+// Tells what the license that would be used for an action still permits. No network call, and nothing changes.
+// Fails as wm_query_action_allowed, and with WM_E_INVALIDARG if struct_size is not set.
+wm_result wm_query_license_state(struct wm_client *client,
+                                 const uint8_t *kid,
+                                 const char *action,
+                                 struct wm_license_state *state);
+
+// Creates a license enumerator, before the first license. *out: receives a handle to release.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+wm_result wm_create_license_enumerator(struct wm_client *client, struct wm_license_enumerator **out);
+
+// Goes to the next license; wm_get_prop then shows it. From the first call on, filters are fixed.
+// Fails with WM_E_NO_MORE_ITEMS after the last license, with WM_E_NOT_OPEN, or with a store error.
+wm_result wm_next_license(struct wm_license_enumerator *enumerator);
+
+// Creates a decryptor: chooses a stored license that permits the action and opens its key. Reserves nothing, and makes no
+// network call. kid: 16 bytes. action: UTF-8, such as "Play". *out: receives a handle to release.
+// Fails with WM_E_LICENSE_REQUIRED if there is no license, WM_E_LICENSE_OUTOFDATE, WM_E_LICENSE_INCORRECT_RIGHTS if none grants
+// the action, WM_E_LICENSE_NOTENABLED before it begins, WM_E_USED_UP, WM_E_CLOCK, WM_E_LICENSE_APPSECLOW,
+// WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NO_UPLINK_LICENSE if the subscription's root license is missing,
+// WM_E_LICENSE_UNUSABLE, WM_E_NOT_OPEN, WM_E_INVALIDARG, WM_E_BAD_VALUE, or a store error.
+wm_result wm_create_decryptor(struct wm_client *client,
+                              const uint8_t *kid,
+                              const char *action,
+                              struct wm_decryptor **out);
+
+// Decrypts one sample in place. The first one evaluates the license again and commits the use durably, so it alone may take
+// as long as a disk does, and may fail as wm_create_decryptor or with a store error. Nobody else may use the sample's
+// bytes meanwhile. Fails with WM_E_UNSUPPORTED_ALGORITHM for another scheme than cenc, cens, cbc1 and cbcs, with
+// WM_E_INVALID_DATA if the description does not fit the sample, and with WM_E_INVALIDARG. On every failure the sample is
+// as it was.
+wm_result wm_decrypt_sample(struct wm_decryptor *decryptor,
+                            const struct wm_sample *sample,
+                            void *data,
+                            size_t size);
+
+// Creates a backup restorer. callback may be NULL; context is passed to it. *out: receives a handle to release.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+wm_result wm_create_backup_restorer(struct wm_client *client,
+                                    wm_status_callback callback,
+                                    void *context,
+                                    struct wm_backup_restorer **out);
+
+// Backs up all licenses that may leave the device to the folder WM_PROP_BACKUP_PATH, in the background. The file is
+// complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
+// Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
+// WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out),
+// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_DISK_FULL, WM_E_DEADLINE, or an error of store or
+// keys.
+// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
+// WM_E_BACKUP_EXISTS without the flag, and WM_E_BACKUPRESTORE_BUSY.
+wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
+                             uint32_t flags);
+
+// Restores the backup in the folder WM_PROP_RESTORE_PATH, in the background. The store changes in one step or not at
+// all; counters and revocations are never turned back. flags: 0 or WM_RESTORE_INDIVIDUALIZE.
+// Statuses on the same device, without any network call: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_PROGRESS,
+// WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_PROGRESS,
+// WM_STATUS_BACKUPRESTORE_DISCONNECTING, then WM_STATUS_LICENSE_REFUSED for each license left out,
+// WM_STATUS_ERROR_WITHURL at most once, and BEGIN, PROGRESS, END. With WM_RESTORE_INDIVIDUALIZE,
+// WM_STATUS_INDIVIDUALIZE comes before them. BEGIN may be missing when END fails.
+// END comes once, with 0, WM_S_RESTORE_PARTIAL, WM_E_OPERATION_CANCELED, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT,
+// WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
+// WM_E_RESTORE_FRAUD at the limit of devices, another refusal, WM_E_RESTORE_SERVICE_UNAVAILABLE and the other troubles with
+// a service that wm_individualize names, WM_E_INVALID_PROPERTY where WM_PROP_SERVICE_URL is needed and unset, or an error
+// of store or keys.
+// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
+// and WM_E_BACKUPRESTORE_BUSY.
+wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
+                              uint32_t flags);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* WMLICENSE_H */

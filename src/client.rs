@@ -1,0 +1,231 @@
+//! The C face of the client: settings, opening, and what it knows about the device. Everything else hangs on it.
+
+use crate::error_info::Failure;
+use crate::failure;
+use crate::gate;
+use crate::input::{self, Buffer};
+use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::prop::names::*;
+use crate::prop::{
+    self, Access, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, authorities, header_text, items, number,
+    path, protector, proxy_url, service_url, text_only, tls_trust, token,
+};
+use crate::result::{WM_E_ALREADY_OPEN, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NOT_OPEN, wm_result};
+use once_cell::sync::OnceCell;
+use std::ffi::{OsString, c_char};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use wmlicense_core::client::{Client, OpenSettings, Settings};
+use wmlicense_core::clock::SystemClock;
+use wmlicense_core::transport::{DEFAULT_RETRY_LIMIT, NetworkSettings, TlsTrust};
+use wmlicense_wire::certificate::DeviceCertificate;
+use wmlicense_wire::id::{Digest, Kid};
+
+/// One license store, one device, and the settings of everything made from it. Create it, set WM_PROP_STORE_PATH and
+/// WM_PROP_AUTHORITY, open it, and make other objects from it. Those keep it alive within, so the order of releases is
+/// free. Several clients, in one process or several, may share a store.
+pub struct wm_client {
+    _opaque: [u8; 0],
+}
+
+impl Handle for wm_client {
+    type Target = ClientObject;
+    const KIND: Kind = Kind::Client;
+}
+
+pub(crate) const PROPERTIES: &[Spec] = &[
+    Spec::new(STORE_PATH, TYPE_STRING, Access::FixedOnceBegun, path),
+    Spec::new(AUTHORITY, TYPE_STRING, Access::FixedOnceBegun, authorities),
+    Spec::new(KEY_PROTECTOR, TYPE_STRING, Access::FixedOnceBegun, protector),
+    Spec::new(SERVICE_URL, TYPE_STRING, Access::Settable, service_url),
+    Spec::new(ACCOUNT_TOKEN, TYPE_STRING, Access::WriteOnly, token),
+    Spec::new(APPLICATION_ID, TYPE_STRING, Access::Settable, text_only),
+    Spec::new(SECURITY_LEVEL, TYPE_DWORD, Access::Settable, number),
+    Spec::new(USER_AGENT, TYPE_STRING, Access::Settable, header_text),
+    Spec::new(TLS_TRUST, TYPE_STRING, Access::Settable, tls_trust),
+    Spec::new(TLS_CA_PEM, TYPE_STRING, Access::Settable, text_only),
+    Spec::new(PROXY, TYPE_STRING, Access::Settable, proxy_url),
+    Spec::new(ALLOW_HTTP, TYPE_BOOL, Access::Settable, number),
+    Spec::new(OFFLINE_ONLY, TYPE_BOOL, Access::Settable, number),
+    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
+    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+    Spec::read_only(DEVICE_ID, TYPE_STRING),
+    Spec::read_only(INDIVIDUALIZED, TYPE_BOOL),
+    Spec::read_only(SECURITY_VERSION, TYPE_STRING),
+    Spec::read_only(PENDING_TRANSACTIONS, TYPE_DWORD),
+];
+
+/// The object behind a `wm_client`.
+pub struct ClientObject {
+    life: Life,
+    properties: Properties,
+    opened: OnceCell<Arc<Client>>,
+}
+
+impl Object for ClientObject {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
+        let Some(client) = self.opened.get() else {
+            return Ok(None);
+        };
+        let certificate = || certificate(client);
+        Ok(match spec.name {
+            DEVICE_ID => certificate()?.map(|found| Value::Text(found.device_id.to_base64().into_bytes())),
+            INDIVIDUALIZED => Some(Value::Bool(certificate()?.is_some())),
+            SECURITY_VERSION => certificate()?.map(|found| Value::Text(found.security_version.into_bytes())),
+            PENDING_TRANSACTIONS => {
+                let count = client.store.pending_count().map_err(|error| failure::store(&error))?;
+                Some(Value::Dword(u32::try_from(count).unwrap_or(u32::MAX)))
+            }
+            _ => None,
+        })
+    }
+
+    fn may_change(&self, spec: &Spec) -> Result<(), Failure> {
+        if spec.access == Access::FixedOnceBegun && self.opened.get().is_some() {
+            return Err(Failure::new(WM_E_ALREADY_OPEN));
+        }
+        Ok(())
+    }
+}
+
+/// The device's certificate at the first authority that gave one.
+fn certificate(client: &Client) -> Result<Option<DeviceCertificate>, Failure> {
+    for authority in &client.authorities {
+        let found = client.store.device_certificate(*authority).map_err(|error| failure::store(&error))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+impl ClientObject {
+    fn new() -> Self {
+        Self { life: Life::new(), properties: Properties::new(PROPERTIES), opened: OnceCell::new() }
+    }
+
+    /// The core's client.
+    pub(crate) fn opened(&self) -> Result<&Arc<Client>, Failure> {
+        self.opened.get().ok_or_else(|| Failure::new(WM_E_NOT_OPEN))
+    }
+
+    fn open(&self) -> Result<(), Failure> {
+        let mut first = false;
+        self.opened.get_or_try_init(|| {
+            first = true;
+            let store_path = PathBuf::from(OsString::from_vec(self.properties.required(STORE_PATH)?));
+            let authorities = self.properties.text(AUTHORITY).ok_or_else(|| prop::missing(AUTHORITY))?;
+            let authorities = items(&authorities).filter_map(|item| Digest::from_base64(item).ok()).collect();
+            Client::open(&OpenSettings { store_path, authorities }, Arc::new(SystemClock))
+                .map_err(|error| failure::open(&error))
+        })?;
+        if first { Ok(()) } else { Err(Failure::new(WM_E_ALREADY_OPEN)) }
+    }
+
+    /// The settings for an operation that begins, those of its object first.
+    pub(crate) fn settings(&self, own: &Properties) -> Settings {
+        let set = |name| own.dword(name).or_else(|| self.properties.dword(name));
+        let deadline = set(DEADLINE_MS).filter(|milliseconds| *milliseconds > 0);
+        let all = &self.properties;
+        Settings {
+            service_url: all.text(SERVICE_URL),
+            account_token: all.secret(ACCOUNT_TOKEN).unwrap_or_default(),
+            application_id: all.text(APPLICATION_ID),
+            application_level: self.application_level(),
+            network: NetworkSettings {
+                user_agent: all.text(USER_AGENT).unwrap_or_default(),
+                tls_trust: match all.text(TLS_TRUST).as_deref() {
+                    Some("platform") => TlsTrust::Platform,
+                    Some("bundled") => TlsTrust::Bundled,
+                    Some("pem") => TlsTrust::PemOnly,
+                    _ => TlsTrust::PlatformThenBundled,
+                },
+                tls_ca_pem: all.text(TLS_CA_PEM),
+                proxy: all.text(PROXY),
+                allow_http: all.is_set(ALLOW_HTTP),
+                offline_only: all.is_set(OFFLINE_ONLY),
+                deadline: deadline.map(|milliseconds| Duration::from_millis(milliseconds.into())),
+                retry_limit: set(RETRY_LIMIT).unwrap_or(DEFAULT_RETRY_LIMIT),
+            },
+        }
+    }
+
+    /// Level of the application.
+    pub(crate) fn application_level(&self) -> u32 {
+        self.properties.dword(SECURITY_LEVEL).unwrap_or(0)
+    }
+
+    /// Security version of the device; none before it is individualized.
+    pub(crate) fn security_version(&self) -> Result<Option<String>, Failure> {
+        Ok(certificate(self.opened()?)?.map(|found| found.security_version))
+    }
+}
+
+/// Creates a client that is not open. *client_out: receives a handle to release. Registers, the first time, the
+/// library's only process-wide hook, pthread_atfork.
+/// Fails with WM_E_INVALIDARG for NULL and WM_E_OUTOFMEMORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_create_client(client_out: *mut *mut wm_client) -> wm_result {
+    // SAFETY: the header makes the caller answer for the place.
+    unsafe {
+        object::create(client_out, || {
+            gate::watch_forks()?;
+            Ok(ClientObject::new())
+        })
+    }
+}
+
+/// Opens the license store and the device's keys, and makes both in an empty folder. Makes no network call.
+/// Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
+/// second time, with WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
+/// WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
+/// WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL or WM_E_BUSY; then it may be tried again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_open_client(client: *mut wm_client) -> wm_result {
+    gate::enter(|| resolve(client)?.open())
+}
+
+/// Reads the device's security version, four dotted numbers, in two calls or one as wm_get_prop.
+/// Fails with WM_E_NOT_OPEN, with WM_E_NEEDS_INDIVIDUALIZATION before there is one, and with WM_E_BUFFER_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_get_security_version(
+    client: *mut wm_client,
+    buf: *mut c_char,
+    buf_size: usize,
+    needed_out: *mut usize,
+) -> wm_result {
+    gate::enter(|| {
+        let client = resolve(client)?;
+        // SAFETY: the header makes the caller answer for buf and needed_out.
+        let to = unsafe { Buffer::new(buf.cast(), buf_size, needed_out)? };
+        let version = client.security_version()?;
+        to.fill_text(version.ok_or_else(|| Failure::new(WM_E_NEEDS_INDIVIDUALIZATION))?.as_bytes())
+    })
+}
+
+/// Gives the content with this key ID a title, for lists and for telling which licenses a backup left out. It is stored
+/// beside the licenses and travels in backups. kid: 16 bytes. title: UTF-8.
+/// Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_set_content_title(
+    client: *mut wm_client,
+    kid: *const u8,
+    title: *const c_char,
+) -> wm_result {
+    gate::enter(|| {
+        let client = resolve(client)?;
+        // SAFETY: the header makes the caller answer for 16 bytes and a NUL-terminated text.
+        let (kid, title): (Kid, &str) = unsafe { (input::kid(kid)?, input::text(title, "title")?) };
+        client.opened()?.store.set_title(kid, title).map_err(|error| failure::store(&error))
+    })
+}

@@ -1,0 +1,119 @@
+//! The C face of `core::header`: what a media file says about its protection.
+
+use crate::error_info::Failure;
+use crate::failure;
+use crate::gate;
+use crate::input::{self, Out};
+use crate::object::{self, Handle, Kind, Life, Object};
+use crate::prop::names::{KIDS, LICENSE_URL, SCHEME, SYSTEM};
+use crate::prop::{Properties, Spec, TYPE_STRING, Value};
+use crate::result::{WM_S_FALSE, WM_S_OK, wm_result};
+use std::ffi::{OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use wmlicense_core::header::ContentHeader;
+
+/// What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
+/// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM.
+pub struct wm_content_header {
+    _opaque: [u8; 0],
+}
+
+impl Handle for wm_content_header {
+    type Target = ContentHeaderObject;
+    const KIND: Kind = Kind::ContentHeader;
+}
+
+pub(crate) const PROPERTIES: &[Spec] = &[
+    Spec::read_only(KIDS, TYPE_STRING),
+    Spec::read_only(LICENSE_URL, TYPE_STRING),
+    Spec::read_only(SCHEME, TYPE_STRING),
+    Spec::read_only(SYSTEM, TYPE_STRING),
+];
+
+/// The object behind a `wm_content_header`.
+pub struct ContentHeaderObject {
+    life: Life,
+    properties: Properties,
+    header: ContentHeader,
+}
+
+impl Object for ContentHeaderObject {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
+        let header = &self.header;
+        let text = match spec.name {
+            KIDS => joined(header.kids().iter().map(|kid| kid.to_base64())),
+            LICENSE_URL => header.license_url().map(str::to_owned),
+            SCHEME => header.scheme().map(|scheme| scheme.to_string()),
+            SYSTEM => joined(header.systems().iter().map(|system| system.system.to_string())),
+            _ => None,
+        };
+        Ok(text.map(|text| Value::Text(text.into_bytes())))
+    }
+}
+
+/// A list with semicolons between its parts; an empty one is no value.
+fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join(";"))
+}
+
+impl ContentHeaderObject {
+    fn new(header: ContentHeader) -> Self {
+        Self { life: Life::new(), properties: Properties::new(PROPERTIES), header }
+    }
+}
+
+fn read_file(path: &[u8]) -> Result<ContentHeader, Failure> {
+    ContentHeader::read_file(Path::new(OsStr::from_bytes(path))).map_err(|error| failure::header(&error))
+}
+
+/// Reads protection data from memory: an MP4 file or its initialization segment, `pssh` boxes, or W3C `keyids` JSON. The
+/// bytes are not kept. *out: receives a handle to release.
+/// Fails with WM_E_MALFORMED_CONTENT_HEADER and WM_E_INVALIDARG for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_create_content_header(
+    data: *const c_void,
+    size: usize,
+    out: *mut *mut wm_content_header,
+) -> wm_result {
+    // SAFETY: the header makes the caller answer for `size` bytes and for the place.
+    unsafe {
+        object::create(out, || {
+            let bytes = input::bytes(data, size, "data")?;
+            ContentHeader::parse(bytes).map(ContentHeaderObject::new).map_err(|error| failure::header(&error))
+        })
+    }
+}
+
+/// Reads protection data from a media file; media data is skipped. path: any bytes. *out: receives a handle to release.
+/// Fails with WM_E_MALFORMED_CONTENT_HEADER, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, and WM_E_INVALIDARG for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_create_content_header_from_file(
+    path: *const c_char,
+    out: *mut *mut wm_content_header,
+) -> wm_result {
+    // SAFETY: the header makes the caller answer for a NUL-terminated path and for the place.
+    unsafe { object::create(out, || Ok(ContentHeaderObject::new(read_file(input::c_bytes(path, "path")?)?))) }
+}
+
+/// Tells whether a media file needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
+/// Fails as wm_create_content_header_from_file.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_is_content_protected(path: *const c_char, protected_out: *mut bool) -> wm_result {
+    gate::enter_with(|| {
+        // SAFETY: the header makes the caller answer for a NUL-terminated path and for the place.
+        let (path, out) = unsafe { (input::c_bytes(path, "path")?, Out::new(protected_out, "protected_out")?) };
+        let protected = read_file(path)?.is_protected();
+        out.write(protected);
+        Ok(if protected { WM_S_OK } else { WM_S_FALSE })
+    })
+}

@@ -1,0 +1,145 @@
+//! The macros of the header, made from the tables of the other modules so that no list exists twice. Only the test that
+//! writes the header asks for them.
+
+use crate::prop::names::NAMES;
+use crate::{error_info, license_query, prop, result, status, version};
+use std::ffi::CStr;
+use std::fmt::Write as _;
+
+/// One object-like macro and its value: a number, or a text.
+pub enum Macro {
+    /// Compared with results, statuses, types and flags.
+    Number(&'static str, i64),
+    /// A property name.
+    Text(&'static str, &'static str),
+}
+
+fn name(text: &'static CStr) -> &'static str {
+    text.to_str().unwrap_or_default()
+}
+
+/// Flags and other numbers that stand beside a function.
+const FLAGS: &[(&str, u32, &str)] = &[
+    ("WM_INFINITE", crate::object::WM_INFINITE, "wm_wait: no timeout"),
+    (
+        "WM_INDIVIDUALIZE_FORCE",
+        crate::individualizer::WM_INDIVIDUALIZE_FORCE,
+        "wm_individualize: ask the service again even if the certificate is current",
+    ),
+    ("WM_ACQUIRE_SILENT", crate::license_request::WM_ACQUIRE_SILENT, "wm_acquire_license: without the user"),
+    (
+        "WM_BACKUP_OVERWRITE",
+        crate::backup_restorer::WM_BACKUP_OVERWRITE,
+        "wm_backup_licenses: replace an existing backup",
+    ),
+    (
+        "WM_RESTORE_INDIVIDUALIZE",
+        crate::backup_restorer::WM_RESTORE_INDIVIDUALIZE,
+        "wm_restore_licenses: individualize first where it is needed; the user agreed",
+    ),
+    (
+        "WM_LICENSE_STATE_VAGUE",
+        license_query::WM_LICENSE_STATE_VAGUE,
+        "wm_license_state::vague: further licenses apply",
+    ),
+];
+
+/// Every object-like macro of the header with its value.
+pub fn macros() -> Vec<Macro> {
+    let mut all = vec![
+        Macro::Number("WM_VERSION", version::wm_version().into()),
+        Macro::Number("WM_ABI_VERSION", version::ABI_VERSION.into()),
+    ];
+    all.extend(result::RESULTS.iter().map(|row| Macro::Number(name(row.name), row.value.into())));
+    all.extend(error_info::CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
+    all.extend(error_info::REMEDIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
+    all.extend(status::STATUSES.iter().map(|row| Macro::Number(name(row.0), row.1.into())));
+    all.extend(status::INDIVIDUALIZE_PHASES.iter().map(|row| Macro::Number(row.0, row.1.into())));
+    all.extend(status::HTTP_PHASES.iter().map(|row| Macro::Number(row.0, row.1.into())));
+    all.extend(prop::TYPES.iter().map(|row| Macro::Number(row.0, row.1.into())));
+    all.extend(FLAGS.iter().map(|row| Macro::Number(row.0, row.1.into())));
+    all.extend(license_query::REASONS.iter().map(|row| Macro::Number(row.0, row.1.into())));
+    all.extend(license_query::STATE_CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
+    all.extend(NAMES.iter().map(|row| Macro::Text(row.define, row.text)));
+    all
+}
+
+/// The macros as the header prints them.
+pub fn c_text() -> String {
+    let mut text = String::new();
+    let [major, minor, patch] = version::VERSION;
+    section(&mut text, "Versions. wm_version and wm_abi_version answer those of the library that is loaded.");
+    let _ = writeln!(text, "#define WM_VERSION ({major}u << 16 | {minor}u << 8 | {patch}u)");
+    let _ = writeln!(text, "#define WM_ABI_VERSION {}u", version::ABI_VERSION);
+    section(&mut text, "Results. Negative is a failure; a number is never used again for something else.");
+    for row in result::RESULTS {
+        let _ = writeln!(text, "/** {} */", row.message.to_string_lossy());
+        let _ = writeln!(text, "#define {} ((wm_result)0x{:08X})", name(row.name), row.value);
+    }
+    text.push_str("/** Whether the final result of an acquisition means that a license is stored. */\n");
+    text.push_str("#define WM_LICENSE_STORED(result) ((result) == WM_S_LICENSE_ACQUIRED)\n");
+    section(&mut text, "Kinds of failures, in wm_error_info::category.");
+    text.extend(error_info::CATEGORIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
+    section(&mut text, "What helps against a failure, in wm_error_info::remedy.");
+    text.extend(error_info::REMEDIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
+    section(&mut text, "Statuses, told to the callback. Values are described by type and struct.");
+    for row in status::STATUSES {
+        let _ = writeln!(text, "/** {} */\n#define {} ((wm_status)0x{:X})", row.2, name(row.0), row.1);
+    }
+    section(&mut text, "Phases, in wm_individualize_progress::phase and http_phase.");
+    let phases = status::INDIVIDUALIZE_PHASES.iter().chain(status::HTTP_PHASES);
+    text.extend(phases.map(|row| format!("#define {} 0x{:X}u\n", row.0, row.1)));
+    section(&mut text, "Types of properties and of values of statuses.");
+    for row in prop::TYPES {
+        let _ = writeln!(text, "/** {} */\n#define {} ((wm_attr_type){})", row.2, row.0, row.1);
+    }
+    numbers(&mut text, "Flags of the functions named.", FLAGS);
+    numbers(&mut text, "Reasons of wm_query_action_allowed.", license_query::REASONS);
+    let categories: Vec<_> = license_query::STATE_CATEGORIES.iter().map(|row| (row.0, row.1 as u32, row.2)).collect();
+    numbers(&mut text, "Categories of wm_license_state.", &categories);
+    section(
+        &mut text,
+        "Properties: which object has it, type, meaning. Text is UTF-8; paths are bytes as the system has them.",
+    );
+    for row in NAMES {
+        let _ = writeln!(text, "/** {}. */\n#define {} \"{}\"", row.meaning, row.define, row.text);
+    }
+    text
+}
+
+fn section(text: &mut String, title: &str) {
+    let _ = writeln!(text, "\n/* {title} */\n");
+}
+
+fn numbers(text: &mut String, title: &str, rows: &[(&str, u32, &str)]) {
+    section(text, title);
+    for row in rows {
+        let _ = writeln!(text, "/** {}. */\n#define {} 0x{:X}u", row.2, row.0, row.1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prop::Spec;
+    use crate::{
+        backup_restorer, client, content_header, decryptor, individualizer, license_enumerator, license_request,
+    };
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_property_name_is_some_objects_and_every_objects_is_named() {
+        let objects: [&[Spec]; 7] = [
+            client::PROPERTIES,
+            individualizer::PROPERTIES,
+            content_header::PROPERTIES,
+            license_request::PROPERTIES,
+            license_enumerator::PROPERTIES,
+            backup_restorer::PROPERTIES,
+            decryptor::PROPERTIES,
+        ];
+        let used: BTreeSet<&str> = objects.into_iter().flatten().map(|spec| spec.name).collect();
+        let named: BTreeSet<&str> = NAMES.iter().map(|name| name.text).collect();
+        assert_eq!(used, named);
+    }
+}

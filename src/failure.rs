@@ -1,0 +1,305 @@
+//! Which core error is which result. Every match names every variant, so that a new one gets its number here first.
+
+use crate::error_info::Failure;
+use crate::result::*;
+use std::io;
+use wmlicense_core::acquire::AcquireError;
+use wmlicense_core::backup::BackupError;
+use wmlicense_core::client::OpenError;
+use wmlicense_core::decrypt::cenc::SampleError;
+use wmlicense_core::decrypt::decryptor::UseError;
+use wmlicense_core::device::DeviceError;
+use wmlicense_core::header::HeaderError;
+use wmlicense_core::individualize::IndividualizeError;
+use wmlicense_core::restore::RestoreError;
+use wmlicense_core::rights;
+use wmlicense_core::store::StoreError;
+use wmlicense_core::transport::{ServiceFailure, TransportError};
+use wmlicense_wire::answer::{Reason, Refusal};
+
+/// HTTP status of a missing or refused account token.
+const UNAUTHORIZED: u16 = 401;
+
+/// Why a service refuses.
+pub(crate) fn reason(reason: Reason) -> Failure {
+    Failure::new(match reason {
+        Reason::UnknownContent => WM_E_LICENSE_UNAVAILABLE,
+        Reason::NotEntitled => WM_E_NO_RIGHTS,
+        Reason::LimitReached => WM_E_RESTORE_FRAUD,
+        Reason::Revoked => WM_E_LICENSE_CONTENT_REVOKED,
+        Reason::Expired => WM_E_LICENSE_EXPIRED,
+        Reason::OtherAccount => WM_E_OTHER_ACCOUNT,
+        Reason::NotAllowed => WM_E_NOT_ALLOWED,
+        Reason::UnknownIssuer => WM_E_UNKNOWN_ISSUER,
+        Reason::AccountRequired => WM_E_ACCOUNT_REQUIRED,
+        Reason::Damaged => WM_E_INVALID_LICENSE,
+        Reason::ConsentMissing => WM_E_INVALID_PROPERTY,
+        Reason::DeviceRevoked => WM_E_CERTIFICATE_REVOKED,
+        Reason::QuotaUsedUp => WM_E_INDIV_FRAUD,
+    })
+}
+
+/// The limit of devices, as the status with its URL reports it.
+pub(crate) fn limit_reached() -> Failure {
+    reason(Reason::LimitReached)
+}
+
+/// A file or folder that the application named.
+pub(crate) fn place(error: &io::Error) -> Failure {
+    let result = match error.kind() {
+        io::ErrorKind::NotFound => WM_E_PATH_NOT_FOUND,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WM_E_DISK_FULL,
+        _ => WM_E_PATH_UNUSABLE,
+    };
+    Failure::with(result, error.to_string())
+}
+
+pub(crate) fn store(error: &StoreError) -> Failure {
+    let result = match error {
+        StoreError::Open(_) => WM_E_UNABLE_TO_OPEN_DATA_STORE,
+        StoreError::TooNew { .. } => WM_E_STORE_TOO_NEW,
+        StoreError::Damaged(_) => WM_E_DATASTORE_CORRUPT,
+        StoreError::OtherDevice => WM_E_HDS_KEY_MISMATCH,
+        StoreError::Tampered => WM_E_CHECKPOINT_FAILED,
+        StoreError::Full => WM_E_DISK_FULL,
+        StoreError::Busy => WM_E_BUSY,
+        StoreError::Io(_) => WM_E_LICENSE_STORE_ERROR,
+        StoreError::OtherPolicy(_) => WM_E_INVALID_LICENSE_ACQUIRED,
+        StoreError::NoSuchLicense(_) => WM_E_LICENSE_REQUIRED,
+        StoreError::NoTransaction => WM_E_NO_TRANSACTION,
+        StoreError::Random => WM_E_INTERNAL,
+    };
+    Failure::with(result, error.to_string())
+}
+
+fn device(error: &DeviceError) -> Failure {
+    let result = match error {
+        DeviceError::Damaged => WM_E_SECURE_STORE_ERROR,
+        DeviceError::TooNew => WM_E_STORE_TOO_NEW,
+        DeviceError::Missing => WM_E_SECURE_STORE_NOT_FOUND,
+        DeviceError::KeyGeneration => WM_E_SECURE_STORE_UNLOCK_ERROR,
+        DeviceError::Io(error) => match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WM_E_DISK_FULL,
+            _ => WM_E_SECURE_STORE_UNLOCK_ERROR,
+        },
+    };
+    Failure::with(result, error.to_string())
+}
+
+pub(crate) fn open(error: &OpenError) -> Failure {
+    match error {
+        OpenError::Folder { .. } => Failure::with(WM_E_PATH_UNUSABLE, error.to_string()),
+        OpenError::Device(error) => device(error),
+        OpenError::Store(error) => store(error),
+    }
+}
+
+/// The results by which a verb names its own service.
+struct Service {
+    unreachable: wm_result,
+    cancelled: wm_result,
+}
+
+const INDIVIDUALIZATION: Service =
+    Service { unreachable: WM_E_INDIV_SERVICE_UNAVAILABLE, cancelled: WM_E_OPERATION_CANCELED };
+const ISSUER: Service = Service { unreachable: WM_E_UNABLE_TO_ACQUIRE_LICENSE, cancelled: WM_S_ACQUIRE_CANCELLED };
+const MANAGEMENT: Service =
+    Service { unreachable: WM_E_RESTORE_SERVICE_UNAVAILABLE, cancelled: WM_E_OPERATION_CANCELED };
+
+fn refused_request(failure: &ServiceFailure, text: String) -> Failure {
+    let result = if failure.http_status == UNAUTHORIZED { WM_E_ACCOUNT_REQUIRED } else { WM_E_SERVICE_REFUSED };
+    Failure::with(result, text).from_service(failure)
+}
+
+fn transport(error: &TransportError, service: &Service) -> Failure {
+    let text = error.to_string();
+    match error {
+        TransportError::Cancelled => Failure::new(service.cancelled),
+        TransportError::DeadlinePassed => Failure::with(WM_E_DEADLINE, text),
+        TransportError::Offline => Failure::with(WM_E_POLICY_DISABLE_ONLINE, text),
+        TransportError::Url(_) => Failure::with(WM_E_URL_NOT_ALLOWED, text),
+        TransportError::Unreachable(_) => Failure::with(service.unreachable, text),
+        TransportError::Tls(_) => Failure::with(WM_E_SERVER_CERTIFICATE, text),
+        TransportError::Refused(failure) => refused_request(failure, text),
+        TransportError::Unavailable(failure) => Failure::with(WM_E_SERVICE_FAILING, text).from_service(failure),
+        TransportError::NotTheService(_) => Failure::with(WM_E_ERROR_BAD_NET_RESP, text),
+    }
+}
+
+pub(crate) fn individualize(error: &IndividualizeError) -> Failure {
+    let text = error.to_string();
+    match error {
+        IndividualizeError::Cancelled => Failure::new(INDIVIDUALIZATION.cancelled),
+        IndividualizeError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
+        IndividualizeError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
+        IndividualizeError::Transport(error) => transport(error, &INDIVIDUALIZATION),
+        IndividualizeError::BadAnswer(_) => Failure::with(WM_E_BAD_ANSWER, text),
+        IndividualizeError::Refused(why, failure) => reason(*why).from_service(failure),
+        IndividualizeError::Device(error) => device(error),
+        IndividualizeError::Store(error) => store(error),
+    }
+}
+
+fn first_refusal(refusals: &[Refusal]) -> Failure {
+    let Some(first) = refusals.first() else {
+        return Failure::new(WM_E_LICENSE_UNAVAILABLE);
+    };
+    let failure = reason(first.reason);
+    first.kid.into_iter().fold(failure, Failure::about)
+}
+
+/// `now`: seconds UTC, to tell how long to wait.
+pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
+    let text = error.to_string();
+    match error {
+        AcquireError::Cancelled => Failure::new(ISSUER.cancelled),
+        AcquireError::NothingAsked | AcquireError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
+        AcquireError::NoKeyId => Failure::with(WM_E_INVALID_LICENSE_REQUEST, text),
+        AcquireError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
+        AcquireError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
+        AcquireError::Transport(error) => transport(error, &ISSUER),
+        AcquireError::BadAnswer(_) => Failure::with(WM_E_INVALID_LICENSE_ACQUIRED, text),
+        AcquireError::Refused(refusals) => first_refusal(refusals),
+        AcquireError::InteractionRequired(_) => Failure::with(WM_E_NO_RIGHTS, text),
+        AcquireError::Later { from, .. } => {
+            let wait = u64::try_from(from.saturating_sub(now)).unwrap_or(0);
+            Failure::with(WM_E_SERVICE_FAILING, text).retry_after_seconds(wait)
+        }
+        AcquireError::Store(error) => store(error),
+        AcquireError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
+    }
+}
+
+pub(crate) fn backup(error: &BackupError) -> Failure {
+    let text = error.to_string();
+    match error {
+        BackupError::Cancelled => Failure::new(WM_E_OPERATION_CANCELED),
+        BackupError::Exists => Failure::with(WM_E_BACKUP_EXISTS, text),
+        BackupError::Place(error) => place(error),
+        BackupError::Full => Failure::with(WM_E_DISK_FULL, text),
+        BackupError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
+        BackupError::Store(error) => store(error),
+    }
+}
+
+pub(crate) fn restore(error: &RestoreError) -> Failure {
+    let text = error.to_string();
+    match error {
+        RestoreError::Cancelled => Failure::new(MANAGEMENT.cancelled),
+        RestoreError::NotFound => Failure::with(WM_E_BACKUP_NOT_FOUND, text),
+        RestoreError::Place(error) => place(error),
+        RestoreError::Corrupt(_) => Failure::with(WM_E_BACKUP_CORRUPT, text),
+        RestoreError::TooNew => Failure::with(WM_E_BACKUP_TOO_NEW, text),
+        RestoreError::NotRestorable => Failure::with(WM_E_NOT_RESTORABLE, text),
+        RestoreError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
+        RestoreError::Individualize(error) => individualize(error),
+        RestoreError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
+        RestoreError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
+        RestoreError::Transport(error) => transport(error, &MANAGEMENT),
+        RestoreError::BadAnswer(_) => Failure::with(WM_E_BAD_ANSWER, text),
+        RestoreError::Refused { reason: why, .. } => reason(*why),
+        RestoreError::Store(error) => store(error),
+        RestoreError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
+    }
+}
+
+pub(crate) fn header(error: &HeaderError) -> Failure {
+    match error {
+        HeaderError::Io(error) => place(error),
+        HeaderError::UnknownScheme { .. } => Failure::with(WM_E_UNSUPPORTED_ALGORITHM, error.to_string()),
+        HeaderError::NotRecognised
+        | HeaderError::Truncated { .. }
+        | HeaderError::BadSize { .. }
+        | HeaderError::BadValue { .. }
+        | HeaderError::BadText { .. }
+        | HeaderError::TooMany { .. }
+        | HeaderError::TooLarge { .. }
+        | HeaderError::Missing { .. }
+        | HeaderError::NoSuchTrack { .. }
+        | HeaderError::NoSampleData { .. }
+        | HeaderError::SampleCountMismatch { .. } => Failure::with(WM_E_MALFORMED_CONTENT_HEADER, error.to_string()),
+    }
+}
+
+/// Why a stored license does not permit an action.
+fn right(refusal: rights::Refusal) -> Failure {
+    Failure::new(match refusal {
+        rights::Refusal::NoLicense => WM_E_LICENSE_REQUIRED,
+        rights::Refusal::NoRight => WM_E_LICENSE_INCORRECT_RIGHTS,
+        rights::Refusal::Exhausted => WM_E_USED_UP,
+        rights::Refusal::Expired => WM_E_LICENSE_OUTOFDATE,
+        rights::Refusal::NotStarted => WM_E_LICENSE_NOTENABLED,
+        rights::Refusal::ApplicationLevelTooLow => WM_E_LICENSE_APPSECLOW,
+        rights::Refusal::NeedsIndividualization => WM_E_NEEDS_INDIVIDUALIZATION,
+        rights::Refusal::Clock => WM_E_CLOCK,
+        rights::Refusal::RootMissing => WM_E_NO_UPLINK_LICENSE,
+        rights::Refusal::StateLost => WM_E_LICENSE_UNUSABLE,
+    })
+}
+
+pub(crate) fn decrypt(error: &UseError) -> Failure {
+    match error {
+        UseError::Refused(refusal) => right(*refusal),
+        UseError::Store(error) => store(error),
+        UseError::Sample(error) => match error {
+            SampleError::Subsamples { .. } | SampleError::IvLength { .. } | SampleError::Pattern { .. } => {
+                Failure::with(WM_E_INVALID_DATA, error.to_string())
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_reason_of_a_service_has_a_result_of_its_own() {
+        let results: BTreeSet<_> = Reason::ALL.into_iter().map(|why| reason(why).result()).collect();
+        assert_eq!(results.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn each_trouble_on_the_way_to_a_service_has_a_result_of_its_own() {
+        let told = ServiceFailure::default;
+        let unauthorized = ServiceFailure { http_status: 401, ..told() };
+        let troubles = [
+            TransportError::Cancelled,
+            TransportError::DeadlinePassed,
+            TransportError::Offline,
+            TransportError::Url(String::new()),
+            TransportError::Unreachable(String::new()),
+            TransportError::Tls(String::new()),
+            TransportError::Refused(told()),
+            TransportError::Refused(unauthorized),
+            TransportError::Unavailable(told()),
+            TransportError::NotTheService(String::new()),
+        ];
+        for service in [INDIVIDUALIZATION, ISSUER, MANAGEMENT] {
+            let results: BTreeSet<_> = troubles.iter().map(|error| transport(error, &service).result()).collect();
+            assert_eq!(results.len(), troubles.len());
+        }
+    }
+
+    #[test]
+    fn a_missing_place_differs_from_a_forbidden_and_a_full_one() {
+        let results = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied, io::ErrorKind::StorageFull]
+            .map(|kind| place(&io::Error::from(kind)).result());
+        assert_eq!(results, [WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_DISK_FULL]);
+    }
+
+    #[test]
+    fn what_the_service_told_is_in_the_detail() {
+        let told = ServiceFailure {
+            http_status: 503,
+            server_code: 50300,
+            request_id: Some("r-1".to_owned()),
+            retry_after: Some(2),
+            message: "busy".to_owned(),
+        };
+        let detail = transport(&TransportError::Unavailable(told), &ISSUER).into_detail();
+        assert_eq!((detail.http_status, detail.server_code, detail.retry_after_ms), (503, 50300, 2000));
+        assert_eq!(detail.request_id.as_deref(), Some("r-1"));
+    }
+}

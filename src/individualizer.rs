@@ -1,0 +1,120 @@
+//! The C face of `core::individualize`.
+
+use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
+use crate::client::{ClientObject, wm_client};
+use crate::error_info::Failure;
+use crate::failure;
+use crate::gate;
+use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, SERVICE_URL, USER_CONSENT};
+use crate::prop::{self, Access, Properties, Spec, TYPE_BOOL, TYPE_DWORD, number};
+use crate::result::{WM_E_INDIVIDUALIZING, WM_E_INVALIDARG, WM_S_INDIVIDUALIZED, wm_result};
+use crate::status;
+use std::ffi::c_void;
+use std::sync::Arc;
+use wmlicense_core::individualize;
+
+/// Makes the device's keys and gets the certificate for them from the individualization service. Create it, set
+/// WM_PROP_USER_CONSENT, call wm_individualize, and watch WM_STATUS_INDIVIDUALIZE.
+pub struct wm_individualizer {
+    _opaque: [u8; 0],
+}
+
+impl Handle for wm_individualizer {
+    type Target = IndividualizerObject;
+    const KIND: Kind = Kind::Individualizer;
+}
+
+/// Asks the service again even if the certificate is current.
+pub const WM_INDIVIDUALIZE_FORCE: u32 = 4;
+
+pub(crate) const PROPERTIES: &[Spec] = &[
+    Spec::new(USER_CONSENT, TYPE_BOOL, Access::Settable, number),
+    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
+    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+];
+
+/// The object behind a `wm_individualizer`.
+pub struct IndividualizerObject {
+    client: Arc<ClientObject>,
+    properties: Properties,
+    worker: Worker,
+}
+
+impl Object for IndividualizerObject {
+    fn life(&self) -> &Life {
+        self.worker.life()
+    }
+
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
+        self.worker.idle(WM_E_INDIVIDUALIZING)
+    }
+
+    fn worker(&self) -> Option<&Worker> {
+        Some(&self.worker)
+    }
+}
+
+impl IndividualizerObject {
+    fn individualize(&self, force: bool) -> Result<(), Failure> {
+        let client = Arc::clone(self.client.opened()?);
+        if !self.properties.is_set(USER_CONSENT) {
+            return Err(prop::missing(USER_CONSENT));
+        }
+        let settings = self.client.settings(&self.properties);
+        if settings.service_url.is_none() {
+            return Err(prop::missing(SERVICE_URL));
+        }
+        let deadline = settings.network.deadline;
+        self.worker.start(status::INDIVIDUALIZE, WM_E_INDIVIDUALIZING, deadline, move |context| {
+            match individualize::individualize(&client, &settings, force, context) {
+                Ok(individualize::Individualized::Certified | individualize::Individualized::AlreadyCurrent) => {
+                    Outcome::success(WM_S_INDIVIDUALIZED)
+                }
+                Err(error) => Outcome::failure(failure::individualize(&error)),
+            }
+        })
+    }
+}
+
+/// Creates an individualizer. callback may be NULL; context is passed to it. *out: receives a handle to release.
+/// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_create_individualizer(
+    client: *mut wm_client,
+    callback: wm_status_callback,
+    context: *mut c_void,
+    out: *mut *mut wm_individualizer,
+) -> wm_result {
+    // SAFETY: the header makes the caller answer for the place, the function and its context.
+    unsafe {
+        object::create(out, || {
+            let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
+            Ok(IndividualizerObject { client, properties, worker: Worker::new(Callback::new(callback, context)) })
+        })
+    }
+}
+
+/// Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
+/// network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE.
+/// Statuses: WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
+/// failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_SERVICE_FAILING, WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE,
+/// WM_E_AUTHORITY_NOT_TRUSTED, WM_E_ERROR_BAD_NET_RESP, WM_E_BAD_ANSWER, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
+/// WM_E_INDIV_FRAUD, WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or
+/// keys. A failure leaves the device as it was.
+/// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or
+/// WM_PROP_SERVICE_URL is missing, and WM_E_INDIVIDUALIZING while it runs already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_individualize(individualizer: *mut wm_individualizer, flags: u32) -> wm_result {
+    gate::enter(|| {
+        let individualizer = resolve(individualizer)?;
+        if flags & !WM_INDIVIDUALIZE_FORCE != 0 {
+            return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag."));
+        }
+        individualizer.individualize(flags & WM_INDIVIDUALIZE_FORCE != 0)
+    })
+}

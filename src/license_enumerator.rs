@@ -1,0 +1,189 @@
+//! The C face of walking through the stored licenses.
+
+use crate::client::{ClientObject, wm_client};
+use crate::error_info::Failure;
+use crate::failure;
+use crate::gate;
+use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::prop::names::*;
+use crate::prop::{
+    Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_QWORD, TYPE_STRING, Value, kid_text, number,
+    text_only,
+};
+use crate::result::{WM_E_ALREADY_OPEN, WM_E_NO_MORE_ITEMS, wm_result};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wmlicense_core::store::{Filter, StoredLicense};
+use wmlicense_wire::id::{Kid, Lid, ServiceId};
+use wmlicense_wire::policy::{Conditions, Policy};
+
+/// Walks through the stored licenses in the order of their key IDs. Create it, set filters, and call wm_next_license until
+/// it answers WM_E_NO_MORE_ITEMS; after each 0, properties show the license. Licenses that come and go meanwhile may or
+/// may not be seen; nothing of the store is locked between calls.
+pub struct wm_license_enumerator {
+    _opaque: [u8; 0],
+}
+
+impl Handle for wm_license_enumerator {
+    type Target = LicenseEnumeratorObject;
+    const KIND: Kind = Kind::LicenseEnumerator;
+}
+
+/// The action whose output protection is shown.
+const PLAY: &str = "Play";
+
+pub(crate) const PROPERTIES: &[Spec] = &[
+    Spec::new(FILTER_KID, TYPE_STRING, Access::FixedOnceBegun, kid_text),
+    Spec::new(FILTER_ACTION, TYPE_STRING, Access::FixedOnceBegun, text_only),
+    Spec::new(FILTER_ISSUER, TYPE_STRING, Access::FixedOnceBegun, kid_text),
+    Spec::new(FILTER_EXPIRING_BEFORE, TYPE_QWORD, Access::FixedOnceBegun, number),
+    Spec::read_only(LID, TYPE_STRING),
+    Spec::read_only(KID, TYPE_STRING),
+    Spec::read_only(ACTIONS, TYPE_STRING),
+    Spec::read_only(ISSUER, TYPE_STRING),
+    Spec::read_only(ISSUE_DATE, TYPE_QWORD),
+    Spec::read_only(NOT_BEFORE, TYPE_QWORD),
+    Spec::read_only(NOT_AFTER, TYPE_QWORD),
+    Spec::read_only(COUNTS_LEFT, TYPE_DWORD),
+    Spec::read_only(BACKUP_ALLOWED, TYPE_BOOL),
+    Spec::read_only(TITLE, TYPE_STRING),
+    Spec::read_only(ROOT_KID, TYPE_STRING),
+    Spec::read_only(CONTENT_ID, TYPE_STRING),
+    Spec::read_only(OUTPUT_PROTECTION, TYPE_BINARY),
+];
+
+/// Where an enumeration is.
+#[derive(Default)]
+struct Position {
+    begun: bool,
+    after: Option<(Kid, Lid)>,
+    current: Option<Arc<StoredLicense>>,
+}
+
+/// The object behind a `wm_license_enumerator`.
+pub struct LicenseEnumeratorObject {
+    life: Life,
+    client: Arc<ClientObject>,
+    properties: Properties,
+    position: Mutex<Position>,
+}
+
+impl Object for LicenseEnumeratorObject {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
+        let Some(license) = self.position().current.clone() else {
+            return Ok(None);
+        };
+        let policy = &license.policy;
+        Ok(match spec.name {
+            LID => Some(text(policy.lid.to_base64())),
+            KID => Some(text(policy.kid.to_base64())),
+            ACTIONS => Some(text(policy.actions.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";"))),
+            ISSUER => Some(text(policy.issuer.to_base64())),
+            ISSUE_DATE => Some(date(policy.first_issued)),
+            NOT_BEFORE => bound(policy, begin).and_then(|dates| dates.into_iter().min()).map(date),
+            NOT_AFTER => bound(policy, end_of).and_then(|dates| dates.into_iter().max()).map(date),
+            COUNTS_LEFT => counts_left(&license).map(Value::Dword),
+            BACKUP_ALLOWED => Some(Value::Bool(policy.may_back_up())),
+            TITLE => {
+                let title = self.client.opened()?.store.title(policy.kid);
+                title.map_err(|error| failure::store(&error))?.map(text)
+            }
+            ROOT_KID => policy.root_kid.map(|kid| text(kid.to_base64())),
+            CONTENT_ID => policy.content_id.clone().map(text),
+            OUTPUT_PROTECTION => policy.action(PLAY).and_then(|play| play.output_protection.clone()).map(Value::Binary),
+            _ => None,
+        })
+    }
+
+    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
+        if self.position().begun { Err(Failure::new(WM_E_ALREADY_OPEN)) } else { Ok(()) }
+    }
+}
+
+fn text(text: String) -> Value {
+    Value::Text(text.into_bytes())
+}
+
+/// Seconds UTC; times before 1970 keep their two's complement.
+fn date(seconds: i64) -> Value {
+    Value::Qword(seconds as u64)
+}
+
+fn begin(_: &Policy, conditions: &Conditions) -> Option<i64> {
+    conditions.not_before
+}
+
+/// When a right ends, as far as the policy alone tells.
+pub(crate) fn end_of(policy: &Policy, conditions: &Conditions) -> Option<i64> {
+    let after_storing = conditions
+        .seconds_after_storing
+        .map(|seconds| policy.first_issued.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX)));
+    conditions.not_after.into_iter().chain(after_storing).min()
+}
+
+/// A bound of every action; none if one action has no such bound.
+fn bound(policy: &Policy, of: fn(&Policy, &Conditions) -> Option<i64>) -> Option<Vec<i64>> {
+    policy.actions.iter().map(|(_, conditions)| of(policy, conditions)).collect()
+}
+
+fn counts_left(license: &StoredLicense) -> Option<u32> {
+    license.state.as_ref()?.actions.values().filter_map(|action| action.counts_left).min()
+}
+
+impl LicenseEnumeratorObject {
+    fn position(&self) -> MutexGuard<'_, Position> {
+        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn filter(&self) -> Filter {
+        let own = &self.properties;
+        Filter {
+            kid: own.text(FILTER_KID).and_then(|kid| Kid::from_base64(&kid).ok()),
+            action: own.text(FILTER_ACTION),
+            issuer: own.text(FILTER_ISSUER).and_then(|issuer| ServiceId::from_base64(&issuer).ok()),
+            expiring_before: own.qword(FILTER_EXPIRING_BEFORE).map(|seconds| seconds as i64),
+        }
+    }
+
+    fn advance(&self) -> Result<(), Failure> {
+        let store = &self.client.opened()?.store;
+        let mut position = self.position();
+        position.begun = true;
+        position.current = None;
+        let found = store.next_license(&self.filter(), position.after).map_err(|error| failure::store(&error))?;
+        let found = found.ok_or_else(|| Failure::new(WM_E_NO_MORE_ITEMS))?;
+        position.after = Some((found.policy.kid, found.policy.lid));
+        position.current = Some(Arc::new(found));
+        Ok(())
+    }
+}
+
+/// Creates a license enumerator, before the first license. *out: receives a handle to release.
+/// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_create_license_enumerator(
+    client: *mut wm_client,
+    out: *mut *mut wm_license_enumerator,
+) -> wm_result {
+    // SAFETY: the header makes the caller answer for the place.
+    unsafe {
+        object::create(out, || {
+            let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
+            Ok(LicenseEnumeratorObject { life: Life::new(), client, properties, position: Mutex::default() })
+        })
+    }
+}
+
+/// Goes to the next license; wm_get_prop then shows it. From the first call on, filters are fixed.
+/// Fails with WM_E_NO_MORE_ITEMS after the last license, with WM_E_NOT_OPEN, or with a store error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_next_license(enumerator: *mut wm_license_enumerator) -> wm_result {
+    gate::enter(|| resolve(enumerator)?.advance())
+}

@@ -1,0 +1,192 @@
+//! The C face of `core::acquire`.
+
+use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
+use crate::client::{ClientObject, wm_client};
+use crate::error_info::Failure;
+use crate::failure;
+use crate::gate;
+use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::prop::names::*;
+use crate::prop::{
+    self, Access, Properties, Spec, TYPE_BINARY, TYPE_DWORD, TYPE_STRING, Value, items, kids, number, service_url,
+    text_only, transaction,
+};
+use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, wm_result};
+use crate::status;
+use std::ffi::c_void;
+use std::sync::Arc;
+use wmlicense_core::acquire::{self, AcquireError, LicenseWish};
+use wmlicense_core::event::Event;
+use wmlicense_core::operation::Context;
+use wmlicense_wire::answer::Refusal;
+use wmlicense_wire::id::{Kid, TransactionId};
+
+/// Acquires licenses from an issuer. Create it, set WM_PROP_KEY_IDS or WM_PROP_HEADER, call wm_acquire_license, and watch
+/// WM_STATUS_ACQUIRE_LICENSE.
+pub struct wm_license_request {
+    _opaque: [u8; 0],
+}
+
+impl Handle for wm_license_request {
+    type Target = LicenseRequestObject;
+    const KIND: Kind = Kind::LicenseRequest;
+}
+
+/// Acquires without the user: where the user must act, the operation ends and tells the URL.
+pub const WM_ACQUIRE_SILENT: u32 = 1;
+
+/// What is asked for where WM_PROP_ACTIONS is unset.
+const DEFAULT_ACTION: &str = "Play";
+
+pub(crate) const PROPERTIES: &[Spec] = &[
+    Spec::new(HEADER, TYPE_BINARY, Access::Settable, number),
+    Spec::new(KEY_IDS, TYPE_STRING, Access::Settable, kids),
+    Spec::new(ACTIONS, TYPE_STRING, Access::Settable, text_only),
+    Spec::new(URL, TYPE_STRING, Access::Settable, service_url),
+    Spec::new(SCOPE, TYPE_STRING, Access::Settable, text_only),
+    Spec::new(CUSTOM_DATA, TYPE_BINARY, Access::Settable, number),
+    Spec::new(TRANSACTION_ID, TYPE_STRING, Access::Settable, transaction),
+    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
+    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+];
+
+/// The object behind a `wm_license_request`.
+pub struct LicenseRequestObject {
+    client: Arc<ClientObject>,
+    properties: Arc<Properties>,
+    worker: Worker,
+}
+
+impl Object for LicenseRequestObject {
+    fn life(&self) -> &Life {
+        self.worker.life()
+    }
+
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
+        self.worker.idle(WM_E_ACQUIRING_LICENSE)
+    }
+
+    fn worker(&self) -> Option<&Worker> {
+        Some(&self.worker)
+    }
+}
+
+impl LicenseRequestObject {
+    fn wish(&self) -> Result<LicenseWish, Failure> {
+        let own = &self.properties;
+        let list = |name| own.text(name).unwrap_or_default();
+        let actions = own.text(ACTIONS).unwrap_or_else(|| DEFAULT_ACTION.to_owned());
+        let key_ids = list(KEY_IDS);
+        let wish = LicenseWish {
+            kids: items(&key_ids).filter_map(|item| Kid::from_base64(item).ok()).collect(),
+            header: own.bytes(HEADER),
+            actions: items(&actions).map(str::to_owned).collect(),
+            url: own.text(URL),
+            scope: own.text(SCOPE),
+            custom_data: own.bytes(CUSTOM_DATA),
+            resume: own.text(TRANSACTION_ID).and_then(|id| TransactionId::from_base64(&id).ok()),
+        };
+        if wish.kids.is_empty() && wish.header.is_none() && wish.scope.is_none() && wish.resume.is_none() {
+            return Err(prop::missing(KEY_IDS));
+        }
+        Ok(wish)
+    }
+
+    fn acquire(&self) -> Result<(), Failure> {
+        let client = Arc::clone(self.client.opened()?);
+        let wish = self.wish()?;
+        let settings = self.client.settings(&self.properties);
+        if settings.service_url.is_none() && wish.url.is_none() {
+            return Err(prop::missing(SERVICE_URL));
+        }
+        let (properties, deadline) = (Arc::clone(&self.properties), settings.network.deadline);
+        self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| {
+            match acquire::acquire(&client, &settings, &wish, context) {
+                Ok(acquired) => {
+                    tell_refusals(&acquired.refusals, context);
+                    let id = acquired.transaction.to_base64();
+                    properties.put(TRANSACTION_ID, Value::Text(id.into_bytes()));
+                    Outcome::success(WM_S_LICENSE_ACQUIRED)
+                }
+                Err(error) => {
+                    if let AcquireError::Refused(refusals) = &error {
+                        tell_refusals(refusals, context);
+                    }
+                    Outcome::failure(failure::acquire(&error, client.clock.now())).with_url(page_of(error))
+                }
+            }
+        })
+    }
+}
+
+/// Tells which key IDs were refused. The operation is decided: a cancel that comes now changes nothing.
+fn tell_refusals(refusals: &[Refusal], context: &Context) {
+    for refusal in refusals {
+        if let Some(kid) = refusal.kid.or(refusal.subject.map(Kid::new)) {
+            let _ = context.emit(Event::LicenseRefused { kid, reason: refusal.reason });
+        }
+    }
+}
+
+/// The page where the user can act.
+fn page_of(error: AcquireError) -> Option<String> {
+    match error {
+        AcquireError::InteractionRequired(url) => Some(url),
+        AcquireError::Refused(refusals) => refusals.into_iter().find_map(|refusal| refusal.url),
+        AcquireError::Cancelled
+        | AcquireError::NothingAsked
+        | AcquireError::NoKeyId
+        | AcquireError::NoService
+        | AcquireError::AuthorityNotTrusted
+        | AcquireError::NeedsIndividualization
+        | AcquireError::Transport(_)
+        | AcquireError::BadAnswer(_)
+        | AcquireError::Later { .. }
+        | AcquireError::Store(_)
+        | AcquireError::Keys => None,
+    }
+}
+
+/// Creates a license request. callback may be NULL; context is passed to it. *out: receives a handle to release.
+/// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_create_license_request(
+    client: *mut wm_client,
+    callback: wm_status_callback,
+    context: *mut c_void,
+    out: *mut *mut wm_license_request,
+) -> wm_result {
+    // SAFETY: the header makes the caller answer for the place, the function and its context.
+    unsafe {
+        object::create(out, || {
+            let (client, properties) = (resolve(client)?, Arc::new(Properties::new(PROPERTIES)));
+            Ok(LicenseRequestObject { client, properties, worker: Worker::new(Callback::new(callback, context)) })
+        })
+    }
+}
+
+/// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT. A request that a crash, a cancel or a lost
+/// connection left open is taken up again with the same bytes, so that the service answers it once.
+/// Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
+/// license refused, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
+/// it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
+/// can act; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
+/// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
+/// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED;
+/// WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
+/// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
+/// or no service is set, and WM_E_ACQUIRING_LICENSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_acquire_license(request: *mut wm_license_request, flags: u32) -> wm_result {
+    gate::enter(|| {
+        let request = resolve(request)?;
+        if flags != WM_ACQUIRE_SILENT {
+            return Err(Failure::with(WM_E_INVALIDARG, "The flags are not WM_ACQUIRE_SILENT."));
+        }
+        request.acquire()
+    })
+}

@@ -1,0 +1,214 @@
+//! Objects as C sees them: handles, references, waiting and cancelling. How a handle becomes an object is in
+//! `object/table.rs`; what an object can do is in the file of its name.
+
+mod table;
+
+use crate::callback::Worker;
+use crate::error_info::{self, Failure};
+use crate::gate;
+use crate::input::{self, Out};
+use crate::prop::{Properties, Spec, Value};
+use crate::result::{WM_E_INVALID_HANDLE, WM_E_INVALIDARG, WM_E_NO_OPERATION, WM_E_OUTOFMEMORY, WM_S_OK, wm_result};
+use std::any::Any;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use table::{Table, TableError};
+
+/// A timeout that never comes, in milliseconds.
+pub const WM_INFINITE: u32 = u32::MAX;
+
+/// What a handle may stand for. The numbers are part of each token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Client = 1,
+    Individualizer = 2,
+    ContentHeader = 3,
+    LicenseRequest = 4,
+    LicenseEnumerator = 5,
+    BackupRestorer = 6,
+    Decryptor = 7,
+}
+
+/// A type that C knows only by name. It pairs the name with the object behind it, so that a mix-up does not compile.
+pub(crate) trait Handle {
+    /// The object behind the handle.
+    type Target: Object;
+    /// Its kind.
+    const KIND: Kind;
+}
+
+/// What every object can do.
+pub(crate) trait Object: Any + Send + Sync {
+    /// Whether the application still holds it.
+    fn life(&self) -> &Life;
+    /// Its stored properties.
+    fn properties(&self) -> &Properties;
+    /// The value of a property that is not stored but asked for.
+    fn computed(&self, _spec: &Spec) -> Result<Option<Value>, Failure> {
+        Ok(None)
+    }
+    /// Whether a property may be changed at present.
+    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
+        Ok(())
+    }
+    /// Its operations, if it has verbs that run in the background.
+    fn worker(&self) -> Option<&Worker> {
+        None
+    }
+}
+
+static OBJECTS: Table<Arc<dyn Object>> = Table::new();
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts one object until it is dropped.
+pub(crate) struct Live;
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Whether the application still holds an object. A running operation shares it, so that the object is counted until the
+/// operation of a released object is over.
+pub(crate) struct Life(Mutex<Option<Arc<Live>>>);
+
+impl Life {
+    /// Counts a new object.
+    pub(crate) fn new() -> Self {
+        LIVE.fetch_add(1, Ordering::AcqRel);
+        Self(Mutex::new(Some(Arc::new(Live))))
+    }
+
+    /// What keeps the object counted, or `None` after its last release. Nothing is released while the guard is held.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Option<Arc<Live>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refused(error: TableError) -> Failure {
+    Failure::new(match error {
+        TableError::Invalid => WM_E_INVALID_HANDLE,
+        TableError::Full => WM_E_OUTOFMEMORY,
+    })
+}
+
+fn not_null<T>(handle: *mut T) -> Result<u64, Failure> {
+    if handle.is_null() { Err(Failure::with(WM_E_INVALIDARG, "The handle is NULL.")) } else { Ok(handle.addr() as u64) }
+}
+
+/// Gives an object its first handle.
+pub(crate) fn hand_out<H: Handle>(object: H::Target) -> Result<*mut H, Failure> {
+    let token = OBJECTS.insert(H::KIND as u8, Arc::new(object)).map_err(refused)?;
+    Ok(std::ptr::without_provenance_mut(token as usize))
+}
+
+/// The object behind a handle of a known type.
+pub(crate) fn resolve<H: Handle>(handle: *mut H) -> Result<Arc<H::Target>, Failure> {
+    let object = OBJECTS.get(not_null(handle)?, Some(H::KIND as u8)).map_err(refused)?;
+    let object: Arc<dyn Any + Send + Sync> = object;
+    object.downcast().map_err(|_| Failure::new(WM_E_INVALID_HANDLE))
+}
+
+/// The object behind a handle of any type.
+pub(crate) fn resolve_any(handle: *mut c_void) -> Result<Arc<dyn Object>, Failure> {
+    OBJECTS.get(not_null(handle)?, None).map_err(refused)
+}
+
+/// Ends an object that the application let go of.
+fn let_go(object: &dyn Object) {
+    let live = object.life().hold().take();
+    if let Some(worker) = object.worker() {
+        worker.end();
+    }
+    drop(live);
+}
+
+/// Counts valid handles and objects whose release is still finishing: 0 when everything was released. Works in a forked
+/// child too.
+#[unsafe(no_mangle)]
+pub extern "C" fn wm_live_objects() -> usize {
+    LIVE.load(Ordering::Acquire)
+}
+
+/// Adds a reference: one more wm_release is due. Works on every object.
+/// Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE for everything that is not a valid handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_add_ref(object: *mut c_void) -> wm_result {
+    gate::enter(|| OBJECTS.add_reference(not_null(object)?).map_err(refused))
+}
+
+/// Gives a reference back; the last one makes the handle invalid. NULL is allowed and does nothing.
+/// The last release from outside any callback cancels a running operation, lets its final status run and returns after it.
+/// Inside any callback of the library it never waits: of the callback's own object no further status comes, its final one
+/// included; another object is cancelled, and its final status may still run after the release returned. Never make the
+/// last release while holding a lock, or on a thread, that the object's callback needs.
+/// In a forked child it does nothing and answers 0. Fails with WM_E_INVALID_HANDLE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_release(object: *mut c_void) -> wm_result {
+    if object.is_null() || gate::is_forked() {
+        return WM_S_OK;
+    }
+    gate::enter(|| {
+        if let Some(object) = OBJECTS.release(not_null(object)?).map_err(refused)? {
+            let_go(object.as_ref());
+        }
+        Ok(())
+    })
+}
+
+/// Asks the object's running operation to stop, and never waits: the final status tells that it has. On an object
+/// without a running operation it answers 0 and has no effect.
+/// Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_cancel(object: *mut c_void) -> wm_result {
+    gate::enter(|| {
+        if let Some(worker) = resolve_any(object)?.worker() {
+            worker.cancel();
+        }
+        Ok(())
+    })
+}
+
+/// Waits until the object's operation is over and its last callback has returned.
+/// timeout_ms: 0 asks without waiting, WM_INFINITE waits for ever. operation_result_out: receives the result of the final
+/// status, success codes included; may be NULL. Repeated waits give the same result again. If it is a failure, its
+/// detail becomes that of the calling thread.
+/// Fails with WM_E_TIMEOUT, with WM_E_NO_OPERATION if nothing was ever started, and with WM_E_WOULD_DEADLOCK inside the
+/// object's own callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_wait(
+    object: *mut c_void,
+    timeout_ms: u32,
+    operation_result_out: *mut wm_result,
+) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        let timeout = (timeout_ms != WM_INFINITE).then(|| Duration::from_millis(timeout_ms.into()));
+        let outcome = object.worker().ok_or_else(|| Failure::new(WM_E_NO_OPERATION))?.wait(timeout)?;
+        if outcome.detail.is_some() {
+            error_info::set(outcome.detail);
+        }
+        // SAFETY: the header makes the caller answer for a place that is not NULL.
+        unsafe { input::write_if_wanted(operation_result_out, outcome.result) };
+        Ok(())
+    })
+}
+
+/// Hands a new object to C: the place is checked first and written last.
+///
+/// The caller guarantees that `out` is NULL or writable.
+pub(crate) unsafe fn create<H: Handle>(
+    out: *mut *mut H,
+    make: impl FnOnce() -> Result<H::Target, Failure>,
+) -> wm_result {
+    gate::enter(|| {
+        // SAFETY: passed on to the caller.
+        let out = unsafe { Out::new(out, "out")? };
+        out.write(hand_out::<H>(make()?)?);
+        Ok(())
+    })
+}

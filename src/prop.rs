@@ -1,0 +1,410 @@
+//! Properties: one registry for every object, with its types, accesses and rules. Which object has which property is in
+//! the object's own file; what a value means is the core's.
+
+mod check;
+pub mod names;
+
+pub(crate) use check::{
+    authorities, header_text, items, kid_text, kids, number, path, protector, proxy_url, service_url, text_only,
+    tls_trust, token, transaction,
+};
+
+use crate::error_info::Failure;
+use crate::gate;
+use crate::input::{self, Buffer, Out};
+use crate::object::{Object, resolve_any};
+use crate::result::{
+    WM_E_BAD_VALUE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_E_UNSUPPORTED_PROPERTY, WM_E_WRONG_TYPE, wm_result,
+};
+use std::collections::BTreeMap;
+use std::ffi::{c_char, c_void};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wmlicense_core::transport::AccountToken;
+
+/// Type of a property or of a status's value: WM_TYPE_*.
+pub type wm_attr_type = i32;
+
+pub(crate) const TYPE_DWORD: wm_attr_type = 0;
+pub(crate) const TYPE_STRING: wm_attr_type = 1;
+pub(crate) const TYPE_BINARY: wm_attr_type = 2;
+pub(crate) const TYPE_BOOL: wm_attr_type = 3;
+pub(crate) const TYPE_QWORD: wm_attr_type = 4;
+
+/// Names and numbers of the types.
+pub const TYPES: &[(&str, wm_attr_type, &str)] = &[
+    ("WM_TYPE_DWORD", TYPE_DWORD, "uint32_t"),
+    ("WM_TYPE_STRING", TYPE_STRING, "text with its NUL"),
+    ("WM_TYPE_BINARY", TYPE_BINARY, "bytes"),
+    ("WM_TYPE_BOOL", TYPE_BOOL, "int32_t, 0 or 1"),
+    ("WM_TYPE_QWORD", TYPE_QWORD, "uint64_t"),
+];
+
+/// Longest text and longest bytes that a property takes.
+const MAX_TEXT: usize = 1 << 20;
+const MAX_BINARY: usize = 16 << 20;
+
+/// Who may do what with a property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read and set.
+    Settable,
+    /// Set until the object is open or has begun, read always.
+    FixedOnceBegun,
+    /// Set only.
+    WriteOnly,
+    /// Read only.
+    ReadOnly,
+}
+
+/// One property of an object.
+pub struct Spec {
+    /// Name.
+    pub name: &'static str,
+    /// Type.
+    pub kind: wm_attr_type,
+    /// Who may do what.
+    pub access: Access,
+    /// Says what is wrong with a value of the right type.
+    pub check: fn(&Value) -> Result<(), &'static str>,
+}
+
+impl Spec {
+    pub(crate) const fn new(
+        name: &'static str,
+        kind: wm_attr_type,
+        access: Access,
+        check: fn(&Value) -> Result<(), &'static str>,
+    ) -> Self {
+        Self { name, kind, access, check }
+    }
+
+    /// A property that is read only.
+    pub(crate) const fn read_only(name: &'static str, kind: wm_attr_type) -> Self {
+        Self::new(name, kind, Access::ReadOnly, number)
+    }
+}
+
+/// Value of a property.
+#[derive(Clone)]
+pub enum Value {
+    /// 32 bits.
+    Dword(u32),
+    /// 64 bits.
+    Qword(u64),
+    /// Yes or no.
+    Bool(bool),
+    /// Text without its NUL; paths are any bytes.
+    Text(Vec<u8>),
+    /// Bytes.
+    Binary(Vec<u8>),
+    /// Goes in and never comes out.
+    Secret(Arc<AccountToken>),
+}
+
+impl Value {
+    /// Reads what C passed.
+    fn read(spec: &Spec, bytes: &[u8]) -> Result<Self, Failure> {
+        let bad = |why: &str| Failure::with(WM_E_BAD_VALUE, format!("{}: {why}.", spec.name));
+        let wrong_size = || bad("a value of this type has another size");
+        let value = match spec.kind {
+            TYPE_DWORD => Self::Dword(u32::from_ne_bytes(bytes.try_into().map_err(|_| wrong_size())?)),
+            TYPE_QWORD => Self::Qword(u64::from_ne_bytes(bytes.try_into().map_err(|_| wrong_size())?)),
+            TYPE_BOOL => Self::Bool(i32::from_ne_bytes(bytes.try_into().map_err(|_| wrong_size())?) != 0),
+            TYPE_STRING => {
+                let text = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+                if text.len() > MAX_TEXT {
+                    return Err(bad("the text is too long"));
+                }
+                if text.contains(&0) {
+                    return Err(bad("the text has a NUL in it"));
+                }
+                Self::Text(text.to_vec())
+            }
+            TYPE_BINARY if bytes.len() <= MAX_BINARY => Self::Binary(bytes.to_vec()),
+            TYPE_BINARY => return Err(bad("the value is too long")),
+            _ => return Err(Failure::new(WM_E_WRONG_TYPE)),
+        };
+        (spec.check)(&value).map_err(bad)?;
+        Ok(value)
+    }
+
+    /// Gives the value to C.
+    fn write(&self, to: Buffer) -> Result<(), Failure> {
+        match self {
+            Self::Dword(value) => to.fill(&[&value.to_ne_bytes()]),
+            Self::Qword(value) => to.fill(&[&value.to_ne_bytes()]),
+            Self::Bool(value) => to.fill(&[&i32::from(*value).to_ne_bytes()]),
+            Self::Text(text) => to.fill_text(text),
+            Self::Binary(bytes) => to.fill(&[bytes]),
+            Self::Secret(_) => Err(Failure::new(WM_E_UNSUPPORTED_PROPERTY)),
+        }
+    }
+}
+
+/// The stored properties of an object.
+pub(crate) struct Properties {
+    specs: &'static [Spec],
+    values: Mutex<BTreeMap<&'static str, Value>>,
+}
+
+impl Properties {
+    pub(crate) fn new(specs: &'static [Spec]) -> Self {
+        Self { specs, values: Mutex::new(BTreeMap::new()) }
+    }
+
+    fn values(&self) -> MutexGuard<'_, BTreeMap<&'static str, Value>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spec(&self, name: &[u8]) -> Result<&'static Spec, Failure> {
+        let found = self.specs.iter().find(|spec| spec.name.as_bytes() == name);
+        found.ok_or_else(|| {
+            let name = String::from_utf8_lossy(name);
+            Failure::with(WM_E_UNSUPPORTED_PROPERTY, format!("The object has no property named {name:?}."))
+        })
+    }
+
+    /// Stores a value that the library found out itself.
+    pub(crate) fn put(&self, name: &'static str, value: Value) {
+        self.values().insert(name, value);
+    }
+
+    fn value(&self, name: &str) -> Option<Value> {
+        self.values().get(name).cloned()
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        match self.value(name)? {
+            Value::Text(bytes) | Value::Binary(bytes) => Some(bytes),
+            Value::Dword(_) | Value::Qword(_) | Value::Bool(_) | Value::Secret(_) => None,
+        }
+    }
+
+    /// A text that was checked to be UTF-8 when it was set.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        String::from_utf8(self.bytes(name)?).ok()
+    }
+
+    pub(crate) fn dword(&self, name: &str) -> Option<u32> {
+        if let Value::Dword(value) = self.value(name)? { Some(value) } else { None }
+    }
+
+    pub(crate) fn qword(&self, name: &str) -> Option<u64> {
+        if let Value::Qword(value) = self.value(name)? { Some(value) } else { None }
+    }
+
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        matches!(self.value(name), Some(Value::Bool(true)))
+    }
+
+    pub(crate) fn secret(&self, name: &str) -> Option<Arc<AccountToken>> {
+        if let Value::Secret(secret) = self.value(name)? { Some(secret) } else { None }
+    }
+
+    /// A property that a verb cannot do without.
+    pub(crate) fn required(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        self.bytes(name).ok_or_else(|| missing(name))
+    }
+}
+
+/// The failure of a verb that a property is missing for.
+pub(crate) fn missing(name: &str) -> Failure {
+    Failure::with(WM_E_INVALID_PROPERTY, format!("The property {name} must be set first."))
+}
+
+fn read(object: &dyn Object, spec: &Spec) -> Result<Option<Value>, Failure> {
+    match spec.access {
+        Access::WriteOnly => Ok(None),
+        Access::ReadOnly => object.computed(spec),
+        Access::Settable | Access::FixedOnceBegun => Ok(object.properties().value(spec.name)),
+    }
+}
+
+fn changeable(object: &dyn Object, spec: &Spec) -> Result<(), Failure> {
+    if spec.access == Access::ReadOnly {
+        let text = format!("The property {} can only be read.", spec.name);
+        return Err(Failure::with(WM_E_UNSUPPORTED_PROPERTY, text));
+    }
+    object.may_change(spec)
+}
+
+fn set(object: &dyn Object, name: &[u8], kind: Option<wm_attr_type>, bytes: &[u8]) -> Result<(), Failure> {
+    let spec = object.properties().spec(name)?;
+    if kind.is_some_and(|kind| kind != spec.kind) {
+        return Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} has another type.", spec.name)));
+    }
+    let value = Value::read(spec, bytes)?;
+    changeable(object, spec)?;
+    let value = match value {
+        Value::Text(text) if spec.access == Access::WriteOnly => {
+            let text = String::from_utf8(text).map_err(|_| Failure::new(WM_E_BAD_VALUE))?;
+            Value::Secret(Arc::new(AccountToken::new(text)))
+        }
+        value => value,
+    };
+    object.properties().put(spec.name, value);
+    Ok(())
+}
+
+/// The bytes in which a property of this type holds a number.
+fn number_bytes(spec: &Spec, value: u64) -> Result<Vec<u8>, Failure> {
+    match spec.kind {
+        TYPE_QWORD => Ok(value.to_ne_bytes().to_vec()),
+        TYPE_DWORD => match u32::try_from(value) {
+            Ok(value) => Ok(value.to_ne_bytes().to_vec()),
+            Err(_) => Err(Failure::with(WM_E_BAD_VALUE, format!("{} has 32 bits.", spec.name))),
+        },
+        _ => Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} is no number.", spec.name))),
+    }
+}
+
+fn present(object: &dyn Object) -> Vec<&'static str> {
+    let specs = object.properties().specs.iter();
+    specs.filter(|spec| matches!(read(object, spec), Ok(Some(_)))).map(|spec| spec.name).collect()
+}
+
+/// Sets a property. name: WM_PROP_*. type: WM_TYPE_*. The bytes are copied; a STRING may end with one NUL.
+/// Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property or it is read-only, with WM_E_WRONG_TYPE, with
+/// WM_E_BAD_VALUE if value or size is not acceptable, with the busy code while an operation runs, with WM_E_ALREADY_OPEN
+/// if it is too late, and with WM_E_INVALIDARG for NULL. Then the property keeps its value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_set_prop(
+    object: *mut c_void,
+    name: *const c_char,
+    type_: wm_attr_type,
+    value: *const c_void,
+    size: usize,
+) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        // SAFETY: the header makes the caller answer for name, value and size.
+        let (name, bytes) = unsafe { (input::c_bytes(name, "name")?, input::bytes(value, size, "value")?) };
+        set(object.as_ref(), name, Some(type_), bytes)
+    })
+}
+
+/// Sets a STRING property from NUL-terminated text. Fails as wm_set_prop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_set_string_prop(
+    object: *mut c_void,
+    name: *const c_char,
+    value: *const c_char,
+) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        // SAFETY: the header makes the caller answer for both texts.
+        let (name, text) = unsafe { (input::c_bytes(name, "name")?, input::c_bytes(value, "value")?) };
+        set(object.as_ref(), name, Some(TYPE_STRING), text)
+    })
+}
+
+/// Sets a BOOL property. Fails as wm_set_prop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_set_bool_prop(object: *mut c_void, name: *const c_char, value: bool) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        // SAFETY: the header makes the caller answer for the name.
+        let name = unsafe { input::c_bytes(name, "name")? };
+        set(object.as_ref(), name, Some(TYPE_BOOL), &i32::from(value).to_ne_bytes())
+    })
+}
+
+/// Sets a DWORD or QWORD property, whichever it is. Fails as wm_set_prop; a number that does not fit is a bad value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_set_number_prop(object: *mut c_void, name: *const c_char, value: u64) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        // SAFETY: the header makes the caller answer for the name.
+        let name = unsafe { input::c_bytes(name, "name")? };
+        let bytes = number_bytes(object.properties().spec(name)?, value)?;
+        set(object.as_ref(), name, None, &bytes)
+    })
+}
+
+/// Reads a property, in two calls or one: with buf NULL and buf_size 0 it only tells size and type.
+/// type_out, needed_out: may be NULL; written on success and with WM_E_BUFFER_TOO_SMALL, which leaves buf as it was. The
+/// size of a STRING includes its NUL. Allowed while an operation runs.
+/// Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property, it has no value, or it is write-only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_get_prop(
+    object: *mut c_void,
+    name: *const c_char,
+    type_out: *mut wm_attr_type,
+    buf: *mut c_void,
+    buf_size: usize,
+    needed_out: *mut usize,
+) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        // SAFETY: the header makes the caller answer for name, buf and needed_out.
+        let (name, to) = unsafe { (input::c_bytes(name, "name")?, Buffer::new(buf, buf_size, needed_out)?) };
+        let spec = object.properties().spec(name)?;
+        let value = read(object.as_ref(), spec)?.ok_or_else(|| Failure::new(WM_E_UNSUPPORTED_PROPERTY))?;
+        // SAFETY: the header makes the caller answer for a place that is not NULL.
+        unsafe { input::write_if_wanted(type_out, spec.kind) };
+        value.write(to)
+    })
+}
+
+/// Counts the properties that can be read at present: those that are set and those that the object knows itself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_get_prop_count(object: *mut c_void, count_out: *mut usize) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        // SAFETY: the header makes the caller answer for a place that is not NULL.
+        let out = unsafe { Out::new(count_out, "count_out")? };
+        out.write(present(object.as_ref()).len());
+        Ok(())
+    })
+}
+
+/// Names one of the properties that wm_get_prop_count counts, in two calls or one as wm_get_prop.
+/// index: from 0; the order changes only when properties come or go. Fails with WM_E_INVALIDARG beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_get_prop_name(
+    object: *mut c_void,
+    index: usize,
+    buf: *mut c_char,
+    buf_size: usize,
+    needed_out: *mut usize,
+) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        // SAFETY: the header makes the caller answer for buf and needed_out.
+        let to = unsafe { Buffer::new(buf.cast(), buf_size, needed_out)? };
+        let names = present(object.as_ref());
+        let name = names.get(index).ok_or_else(|| Failure::with(WM_E_INVALIDARG, "The index is too large."))?;
+        to.fill_text(name.as_bytes())
+    })
+}
+
+/// Removes a property's value; a default applies again. Fails with WM_E_UNSUPPORTED_PROPERTY if there is none, else as
+/// wm_set_prop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_remove_prop(object: *mut c_void, name: *const c_char) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        // SAFETY: the header makes the caller answer for the name.
+        let spec = object.properties().spec(unsafe { input::c_bytes(name, "name")? })?;
+        changeable(object.as_ref(), spec)?;
+        let removed = object.properties().values().remove(spec.name);
+        removed.map(drop).ok_or_else(|| Failure::new(WM_E_UNSUPPORTED_PROPERTY))
+    })
+}
+
+/// Removes every value that may be removed at present. Fails with the busy code while an operation runs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_remove_all_props(object: *mut c_void) -> wm_result {
+    gate::enter(|| {
+        let object = resolve_any(object)?;
+        let properties = object.properties();
+        for spec in properties.specs.iter().filter(|spec| spec.access != Access::ReadOnly) {
+            match object.may_change(spec) {
+                Ok(()) => drop(properties.values().remove(spec.name)),
+                Err(_) if spec.access == Access::FixedOnceBegun => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    })
+}

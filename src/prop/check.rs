@@ -1,0 +1,138 @@
+//! What is wrong with a property's value, and reading values that have an inner form. All texts but paths are UTF-8.
+
+use super::Value;
+use wmlicense_wire::id::{Digest, Kid, ServiceId, TransactionId};
+
+type Checked = Result<(), &'static str>;
+
+fn as_text(value: &Value) -> Result<&str, &'static str> {
+    match value {
+        Value::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| "the text is not valid UTF-8"),
+        Value::Dword(_) | Value::Qword(_) | Value::Bool(_) | Value::Binary(_) | Value::Secret(_) => Ok(""),
+    }
+}
+
+/// Any number, yes or no, or bytes.
+pub(crate) fn number(_: &Value) -> Checked {
+    Ok(())
+}
+
+/// Any text.
+pub(crate) fn text_only(value: &Value) -> Checked {
+    as_text(value).map(drop)
+}
+
+/// Any bytes but none.
+pub(crate) fn path(value: &Value) -> Checked {
+    if matches!(value, Value::Text(bytes) if bytes.is_empty()) { Err("a path is not empty") } else { Ok(()) }
+}
+
+fn url(value: &Value, schemes: &[&str]) -> Checked {
+    let text = as_text(value)?;
+    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme)).ok_or("the URL has another scheme")?;
+    if rest.is_empty() || rest.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+        return Err("this is not a URL");
+    }
+    Ok(())
+}
+
+/// An HTTP URL.
+pub(crate) fn service_url(value: &Value) -> Checked {
+    url(value, &["https://", "http://"])
+}
+
+/// The URL of a proxy.
+pub(crate) fn proxy_url(value: &Value) -> Checked {
+    url(value, &["http://", "https://", "socks5://", "socks5h://"])
+}
+
+/// The parts of a list with semicolons between them. One semicolon at the end is allowed.
+pub(crate) fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.strip_suffix(';').unwrap_or(text).split(';').map(str::trim)
+}
+
+/// Base64 SHA-256 of certificates.
+pub(crate) fn authorities(value: &Value) -> Checked {
+    items(as_text(value)?)
+        .try_for_each(|item| Digest::from_base64(item).map(drop))
+        .map_err(|_| "this is not a list of base64 SHA-256 values")
+}
+
+/// Base64 key IDs.
+pub(crate) fn kids(value: &Value) -> Checked {
+    items(as_text(value)?)
+        .try_for_each(|item| Kid::from_base64(item).map(drop))
+        .map_err(|_| "this is not a list of base64 key IDs")
+}
+
+/// One base64 ID of 16 bytes: a key ID or an issuer.
+pub(crate) fn kid_text(value: &Value) -> Checked {
+    ServiceId::from_base64(as_text(value)?).map(drop).map_err(|_| "this is not a base64 ID of 16 bytes")
+}
+
+/// One base64 transaction ID.
+pub(crate) fn transaction(value: &Value) -> Checked {
+    TransactionId::from_base64(as_text(value)?).map(drop).map_err(|_| "this is not a base64 transaction ID")
+}
+
+/// An account token: it becomes part of an HTTP header.
+pub(crate) fn token(value: &Value) -> Checked {
+    let text = as_text(value)?;
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err("a token is visible ASCII")
+    }
+}
+
+/// Text that becomes part of an HTTP header.
+pub(crate) fn header_text(value: &Value) -> Checked {
+    let visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    if as_text(value)?.bytes().all(visible) { Ok(()) } else { Err("the text is not printable ASCII") }
+}
+
+/// How keys are kept.
+pub(crate) fn protector(value: &Value) -> Checked {
+    if as_text(value)? == "file" { Ok(()) } else { Err("this key protector is not known") }
+}
+
+/// Which TLS certificates are trusted.
+pub(crate) fn tls_trust(value: &Value) -> Checked {
+    match as_text(value)? {
+        "default" | "platform" | "bundled" | "pem" => Ok(()),
+        _ => Err("this is none of default, platform, bundled, pem"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &[u8]) -> Value {
+        Value::Text(text.to_vec())
+    }
+
+    #[test]
+    fn urls_need_a_scheme_and_something_behind_it() {
+        assert!(service_url(&value(b"http://127.0.0.1:8443")).is_ok());
+        for wrong in [&b"ftp://x"[..], b"http://", b"127.0.0.1", b"http://a b", b"http://\xff"] {
+            assert!(service_url(&value(wrong)).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_read_to_the_end() {
+        let kid = "AAAAAAAAAAAAAAAAAAAAAA==";
+        assert!(kids(&value(format!("{kid};{kid}").as_bytes())).is_ok());
+        assert!(kids(&value(format!("{kid};").as_bytes())).is_ok());
+        assert!(kids(&value(format!("{kid};;{kid}").as_bytes())).is_err());
+        assert!(kids(&value(format!("{kid};x").as_bytes())).is_err());
+        assert!(kids(&value(b"")).is_err());
+    }
+
+    #[test]
+    fn paths_are_any_bytes_but_none() {
+        assert!(path(&value(b"\xff\xfe")).is_ok());
+        assert!(path(&value(b"")).is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! The binary interface: exactly the symbols of `abi/symbols.txt` leave the library, and it stays loaded.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+#[allow(dead_code, unreachable_pub)]
+mod support;
+
+use std::process::Command;
+use support::{compile, library_dir, root, run};
+
+/// Symbols of `abi/symbols.txt`: `name version`, sorted; lines that begin with `#` explain.
+fn listed() -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("abi/symbols.txt")).expect("the list is committed");
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines.map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_library_exports_what_the_list_says_and_nothing_else() {
+    let library = library_dir().join("libwmlicense.so");
+    let listing = run::succeed(Command::new("nm").args(["-D", "--defined-only"]).arg(library));
+    let mut exported: Vec<&str> = listing.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+    exported.sort_unstable();
+    assert_eq!(exported, listed());
+}
+
+#[test]
+fn the_list_is_sorted_and_each_symbol_has_the_version_that_brought_it() {
+    let text = std::fs::read_to_string(root().join("abi/symbols.txt")).expect("the list is committed");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert!(words.len() == 2 && words[1].split('.').count() == 3, "{line}");
+    }
+    assert!(listed().is_sorted());
+}
+
+#[test]
+fn every_listed_symbol_is_declared_in_the_header() {
+    let header = std::fs::read_to_string(root().join("include/wmlicense.h")).expect("the header is committed");
+    for symbol in listed() {
+        let declared = |line: &str| !line.starts_with("//") && line.contains(&format!("{symbol}("));
+        assert!(header.lines().any(declared), "{symbol}");
+    }
+}
+
+#[test]
+fn the_header_declares_nothing_that_is_not_exported() {
+    let header = std::fs::read_to_string(root().join("include/wmlicense.h")).expect("the header is committed");
+    let exported = compile::exported_symbols();
+    let declarations = header.lines().filter(|line| !line.starts_with("//") && !line.starts_with(' '));
+    for line in declarations.filter(|line| !line.starts_with('#') && !line.starts_with("typedef")) {
+        let Some(name) = line.split('(').next().and_then(|begin| begin.split([' ', '*']).next_back()) else { continue };
+        assert!(
+            !name.starts_with("wm_") || !line.contains('(') || exported.iter().any(|symbol| symbol == name),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_library_stays_loaded_after_dlclose() {
+    if !run::has_tool("readelf") {
+        return;
+    }
+    let library = library_dir().join("libwmlicense.so");
+    let dynamic = run::succeed(Command::new("readelf").arg("-d").arg(library));
+    assert!(dynamic.lines().any(|line| line.contains("FLAGS_1") && line.contains("NODELETE")), "{dynamic}");
+}
