@@ -2,6 +2,7 @@
 //! Nothing here knows the store or a network.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod crash;
 pub mod desk;
 pub mod home;
 pub mod place;

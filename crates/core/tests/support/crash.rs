@@ -1,0 +1,122 @@
+//! Processes that die, or meet a failing disk, at a chosen system call. The body of such a process is a test of the same
+//! binary that does nothing unless [`folder_of_child`] gives it a folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const FOLDER: &str = "WM_TEST_CRASH_FOLDER";
+/// With this variable set every point is tried instead of a spread of them.
+const ALL_POINTS: &str = "WM_TEST_CRASH_ALL";
+/// Calls that change what is on the disk.
+const CALLS: &str = "write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,link,linkat";
+
+/// A system call of one kind, counted from 1.
+#[derive(Debug, Clone)]
+pub struct Point {
+    pub call: String,
+    pub number: usize,
+}
+
+/// What happens at the point.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// The process is gone.
+    Kill,
+    /// The call fails with this error.
+    Error(&'static str),
+}
+
+/// The folder to work in, in a process that was started to die.
+pub fn folder_of_child() -> Option<PathBuf> {
+    std::env::var_os(FOLDER).map(PathBuf::from)
+}
+
+/// True if strace is here and may trace. Where all tools were installed, its absence is a failure.
+pub fn can_trace() -> bool {
+    let traced = Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).output();
+    let works = traced.is_ok_and(|output| output.status.success());
+    if !works {
+        assert!(std::env::var_os("WM_TEST_ALL_TOOLS").is_none(), "strace is missing: run ci/install.sh");
+        eprintln!("skipped: strace is missing");
+    }
+    works
+}
+
+fn traced(child: &str, folder: &Path, arguments: &[String]) -> bool {
+    let status = Command::new("strace")
+        .args(["-f", "-qq"])
+        .args(arguments)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", child, "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.unwrap().success()
+}
+
+/// All points of an undisturbed run.
+fn points(child: &str, folder: &Path) -> Vec<Point> {
+    let log = folder.with_extension("trace");
+    let arguments = ["-o".into(), log.display().to_string(), "-e".into(), format!("trace={CALLS}")];
+    assert!(traced(child, folder, &arguments), "{child} fails without a fault");
+    let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for line in std::fs::read_to_string(&log).unwrap().lines() {
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
+        *counts.entry(call.to_owned()).or_default().entry(thread.to_owned()).or_default() += 1;
+    }
+    let all = counts.into_iter().flat_map(|(call, threads)| {
+        let most = threads.into_values().max().unwrap_or(0);
+        (1..=most).map(move |number| Point { call: call.clone(), number })
+    });
+    all.collect()
+}
+
+/// Runs `child` once for each of up to `most` points, each time over a fresh copy of `base`, and then lets `check` look at
+/// what is left. `check` is told whether the child ended well. Gives the number of points.
+pub fn at_each_point(
+    child: &str,
+    base: &Path,
+    most: usize,
+    fault: Fault,
+    check: &mut dyn FnMut(&Path, &Point, bool),
+) -> usize {
+    let work = tempfile::tempdir().unwrap();
+    let folder = work.path().join("run");
+    copy(base, &folder);
+    let all = points(child, &folder);
+    let most = if std::env::var_os(ALL_POINTS).is_some() { all.len() } else { most };
+    let step = all.len().div_ceil(most.max(1)).max(1);
+    let mut tried = 0;
+    for point in all.iter().step_by(step) {
+        std::fs::remove_dir_all(&folder).unwrap();
+        copy(base, &folder);
+        let what = match fault {
+            Fault::Kill => "signal=KILL".into(),
+            Fault::Error(name) => format!("error={name}"),
+        };
+        let inject = format!("inject={}:{what}:when={}", point.call, point.number);
+        // Only a call that is traced is injected into.
+        let trace = format!("trace={}", point.call);
+        let ended_well = traced(child, &folder, &["-o", "/dev/null", "-e", &trace, "-e", &inject].map(String::from));
+        assert!(!ended_well || !matches!(fault, Fault::Kill), "{point:?} was not reached");
+        check(&folder, point, ended_well);
+        tried += 1;
+    }
+    tried
+}
+
+/// Copies a folder with everything below it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
