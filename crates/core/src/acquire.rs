@@ -6,7 +6,7 @@ use crate::header::ContentHeader;
 use crate::individualize::{IndividualizeError, renew, valid_credentials};
 use crate::operation::{Cancelled, Context};
 use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
-use crate::store::{Import, Store, StoreError, TransactionState};
+use crate::store::{Import, Store, StoreError, Transaction, TransactionState};
 use crate::transport::TransportError;
 use wmlicense_wire::answer::{Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
 use wmlicense_wire::cbor::write;
@@ -33,7 +33,7 @@ pub struct LicenseWish {
     pub scope: Option<String>,
     /// The application's bytes for the service.
     pub custom_data: Option<Vec<u8>>,
-    /// Transaction to resume after a restart.
+    /// Transaction to resume after a restart. One that is over is no hindrance to what else is asked for.
     pub resume: Option<TransactionId>,
 }
 
@@ -147,7 +147,12 @@ fn acquire_all(
     let mut credentials =
         valid_credentials(&mut session, context).map_err(not_renewed)?.ok_or(AcquireError::NeedsIndividualization)?;
     if let Some(id) = wish.resume {
-        return resume(&mut session, id, &credentials, context);
+        match client.store.transaction(id)? {
+            Some(stored) => return resume(&mut session, stored, &credentials, context),
+            None if kids.is_empty() && wish.scope.is_none() => return Err(StoreError::NoTransaction.into()),
+            // It is over; the wish stands.
+            None => {}
+        }
     }
     let mut parts = kids.chunks(MAX_KIDS);
     // A scope is asked for without key IDs.
@@ -203,14 +208,13 @@ fn not_renewed(error: IndividualizeError) -> AcquireError {
     }
 }
 
-/// Takes up a transaction by its ID, whatever the wish says now.
+/// Takes up a transaction that was asked for by its ID, whatever the wish says now.
 fn resume(
     session: &mut Session<'_>,
-    id: TransactionId,
+    stored: Transaction,
     credentials: &Credentials,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let stored = session.client().store.transaction(id)?.ok_or(StoreError::NoTransaction)?;
     let question = transaction::resumed(session, Endpoint::Licenses, stored, &credentials.identity)?;
     let question = question.ok_or(StoreError::NoTransaction)?;
     let envelope = transaction::exchange(session, &question, None)?;

@@ -202,6 +202,8 @@ fn a_transaction_is_taken_up_by_its_id_once() {
     for id in [id, TransactionId::random().unwrap()] {
         let result = desk.wish(&resume(id));
         assert!(matches!(result, Err(AcquireError::Store(StoreError::NoTransaction))), "{result:?}");
+        let again = LicenseWish { kids: vec![kid(1)], ..resume(id) };
+        assert_ne!(desk.wish(&again).unwrap().transaction, id);
     }
 }
 
