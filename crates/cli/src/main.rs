@@ -1,1 +1,77 @@
-fn main() {}
+//! `wmlicense`: looks at documents and stores, backs licenses up and restores them. Exit codes: 0 done, 1 failed, 2 usage.
+
+mod backup;
+mod dump;
+mod failure;
+mod list;
+mod open;
+mod output;
+mod restore;
+mod watch;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use output::Output;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Looks at license documents and stores, backs licenses up and restores them.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    /// Print one JSON object in place of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show what is in a document, a backup's header or a test vector. Verifies nothing and shows no secrets.
+    Dump {
+        /// The file.
+        file: PathBuf,
+    },
+    /// List the licenses of a store.
+    List {
+        /// The store's folder.
+        #[arg(long)]
+        store: PathBuf,
+    },
+    /// Back up all licenses of a store that may be backed up.
+    Backup {
+        /// The store's folder.
+        #[arg(long)]
+        store: PathBuf,
+        /// The folder that takes the backup.
+        #[arg(long)]
+        to: PathBuf,
+        /// Replace a backup that is there.
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Restore a backup: offline on the device that made it, elsewhere through the license management service.
+    Restore(restore::Arguments),
+}
+
+fn run(arguments: &Arguments) -> Result<Output, Failure> {
+    match &arguments.command {
+        Command::Dump { file } => dump::run(file),
+        Command::List { store } => list::run(store),
+        Command::Backup { store, to, overwrite } => backup::run(store, to, *overwrite, arguments.json),
+        Command::Restore(restore) => restore::run(restore, arguments.json),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = run(&arguments);
+    let code = if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    match output::print(&result, arguments.json) {
+        Ok(()) => code,
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => code,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,174 @@
+//! What went wrong, in one sentence, and what helps, in another.
+
+use crate::output::plain;
+use std::fmt;
+use wmlicense_core::backup::BackupError;
+use wmlicense_core::client::OpenError;
+use wmlicense_core::device::DeviceError;
+use wmlicense_core::individualize::IndividualizeError;
+use wmlicense_core::restore::RestoreError;
+use wmlicense_core::store::StoreError;
+use wmlicense_core::transport::TransportError;
+use wmlicense_wire::answer::Reason;
+
+/// A command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What went wrong: one clause.
+    pub(crate) sentence: String,
+    /// What the user can do; empty if nothing.
+    pub(crate) remedy: String,
+}
+
+impl Failure {
+    pub(crate) fn new(sentence: impl fmt::Display, remedy: &str) -> Self {
+        Self { sentence: plain(&sentence.to_string()), remedy: plain(remedy) }
+    }
+
+    /// A panic in the library.
+    pub(crate) fn internal() -> Self {
+        Self::new("the operation failed inside the library", "please report what you did")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.sentence)?;
+        if self.remedy.is_empty() { Ok(()) } else { write!(f, "\nhelp: {}", self.remedy) }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let remedy = match &error {
+            OpenError::Folder { .. } => "give a folder that you may read and write",
+            OpenError::Device(error) => device_remedy(error),
+            OpenError::Store(error) => store_remedy(error),
+        };
+        Self::new(&error, remedy)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(&error, store_remedy(&error))
+    }
+}
+
+impl From<&BackupError> for Failure {
+    fn from(error: &BackupError) -> Self {
+        let remedy = match error {
+            BackupError::Cancelled => "",
+            BackupError::Exists => "choose another folder, or replace it with --overwrite",
+            BackupError::Place(_) => "choose a folder that exists and that you may write",
+            BackupError::Full => "make room or choose another folder; an older backup is still there",
+            BackupError::Keys => "open the application once while it is online",
+            BackupError::Store(error) => store_remedy(error),
+        };
+        Self::new(error, remedy)
+    }
+}
+
+impl From<&RestoreError> for Failure {
+    fn from(error: &RestoreError) -> Self {
+        match error {
+            RestoreError::Refused { reason, url } => {
+                let sentence = format!("the service refuses the restore: {}", reason_text(*reason));
+                let remedy = url.as_ref().map_or(String::new(), |url| format!("see {url}"));
+                Self::new(sentence, &remedy)
+            }
+            other => Self::new(other, restore_remedy(other)),
+        }
+    }
+}
+
+fn restore_remedy(error: &RestoreError) -> &str {
+    match error {
+        RestoreError::Cancelled | RestoreError::Refused { .. } => "",
+        RestoreError::NotFound => "give the folder that holds licenses.wmbackup",
+        RestoreError::Place(_) => "choose a folder that you may read",
+        RestoreError::Corrupt(_) => "nothing was changed; use another copy of the backup if there is one",
+        RestoreError::TooNew => "use a newer version of this program",
+        RestoreError::NotRestorable => "restore it on the device that made it",
+        RestoreError::NeedsIndividualization => {
+            "add --individualize, if you agree that the service gives this device an ID"
+        }
+        RestoreError::Individualize(error) => individualize_remedy(error),
+        RestoreError::NoService => "name the license service with --service",
+        RestoreError::AuthorityNotTrusted => "give the authority that the service's owner publishes with --authority",
+        RestoreError::Transport(error) => transport_remedy(error),
+        RestoreError::BadAnswer(_) => "check the service's URL and this machine's clock",
+        RestoreError::Store(error) => store_remedy(error),
+        RestoreError::Keys => "open the application once while it is online",
+    }
+}
+
+fn individualize_remedy(error: &IndividualizeError) -> &str {
+    match error {
+        IndividualizeError::Cancelled | IndividualizeError::Refused(..) => "",
+        IndividualizeError::NoService => "name the license service with --service",
+        IndividualizeError::AuthorityNotTrusted => {
+            "give the authority that the service's owner publishes with --authority"
+        }
+        IndividualizeError::Transport(error) => transport_remedy(error),
+        IndividualizeError::BadAnswer(_) => "check the service's URL and this machine's clock",
+        IndividualizeError::Device(error) => device_remedy(error),
+        IndividualizeError::Store(error) => store_remedy(error),
+    }
+}
+
+fn transport_remedy(error: &TransportError) -> &'static str {
+    match error {
+        TransportError::Cancelled => "",
+        TransportError::DeadlinePassed | TransportError::Unavailable(_) => "try again later; it goes on where it was",
+        TransportError::Offline => "",
+        TransportError::Url(_) => "use an https URL",
+        TransportError::Unreachable(_) => "check the network and the service's URL, then try again",
+        TransportError::Tls(_) => "check the service's URL and this machine's clock",
+        TransportError::Refused(_) => "check the account token",
+        TransportError::NotTheService(_) => "check the service's URL; some networks want a login first",
+    }
+}
+
+fn device_remedy(error: &DeviceError) -> &'static str {
+    match error {
+        DeviceError::Damaged | DeviceError::Missing => {
+            "move the folder away and restore a backup through the license management service"
+        }
+        DeviceError::TooNew => "use a newer version of this program",
+        DeviceError::KeyGeneration => "try again",
+        DeviceError::Io(_) => "give a folder that you may read and write",
+    }
+}
+
+fn store_remedy(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Open(_) | StoreError::Io(_) => "give a folder that you may read and write",
+        StoreError::TooNew { .. } => "use a newer version of this program",
+        StoreError::Damaged(_) | StoreError::Tampered => "move the folder away and restore a backup",
+        StoreError::OtherDevice => "put the device.key back that belongs to this store",
+        StoreError::Full => "make room on the disk, then try again",
+        StoreError::Busy => "close the application that uses the store, then try again",
+        StoreError::OtherPolicy(_) => "tell the owner of the content",
+        StoreError::NoSuchLicense(_) | StoreError::NoTransaction | StoreError::Random => "try again",
+    }
+}
+
+/// One clause for a refusal of the service.
+pub(crate) fn reason_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UnknownContent => "the service does not know this content",
+        Reason::NotEntitled => "the account may not have it",
+        Reason::LimitReached => "as many devices as allowed hold it",
+        Reason::Revoked => "it was revoked",
+        Reason::Expired => "it has ended",
+        Reason::OtherAccount => "it belongs to another account",
+        Reason::NotAllowed => "its terms do not allow a restore here",
+        Reason::UnknownIssuer => "this service does not manage it",
+        Reason::AccountRequired => "it needs an account token",
+        Reason::Damaged => "its record does not open",
+        Reason::ConsentMissing => "the user did not agree",
+        Reason::DeviceRevoked => "this device may not ask any more",
+        Reason::QuotaUsedUp => "the service certifies no more devices today",
+    }
+}

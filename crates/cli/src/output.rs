@@ -1,0 +1,36 @@
+//! The two forms of every result: text for people, one JSON object for programs.
+
+use crate::failure::Failure;
+use serde_json::{Value, json};
+use std::io;
+
+/// What a command found or did.
+pub(crate) struct Output {
+    /// Lines for people.
+    pub(crate) text: String,
+    /// The same for programs.
+    pub(crate) json: Value,
+}
+
+/// Prints a result: on standard output what was done, on standard error what failed.
+pub(crate) fn print(result: &Result<Output, Failure>, as_json: bool) -> io::Result<()> {
+    match (result, as_json) {
+        (Ok(output), false) => write(&mut io::stdout().lock(), &output.text),
+        (Ok(output), true) => write(&mut io::stdout().lock(), &format!("{:#}", output.json)),
+        (Err(failure), false) => write(&mut io::stderr().lock(), &failure.to_string()),
+        (Err(failure), true) => {
+            let object = json!({ "error": failure.sentence, "remedy": failure.remedy });
+            write(&mut io::stdout().lock(), &format!("{object:#}"))
+        }
+    }
+}
+
+fn write(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
+    writeln!(out, "{}", text.trim_end())?;
+    out.flush()
+}
+
+/// Text from elsewhere, with everything that could steer a terminal left out.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,92 @@
+//! Running an operation to its end: a progress bar for people, and what was reported on the way.
+
+use crate::failure::Failure;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::{Arc, Mutex, PoisonError};
+use wmlicense_core::event::{Event, Flow, Progress};
+use wmlicense_core::operation::{Context, Observer, Operation};
+use wmlicense_wire::id::Kid;
+
+/// What an operation reported.
+#[derive(Default)]
+pub(crate) struct Reported {
+    /// Licenses that may not be backed up.
+    pub(crate) restricted: Vec<Kid>,
+    /// The service was asked.
+    pub(crate) asked_service: bool,
+}
+
+struct Watch {
+    reported: Arc<Mutex<Reported>>,
+    bar: ProgressBar,
+}
+
+impl Watch {
+    fn note(&self, note: impl FnOnce(&mut Reported)) {
+        note(&mut self.reported.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl<R> Observer<R> for Watch {
+    fn event(&mut self, event: &Event) -> Flow {
+        match event {
+            Event::Progress(Progress { done, total }) => {
+                self.bar.set_length(*total);
+                self.bar.set_position(*done);
+            }
+            Event::RestrictedLicense(kid) => self.note(|reported| reported.restricted.push(*kid)),
+            Event::Connecting => {
+                self.note(|reported| reported.asked_service = true);
+                self.bar.set_message("asking the license management service");
+            }
+            Event::Disconnecting => self.bar.set_message(""),
+            // The result says the same again.
+            Event::BackupRestoreBegin
+            | Event::ErrorWithUrl(_)
+            | Event::LicenseRefused { .. }
+            | Event::Individualize { .. }
+            | Event::NeedsIndividualization => {}
+        }
+        Flow::Continue
+    }
+
+    fn finished(&mut self, _: &R) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How an operation ended; nothing if it panicked.
+type End<T, E> = Option<Arc<Result<T, E>>>;
+
+/// Runs `work` and gives its result with what it reported.
+pub(crate) fn run<T, E>(
+    json: bool,
+    work: impl FnOnce(&Context) -> Result<T, E> + Send + 'static,
+) -> Result<(T, Reported), Failure>
+where
+    T: Clone + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    for<'e> Failure: From<&'e E>,
+{
+    let reported = Arc::new(Mutex::new(Reported::default()));
+    // On a terminal only; elsewhere the bar shows nothing.
+    let target = if json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(None, target);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    let watch = Watch { reported: Arc::clone(&reported), bar };
+    let operation: Arc<Operation<End<T, E>>> = Operation::new();
+    let work = move |context: &Context| Some(Arc::new(work(context)));
+    operation
+        .start(None, Box::new(watch), work, || None)
+        .map_err(|error| Failure::new(error, "try again when the machine is less busy"))?;
+    let result = operation.wait(None).ok().flatten().ok_or_else(Failure::internal)?;
+    match &*result {
+        Ok(value) => {
+            let reported = std::mem::take(&mut *reported.lock().unwrap_or_else(PoisonError::into_inner));
+            Ok((value.clone(), reported))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

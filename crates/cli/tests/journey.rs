@@ -1,0 +1,119 @@
+//! A store with licenses: listed, backed up, restored on the device that made the backup, without any network.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../core/tests/support/mod.rs"]
+mod support;
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+use support::World;
+use support::home::Home;
+use wmlicense_wire::policy::{BackupRight, Conditions, Policy};
+
+/// Runs the program with `--json` and gives its object; it ends with this exit code.
+fn run(exit: i32, words: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_wmlicense")).args(words).arg("--json").output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(exit), "{words:?}: {printed}{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(&printed).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A home with a plain license, one that may not be backed up, and one that is counted.
+fn stocked(world: &World) -> Home<'_> {
+    let home = Home::new(world);
+    let counted = Conditions { count: Some(2), ..Conditions::default() };
+    let plain = Policy { title: Some("Plain \u{1b}[31m".to_owned()), ..world.policy(support::kid(1)) };
+    let kept =
+        Policy { backup: BackupRight::No, title: Some("Not for backup".to_owned()), ..world.policy(support::kid(2)) };
+    let counted = Policy { backup: BackupRight::Stateful, ..world.policy_with(support::kid(3), counted) };
+    home.acquire(&[plain, kept, counted]).unwrap();
+    home
+}
+
+#[test]
+fn licenses_are_listed_backed_up_and_restored_where_they_were() {
+    let world = World::new();
+    let home = stocked(&world);
+    let store = text(home.path());
+
+    let listed = run(0, &["list", "--store", store]);
+    let licenses = listed["licenses"].as_array().unwrap();
+    assert_eq!(licenses.len(), 3);
+    let of = |number| licenses.iter().find(|license| license["kid"] == support::kid(number).to_hex()).unwrap();
+    assert_eq!(of(1)["mayBackUp"], true);
+    assert_eq!((&of(2)["mayBackUp"], &of(2)["title"]), (&Value::from(false), &Value::from("Not for backup")));
+    assert_eq!(of(3)["actions"][0]["countsLeft"], 2);
+
+    let place = tempfile::tempdir().unwrap();
+    let backup = ["backup", "--store", store, "--to", text(place.path())];
+    let made = run(0, &backup);
+    assert_eq!(made["backedUp"], 2);
+    assert_eq!(made["restricted"].as_array().unwrap().len(), 1);
+    assert_eq!(made["restricted"][0]["title"], "Not for backup");
+    let refused = run(1, &backup);
+    assert!(refused["remedy"].as_str().unwrap().contains("--overwrite"), "{refused}");
+    run(0, &[&backup[..], &["--overwrite"]].concat());
+
+    let file = place.path().join("licenses.wmbackup");
+    let shown = run(0, &["dump", text(&file)]);
+    assert_eq!(shown["kind"], "backup header");
+    assert_eq!(shown["fields"]["sections"].as_array().unwrap().len(), 1);
+
+    let empty = home.without_store();
+    let restore = ["restore", "--store", text(empty.path()), "--from", text(place.path())];
+    let refused = run(1, &restore);
+    // The counted license is another store's, and only the service knows what is left of it.
+    assert!(refused["remedy"].as_str().unwrap().contains("--service"), "{refused}");
+    let again = run(0, &["restore", "--store", store, "--from", text(place.path())]);
+    assert_eq!((&again["restored"], &again["askedService"]), (&Value::from(2), &Value::from(false)));
+}
+
+#[test]
+fn a_damaged_backup_is_refused_with_a_remedy() {
+    let world = World::new();
+    let home = stocked(&world);
+    let place = tempfile::tempdir().unwrap();
+    run(0, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
+    let file = place.path().join("licenses.wmbackup");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let refused = run(1, &["restore", "--store", text(home.path()), "--from", text(place.path())]);
+    assert!(refused["error"].as_str().unwrap().contains("damaged"), "{refused}");
+    assert!(refused["remedy"].as_str().unwrap().contains("nothing was changed"), "{refused}");
+}
+
+#[test]
+fn a_foreign_backup_asks_for_a_service_and_an_identity() {
+    let world = World::new();
+    let home = stocked(&world);
+    let place = tempfile::tempdir().unwrap();
+    run(0, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
+    let other = tempfile::tempdir().unwrap();
+    let store = other.path().join("store");
+    let words = ["restore", "--store", text(&store), "--from", text(place.path())];
+    let refused = run(1, &words);
+    assert!(refused["remedy"].as_str().unwrap().contains("--service"), "{refused}");
+    // A port that was free a moment ago: nothing answers there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    let refused = run(1, &[&words[..], &["--service", &url]].concat());
+    assert!(refused["error"].as_str().unwrap().contains("cannot be reached"), "{refused}");
+}
+
+#[test]
+fn what_content_says_does_not_steer_the_terminal() {
+    let world = World::new();
+    let home = stocked(&world);
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_wmlicense")).args(["list", "--store", text(home.path())]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("Plain \u{fffd}[31m") && !printed.contains('\u{1b}'), "{printed:?}");
+    assert!(printed.ends_with("3 licenses\n"), "{printed}");
+    assert!(printed.contains("Play (2 left)") && printed.contains("no backup"), "{printed}");
+}
