@@ -282,23 +282,23 @@
 /* Statuses, told to the callback. Values are described by type and struct. */
 
 /** Licenses are being written or read from here on. */
-#define WM_STATUS_BACKUPRESTORE_BEGIN ((wm_status)0x15)
+#define WM_STATUS_BACKUPRESTORE_BEGIN ((wm_status)21)
 /** Final status of an acquisition; STRING, a URL, where the user must act. */
-#define WM_STATUS_ACQUIRE_LICENSE ((wm_status)0x17)
+#define WM_STATUS_ACQUIRE_LICENSE ((wm_status)23)
 /** Progress and final status of an individualization; BINARY, wm_individualize_progress. */
-#define WM_STATUS_INDIVIDUALIZE ((wm_status)0x18)
+#define WM_STATUS_INDIVIDUALIZE ((wm_status)24)
 /** The device must be individualized first. */
-#define WM_STATUS_NEEDS_INDIVIDUALIZATION ((wm_status)0x19)
+#define WM_STATUS_NEEDS_INDIVIDUALIZATION ((wm_status)25)
 /** Final status of a backup or restore. */
-#define WM_STATUS_BACKUPRESTORE_END ((wm_status)0x1B)
+#define WM_STATUS_BACKUPRESTORE_END ((wm_status)27)
 /** The license management service is being asked. */
-#define WM_STATUS_BACKUPRESTORE_CONNECTING ((wm_status)0x1C)
+#define WM_STATUS_BACKUPRESTORE_CONNECTING ((wm_status)28)
 /** The license management service has answered everything. */
-#define WM_STATUS_BACKUPRESTORE_DISCONNECTING ((wm_status)0x1D)
+#define WM_STATUS_BACKUPRESTORE_DISCONNECTING ((wm_status)29)
 /** As many devices as allowed hold the licenses; STRING, the URL of a page that helps. */
-#define WM_STATUS_ERROR_WITHURL ((wm_status)0x1E)
+#define WM_STATUS_ERROR_WITHURL ((wm_status)30)
 /** A license may not be backed up; STRING, its key ID in base64. */
-#define WM_STATUS_RESTRICTED_LICENSE ((wm_status)0x1F)
+#define WM_STATUS_RESTRICTED_LICENSE ((wm_status)31)
 /** How far the operation is; BINARY, wm_progress. At most every 100 ms, and the last one always. */
 #define WM_STATUS_PROGRESS ((wm_status)0x1000)
 /** A license is left out, the result says why; STRING, its key ID in base64. */
@@ -626,6 +626,34 @@ typedef struct wm_sample {
   // Four-character code of the scheme as a big-endian number: 'cenc' is 0x63656E63, 'cbcs' 0x63626373.
   uint32_t scheme;
 } wm_sample;
+
+// Value of WM_STATUS_PROGRESS.
+typedef struct wm_progress {
+  // Size of this struct as the library knows it, in bytes.
+  size_t struct_size;
+  // Licenses done.
+  uint64_t done;
+  // Licenses in all; 0 if unknown.
+  uint64_t total;
+} wm_progress;
+
+// Value of WM_STATUS_INDIVIDUALIZE.
+typedef struct wm_individualize_progress {
+  // Size of this struct as the library knows it, in bytes.
+  size_t struct_size;
+  // 0 while it goes on, then the final result.
+  wm_result result;
+  // WM_INDIVIDUALIZE_*.
+  uint32_t phase;
+  // Requests completed.
+  uint32_t requests;
+  // WM_HTTP_*: phase of the request under way.
+  uint32_t http_phase;
+  // Bytes of the answer received.
+  uint64_t bytes;
+  // Bytes of the answer in all; 0 if unknown.
+  uint64_t bytes_total;
+} wm_individualize_progress;
 
 #ifdef __cplusplus
 extern "C" {

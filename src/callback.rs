@@ -228,3 +228,7 @@ fn nothing_yet() -> wm_individualize_progress {
         bytes_total: 0,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

@@ -84,7 +84,9 @@ pub fn c_text() -> String {
     text.extend(error_info::REMEDIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
     section(&mut text, "Statuses, told to the callback. Values are described by type and struct.");
     for row in status::STATUSES {
-        let _ = writeln!(text, "/** {} */\n#define {} ((wm_status)0x{:X})", row.2, name(row.0), row.1);
+        // Published statuses are known by decimal numbers, our own begin at 0x1000.
+        let number = if row.1 < 0x1000 { row.1.to_string() } else { format!("0x{:X}", row.1) };
+        let _ = writeln!(text, "/** {} */\n#define {} ((wm_status){number})", row.2, name(row.0));
     }
     section(&mut text, "Phases, in wm_individualize_progress::phase and http_phase.");
     let phases = status::INDIVIDUALIZE_PHASES.iter().chain(status::HTTP_PHASES);

@@ -187,7 +187,7 @@ impl Failure {
     }
 
     /// Adds what the service told.
-    pub(crate) fn from_service(mut self, told: &ServiceFailure) -> Self {
+    pub(crate) fn told_by_service(mut self, told: &ServiceFailure) -> Self {
         self.0.http_status = told.http_status;
         self.0.server_code = told.server_code;
         self.0.request_id = told.request_id.clone();
@@ -226,7 +226,7 @@ pub(crate) fn set(detail: Option<Arc<Detail>>) {
     let _ = LAST.try_with(|last| last.replace(detail));
 }
 
-fn last() -> Option<Arc<Detail>> {
+pub(crate) fn last() -> Option<Arc<Detail>> {
     LAST.try_with(|last| last.borrow().clone()).ok().flatten()
 }
 

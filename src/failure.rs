@@ -108,7 +108,7 @@ const MANAGEMENT: Service =
 
 fn refused_request(failure: &ServiceFailure, text: String) -> Failure {
     let result = if failure.http_status == UNAUTHORIZED { WM_E_ACCOUNT_REQUIRED } else { WM_E_SERVICE_REFUSED };
-    Failure::with(result, text).from_service(failure)
+    Failure::with(result, text).told_by_service(failure)
 }
 
 fn transport(error: &TransportError, service: &Service) -> Failure {
@@ -121,7 +121,7 @@ fn transport(error: &TransportError, service: &Service) -> Failure {
         TransportError::Unreachable(_) => Failure::with(service.unreachable, text),
         TransportError::Tls(_) => Failure::with(WM_E_SERVER_CERTIFICATE, text),
         TransportError::Refused(failure) => refused_request(failure, text),
-        TransportError::Unavailable(failure) => Failure::with(WM_E_SERVICE_FAILING, text).from_service(failure),
+        TransportError::Unavailable(failure) => Failure::with(WM_E_SERVICE_FAILING, text).told_by_service(failure),
         TransportError::NotTheService(_) => Failure::with(WM_E_ERROR_BAD_NET_RESP, text),
     }
 }
@@ -134,7 +134,7 @@ pub(crate) fn individualize(error: &IndividualizeError) -> Failure {
         IndividualizeError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
         IndividualizeError::Transport(error) => transport(error, &INDIVIDUALIZATION),
         IndividualizeError::BadAnswer(_) => Failure::with(WM_E_BAD_ANSWER, text),
-        IndividualizeError::Refused(why, failure) => reason(*why).from_service(failure),
+        IndividualizeError::Refused(why, failure) => reason(*why).told_by_service(failure),
         IndividualizeError::Device(error) => device(error),
         IndividualizeError::Store(error) => store(error),
     }

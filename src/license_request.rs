@@ -14,7 +14,7 @@ use crate::prop::{
 use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, wm_result};
 use crate::status;
 use std::ffi::c_void;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::acquire::{self, AcquireError, LicenseWish};
 use wmlicense_core::event::Event;
 use wmlicense_core::operation::Context;
@@ -54,6 +54,8 @@ pub(crate) const PROPERTIES: &[Spec] = &[
 pub struct LicenseRequestObject {
     client: Arc<ClientObject>,
     properties: Arc<Properties>,
+    /// The transaction that ended last.
+    last: Arc<Mutex<Option<TransactionId>>>,
     worker: Worker,
 }
 
@@ -64,6 +66,11 @@ impl Object for LicenseRequestObject {
 
     fn properties(&self) -> &Properties {
         &self.properties
+    }
+
+    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(last.filter(|_| spec.name == TRANSACTION_ID).map(|id| Value::Text(id.to_base64().into_bytes())))
     }
 
     fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
@@ -103,13 +110,15 @@ impl LicenseRequestObject {
         if settings.service_url.is_none() && wish.url.is_none() {
             return Err(prop::missing(SERVICE_URL));
         }
-        let (properties, deadline) = (Arc::clone(&self.properties), settings.network.deadline);
+        let (properties, last) = (Arc::clone(&self.properties), Arc::clone(&self.last));
+        let deadline = settings.network.deadline;
         self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| {
             match acquire::acquire(&client, &settings, &wish, context) {
                 Ok(acquired) => {
                     tell_refusals(&acquired.refusals, context);
-                    let id = acquired.transaction.to_base64();
-                    properties.put(TRANSACTION_ID, Value::Text(id.into_bytes()));
+                    // A transaction that ended is not resumed by the next call.
+                    properties.forget(TRANSACTION_ID);
+                    *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(acquired.transaction);
                     Outcome::success(WM_S_LICENSE_ACQUIRED)
                 }
                 Err(error) => {
@@ -164,7 +173,8 @@ pub unsafe extern "C" fn wm_create_license_request(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Arc::new(Properties::new(PROPERTIES)));
-            Ok(LicenseRequestObject { client, properties, worker: Worker::new(Callback::new(callback, context)) })
+            let worker = Worker::new(Callback::new(callback, context));
+            Ok(LicenseRequestObject { client, properties, last: Arc::default(), worker })
         })
     }
 }

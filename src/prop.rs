@@ -164,11 +164,6 @@ impl Properties {
         })
     }
 
-    /// Stores a value that the library found out itself.
-    pub(crate) fn put(&self, name: &'static str, value: Value) {
-        self.values().insert(name, value);
-    }
-
     fn value(&self, name: &str) -> Option<Value> {
         self.values().get(name).cloned()
     }
@@ -201,6 +196,11 @@ impl Properties {
         if let Value::Secret(secret) = self.value(name)? { Some(secret) } else { None }
     }
 
+    /// Forgets a value that has done its duty.
+    pub(crate) fn forget(&self, name: &str) {
+        self.values().remove(name);
+    }
+
     /// A property that a verb cannot do without.
     pub(crate) fn required(&self, name: &str) -> Result<Vec<u8>, Failure> {
         self.bytes(name).ok_or_else(|| missing(name))
@@ -216,7 +216,10 @@ fn read(object: &dyn Object, spec: &Spec) -> Result<Option<Value>, Failure> {
     match spec.access {
         Access::WriteOnly => Ok(None),
         Access::ReadOnly => object.computed(spec),
-        Access::Settable | Access::FixedOnceBegun => Ok(object.properties().value(spec.name)),
+        Access::Settable | Access::FixedOnceBegun => match object.properties().value(spec.name) {
+            None => object.computed(spec),
+            set => Ok(set),
+        },
     }
 }
 
@@ -242,7 +245,7 @@ fn set(object: &dyn Object, name: &[u8], kind: Option<wm_attr_type>, bytes: &[u8
         }
         value => value,
     };
-    object.properties().put(spec.name, value);
+    object.properties().values().insert(spec.name, value);
     Ok(())
 }
 
