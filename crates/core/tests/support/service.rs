@@ -149,7 +149,7 @@ fn respond(mut stream: &TcpStream, status: u16, kind: &str, body: &[u8]) {
         body.len()
     );
     // A client that was cancelled is gone already.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+    let _ = stream.write_all(&[head.as_bytes(), body].concat());
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {

@@ -1,0 +1,143 @@
+//! Killed at any system call of the disk or the network, a device goes on where it was: the same request again, one license.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+use support::crash::{DISK, Fault, Point, at_each_call, can_trace, copy, folder_of_child};
+use support::desk::Desk;
+use support::service::{Post, Service};
+use support::{ManualClock, NOW, content_key, kid};
+use wmlicense_core::acquire::{LicenseWish, acquire};
+use wmlicense_core::client::{Client, OpenSettings, Settings};
+use wmlicense_core::event::Flow;
+use wmlicense_core::individualize::{individualize, is_current};
+use wmlicense_core::operation::Context;
+use wmlicense_core::transport::NetworkSettings;
+use wmlicense_wire::id::Digest;
+
+const NETWORK: &str = "connect,sendto,recvfrom";
+
+fn context() -> Context {
+    Context::inline(None, |_| Flow::Continue)
+}
+
+/// Pins and service URL are in files beside the store.
+fn open(base: &Path) -> (Arc<Client>, Settings) {
+    let pin = Digest::from_slice(&std::fs::read(base.join("pin")).unwrap()).unwrap();
+    let settings = OpenSettings { store_path: base.join("store"), authorities: vec![pin] };
+    let client = Client::open(&settings, ManualClock::at(NOW)).unwrap();
+    let service_url = Some(std::fs::read_to_string(base.join("url")).unwrap());
+    let network = NetworkSettings { retry_limit: 0, ..NetworkSettings::default() };
+    (client, Settings { service_url, network, ..Settings::default() })
+}
+
+/// A folder with a closed copy of the desk's store, and the service that runs on.
+fn base_of(desk: Desk) -> (tempfile::TempDir, Service) {
+    let Desk { world, service, folder, client, .. } = desk;
+    drop(client);
+    service.posts.lock().unwrap().clear();
+    let base = tempfile::tempdir().unwrap();
+    std::fs::write(base.path().join("pin"), world.pin().as_bytes()).unwrap();
+    std::fs::write(base.path().join("url"), &service.base).unwrap();
+    copy(folder.path(), &base.path().join("store"));
+    (base, service)
+}
+
+/// What `check` looks at: the folder after the fault, and what the service was sent until then.
+struct Left<'a> {
+    folder: &'a Path,
+    point: &'a Point,
+    ended_well: bool,
+    sent: Vec<Post>,
+}
+
+/// Kills the child at calls of disk and network, and fails some of them.
+fn at_all_faults(child: &str, base: &Path, service: &Service, check: &dyn Fn(Left<'_>)) -> usize {
+    let faults = [
+        (DISK, 40, Fault::Kill),
+        (NETWORK, 20, Fault::Kill),
+        (DISK, 12, Fault::Error("ENOSPC")),
+        (NETWORK, 12, Fault::Error("ECONNRESET")),
+    ];
+    let at = |(calls, most, fault)| {
+        let mut undisturbed = 1;
+        at_each_call(calls, child, base, most, fault, &mut |folder, point, ended_well| {
+            // Before the first fault the child ran once without any.
+            let sent = service.posts().split_off(std::mem::take(&mut undisturbed));
+            service.posts.lock().unwrap().clear();
+            check(Left { folder, point, ended_well, sent });
+            service.posts.lock().unwrap().clear();
+        })
+    };
+    faults.into_iter().map(at).sum()
+}
+
+fn wish() -> LicenseWish {
+    LicenseWish { kids: vec![kid(1)], ..LicenseWish::default() }
+}
+
+#[test]
+fn child_acquires() {
+    let Some(base) = folder_of_child() else { return };
+    let (client, settings) = open(&base);
+    assert_eq!(acquire(&client, &settings, &wish(), &context()).unwrap().stored, 1);
+}
+
+#[test]
+fn an_acquisition_is_whole_or_goes_on_with_the_same_request() {
+    if !can_trace() {
+        return;
+    }
+    let desk = Desk::certified();
+    desk.service.offer(kid(1));
+    let (base, service) = base_of(desk);
+    let tried = at_all_faults("child_acquires", base.path(), &service, &|left| {
+        let Left { folder, point, ended_well, sent } = left;
+        let (client, settings) = open(folder);
+        client.store.check_integrity().unwrap();
+        let count = client.store.license_count().unwrap();
+        let pending = client.store.pending_count().unwrap();
+        assert!(count + pending <= 1 && (count == 1 || !ended_well), "{count} and {pending} after {point:?}");
+        assert!(count + pending == 1 || sent.is_empty(), "sent before it was stored, at {point:?}");
+        assert_eq!(acquire(&client, &settings, &wish(), &context()).unwrap().stored, 1, "after {point:?}");
+        assert_eq!(client.store.license_count().unwrap(), 1, "after {point:?}");
+        assert_eq!(client.store.pending_count().unwrap(), 0, "after {point:?}");
+        let license = &client.store.licenses(kid(1)).unwrap()[0];
+        assert_eq!(client.store.unwrap_key(license).unwrap().as_bytes(), content_key(kid(1)));
+        let after = service.posts();
+        let same = sent.iter().all(|post| post.bytes == after[0].bytes);
+        assert!(count == 1 || same, "another request after {point:?}");
+    });
+    assert!(tried >= 40, "{tried} points");
+}
+
+#[test]
+fn child_individualizes() {
+    let Some(base) = folder_of_child() else { return };
+    let (client, settings) = open(&base);
+    individualize(&client, &settings, false, &context()).unwrap();
+}
+
+#[test]
+fn an_individualization_is_whole_or_goes_on_with_the_same_keys() {
+    if !can_trace() {
+        return;
+    }
+    let (base, service) = base_of(Desk::new());
+    let tried = at_all_faults("child_individualizes", base.path(), &service, &|left| {
+        let Left { folder, point, ended_well, sent } = left;
+        let (client, settings) = open(folder);
+        let authority = client.authorities[0];
+        let current = is_current(&client, authority).unwrap();
+        assert!(current || !ended_well, "after {point:?}");
+        individualize(&client, &settings, false, &context()).unwrap();
+        assert!(is_current(&client, authority).unwrap());
+        assert_eq!(client.store.pending_count().unwrap(), 0, "after {point:?}");
+        let after = service.posts();
+        let same = sent.iter().all(|post| after.first().is_some_and(|again| post.bytes == again.bytes));
+        assert!(current && after.is_empty() || same, "another request after {point:?}");
+    });
+    assert!(tried >= 40, "{tried} points");
+}
