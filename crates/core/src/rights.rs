@@ -101,6 +101,10 @@ pub(crate) fn refusals(
         LicenseKind::Root => return vec![Refusal::NoRight],
         LicenseKind::Leaf => return vec![Refusal::RootMissing],
     }
+    // This version keeps no status list, so it has none of the number that is demanded.
+    if policy.minimum_status.is_some_and(|number| number > 0) {
+        return vec![Refusal::NoRight];
+    }
     let left = state.actions.get(action).copied();
     if conditions.is_stateful() && left.is_none() {
         return vec![Refusal::StateLost];

@@ -263,3 +263,31 @@ fn the_keys_of_another_device_do_not_open_a_store() {
     let result = open(&world, home.path(), &home.clock);
     assert!(matches!(result, Err(OpenError::Store(StoreError::OtherDevice))));
 }
+
+#[test]
+fn an_answer_withdraws_licenses_of_its_own_issuer_for_good() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let (mine, foreign) = (world.policy(kid(1)), Policy { issuer: world.management.id, ..world.policy(kid(2)) });
+    home.acquire(std::slice::from_ref(&mine)).unwrap();
+    let withdrawn = vec![mine.lid, foreign.lid];
+    home.import(home.receive_withdrawing(withdrawn)).unwrap();
+    assert_eq!(home.client.store.license_count().unwrap(), 0);
+    assert_eq!(home.acquire(std::slice::from_ref(&mine)).unwrap().forbidden, 1);
+    home.client.store.check_integrity().unwrap();
+}
+
+#[test]
+fn a_license_that_was_deleted_goes_on_where_it_was_left() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let policies = [world.policy_with(kid(1), counted(3)), world.policy(kid(1)), world.policy(kid(2))];
+    home.acquire(&policies).unwrap();
+    spend(&home, policies[0].lid).unwrap();
+    assert_eq!(home.client.store.delete(kid(1)).unwrap(), 2);
+    assert_eq!(home.client.store.delete(kid(1)).unwrap(), 0);
+    assert_eq!(home.client.store.license_count().unwrap(), 1);
+    assert!(matches!(spend(&home, policies[0].lid), Err(StoreError::NoSuchLicense(lid)) if lid == policies[0].lid));
+    home.acquire(&policies).unwrap();
+    assert_eq!(left(&home, &policies[0]), Some(2));
+}

@@ -127,6 +127,10 @@ fn lost_state_roots_leaves_and_other_actions_are_refused() {
     assert_eq!(refused(&other), [Refusal::NoRight]);
     other.policy.kind = LicenseKind::Leaf;
     assert_eq!(refused(&other), [Refusal::RootMissing]);
+    other.policy.kind = LicenseKind::Content;
+    assert_eq!(refused(&other), []);
+    other.policy.minimum_status = Some(1);
+    assert_eq!(refused(&other), [Refusal::NoRight]);
     let play = license(1, Conditions::default());
     assert_eq!(choose(&[play], "Copy", &environment()).err().unwrap(), [Refusal::NoRight]);
     assert_eq!(choose(&[], "Play", &environment()).err().unwrap(), [Refusal::NoLicense]);

@@ -69,6 +69,9 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
 
 /// Makes an empty file that belongs to the user alone; SQLite gives its log the same mode.
 fn make_private(path: &Path) -> Result<(), StoreError> {
+    // Closing a file gives up the process's locks on it, also those of a connection that another thread opened meanwhile.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -1,10 +1,11 @@
 //! Storing a verified batch, with the end of its transaction, in one commit.
 
 use super::merge::{AtRest, Incoming, Merger, section_of};
+use super::tombstone::Tombstone;
 use super::{Import, ImportReport, Store, StoreError, transactions};
 use wmlicense_wire::answer::{OpenedLicense, verify_signed};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Digest, ServiceId};
+use wmlicense_wire::id::{Digest, Lid, ServiceId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
 
@@ -18,15 +19,18 @@ impl Store {
             .iter()
             .map(|license| at_rest.wrap(license.index, license.binding.policy_hash, &license.key))
             .collect();
-        let contact = self.signer(import)?;
+        let contact = self.contact(import)?;
         let now = inner.clock.now();
         inner.write(|transaction| {
             transactions::end(transaction, import.transaction, import.end)?;
             let mut merger = Merger::new(transaction, &inner.integrity, now)?;
-            if let Some((service, issued_at)) = contact {
+            if let Some(contact) = &contact {
                 let mut clock = merger.head.clock.clone();
-                clock.note_contact(service, issued_at);
+                clock.note_contact(contact.service, contact.issued_at);
                 merger.head.set_clock(clock);
+                for lid in &contact.withdrawn {
+                    merger.bury(&Tombstone { lid: *lid, issuer: contact.service, removed_at: now })?;
+                }
             }
             merger.batch(import.authority, at_rest.id, import.signed);
             let mut report = ImportReport::default();
@@ -39,12 +43,24 @@ impl Store {
         })
     }
 
-    /// Who signed the batch, and when: the floor of that service's clock.
-    fn signer(&self, import: &Import<'_>) -> Result<Option<(ServiceId, i64)>, StoreError> {
+    /// What the signed part says beside the licenses, if its signer is known here.
+    fn contact(&self, import: &Import<'_>) -> Result<Option<Contact>, StoreError> {
         let Some(directory) = self.directory(import.authority)? else { return Ok(None) };
         let verified = verify_signed(import.signed, &directory, &[Role::Issuer, Role::Management]);
-        Ok(verified.ok().map(|(answer, signer)| (signer.service_id, answer.issued_at)))
+        Ok(verified.ok().map(|(answer, signer)| Contact {
+            service: signer.service_id,
+            issued_at: answer.issued_at,
+            // Only an issuer takes licenses back, and only its own.
+            withdrawn: if signer.role == Role::Issuer { answer.withdrawn } else { Vec::new() },
+        }))
     }
+}
+
+struct Contact {
+    service: ServiceId,
+    /// The floor of that service's clock.
+    issued_at: i64,
+    withdrawn: Vec<Lid>,
 }
 
 fn incoming<'a>(authority: Digest, license: &'a OpenedLicense, wrapped: &'a [u8]) -> Incoming<'a> {

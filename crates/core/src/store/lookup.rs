@@ -70,12 +70,15 @@ fn read_licenses(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec
 impl Filter {
     fn passes(&self, license: &StoredLicense) -> bool {
         let policy = &license.policy;
-        let ends = |conditions: &Conditions, before: i64| conditions.not_after.is_some_and(|end| end < before);
+        let ends = |action: &str, conditions: &Conditions| {
+            let left = license.state.as_ref().and_then(|state| state.actions.get(action).copied());
+            crate::rights::end_of(policy, conditions, left.unwrap_or_default())
+        };
         self.action.as_deref().is_none_or(|action| policy.action(action).is_some())
             && self.issuer.is_none_or(|issuer| policy.issuer == issuer)
-            && self
-                .expiring_before
-                .is_none_or(|before| policy.actions.iter().any(|(_, conditions)| ends(conditions, before)))
+            && self.expiring_before.is_none_or(|before| {
+                policy.actions.iter().any(|(action, of)| ends(action, of).is_some_and(|end| end < before))
+            })
     }
 }
 
@@ -127,6 +130,21 @@ impl Store {
     /// Number of licenses.
     pub fn license_count(&self) -> Result<u64, StoreError> {
         self.inner.readers.with(|connection| count(connection))
+    }
+
+    /// Removes the licenses of a key ID and gives their number. What was used of them stays known: one that comes again, from
+    /// a service or a backup, goes on from there.
+    pub fn delete(&self, kid: Kid) -> Result<u64, StoreError> {
+        self.inner.write(|connection| {
+            let ids: Vec<i64> = connection
+                .prepare_cached("SELECT id FROM license WHERE kid = ?1")?
+                .query_map([kid.as_bytes()], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            for id in &ids {
+                super::merge::remove(connection, *id)?;
+            }
+            Ok(ids.len() as u64)
+        })
     }
 
     /// Title of a key ID: the application's, else the one that came with a license.

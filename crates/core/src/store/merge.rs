@@ -152,7 +152,7 @@ impl<'a> Merger<'a> {
             if Policy::decode(&policy)?.issuer != tombstone.issuer {
                 return Ok(());
             }
-            self.remove(id)?;
+            remove(self.connection, id)?;
         }
         if let Row::Missing = self.integrity.row(self.connection, Table::Tombstone, tombstone.lid)? {
             let place = (Table::Tombstone, tombstone.lid);
@@ -217,22 +217,9 @@ impl<'a> Merger<'a> {
             return Err(StoreError::OtherPolicy(incoming.lid));
         }
         if Binding::decode(&binding)?.issued_at < incoming.issued_at {
-            self.remove(id)?;
+            remove(self.connection, id)?;
             self.insert(incoming, section)?;
         }
-        Ok(())
-    }
-
-    /// Removes a license's row, and its batch when that was the last one.
-    fn remove(&self, id: i64) -> Result<(), StoreError> {
-        let (batch, _) = place(id);
-        self.connection.prepare_cached("DELETE FROM license WHERE id = ?1")?.execute([id])?;
-        self.connection
-            .prepare_cached(
-                "DELETE FROM batch WHERE id = ?1
-                 AND NOT EXISTS (SELECT 1 FROM license WHERE license.id >= ?2 AND license.id < ?3)",
-            )?
-            .execute((batch, row_id(batch, 0), row_id(batch + 1, 0)))?;
         Ok(())
     }
 
@@ -262,4 +249,17 @@ impl<'a> Merger<'a> {
         self.sections.insert(section.clone(), id);
         Ok(id)
     }
+}
+
+/// Removes a license's row, and its batch when that was the last one.
+pub(super) fn remove(connection: &Connection, id: i64) -> Result<(), StoreError> {
+    let (batch, _) = place(id);
+    connection.prepare_cached("DELETE FROM license WHERE id = ?1")?.execute([id])?;
+    connection
+        .prepare_cached(
+            "DELETE FROM batch WHERE id = ?1
+             AND NOT EXISTS (SELECT 1 FROM license WHERE license.id >= ?2 AND license.id < ?3)",
+        )?
+        .execute((batch, row_id(batch, 0), row_id(batch + 1, 0)))?;
+    Ok(())
 }

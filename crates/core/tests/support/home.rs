@@ -7,9 +7,9 @@ use tempfile::TempDir;
 use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::device::DeviceIdentity;
 use wmlicense_core::store::{Import, ImportReport, StoreError, Transaction, TransactionState};
-use wmlicense_wire::answer::{Grant, OpenedLicense};
+use wmlicense_wire::answer::{Answer, Beside, Grant, OpenedLicense, seal};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{DeviceId, Digest, TransactionId};
+use wmlicense_wire::id::{DeviceId, Digest, Lid, TransactionId};
 use wmlicense_wire::policy::Policy;
 
 /// One client over a folder of its own.
@@ -63,6 +63,18 @@ impl<'w> Home<'w> {
         let identity = self.identity();
         let asked = Asked::by(self.device_id, &identity.keys);
         let bytes = self.world.answer_at(&self.world.issuer, &asked, grants, issued_at);
+        let (signed, licenses) = self.world.open(Role::Issuer, &asked, &identity.hpke, &bytes);
+        (asked.transaction, signed, licenses)
+    }
+
+    /// A verified answer of the issuer that takes these licenses back.
+    pub fn receive_withdrawing(&self, withdrawn: Vec<Lid>) -> (TransactionId, Vec<u8>, Vec<OpenedLicense>) {
+        let identity = self.identity();
+        let asked = Asked::by(self.device_id, &identity.keys);
+        let answer = Answer::to(asked.transaction, 0, asked.request_hash, identity.keys.thumbprint(), NOW);
+        let answer = Answer { withdrawn, ..answer };
+        let beside = Beside::default();
+        let bytes = seal(answer, self.device_id, &identity.keys, &[], None, &beside, &self.world.issuer.key).unwrap();
         let (signed, licenses) = self.world.open(Role::Issuer, &asked, &identity.hpke, &bytes);
         (asked.transaction, signed, licenses)
     }
