@@ -1,19 +1,19 @@
 //! Acquisition against a service over HTTP: what was asked for comes in once, survives every loss, and nothing else does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod resume;
+#[path = "../support/mod.rs"]
 mod support;
 
-use std::sync::Arc;
 use support::desk::Desk;
 use support::service::{Post, Step};
 use support::{content_key, kid};
-use wmlicense_core::acquire::{AcquireError, Acquired, LicenseWish, acquire};
+use wmlicense_core::acquire::{AcquireError, Acquired, LicenseWish};
 use wmlicense_core::event::Event;
-use wmlicense_core::store::StoreError;
 use wmlicense_core::transport::TransportError;
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Kid, TransactionId};
+use wmlicense_wire::id::Kid;
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::Body;
 
@@ -161,83 +161,6 @@ fn an_answer_without_licenses_and_reasons_is_no_answer() {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_with_the_same_bytes_after_a_restart() {
-    let mut desk = Desk::certified();
-    desk.service.offer(kid(1));
-    desk.service.then(Step::Lose);
-    let lost = desk.acquire(&[kid(1)]);
-    assert!(matches!(lost, Err(AcquireError::Transport(TransportError::Unreachable(_)))), "{lost:?}");
-    assert_eq!((desk.pending(), desk.key(kid(1))), (1, None));
-    desk.restart();
-    assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);
-    let posts = challenges(&desk);
-    assert!(posts.len() == 2 && posts[0].bytes == posts[1].bytes);
-    assert_eq!(desk.pending(), 0);
-}
-
-#[test]
-fn another_wish_does_not_take_up_a_pending_transaction() {
-    let desk = Desk::certified();
-    desk.service.offer(kid(1));
-    desk.service.then(Step::Lose);
-    desk.acquire(&[kid(1)]).unwrap_err();
-    let wish = LicenseWish { kids: vec![kid(1)], actions: vec!["Copy".into()], ..LicenseWish::default() };
-    desk.wish(&wish).unwrap();
-    let posts = challenges(&desk);
-    assert!(posts[0].request.transaction != posts[1].request.transaction);
-    assert_eq!(desk.pending(), 1);
-}
-
-#[test]
-fn a_transaction_is_taken_up_by_its_id_once() {
-    let mut desk = Desk::certified();
-    desk.service.offer(kid(1));
-    desk.service.then(Step::Lose);
-    desk.acquire(&[kid(1)]).unwrap_err();
-    let id = challenges(&desk)[0].request.transaction;
-    desk.restart();
-    let resume = |id| LicenseWish { resume: Some(id), ..LicenseWish::default() };
-    assert_eq!(desk.wish(&resume(id)).unwrap().transaction, id);
-    assert_eq!(desk.key(kid(1)).unwrap(), content_key(kid(1)));
-    for id in [id, TransactionId::random().unwrap()] {
-        let result = desk.wish(&resume(id));
-        assert!(matches!(result, Err(AcquireError::Store(StoreError::NoTransaction))), "{result:?}");
-        let again = LicenseWish { kids: vec![kid(1)], ..resume(id) };
-        assert_ne!(desk.wish(&again).unwrap().transaction, id);
-    }
-}
-
-#[test]
-fn a_transaction_that_the_service_ended_is_replaced_by_a_fresh_request() {
-    for problem in [ProblemKind::Conflict, ProblemKind::Gone, ProblemKind::BadRequest] {
-        let desk = Desk::certified();
-        desk.service.offer(kid(1));
-        desk.service.then(Step::Lose);
-        desk.acquire(&[kid(1)]).unwrap_err();
-        desk.service.then(Step::Problem(problem));
-        assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);
-        assert_eq!((challenges(&desk).len(), desk.pending()), (3, 0));
-    }
-}
-
-#[test]
-fn a_problem_that_time_or_a_token_mends_leaves_the_transaction_pending() {
-    let desk = Desk::certified();
-    desk.service.offer(kid(1));
-    for problem in
-        [ProblemKind::Unavailable, ProblemKind::RateLimited, ProblemKind::Unauthorized, ProblemKind::Internal]
-    {
-        desk.service.then(Step::Problem(problem));
-        let result = desk.acquire(&[kid(1)]);
-        assert!(matches!(result, Err(AcquireError::Transport(_))), "{result:?}");
-        assert_eq!(desk.pending(), 1);
-    }
-    desk.acquire(&[kid(1)]).unwrap();
-    let posts = challenges(&desk);
-    assert!(posts.iter().all(|post| post.bytes == posts[0].bytes));
-}
-
-#[test]
 fn a_license_that_nobody_asked_for_is_refused_with_all_beside_it() {
     let desk = Desk::certified();
     let policies = [desk.service.offer(kid(1)), desk.service.offer(kid(9))];
@@ -281,27 +204,6 @@ fn every_changed_byte_of_an_answer_makes_it_unacceptable() {
         bad_answer(desk.acquire(&[kid(1)]));
     }
     assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (0, 1));
-}
-
-#[test]
-fn the_user_or_patience_being_asked_for_keeps_the_same_request() {
-    let desk = Desk::certified();
-    desk.service.offer(kid(1));
-    let page = "https://license.test/page".to_owned();
-    let url = page.clone();
-    desk.service
-        .then_answer(move |service, post| service.ends(post, Role::Issuer, Outcome::Interaction { url }, Vec::new()));
-    let result = desk.acquire(&[kid(1)]);
-    assert!(matches!(&result, Err(AcquireError::InteractionRequired(url)) if *url == page), "{result:?}");
-    desk.service.then_answer(|service, post| {
-        service.ends(post, Role::Issuer, Outcome::Later { from: 5, until: 9 }, Vec::new())
-    });
-    let result = desk.acquire(&[kid(1)]);
-    assert!(matches!(result, Err(AcquireError::Later { from: 5, until: 9 })), "{result:?}");
-    assert_eq!(desk.pending(), 1);
-    desk.acquire(&[kid(1)]).unwrap();
-    let posts = challenges(&desk);
-    assert!(posts.len() == 3 && posts.iter().all(|post| post.bytes == posts[0].bytes));
 }
 
 #[test]
@@ -350,40 +252,4 @@ fn an_older_service_document_is_ignored() {
     desk.clock.advance(4000);
     assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);
     assert_eq!(desk.service.documents(), 2);
-}
-
-#[test]
-fn cancel_leaves_the_transaction_pending_and_the_store_as_it_was() {
-    let desk = Desk::certified();
-    desk.service.offer(kid(1));
-    let context = desk.context();
-    let canceller = context.canceller();
-    let (done, over) = std::sync::mpsc::channel::<()>();
-    desk.service.then_answer(move |service, post| {
-        canceller.cancel();
-        over.recv().unwrap_err();
-        service.answer(post)
-    });
-    let wish = LicenseWish { kids: vec![kid(1)], ..LicenseWish::default() };
-    let result = acquire(&desk.client, &desk.settings, &wish, &context);
-    drop(done);
-    assert!(matches!(result, Err(AcquireError::Cancelled)), "{result:?}");
-    assert_eq!((desk.pending(), desk.key(kid(1))), (1, None));
-    assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);
-}
-
-#[test]
-fn one_wish_of_several_threads_is_stored_once_and_all_succeed() {
-    let desk = Arc::new(Desk::certified());
-    desk.service.offer(kid(1));
-    desk.service.then(Step::Lose);
-    desk.acquire(&[kid(1)]).unwrap_err();
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            let desk = Arc::clone(&desk);
-            std::thread::spawn(move || desk.acquire(&[kid(1)]).unwrap().stored)
-        })
-        .collect();
-    assert!(threads.into_iter().all(|thread| thread.join().unwrap() == 1));
-    assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (1, 0));
 }
