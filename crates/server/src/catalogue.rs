@@ -1,0 +1,195 @@
+//! Content that the service licenses, and the lists that owners import it from: CSV and JSON.
+
+use serde::Deserialize;
+use std::collections::HashMap;
+use wmlicense_wire::id::Kid;
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// Longest title in bytes.
+pub(crate) const MAX_TITLE_LEN: usize = 512;
+
+/// A content key with what it is for.
+pub(crate) struct ContentKey {
+    pub(crate) kid: Kid,
+    pub(crate) key: Zeroizing<[u8; 16]>,
+    pub(crate) title: Option<String>,
+}
+
+/// An entry of a list cannot be taken. Nothing of the list is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ContentError {
+    /// The key ID is not 16 bytes.
+    #[error("the key ID is not 32 hexadecimal digits")]
+    Kid,
+    /// The key is not 16 bytes.
+    #[error("the key is not 32 hexadecimal digits")]
+    Key,
+    /// The title is too long.
+    #[error("the title has more than {MAX_TITLE_LEN} bytes")]
+    Title,
+    /// The same key ID stands in the list twice with different keys.
+    #[error("key ID {0} is in the list twice with different keys")]
+    Twice(Kid),
+    /// A line of a CSV file.
+    #[error("line {line}: {error}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        error: Box<ContentError>,
+    },
+    /// An element of a JSON file.
+    #[error("element {index}: {error}")]
+    Element {
+        /// Counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: Box<ContentError>,
+    },
+    /// A CSV line has another number of fields or an unfinished quotation.
+    #[error("kid,key,title is expected")]
+    Fields,
+    /// The file is not a JSON array of `{"kid", "key", "title"}`.
+    #[error("a JSON array of objects with kid, key and title is expected")]
+    Json,
+}
+
+impl ContentKey {
+    /// Reads the texts of one entry.
+    pub(crate) fn read(kid: &str, key: &str, title: Option<&str>) -> Result<Self, ContentError> {
+        let kid = Kid::from_hex(kid.trim()).map_err(|_| ContentError::Kid)?;
+        let key = read_key(key.trim()).ok_or(ContentError::Key)?;
+        let title = title.map(str::trim).filter(|title| !title.is_empty());
+        if title.is_some_and(|title| title.len() > MAX_TITLE_LEN) {
+            return Err(ContentError::Title);
+        }
+        Ok(Self { kid, key, title: title.map(str::to_owned) })
+    }
+}
+
+fn read_key(text: &str) -> Option<Zeroizing<[u8; 16]>> {
+    let mut key = Zeroizing::new([0; 16]);
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in key.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digit = |at: usize| char::from(pair[at]).to_digit(16);
+        *byte = (digit(0)? * 16 + digit(1)?) as u8;
+    }
+    Some(key)
+}
+
+/// Reads a list; a JSON array or CSV lines `kid,key,title` with an optional header.
+pub(crate) fn read_list(text: &str) -> Result<Vec<ContentKey>, ContentError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let list = if text.trim_start().starts_with('[') { read_json(text)? } else { read_csv(text)? };
+    let mut seen: HashMap<Kid, usize> = HashMap::new();
+    for (index, entry) in list.iter().enumerate() {
+        if let Some(first) = seen.insert(entry.kid, index)
+            && *list[first].key != *entry.key
+        {
+            return Err(ContentError::Twice(entry.kid));
+        }
+    }
+    Ok(list)
+}
+
+#[derive(Deserialize)]
+struct JsonEntry {
+    kid: String,
+    key: String,
+    #[serde(default)]
+    title: Option<String>,
+}
+
+impl Drop for JsonEntry {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
+fn read_json(text: &str) -> Result<Vec<ContentKey>, ContentError> {
+    let entries: Vec<JsonEntry> = serde_json::from_str(text).map_err(|_| ContentError::Json)?;
+    let read = |(index, entry): (usize, &JsonEntry)| {
+        ContentKey::read(&entry.kid, &entry.key, entry.title.as_deref())
+            .map_err(|error| ContentError::Element { index, error: Box::new(error) })
+    };
+    entries.iter().enumerate().map(read).collect()
+}
+
+fn read_csv(text: &str) -> Result<Vec<ContentKey>, ContentError> {
+    let mut list = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || (index == 0 && line.trim_start().to_ascii_lowercase().starts_with("kid")) {
+            continue;
+        }
+        let at = |error| ContentError::Line { line: index + 1, error: Box::new(error) };
+        let fields = csv_fields(line).ok_or_else(|| at(ContentError::Fields))?;
+        let entry = match fields.as_slice() {
+            [kid, key] => ContentKey::read(kid, key, None),
+            [kid, key, title] => ContentKey::read(kid, key, Some(title)),
+            _ => Err(ContentError::Fields),
+        };
+        list.push(entry.map_err(at)?);
+    }
+    Ok(list)
+}
+
+/// The fields of one line (RFC 4180 §2); a quoted field may hold commas and doubled quotes, but no line break.
+fn csv_fields(line: &str) -> Option<Vec<Zeroizing<String>>> {
+    let mut fields = vec![Zeroizing::new(String::new())];
+    let mut characters = line.chars().peekable();
+    let mut quoted = false;
+    while let Some(character) = characters.next() {
+        let field = fields.last_mut()?;
+        match character {
+            '"' if quoted && characters.peek() == Some(&'"') => {
+                characters.next();
+                field.push('"');
+            }
+            '"' if quoted => quoted = false,
+            '"' if field.is_empty() => quoted = true,
+            ',' if !quoted => fields.push(Zeroizing::new(String::new())),
+            other => field.push(other),
+        }
+    }
+    (!quoted).then_some(fields)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    const KID: &str = "A1A2A3A4-B1B2-C1C2-D1D2-D3D4D5D6D7D8";
+    const KEY: &str = "00112233445566778899aabbccddeeff";
+
+    #[test]
+    fn csv_with_and_without_header_and_title_is_read() {
+        let list = read_list(&format!("\u{feff}kid,key,title\r\n{KID},{KEY},\"One, \"\"two\"\"\"\r\n\r\n")).unwrap();
+        assert_eq!(list[0].title.as_deref(), Some("One, \"two\""));
+        assert_eq!(list[0].kid.to_hex(), "a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8");
+        assert_eq!(list[0].key[15], 0xff);
+        let list = read_list(&format!("{KID},{KEY}\n")).unwrap();
+        assert_eq!((list.len(), list[0].title.as_deref()), (1, None));
+    }
+
+    #[test]
+    fn json_is_read() {
+        let list = read_list(&format!(r#" [{{"kid":"{KID}","key":"{KEY}","title":"T"}}]"#)).unwrap();
+        assert_eq!(list[0].title.as_deref(), Some("T"));
+    }
+
+    #[test]
+    fn a_wrong_entry_is_named_by_its_place() {
+        let fault = |text: &str| read_list(text).err().unwrap().to_string();
+        assert_eq!(fault(&format!("{KID},{KEY}\n{KID}")), "line 2: kid,key,title is expected");
+        assert_eq!(fault(&format!("{KID},00\n")), "line 1: the key is not 32 hexadecimal digits");
+        assert_eq!(fault(&format!("x,{KEY}")), "line 1: the key ID is not 32 hexadecimal digits");
+        assert_eq!(fault(&format!("{KID},{KEY},\"open")), "line 1: kid,key,title is expected");
+        assert!(fault(&format!(r#"[{{"kid":"","key":"{KEY}"}}]"#)).starts_with("element 0: the key ID"));
+        assert!(fault("[1]").starts_with("a JSON array"));
+        let twice = format!("{KID},{KEY}\n{KID},ff112233445566778899aabbccddeeff");
+        assert!(fault(&twice).contains("twice with different keys"));
+    }
+}

@@ -1,0 +1,258 @@
+//! The command line: arguments, and which command runs. Exit status 0 done, 1 failed, 2 wrong usage.
+
+mod catalogue;
+mod listing;
+mod serve;
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::folder::DataFolder;
+use crate::keyring::{self, KeyringError, MasterKey};
+use crate::policy::{Fault, to_rfc3339};
+use crate::serve::ServeError;
+use crate::store::{Admin, SqliteStore, StoreError};
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use wmlicense_wire::id::{DeviceId, Kid};
+
+/// License service: individualization, issuing and license management.
+#[derive(Parser)]
+#[command(name = "wmlicensed", version, arg_required_else_help = true, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Data {
+    /// Data folder of the service.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+#[derive(Args)]
+struct List {
+    #[command(flatten)]
+    data: Data,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make authority, role keys and certificates in an empty folder.
+    Init {
+        #[command(flatten)]
+        data: Data,
+        /// Name of the content owner, in the authority's certificate.
+        #[arg(long, default_value = "wmlicensed")]
+        name: String,
+    },
+    /// Serve until told to stop.
+    Serve(Box<serve::Arguments>),
+    /// Certificates of the roles.
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
+    /// Content and its keys.
+    #[command(subcommand)]
+    Content(catalogue::ContentCommand),
+    /// Terms that content is licensed on.
+    #[command(subcommand)]
+    Policy(catalogue::PolicyCommand),
+    /// Accounts of users.
+    #[command(subcommand)]
+    Account(catalogue::AccountCommand),
+    /// Licenses issued.
+    #[command(subcommand)]
+    License(ListCommand),
+    /// Licenses restored to further devices.
+    #[command(subcommand)]
+    Restore(ListCommand),
+    /// Individualized devices.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Count everything.
+    Stats(List),
+}
+
+#[derive(Subcommand)]
+enum CertificateCommand {
+    /// Give every role a new key and a certificate for 400 days. A running service takes them over within a minute.
+    Renew {
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Subcommand)]
+enum ListCommand {
+    /// List them, the latest first.
+    List(List),
+}
+
+#[derive(Subcommand)]
+enum DeviceCommand {
+    /// List them, the latest first.
+    List(List),
+    /// Answer no request of a device any more.
+    Revoke {
+        #[command(flatten)]
+        data: Data,
+        /// Device ID in hexadecimal.
+        #[arg(value_parser = DeviceId::from_hex)]
+        device: DeviceId,
+    },
+}
+
+/// A command failed.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    /// Keys or certificates.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// Database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Serving.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A file that the user named.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The list of content cannot be taken.
+    #[error(transparent)]
+    Content(#[from] crate::catalogue::ContentError),
+    /// The policy has wrong fields.
+    #[error("the policy is not set; wrong are\n{}", lines(.0))]
+    Policy(Vec<Fault>),
+    /// No policy has this name.
+    #[error("there is no policy {0}; set it with `wmlicensed policy set`")]
+    NoPolicy(String),
+    /// The name is empty or too long.
+    #[error("a name has 1 to 128 bytes without control characters")]
+    Name,
+    /// The key ID is there with another key.
+    #[error("key ID {0} is there already with another key; nothing was added")]
+    OtherKey(Kid),
+    /// The stored key cannot be compared.
+    #[error("the stored key of {0} does not open under the master key")]
+    MasterKey(Kid),
+    /// The account's name is taken.
+    #[error("there is an account {0} already")]
+    AccountExists(String),
+    /// No such device.
+    #[error("there is no device {0}")]
+    NoDevice(DeviceId),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    Random,
+    /// Nothing can be printed, or no thread can be had.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<getrandom::Error> for CommandError {
+    fn from(_: getrandom::Error) -> Self {
+        Self::Random
+    }
+}
+
+fn lines(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Runs one command line.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing is left to tell an unwritable standard error.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match execute(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CommandError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "wmlicensed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), CommandError> {
+    match command {
+        Command::Init { data, name } => init(&DataFolder::new(data.data), &name),
+        Command::Serve(arguments) => serve::serve(*arguments),
+        Command::Certificate(CertificateCommand::Renew { data }) => renew(&DataFolder::new(data.data)),
+        Command::Content(command) => catalogue::content(command),
+        Command::Policy(command) => catalogue::policy(command),
+        Command::Account(command) => catalogue::account(command),
+        Command::License(ListCommand::List(list)) => listing::licenses(&list),
+        Command::Restore(ListCommand::List(list)) => listing::restores(&list),
+        Command::Device(DeviceCommand::List(list)) => listing::devices(&list),
+        Command::Device(DeviceCommand::Revoke { data, device }) => revoke_device(&data, device),
+        Command::Stats(list) => listing::stats(&list),
+    }
+}
+
+fn init(folder: &DataFolder, name: &str) -> Result<(), CommandError> {
+    let name = checked_name(name)?;
+    let hash = keyring::init(folder, name, SystemClock.now())?;
+    SqliteStore::open(&folder.database())?;
+    print(&format!("authority: {}", hash.to_base64()))
+}
+
+fn renew(folder: &DataFolder) -> Result<(), CommandError> {
+    for certificate in keyring::renew(folder, SystemClock.now())? {
+        print(&format!("{}: valid until {}", certificate.role.name(), to_rfc3339(certificate.not_after)))?;
+    }
+    Ok(())
+}
+
+fn revoke_device(data: &Data, device: DeviceId) -> Result<(), CommandError> {
+    let opened = Opened::new(data)?;
+    let revoked = opened.wait(opened.store.revoke_device(device, SystemClock.now()))?;
+    if revoked { print(&format!("revoked: {device}")) } else { Err(CommandError::NoDevice(device)) }
+}
+
+fn checked_name(name: &str) -> Result<&str, CommandError> {
+    let good = (1..=128).contains(&name.len()) && !name.chars().any(char::is_control);
+    if good { Ok(name) } else { Err(CommandError::Name) }
+}
+
+fn print(line: &str) -> Result<(), CommandError> {
+    let mut output = io::stdout().lock();
+    writeln!(output, "{line}")?;
+    Ok(output.flush()?)
+}
+
+/// The database and master key of a data folder, and a runtime to wait for the store.
+struct Opened {
+    store: Arc<dyn Admin>,
+    master: MasterKey,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Opened {
+    fn new(data: &Data) -> Result<Self, CommandError> {
+        let folder = DataFolder::new(&data.data);
+        let master = MasterKey::read(&folder)?;
+        let store = Arc::new(SqliteStore::open(&folder.database())?);
+        Ok(Self { store, master, runtime: tokio::runtime::Builder::new_current_thread().build()? })
+    }
+
+    fn wait<T>(&self, pending: crate::store::Pending<'_, T>) -> Result<T, CommandError> {
+        Ok(self.runtime.block_on(pending)?)
+    }
+}

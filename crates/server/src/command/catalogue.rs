@@ -1,0 +1,196 @@
+//! `wmlicensed content`, `policy` and `account`.
+
+use super::{CommandError, Data, List, Opened, checked_name, listing, print};
+use crate::accounts::{Account, new_token};
+use crate::catalogue::{ContentKey, read_list};
+use crate::clock::{Clock as _, SystemClock};
+use crate::policy::parse;
+use crate::store::{Added, NewContent};
+use clap::{ArgGroup, Args, Subcommand};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use wmlicense_wire::aead::constant_time_eq;
+use wmlicense_wire::id::{Kid, UserId};
+use zeroize::Zeroizing;
+
+/// Longest file read, in bytes.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("who").required(true).args(["scope", "open"]))]
+pub(super) struct Terms {
+    /// Policy that the content is licensed on; without one it may be played and backed up, on four devices.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Scope that an account must have.
+    #[arg(long, value_name = "NAME")]
+    scope: Option<String>,
+    /// Anybody may have it.
+    #[arg(long)]
+    open: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ContentCommand {
+    /// Add one content key, or change the terms of one that is there.
+    Add {
+        #[command(flatten)]
+        data: Data,
+        /// Key ID in hexadecimal, with or without hyphens.
+        #[arg(long, value_name = "HEX")]
+        kid: String,
+        /// Content key in hexadecimal.
+        #[arg(long, value_name = "HEX")]
+        key: String,
+        /// Title for people.
+        #[arg(long)]
+        title: Option<String>,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Add the content keys of a file: CSV lines kid,key,title or a JSON array of such objects. All or none are added.
+    Import {
+        #[command(flatten)]
+        data: Data,
+        #[command(flatten)]
+        terms: Terms,
+        /// The file.
+        file: PathBuf,
+    },
+    /// List all content. Keys are not shown.
+    List(List),
+}
+
+#[derive(Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Set a policy. Content that refers to it is licensed on the changed terms from now on.
+    Set {
+        #[command(flatten)]
+        data: Data,
+        /// Name of the policy.
+        name: String,
+        /// JSON file with the terms.
+        file: PathBuf,
+    },
+    /// Show the JSON of a policy.
+    Show {
+        #[command(flatten)]
+        data: Data,
+        /// Name of the policy.
+        name: String,
+    },
+    /// List all policies.
+    List(List),
+}
+
+#[derive(Subcommand)]
+pub(super) enum AccountCommand {
+    /// Add an account and print its token, which is not stored and not shown again.
+    Add {
+        #[command(flatten)]
+        data: Data,
+        /// Name of the account.
+        name: String,
+        /// Scope that the account has; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        scope: Vec<String>,
+    },
+}
+
+pub(super) fn content(command: ContentCommand) -> Result<(), CommandError> {
+    match command {
+        ContentCommand::Add { data, kid, key, title, terms } => {
+            let key = Zeroizing::new(key);
+            let content = ContentKey::read(&kid, &key, title.as_deref())?;
+            let kid = content.kid;
+            let new = add(&Opened::new(&data)?, &[content], &terms)?;
+            print(&format!("{}: {kid}", if new == 1 { "added" } else { "changed" }))
+        }
+        ContentCommand::Import { data, terms, file } => {
+            let list = read_list(&read_text(&file)?)?;
+            let new = add(&Opened::new(&data)?, &list, &terms)?;
+            print(&format!("imported: {} ({new} new)", list.len()))
+        }
+        ContentCommand::List(list) => listing::contents(&list),
+    }
+}
+
+/// Adds content, all or none. Gives the number of new key IDs.
+fn add(opened: &Opened, list: &[ContentKey], terms: &Terms) -> Result<u64, CommandError> {
+    for name in [&terms.policy, &terms.scope].into_iter().flatten() {
+        checked_name(name)?;
+    }
+    let keys: HashMap<Kid, &ContentKey> = list.iter().map(|content| (content.kid, content)).collect();
+    let mut same: Vec<Kid> = Vec::new();
+    loop {
+        let sealed = |content: &ContentKey| -> Result<NewContent, CommandError> {
+            Ok(NewContent {
+                kid: content.kid,
+                sealed_key: opened.master.seal(content.kid, &content.key)?,
+                title: content.title.clone(),
+                policy: terms.policy.clone(),
+                scope: terms.scope.clone(),
+            })
+        };
+        let contents = list.iter().map(sealed).collect::<Result<_, _>>()?;
+        match opened.wait(opened.store.add_content(contents, same.clone(), SystemClock.now()))? {
+            Added::Done { new } => return Ok(new),
+            Added::NoPolicy(name) => return Err(CommandError::NoPolicy(name)),
+            Added::Existing(known) => {
+                for (kid, sealed) in known {
+                    let stored = opened.master.open(kid, &sealed).ok_or(CommandError::MasterKey(kid))?;
+                    let equal = keys.get(&kid).is_some_and(|content| constant_time_eq(&stored, &*content.key));
+                    if !equal {
+                        return Err(CommandError::OtherKey(kid));
+                    }
+                    same.push(kid);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn policy(command: PolicyCommand) -> Result<(), CommandError> {
+    match command {
+        PolicyCommand::Set { data, name, file } => {
+            checked_name(&name)?;
+            let text = read_text(&file)?;
+            parse(&text).map_err(CommandError::Policy)?;
+            let opened = Opened::new(&data)?;
+            let new = opened.wait(opened.store.set_policy(name.clone(), text.to_string(), SystemClock.now()))?;
+            print(&format!("{}: {name}", if new { "set" } else { "changed" }))
+        }
+        PolicyCommand::Show { data, name } => {
+            let opened = Opened::new(&data)?;
+            let definition = opened.wait(opened.store.policy(name.clone()))?.ok_or(CommandError::NoPolicy(name))?;
+            print(definition.trim_end())
+        }
+        PolicyCommand::List(list) => listing::policies(&list),
+    }
+}
+
+pub(super) fn account(command: AccountCommand) -> Result<(), CommandError> {
+    let AccountCommand::Add { data, name, scope } = command;
+    checked_name(&name)?;
+    for scope in &scope {
+        checked_name(scope)?;
+    }
+    let opened = Opened::new(&data)?;
+    let (token, hash) = new_token()?;
+    let account = Account { user: UserId::random()?, scopes: scope };
+    if !opened.wait(opened.store.add_account(name.clone(), account, hash, SystemClock.now()))? {
+        return Err(CommandError::AccountExists(name));
+    }
+    let line = Zeroizing::new(format!("token: {}", *token));
+    print(&line)
+}
+
+/// The text of a file that may hold keys.
+fn read_text(path: &Path) -> Result<Zeroizing<String>, CommandError> {
+    let at = |source| CommandError::File { path: path.to_owned(), source };
+    let length = std::fs::metadata(path).map_err(at)?.len();
+    if length > MAX_FILE {
+        return Err(at(std::io::Error::from(std::io::ErrorKind::FileTooLarge)));
+    }
+    std::fs::read_to_string(path).map(Zeroizing::new).map_err(at)
+}

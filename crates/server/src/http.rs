@@ -1,0 +1,318 @@
+//! HTTP: routes, request IDs, body caps, time-outs and the bound on what runs at once. Deciding is the roles'.
+
+pub(crate) mod listener;
+mod support;
+
+use crate::metrics::count;
+use crate::problem::Fault;
+use crate::roles::{individualize::individualize, issue::issue, manage};
+use crate::service::Service;
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::Digest;
+use wmlicense_wire::request;
+use wmlicense_wire::service_document::{ServiceDocument, sign_time};
+
+/// Most requests that run at once; more are told to come again.
+const MAX_REQUESTS: usize = 256;
+/// Most restores among them, whose bodies are long.
+const MAX_RESTORES: usize = 24;
+/// Longest time from the head of a request to its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The service document is valid for this long and made anew far earlier. Seconds.
+const DOCUMENT_VALIDITY: i64 = 7 * 24 * 60 * 60;
+const DOCUMENT_LIFETIME: i64 = 60 * 60;
+const COSE: &str = "application/cose";
+const REQUEST_ID: &str = "x-request-id";
+
+/// What handlers share.
+struct Shared {
+    service: Arc<Service>,
+    requests: Semaphore,
+    restores: Semaphore,
+}
+
+type Answered = Result<Response<Body>, Fault>;
+
+/// The routes of the roles that this service has.
+pub(crate) fn router(service: Arc<Service>) -> Router {
+    let has = |role| service.roles.contains(&role);
+    let (individualizes, issues, manages) = (has(Role::Individualization), has(Role::Issuer), has(Role::Management));
+    let shared =
+        Arc::new(Shared { service, requests: Semaphore::new(MAX_REQUESTS), restores: Semaphore::new(MAX_RESTORES) });
+    let mut router = Router::new()
+        .route("/.well-known/wmlicense", get(document))
+        .route("/v1/time", get(time))
+        .route("/support", get(support::page));
+    if individualizes {
+        router = router.route("/v1/individualize", post(post_individualize));
+    }
+    if issues {
+        router = router.route("/v1/licenses", post(post_licenses));
+    }
+    if manages {
+        router = router.route("/v1/restores", post(post_restores)).route("/v1/restores/preview", post(post_preview));
+    }
+    router
+        .layer(from_fn_with_state(Arc::clone(&shared), bounded))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(async || -> Answered { Err(Fault::NotFound) })
+        .method_not_allowed_fallback(async || -> Answered {
+            Err(Fault::BadRequest("The resource does not know this method."))
+        })
+        .layer(from_fn_with_state(Arc::clone(&shared), observed))
+        .with_state(shared)
+}
+
+impl axum::response::IntoResponse for Fault {
+    /// The outermost layer, which knows the request ID, makes the response of it.
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives each request an ID, turns faults into problems, logs and counts.
+async fn observed(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response<Body> {
+    let id = request_id(request.headers());
+    let span = tracing::info_span!("request", id);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let started = Instant::now();
+    let work = async {
+        let response = match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => axum::response::IntoResponse::into_response(Fault::Unavailable),
+        };
+        let fault = response.extensions().get::<Fault>().copied();
+        let mut response = fault.map_or(response, |fault| fault.response(&id));
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_millis());
+        shared.service.metrics.response(status);
+        tracing::info!(%method, path = known_path(&path), status, milliseconds, ?fault, "answered");
+        response
+    };
+    work.instrument(span).await
+}
+
+/// The path if it is one of ours: anything else may hold what no log should.
+fn known_path(path: &str) -> &str {
+    let known = path.starts_with("/v1/") || ["/.well-known/wmlicense", "/support", "/metrics"].contains(&path);
+    let short = path.len() <= 32 && path.bytes().all(|byte| byte.is_ascii_lowercase() || b"/1.-".contains(&byte));
+    if known && short { path } else { "other" }
+}
+
+/// The client's ID of the request if it is harmless, else a random one.
+fn request_id(headers: &HeaderMap) -> String {
+    let harmless = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(harmless);
+    given.map_or_else(
+        || {
+            let mut bytes = [0; 12];
+            // Without random bytes the ID is less useful, and nothing else depends on it.
+            let _ = getrandom::fill(&mut bytes);
+            URL_SAFE_NO_PAD.encode(bytes)
+        },
+        str::to_owned,
+    )
+}
+
+/// Turns requests away when too many are running, before their bodies are read.
+async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Answered {
+    let restores = request.uri().path().starts_with("/v1/restores").then_some(&shared.restores);
+    let permits = (shared.requests.try_acquire(), restores.map(Semaphore::try_acquire));
+    if permits.0.is_err() || matches!(permits.1, Some(Err(_))) {
+        count(&shared.service.metrics.shed, 1);
+        return Err(Fault::Overloaded);
+    }
+    Ok(next.run(request).await)
+}
+
+/// Reads a body of at most `cap` bytes of the protocol's media type.
+async fn read_body(request: Request, cap: usize) -> Result<Vec<u8>, Fault> {
+    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(COSE) {
+        return Err(Fault::BadRequest("The content type must be application/cose."));
+    }
+    let mut body = request.into_body();
+    if body.size_hint().lower() > cap as u64 {
+        return Err(Fault::TooLarge);
+    }
+    let mut bytes = Vec::new();
+    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|_| Fault::BadRequest("The body ended early."))?;
+        if let Some(data) = frame.data_ref() {
+            if bytes.len() + data.len() > cap {
+                return Err(Fault::TooLarge);
+            }
+            bytes.extend_from_slice(data);
+        }
+    }
+    Ok(bytes)
+}
+
+fn cose(bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(COSE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn post_individualize(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
+    let bytes = read_body(request, request::MAX_LEN).await?;
+    Ok(cose(individualize(Arc::clone(&shared.service), bytes).await?))
+}
+
+/// Account of the caller, and the body. The token is looked up before a long body is read.
+async fn account_and_body(
+    shared: &Shared,
+    request: Request,
+    cap: usize,
+) -> Result<(Option<crate::accounts::Account>, Vec<u8>), Fault> {
+    let account = match request.headers().get(header::AUTHORIZATION) {
+        None => None,
+        Some(value) => shared.service.account(Some(value.to_str().map_err(|_| Fault::Unauthorized)?)).await?,
+    };
+    Ok((account, read_body(request, cap).await?))
+}
+
+async fn post_licenses(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
+    let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
+    Ok(cose(issue(Arc::clone(&shared.service), bytes, account).await?))
+}
+
+async fn post_preview(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
+    let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
+    Ok(cose(manage::preview(Arc::clone(&shared.service), bytes, account).await?))
+}
+
+async fn post_restores(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
+    let (account, bytes) = account_and_body(&shared, request, request::MAX_RESTORE_LEN).await?;
+    Ok(cose(manage::restore(Arc::clone(&shared.service), bytes, account).await?))
+}
+
+async fn document(State(shared): State<Arc<Shared>>) -> Answered {
+    let service = Arc::clone(&shared.service);
+    Ok(cose(service.clone().compute(move || service_document(&service)).await??))
+}
+
+fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
+    let keyring = service.keyring();
+    let certificates: Vec<_> = Role::ALL.into_iter().filter_map(|role| keyring.newest(role)).collect();
+    let hashes: Vec<&[u8]> = certificates.iter().map(|certificate| certificate.hash.as_bytes().as_slice()).collect();
+    service.document(DOCUMENT_LIFETIME, Digest::of_parts(&hashes), |now| {
+        let signer = keyring.roles().first().ok_or(Fault::Internal)?;
+        let url = |name: &str| (name.to_owned(), format!("{}/v1/{name}", service.presence.public_url));
+        let mut urls = vec![url("time"), ("support".to_owned(), service.presence.support_url.clone())];
+        for role in &service.roles {
+            match role {
+                Role::Individualization => urls.push(url("individualize")),
+                Role::Issuer => urls.push(url("licenses")),
+                Role::Management => urls.extend([url("restores"), url("restores/preview")]),
+            }
+        }
+        let document = ServiceDocument {
+            expires_at: now + DOCUMENT_VALIDITY,
+            issued_at: now,
+            authority: keyring.directory.authority.bytes.clone(),
+            certificates: certificates.iter().map(|certificate| certificate.bytes.clone()).collect(),
+            urls,
+            limits: vec![("restoreDevices".to_owned(), crate::policy::DEFAULT_RESTORE_DEVICES.into())],
+            privacy_url: service.presence.privacy_url.clone(),
+            minimum_versions: Vec::new(),
+        };
+        Ok(document.sign(&signer.signing)?)
+    })
+}
+
+async fn time(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answered {
+    let nonce = query.as_deref().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("nonce=")));
+    let nonce = nonce.and_then(read_nonce);
+    let nonce = nonce.ok_or(Fault::BadRequest("A nonce of 16 to 32 bytes in hexadecimal or base64url is expected."))?;
+    let service = Arc::clone(&shared.service);
+    let sign = move || -> Result<Vec<u8>, Fault> {
+        let keyring = service.keyring();
+        let signer = keyring.roles().first().ok_or(Fault::Internal)?;
+        Ok(sign_time(service.clock.now(), &nonce, &signer.signing)?)
+    };
+    Ok(cose(shared.service.compute(sign).await??))
+}
+
+/// 16 to 32 bytes as hexadecimal, or else as base64url without padding.
+fn read_nonce(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let hexadecimal = || pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    let bytes: Option<Vec<u8>> = if rest.is_empty() { hexadecimal() } else { None };
+    let in_range = |bytes: &Vec<u8>| (16..=32).contains(&bytes.len());
+    bytes.filter(in_range).or_else(|| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok().filter(in_range))
+}
+
+async fn ready(State(shared): State<Arc<Shared>>) -> Answered {
+    shared.service.store.ready().await?;
+    let (keyring, now) = (shared.service.keyring(), shared.service.clock.now());
+    if keyring.roles().iter().any(|role| role.certificate.check_valid_at(now).is_err()) {
+        tracing::error!("a role's certificate is not valid; run `wmlicensed certificate renew`");
+        return Err(Fault::Unavailable);
+    }
+    Ok(Response::new(Body::from("ready\n")))
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    let mut response = Response::new(Body::from(shared.service.metrics.render()));
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonces_are_read_as_hexadecimal_or_base64url() {
+        assert_eq!(read_nonce(&"0f".repeat(16)), Some(vec![15; 16]));
+        assert_eq!(read_nonce(&URL_SAFE_NO_PAD.encode([0xfb; 32])), Some(vec![0xfb; 32]));
+        assert_eq!(read_nonce(&"0f".repeat(15)), None);
+        assert_eq!(read_nonce(&URL_SAFE_NO_PAD.encode([1; 33])), None);
+        assert_eq!(read_nonce("é"), None);
+    }
+
+    #[test]
+    fn only_harmless_request_ids_are_taken_over() {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, HeaderValue::from_static("abc-1.2_3"));
+        assert_eq!(request_id(&headers), "abc-1.2_3");
+        headers.insert(REQUEST_ID, HeaderValue::from_static("a b"));
+        assert_ne!(request_id(&headers), "a b");
+        assert_eq!(request_id(&HeaderMap::new()).len(), 16);
+    }
+
+    #[test]
+    fn paths_of_strangers_are_not_logged() {
+        assert_eq!(known_path("/v1/licenses"), "/v1/licenses");
+        assert_eq!(known_path("/v1/Bearer%20secret"), "other");
+        assert_eq!(known_path("/token"), "other");
+    }
+}

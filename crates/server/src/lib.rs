@@ -1,0 +1,24 @@
+//! The license service: individualization, issuing and license management behind one HTTP interface, and the owner's
+//! commands. The protocol's documents are in `wmlicense-wire`.
+#![forbid(unsafe_code)]
+
+mod accounts;
+mod catalogue;
+mod clock;
+mod command;
+mod folder;
+mod http;
+mod keyring;
+mod metrics;
+mod policy;
+mod problem;
+mod roles;
+mod serve;
+mod service;
+mod store;
+
+pub use clock::{Clock, SystemClock};
+pub use command::run;
+pub use folder::DataFolder;
+pub use keyring::{KeyringError, init};
+pub use serve::{Options, ServeError, Server};

@@ -1,0 +1,94 @@
+//! Terms that an owner writes as JSON and that become the policy of a license. Reading the JSON is in `policy/json.rs`.
+
+mod json;
+mod time;
+
+pub(crate) use json::{Fault, parse};
+pub(crate) use time::to_rfc3339;
+
+use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, SignerId, UserId};
+use wmlicense_wire::policy::{BackupRight, Conditions, LicenseKind, Policy};
+
+/// Devices in all that may hold a license where nothing else is said.
+pub(crate) const DEFAULT_RESTORE_DEVICES: u32 = 4;
+
+/// What an owner grants, independent of content, account and device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) actions: Vec<(String, Conditions)>,
+    pub(crate) backup: BackupRight,
+    pub(crate) restore_devices: u32,
+    pub(crate) priority: i64,
+    /// Licenses name the service's revocation key.
+    pub(crate) revocable: bool,
+}
+
+impl Terms {
+    /// Terms of content that was added without a policy.
+    pub(crate) fn of_no_policy() -> Self {
+        Self { backup: BackupRight::Stateless, ..Self::default() }
+    }
+
+    /// The policy of one license.
+    pub(crate) fn policy(&self, facts: Facts) -> Policy {
+        Policy {
+            lid: facts.lid,
+            kid: facts.kid,
+            issuer: facts.issuer,
+            kind: LicenseKind::Content,
+            actions: self.actions.clone(),
+            backup: self.backup,
+            restore_limit: Some(self.restore_devices),
+            management: facts.management,
+            root_kid: None,
+            priority: self.priority,
+            title: facts.title,
+            revocation_key: if self.revocable { facts.revocation } else { None },
+            user: facts.user,
+            first_issued: facts.first_issued,
+            replaces: facts.replaces,
+            minimum_status: None,
+            content_id: None,
+            custom: Vec::new(),
+        }
+    }
+
+    /// Equal for equal terms under the same services: as long as it stays, a device that asks again gets the same license.
+    pub(crate) fn hash(&self, facts: &Facts) -> Digest {
+        let neutral = Facts {
+            lid: Lid::new([0; 16]),
+            kid: Kid::new([0; 16]),
+            title: None,
+            user: None,
+            first_issued: 0,
+            replaces: None,
+            ..*facts
+        };
+        Digest::of(&self.policy(neutral).encode())
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            actions: vec![("Play".to_owned(), Conditions::default())],
+            backup: BackupRight::No,
+            restore_devices: DEFAULT_RESTORE_DEVICES,
+            priority: 0,
+            revocable: false,
+        }
+    }
+}
+
+/// What a policy says beyond the terms.
+pub(crate) struct Facts {
+    pub(crate) lid: Lid,
+    pub(crate) kid: Kid,
+    pub(crate) issuer: ServiceId,
+    pub(crate) management: Option<ServiceId>,
+    pub(crate) revocation: Option<SignerId>,
+    pub(crate) title: Option<String>,
+    pub(crate) user: Option<UserId>,
+    pub(crate) first_issued: i64,
+    pub(crate) replaces: Option<Lid>,
+}

@@ -1,0 +1,77 @@
+use super::*;
+
+fn pointers(text: &str) -> Vec<String> {
+    parse(text).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
+}
+
+#[test]
+fn the_example_of_the_manual_is_read() {
+    let terms = parse(
+        r#"{ "actions": { "Play": { "notAfter": "2027-01-01T00:00:00Z", "count": 10, "secondsAfterFirstUse": 172800 }, "Copy": {} },
+             "backup": true, "restoreDevices": 4, "priority": 0, "minimumSecurityVersion": "2.4.0.0",
+             "onClockRollback": "delete", "interaction": "none", "revocationKey": "default", "clearKey": false }"#,
+    )
+    .unwrap();
+    assert_eq!(terms.actions.len(), 2);
+    let (name, play) = &terms.actions[1];
+    assert_eq!(name, "Play");
+    assert_eq!(
+        (play.not_after, play.count, play.seconds_after_first_use),
+        (Some(1_798_761_600), Some(10), Some(172_800))
+    );
+    assert_eq!(play.minimum_security_version.as_deref(), Some("2.4.0.0"));
+    assert_eq!(play.on_clock_rollback, OnClockRollback::Delete);
+    assert_eq!(terms.backup, BackupRight::Stateless);
+    assert!(terms.revocable);
+}
+
+#[test]
+fn an_empty_policy_plays_and_is_not_backed_up() {
+    let terms = parse("{}").unwrap();
+    assert_eq!(terms.actions, [("Play".to_owned(), Conditions::default())]);
+    assert_eq!((terms.backup, terms.restore_devices), (BackupRight::No, 4));
+    assert_eq!(parse(r#"{"backup":"stateful"}"#).unwrap().backup, BackupRight::Stateful);
+}
+
+#[test]
+fn every_wrong_field_is_pointed_at() {
+    let text = r#"{ "actions": { "Play": { "count": -1, "notAfter": "tomorrow", "cuont": 1 }, "a/b~": 7 }, "backup": "yes",
+        "restoreDevices": 0, "priority": 0.5, "onClockRollback": 1, "interaction": "page", "clearKey": true, "minimumSecurityVersion": "1.2" }"#;
+    assert_eq!(
+        pointers(text),
+        [
+            "/actions/Play/notAfter",
+            "/actions/Play/count",
+            "/actions/Play/cuont",
+            "/actions/a~1b~0",
+            "/backup",
+            "/restoreDevices",
+            "/priority",
+            "/minimumSecurityVersion",
+            "/onClockRollback",
+            "/interaction",
+            "/clearKey",
+        ]
+    );
+}
+
+#[test]
+fn conditions_that_contradict_each_other_are_refused() {
+    let dates = r#"{"actions":{"Play":{"notBefore":"2027-01-01T00:00:00Z","notAfter":"2026-01-01T00:00:00Z"}}}"#;
+    assert_eq!(pointers(dates), ["/actions/Play/notAfter"]);
+    assert_eq!(pointers(r#"{"actions":{"Play":{"secondsPerCount":5}}}"#), ["/actions/Play/secondsPerCount"]);
+    assert_eq!(pointers(r#"{"actions":{}}"#), ["/actions"]);
+}
+
+#[test]
+fn what_is_no_object_is_refused_as_a_whole() {
+    assert_eq!(pointers("[]"), [""]);
+    assert_eq!(pointers("{"), [""]);
+}
+
+#[test]
+fn terms_that_no_license_can_carry_are_refused() {
+    let output = STANDARD.encode([7; 256]);
+    let actions: Vec<String> = (0..20).map(|n| format!(r#""A{n}":{{"outputProtection":"{output}"}}"#)).collect();
+    assert_eq!(pointers(&format!(r#"{{"actions":{{{}}}}}"#, actions.join(","))), [""]);
+}

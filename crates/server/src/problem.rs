@@ -1,0 +1,127 @@
+//! What a request can fail with, told to clients as RFC 9457 problems. Causes stay in the log.
+
+use crate::store::StoreError;
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use wmlicense_wire::key::KeyError;
+use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind};
+
+/// Seconds after which an overloaded service may be asked again.
+const RETRY_AFTER: u64 = 2;
+
+/// A request that gets no signed answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Malformed or contradictory, and how.
+    BadRequest(&'static str),
+    /// The device's certificate is not good here, and why.
+    UnknownDevice(&'static str),
+    /// The account token is not valid.
+    Unauthorized,
+    /// The transaction exists with other bytes or for another account.
+    Conflict,
+    /// The answer was given too long ago.
+    Gone,
+    /// The body is longer than allowed.
+    TooLarge,
+    /// Too much is being asked at once.
+    Overloaded,
+    /// The database is busy.
+    Unavailable,
+    /// The service failed.
+    Internal,
+    /// No such resource, or this service does not have the role.
+    NotFound,
+}
+
+impl Fault {
+    fn kind(self) -> ProblemKind {
+        match self {
+            Self::BadRequest(_) => ProblemKind::BadRequest,
+            Self::UnknownDevice(_) => ProblemKind::UnknownDevice,
+            Self::Unauthorized => ProblemKind::Unauthorized,
+            Self::Conflict => ProblemKind::Conflict,
+            Self::Gone => ProblemKind::Gone,
+            Self::TooLarge => ProblemKind::TooLarge,
+            Self::Overloaded | Self::Unavailable => ProblemKind::Unavailable,
+            Self::Internal => ProblemKind::Internal,
+            Self::NotFound => ProblemKind::NotFound,
+        }
+    }
+
+    fn detail(self) -> &'static str {
+        match self {
+            Self::BadRequest(detail) | Self::UnknownDevice(detail) => detail,
+            Self::Unauthorized => "Sign in again to get a valid account token.",
+            Self::Conflict => "Start a new transaction.",
+            Self::Gone => "The answer is no longer kept. Start a new transaction.",
+            Self::TooLarge => "Ask for less at a time.",
+            Self::Overloaded => "The service is busy. Send the same request again later.",
+            Self::Unavailable => "The service cannot reach its data. Send the same request again later.",
+            Self::Internal => "Send the same request again later; if it fails again, tell the request ID to support.",
+            Self::NotFound => "This service offers no such resource.",
+        }
+    }
+
+    /// The problem as a response.
+    pub(crate) fn response(self, request_id: &str) -> Response<Body> {
+        let kind = self.kind();
+        let mut problem = Problem::new(kind, title(kind));
+        problem.detail = Some(self.detail().to_owned());
+        problem.request_id = Some(request_id.to_owned());
+        if kind == ProblemKind::Unavailable {
+            problem.retry_after = Some(RETRY_AFTER);
+        }
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if kind == ProblemKind::Unavailable {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        }
+        if kind == ProblemKind::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        }
+        response
+    }
+}
+
+fn title(kind: ProblemKind) -> &'static str {
+    match kind {
+        ProblemKind::BadRequest => "The request cannot be understood.",
+        ProblemKind::UnknownDevice => "The device must be individualized again.",
+        ProblemKind::Unauthorized => "The account token is not valid.",
+        ProblemKind::Conflict => "The transaction was used for another request.",
+        ProblemKind::Gone => "The transaction is over.",
+        ProblemKind::RateLimited => "Too many requests.",
+        ProblemKind::TooLarge => "The request is too long.",
+        ProblemKind::Unavailable => "The service is not available at present.",
+        ProblemKind::Internal => "The service failed.",
+        ProblemKind::NotFound => "There is nothing here.",
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        match error {
+            StoreError::Busy | StoreError::NotCommitted | StoreError::Closed => Self::Unavailable,
+            StoreError::Newer { .. } | StoreError::Damaged(_) | StoreError::Failed(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<KeyError> for Fault {
+    fn from(error: KeyError) -> Self {
+        tracing::error!(%error, "keys failed");
+        Self::Internal
+    }
+}
+
+impl From<getrandom::Error> for Fault {
+    fn from(error: getrandom::Error) -> Self {
+        tracing::error!(%error, "the system gave no random bytes");
+        Self::Internal
+    }
+}

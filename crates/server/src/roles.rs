@@ -1,0 +1,135 @@
+//! What the three roles share: who asks, for what, and the answer to it. Each role's decisions are in `roles/`.
+
+pub(crate) mod individualize;
+pub(crate) mod issue;
+pub(crate) mod manage;
+
+use crate::keyring::{Keyring, RoleKey};
+use crate::problem::Fault;
+use crate::service::Service;
+use crate::store::{Committed, Exchange, Prior};
+use std::sync::Arc;
+use wmlicense_wire::answer::{self, Answer, Beside, Grant, Outcome, Reason, Refusal, Unlock};
+use wmlicense_wire::certificate::{DeviceCertificate, Role};
+use wmlicense_wire::id::{Digest, SignerId, UserId};
+use wmlicense_wire::request::Request;
+
+/// A decision is made again when what it rested on changed meanwhile; more often than this it is told as overload.
+pub(crate) const MAX_ATTEMPTS: usize = 5;
+
+/// A request whose signature, audience and device were checked.
+pub(crate) struct Caller {
+    pub(crate) request: Request,
+    pub(crate) request_hash: Digest,
+    pub(crate) device: Arc<DeviceCertificate>,
+    pub(crate) thumbprint: SignerId,
+}
+
+impl Caller {
+    /// Checks the request of an individualized device for a role.
+    pub(crate) fn check(
+        service: &Service,
+        keyring: &Keyring,
+        role: Role,
+        bytes: &[u8],
+        cap: usize,
+    ) -> Result<Self, Fault> {
+        let own = role_key(keyring, role)?;
+        let document = Request::parse(bytes, cap).map_err(|_| Fault::BadRequest("The document is malformed."))?;
+        let request = Request::decode_unverified(&document);
+        let request = request.map_err(|_| Fault::BadRequest("The content of the document is malformed."))?;
+        if request.audience != own.certificate.service_id {
+            return Err(Fault::BadRequest("The request is for another service."));
+        }
+        let certificate = request.device_certificate.as_deref();
+        let certificate = certificate.ok_or(Fault::UnknownDevice("The request holds no device certificate."))?;
+        let device = service.device(keyring, certificate)?;
+        let now = service.clock.now();
+        if !(device.not_before..device.not_after).contains(&now) {
+            return Err(Fault::UnknownDevice("The device's certificate is not valid at present. Renew it."));
+        }
+        let thumbprint = device.thumbprint();
+        // The payload that is verified here is the one decoded above.
+        let verified = document.verify(&device.keys.signing, thumbprint);
+        verified.map_err(|_| Fault::BadRequest("The signature is not the device's."))?;
+        if (request.page != 0 && role == Role::Issuer) || request.cursor.is_some() {
+            return Err(Fault::BadRequest("This service answers in one page."));
+        }
+        Ok(Self { request_hash: Digest::of(bytes), request, device, thumbprint })
+    }
+
+    /// The exchange that this request is.
+    pub(crate) fn exchange(&self, account: Option<UserId>, now: i64) -> Exchange {
+        Exchange {
+            thumbprint: self.thumbprint,
+            transaction: self.request.transaction,
+            page: self.request.page,
+            request_hash: self.request_hash,
+            account,
+            now,
+        }
+    }
+
+    /// An answer to this request that grants nothing yet.
+    pub(crate) fn answer(&self, now: i64) -> Answer {
+        Answer::to(self.request.transaction, self.request.page, self.request_hash, self.thumbprint, now)
+    }
+
+    /// Wraps, signs and encodes.
+    pub(crate) fn seal(
+        &self,
+        answer: Answer,
+        grants: &[Grant],
+        unlock: Option<&Unlock<'_>>,
+        beside: &Beside,
+        key: &RoleKey,
+    ) -> Result<Vec<u8>, Fault> {
+        let DeviceCertificate { device_id, keys, .. } = &*self.device;
+        let bytes = answer::seal(answer, *device_id, keys, grants, unlock, beside, &key.signing)?;
+        if bytes.len() > answer::MAX_LEN { Err(Fault::TooLarge) } else { Ok(bytes) }
+    }
+
+    /// An answer that refuses the whole request.
+    pub(crate) fn refuse(&self, refusal: Refusal, now: i64, key: &RoleKey) -> Result<Vec<u8>, Fault> {
+        let mut answer = self.answer(now);
+        answer.outcome = Outcome::Refused;
+        answer.refusals = vec![refusal];
+        self.seal(answer, &[], None, &Beside::default(), key)
+    }
+
+    /// Those of the certificates that the device does not hold yet.
+    pub(crate) fn not_held<'c>(&self, certificates: impl IntoIterator<Item = (Digest, &'c [u8])>) -> Vec<Vec<u8>> {
+        let wanted = certificates.into_iter().filter(|(hash, _)| !self.request.held.contains(hash));
+        wanted.map(|(_, bytes)| bytes.to_vec()).collect()
+    }
+}
+
+/// Key of a role; a service without it has no such resource.
+pub(crate) fn role_key(keyring: &Keyring, role: Role) -> Result<&RoleKey, Fault> {
+    keyring.role(role).ok_or(Fault::NotFound)
+}
+
+/// A refusal of the whole request.
+pub(crate) fn whole(reason: Reason, url: Option<&str>) -> Refusal {
+    Refusal { subject: None, kid: None, reason, url: url.map(str::to_owned) }
+}
+
+/// What to send where an exchange is known; `None` where it is not.
+pub(crate) fn known_answer(prior: Prior) -> Result<Option<Vec<u8>>, Fault> {
+    match prior {
+        Prior::None => Ok(None),
+        Prior::Answered(Some(bytes)) => Ok(Some(bytes)),
+        // The same transaction ID was used for a restore, whose answers are not kept.
+        Prior::Answered(None) | Prior::Conflict => Err(Fault::Conflict),
+        Prior::Gone => Err(Fault::Gone),
+    }
+}
+
+/// What to send after writing `answer`; `None` if the decision must be made again.
+pub(crate) fn written(committed: Committed, answer: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
+    match committed {
+        Committed::Done => Ok(Some(answer)),
+        Committed::Prior(prior) => known_answer(prior),
+        Committed::Changed => Ok(None),
+    }
+}

@@ -1,0 +1,267 @@
+//! License management: opens a backup's section for its account, and re-binds its licenses to another device within the
+//! limit. What one record must prove is in `manage/record.rs`.
+
+mod record;
+
+use super::issue::TermsByName;
+use super::{Caller, role_key, whole};
+use crate::accounts::Account;
+use crate::keyring::Keyring;
+use crate::metrics::count;
+use crate::policy::DEFAULT_RESTORE_DEVICES;
+use crate::problem::Fault;
+use crate::service::Service;
+use crate::store::{Claim, Claimed, Content, Holding, Seat};
+use record::Chunk;
+use std::sync::Arc;
+use wmlicense_wire::aead::constant_time_eq;
+use wmlicense_wire::answer::{Beside, Grant, Outcome, Reason, Unlock, Verdict};
+use wmlicense_wire::backup::ServiceTicket;
+use wmlicense_wire::certificate::{Directory, Role};
+use wmlicense_wire::id::{BackupId, DeviceId, Lid};
+use wmlicense_wire::policy::LicenseKind;
+use wmlicense_wire::request::{self, Body, RestoreSource};
+
+/// A checked request about a section of a backup, or why all of it is refused.
+struct Opened {
+    caller: Caller,
+    ticket: Result<ServiceTicket, Reason>,
+}
+
+/// Opens the section's ticket if it is for this service and for this account.
+fn open_ticket(source: &RestoreSource, keyring: &Keyring, account: Option<&Account>) -> Result<ServiceTicket, Reason> {
+    let key = keyring.backup_key(source.ticket.recipient).ok_or(Reason::UnknownIssuer)?;
+    let ticket = source.ticket.open_as_service(key, source.backup_id, source.section).map_err(|_| Reason::Damaged)?;
+    match (ticket.user, account) {
+        (None, _) => Ok(ticket),
+        (Some(_), None) => Err(Reason::AccountRequired),
+        (Some(user), Some(account)) if account.user == user => Ok(ticket),
+        (Some(_), Some(_)) => Err(Reason::OtherAccount),
+    }
+}
+
+/// Refuses the whole request, without trace: the same request may succeed later.
+async fn refuse(
+    service: &Arc<Service>,
+    keyring: Arc<Keyring>,
+    caller: Arc<Caller>,
+    reason: Reason,
+) -> Result<Vec<u8>, Fault> {
+    tracing::info!(?reason, "restore refused");
+    count(&service.metrics.restore_refusals, 1);
+    let (url, now) = (service.presence.support_url.clone(), service.clock.now());
+    let seal = move || caller.refuse(whole(reason, Some(&url)), now, role_key(&keyring, Role::Management)?);
+    service.compute(seal).await?
+}
+
+/// Answers `POST /v1/restores/preview`: the key to the section, and what a restore would give. Counts nothing.
+pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
+    let keyring = service.keyring();
+    let opened = {
+        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
+        let check = move || {
+            let caller = Caller::check(&service_, &keyring, Role::Management, &bytes, request::MAX_LEN)?;
+            let Body::RestorePreview { source, .. } = &caller.request.body else {
+                return Err(Fault::BadRequest("The request asks for something else."));
+            };
+            let ticket = open_ticket(source, &keyring, account.as_ref());
+            Ok(Opened { caller, ticket })
+        };
+        service.compute(check).await??
+    };
+    let caller = Arc::new(opened.caller);
+    let device = caller.device.device_id;
+    if service.store.is_revoked(device).await? {
+        return refuse(&service, keyring, caller, Reason::DeviceRevoked).await;
+    }
+    let ticket = match opened.ticket {
+        Ok(ticket) => ticket,
+        Err(reason) => return refuse(&service, keyring, caller, reason).await,
+    };
+    let Body::RestorePreview { source, lids } = &caller.request.body else { return Err(Fault::Internal) };
+    let (backup_id, section, lids) = (source.backup_id, source.section, lids.clone());
+    let holdings = service.store.holdings(lids.clone()).await?;
+    let now = service.clock.now();
+    let seal = move || {
+        let mut answer = caller.answer(now);
+        answer.verdicts = verdicts(&lids, &holdings, ticket.device_id, device)?;
+        unlock(&caller, answer, backup_id, section, &ticket, &keyring)
+    };
+    let sealed = service.compute(seal).await??;
+    count(&service.metrics.unlocks, 1);
+    tracing::info!("backup section opened");
+    Ok(sealed)
+}
+
+fn unlock(
+    caller: &Caller,
+    answer: wmlicense_wire::answer::Answer,
+    backup_id: BackupId,
+    section: u32,
+    ticket: &ServiceTicket,
+    keyring: &Keyring,
+) -> Result<Vec<u8>, Fault> {
+    let own = role_key(keyring, Role::Management)?;
+    let unlock = Unlock { backup_id, section, key: &ticket.keys.meta };
+    let certificates = caller.not_held([(own.certificate.hash, own.certificate.bytes.as_slice())]);
+    caller.seal(answer, &[], Some(&unlock), &Beside { certificates, ..Beside::default() }, own)
+}
+
+fn verdicts(lids: &[Lid], holdings: &[Holding], bound: DeviceId, device: DeviceId) -> Result<Vec<Verdict>, Fault> {
+    let mut terms = TermsByName::default();
+    let verdict = |(lid, holding): (&Lid, &Holding)| {
+        let devices_limit = limit(holding.content.as_ref(), None, &mut terms)?;
+        let bound_is_new = !holding.devices.contains(&bound);
+        let used = holding.devices.len() + usize::from(bound_is_new);
+        let holds = device == bound || holding.devices.contains(&device);
+        let full = !holds && used >= devices_limit as usize;
+        Ok(Verdict {
+            lid: *lid,
+            refusal: full.then_some(Reason::LimitReached),
+            devices_used: u32::try_from(used).unwrap_or(u32::MAX),
+            devices_limit,
+        })
+    };
+    lids.iter().zip(holdings).map(verdict).collect()
+}
+
+/// Devices in all: the service's own setting, else what the license says, else the default.
+fn limit(content: Option<&Content>, hint: Option<u32>, terms: &mut TermsByName) -> Result<u32, Fault> {
+    match content {
+        Some(content) => Ok(terms.of(content)?.restore_devices),
+        None => Ok(hint.unwrap_or(DEFAULT_RESTORE_DEVICES)),
+    }
+}
+
+/// Answers `POST /v1/restores`: new bindings for the records of one chunk.
+pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
+    let keyring = service.keyring();
+    let user = account.as_ref().map(|account| account.user);
+    let checked = {
+        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
+        service.compute(move || check(&service_, &keyring, &bytes, account.as_ref())).await??
+    };
+    let caller = Arc::new(checked.0);
+    let device = caller.device.device_id;
+    if service.store.is_revoked(device).await? {
+        return refuse(&service, keyring, caller, Reason::DeviceRevoked).await;
+    }
+    let chunk = match checked.1 {
+        Ok(chunk) => chunk,
+        Err(reason) => return refuse(&service, keyring, caller, reason).await,
+    };
+    let kids = chunk.candidates.iter().map(|candidate| candidate.kid).collect();
+    let contents = service.store.contents_of(kids).await?;
+    let (chunk, claims) = {
+        let service = Arc::clone(&service);
+        service.clone().compute(move || claims(&service, chunk, &contents)).await??
+    };
+    let now = service.clock.now();
+    let seats = match service.store.claim(caller.exchange(user, now), device, claims).await? {
+        Claimed::Seats(seats) => seats,
+        Claimed::Conflict => return Err(Fault::Conflict),
+    };
+    let work = Rebinding { service: Arc::clone(&service), keyring, caller, seats, now };
+    service.compute(move || work.seal(chunk)).await?
+}
+
+/// Claims for the candidates whose key is the content's. Anybody can seal a ticket, so the key in a record is what proves
+/// that the device had the license.
+fn claims(service: &Service, mut chunk: Chunk, contents: &[Option<Content>]) -> Result<(Chunk, Vec<Claim>), Fault> {
+    let mut terms = TermsByName::default();
+    let (mut kept, mut claims) = (Vec::with_capacity(contents.len()), Vec::with_capacity(contents.len()));
+    for (candidate, content) in chunk.candidates.into_iter().zip(contents) {
+        let own = content.as_ref().filter(|_| candidate.kind == LicenseKind::Content);
+        let own = own.and_then(|content| service.master.open(candidate.kid, &content.sealed_key));
+        if own.is_some_and(|own| !constant_time_eq(&own, candidate.key.as_bytes())) {
+            chunk.refusals.push(candidate.refusal(Reason::Damaged));
+            continue;
+        }
+        claims.push(Claim {
+            lid: candidate.lid,
+            bound: candidate.bound,
+            limit: limit(content.as_ref(), candidate.limit_hint, &mut terms)?,
+            state: candidate.state.clone(),
+        });
+        kept.push(candidate);
+    }
+    chunk.candidates = kept;
+    Ok((chunk, claims))
+}
+
+fn check(
+    service: &Service,
+    keyring: &Keyring,
+    bytes: &[u8],
+    account: Option<&Account>,
+) -> Result<(Caller, Result<Chunk, Reason>), Fault> {
+    let mut caller = Caller::check(service, keyring, Role::Management, bytes, request::MAX_RESTORE_LEN)?;
+    let Body::Restore { source, batches, certificates, .. } = &mut caller.request.body else {
+        return Err(Fault::BadRequest("The request asks for something else."));
+    };
+    if batches.iter().map(|batch| batch.records.len()).sum::<usize>() > request::MAX_LICENSES {
+        return Err(Fault::TooLarge);
+    }
+    let ticket = match open_ticket(source, keyring, account) {
+        Ok(ticket) => ticket,
+        Err(reason) => return Ok((caller, Err(reason))),
+    };
+    // The records may be long; they are not needed again.
+    let batches = std::mem::take(batches);
+    let directory = directory(keyring, certificates)?;
+    let chunk = record::check(&directory, keyring, &ticket, account, &batches, service.clock.now())?;
+    Ok((caller, Ok(chunk)))
+}
+
+/// The authority's services, those of the request included.
+fn directory(keyring: &Keyring, certificates: &[Vec<u8>]) -> Result<Directory, Fault> {
+    let mut directory = keyring.directory.clone();
+    for certificate in certificates {
+        let added = directory.add(certificate);
+        added.map_err(|_| Fault::BadRequest("A certificate is not of this authority."))?;
+    }
+    Ok(directory)
+}
+
+/// Claims that were counted, on their way into the answer.
+struct Rebinding {
+    service: Arc<Service>,
+    keyring: Arc<Keyring>,
+    caller: Arc<Caller>,
+    seats: Vec<Seat>,
+    now: i64,
+}
+
+impl Rebinding {
+    fn seal(self, chunk: Chunk) -> Result<Vec<u8>, Fault> {
+        let url = &self.service.presence.support_url;
+        let (mut grants, mut refusals) = (Vec::with_capacity(chunk.candidates.len()), chunk.refusals);
+        let mut issuers: Vec<_> = Vec::new();
+        for (candidate, seat) in chunk.candidates.into_iter().zip(self.seats) {
+            match seat {
+                Seat::Held(state) => {
+                    if !issuers.contains(&candidate.issuer) {
+                        issuers.push(candidate.issuer);
+                    }
+                    grants.push(Grant { policy: candidate.policy, key: candidate.key, state });
+                }
+                Seat::Full => refusals.push(candidate.refusal(Reason::LimitReached)),
+            }
+        }
+        for refusal in &mut refusals {
+            refusal.url = Some(url.clone());
+        }
+        count(&self.service.metrics.restores, grants.len());
+        count(&self.service.metrics.restore_refusals, refusals.len());
+        tracing::info!(granted = grants.len(), refused = refusals.len(), "restore");
+        let own = role_key(&self.keyring, Role::Management)?;
+        let mut certificates = vec![(own.certificate.hash, own.certificate.bytes.as_slice())];
+        let appointing = issuers.into_iter().filter_map(|id| self.keyring.directory.by_service(id, Role::Issuer));
+        certificates.extend(appointing.map(|issuer| (issuer.hash, issuer.bytes.as_slice())));
+        let beside = Beside { certificates: self.caller.not_held(certificates), ..Beside::default() };
+        let mut answer = self.caller.answer(self.now);
+        answer.outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
+        answer.refusals = refusals;
+        self.caller.seal(answer, &grants, None, &beside, own)
+    }
+}

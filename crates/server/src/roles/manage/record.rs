@@ -1,0 +1,167 @@
+//! What each record of a restore chunk must prove before a seat is claimed for it.
+
+use super::{Account, Keyring};
+use crate::problem::Fault;
+use wmlicense_wire::answer::{Answer, AnswerError, Reason, Refusal, may_sign, verify_signed};
+use wmlicense_wire::backup::{Record, RecordKey, ServiceTicket};
+use wmlicense_wire::certificate::{Directory, Role, ServiceCertificate};
+use wmlicense_wire::id::{DeviceId, Kid, Lid, ServiceId};
+use wmlicense_wire::license::{Binding, InnerKey, State};
+use wmlicense_wire::policy::{Conditions, LicenseKind, Policy};
+use wmlicense_wire::request::RestoreBatch;
+
+/// A record that may be restored if there is room.
+pub(super) struct Candidate {
+    pub(super) lid: Lid,
+    pub(super) kid: Kid,
+    pub(super) issuer: ServiceId,
+    pub(super) kind: LicenseKind,
+    pub(super) policy: Vec<u8>,
+    pub(super) key: InnerKey,
+    /// State to start from, where the license has one.
+    pub(super) state: Option<State>,
+    pub(super) bound: DeviceId,
+    pub(super) limit_hint: Option<u32>,
+}
+
+impl Candidate {
+    pub(super) fn refusal(&self, reason: Reason) -> Refusal {
+        Refusal { subject: Some(*self.lid.as_bytes()), kid: Some(self.kid), reason, url: None }
+    }
+}
+
+/// The records of a chunk after all checks that need no database.
+pub(super) struct Chunk {
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) refusals: Vec<Refusal>,
+}
+
+/// A batch whose signature was checked, or why its licenses are refused.
+type Batch<'d> = Result<(Answer, &'d ServiceCertificate), Reason>;
+
+struct Checks<'a> {
+    directory: &'a Directory,
+    management: ServiceId,
+    ticket: &'a ServiceTicket,
+    content: RecordKey,
+    account: Option<&'a Account>,
+    now: i64,
+}
+
+/// Checks every record. A chunk with a malformed record is refused whole: no honest device sends one.
+pub(super) fn check(
+    directory: &Directory,
+    keyring: &Keyring,
+    ticket: &ServiceTicket,
+    account: Option<&Account>,
+    batches: &[RestoreBatch],
+    now: i64,
+) -> Result<Chunk, Fault> {
+    let management = super::role_key(keyring, Role::Management)?.certificate.service_id;
+    let content = RecordKey::of(&ticket.keys.content);
+    let checks = Checks { directory, management, ticket, content, account, now };
+    let mut chunk = Chunk { candidates: Vec::new(), refusals: Vec::new() };
+    for batch in batches {
+        let verified = checks.batch(&batch.signed);
+        for bytes in &batch.records {
+            let malformed = Fault::BadRequest("A record of the backup is malformed.");
+            let record = Record::decode(bytes).map_err(|_| malformed)?;
+            let policy = Policy::decode(&record.license.policy).map_err(|_| malformed)?;
+            let (lid, kid) = (policy.lid, policy.kid);
+            let checked = match &verified {
+                Ok((answer, signer)) => checks.record(record, policy, answer, signer),
+                Err(reason) => Err(*reason),
+            };
+            match checked {
+                Ok(candidate) => chunk.candidates.push(candidate),
+                Err(reason) => {
+                    chunk.refusals.push(Refusal { subject: Some(*lid.as_bytes()), kid: Some(kid), reason, url: None })
+                }
+            }
+        }
+    }
+    Ok(chunk)
+}
+
+impl Checks<'_> {
+    fn batch(&self, signed: &[u8]) -> Batch<'_> {
+        verify_signed(signed, self.directory, &[Role::Issuer, Role::Management]).map_err(|error| match error {
+            AnswerError::Signer => Reason::UnknownIssuer,
+            AnswerError::Signature(_)
+            | AnswerError::Content(_)
+            | AnswerError::Mismatch
+            | AnswerError::Manifest
+            | AnswerError::License { .. }
+            | AnswerError::Suite => Reason::Damaged,
+        })
+    }
+
+    fn record(
+        &self,
+        record: Record,
+        policy: Policy,
+        answer: &Answer,
+        signer: &ServiceCertificate,
+    ) -> Result<Candidate, Reason> {
+        if answer.manifest.get(record.manifest_index as usize) != Some(&record.license.hash()) {
+            return Err(Reason::Damaged);
+        }
+        match policy.management {
+            Some(management) if management == self.management => {}
+            Some(_) => return Err(Reason::UnknownIssuer),
+            None => return Err(Reason::NotAllowed),
+        }
+        if !may_sign(signer, &policy, self.directory) {
+            return Err(Reason::UnknownIssuer);
+        }
+        if !policy.may_back_up() {
+            return Err(Reason::NotAllowed);
+        }
+        self.check_binding(&record, answer)?;
+        match (policy.user, self.account) {
+            (None, _) => {}
+            (Some(_), None) => return Err(Reason::AccountRequired),
+            (Some(user), Some(account)) if account.user == user => {}
+            (Some(_), Some(_)) => return Err(Reason::OtherAccount),
+        }
+        let key = record.open(policy.kind, &self.content).map_err(|_| Reason::Damaged)?;
+        let state = State::initial(&policy).strictest(&record.state);
+        if has_ended(&policy, &state, self.now) {
+            return Err(Reason::Expired);
+        }
+        Ok(Candidate {
+            lid: policy.lid,
+            kid: policy.kid,
+            issuer: policy.issuer,
+            kind: policy.kind,
+            key,
+            state: policy.is_stateful().then_some(state),
+            bound: self.ticket.device_id,
+            limit_hint: policy.restore_limit,
+            policy: record.license.policy,
+        })
+    }
+
+    /// The license was bound to the device that made the backup, in this batch. Its keys may have been replaced since.
+    fn check_binding(&self, record: &Record, answer: &Answer) -> Result<(), Reason> {
+        let binding = Binding::decode(&record.license.binding).map_err(|_| Reason::Damaged)?;
+        let bound = binding.policy_hash == record.license.policy_hash()
+            && binding.device_id == self.ticket.device_id
+            && binding.thumbprint == answer.thumbprint;
+        if bound { Ok(()) } else { Err(Reason::Damaged) }
+    }
+}
+
+/// True if no action can ever be used again.
+fn has_ended(policy: &Policy, state: &State, now: i64) -> bool {
+    let ended = |(name, conditions): &(String, Conditions)| {
+        let first_use = state.actions.get(name).and_then(|state| state.first_use);
+        let after_use = first_use.zip(conditions.seconds_after_first_use);
+        let after_storing = conditions.seconds_after_storing.map(|seconds| (policy.first_issued, seconds));
+        let runs_out = |(from, seconds): (i64, u64)| now >= from.saturating_add_unsigned(seconds);
+        conditions.not_after.is_some_and(|end| now >= end)
+            || after_use.is_some_and(runs_out)
+            || after_storing.is_some_and(runs_out)
+    };
+    policy.actions.iter().all(ended)
+}

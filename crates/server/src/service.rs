@@ -1,0 +1,155 @@
+//! The running service: what its endpoints share. Listening is in `http`, deciding in `roles`.
+
+use crate::accounts::{Account, bearer};
+use crate::clock::Clock;
+use crate::folder::DataFolder;
+use crate::keyring::{Keyring, KeyringError, MasterKey};
+use crate::metrics::Metrics;
+use crate::problem::Fault;
+use crate::store::{SqliteStore, Store, StoreError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::Semaphore;
+use wmlicense_wire::certificate::{DeviceCertificate, Role};
+use wmlicense_wire::id::Digest;
+
+/// Most device certificates whose verification is remembered.
+const MAX_CACHED_DEVICES: usize = 10_000;
+
+/// A service could not be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Keys or certificates.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// Database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How a service presents itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Presence {
+    /// URL without slash at the end.
+    pub(crate) public_url: String,
+    /// Page for users whom the service refuses.
+    pub(crate) support_url: String,
+    /// Privacy statement.
+    pub(crate) privacy_url: Option<String>,
+}
+
+/// Everything that requests share.
+pub(crate) struct Service {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) presence: Presence,
+    pub(crate) metrics: Metrics,
+    pub(crate) master: MasterKey,
+    pub(crate) roles: Vec<Role>,
+    folder: DataFolder,
+    keyring: RwLock<Arc<Keyring>>,
+    devices: Mutex<HashMap<Digest, Arc<DeviceCertificate>>>,
+    document: Mutex<Option<(i64, Digest, Vec<u8>)>>,
+    /// One permit a core: more computations side by side only wait for each other.
+    computing: Semaphore,
+}
+
+impl Service {
+    pub(crate) fn open(
+        folder: DataFolder,
+        roles: Vec<Role>,
+        presence: Presence,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let keyring = Keyring::read(&folder, &roles)?;
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Ok(Self {
+            store: Arc::new(SqliteStore::open(&folder.database())?),
+            clock,
+            presence,
+            metrics: Metrics::default(),
+            master: MasterKey::read(&folder)?,
+            roles,
+            folder,
+            keyring: RwLock::new(Arc::new(keyring)),
+            devices: Mutex::default(),
+            document: Mutex::default(),
+            computing: Semaphore::new(cores),
+        })
+    }
+
+    /// The keys at present.
+    pub(crate) fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes over keys and certificates that were renewed on disk.
+    pub(crate) fn reload_keyring(&self) {
+        match Keyring::read(&self.folder, &self.roles) {
+            Ok(keyring) => *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring),
+            Err(error) => tracing::error!(%error, "the renewed certificates cannot be used; the old ones stay in use"),
+        }
+    }
+
+    /// The account of an `Authorization` header; none if there is no header.
+    pub(crate) async fn account(&self, header: Option<&str>) -> Result<Option<Account>, Fault> {
+        let Some(header) = header else { return Ok(None) };
+        let hash = bearer(header).ok_or(Fault::Unauthorized)?;
+        match self.store.account(hash).await? {
+            Some(account) => Ok(Some(account)),
+            None => Err(Fault::Unauthorized),
+        }
+    }
+
+    /// Runs a computation beside the asynchronous threads, at most one a core at a time.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let _permit = self.computing.acquire().await.map_err(|_| Fault::Unavailable)?;
+        let span = tracing::Span::current();
+        tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(|error| {
+            tracing::error!(%error, "a computation ended early");
+            Fault::Internal
+        })
+    }
+
+    /// Verifies a device certificate, once for the same bytes.
+    pub(crate) fn device(&self, keyring: &Keyring, bytes: &[u8]) -> Result<Arc<DeviceCertificate>, Fault> {
+        let hash = Digest::of(bytes);
+        let cache = || self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cache().get(&hash) {
+            return Ok(Arc::clone(known));
+        }
+        let certificate = keyring.directory.device(bytes);
+        let certificate =
+            certificate.map_err(|_| Fault::UnknownDevice("The device's certificate is not of this service."))?;
+        let certificate = Arc::new(certificate);
+        let mut cache = cache();
+        if cache.len() >= MAX_CACHED_DEVICES {
+            cache.clear();
+        }
+        cache.insert(hash, Arc::clone(&certificate));
+        Ok(certificate)
+    }
+
+    /// The signed service document, made anew when it is older than `lifetime` seconds or the certificates changed.
+    pub(crate) fn document(
+        &self,
+        lifetime: i64,
+        certificates: Digest,
+        make: impl FnOnce(i64) -> Result<Vec<u8>, Fault>,
+    ) -> Result<Vec<u8>, Fault> {
+        let now = self.clock.now();
+        let mut document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made_at, of, bytes)) = &*document
+            && (*made_at..made_at.saturating_add(lifetime)).contains(&now)
+            && *of == certificates
+        {
+            return Ok(bytes.clone());
+        }
+        let bytes = make(now)?;
+        *document = Some((now, certificates, bytes.clone()));
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,299 @@
+//! What the service remembers, as a trait with one method for one transaction. SQLite is in `store/sqlite.rs`.
+
+mod sqlite;
+
+pub(crate) use sqlite::SqliteStore;
+
+use crate::accounts::Account;
+use std::future::Future;
+use std::pin::Pin;
+use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, TransactionId, UserId};
+use wmlicense_wire::license::State;
+
+/// For how long the bytes of an answer are kept, in seconds.
+pub(crate) const ANSWER_LIFETIME: i64 = 30 * 24 * 60 * 60;
+
+/// What a method of a store gives.
+pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The database could not do what was asked. Nothing of it was done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// Another process holds the database for too long.
+    #[error("the database is busy")]
+    Busy,
+    /// The database was written by a later version of the program.
+    #[error("the database has schema {found}, and this version knows up to {known}")]
+    Newer {
+        /// Schema of the database.
+        found: i64,
+        /// Newest schema known here.
+        known: i64,
+    },
+    /// A row is not what it should be.
+    #[error("the database holds a damaged {0}")]
+    Damaged(&'static str),
+    /// The database is closing.
+    #[error("the database is closed")]
+    Closed,
+    /// The transaction that this was part of could not be committed.
+    #[error("the database did not commit")]
+    NotCommitted,
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Failed(rusqlite::Error),
+}
+
+/// One page of one transaction of a device, with the bytes and the account that it came with.
+#[derive(Debug, Clone)]
+pub(crate) struct Exchange {
+    pub(crate) thumbprint: SignerId,
+    pub(crate) transaction: TransactionId,
+    pub(crate) page: u32,
+    pub(crate) request_hash: Digest,
+    pub(crate) account: Option<UserId>,
+    /// Seconds UTC.
+    pub(crate) now: i64,
+}
+
+/// What is known about an exchange.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Prior {
+    /// Nothing.
+    None,
+    /// It was answered with these bytes; without bytes where answers are not kept because they are made again.
+    Answered(Option<Vec<u8>>),
+    /// It was answered so long ago that the bytes are gone.
+    Gone,
+    /// It came with other bytes or for another account.
+    Conflict,
+}
+
+/// What became of an attempt to write an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// It is written.
+    Done,
+    /// The exchange was answered in between, or is in conflict.
+    Prior(Prior),
+    /// What the decision rested on changed in between: decide again.
+    Changed,
+}
+
+/// A device as the service knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownDevice {
+    pub(crate) device_id: DeviceId,
+    pub(crate) revoked: bool,
+}
+
+/// A device that gets a certificate.
+pub(crate) struct CertifiedDevice {
+    pub(crate) device_id: DeviceId,
+    pub(crate) security_version: String,
+    pub(crate) assurance: u8,
+}
+
+/// Content as it is licensed.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub(crate) sealed_key: Vec<u8>,
+    pub(crate) title: Option<String>,
+    /// Name and JSON of the policy.
+    pub(crate) policy: Option<(String, String)>,
+    /// `None`: open to all.
+    pub(crate) scope: Option<String>,
+}
+
+/// License that a device got for a key ID.
+#[derive(Debug, Clone)]
+pub(crate) struct Issued {
+    pub(crate) lid: Lid,
+    /// Hash of the terms it was issued on.
+    pub(crate) terms: Digest,
+    pub(crate) policy: Vec<u8>,
+}
+
+/// What the service knows for a license request.
+pub(crate) struct Offer {
+    pub(crate) prior: Prior,
+    pub(crate) revoked: bool,
+    /// For each key ID in the order asked: the content, and the license that the holder has on this device.
+    pub(crate) items: Vec<Option<Offered>>,
+}
+
+/// Content with the licenses that this device has for it.
+pub(crate) struct Offered {
+    pub(crate) content: Content,
+    /// Issued to the account that asks, or to nobody where the content is open.
+    pub(crate) current: Option<Issued>,
+}
+
+/// A license to be written down.
+pub(crate) struct NewLicense {
+    pub(crate) kid: Kid,
+    /// Account it is issued to.
+    pub(crate) user: Option<UserId>,
+    pub(crate) issued: Issued,
+    /// License that it takes the place of.
+    pub(crate) replaces: Option<Lid>,
+}
+
+/// What is known about one license before a restore.
+#[derive(Debug, Clone)]
+pub(crate) struct Holding {
+    /// Devices that hold it.
+    pub(crate) devices: Vec<DeviceId>,
+    /// The content, where this service issued the license.
+    pub(crate) content: Option<Content>,
+}
+
+/// A license that a device wants to hold.
+pub(crate) struct Claim {
+    pub(crate) lid: Lid,
+    /// Device that it is bound to in the backup; counted as well.
+    pub(crate) bound: DeviceId,
+    /// Devices in all.
+    pub(crate) limit: u32,
+    /// State in the file, for licenses that have one.
+    pub(crate) state: Option<State>,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seat {
+    /// The device holds the license, with this state to start from.
+    Held(Option<State>),
+    /// As many devices as allowed hold it.
+    Full,
+}
+
+/// Answer to a set of claims.
+pub(crate) enum Claimed {
+    /// One seat a claim, in order.
+    Seats(Vec<Seat>),
+    /// The exchange is in conflict.
+    Conflict,
+}
+
+/// What the roles need.
+pub(crate) trait Store: Send + Sync {
+    /// Answers if the database answers.
+    fn ready(&self) -> Pending<'_, ()>;
+    /// The account of a token.
+    fn account(&self, token_hash: Digest) -> Pending<'_, Option<Account>>;
+    /// The exchange and the device of these keys.
+    fn known_device(&self, exchange: Exchange) -> Pending<'_, (Prior, Option<KnownDevice>)>;
+    /// Writes a device and the answer with its certificate.
+    fn certify(&self, exchange: Exchange, device: CertifiedDevice, answer: Vec<u8>) -> Pending<'_, Committed>;
+    /// What may be granted.
+    fn offer(&self, exchange: Exchange, device: DeviceId, kids: Vec<Kid>) -> Pending<'_, Offer>;
+    /// Writes licenses, their first devices and the answer.
+    fn issue(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        licenses: Vec<NewLicense>,
+        answer: Vec<u8>,
+    ) -> Pending<'_, Committed>;
+    /// True if the device was revoked.
+    fn is_revoked(&self, device: DeviceId) -> Pending<'_, bool>;
+    /// Content by key ID, in order.
+    fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>>;
+    /// What is known about licenses, in order.
+    fn holdings(&self, licenses: Vec<Lid>) -> Pending<'_, Vec<Holding>>;
+    /// Counts a device in for each license that has room for it. All of it is one transaction.
+    fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>) -> Pending<'_, Claimed>;
+    /// Drops the bytes of answers given before this time, seconds UTC. The rows stay.
+    fn drop_answers(&self, before: i64) -> Pending<'_, u64>;
+}
+
+/// Content to be added.
+pub(crate) struct NewContent {
+    pub(crate) kid: Kid,
+    pub(crate) sealed_key: Vec<u8>,
+    pub(crate) title: Option<String>,
+    pub(crate) policy: Option<String>,
+    pub(crate) scope: Option<String>,
+}
+
+/// What became of content to be added. Either all of it is added or none.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// So many are new; the others have new title, policy and scope.
+    Done {
+        /// Key IDs that were not there before.
+        new: u64,
+    },
+    /// No policy has this name.
+    NoPolicy(String),
+    /// The key ID is there with a key that has to be compared: add again with it.
+    Existing(Vec<(Kid, Vec<u8>)>),
+}
+
+/// One row of `content list`.
+pub(crate) struct ContentRow {
+    pub(crate) kid: Kid,
+    pub(crate) title: Option<String>,
+    pub(crate) policy: Option<String>,
+    pub(crate) scope: Option<String>,
+}
+
+/// One row of `license list`.
+pub(crate) struct LicenseRow {
+    pub(crate) lid: Lid,
+    pub(crate) kid: Kid,
+    pub(crate) title: Option<String>,
+    pub(crate) device: DeviceId,
+    pub(crate) account: Option<String>,
+    pub(crate) issued_at: i64,
+    pub(crate) devices: u64,
+}
+
+/// One row of `restore list`: a device that holds a license because of a restore.
+pub(crate) struct RestoreRow {
+    pub(crate) lid: Lid,
+    pub(crate) device: DeviceId,
+    pub(crate) since: i64,
+    pub(crate) devices: u64,
+}
+
+/// One row of `device list`.
+pub(crate) struct DeviceRow {
+    pub(crate) device: DeviceId,
+    pub(crate) since: i64,
+    pub(crate) certified_at: i64,
+    pub(crate) security_version: String,
+    pub(crate) revoked_at: Option<i64>,
+}
+
+/// Counts of everything.
+pub(crate) struct Stats {
+    pub(crate) rows: Vec<(&'static str, u64)>,
+}
+
+/// What the owner's commands need.
+pub(crate) trait Admin: Send + Sync {
+    /// Adds content. Keys of known key IDs are compared by the caller, who lists them in `same` when they are equal.
+    fn add_content(&self, contents: Vec<NewContent>, same: Vec<Kid>, now: i64) -> Pending<'_, Added>;
+    /// All content by key ID.
+    fn contents(&self) -> Pending<'_, Vec<ContentRow>>;
+    /// Writes a policy; true if it is new.
+    fn set_policy(&self, name: String, definition: String, now: i64) -> Pending<'_, bool>;
+    /// The definition of a policy.
+    fn policy(&self, name: String) -> Pending<'_, Option<String>>;
+    /// Names and times of change of all policies.
+    fn policies(&self) -> Pending<'_, Vec<(String, i64)>>;
+    /// Adds an account; false if the name is taken.
+    fn add_account(&self, name: String, account: Account, token_hash: Digest, now: i64) -> Pending<'_, bool>;
+    /// Licenses issued, the latest first.
+    fn licenses(&self) -> Pending<'_, Vec<LicenseRow>>;
+    /// Restores, the latest first.
+    fn restores(&self) -> Pending<'_, Vec<RestoreRow>>;
+    /// Devices, the latest first.
+    fn devices(&self) -> Pending<'_, Vec<DeviceRow>>;
+    /// Revokes a device; false if it is not known.
+    fn revoke_device(&self, device: DeviceId, now: i64) -> Pending<'_, bool>;
+    /// Counts of everything.
+    fn stats(&self) -> Pending<'_, Stats>;
+}

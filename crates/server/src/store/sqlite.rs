@@ -1,0 +1,210 @@
+//! The store in one SQLite file: connections, the one writer, and how errors are told. The queries are in `sqlite/`.
+
+mod admin;
+mod issue;
+mod restore;
+mod writer;
+
+use super::{ANSWER_LIFETIME, Exchange, Pending, Prior, StoreError};
+use crate::accounts::Account;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use wmlicense_wire::id::{Digest, Id, UserId};
+use writer::Writer;
+
+const SCHEMA: &str = include_str!("sqlite/schema.sql");
+const SCHEMA_VERSION: i64 = 1;
+/// `wmls` as the application ID of the file.
+const APPLICATION_ID: i64 = 0x776d_6c73;
+/// How long a command waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// SQLite behind the traits of the store. Readers run side by side; one thread writes, and commits what came meanwhile
+/// together.
+pub(crate) struct SqliteStore {
+    readers: Arc<Readers>,
+    writer: Writer,
+}
+
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens the database, and makes it if there is none.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path)?;
+        migrate(&connection)?;
+        let readers = Arc::new(Readers { path: path.to_owned(), idle: Mutex::new(Vec::new()) });
+        Ok(Self { readers, writer: Writer::start(connection)? })
+    }
+
+    /// Runs `query` in a read transaction of its own, off the asynchronous threads.
+    fn read<'a, T, F>(&self, query: F) -> Pending<'a, T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        Box::pin(async move {
+            let task = tokio::task::spawn_blocking(move || readers.with(query));
+            task.await.map_err(|_| StoreError::Closed)?
+        })
+    }
+
+    /// Runs `change` in a transaction that is committed before this is ready. `Err` and `Ok` with [`Verdict::Undo`] leave no
+    /// trace.
+    fn write<'a, T, F>(&self, change: F) -> Pending<'a, T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<Verdict<T>, StoreError> + Send + 'static,
+    {
+        let waiting = self.writer.submit(change);
+        Box::pin(async move { waiting.await.map_err(|_| StoreError::Closed)? })
+    }
+}
+
+/// What a change says at its end.
+enum Verdict<T> {
+    /// Commit.
+    Keep(T),
+    /// Roll back and give this.
+    Undo(T),
+}
+
+impl Readers {
+    fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path)?,
+        };
+        let transaction = connection.unchecked_transaction()?;
+        let result = query(&transaction);
+        transaction.finish()?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        result
+    }
+}
+
+/// Opens a connection. Changing a file that is just being made to WAL ignores the busy time-out, so that is tried again.
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
+            connection.set_prepared_statement_cache_capacity(64);
+            Ok(connection)
+        });
+        match opened {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            other => return other.map_err(StoreError::from),
+        }
+    }
+}
+
+fn migrate(connection: &Connection) -> Result<(), StoreError> {
+    let version = |connection: &Connection| -> Result<i64, StoreError> {
+        Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+    };
+    if version(connection)? == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let transaction = rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+    match version(&transaction)? {
+        0 => {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        SCHEMA_VERSION => {}
+        found => return Err(StoreError::Newer { found, known: SCHEMA_VERSION }),
+    }
+    Ok(transaction.commit()?)
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        if is_busy(&error) { Self::Busy } else { Self::Failed(error) }
+    }
+}
+
+/// Reads an identifier out of a row.
+fn id<const N: usize, K>(bytes: &[u8], what: &'static str) -> Result<Id<N, K>, StoreError> {
+    Id::from_slice(bytes).map_err(|_| StoreError::Damaged(what))
+}
+
+fn optional_id<const N: usize, K>(bytes: Option<Vec<u8>>, what: &'static str) -> Result<Option<Id<N, K>>, StoreError> {
+    bytes.map(|bytes| id(&bytes, what)).transpose()
+}
+
+/// What is known about an exchange.
+fn prior(connection: &Connection, exchange: &Exchange) -> Result<Prior, StoreError> {
+    const FIND: &str = "SELECT request_hash, account, kept, answered_at, answer FROM exchange \
+                        WHERE thumbprint = $1 AND transaction_id = $2 AND page = $3";
+    let mut statement = connection.prepare_cached(FIND)?;
+    let keys = params![exchange.thumbprint.as_bytes(), exchange.transaction.as_bytes(), exchange.page];
+    let row = statement
+        .query_row(keys, |row| {
+            let (hash, account): (Vec<u8>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+            let (kept, answered_at): (i64, i64) = (row.get(2)?, row.get(3)?);
+            Ok((hash, account, kept, answered_at, row.get::<_, Option<Vec<u8>>>(4)?))
+        })
+        .optional()?;
+    let Some((hash, account, kept, answered_at, answer)) = row else { return Ok(Prior::None) };
+    let account: Option<UserId> = optional_id(account, "exchange")?;
+    if hash != exchange.request_hash.as_bytes() || account != exchange.account {
+        return Ok(Prior::Conflict);
+    }
+    match (kept, answer) {
+        (0, _) => Ok(Prior::Answered(None)),
+        (1, Some(answer)) if exchange.now < answered_at.saturating_add(ANSWER_LIFETIME) => {
+            Ok(Prior::Answered(Some(answer)))
+        }
+        _ => Ok(Prior::Gone),
+    }
+}
+
+/// Writes an exchange that was not there.
+fn write_exchange(connection: &Connection, exchange: &Exchange, answer: Option<&[u8]>) -> Result<(), StoreError> {
+    const INSERT: &str = "INSERT INTO exchange \
+        (thumbprint, transaction_id, page, request_hash, account, answered_at, kept, answer) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    connection.prepare_cached(INSERT)?.execute(params![
+        exchange.thumbprint.as_bytes(),
+        exchange.transaction.as_bytes(),
+        exchange.page,
+        exchange.request_hash.as_bytes(),
+        exchange.account.as_ref().map(|user| user.as_bytes().as_slice()),
+        exchange.now,
+        i64::from(answer.is_some()),
+        answer,
+    ])?;
+    Ok(())
+}
+
+fn account(connection: &Connection, token_hash: Digest) -> Result<Option<Account>, StoreError> {
+    let mut find = connection.prepare_cached("SELECT user_id FROM account WHERE token_hash = $1")?;
+    let user: Option<Vec<u8>> = find.query_row([token_hash.as_bytes()], |row| row.get(0)).optional()?;
+    let Some(user) = user else { return Ok(None) };
+    let mut list = connection.prepare_cached("SELECT scope FROM account_scope WHERE user_id = $1")?;
+    let scopes = list.query_map([&user], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(Some(Account { user: id(&user, "account")?, scopes }))
+}
+
+#[cfg(test)]
+mod tests;

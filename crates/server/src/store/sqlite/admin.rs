@@ -1,0 +1,204 @@
+//! The owner's commands in SQLite.
+
+use super::super::{
+    Added, Admin, ContentRow, DeviceRow, LicenseRow, NewContent, Pending, RestoreRow, Stats, StoreError,
+};
+use super::{SqliteStore, Verdict, id};
+use crate::accounts::Account;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use wmlicense_wire::id::{DeviceId, Digest, Kid};
+
+impl Admin for SqliteStore {
+    fn add_content(&self, contents: Vec<NewContent>, same: Vec<Kid>, now: i64) -> Pending<'_, Added> {
+        self.write(move |connection| {
+            for content in &contents {
+                if let Some(name) = &content.policy
+                    && find_policy(connection, name)?.is_none()
+                {
+                    return Ok(Verdict::Undo(Added::NoPolicy(name.clone())));
+                }
+            }
+            let known = known_keys(connection, &contents, &same)?;
+            if !known.is_empty() {
+                return Ok(Verdict::Undo(Added::Existing(known)));
+            }
+            let before = count(connection, "content")?;
+            for content in &contents {
+                write_content(connection, content, now)?;
+            }
+            Ok(Verdict::Keep(Added::Done { new: count(connection, "content")? - before }))
+        })
+    }
+
+    fn contents(&self) -> Pending<'_, Vec<ContentRow>> {
+        self.list("SELECT kid, title, policy, scope FROM content ORDER BY kid", |row| {
+            Ok(ContentRow { kid: id_at(row, 0)?, title: row.get(1)?, policy: row.get(2)?, scope: row.get(3)? })
+        })
+    }
+
+    fn set_policy(&self, name: String, definition: String, now: i64) -> Pending<'_, bool> {
+        const UPSERT: &str = "INSERT INTO policy (name, definition, changed_at) VALUES ($1, $2, $3) \
+                              ON CONFLICT (name) DO UPDATE SET definition = $2, changed_at = $3";
+        self.write(move |connection| {
+            let new = find_policy(connection, &name)?.is_none();
+            connection.execute(UPSERT, params![name, definition, now])?;
+            Ok(Verdict::Keep(new))
+        })
+    }
+
+    fn policy(&self, name: String) -> Pending<'_, Option<String>> {
+        self.read(move |connection| find_policy(connection, &name))
+    }
+
+    fn policies(&self) -> Pending<'_, Vec<(String, i64)>> {
+        self.list("SELECT name, changed_at FROM policy ORDER BY name", |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn add_account(&self, name: String, account: Account, token_hash: Digest, now: i64) -> Pending<'_, bool> {
+        const ADD: &str = "INSERT INTO account (user_id, name, token_hash, created_at) VALUES ($1, $2, $3, $4) \
+                           ON CONFLICT (name) DO NOTHING";
+        const GRANT: &str = "INSERT INTO account_scope (user_id, scope) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        self.write(move |connection| {
+            let user = account.user.as_bytes();
+            let added = connection.execute(ADD, params![user, name, token_hash.as_bytes(), now])?;
+            if added == 0 {
+                return Ok(Verdict::Undo(false));
+            }
+            for scope in &account.scopes {
+                connection.execute(GRANT, params![user, scope])?;
+            }
+            Ok(Verdict::Keep(true))
+        })
+    }
+
+    fn licenses(&self) -> Pending<'_, Vec<LicenseRow>> {
+        const LIST: &str = "SELECT license.lid, license.kid, content.title, license.device_id, account.name, \
+            license.issued_at, (SELECT count(*) FROM seat WHERE seat.lid = license.lid) FROM license \
+            LEFT JOIN content ON content.kid = license.kid LEFT JOIN account ON account.user_id = license.user_id \
+            ORDER BY license.issued_at DESC, license.lid";
+        self.list(LIST, |row| {
+            Ok(LicenseRow {
+                lid: id_at(row, 0)?,
+                kid: id_at(row, 1)?,
+                title: row.get(2)?,
+                device: id_at(row, 3)?,
+                account: row.get(4)?,
+                issued_at: row.get(5)?,
+                devices: row.get::<_, i64>(6)? as u64,
+            })
+        })
+    }
+
+    fn restores(&self) -> Pending<'_, Vec<RestoreRow>> {
+        const LIST: &str = "SELECT lid, device_id, since, (SELECT count(*) FROM seat AS all_seats \
+            WHERE all_seats.lid = seat.lid) FROM seat WHERE restored = 1 ORDER BY since DESC, lid, device_id";
+        self.list(LIST, |row| {
+            let devices = row.get::<_, i64>(3)? as u64;
+            Ok(RestoreRow { lid: id_at(row, 0)?, device: id_at(row, 1)?, since: row.get(2)?, devices })
+        })
+    }
+
+    fn devices(&self) -> Pending<'_, Vec<DeviceRow>> {
+        const LIST: &str = "SELECT device_id, created_at, certified_at, security_version, revoked_at FROM device \
+                            ORDER BY created_at DESC, device_id";
+        self.list(LIST, |row| {
+            Ok(DeviceRow {
+                device: id_at(row, 0)?,
+                since: row.get(1)?,
+                certified_at: row.get(2)?,
+                security_version: row.get(3)?,
+                revoked_at: row.get(4)?,
+            })
+        })
+    }
+
+    fn revoke_device(&self, device: DeviceId, now: i64) -> Pending<'_, bool> {
+        const REVOKE: &str = "UPDATE device SET revoked_at = coalesce(revoked_at, $2) WHERE device_id = $1";
+        self.write(move |connection| {
+            Ok(Verdict::Keep(connection.execute(REVOKE, params![device.as_bytes(), now])? > 0))
+        })
+    }
+
+    fn stats(&self) -> Pending<'_, Stats> {
+        const TABLES: [(&str, &str); 6] = [
+            ("content", "content"),
+            ("policies", "policy"),
+            ("accounts", "account"),
+            ("devices", "device"),
+            ("licenses", "license"),
+            ("answers", "exchange"),
+        ];
+        self.read(|connection| {
+            let of_table = |(name, table): (&'static str, &str)| Ok((name, count(connection, table)?));
+            let mut rows = TABLES.into_iter().map(of_table).collect::<Result<Vec<_>, StoreError>>()?;
+            let restores: i64 =
+                connection.query_row("SELECT count(*) FROM seat WHERE restored = 1", [], |row| row.get(0))?;
+            rows.push(("restores", restores as u64));
+            Ok(Stats { rows })
+        })
+    }
+}
+
+impl SqliteStore {
+    fn list<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<'_, Vec<T>> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            let mut list = Vec::new();
+            while let Some(row) = rows.next()? {
+                list.push(read(row)?);
+            }
+            Ok(list)
+        })
+    }
+}
+
+fn id_at<const N: usize, K>(row: &Row<'_>, column: usize) -> Result<wmlicense_wire::id::Id<N, K>, StoreError> {
+    id(&row.get::<_, Vec<u8>>(column)?, "identifier")
+}
+
+fn count(connection: &Connection, table: &str) -> Result<u64, StoreError> {
+    let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
+    Ok(rows as u64)
+}
+
+fn find_policy(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT definition FROM policy WHERE name = $1")?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}
+
+/// Sealed keys of the key IDs that are there and not among those that were compared.
+fn known_keys(
+    connection: &Connection,
+    contents: &[NewContent],
+    same: &[Kid],
+) -> Result<Vec<(Kid, Vec<u8>)>, StoreError> {
+    let compared: std::collections::HashSet<&Kid> = same.iter().collect();
+    let mut find = connection.prepare_cached("SELECT sealed_key FROM content WHERE kid = $1")?;
+    let mut known = Vec::new();
+    for content in contents.iter().filter(|content| !compared.contains(&content.kid)) {
+        if let Some(sealed) = find.query_row([content.kid.as_bytes()], |row| row.get(0)).optional()? {
+            known.push((content.kid, sealed));
+        }
+    }
+    Ok(known)
+}
+
+fn write_content(connection: &Connection, content: &NewContent, now: i64) -> Result<(), StoreError> {
+    const UPSERT: &str = "INSERT INTO content (kid, sealed_key, title, policy, scope, added_at) \
+        VALUES ($1, $2, $3, $4, $5, $6) \
+        ON CONFLICT (kid) DO UPDATE SET title = coalesce($3, title), policy = $4, scope = $5";
+    connection.prepare_cached(UPSERT)?.execute(params![
+        content.kid.as_bytes(),
+        content.sealed_key,
+        content.title,
+        content.policy,
+        content.scope,
+        now
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Devices, offers and licenses in SQLite.
+
+use super::super::{
+    CertifiedDevice, Claim, Claimed, Committed, Content, Exchange, Holding, Issued, KnownDevice, NewLicense, Offer,
+    Offered, Pending, Prior, Store, StoreError,
+};
+use super::{SqliteStore, Verdict, account, id, prior, restore, write_exchange};
+use crate::accounts::Account;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
+
+impl Store for SqliteStore {
+    fn ready(&self) -> Pending<'_, ()> {
+        self.read(|connection| Ok(connection.query_row("SELECT count(*) FROM policy", [], |_| Ok(()))?))
+    }
+
+    fn account(&self, token_hash: Digest) -> Pending<'_, Option<Account>> {
+        self.read(move |connection| account(connection, token_hash))
+    }
+
+    fn known_device(&self, exchange: Exchange) -> Pending<'_, (Prior, Option<KnownDevice>)> {
+        self.read(move |connection| Ok((prior(connection, &exchange)?, find_device(connection, &exchange)?)))
+    }
+
+    fn certify(&self, exchange: Exchange, device: CertifiedDevice, answer: Vec<u8>) -> Pending<'_, Committed> {
+        self.write(move |connection| {
+            answer_once(connection, &exchange, &answer, || write_device(connection, &exchange, &device))
+        })
+    }
+
+    fn offer(&self, exchange: Exchange, device: DeviceId, kids: Vec<Kid>) -> Pending<'_, Offer> {
+        self.read(move |connection| {
+            let prior = prior(connection, &exchange)?;
+            let revoked = is_revoked(connection, device)?;
+            if prior != Prior::None || revoked {
+                return Ok(Offer { prior, revoked, items: Vec::new() });
+            }
+            let find = |kid: &Kid| -> Result<Option<Offered>, StoreError> {
+                let Some(content) = find_content(connection, *kid)? else { return Ok(None) };
+                let user = if content.scope.is_some() { exchange.account } else { None };
+                let current = find_license(connection, device, *kid, user)?;
+                Ok(Some(Offered { content, current }))
+            };
+            let items = kids.iter().map(find).collect::<Result<_, _>>()?;
+            Ok(Offer { prior, revoked, items })
+        })
+    }
+
+    fn issue(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        licenses: Vec<NewLicense>,
+        answer: Vec<u8>,
+    ) -> Pending<'_, Committed> {
+        self.write(move |connection| {
+            answer_once(connection, &exchange, &answer, || {
+                for license in &licenses {
+                    if !write_license(connection, device, license, exchange.now)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            })
+        })
+    }
+
+    fn is_revoked(&self, device: DeviceId) -> Pending<'_, bool> {
+        self.read(move |connection| is_revoked(connection, device))
+    }
+
+    fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>> {
+        self.read(move |connection| kids.iter().map(|kid| find_content(connection, *kid)).collect())
+    }
+
+    fn holdings(&self, licenses: Vec<Lid>) -> Pending<'_, Vec<Holding>> {
+        self.read(move |connection| restore::holdings(connection, &licenses))
+    }
+
+    fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>) -> Pending<'_, Claimed> {
+        self.write(move |connection| restore::claim(connection, &exchange, device, &claims))
+    }
+
+    fn drop_answers(&self, before: i64) -> Pending<'_, u64> {
+        const DROP: &str = "UPDATE exchange SET kept = 2, answer = NULL WHERE kept = 1 AND answered_at < $1";
+        self.write(move |connection| Ok(Verdict::Keep(connection.execute(DROP, [before])? as u64)))
+    }
+}
+
+/// Writes an answer with what it rests on, unless the exchange was answered meanwhile or `change` finds another state than
+/// the answer was made from.
+fn answer_once(
+    connection: &Connection,
+    exchange: &Exchange,
+    answer: &[u8],
+    change: impl FnOnce() -> Result<bool, StoreError>,
+) -> Result<Verdict<Committed>, StoreError> {
+    match prior(connection, exchange)? {
+        Prior::None => {}
+        known @ (Prior::Answered(_) | Prior::Gone | Prior::Conflict) => {
+            return Ok(Verdict::Undo(Committed::Prior(known)));
+        }
+    }
+    if !change()? {
+        return Ok(Verdict::Undo(Committed::Changed));
+    }
+    write_exchange(connection, exchange, Some(answer))?;
+    Ok(Verdict::Keep(Committed::Done))
+}
+
+fn find_device(connection: &Connection, exchange: &Exchange) -> Result<Option<KnownDevice>, StoreError> {
+    const FIND: &str = "SELECT device_id, revoked_at FROM device WHERE thumbprint = $1";
+    let row: Option<(Vec<u8>, Option<i64>)> = connection
+        .prepare_cached(FIND)?
+        .query_row([exchange.thumbprint.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((device_id, revoked_at)) = row else { return Ok(None) };
+    Ok(Some(KnownDevice { device_id: id(&device_id, "device")?, revoked: revoked_at.is_some() }))
+}
+
+/// False if the keys belong to another device ID by now.
+fn write_device(connection: &Connection, exchange: &Exchange, device: &CertifiedDevice) -> Result<bool, StoreError> {
+    const UPSERT: &str = "INSERT INTO device \
+        (thumbprint, device_id, security_version, assurance, created_at, certified_at) VALUES ($1, $2, $3, $4, $5, $5) \
+        ON CONFLICT (thumbprint) DO UPDATE SET security_version = $3, assurance = $4, certified_at = $5 \
+        WHERE device_id = $2 AND revoked_at IS NULL";
+    let changed = connection.prepare_cached(UPSERT)?.execute(params![
+        exchange.thumbprint.as_bytes(),
+        device.device_id.as_bytes(),
+        device.security_version,
+        device.assurance,
+        exchange.now
+    ])?;
+    Ok(changed == 1)
+}
+
+pub(super) fn is_revoked(connection: &Connection, device: DeviceId) -> Result<bool, StoreError> {
+    const FIND: &str = "SELECT 1 FROM device WHERE device_id = $1 AND revoked_at IS NOT NULL";
+    Ok(connection.prepare_cached(FIND)?.exists([device.as_bytes()])?)
+}
+
+pub(super) fn find_content(connection: &Connection, kid: Kid) -> Result<Option<Content>, StoreError> {
+    const FIND: &str = "SELECT content.sealed_key, content.title, content.scope, policy.name, policy.definition \
+                        FROM content LEFT JOIN policy ON policy.name = content.policy WHERE content.kid = $1";
+    let mut statement = connection.prepare_cached(FIND)?;
+    let content = statement.query_row([kid.as_bytes()], |row| {
+        let policy = row.get::<_, Option<String>>(3)?.zip(row.get::<_, Option<String>>(4)?);
+        Ok(Content { sealed_key: row.get(0)?, title: row.get(1)?, scope: row.get(2)?, policy })
+    });
+    Ok(content.optional()?)
+}
+
+/// The key of a license row's account; empty for open content, because a key column is never null.
+fn user_key(user: Option<&UserId>) -> &[u8] {
+    user.map_or(&[], |user| user.as_bytes().as_slice())
+}
+
+fn find_license(
+    connection: &Connection,
+    device: DeviceId,
+    kid: Kid,
+    user: Option<UserId>,
+) -> Result<Option<Issued>, StoreError> {
+    const FIND: &str = "SELECT lid, terms, policy FROM license WHERE device_id = $1 AND kid = $2 AND user_id = $3";
+    let mut statement = connection.prepare_cached(FIND)?;
+    let row: Option<(Vec<u8>, Vec<u8>, Vec<u8>)> = statement
+        .query_row(params![device.as_bytes(), kid.as_bytes(), user_key(user.as_ref())], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((lid, terms, policy)) = row else { return Ok(None) };
+    Ok(Some(Issued { lid: id(&lid, "license")?, terms: id(&terms, "license")?, policy }))
+}
+
+/// Writes a license and its first device. False if the holder has another license by now than the one to be replaced.
+fn write_license(
+    connection: &Connection,
+    device: DeviceId,
+    license: &NewLicense,
+    now: i64,
+) -> Result<bool, StoreError> {
+    const INSERT: &str = "INSERT INTO license (device_id, kid, user_id, lid, terms, policy, issued_at) \
+                          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (device_id, kid, user_id) DO NOTHING";
+    const REPLACE: &str = "UPDATE license SET lid = $4, terms = $5, policy = $6, issued_at = $7 \
+                           WHERE device_id = $1 AND kid = $2 AND user_id = $3 AND lid = $8";
+    const SEAT: &str = "INSERT INTO seat (lid, device_id, restored, since) VALUES ($1, $2, 0, $3)";
+    let (device, kid, user) = (device.as_bytes(), license.kid.as_bytes(), user_key(license.user.as_ref()));
+    let Issued { lid, terms, policy } = &license.issued;
+    let (lid, terms) = (lid.as_bytes(), terms.as_bytes());
+    let changed = match &license.replaces {
+        None => connection.prepare_cached(INSERT)?.execute(params![device, kid, user, lid, terms, policy, now])?,
+        Some(old) => {
+            let old = old.as_bytes();
+            connection.prepare_cached(REPLACE)?.execute(params![device, kid, user, lid, terms, policy, now, old])?
+        }
+    };
+    if changed == 1 {
+        connection.prepare_cached(SEAT)?.execute(params![lid, device, now])?;
+    }
+    Ok(changed == 1)
+}

@@ -1,0 +1,123 @@
+//! The one thread that writes: it takes what waits, runs each change in a savepoint of one transaction, and commits once.
+
+use super::{StoreError, Verdict};
+use rusqlite::Connection;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// Most changes in one commit, so that none waits long for the others.
+const MAX_GROUP: usize = 128;
+
+pub(super) struct Writer {
+    queue: Option<Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A change with the one who waits for it.
+trait Job: Send {
+    /// Runs the change; true if it is to be kept.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Tells the outcome after the commit, or its failure.
+    fn finish(self: Box<Self>, committed: bool);
+}
+
+struct Change<T, F> {
+    change: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    waiting: oneshot::Sender<Result<T, StoreError>>,
+    keeps: bool,
+}
+
+impl<T, F> Job for Change<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> Result<Verdict<T>, StoreError> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        let Some(change) = self.change.take() else { return false };
+        let (result, keeps) = match change(connection) {
+            Ok(Verdict::Keep(value)) => (Ok(value), true),
+            Ok(Verdict::Undo(value)) => (Ok(value), false),
+            Err(error) => (Err(error), false),
+        };
+        (self.result, self.keeps) = (Some(result), keeps);
+        keeps
+    }
+
+    fn finish(self: Box<Self>, committed: bool) {
+        let result = match self.result {
+            Some(result) if committed || !self.keeps => result,
+            Some(_) | None => Err(StoreError::NotCommitted),
+        };
+        // Nobody waits any more when the request was given up; the change stands all the same.
+        let _ = self.waiting.send(result);
+    }
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+        let (queue, jobs) = channel();
+        let thread = std::thread::Builder::new().name("store-writer".to_owned());
+        let thread = thread.spawn(move || work(&connection, &jobs)).map_err(|_| StoreError::Closed)?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    pub(super) fn submit<T, F>(&self, change: F) -> oneshot::Receiver<Result<T, StoreError>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<Verdict<T>, StoreError> + Send + 'static,
+    {
+        let (waiting, receiver) = oneshot::channel();
+        let job = Change { change: Some(change), result: None, waiting, keeps: false };
+        if let Some(queue) = &self.queue {
+            // A closed queue drops the job and with it the sender, which the receiver sees.
+            let _ = queue.send(Box::new(job));
+        }
+        receiver
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there was told to those who waited.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
+    while let Ok(first) = jobs.recv() {
+        let mut group = vec![first];
+        group.extend(jobs.try_iter().take(MAX_GROUP - 1));
+        let committed = match run_group(connection, &mut group) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, changes = group.len(), "the database did not commit");
+                if !connection.is_autocommit() {
+                    let _ = connection.execute_batch("ROLLBACK");
+                }
+                false
+            }
+        };
+        for job in group {
+            job.finish(committed);
+        }
+    }
+}
+
+fn run_group(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), rusqlite::Error> {
+    let execute = |sql| connection.prepare_cached(sql)?.execute([]);
+    execute("BEGIN IMMEDIATE")?;
+    for job in group {
+        execute("SAVEPOINT change")?;
+        if !job.run(connection) {
+            execute("ROLLBACK TO change")?;
+        }
+        execute("RELEASE change")?;
+    }
+    execute("COMMIT")?;
+    Ok(())
+}
