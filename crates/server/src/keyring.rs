@@ -239,7 +239,10 @@ pub(crate) fn renew(folder: &DataFolder, now: i64) -> Result<Vec<ServiceCertific
     let path = folder.authority_key();
     let bytes = read_private(&path).map_err(at(path.clone()))?;
     let authority = DualSigningKey::from_bytes(&bytes).map_err(|_| KeyringError::Damaged(path))?;
-    certify_roles(folder, &authority, directory.authority.hash, now)?;
+    // The newest certificate of a role is the one in use, so its time is later than that of the others.
+    let newest = directory.services().iter().map(|service| service.issued_at).max();
+    let issued_at = newest.map_or(now, |newest| now.max(newest + 1));
+    certify_roles(folder, &authority, directory.authority.hash, issued_at)?;
     let known: Vec<Digest> = directory.services().iter().map(|service| service.hash).collect();
     let all = read_directory(folder)?;
     Ok(all.services().iter().filter(|service| !known.contains(&service.hash)).cloned().collect())

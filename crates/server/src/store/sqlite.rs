@@ -1,4 +1,5 @@
 //! The store in one SQLite file: connections, the one writer, and how errors are told. The queries are in `sqlite/`.
+//! SQLite numbers `$n` by first appearance, so in every query they appear in ascending order.
 
 mod admin;
 mod issue;

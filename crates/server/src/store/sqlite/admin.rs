@@ -113,9 +113,9 @@ impl Admin for SqliteStore {
     }
 
     fn revoke_device(&self, device: DeviceId, now: i64) -> Pending<'_, bool> {
-        const REVOKE: &str = "UPDATE device SET revoked_at = coalesce(revoked_at, $2) WHERE device_id = $1";
+        const REVOKE: &str = "UPDATE device SET revoked_at = coalesce(revoked_at, $1) WHERE device_id = $2";
         self.write(move |connection| {
-            Ok(Verdict::Keep(connection.execute(REVOKE, params![device.as_bytes(), now])? > 0))
+            Ok(Verdict::Keep(connection.execute(REVOKE, params![now, device.as_bytes()])? > 0))
         })
     }
 

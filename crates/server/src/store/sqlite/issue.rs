@@ -181,8 +181,8 @@ fn write_license(
 ) -> Result<bool, StoreError> {
     const INSERT: &str = "INSERT INTO license (device_id, kid, user_id, lid, terms, policy, issued_at) \
                           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (device_id, kid, user_id) DO NOTHING";
-    const REPLACE: &str = "UPDATE license SET lid = $4, terms = $5, policy = $6, issued_at = $7 \
-                           WHERE device_id = $1 AND kid = $2 AND user_id = $3 AND lid = $8";
+    const REPLACE: &str = "UPDATE license SET lid = $1, terms = $2, policy = $3, issued_at = $4 \
+                           WHERE device_id = $5 AND kid = $6 AND user_id = $7 AND lid = $8";
     const SEAT: &str = "INSERT INTO seat (lid, device_id, restored, since) VALUES ($1, $2, 0, $3)";
     let (device, kid, user) = (device.as_bytes(), license.kid.as_bytes(), user_key(license.user.as_ref()));
     let Issued { lid, terms, policy } = &license.issued;
@@ -191,7 +191,7 @@ fn write_license(
         None => connection.prepare_cached(INSERT)?.execute(params![device, kid, user, lid, terms, policy, now])?,
         Some(old) => {
             let old = old.as_bytes();
-            connection.prepare_cached(REPLACE)?.execute(params![device, kid, user, lid, terms, policy, now, old])?
+            connection.prepare_cached(REPLACE)?.execute(params![lid, terms, policy, now, device, kid, user, old])?
         }
     };
     if changed == 1 {

@@ -1,0 +1,156 @@
+//! The command line: usage, listings, and what is refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+use support::{Data, GOLD, KEY, OPEN, run};
+
+#[test]
+fn wrong_usage_exits_with_2_and_says_what_is_right() {
+    let data = Data::new();
+    for words in [
+        &["frobnicate"][..],
+        &["content", "add", "--kid", OPEN, "--key", KEY],
+        &["content", "add", "--kid", OPEN, "--key", KEY, "--open", "--scope", "gold"],
+        &["serve", "--roles", "butler"],
+        &["serve", "--listen", "nowhere"],
+        &["serve", "--public-url", "ftp://a"],
+        &["serve", "--tls-cert", "a.pem"],
+        &["device", "revoke", "xyz"],
+    ] {
+        let (status, complaint) = data.fails(words);
+        assert_eq!(status, 2, "{words:?}");
+        assert!(complaint.contains("Usage") || complaint.contains("--help"), "{complaint}");
+    }
+}
+
+#[test]
+fn init_makes_private_files_and_refuses_to_overwrite_them() {
+    let data = Data::new();
+    let keys = data.path().join("keys");
+    for entry in std::fs::read_dir(&keys).unwrap() {
+        assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert_eq!(std::fs::metadata(&keys).unwrap().permissions().mode() & 0o777, 0o700);
+    let before = std::fs::read(keys.join("authority.key")).unwrap();
+    let (status, complaint) = data.fails(&["init"]);
+    assert_eq!(status, 1);
+    assert!(complaint.contains("holds a service already"), "{complaint}");
+    assert_eq!(std::fs::read(keys.join("authority.key")).unwrap(), before);
+}
+
+#[test]
+fn a_folder_without_a_service_is_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [&["serve", "--listen", "127.0.0.1:0"][..], &["content", "list"], &["certificate", "renew"]] {
+        let output = run(words, folder.path());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("wmlicensed init"));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn content_is_added_changed_and_never_given_another_key() {
+    let data = Data::new();
+    fn add<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["content", "add", "--kid", OPEN, "--key"], more].concat()
+    }
+    assert_eq!(data.admin(&add(&[KEY, "--title", "One", "--open"])), format!("added: {OPEN}\n"));
+    assert_eq!(data.admin(&add(&[KEY, "--scope", "gold"])), format!("changed: {OPEN}\n"));
+    let (status, complaint) = data.fails(&add(&["ff112233445566778899aabbccddeeff", "--open"]));
+    assert_eq!(status, 1);
+    assert!(complaint.contains("with another key"), "{complaint}");
+    assert!(data.fails(&add(&["00", "--open"])).1.contains("32 hexadecimal digits"));
+    assert!(data.fails(&add(&[KEY, "--open", "--policy", "none"])).1.contains("there is no policy none"));
+    let list = data.json(&["content", "list"]);
+    let expected = serde_json::json!([{ "kid": OPEN, "title": "One", "policy": null, "scope": "gold", "open": false }]);
+    assert_eq!(list, expected);
+    assert!(data.admin(&["content", "list"]).contains("One"));
+    assert!(!data.admin(&["content", "list"]).contains(KEY));
+}
+
+#[test]
+fn lists_of_content_are_imported_whole_or_not_at_all() {
+    let data = Data::new();
+    let file = data.path().join("keys.csv");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, format!("kid,key,title\n{OPEN},{KEY},\"One, two\"\n{GOLD},{KEY},\n")).unwrap();
+    assert_eq!(data.admin(&["content", "import", path, "--open"]), "imported: 2 (2 new)\n");
+    assert_eq!(data.admin(&["content", "import", path, "--scope", "gold"]), "imported: 2 (0 new)\n");
+    let other = "c0000000000000000000000000000077";
+    std::fs::write(&file, format!("{other},{KEY}\n{OPEN},ff112233445566778899aabbccddeeff\n")).unwrap();
+    assert_eq!(data.fails(&["content", "import", path, "--open"]).0, 1);
+    std::fs::write(&file, format!("{other},{KEY}\nbad,{KEY}\n")).unwrap();
+    assert!(data.fails(&["content", "import", path, "--open"]).1.contains("line 2: the key ID"));
+    let list = data.json(&["content", "list"]);
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    assert_eq!(list[0]["title"], "One, two");
+    let json = data.path().join("keys.json");
+    std::fs::write(&json, format!(r#"[{{"kid":"{other}","key":"{KEY}","title":"T"}}]"#)).unwrap();
+    assert_eq!(data.admin(&["content", "import", json.to_str().unwrap(), "--open"]), "imported: 1 (1 new)\n");
+}
+
+#[test]
+fn a_wrong_policy_is_refused_with_a_pointer_to_each_field() {
+    let data = Data::new();
+    let file = data.path().join("policy.json");
+    std::fs::write(&file, r#"{"actions":{"Play":{"count":"ten","notAfter":"soon"}},"bakcup":true}"#).unwrap();
+    let (status, complaint) = data.fails(&["policy", "set", "p", file.to_str().unwrap()]);
+    assert_eq!(status, 1);
+    for pointer in ["/actions/Play/count:", "/actions/Play/notAfter:", "/bakcup:"] {
+        assert!(complaint.contains(pointer), "{complaint}");
+    }
+    assert!(data.fails(&["policy", "set", "p", "/nowhere.json"]).1.contains("/nowhere.json"));
+    data.policy("p", r#"{"backup":true}"#);
+    assert_eq!(data.admin(&["policy", "show", "p"]), "{\"backup\":true}\n");
+    assert_eq!(data.json(&["policy", "list"])[0]["name"], "p");
+    assert_eq!(data.fails(&["policy", "show", "q"]).0, 1);
+}
+
+#[test]
+fn an_account_is_added_once_and_its_token_is_not_stored() {
+    let data = Data::new();
+    let token = data.account("alice", &["gold", "gold"]);
+    assert_eq!(token.len(), 43);
+    assert!(data.fails(&["account", "add", "alice"]).1.contains("an account alice already"));
+    assert_eq!(data.fails(&["account", "add", "a\nb"]).0, 1);
+    for name in ["wmlicensed.db", "wmlicensed.db-wal"] {
+        let bytes = std::fs::read(data.path().join(name)).unwrap_or_default();
+        assert!(!bytes.windows(token.len()).any(|window| window == token.as_bytes()));
+    }
+}
+
+#[test]
+fn commands_work_side_by_side_with_the_running_service() {
+    let data = Data::new();
+    let _serving = data.serve(&[]);
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let data = &data;
+            scope.spawn(move || data.open_content(&format!("c{number:031x}"), None));
+        }
+    });
+    assert_eq!(data.json(&["stats"])["content"], 6);
+    assert_eq!(data.json(&["device", "list"]), serde_json::json!([]));
+    assert!(data.fails(&["device", "revoke", OPEN]).1.contains("there is no device"));
+}
+
+#[test]
+fn a_database_of_a_later_version_is_left_alone() {
+    let data = Data::new();
+    let database = rusqlite::Connection::open(data.path().join("wmlicensed.db")).unwrap();
+    database.pragma_update(None, "user_version", 99).unwrap();
+    assert!(data.fails(&["content", "list"]).1.contains("schema 99"));
+}
+
+#[test]
+fn an_address_that_is_taken_is_reported() {
+    let data = Data::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (status, complaint) = data.fails(&["serve", "--listen", &address]);
+    assert_eq!(status, 1);
+    assert!(complaint.contains(&format!("cannot listen on {address}")), "{complaint}");
+}

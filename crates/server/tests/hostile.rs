@@ -1,0 +1,175 @@
+//! Requests that are too long, of another type, garbage, or cut off; processes that are killed or told to stop.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use support::client::{Device, Known, agent, get};
+use support::{Data, OPEN};
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::problem::{Problem, ProblemKind};
+use wmlicense_wire::request;
+
+fn started() -> (Data, support::Serving, Known) {
+    let data = Data::new();
+    data.fill();
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    (data, serving, known)
+}
+
+/// Sends bytes over a bare connection and gives status and body of what comes back.
+fn raw(url: &str, bytes: &[u8]) -> (u16, Vec<u8>) {
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).unwrap();
+    let end = reply.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let head = std::str::from_utf8(&reply[..end]).unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), reply[end..].to_vec())
+}
+
+fn head(path: &str, more: &str) -> Vec<u8> {
+    format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/cose\r\n{more}\r\n\r\n")
+        .into()
+}
+
+#[test]
+fn a_body_over_the_cap_is_refused_before_it_is_read() {
+    let (_data, serving, _known) = started();
+    for (path, cap) in [("/v1/licenses", request::MAX_LEN), ("/v1/restores", request::MAX_RESTORE_LEN)] {
+        let (status, body) = raw(&serving.url, &head(path, &format!("content-length: {}", cap + 1)));
+        assert_eq!(status, 413);
+        assert_eq!(Problem::parse(&body).unwrap().known_kind(), Some(ProblemKind::TooLarge));
+    }
+    // Without a length, as soon as too much came.
+    let mut bytes = head("/v1/individualize", "transfer-encoding: chunked");
+    bytes.extend_from_slice(b"10001\r\n");
+    bytes.extend_from_slice(&vec![0; 0x10001]);
+    assert_eq!(raw(&serving.url, &bytes).0, 413);
+}
+
+#[test]
+fn only_the_media_type_of_the_protocol_is_taken() {
+    let (_data, serving, known) = started();
+    let url = format!("{}/v1/licenses", serving.url);
+    for media_type in ["application/json", "application/cosexyz", ""] {
+        let mut reply = agent().post(&url).header("content-type", media_type).send(&b"{}"[..]).unwrap();
+        let problem = Problem::parse(&reply.body_mut().read_to_vec().unwrap()).unwrap();
+        assert_eq!(problem.known_kind(), Some(ProblemKind::BadRequest));
+    }
+    let device = Device::individualized(&known);
+    let bytes = device.sign(&device.licenses_request(&known, &[OPEN]));
+    let reply = agent().post(&url).header("content-type", "Application/COSE; cose-type=\"x\"").send(&bytes[..]);
+    assert_eq!(reply.unwrap().status(), 200);
+}
+
+#[test]
+fn garbage_is_answered_with_a_problem_at_every_endpoint() {
+    let (_data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let good = device.sign(&device.licenses_request(&known, &[OPEN]));
+    let mut flipped = good.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    for name in ["individualize", "licenses", "restores", "restores/preview"] {
+        for body in [&b""[..], b"\xd2\x84", &[0xff; 4096], &good[..good.len() - 1], &flipped] {
+            let reply = known.post(name, body, None);
+            assert_eq!((reply.status, reply.problem()), (400, ProblemKind::BadRequest), "{name}");
+            assert!(reply.request_id.is_some());
+        }
+    }
+    let reply = known.post("restores", &good, None);
+    assert_eq!(reply.problem(), ProblemKind::BadRequest);
+}
+
+#[test]
+fn a_request_to_another_service_or_by_a_stranger_is_refused() {
+    let (_data, _serving, known) = started();
+    let other = Data::new();
+    let foreign_serving = other.serve(&[]);
+    let foreign = Known::discover(&foreign_serving.url, other.authority);
+    let stranger = Device::individualized(&foreign);
+    let mut request = stranger.licenses_request(&foreign, &[OPEN]);
+    assert_eq!(known.post("licenses", &stranger.sign(&request), None).problem(), ProblemKind::BadRequest);
+    request.audience = known.directory.services().iter().find(|s| s.role == Role::Issuer).unwrap().service_id;
+    assert_eq!(known.post("licenses", &stranger.sign(&request), None).problem(), ProblemKind::UnknownDevice);
+    request.device_certificate = None;
+    assert_eq!(known.post("licenses", &stranger.sign(&request), None).problem(), ProblemKind::UnknownDevice);
+}
+
+#[test]
+fn unknown_paths_and_methods_are_problems_with_the_id_of_the_client() {
+    let (_data, serving, _known) = started();
+    assert_eq!(get(&format!("{}/nothing", serving.url)).problem(), ProblemKind::NotFound);
+    assert_eq!(get(&format!("{}/v1/licenses", serving.url)).problem(), ProblemKind::BadRequest);
+    let reply = agent().get(format!("{}/healthz", serving.url)).header("x-request-id", "mine-1").call().unwrap();
+    assert_eq!(reply.headers()["x-request-id"], "mine-1");
+}
+
+#[test]
+fn health_metrics_and_the_page_of_refusals_are_served() {
+    let (_data, serving, known) = started();
+    let text = |path: &str| {
+        let reply = get(&format!("{}{path}", serving.url));
+        assert_eq!(reply.status, 200, "{path}");
+        String::from_utf8(reply.body).unwrap()
+    };
+    assert_eq!(text("/healthz"), "ok\n");
+    assert_eq!(text("/readyz"), "ready\n");
+    assert!(text("/support").contains("<h1>About a refused license</h1>"));
+    Device::individualized(&known).acquire(&known, &[OPEN], None);
+    let metrics = text("/metrics");
+    assert!(metrics.contains("\nwmlicensed_licenses_issued_total 1\n"), "{metrics}");
+    assert!(metrics.contains("\nwmlicensed_devices_certified_total 1\n"), "{metrics}");
+}
+
+#[test]
+fn no_log_holds_a_token_a_key_or_a_device() {
+    let (data, mut serving, known) = started();
+    let token = data.account("gold", &["gold"]);
+    let device = Device::individualized(&known);
+    device.acquire(&known, &[OPEN, support::GOLD], Some(&token));
+    known.post("licenses", b"x", Some("not-a-token"));
+    get(&format!("{}/v1/{token}", serving.url));
+    let (status, log) = serving.terminate();
+    assert_eq!(status, Some(0));
+    assert!(log.contains("/v1/licenses") && log.contains("stopping"), "{log}");
+    for secret in [&token, "not-a-token", support::KEY, &device.id().to_hex(), support::GOLD, "gold"] {
+        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    }
+}
+
+#[test]
+fn a_kill_in_the_middle_counts_nothing_twice() {
+    let (data, mut serving, known) = started();
+    let devices: Vec<Device> = (0..8).map(|_| Device::individualized(&known)).collect();
+    let requests: Vec<Vec<u8>> =
+        devices.iter().map(|device| device.sign(&device.licenses_request(&known, &[OPEN]))).collect();
+    let address = serving.url.strip_prefix("http://").unwrap().to_owned();
+    let answered = AtomicBool::new(false);
+    let mut before: Vec<Option<Vec<u8>>> = vec![None; devices.len()];
+    std::thread::scope(|scope| {
+        for (bytes, slot) in requests.iter().zip(&mut before) {
+            let (known, answered) = (&known, &answered);
+            scope.spawn(move || {
+                if let Ok(reply) = known.try_post("licenses", bytes, None) {
+                    *slot = Some(reply.granted());
+                    answered.store(true, Ordering::Release);
+                }
+            });
+        }
+        while !answered.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        serving.kill();
+    });
+    let _again = data.serve_on(&address, &[]);
+    for (bytes, before) in requests.iter().zip(&before) {
+        let after = known.post("licenses", bytes, None).granted();
+        assert!(before.as_ref().is_none_or(|before| *before == after));
+    }
+    assert_eq!(data.json(&["stats"])["licenses"], 8);
+    assert_eq!(data.json(&["license", "list"]).as_array().unwrap().len(), 8);
+}
