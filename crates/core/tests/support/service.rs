@@ -290,7 +290,7 @@ impl Shared {
         let policies: Vec<Policy> = known.iter().map(|kid| catalogue[*kid].clone()).collect();
         let refusals = unknown.into_iter().map(|kid| Refusal {
             subject: Some(*kid.as_bytes()),
-            kid: Some(*kid),
+            kid: None,
             reason: Reason::UnknownContent,
             url: None,
         });
