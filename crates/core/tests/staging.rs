@@ -84,7 +84,11 @@ fn a_snapshot_gives_each_license_once_in_order_and_restricted_ones_by_key_id() {
     let of = |user| Section { authority: world.pin(), management: Some(world.management.id), user };
     assert_eq!(snapshot.sections().unwrap(), [of(None), of(Some(user))]);
     let mut restricted = Vec::new();
-    snapshot.restricted(&mut |kid| Ok(restricted.push(kid))).unwrap();
+    let mut note = |kid| {
+        restricted.push(kid);
+        Ok(())
+    };
+    snapshot.restricted(&mut note).unwrap();
     let mut expected = [kid(7), kid(8)];
     expected.sort();
     assert_eq!(restricted, expected);
