@@ -61,6 +61,9 @@ pub enum CborError {
     },
 }
 
+/// Fields that a document is expected to have at most; more are read as well.
+const EXPECTED_FIELDS: u64 = 32;
+
 /// Checks that `bytes` are exactly one item in deterministic encoding: shortest lengths, definite, maps sorted without
 /// duplicates, valid UTF-8, no floating point, no tags, nothing after it. Works in constant memory but for [`MAX_DEPTH`].
 pub fn check(bytes: &[u8]) -> Result<(), CborError> {
@@ -104,6 +107,11 @@ fn check_map(bytes: &[u8], entries: u64, start: usize, depth: usize) -> Result<u
     Ok(at)
 }
 
+/// The offset behind the item at `start`.
+fn item_end(bytes: &[u8], start: usize) -> Option<usize> {
+    check_item(bytes, start, 0).ok()
+}
+
 /// Major type, argument and the offset behind the head, if the head is the shortest of its value.
 fn head(bytes: &[u8], start: usize) -> Option<(u8, u64, usize)> {
     let first = *bytes.get(start)?;
@@ -132,26 +140,32 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Checks `bytes` against `cap` and the encoding rules and reads the outer map.
     pub fn parse(bytes: &'a [u8], cap: usize) -> Result<Self, CborError> {
-        if bytes.len() > cap {
-            return Err(CborError::TooLong { cap });
-        }
-        check(bytes)?;
-        Self::of_checked(bytes)
+        if bytes.len() > cap { Err(CborError::TooLong { cap }) } else { Self::of_checked(bytes) }
     }
 
-    /// Reads a map inside bytes that were checked before.
+    /// Reads a map inside bytes that were checked before. One walk checks and reads, because it is made for every license.
     pub fn of_checked(bytes: &'a [u8]) -> Result<Self, CborError> {
         let fault = CborError::Encoding { offset: 0 };
-        let mut decoder = Decoder::new(bytes);
-        let length = decoder.map().ok().flatten().ok_or_else(|| fault.clone())?;
-        let mut entries = Vec::new();
+        let Some((5, length, mut at)) = head(bytes, 0) else { return check(bytes).and(Err(fault)) };
+        let mut entries: Vec<(u64, &'a [u8], bool)> = Vec::with_capacity(length.min(EXPECTED_FIELDS) as usize);
+        let (mut previous, mut all_numbers): (Option<&[u8]>, bool) = (None, true);
         for _ in 0..length {
-            let key = decoder.u64().map_err(|_| fault.clone())?;
-            let start = decoder.position();
-            decoder.skip().map_err(|_| fault.clone())?;
-            entries.push((key, &bytes[start..decoder.position()], false));
+            let value = check_item(bytes, at, 1)?;
+            let key = &bytes[at..value];
+            if previous.is_some_and(|previous| previous >= key) {
+                return Err(CborError::Encoding { offset: at });
+            }
+            previous = Some(key);
+            at = check_item(bytes, value, 1)?;
+            match head(key, 0) {
+                Some((0, number, _)) => entries.push((number, &bytes[value..at], false)),
+                _ => all_numbers = false,
+            }
         }
-        Ok(Self { entries })
+        if at != bytes.len() {
+            return Err(CborError::Trailing { offset: at });
+        }
+        if all_numbers { Ok(Self { entries }) } else { Err(fault) }
     }
 
     /// The bytes of a value, if the field is there.

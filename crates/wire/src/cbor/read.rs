@@ -1,5 +1,6 @@
 //! Readers of single checked values, to be passed to [`super::Fields::required`] and [`super::Fields::optional`].
 
+use super::item_end;
 use crate::id::Id;
 use minicbor::Decoder;
 use minicbor::data::Type;
@@ -53,11 +54,12 @@ pub fn array<'a, T>(cap: usize, item: impl Fn(&'a [u8]) -> Option<T>) -> impl Fn
 pub fn items(raw: &[u8], cap: usize) -> Option<Vec<&[u8]>> {
     let mut decoder = Decoder::new(raw);
     let length = decoder.array().ok().flatten().filter(|length| *length <= cap as u64)?;
+    let mut at = decoder.position();
     let mut items = Vec::new();
     for _ in 0..length {
-        let start = decoder.position();
-        decoder.skip().ok()?;
-        items.push(&raw[start..decoder.position()]);
+        let end = item_end(raw, at)?;
+        items.push(&raw[at..end]);
+        at = end;
     }
     Some(items)
 }
@@ -79,8 +81,9 @@ pub fn text_map<'a, T>(
         for _ in 0..length {
             let key = decoder.str().ok().filter(|key| key.len() <= 256)?.to_owned();
             let start = decoder.position();
-            decoder.skip().ok()?;
-            entries.push((key, value(&raw[start..decoder.position()])?));
+            let end = item_end(raw, start)?;
+            entries.push((key, value(&raw[start..end])?));
+            decoder.set_position(end);
         }
         Some(entries)
     }
