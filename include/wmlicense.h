@@ -345,6 +345,14 @@
 #define WM_RESTORE_INDIVIDUALIZE 0x2u
 /** wm_license_state::vague: further licenses apply. */
 #define WM_LICENSE_STATE_VAGUE 0x1u
+/** wm_sample::scheme: AES-CTR. */
+#define WM_SCHEME_CENC 0x63656E63u
+/** wm_sample::scheme: AES-CTR with a pattern. */
+#define WM_SCHEME_CENS 0x63656E73u
+/** wm_sample::scheme: AES-CBC. */
+#define WM_SCHEME_CBC1 0x63626331u
+/** wm_sample::scheme: AES-CBC with a pattern. */
+#define WM_SCHEME_CBCS 0x63626373u
 
 /* Reasons of wm_query_action_allowed. */
 
@@ -623,7 +631,7 @@ typedef struct wm_sample {
   uint32_t crypt_byte_block;
   // Clear blocks of a pattern.
   uint32_t skip_byte_block;
-  // Four-character code of the scheme as a big-endian number: 'cenc' is 0x63656E63, 'cbcs' 0x63626373.
+  // WM_SCHEME_*: four-character code of the scheme as a big-endian number, 'cenc' is 0x63656E63.
   uint32_t scheme;
 } wm_sample;
 

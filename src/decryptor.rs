@@ -61,7 +61,7 @@ pub struct wm_sample {
     pub crypt_byte_block: u32,
     /// Clear blocks of a pattern.
     pub skip_byte_block: u32,
-    /// Four-character code of the scheme as a big-endian number: 'cenc' is 0x63656E63, 'cbcs' 0x63626373.
+    /// WM_SCHEME_*: four-character code of the scheme as a big-endian number, 'cenc' is 0x63656E63.
     pub scheme: u32,
 }
 

@@ -5,6 +5,7 @@ use crate::prop::names::NAMES;
 use crate::{error_info, license_query, prop, result, status, version};
 use std::ffi::CStr;
 use std::fmt::Write as _;
+use wmlicense_core::decrypt::cenc::Scheme;
 
 /// One object-like macro and its value: a number, or a text.
 pub enum Macro {
@@ -42,6 +43,10 @@ const FLAGS: &[(&str, u32, &str)] = &[
         license_query::WM_LICENSE_STATE_VAGUE,
         "wm_license_state::vague: further licenses apply",
     ),
+    ("WM_SCHEME_CENC", Scheme::Cenc.fourcc(), "wm_sample::scheme: AES-CTR"),
+    ("WM_SCHEME_CENS", Scheme::Cens.fourcc(), "wm_sample::scheme: AES-CTR with a pattern"),
+    ("WM_SCHEME_CBC1", Scheme::Cbc1.fourcc(), "wm_sample::scheme: AES-CBC"),
+    ("WM_SCHEME_CBCS", Scheme::Cbcs.fourcc(), "wm_sample::scheme: AES-CBC with a pattern"),
 ];
 
 /// Every object-like macro of the header with its value.
