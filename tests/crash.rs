@@ -1,0 +1,183 @@
+//! Kills a C program at every write, sync and rename of acquiring, backing up and restoring, and looks at what is left:
+//! the old state or the new one, never something between, and the same step then succeeds.
+
+#[allow(dead_code, reason = "each driver uses another part")]
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::compile::{Form, compile};
+use support::service::Service;
+use support::{root, run};
+
+/// What changes files. `strace` counts each thread by itself, and an operation has a thread of its own.
+const CHANGES: &str = "write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,ftruncate";
+/// Titles that the steps acquire.
+const LICENSES: u32 = 4;
+/// Points in one run of the tests; the long run (`make test-crash`) kills at all of them, several times.
+const POINTS: usize = 45;
+
+struct Stage {
+    service: Service,
+    program: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = compile("gcc", Form::Shared, &root().join("tests/c/crash/step.c"), folder.path());
+        Self { service: Service::start(), program, folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, before: &[&str], store: &Path, words: &[&str]) -> Command {
+        let program = self.program.to_str().expect("a plain path");
+        let mut command = run::limited(before.iter().copied().chain([program]));
+        command
+            .arg(store)
+            .args(words)
+            .env("WM_TEST_URL", &self.service.url)
+            .env("WM_TEST_AUTHORITY", &self.service.authority)
+            .env("WM_TEST_TOKEN", &self.service.token);
+        command
+    }
+
+    fn run(&self, store: &Path, words: &[&str]) -> String {
+        run::succeed(&mut self.command(&[], store, words))
+    }
+
+    /// Licenses stored and titles playable.
+    fn count(&self, store: &Path) -> (u32, u32) {
+        let printed = self.run(store, &["count"]);
+        let numbers: Vec<u32> = printed.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        (numbers[0], numbers[1])
+    }
+
+    /// How many changes one thread makes at most in a step that runs to its end.
+    fn changes(&self, store: &Path, words: &[&str]) -> usize {
+        let log = self.path("strace.log");
+        let trace = ["strace", "-f", "-o", log.to_str().expect("a plain path"), "-e", &format!("trace={CHANGES}")];
+        run::succeed(&mut self.command(&trace, store, words));
+        let mut threads = std::collections::HashMap::<String, usize>::new();
+        for line in std::fs::read_to_string(&log).expect("strace wrote its log").lines() {
+            let call = line.split_whitespace().nth(1).unwrap_or_default();
+            if call.contains('(') {
+                *threads.entry(line.split_whitespace().next().unwrap_or_default().to_owned()).or_default() += 1;
+            }
+        }
+        threads.into_values().max().unwrap_or_default()
+    }
+
+    /// Runs a step and kills it when a thread makes its change number `point`. True if it was killed.
+    fn killed_at(&self, point: usize, store: &Path, words: &[&str]) -> bool {
+        let inject = format!("inject={CHANGES}:signal=KILL:when={point}");
+        let trace = ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={CHANGES}"), "-e", &inject];
+        let output = self.command(&trace, store, words).output().expect("strace runs");
+        !output.status.success()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if to.exists() {
+        std::fs::remove_dir_all(to).expect("the copy can be removed");
+    }
+    std::fs::create_dir(to).expect("a new folder");
+    for entry in std::fs::read_dir(from).expect("a readable folder") {
+        let entry = entry.expect("a readable entry");
+        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copied file");
+    }
+}
+
+/// The points to kill at: all, or evenly spread ones, the first and the last included.
+fn points(changes: usize) -> Vec<usize> {
+    assert!(changes > 5, "only {changes} changes were seen: the step did nothing");
+    if changes <= POINTS || std::env::var_os("WM_TEST_LONG").is_some() {
+        return (1..=changes).collect();
+    }
+    (0..POINTS).map(|index| 1 + index * (changes - 1) / (POINTS - 1)).collect()
+}
+
+#[test]
+fn a_crash_anywhere_leaves_the_old_state_or_the_new_one() {
+    if !run::has_tool("strace") {
+        return;
+    }
+    let stage = Stage::new();
+    let (first, second) = (stage.path("first"), stage.path("second"));
+    stage.run(&first, &["individualize"]);
+    stage.run(&second, &["individualize"]);
+    let mut kills = 0;
+    kills += acquiring(&stage, &first);
+    stage.run(&first, &["acquire"]);
+    kills += backing_up(&stage, &first);
+    kills += restoring(&stage, &second);
+    println!("killed at {kills} points");
+    assert!(kills >= 100, "only {kills} kills");
+}
+
+fn acquiring(stage: &Stage, before: &Path) -> usize {
+    let store = stage.path("store");
+    copy(before, &store);
+    let changes = stage.changes(&store, &["acquire"]);
+    let mut kills = 0;
+    for point in points(changes) {
+        copy(before, &store);
+        kills += usize::from(stage.killed_at(point, &store, &["acquire"]));
+        let left = stage.count(&store);
+        assert!(left == (0, 0) || left == (LICENSES, LICENSES), "acquire killed at {point}: {left:?}");
+        stage.run(&store, &["acquire"]);
+        assert_eq!(stage.count(&store), (LICENSES, LICENSES), "acquire after a kill at {point}");
+    }
+    kills
+}
+
+fn backing_up(stage: &Stage, store: &Path) -> usize {
+    let (place, restored) = (stage.path("backup"), stage.path("restored"));
+    let place_text = place.to_str().expect("a plain path").to_owned();
+    std::fs::create_dir(&place).expect("a new folder");
+    let file = place.join("licenses.wmbackup");
+    let changes = stage.changes(store, &["backup", &place_text]);
+    let mut kills = 0;
+    for (turn, point) in points(changes).into_iter().enumerate() {
+        // Every other time there is no older backup.
+        if turn % 2 == 1 {
+            std::fs::remove_file(&file).expect("the backup can be removed");
+        }
+        let older = std::fs::read(&file).ok();
+        kills += usize::from(stage.killed_at(point, store, &["backup", &place_text]));
+        let left = std::fs::read(&file).ok();
+        if left != older {
+            copy(store, &restored);
+            stage.run(&restored, &["restore", &place_text]);
+        }
+        assert_eq!(stage.count(store), (LICENSES, LICENSES), "backup killed at {point}");
+        stage.run(store, &["backup", &place_text]);
+        let names = std::fs::read_dir(&place).expect("a readable folder").count();
+        assert_eq!(names, 1, "backup killed at {point}: temporary files stay");
+    }
+    kills
+}
+
+fn restoring(stage: &Stage, before: &Path) -> usize {
+    let place = stage.path("backup");
+    let place = place.to_str().expect("a plain path");
+    let store = stage.path("store");
+    copy(before, &store);
+    let changes = stage.changes(&store, &["restore", place]);
+    let mut kills = 0;
+    for point in points(changes) {
+        copy(before, &store);
+        kills += usize::from(stage.killed_at(point, &store, &["restore", place]));
+        let left = stage.count(&store);
+        assert!(left == (0, 0) || left == (LICENSES, LICENSES), "restore killed at {point}: {left:?}");
+        // The device is counted already: the same restore is free, however often it crashed.
+        stage.run(&store, &["restore", place]);
+        assert_eq!(stage.count(&store), (LICENSES, LICENSES), "restore after a kill at {point}");
+    }
+    kills
+}
