@@ -430,7 +430,7 @@
 #define WM_PROP_ALLOW_HTTP "AllowHttp"
 /** client, BOOL: no operation opens a connection, default no. */
 #define WM_PROP_OFFLINE_ONLY "OfflineOnly"
-/** client and objects with a background verb, DWORD: time for an operation in all, milliseconds, 0, the default, for none: then each request to a service has two minutes. */
+/** client and objects with a background verb, DWORD: milliseconds until an operation that asks a service gives up. 0, the default: two minutes for each request. */
 #define WM_PROP_DEADLINE_MS "DeadlineMs"
 /** client and objects with a background verb, DWORD: repetitions of a failed request, default 4. */
 #define WM_PROP_RETRY_LIMIT "RetryLimit"
@@ -913,8 +913,7 @@ wm_result wm_create_backup_restorer(struct wm_client *client,
 // complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
 // Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
 // WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out),
-// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_DISK_FULL, WM_E_DEADLINE, or an error of store or
-// keys.
+// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_DISK_FULL, or an error of store or keys.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
 // WM_E_BACKUP_EXISTS without the flag, and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,

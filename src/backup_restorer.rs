@@ -125,8 +125,7 @@ pub unsafe extern "C" fn wm_create_backup_restorer(
 /// complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
 /// Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
 /// WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out),
-/// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_DISK_FULL, WM_E_DEADLINE, or an error of store or
-/// keys.
+/// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_DISK_FULL, or an error of store or keys.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
 /// WM_E_BACKUP_EXISTS without the flag, and WM_E_BACKUPRESTORE_BUSY.
 #[unsafe(no_mangle)]

@@ -38,31 +38,30 @@ pub(crate) fn enter(body: impl FnOnce() -> Result<(), Failure>) -> wm_result {
 
 /// Runs the body of an exported function that has success codes of its own.
 pub(crate) fn enter_with(body: impl FnOnce() -> Result<wm_result, Failure>) -> wm_result {
-    run(body).unwrap_or_else(|failure| {
-        let result = failure.result();
-        // In a child, even the allocator of a thread's locals is better left alone.
-        if result != WM_E_FORKED {
-            error_info::set(Some(failure.into_detail()));
-        }
-        result
-    })
+    guarded(body, |failure| error_info::set(Some(failure.into_detail())))
 }
 
 /// As [`enter`], but a failure leaves the thread's detail as it is.
 pub(crate) fn enter_silently(body: impl FnOnce() -> Result<(), Failure>) -> wm_result {
-    run(|| body().map(|()| WM_S_OK)).unwrap_or_else(|failure| failure.result())
+    guarded(|| body().map(|()| WM_S_OK), drop)
 }
 
-fn run(body: impl FnOnce() -> Result<wm_result, Failure>) -> Result<wm_result, Failure> {
+fn guarded(body: impl FnOnce() -> Result<wm_result, Failure>, keep: impl FnOnce(Failure)) -> wm_result {
     if is_forked() {
-        return Err(Failure::new(WM_E_FORKED));
+        // Without a detail: another thread may have held the allocator when the process was forked.
+        return WM_E_FORKED;
     }
     // Locks of the boundary recover from poison, and an operation's state is its own thread's: nothing is left half-done
     // that a later call would trust.
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+    let ended = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
         // Dropping a payload may panic again; leaking a few bytes of it is the lesser harm.
         std::mem::forget(payload);
         Err(Failure::new(WM_E_INTERNAL))
+    });
+    ended.unwrap_or_else(|failure| {
+        let result = failure.result();
+        keep(failure);
+        result
     })
 }
 

@@ -33,7 +33,7 @@ names! {
     PROXY "WM_PROP_PROXY" = "Proxy", "client, STRING: URL of an HTTP proxy; none is taken from the environment";
     ALLOW_HTTP "WM_PROP_ALLOW_HTTP" = "AllowHttp", "client, BOOL: plain HTTP to other hosts than this one, default no";
     OFFLINE_ONLY "WM_PROP_OFFLINE_ONLY" = "OfflineOnly", "client, BOOL: no operation opens a connection, default no";
-    DEADLINE_MS "WM_PROP_DEADLINE_MS" = "DeadlineMs", "client and objects with a background verb, DWORD: time for an operation in all, milliseconds, 0, the default, for none: then each request to a service has two minutes";
+    DEADLINE_MS "WM_PROP_DEADLINE_MS" = "DeadlineMs", "client and objects with a background verb, DWORD: milliseconds until an operation that asks a service gives up. 0, the default: two minutes for each request";
     RETRY_LIMIT "WM_PROP_RETRY_LIMIT" = "RetryLimit", "client and objects with a background verb, DWORD: repetitions of a failed request, default 4";
     DEVICE_ID "WM_PROP_DEVICE_ID" = "DeviceID", "client, STRING, read-only: base64 ID that the service gave to the device; none before it is individualized";
     INDIVIDUALIZED "WM_PROP_INDIVIDUALIZED" = "Individualized", "client, BOOL, read-only: whether the device has a certificate";
