@@ -4,7 +4,7 @@ use super::{MAX_ITEM_LEN, RecordKey};
 use crate::aead::OpenError;
 use crate::cbor::{self, CborError, read, write};
 use crate::id::{Digest, Kid};
-use crate::license::{InnerKey, License, State};
+use crate::license::{InnerKey, License, MAX_LEN as MAX_LICENSE_LEN, State};
 use crate::policy::{self, LicenseKind};
 use minicbor::Decoder;
 
@@ -109,6 +109,9 @@ impl<'a> RecordView<'a> {
         let end = decoder.position();
         let wrapped = decoder.bytes().ok().filter(|wrapped| wrapped.len() <= 64)?;
         let license = &raw[license_start..state_start];
+        if license.len() > MAX_LICENSE_LEN {
+            return None;
+        }
         let (state, bound) = (&raw[state_start..end], &raw[start..end]);
         Some(Self { number, manifest_index, policy, binding, encoded: raw, license, state, bound, wrapped })
     }

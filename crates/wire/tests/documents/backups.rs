@@ -4,8 +4,8 @@ use crate::world::*;
 use std::collections::BTreeMap;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{
-    BackupFormatError, Counts, DeviceTicket, Footer, Header, Item, Record, RecordKey, SectionHeader, SectionKeys,
-    ServiceTicket, Ticket, section_context,
+    BackupFormatError, Counts, DeviceTicket, Footer, Header, Item, ItemView, Record, RecordKey, SectionHeader,
+    SectionKeys, ServiceTicket, Ticket, section_context,
 };
 use wmlicense_wire::cbor::{CborError, write};
 use wmlicense_wire::cose::{CoseError, Document};
@@ -229,6 +229,37 @@ fn a_record_with_any_bound_field_changed_does_not_open() {
 }
 
 #[test]
+fn a_borrowed_record_is_the_same_record() {
+    let owned = record(300);
+    let item = Item::Record(Box::new(record(300))).encode();
+    let Ok(ItemView::Record(view)) = ItemView::parse(&item) else { panic!("no record") };
+    assert_eq!((view.number, view.manifest_index), (owned.number, owned.manifest_index));
+    assert!(view.license() == owned.license && view.state() == Some(owned.state.clone()));
+    assert_eq!((view.license_hash(), view.policy_hash()), (owned.license.hash(), owned.license.policy_hash()));
+    assert_eq!(view.encoded, owned.encode());
+    let key = RecordKey::of(&secret(2));
+    assert_eq!(view.open(LicenseKind::Content, &key).unwrap().as_bytes(), [7; 16]);
+    assert!(view.open(LicenseKind::Root, &key).is_err());
+    assert!(view.open(LicenseKind::Content, &RecordKey::of(&secret(1))).is_err());
+}
+
+#[test]
+fn a_borrowed_record_with_any_changed_byte_does_not_open() {
+    let good = Item::Record(Box::new(record(300))).encode();
+    let key = RecordKey::of(&secret(2));
+    for at in 0..good.len() {
+        let mut changed = good.clone();
+        changed[at] ^= 0x41;
+        match ItemView::parse(&changed) {
+            Ok(ItemView::Record(view)) => assert!(view.open(LicenseKind::Content, &key).is_err(), "{at}"),
+            Ok(_) => panic!("{at}: another item"),
+            Err(_) => {}
+        }
+        assert!(ItemView::parse(&good[..at]).is_err(), "{at}");
+    }
+}
+
+#[test]
 fn a_malformed_record_is_refused() {
     let good = record(0).encode();
     for length in 0..good.len() {
@@ -237,7 +268,9 @@ fn a_malformed_record_is_refused() {
     let long = Record { wrapped: vec![0; 65], ..record(0) };
     assert!(Record::decode(&long.encode()).is_err());
     let license = License { policy: vec![0; 8190], binding: Vec::new() };
-    assert!(Record::decode(&Record { license, ..record(0) }.encode()).is_err());
+    let long = Record { license, ..record(0) };
+    assert!(Record::decode(&long.encode()).is_err());
+    assert!(ItemView::parse(&Item::Record(Box::new(long)).encode()).is_err());
     let huge = write::bytes(vec![0; 256 * 1024]);
     assert_eq!(Record::decode(&huge).err(), Some(CborError::TooLong { cap: 256 * 1024 }));
 }
@@ -334,9 +367,11 @@ fn a_malformed_item_is_refused() {
         write::uint(9),
     ] {
         assert_eq!(Item::decode(&bytes).err(), fault, "{bytes:x?}");
+        assert_eq!(ItemView::parse(&bytes).err(), fault, "{bytes:x?}");
     }
     let long = Item::Padding(vec![0; 256 * 1024]).encode();
     assert_eq!(Item::decode(&long).err(), Some(CborError::TooLong { cap: 256 * 1024 }));
+    assert_eq!(ItemView::parse(&long).err(), Some(CborError::TooLong { cap: 256 * 1024 }));
 }
 
 #[test]
