@@ -1,8 +1,6 @@
 //! Deterministic CBOR (RFC 8949 §4.2.1): a strict check of whole documents, and small readers and writers for maps with
 //! numeric keys. Nothing here knows a document.
 
-use minicbor::Decoder;
-
 pub mod diagnostic;
 pub mod read;
 pub mod write;
