@@ -246,3 +246,55 @@ fn a_restore_into_a_store_that_was_changed_from_outside_is_refused() {
     assert!(matches!(staging.commit(), Err(StoreError::Tampered)));
     assert_eq!(new.client.store.license_count().unwrap(), 1);
 }
+
+/// Names and definitions of all that the schema has.
+fn schema(home: &Home<'_>) -> Vec<(String, Option<String>)> {
+    let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+    let mut statement = database.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    rows.map(|row| row.unwrap()).collect()
+}
+
+#[test]
+fn many_licenses_go_into_an_empty_store_as_few_do() {
+    const MANY: u64 = 2500;
+    let world = World::new();
+    let (old, new) = (Home::new(&world), Home::new(&world));
+    let policies: Vec<_> =
+        (0..MANY).map(|n| if n % 9 == 0 { counted(&world, n) } else { world.policy(kid(n)) }).collect();
+    old.acquire(&policies).unwrap();
+    spend(&old.client.store, &policies[9]);
+    let to = &new.client.store;
+    let before = schema(&new);
+    let reader = new.again();
+    assert!(reader.client.store.licenses(kid(0)).unwrap().is_empty());
+    assert_eq!(restore(&old.client.store, to).restored, MANY);
+    assert_eq!(schema(&new), before);
+    assert_eq!(left(to, &policies[9]), Some(4));
+    to.check_integrity().unwrap();
+    for policy in policies.iter().step_by(100) {
+        let found = reader.client.store.licenses(policy.kid).unwrap();
+        assert_eq!(to.unwrap_key(&found[0]).unwrap().as_bytes(), content_key(policy.kid));
+    }
+    assert_eq!(restore(&old.client.store, to).restored, MANY);
+    assert_eq!(to.license_count().unwrap(), MANY);
+}
+
+#[test]
+fn a_license_that_is_staged_twice_is_stored_once() {
+    const MANY: u64 = 2500;
+    let world = World::new();
+    let (old, new) = (Home::new(&world), Home::new(&world));
+    let policies: Vec<_> = (0..MANY).map(|n| counted(&world, n)).collect();
+    old.acquire(&policies).unwrap();
+    let to = &new.client.store;
+    let before = schema(&new);
+    let mut staging = to.stage(header(1)).unwrap();
+    stage_all(&old.client.store, &mut staging);
+    spend(&old.client.store, &policies[0]);
+    stage_all(&old.client.store, &mut staging);
+    assert_eq!(staging.commit().unwrap().restored, 2 * MANY);
+    assert_eq!((to.license_count().unwrap(), left(to, &policies[0])), (MANY, Some(4)));
+    assert_eq!(schema(&new), before);
+    to.check_integrity().unwrap();
+}

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{constant_time, hmac};
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// A sealed value does not open.
@@ -13,18 +14,22 @@ pub struct OpenError;
 pub const TAG_LEN: usize = 16;
 
 /// A 32-byte symmetric key. Neither shown nor copied; wiped when dropped.
-pub struct SecretKey(Zeroizing<[u8; 32]>);
+pub struct SecretKey {
+    bytes: Zeroizing<[u8; 32]>,
+    /// The key schedule, made at the first use: a batch is opened and wrapped license by license under one key.
+    cipher: OnceLock<LessSafeKey>,
+}
 
 impl SecretKey {
     /// Random bytes from the system.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes)?;
-        Ok(Self(bytes))
+        Ok(Self::new(bytes))
     }
     /// The key with these bytes.
     pub fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
+        Self { bytes, cipher: OnceLock::new() }
     }
     /// Reads exactly 32 bytes.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
@@ -33,15 +38,15 @@ impl SecretKey {
             return None;
         }
         key.copy_from_slice(bytes);
-        Some(Self(key))
+        Some(Self::new(key))
     }
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.bytes
     }
     /// `X(k, label, more, 32)`: HKDF-Expand-SHA256 (RFC 5869 §2.3) with info = label ‖ 00 ‖ more.
     pub fn expand(&self, label: &str, more: &[u8]) -> SecretKey {
-        Self(hmac_sha256(self.as_bytes(), &[label.as_bytes(), &[0], more, &[FIRST_BLOCK]]))
+        Self::new(hmac_sha256(self.as_bytes(), &[label.as_bytes(), &[0], more, &[FIRST_BLOCK]]))
     }
     /// HMAC-SHA256 over the joined parts.
     pub fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
@@ -69,8 +74,12 @@ impl SecretKey {
         opened.truncate(length);
         Ok(opened)
     }
-    fn cipher(&self) -> Result<LessSafeKey, aws_lc_rs::error::Unspecified> {
-        UnboundKey::new(&AES_256_GCM, self.as_bytes()).map(LessSafeKey::new)
+    fn cipher(&self) -> Result<&LessSafeKey, aws_lc_rs::error::Unspecified> {
+        if let Some(cipher) = self.cipher.get() {
+            return Ok(cipher);
+        }
+        let cipher = UnboundKey::new(&AES_256_GCM, self.as_bytes()).map(LessSafeKey::new)?;
+        Ok(self.cipher.get_or_init(|| cipher))
     }
 }
 

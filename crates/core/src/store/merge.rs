@@ -100,6 +100,7 @@ pub(super) struct Merger<'a> {
     batch: Option<Batch>,
     next_batch: i64,
     now: i64,
+    fresh: bool,
 }
 
 impl<'a> Merger<'a> {
@@ -114,7 +115,14 @@ impl<'a> Merger<'a> {
             batch: None,
             next_batch: one("SELECT coalesce(max(id), 0) + 1 FROM batch")?,
             now,
+            fresh: false,
         })
+    }
+
+    /// As [`Self::new`], for a store without licenses and without their indexes: no LID is looked up, and whether one came
+    /// twice shows when the indexes are made.
+    pub(super) fn of_fresh(connection: &'a Connection, integrity: &'a Integrity, now: i64) -> Result<Self, StoreError> {
+        Ok(Self { fresh: true, ..Self::new(connection, integrity, now)? })
     }
 
     /// Licenses that follow are of this batch. Its row is written with the first one that goes in.
@@ -182,21 +190,25 @@ impl<'a> Merger<'a> {
     fn insert(&mut self, incoming: &Incoming<'_>, section: Option<i64>) -> Result<bool, StoreError> {
         let batch = self.batch.as_mut().ok_or_else(|| StoreError::Damaged("a license without a batch".into()))?;
         let id = row_id(batch.id, incoming.index);
-        let inserted = self
-            .connection
-            .prepare_cached(
+        let sql = match self.fresh {
+            false => {
                 "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (lid) DO NOTHING",
-            )?
-            .execute((
-                id,
-                incoming.kid.as_bytes(),
-                incoming.lid.as_bytes(),
-                section,
-                incoming.wrapped,
-                incoming.policy,
-                incoming.binding,
-            ))?;
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (lid) DO NOTHING"
+            }
+            true => {
+                "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+            }
+        };
+        let inserted = self.connection.prepare_cached(sql)?.execute((
+            id,
+            incoming.kid.as_bytes(),
+            incoming.lid.as_bytes(),
+            section,
+            incoming.wrapped,
+            incoming.policy,
+            incoming.binding,
+        ))?;
         if inserted == 1 && !batch.written {
             self.connection
                 .prepare_cached("INSERT INTO batch (id, at_rest, authority, signed) VALUES (?1, ?2, ?3, ?4)")?

@@ -45,6 +45,22 @@ CREATE TABLE exchange (
 CREATE INDEX exchange_wish ON exchange (wish) WHERE state <= 2;
 ";
 
+/// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.
+pub(super) fn drop_license_indexes(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.execute_batch("DROP INDEX license_kid; DROP INDEX license_lid")?)
+}
+
+/// Makes the indexes of licenses as the schema has them; false if two licenses have the same LID.
+pub(super) fn add_license_indexes(connection: &Connection) -> Result<bool, StoreError> {
+    let added = connection
+        .execute_batch("CREATE INDEX license_kid ON license (kid); CREATE UNIQUE INDEX license_lid ON license (lid)");
+    match added {
+        Ok(()) => Ok(true),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Version of an existing store. A database without one is empty, or not ours.
 pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;

@@ -20,6 +20,8 @@ impl Store {
     /// A consistent view for a backup.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let connection = self.inner.readers.take()?;
+        // The store is read from end to end once: mapped, all of it would count as this process's memory.
+        connection.pragma_update(None, "mmap_size", 0)?;
         connection.execute_batch("BEGIN")?;
         // The view is of the moment of the first read, not of the BEGIN.
         super::head::Head::load(&connection, &self.inner.integrity)?;

@@ -1,10 +1,12 @@
 //! The staging area of a restore and its one commit. Its files are in `staging_file.rs`, the rules in `merge.rs`.
 
+use super::head::Head;
 use super::import::start_state;
 use super::merge::{AtRest, Incoming, Merger, section_of};
 use super::staging_file::{ChunkLog, Entry, Scratch};
 use super::tombstone::Tombstone;
-use super::{Inner, RestoreReport, StagedLicense, Store, StoreError};
+use super::{Inner, RestoreReport, StagedLicense, Store, StoreError, schema};
+use rusqlite::Transaction;
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_wire::answer::OpenedLicense;
@@ -20,7 +22,14 @@ pub struct Staging {
     batch: Option<(Digest, AtRest)>,
     tombstones: Vec<Tombstone>,
     titles: Vec<(Kid, String)>,
+    /// Licenses in the scratch file.
+    licenses: usize,
+    /// One of them replaces another license.
+    replaces: bool,
 }
+
+/// From this number of licenses on, sorting their indexes once costs less than keeping them sorted.
+const SORTING_PAYS: usize = 2048;
 
 impl Inner {
     fn folder(&self) -> &Path {
@@ -40,6 +49,8 @@ impl Store {
             batch: None,
             tombstones: Vec::new(),
             titles: Vec::new(),
+            licenses: 0,
+            replaces: false,
         })
     }
 
@@ -69,7 +80,10 @@ impl Staging {
         let state = start_state(&policy, Some(license.state));
         let parts = (license.license.policy.as_slice(), license.license.binding.as_slice(), wrapped.as_slice());
         let incoming = incoming((*authority, license.index), &policy, &binding, state, parts);
-        self.scratch.put(&Entry::License(incoming))
+        self.scratch.put(&Entry::License(incoming))?;
+        self.licenses += 1;
+        self.replaces |= policy.replaces.is_some();
+        Ok(())
     }
 
     /// Stages a tombstone of the backup.
@@ -115,30 +129,12 @@ impl Staging {
     /// already there keeps the stricter state and the later binding; the staging area is empty afterwards.
     pub fn commit(mut self) -> Result<RestoreReport, StoreError> {
         let inner = Arc::clone(&self.inner);
-        let now = inner.clock.now();
         inner.write(|transaction| {
-            let mut merger = Merger::new(transaction, &inner.integrity, now)?;
-            merger.head.check_all(transaction, &inner.integrity)?;
-            for tombstone in &self.tombstones {
-                merger.bury(tombstone)?;
-            }
-            let mut report = RestoreReport::default();
-            let mut take = |entry: Entry<'_>| {
-                match entry {
-                    Entry::Batch { authority, at_rest, signed } => merger.batch(authority, at_rest, signed),
-                    Entry::License(license) => {
-                        if merger.put(&license)? {
-                            report.restored += 1;
-                        } else {
-                            report.forbidden.push((license.lid, license.kid));
-                        }
-                    }
-                }
-                Ok(())
+            Head::load(transaction, &inner.integrity)?.check_all(transaction, &inner.integrity)?;
+            let report = match self.put_into_fresh(transaction)? {
+                Some(report) => report,
+                None => self.put_all(Merger::new(transaction, &inner.integrity, inner.clock.now())?)?,
             };
-            self.scratch.each(&mut take)?;
-            self.chunks.each(&inner.integrity, &mut take)?;
-            merger.finish()?;
             let mut statement =
                 transaction.prepare_cached("INSERT OR IGNORE INTO title (kid, title) VALUES (?1, ?2)")?;
             for (kid, title) in &self.titles {
@@ -146,6 +142,46 @@ impl Staging {
             }
             Ok::<_, StoreError>(report)
         })
+    }
+
+    /// Puts many licenses into a store that has none: the indexes are made once at the end instead of entry by entry. `None`,
+    /// and nothing done, where that does not fit.
+    fn put_into_fresh(&mut self, transaction: &Transaction<'_>) -> Result<Option<RestoreReport>, StoreError> {
+        let occupied: bool = transaction.query_row("SELECT EXISTS (SELECT 1 FROM license)", [], |row| row.get(0))?;
+        if occupied || self.replaces || self.licenses < SORTING_PAYS {
+            return Ok(None);
+        }
+        transaction.execute_batch("SAVEPOINT fresh")?;
+        schema::drop_license_indexes(transaction)?;
+        let inner = Arc::clone(&self.inner);
+        let report = self.put_all(Merger::of_fresh(transaction, &inner.integrity, inner.clock.now())?)?;
+        let unique = schema::add_license_indexes(transaction)?;
+        transaction.execute_batch(if unique { "RELEASE fresh" } else { "ROLLBACK TO fresh; RELEASE fresh" })?;
+        Ok(unique.then_some(report))
+    }
+
+    fn put_all(&mut self, mut merger: Merger<'_>) -> Result<RestoreReport, StoreError> {
+        for tombstone in &self.tombstones {
+            merger.bury(tombstone)?;
+        }
+        let mut report = RestoreReport::default();
+        let mut take = |entry: Entry<'_>| {
+            match entry {
+                Entry::Batch { authority, at_rest, signed } => merger.batch(authority, at_rest, signed),
+                Entry::License(license) => {
+                    if merger.put(&license)? {
+                        report.restored += 1;
+                    } else {
+                        report.forbidden.push((license.lid, license.kid));
+                    }
+                }
+            }
+            Ok(())
+        };
+        self.scratch.each(&mut take)?;
+        self.chunks.each(&self.inner.integrity, &mut take)?;
+        merger.finish()?;
+        Ok(report)
     }
 
     /// Drops everything staged.
