@@ -782,7 +782,7 @@ wm_result wm_create_client(struct wm_client **client_out);
 
 // Opens the license store and the device's keys, and makes both in an empty folder. Makes no network call.
 // Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
-// second time, with WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
+// second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
 // WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
 // WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL or WM_E_BUSY; then it may be tried again.
 wm_result wm_open_client(struct wm_client *client);
@@ -800,6 +800,13 @@ wm_result wm_get_security_version(struct wm_client *client,
 wm_result wm_set_content_title(struct wm_client *client,
                                const uint8_t *kid,
                                const char *title);
+
+// Deletes the licenses for a key ID from this device. What was used of them stays known: a license that comes again, from
+// a service or a backup, goes on from there. kid: 16 bytes. flags: 0. Answers 0, or WM_S_FALSE if there was none.
+// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, or a store error; then all of them are still there.
+wm_result wm_delete_licenses(struct wm_client *client,
+                             const uint8_t *kid,
+                             uint32_t flags);
 
 // Creates an individualizer. callback may be NULL; context is passed to it. *out: receives a handle to release.
 // Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.

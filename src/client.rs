@@ -10,7 +10,9 @@ use crate::prop::{
     self, Access, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, authorities, header_text, items, number,
     path, protector, proxy_url, service_url, text_only, tls_trust, token,
 };
-use crate::result::{WM_E_ALREADY_OPEN, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NOT_OPEN, wm_result};
+use crate::result::{
+    WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result,
+};
 use once_cell::sync::OnceCell;
 use std::ffi::{OsString, c_char};
 use std::os::unix::ffi::OsStringExt as _;
@@ -187,7 +189,7 @@ pub unsafe extern "C" fn wm_create_client(client_out: *mut *mut wm_client) -> wm
 
 /// Opens the license store and the device's keys, and makes both in an empty folder. Makes no network call.
 /// Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
-/// second time, with WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
+/// second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
 /// WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
 /// WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL or WM_E_BUSY; then it may be tried again.
 #[unsafe(no_mangle)]
@@ -227,5 +229,22 @@ pub unsafe extern "C" fn wm_set_content_title(
         // SAFETY: the header makes the caller answer for 16 bytes and a NUL-terminated text.
         let (kid, title): (Kid, &str) = unsafe { (input::kid(kid)?, input::text(title, "title")?) };
         client.opened()?.store.set_title(kid, title).map_err(|error| failure::store(&error))
+    })
+}
+
+/// Deletes the licenses for a key ID from this device. What was used of them stays known: a license that comes again, from
+/// a service or a backup, goes on from there. kid: 16 bytes. flags: 0. Answers 0, or WM_S_FALSE if there was none.
+/// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, or a store error; then all of them are still there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_delete_licenses(client: *mut wm_client, kid: *const u8, flags: u32) -> wm_result {
+    gate::enter_with(|| {
+        let client = resolve(client)?;
+        // SAFETY: the header makes the caller answer for 16 bytes.
+        let kid = unsafe { input::kid(kid)? };
+        if flags != 0 {
+            return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag."));
+        }
+        let deleted = client.opened()?.store.delete(kid).map_err(|error| failure::store(&error))?;
+        Ok(if deleted > 0 { WM_S_OK } else { WM_S_FALSE })
     })
 }

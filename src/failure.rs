@@ -46,12 +46,15 @@ pub(crate) fn limit_reached() -> Failure {
 
 /// A file or folder that the application named.
 pub(crate) fn place(error: &io::Error) -> Failure {
-    let result = match error.kind() {
+    Failure::with(place_result(error), error.to_string())
+}
+
+fn place_result(error: &io::Error) -> wm_result {
+    match error.kind() {
         io::ErrorKind::NotFound => WM_E_PATH_NOT_FOUND,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WM_E_DISK_FULL,
         _ => WM_E_PATH_UNUSABLE,
-    };
-    Failure::with(result, error.to_string())
+    }
 }
 
 pub(crate) fn store(error: &StoreError) -> Failure {
@@ -88,7 +91,7 @@ fn device(error: &DeviceError) -> Failure {
 
 pub(crate) fn open(error: &OpenError) -> Failure {
     match error {
-        OpenError::Folder { .. } => Failure::with(WM_E_PATH_UNUSABLE, error.to_string()),
+        OpenError::Folder { reason, .. } => Failure::with(place_result(reason), error.to_string()),
         OpenError::Device(error) => device(error),
         OpenError::Store(error) => store(error),
     }

@@ -113,6 +113,7 @@ int main(int argc, char **argv) {
   CHECK(argc == 2);
   wm_client *client = open_client(argv[1], "store");
   individualize(client);
+  CHECK_RESULT(acquire(client, KID_VIDEO), WM_S_LICENSE_ACQUIRED); /* so that a backup holds something to restore */
   only_forcing_asks_again_and_the_device_stays_the_same(client);
   a_service_that_is_down_is_named_by_what_was_wanted_of_it(client, argv[1]);
   CHECK_OK(wm_release(client));
