@@ -157,7 +157,7 @@ fn write(file: &File, plan: &mut Plan, snapshot: &Snapshot, total: u64, context:
 }
 
 /// Everything of a section that comes before its batches.
-fn write_front(section: &SectionPlan, out: &mut SectionWriter<'_>) -> Result<(), BackupError> {
+fn write_front(section: &SectionPlan, out: &mut SectionWriter) -> Result<(), BackupError> {
     out.put(&Item::DeviceCertificate(section.device_certificate.clone()))?;
     for certificate in &section.service_certificates {
         out.put(&Item::ServiceCertificate(certificate.clone()))?;
@@ -174,7 +174,7 @@ fn write_front(section: &SectionPlan, out: &mut SectionWriter<'_>) -> Result<(),
 fn write_licenses(
     section: &SectionPlan,
     snapshot: &Snapshot,
-    out: &mut SectionWriter<'_>,
+    out: &mut SectionWriter,
     progress: &mut dyn FnMut(u64) -> Result<(), Cancelled>,
 ) -> Result<(), BackupError> {
     snapshot.stream(&section.section, &mut |item| {

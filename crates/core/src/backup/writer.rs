@@ -5,6 +5,7 @@ use aws_lc_rs::digest;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use wmlicense_wire::backup::{
     Counts, Footer, Header, Item, MAX_ITEM_LEN, PADDING, RecordKey, SectionKeys, append_record, section_context,
 };
@@ -16,7 +17,10 @@ use wmlicense_wire::license::{InnerKey, License, State};
 /// Bytes handed to the system at once.
 const FILE_BUFFER: usize = 1 << 20;
 /// Plain bytes collected before they are hashed and encrypted.
-const ITEM_BUFFER: usize = 64 * 1024;
+const BLOCK: usize = 128 * 1024;
+/// Blocks under way between the thread that makes records and the one that encrypts and writes them.
+const BLOCKS: usize = 4;
+const STACK: usize = 256 * 1024;
 
 /// A part of a backup could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -72,27 +76,26 @@ impl<'f> BackupWriter<'f> {
         &mut self,
         keys: &SectionKeys,
         maker: &Maker<'_>,
-        fill: impl FnOnce(&mut SectionWriter<'_>) -> Result<(), E>,
+        fill: impl FnOnce(&mut SectionWriter) -> Result<(), E>,
     ) -> Result<Counts, E> {
         let section = self.next_section;
         let length_at = self.out.written;
         self.out.write_all(&[0; 8]).map_err(WriteError::from)?;
         let context = section_context(section, self.header_hash);
-        let sealer = Sealer::new(&keys.meta, &context, &mut self.out as &mut dyn Write).map_err(WriteError::from)?;
-        let mut writer = SectionWriter::new(sealer, RecordKey::of(&keys.content));
-        fill(&mut writer)?;
-        let counts = writer.counts;
+        let out: &mut (dyn Write + Send) = &mut self.out;
+        let sealer = Sealer::new(&keys.meta, &context, out).map_err(WriteError::from)?;
+        let (counts, sealed) = fill_and_seal(sealer, RecordKey::of(&keys.content), fill)?;
         let footer = Footer {
             created_at: maker.created_at,
             backup_id: self.header.backup_id,
             section,
             header_hash: self.header_hash,
-            stream_hash: writer.pad()?,
+            stream_hash: sealed.stream_hash(),
             counts,
             store_id: maker.store_id,
         };
         let signed = footer.sign(maker.signer, maker.thumbprint).map_err(|_| WriteError::Keys)?;
-        writer.finish(signed)?;
+        sealed.finish(signed)?;
         let length = self.out.written - length_at - 8;
         self.patch_length(length_at, length).map_err(WriteError::from)?;
         self.next_section += 1;
@@ -123,10 +126,72 @@ pub(crate) struct Maker<'a> {
     pub(crate) created_at: i64,
 }
 
-/// The items of one section, in the order of the format.
-pub(crate) struct SectionWriter<'w> {
-    sealer: Sealer<&'w mut dyn Write>,
+/// Puts the items of a section on this thread while another hashes, encrypts and writes what is there already.
+fn fill_and_seal<'w, E: From<WriteError>>(
+    sealer: Sealer<&'w mut (dyn Write + Send)>,
+    content: RecordKey,
+    fill: impl FnOnce(&mut SectionWriter) -> Result<(), E>,
+) -> Result<(Counts, Sealed<'w>), E> {
+    std::thread::scope(|scope| {
+        let (blocks, arriving) = mpsc::sync_channel::<Vec<u8>>(BLOCKS);
+        let (emptied, empty) = mpsc::channel::<Vec<u8>>();
+        let worker = move || {
+            let mut sealed = Sealed { sealer, hash: digest::Context::new(&digest::SHA256) };
+            for block in arriving {
+                sealed.take(&block)?;
+                // Nobody needs the empty block when the section is over.
+                let _ = emptied.send(block);
+            }
+            Ok::<_, WriteError>(sealed)
+        };
+        let worker = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker);
+        let worker = worker.map_err(WriteError::from)?;
+        let mut writer = SectionWriter::new(blocks, empty, content);
+        let filled = fill(&mut writer).and_then(|()| Ok(writer.pad()?));
+        let counts = writer.counts;
+        drop(writer);
+        match worker.join() {
+            Ok(sealed) => {
+                // What the writing failed with is the cause of whatever the filling failed with.
+                let sealed = sealed?;
+                filled.map(|()| (counts, sealed))
+            }
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// The stream of a section on its way into the file.
+struct Sealed<'w> {
+    sealer: Sealer<&'w mut (dyn Write + Send)>,
     hash: digest::Context,
+}
+
+impl Sealed<'_> {
+    fn take(&mut self, block: &[u8]) -> Result<(), WriteError> {
+        self.hash.update(block);
+        Ok(self.sealer.write_all(block)?)
+    }
+
+    fn stream_hash(&self) -> Digest {
+        let mut hash = [0; Digest::LEN];
+        hash.copy_from_slice(self.hash.clone().finish().as_ref());
+        Digest::new(hash)
+    }
+
+    fn finish(mut self, footer: Vec<u8>) -> Result<(), WriteError> {
+        let item = Item::Footer(footer).encode();
+        self.sealer.write_all(&(item.len() as u32).to_be_bytes())?;
+        self.sealer.write_all(&item)?;
+        self.sealer.finish()?;
+        Ok(())
+    }
+}
+
+/// The items of one section, in the order of the format.
+pub(crate) struct SectionWriter {
+    blocks: SyncSender<Vec<u8>>,
+    empty: Receiver<Vec<u8>>,
     /// Bytes of the stream, those in `pending` included.
     length: u64,
     pending: Vec<u8>,
@@ -134,11 +199,9 @@ pub(crate) struct SectionWriter<'w> {
     counts: Counts,
 }
 
-impl<'w> SectionWriter<'w> {
-    fn new(sealer: Sealer<&'w mut dyn Write>, content: RecordKey) -> Self {
-        let hash = digest::Context::new(&digest::SHA256);
-        let pending = Vec::with_capacity(ITEM_BUFFER + ITEM_BUFFER / 4);
-        Self { sealer, hash, length: 0, pending, content, counts: Counts::default() }
+impl SectionWriter {
+    fn new(blocks: SyncSender<Vec<u8>>, empty: Receiver<Vec<u8>>, content: RecordKey) -> Self {
+        Self { blocks, empty, length: 0, pending: new_block(), content, counts: Counts::default() }
     }
 
     /// What was put so far.
@@ -192,33 +255,28 @@ impl<'w> SectionWriter<'w> {
 
     fn added(&mut self, length: usize) -> Result<(), WriteError> {
         self.length += length as u64;
-        if self.pending.len() >= ITEM_BUFFER { self.drain() } else { Ok(()) }
+        if self.pending.len() >= BLOCK { self.drain() } else { Ok(()) }
     }
 
     fn drain(&mut self) -> Result<(), WriteError> {
-        self.hash.update(&self.pending);
-        self.sealer.write_all(&self.pending)?;
-        self.pending.clear();
-        Ok(())
+        let mut block = self.empty.try_recv().unwrap_or_else(|_| new_block());
+        block.clear();
+        std::mem::swap(&mut block, &mut self.pending);
+        // It is gone only when it failed, and its own error is the one that is told.
+        self.blocks.send(block).map_err(|_| io::Error::other("the writing ended").into())
     }
 
-    /// Pads the stream and gives its hash, which the footer signs.
-    fn pad(&mut self) -> Result<Digest, WriteError> {
+    /// Pads the stream and hands the rest over.
+    fn pad(&mut self) -> Result<(), WriteError> {
         if let Some(padding) = padding(self.length) {
             self.append(&padding)?;
         }
-        self.drain()?;
-        let mut hash = [0; Digest::LEN];
-        hash.copy_from_slice(self.hash.clone().finish().as_ref());
-        Ok(Digest::new(hash))
+        self.drain()
     }
+}
 
-    fn finish(mut self, footer: Vec<u8>) -> Result<(), WriteError> {
-        self.append(&Item::Footer(footer).encode())?;
-        self.drain()?;
-        self.sealer.finish()?;
-        Ok(())
-    }
+fn new_block() -> Vec<u8> {
+    Vec::with_capacity(BLOCK + BLOCK / 4)
 }
 
 /// The padding item that brings a stream of this length to a multiple of [`PADDING`]; none where it is one already.
