@@ -198,8 +198,6 @@ pub struct BackupLicense {
     pub index: u32,
     /// The license.
     pub license: License,
-    /// Its policy.
-    pub policy: Policy,
     /// Its state.
     pub state: State,
     /// Its key.

@@ -97,8 +97,9 @@ fn a_snapshot_gives_each_license_once_in_order_and_restricted_ones_by_key_id() {
         match item {
             BackupItem::Batch(_) => seen.push(Err(())),
             BackupItem::License(license) => {
-                assert_eq!(license.key.as_bytes(), content_key(license.policy.kid));
-                seen.push(Ok(license.policy.kid));
+                let kid = Policy::decode(&license.license.policy).unwrap().kid;
+                assert_eq!(license.key.as_bytes(), content_key(kid));
+                seen.push(Ok(kid));
             }
         }
         Ok::<_, StoreError>(())

@@ -2,6 +2,7 @@
 
 use crate::cbor::{CborError, Fields, MapWriter, read, write};
 use crate::id::{Digest, Kid, Lid, ServiceId, SignerId, UserId};
+use minicbor::Decoder;
 
 /// Longest policy accepted, in bytes.
 pub const MAX_LEN: usize = 4 * 1024;
@@ -241,12 +242,7 @@ impl Policy {
             first_issued: fields.required(6, read::int)?,
             lid: fields.required(7, read::id)?,
             kid: fields.required(10, read::id)?,
-            kind: fields.required(11, |raw| match read::uint(raw)? {
-                0 => Some(LicenseKind::Content),
-                1 => Some(LicenseKind::Root),
-                2 => Some(LicenseKind::Leaf),
-                _ => None,
-            })?,
+            kind: fields.required(11, |raw| read_kind(read::uint(raw)?))?,
             actions: fields.required(12, read::text_map(MAX_ACTIONS, Conditions::decode))?,
             backup: fields.required(13, |raw| match read::uint(raw)? {
                 0 => Some(BackupRight::No),
@@ -290,7 +286,104 @@ impl Policy {
     }
 }
 
+/// What must be known of a policy to move its license, without reading the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance {
+    /// What it carries.
+    pub kind: LicenseKind,
+    /// As [`Policy::is_stateful`] says.
+    pub stateful: bool,
+}
+
+impl Glance {
+    /// Looks at the bytes of a policy that was read and checked before, and kept since.
+    pub fn at(bytes: &[u8]) -> Option<Self> {
+        let mut decoder = Decoder::new(bytes);
+        let (mut kind, mut stateful) = (None, false);
+        for _ in 0..decoder.map().ok()?? {
+            match decoder.u64().ok()? {
+                11 => kind = read_kind(decoder.u64().ok()?),
+                12 => stateful = names_state(&mut decoder)?,
+                _ => decoder.skip().ok()?,
+            }
+        }
+        Some(Self { kind: kind?, stateful })
+    }
+}
+
+/// True if an action in the map that follows has a condition that uses change.
+fn names_state(decoder: &mut Decoder<'_>) -> Option<bool> {
+    let mut stateful = false;
+    for _ in 0..decoder.map().ok()?? {
+        decoder.skip().ok()?;
+        for _ in 0..decoder.array().ok()?? {
+            decoder.array().ok()?;
+            let number = decoder.u64().ok()?;
+            decoder.skip().ok()?;
+            let value = decoder.position();
+            decoder.skip().ok()?;
+            let value = &decoder.input()[value..decoder.position()];
+            stateful |= (number == 3 && read::uint(value).is_some()) || (number == 5 && read::uint32(value).is_some());
+        }
+    }
+    Some(stateful)
+}
+
+fn read_kind(number: u64) -> Option<LicenseKind> {
+    match number {
+        0 => Some(LicenseKind::Content),
+        1 => Some(LicenseKind::Root),
+        2 => Some(LicenseKind::Leaf),
+        _ => None,
+    }
+}
+
 /// Hash of a policy's bytes: what bindings and wrapped keys name it by.
 pub fn policy_hash(bytes: &[u8]) -> Digest {
     Digest::of(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_sees_what_reading_sees() {
+        let conditions = [
+            Conditions::default(),
+            Conditions { not_after: Some(-5), grace_seconds: Some(7), ..Conditions::default() },
+            Conditions { count: Some(0), ..Conditions::default() },
+            Conditions { seconds_after_first_use: Some(1 << 40), ..Conditions::default() },
+            Conditions { renew_after: Some((5, "https://owner.test".into())), ..Conditions::default() },
+        ];
+        for kind in [LicenseKind::Content, LicenseKind::Root, LicenseKind::Leaf] {
+            for conditions in &conditions {
+                let policy = Policy {
+                    lid: Lid::new([1; 16]),
+                    kid: Kid::new([2; 16]),
+                    issuer: ServiceId::new([3; 16]),
+                    kind,
+                    actions: vec![("Copy".into(), Conditions::default()), ("Play".into(), conditions.clone())],
+                    backup: BackupRight::Stateful,
+                    restore_limit: Some(4),
+                    management: None,
+                    root_kid: None,
+                    priority: -1,
+                    title: Some("a title".into()),
+                    revocation_key: None,
+                    user: None,
+                    first_issued: 5,
+                    replaces: None,
+                    minimum_status: None,
+                    content_id: None,
+                    custom: vec![("name".into(), "value".into())],
+                };
+                let read = Policy::decode(&policy.encode()).unwrap();
+                let expected = Glance { kind: read.kind, stateful: read.is_stateful() };
+                assert_eq!(Glance::at(&policy.encode()), Some(expected));
+            }
+        }
+        assert_eq!(Glance::at(b""), None);
+    }
 }

@@ -92,7 +92,7 @@ impl Store {
     /// Opens the key of a stored license.
     pub fn unwrap_key(&self, license: &StoredLicense) -> Result<InnerKey, StoreError> {
         let at_rest = AtRest::of(self.inner.device.store_key(), license.at_rest);
-        at_rest.unwrap(license.index, license.policy_hash, &license.policy, &license.wrapped)
+        at_rest.unwrap(license.index, license.policy_hash, license.policy.kind, &license.wrapped)
     }
 
     /// The next license after `after` in the order (KID, LID). No read transaction stays open.

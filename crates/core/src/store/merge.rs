@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use wmlicense_wire::aead::{SecretKey, counter_nonce};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
 use wmlicense_wire::license::{Binding, InnerKey, State};
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
 
 const AT_REST_LABEL: &str = "wmlicense/1 at rest";
@@ -50,12 +50,12 @@ impl AtRest {
         &self,
         index: u32,
         policy_hash: Digest,
-        policy: &Policy,
+        kind: LicenseKind,
         wrapped: &[u8],
     ) -> Result<InnerKey, StoreError> {
         let opened = self.key.open(&counter_nonce(index.into()), policy_hash.as_bytes(), wrapped);
         let damaged = || StoreError::Damaged("the key of a license does not open".into());
-        InnerKey::new(policy.kind, opened.map_err(|_| damaged())?).ok_or_else(damaged)
+        InnerKey::new(kind, opened.map_err(|_| damaged())?).ok_or_else(damaged)
     }
 }
 

@@ -7,8 +7,8 @@ use super::{BackupItem, BackupLicense, Inner, Section, Store, StoreError, error:
 use rusqlite::Connection;
 use std::sync::Arc;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
-use wmlicense_wire::license::License;
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::license::{License, State};
+use wmlicense_wire::policy::{Glance, Policy};
 
 /// A consistent view of the store for a backup, on a connection of its own.
 pub struct Snapshot {
@@ -140,9 +140,14 @@ impl Snapshot {
     ) -> Result<Option<BackupLicense>, StoreError> {
         let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
         let license = License { policy: blob(1)?.to_vec(), binding: blob(2)?.to_vec() };
-        let policy = Policy::decode(&license.policy)?;
-        let Some(state) = read_state(&self.connection, &self.inner.integrity, &policy)? else { return Ok(None) };
-        let key = at_rest.unwrap(index, license.policy_hash(), &policy, blob(3)?)?;
-        Ok(Some(BackupLicense { index, license, policy, state, key }))
+        let damaged = || StoreError::Damaged("a policy cannot be read".into());
+        let glance = Glance::at(&license.policy).ok_or_else(damaged)?;
+        let state = match glance.stateful {
+            true => read_state(&self.connection, &self.inner.integrity, &Policy::decode(&license.policy)?)?,
+            false => Some(State::default()),
+        };
+        let Some(state) = state else { return Ok(None) };
+        let key = at_rest.unwrap(index, license.policy_hash(), glance.kind, blob(3)?)?;
+        Ok(Some(BackupLicense { index, license, state, key }))
     }
 }
