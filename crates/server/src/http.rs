@@ -31,6 +31,8 @@ const MAX_REQUESTS: usize = 256;
 const MAX_RESTORES: usize = 24;
 /// Longest time from the head of a request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest time that a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The service document is valid for this long and made anew far earlier. Seconds.
 const DOCUMENT_VALIDITY: i64 = 7 * 24 * 60 * 60;
 const DOCUMENT_LIFETIME: i64 = 60 * 60;
@@ -153,10 +155,15 @@ async fn read_body(request: Request, cap: usize) -> Result<Vec<u8>, Fault> {
     if !essence.eq_ignore_ascii_case(COSE) {
         return Err(Fault::BadRequest("The content type must be application/cose."));
     }
-    let mut body = request.into_body();
+    let body = request.into_body();
     if body.size_hint().lower() > cap as u64 {
         return Err(Fault::TooLarge);
     }
+    let read = tokio::time::timeout(BODY_TIMEOUT, read_frames(body, cap)).await;
+    read.unwrap_or(Err(Fault::BadRequest("The body came too slowly.")))
+}
+
+async fn read_frames(mut body: Body, cap: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|_| Fault::BadRequest("The body ended early."))?;

@@ -173,3 +173,34 @@ fn a_kill_in_the_middle_counts_nothing_twice() {
     assert_eq!(data.json(&["stats"])["licenses"], 8);
     assert_eq!(data.json(&["license", "list"]).as_array().unwrap().len(), 8);
 }
+
+#[test]
+fn restores_beyond_what_is_run_at_once_are_told_to_come_again() {
+    let (_data, serving, known) = started();
+    // Each holds a place until its body has come.
+    let open = || {
+        let mut stream = TcpStream::connect(serving.url.strip_prefix("http://").unwrap()).unwrap();
+        stream.write_all(&head("/v1/restores", "content-length: 1")).unwrap();
+        stream
+    };
+    let mut waiting: Vec<TcpStream> = Vec::new();
+    let reply = loop {
+        waiting.push(open());
+        assert!(waiting.len() < 200, "nothing is turned away");
+        let reply = known.post("restores", b"x", None);
+        if reply.status == 503 {
+            break reply;
+        }
+        assert_eq!(reply.problem(), ProblemKind::BadRequest);
+    };
+    assert_eq!((reply.problem(), reply.retry_after.as_deref()), (ProblemKind::Unavailable, Some("2")));
+    // Other requests go on meanwhile, and restores when there is room again.
+    assert_eq!(get(&format!("{}/readyz", serving.url)).status, 200);
+    let device = Device::individualized(&known);
+    assert_eq!(device.acquire(&known, &[OPEN], None).1.len(), 1);
+    for mut stream in waiting {
+        stream.write_all(b"x").unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+    assert_eq!(known.post("restores", b"x", None).problem(), ProblemKind::BadRequest);
+}

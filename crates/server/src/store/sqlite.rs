@@ -208,4 +208,5 @@ fn account(connection: &Connection, token_hash: Digest) -> Result<Option<Account
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

@@ -1,1 +1,104 @@
+use super::super::{Admin as _, CertifiedDevice, Committed, Issued, NewLicense, Prior, Store as _};
+use super::*;
+use std::sync::Arc;
+use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, TransactionId};
 
+fn exchange(number: u8, now: i64) -> Exchange {
+    Exchange {
+        thumbprint: SignerId::new([1; 32]),
+        transaction: TransactionId::new([number; 16]),
+        page: 0,
+        request_hash: Digest::new([number; 32]),
+        account: None,
+        now,
+    }
+}
+
+fn device() -> CertifiedDevice {
+    CertifiedDevice { device_id: DeviceId::new([2; 16]), security_version: "1.0.0.0".to_owned(), assurance: 1 }
+}
+
+fn license(lid: u8, replaces: Option<u8>) -> NewLicense {
+    let issued = Issued { lid: Lid::new([lid; 16]), terms: Digest::new([lid; 32]), policy: vec![lid] };
+    NewLicense { kid: Kid::new([3; 16]), user: None, issued, replaces: replaces.map(|lid| Lid::new([lid; 16])) }
+}
+
+fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("test.db")).unwrap();
+    (folder, Arc::new(store))
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_for_thirty_days_and_its_row_for_ever() {
+    let (_folder, store) = store();
+    store.certify(exchange(1, 1000), device(), b"answer".to_vec()).await.unwrap();
+    let prior = async |now| store.known_device(exchange(1, now)).await.unwrap().0;
+    assert_eq!(prior(1000 + ANSWER_LIFETIME - 1).await, Prior::Answered(Some(b"answer".to_vec())));
+    assert_eq!(prior(1000 + ANSWER_LIFETIME).await, Prior::Gone);
+    assert_eq!(store.drop_answers(1000).await.unwrap(), 0);
+    assert_eq!(store.drop_answers(1001).await.unwrap(), 1);
+    assert_eq!(prior(1000).await, Prior::Gone);
+    let again = store.certify(exchange(1, 2000), device(), b"other".to_vec()).await.unwrap();
+    assert_eq!(again, Committed::Prior(Prior::Gone));
+}
+
+#[tokio::test]
+async fn a_decision_that_was_overtaken_is_told_and_leaves_nothing() {
+    let (_folder, store) = store();
+    let device = DeviceId::new([2; 16]);
+    let issue =
+        async |number, license| store.issue(exchange(number, 1000), device, vec![license], vec![number]).await.unwrap();
+    assert_eq!(issue(1, license(1, None)).await, Committed::Done);
+    assert_eq!(issue(2, license(2, None)).await, Committed::Changed);
+    assert_eq!(issue(3, license(3, Some(9))).await, Committed::Changed);
+    assert_eq!(store.known_device(exchange(3, 1000)).await.unwrap().0, Prior::None);
+    assert_eq!(issue(4, license(4, Some(1))).await, Committed::Done);
+    assert_eq!(issue(4, license(5, Some(4))).await, Committed::Prior(Prior::Answered(Some(vec![4]))));
+    let licenses = store.licenses().await.unwrap();
+    assert_eq!((licenses.len(), licenses[0].lid), (1, Lid::new([4; 16])));
+}
+
+#[tokio::test]
+async fn keys_that_belong_to_another_device_or_a_revoked_one_are_not_certified_again() {
+    let (_folder, store) = store();
+    store.certify(exchange(1, 1000), device(), vec![1]).await.unwrap();
+    let other = CertifiedDevice { device_id: DeviceId::new([9; 16]), ..device() };
+    assert_eq!(store.certify(exchange(2, 1000), other, vec![2]).await.unwrap(), Committed::Changed);
+    assert!(store.revoke_device(DeviceId::new([2; 16]), 1500).await.unwrap());
+    assert_eq!(store.certify(exchange(3, 1600), device(), vec![3]).await.unwrap(), Committed::Changed);
+    assert!(store.is_revoked(DeviceId::new([2; 16])).await.unwrap());
+}
+
+#[tokio::test]
+async fn changes_that_come_together_are_kept_or_undone_one_by_one() {
+    let (_folder, store) = store();
+    let tasks: Vec<_> = (0..100_u8)
+        .map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                // Two of three contradict the first one of their key.
+                let license = NewLicense { kid: Kid::new([number / 3; 16]), ..license(number, None) };
+                let device = DeviceId::new([2; 16]);
+                store.issue(exchange(number, 1000), device, vec![license], vec![number]).await.unwrap()
+            })
+        })
+        .collect();
+    let mut done = 0;
+    for task in tasks {
+        done += usize::from(task.await.unwrap() == Committed::Done);
+    }
+    assert_eq!(done, 34);
+    assert_eq!(store.licenses().await.unwrap().len(), 34);
+}
+
+#[test]
+fn a_database_can_be_made_by_several_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| SqliteStore::open(&path).unwrap());
+        }
+    });
+}
