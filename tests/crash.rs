@@ -1,4 +1,4 @@
-//! Kills a C program at every write, sync and rename of acquiring, backing up and restoring, and looks at what is left:
+//! Kills a C program at writes, syncs, renames, locks and sends of acquiring, backing up and restoring, and looks at what is left:
 //! the old state or the new one, never something between, and the same step then succeeds.
 
 #[allow(dead_code, reason = "each driver uses another part")]
@@ -11,12 +11,14 @@ use support::compile::{Form, compile};
 use support::service::Service;
 use support::{root, run};
 
-/// What changes files. `strace` counts each thread by itself, and an operation has a thread of its own.
-const CHANGES: &str = "write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,ftruncate";
+/// What opens, changes or locks files, or talks to the service. `strace` counts each system call and each thread by
+/// itself, and an operation has a thread of its own.
+const CHANGES: &str = "write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,ftruncate,\
+                       openat,fcntl,connect,sendto,recvfrom";
 /// Titles that the steps acquire.
 const LICENSES: u32 = 4;
 /// Points in one run of the tests; the long run (`make test-crash`) kills at all of them, several times.
-const POINTS: usize = 45;
+const POINTS: usize = 50;
 
 struct Stage {
     service: Service,
@@ -58,25 +60,37 @@ impl Stage {
         (numbers[0], numbers[1])
     }
 
-    /// How many changes one thread makes at most in a step that runs to its end.
-    fn changes(&self, store: &Path, words: &[&str]) -> usize {
+    /// Where a step that runs to its end can be killed: a system call, and which of its calls in one thread.
+    fn points(&self, store: &Path, words: &[&str]) -> Vec<(String, usize)> {
         let log = self.path("strace.log");
         let trace = ["strace", "-f", "-o", log.to_str().expect("a plain path"), "-e", &format!("trace={CHANGES}")];
         run::succeed(&mut self.command(&trace, store, words));
-        let mut threads = std::collections::HashMap::<String, usize>::new();
+        let mut calls = std::collections::BTreeMap::<(String, String), usize>::new();
         for line in std::fs::read_to_string(&log).expect("strace wrote its log").lines() {
-            let call = line.split_whitespace().nth(1).unwrap_or_default();
-            if call.contains('(') {
-                *threads.entry(line.split_whitespace().next().unwrap_or_default().to_owned()).or_default() += 1;
+            let mut words = line.split_whitespace();
+            let (thread, call) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            if let Some((name, _)) = call.split_once('(') {
+                *calls.entry((name.to_owned(), thread.to_owned())).or_default() += 1;
             }
         }
-        threads.into_values().max().unwrap_or_default()
+        let mut most = std::collections::BTreeMap::<String, usize>::new();
+        for ((name, _), count) in calls {
+            let known = most.entry(name).or_default();
+            *known = count.max(*known);
+        }
+        assert!(most.contains_key("pwrite64"), "the step changed nothing");
+        let all: Vec<_> =
+            most.into_iter().flat_map(|(name, count)| (1..=count).map(move |point| (name.clone(), point))).collect();
+        if all.len() <= POINTS || std::env::var_os("WM_TEST_LONG").is_some() {
+            return all;
+        }
+        (0..POINTS).map(|index| all[index * (all.len() - 1) / (POINTS - 1)].clone()).collect()
     }
 
-    /// Runs a step and kills it when a thread makes its change number `point`. True if it was killed.
-    fn killed_at(&self, point: usize, store: &Path, words: &[&str]) -> bool {
-        let inject = format!("inject={CHANGES}:signal=KILL:when={point}");
-        let trace = ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={CHANGES}"), "-e", &inject];
+    /// Runs a step and kills it at a point. True if it was killed.
+    fn killed_at(&self, (call, number): &(String, usize), store: &Path, words: &[&str]) -> bool {
+        let inject = format!("inject={call}:signal=KILL:when={number}");
+        let trace = ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
         let output = self.command(&trace, store, words).output().expect("strace runs");
         !output.status.success()
     }
@@ -91,15 +105,6 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.expect("a readable entry");
         std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copied file");
     }
-}
-
-/// The points to kill at: all, or evenly spread ones, the first and the last included.
-fn points(changes: usize) -> Vec<usize> {
-    assert!(changes > 5, "only {changes} changes were seen: the step did nothing");
-    if changes <= POINTS || std::env::var_os("WM_TEST_LONG").is_some() {
-        return (1..=changes).collect();
-    }
-    (0..POINTS).map(|index| 1 + index * (changes - 1) / (POINTS - 1)).collect()
 }
 
 #[test]
@@ -123,15 +128,15 @@ fn a_crash_anywhere_leaves_the_old_state_or_the_new_one() {
 fn acquiring(stage: &Stage, before: &Path) -> usize {
     let store = stage.path("store");
     copy(before, &store);
-    let changes = stage.changes(&store, &["acquire"]);
+    let points = stage.points(&store, &["acquire"]);
     let mut kills = 0;
-    for point in points(changes) {
+    for point in &points {
         copy(before, &store);
         kills += usize::from(stage.killed_at(point, &store, &["acquire"]));
         let left = stage.count(&store);
-        assert!(left == (0, 0) || left == (LICENSES, LICENSES), "acquire killed at {point}: {left:?}");
+        assert!(left == (0, 0) || left == (LICENSES, LICENSES), "acquire killed at {point:?}: {left:?}");
         stage.run(&store, &["acquire"]);
-        assert_eq!(stage.count(&store), (LICENSES, LICENSES), "acquire after a kill at {point}");
+        assert_eq!(stage.count(&store), (LICENSES, LICENSES), "acquire after a kill at {point:?}");
     }
     kills
 }
@@ -141,9 +146,9 @@ fn backing_up(stage: &Stage, store: &Path) -> usize {
     let place_text = place.to_str().expect("a plain path").to_owned();
     std::fs::create_dir(&place).expect("a new folder");
     let file = place.join("licenses.wmbackup");
-    let changes = stage.changes(store, &["backup", &place_text]);
+    let points = stage.points(store, &["backup", &place_text]);
     let mut kills = 0;
-    for (turn, point) in points(changes).into_iter().enumerate() {
+    for (turn, point) in points.iter().enumerate() {
         // Every other time there is no older backup.
         if turn % 2 == 1 {
             std::fs::remove_file(&file).expect("the backup can be removed");
@@ -155,10 +160,10 @@ fn backing_up(stage: &Stage, store: &Path) -> usize {
             copy(store, &restored);
             stage.run(&restored, &["restore", &place_text]);
         }
-        assert_eq!(stage.count(store), (LICENSES, LICENSES), "backup killed at {point}");
+        assert_eq!(stage.count(store), (LICENSES, LICENSES), "backup killed at {point:?}");
         stage.run(store, &["backup", &place_text]);
         let names = std::fs::read_dir(&place).expect("a readable folder").count();
-        assert_eq!(names, 1, "backup killed at {point}: temporary files stay");
+        assert_eq!(names, 1, "backup killed at {point:?}: temporary files stay");
     }
     kills
 }
@@ -168,16 +173,16 @@ fn restoring(stage: &Stage, before: &Path) -> usize {
     let place = place.to_str().expect("a plain path");
     let store = stage.path("store");
     copy(before, &store);
-    let changes = stage.changes(&store, &["restore", place]);
+    let points = stage.points(&store, &["restore", place]);
     let mut kills = 0;
-    for point in points(changes) {
+    for point in &points {
         copy(before, &store);
         kills += usize::from(stage.killed_at(point, &store, &["restore", place]));
         let left = stage.count(&store);
-        assert!(left == (0, 0) || left == (LICENSES, LICENSES), "restore killed at {point}: {left:?}");
+        assert!(left == (0, 0) || left == (LICENSES, LICENSES), "restore killed at {point:?}: {left:?}");
         // The device is counted already: the same restore is free, however often it crashed.
         stage.run(&store, &["restore", place]);
-        assert_eq!(stage.count(&store), (LICENSES, LICENSES), "restore after a kill at {point}");
+        assert_eq!(stage.count(&store), (LICENSES, LICENSES), "restore after a kill at {point:?}");
     }
     kills
 }
