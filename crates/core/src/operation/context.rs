@@ -5,7 +5,6 @@ use crate::event::{Event, Flow, Progress};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 /// Least time between two progress events.
@@ -14,6 +13,16 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// Locks; a panic elsewhere leaves nothing half-done under these locks.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+thread_local! {
+    static MARK: u8 = const { 0 };
+}
+
+/// Tells threads apart while they live. Asking the standard library instead would leave a handle behind in each thread of
+/// the application that waits or releases.
+fn this_thread() -> usize {
+    MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }
 
 type CancelAction = Arc<dyn Fn() + Send + Sync>;
@@ -29,9 +38,9 @@ pub(super) struct Control {
 struct State {
     silenced: bool,
     /// The operation's thread, while it runs.
-    thread: Option<ThreadId>,
+    thread: Option<usize>,
     /// The thread inside a call of the observer.
-    calling: Option<ThreadId>,
+    calling: Option<usize>,
     actions: BTreeMap<u64, CancelAction>,
     next_action: u64,
 }
@@ -42,7 +51,7 @@ impl Control {
     }
 
     pub(super) fn enter_thread(&self) {
-        lock(&self.state).thread = Some(std::thread::current().id());
+        lock(&self.state).thread = Some(this_thread());
     }
 
     pub(super) fn leave_thread(&self) {
@@ -50,7 +59,7 @@ impl Control {
     }
 
     pub(super) fn in_own_callback(&self) -> bool {
-        let here = Some(std::thread::current().id());
+        let here = Some(this_thread());
         let state = lock(&self.state);
         state.thread == here || state.calling == here
     }
@@ -85,7 +94,7 @@ impl Control {
             if state.silenced {
                 return None;
             }
-            state.calling = Some(std::thread::current().id());
+            state.calling = Some(this_thread());
         }
         let leave = Leave(self);
         let answer = call();
