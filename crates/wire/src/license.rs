@@ -125,6 +125,21 @@ impl Binding {
     }
 }
 
+/// Policy hash and device thumbprint in the bytes of a binding, without reading the rest. For bytes that something else
+/// vouches for.
+pub fn bound_to(binding: &[u8]) -> Option<(Digest, SignerId)> {
+    let mut decoder = minicbor::Decoder::new(binding);
+    let (mut policy_hash, mut thumbprint) = (None, None);
+    for _ in 0..decoder.map().ok()?? {
+        match decoder.u64().ok()? {
+            10 => policy_hash = Digest::from_slice(decoder.bytes().ok()?).ok(),
+            12 => thumbprint = SignerId::from_slice(decoder.bytes().ok()?).ok(),
+            _ => decoder.skip().ok()?,
+        }
+    }
+    policy_hash.zip(thumbprint)
+}
+
 /// A license, kept and moved as the bytes that were signed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct License {
@@ -188,5 +203,25 @@ impl InnerKey {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_a_binding_sees_what_reading_sees() {
+        let binding = Binding {
+            policy_hash: Digest::of(b"policy"),
+            device_id: DeviceId::new([1; 16]),
+            thumbprint: SignerId::new([2; 32]),
+            wrapped: vec![3; 32],
+            issued_at: -4,
+            state: Some(State::default()),
+        };
+        assert_eq!(bound_to(&binding.encode()), Some((binding.policy_hash, binding.thumbprint)));
+        assert_eq!(bound_to(b""), None);
     }
 }

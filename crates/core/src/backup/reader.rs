@@ -11,8 +11,8 @@ use wmlicense_wire::backup::{
 use wmlicense_wire::certificate::{DeviceKeys, Directory};
 use wmlicense_wire::chunked::{ChunkedError, Opener};
 use wmlicense_wire::id::{Digest, Kid, StoreId};
-use wmlicense_wire::license::Binding;
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::license::bound_to;
+use wmlicense_wire::policy::{Glance, LicenseKind, Policy};
 
 /// Magic and length of the header.
 const FRONT_LEN: usize = 12;
@@ -90,7 +90,7 @@ pub(crate) enum Entry<'a> {
     /// A signed answer; its licenses follow.
     Batch(&'a [u8]),
     /// A license; it is in the manifest of the batch before.
-    License(Box<LicenseEntry<'a>>),
+    License(LicenseEntry<'a>),
 }
 
 impl Entry<'_> {
@@ -109,8 +109,15 @@ impl Entry<'_> {
 pub(crate) struct LicenseEntry<'a> {
     /// As it stands in the file.
     pub(crate) record: RecordView<'a>,
-    /// Its policy.
-    pub(crate) policy: Policy,
+    /// What its key is.
+    pub(crate) kind: LicenseKind,
+}
+
+impl LicenseEntry<'_> {
+    /// Its policy. Read only where it decides something, because that costs more than all the rest.
+    pub(crate) fn policy(&self) -> Result<Policy, ReadError> {
+        Policy::decode(self.record.policy).map_err(|error| corrupt(format!("policy: {error}")))
+    }
 }
 
 /// What the footer of a wholly read section says.
@@ -339,8 +346,8 @@ impl<'a, R: Read> SectionReader<'a, R> {
                 Ok(Some(Entry::Batch(signed)))
             }
             ItemView::Record(record) => {
-                let policy = self.check_record(&record)?;
-                Ok(Some(Entry::License(Box::new(LicenseEntry { record, policy }))))
+                let kind = self.check_record(&record)?;
+                Ok(Some(Entry::License(LicenseEntry { record, kind })))
             }
             ItemView::StatusList(_) | ItemView::LicenseRevocation(_) | ItemView::Padding | ItemView::Footer(_) => {
                 Ok(None)
@@ -349,7 +356,7 @@ impl<'a, R: Read> SectionReader<'a, R> {
     }
 
     /// Checks that a record has the next number and is the license that the batch's signature covers.
-    fn check_record(&mut self, record: &RecordView<'_>) -> Result<Policy, ReadError> {
+    fn check_record(&mut self, record: &RecordView<'_>) -> Result<LicenseKind, ReadError> {
         let batch = self.batch.as_mut().ok_or_else(|| corrupt("a record has no batch"))?;
         if record.number != self.counts.records || record.manifest_index < batch.next_index {
             return Err(corrupt("records are out of order"));
@@ -357,14 +364,13 @@ impl<'a, R: Read> SectionReader<'a, R> {
         if batch.answer.manifest.get(record.manifest_index as usize) != Some(&record.license_hash()) {
             return Err(corrupt("a license is not in its batch's manifest"));
         }
-        let policy = Policy::decode(record.policy).map_err(|error| corrupt(format!("policy: {error}")))?;
-        let binding = Binding::decode(record.binding).map_err(|error| corrupt(format!("binding: {error}")))?;
-        if binding.policy_hash != record.policy_hash() || binding.thumbprint != batch.answer.thumbprint {
+        let glance = Glance::at(record.policy).ok_or_else(|| corrupt("a policy is malformed"))?;
+        if bound_to(record.binding) != Some((record.policy_hash(), batch.answer.thumbprint)) {
             return Err(corrupt("a binding belongs to another license"));
         }
         batch.next_index = record.manifest_index + 1;
         self.counts.records += 1;
-        Ok(policy)
+        Ok(glance.kind)
     }
 
     /// Verifies the footer and that nothing follows it.

@@ -4,7 +4,7 @@
 use super::RestoreError;
 use super::chunk::Chunk;
 use super::open::{Opened, Opening, OwnSection};
-use crate::backup::reader::{Backup, Entry, Witness};
+use crate::backup::reader::{Backup, Entry, LicenseEntry, ReadError, Witness};
 use crate::event::Event;
 use crate::operation::Context;
 use crate::store::{StagedLicense, Staging};
@@ -15,7 +15,6 @@ use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
-use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::{Body, RestoreSource};
 
 /// A verified answer of the service.
@@ -202,7 +201,11 @@ impl Asking<'_> {
         let context = self.context;
         backup.read_section(section, meta, witness(known.clone(), own), &mut |entry| {
             match entry {
-                Entry::License(license) => survey.records += u64::from(is_asked(own, &license.policy)),
+                Entry::License(license) => {
+                    // The policies of another device are read here, before anything is sent.
+                    license.policy()?;
+                    survey.records += u64::from(is_asked(own, &license)?);
+                }
                 // One of another authority is of no use to this service.
                 Entry::ServiceCertificate(bytes) => {
                     let hash = known.add(bytes).ok();
@@ -223,8 +226,11 @@ fn witness<'a>(directory: Directory, own: Option<&'a OwnSection>) -> Witness<'a>
     own.map_or(Witness::Certified(directory), OwnSection::witness)
 }
 
-fn is_asked(own: Option<&OwnSection>, policy: &Policy) -> bool {
-    own.is_none_or(|own| !own.goes_in_offline(policy))
+fn is_asked(own: Option<&OwnSection>, license: &LicenseEntry<'_>) -> Result<bool, ReadError> {
+    match own {
+        Some(own) => Ok(!own.goes_in_offline(license)?),
+        None => Ok(true),
+    }
 }
 
 /// What the first reading of a section found.
@@ -258,13 +264,15 @@ impl Sending<'_, '_> {
         match entry {
             Entry::Batch(signed) => self.batch = signed.to_vec(),
             Entry::Title(kid, title) if self.own.is_none() => self.asking.staging.put_title(kid, &title)?,
-            Entry::License(license) if is_asked(self.own, &license.policy) => {
-                if !self.chunk.has_room(&license, &self.batch) {
-                    self.send()?;
+            Entry::License(license) => {
+                if is_asked(self.own, &license)? {
+                    if !self.chunk.has_room(&license, &self.batch) {
+                        self.send()?;
+                    }
+                    self.chunk.add(&license, &license.policy()?, &self.batch);
                 }
-                self.chunk.add(&license, &self.batch);
             }
-            Entry::License(_) | Entry::Title(..) | Entry::ServiceCertificate(_) | Entry::Tombstone(_) => {}
+            Entry::Title(..) | Entry::ServiceCertificate(_) | Entry::Tombstone(_) => {}
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use crate::backup::reader::LicenseEntry;
 use wmlicense_wire::id::{Kid, Lid};
+use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::{MAX_LICENSES, MAX_RESTORE_LEN, RestoreBatch};
 
 /// Bytes of records and batches in one request; the rest of [`MAX_RESTORE_LEN`] is for certificates, ticket and frame, and
@@ -37,13 +38,13 @@ impl Chunk {
     }
 
     /// Adds a record; a batch is named with its first one.
-    pub(super) fn add(&mut self, entry: &LicenseEntry<'_>, signed: &[u8]) {
+    pub(super) fn add(&mut self, entry: &LicenseEntry<'_>, policy: &Policy, signed: &[u8]) {
         let record = entry.record.encoded;
         self.bytes += FRAME + record.len() + self.batch_cost(signed);
         match self.batches.last_mut() {
             Some(batch) if batch.signed == signed => batch.records.push(record.to_vec()),
             _ => self.batches.push(RestoreBatch { signed: signed.to_vec(), records: vec![record.to_vec()] }),
         }
-        self.licenses.push((entry.policy.lid, entry.policy.kid));
+        self.licenses.push((policy.lid, policy.kid));
     }
 }

@@ -61,16 +61,20 @@ impl Local<'_> {
             }
             Entry::Title(kid, title) => self.staging.put_title(kid, &title)?,
             Entry::Batch(signed) => self.staging.put_batch(self.own.authority, signed)?,
-            Entry::License(license) if self.own.goes_in_offline(&license.policy) => self.stage_license(&license)?,
-            Entry::License(_) if may_ask => {}
-            Entry::License(license) => self.asked.refused.push((license.policy.kid, Reason::NotAllowed)),
+            Entry::License(license) => {
+                if self.own.goes_in_offline(&license)? {
+                    self.stage_license(&license)?;
+                } else if !may_ask {
+                    self.asked.refused.push((license.policy()?.kid, Reason::NotAllowed));
+                }
+            }
         }
         Ok(())
     }
 
     fn stage_license(&mut self, entry: &LicenseEntry<'_>) -> Result<(), RestoreError> {
         let damaged = || RestoreError::Corrupt("a record does not open".into());
-        let key = entry.record.open(entry.policy.kind, &self.content).map_err(|_| damaged())?;
+        let key = entry.record.open(entry.kind, &self.content).map_err(|_| damaged())?;
         let (license, state) = (entry.record.license(), entry.record.state().ok_or_else(damaged)?);
         let staged = StagedLicense { index: entry.record.manifest_index, license: &license, state: &state, key: &key };
         Ok(self.staging.put_license(&staged)?)

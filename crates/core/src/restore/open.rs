@@ -1,7 +1,7 @@
 //! Who opens which section of a backup: this device, the management service, or nobody.
 
 use super::RestoreError;
-use crate::backup::reader::{Backup, Entry, ReadError, Witness};
+use crate::backup::reader::{Backup, Entry, LicenseEntry, ReadError, Witness};
 use crate::client::Client;
 use crate::device::DeviceIdentity;
 use crate::operation::Context;
@@ -10,7 +10,6 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 use wmlicense_wire::backup::{DeviceTicket, SectionHeader, Ticket};
 use wmlicense_wire::id::{BackupId, Digest};
-use wmlicense_wire::policy::Policy;
 
 /// A section and who opens it.
 pub(super) struct Opened {
@@ -45,8 +44,12 @@ pub(super) struct OwnSection {
 impl OwnSection {
     /// True if a license goes in without the service: what this store itself wrote down, or what nobody can use up and
     /// nobody can revoke.
-    pub(super) fn goes_in_offline(&self, policy: &Policy) -> bool {
-        self.same_store || (!policy.is_stateful() && policy.revocation_key.is_none())
+    pub(super) fn goes_in_offline(&self, license: &LicenseEntry<'_>) -> Result<bool, ReadError> {
+        if self.same_store {
+            return Ok(true);
+        }
+        let policy = license.policy()?;
+        Ok(!policy.is_stateful() && policy.revocation_key.is_none())
     }
 
     /// Whose signature the section's footer has.
@@ -126,7 +129,7 @@ fn count_to_ask<R: Read + Seek>(
     let mut count = 0;
     backup.read_section(section, &own.ticket.keys.meta, own.witness(), &mut |entry| {
         if let Entry::License(license) = entry {
-            count += u64::from(!own.goes_in_offline(&license.policy));
+            count += u64::from(!own.goes_in_offline(&license)?);
         }
         Ok::<(), RestoreError>(context.check()?)
     })?;

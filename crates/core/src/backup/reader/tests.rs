@@ -38,8 +38,8 @@ fn read_sections(
         let witness = Witness::Own(&device.keys);
         let summary = backup.read_section(section as u32, &ticket.keys.meta, witness, &mut |entry| {
             if let Entry::License(license) = entry {
-                let key = license.record.open(license.policy.kind, &content).map_err(|_| corrupt("key"))?;
-                licenses.push((license.policy.kid, key.as_bytes().to_vec()));
+                let key = license.record.open(license.kind, &content).map_err(|_| corrupt("key"))?;
+                licenses.push((license.policy()?.kid, key.as_bytes().to_vec()));
             }
             Ok::<(), ReadError>(())
         })?;
