@@ -10,6 +10,8 @@ pub(crate) struct Arguments {
     pub(crate) rounds: usize,
     /// Folder on the disk to measure.
     pub(crate) folder: PathBuf,
+    /// Only this part.
+    only: Option<String>,
     /// Set in the child process whose memory is measured.
     pub(crate) memory: Option<MemoryOf>,
 }
@@ -23,7 +25,8 @@ pub(crate) struct MemoryOf {
 
 impl Arguments {
     pub(crate) fn of_process() -> Self {
-        let mut arguments = Self { licenses: 100_000, rounds: 5, folder: std::env::temp_dir(), memory: None };
+        let folder = std::env::temp_dir();
+        let mut arguments = Self { licenses: 100_000, rounds: 5, folder, only: None, memory: None };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().unwrap_or_else(|| panic!("{word} needs a value"));
@@ -31,6 +34,7 @@ impl Arguments {
                 "--licenses" => arguments.licenses = value().parse().expect("a number of licenses"),
                 "--rounds" => arguments.rounds = value().parse().expect("a number of rounds"),
                 "--folder" => arguments.folder = value().into(),
+                "--only" => arguments.only = Some(value()),
                 "--memory-of-backup" => {
                     let (authority, store, place) = (value(), value().into(), value().into());
                     arguments.memory = Some(MemoryOf { authority, store, place });
@@ -39,5 +43,10 @@ impl Arguments {
             }
         }
         arguments
+    }
+
+    /// True if a part is to be measured.
+    pub(crate) fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
     }
 }

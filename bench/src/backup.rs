@@ -79,12 +79,12 @@ pub(crate) fn measure(full: &Full<'_>, arguments: &Arguments, table: &mut Table)
     table.time("wmlicense back_up", &ours, count);
     table.time("sqlite3 .backup, then age -r", &sqlite_and_age, count);
     table.time("read, AES-256-GCM, write, fdatasync of the same bytes", &copy, count);
-    table.ratio("to sqlite3 and age", ours.ratio_to(&sqlite_and_age), 0.25);
-    table.ratio("to the bare copy", ours.ratio_to(&copy), 1.5);
+    table.compare("to sqlite3 and age", &ours, &sqlite_and_age, 0.25);
+    table.compare("to the bare copy", &ours, &copy, 1.5);
     let size = std::fs::metadata(&file).unwrap().len() as f64;
     table.ratio("file to payload", size / payload(&full.home.client.store, count), 1.1);
     table.title("restore, same device, durable");
     table.time("wmlicense restore", &restoring, count);
     table.time("age -d, then sqlite3 .restore", &restore_peer, count);
-    table.ratio("to age and sqlite3", restoring.ratio_to(&restore_peer), 0.6);
+    table.compare("to age and sqlite3", &restoring, &restore_peer, 0.6);
 }

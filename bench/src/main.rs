@@ -1,5 +1,6 @@
 //! Measures the library beside its peers: everything alternates in one run, and what counts are medians and ratios.
-//! `wmlicense-bench [--licenses N] [--rounds N] [--folder DIR]`; the peers `sqlite3` and `age` are Debian packages.
+//! `wmlicense-bench [--licenses N] [--rounds N] [--folder DIR] [--only PART]`, PART import, backup, memory or
+//! lookup; the peers `sqlite3` and `age` are Debian packages.
 // A measurement that fails half-way means nothing: it stops.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -24,10 +25,18 @@ fn main() {
     }
     let world = World::new();
     let mut table = Table::new(&arguments);
-    import::measure(&world, &arguments, &mut table);
+    if arguments.wants("import") {
+        import::measure(&world, &arguments, &mut table);
+    }
     let full = backup::Full::new(&world, &arguments);
-    backup::measure(&full, &arguments, &mut table);
-    memory::measure(&world, &full, &arguments, &mut table);
-    lookup::measure(&full, &arguments, &mut table);
+    if arguments.wants("backup") {
+        backup::measure(&full, &arguments, &mut table);
+    }
+    if arguments.wants("memory") {
+        memory::measure(&world, &full, &arguments, &mut table);
+    }
+    if arguments.wants("lookup") {
+        lookup::measure(&full, &arguments, &mut table);
+    }
     table.print();
 }
