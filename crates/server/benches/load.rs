@@ -12,8 +12,8 @@ use wmlicense_wire::hpke::Context;
 use wmlicense_wire::key::{Signer as _, SigningKey};
 use wmlicense_wire::request::MAX_LICENSES;
 
-const CLIENTS: usize = 4;
-const SINGLE: usize = 2000;
+const CLIENTS: usize = 32;
+const SINGLE: usize = 4000;
 const ROUNDS: usize = 3;
 /// Most key IDs in one license request.
 const BATCH: usize = 1024;

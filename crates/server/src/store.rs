@@ -144,13 +144,14 @@ pub(crate) struct NewLicense {
 pub(crate) struct Holding {
     /// Devices that hold it.
     pub(crate) devices: Vec<DeviceId>,
-    /// The content, where this service issued the license.
+    /// The content, where this service issued or restored the license.
     pub(crate) content: Option<Content>,
 }
 
 /// A license that a device wants to hold.
 pub(crate) struct Claim {
     pub(crate) lid: Lid,
+    pub(crate) kid: Kid,
     /// Device that it is bound to in the backup; counted as well.
     pub(crate) bound: DeviceId,
     /// Devices in all.
@@ -253,6 +254,8 @@ pub(crate) struct LicenseRow {
 /// One row of `restore list`: a device that holds a license because of a restore.
 pub(crate) struct RestoreRow {
     pub(crate) lid: Lid,
+    pub(crate) kid: Kid,
+    pub(crate) title: Option<String>,
     pub(crate) device: DeviceId,
     pub(crate) since: i64,
     pub(crate) devices: u64,

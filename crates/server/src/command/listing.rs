@@ -74,9 +74,16 @@ pub(super) fn restores(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
     let rows = opened.wait(opened.store.restores())?.into_iter();
     let rows = rows.map(|row| {
-        vec![json!(row.lid.to_hex()), json!(row.device.to_hex()), json!(row.devices), json!(to_rfc3339(row.since))]
+        vec![
+            json!(row.lid.to_hex()),
+            json!(row.kid.to_hex()),
+            json!(row.title),
+            json!(row.device.to_hex()),
+            json!(row.devices),
+            json!(to_rfc3339(row.since)),
+        ]
     });
-    show(list, &["lid", "device", "devices", "restored"], rows.collect())
+    show(list, &["lid", "kid", "title", "device", "devices", "restored"], rows.collect())
 }
 
 pub(super) fn devices(list: &List) -> Result<(), CommandError> {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Beside, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Kid, Lid};
+use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::InnerKey;
 use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::request::{self, Body};
@@ -149,7 +149,7 @@ impl Work {
             Fault::Internal
         })?;
         let user = self.account.as_ref().map(|account| account.user).filter(|_| content.scope.is_some());
-        let terms = terms.of(&content)?;
+        let known = terms.of(&content)?;
         let own = &role_key(&self.keyring, Role::Issuer)?.certificate;
         let facts = Facts {
             lid: Lid::random()?,
@@ -162,24 +162,29 @@ impl Work {
             first_issued: self.now,
             replaces: current.as_ref().map(|license| license.lid),
         };
-        let hash = terms.hash(&facts);
+        let hash = *known.hash.get_or_insert_with(|| known.terms.hash(&facts));
         // The same terms give the same license, so that asking again resets no counter.
         if let Some(Issued { policy, .. }) = current.filter(|license| license.terms == hash) {
             return Ok(Ok((Grant { policy, key, state: None }, None)));
         }
         let (lid, replaces) = (facts.lid, facts.replaces);
-        let policy = terms.policy(facts).encode();
+        let policy = known.terms.policy(facts).encode();
         let issued = Issued { lid, terms: hash, policy: policy.clone() };
         Ok(Ok((Grant { policy, key, state: None }, Some(NewLicense { kid, user, issued, replaces }))))
     }
 }
 
-/// Terms by the name of their policy, each read once a request.
+/// Terms by the name of their policy, each read and hashed once a request.
 #[derive(Default)]
-pub(super) struct TermsByName(HashMap<Option<String>, Terms>);
+pub(super) struct TermsByName(HashMap<Option<String>, KnownTerms>);
+
+pub(super) struct KnownTerms {
+    pub(super) terms: Terms,
+    hash: Option<Digest>,
+}
 
 impl TermsByName {
-    pub(super) fn of(&mut self, content: &Content) -> Result<&Terms, Fault> {
+    pub(super) fn of(&mut self, content: &Content) -> Result<&mut KnownTerms, Fault> {
         let name = content.policy.as_ref().map(|(name, _)| name.clone());
         match self.0.entry(name) {
             std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
@@ -191,7 +196,7 @@ impl TermsByName {
                         Fault::Internal
                     })?,
                 };
-                Ok(free.insert(terms))
+                Ok(free.insert(KnownTerms { terms, hash: None }))
             }
         }
     }

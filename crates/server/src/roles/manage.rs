@@ -128,7 +128,7 @@ fn verdicts(lids: &[Lid], holdings: &[Holding], bound: DeviceId, device: DeviceI
 /// Devices in all: the service's own setting, else what the license says, else the default.
 fn limit(content: Option<&Content>, hint: Option<u32>, terms: &mut TermsByName) -> Result<u32, Fault> {
     match content {
-        Some(content) => Ok(terms.of(content)?.restore_devices),
+        Some(content) => Ok(terms.of(content)?.terms.restore_devices),
         None => Ok(hint.unwrap_or(DEFAULT_RESTORE_DEVICES)),
     }
 }
@@ -179,6 +179,7 @@ fn claims(service: &Service, mut chunk: Chunk, contents: &[Option<Content>]) -> 
         }
         claims.push(Claim {
             lid: candidate.lid,
+            kid: candidate.kid,
             bound: candidate.bound,
             limit: limit(content.as_ref(), candidate.limit_hint, &mut terms)?,
             state: candidate.state.clone(),

@@ -90,11 +90,19 @@ impl Admin for SqliteStore {
     }
 
     fn restores(&self) -> Pending<'_, Vec<RestoreRow>> {
-        const LIST: &str = "SELECT lid, device_id, since, (SELECT count(*) FROM seat AS all_seats \
-            WHERE all_seats.lid = seat.lid) FROM seat WHERE restored = 1 ORDER BY since DESC, lid, device_id";
+        const LIST: &str = "SELECT seat.lid, seat.kid, content.title, seat.device_id, seat.since, \
+            (SELECT count(*) FROM seat AS every WHERE every.lid = seat.lid) \
+            FROM seat LEFT JOIN content ON content.kid = seat.kid \
+            WHERE seat.restored = 1 ORDER BY seat.since DESC, seat.lid, seat.device_id";
         self.list(LIST, |row| {
-            let devices = row.get::<_, i64>(3)? as u64;
-            Ok(RestoreRow { lid: id_at(row, 0)?, device: id_at(row, 1)?, since: row.get(2)?, devices })
+            Ok(RestoreRow {
+                lid: id_at(row, 0)?,
+                kid: id_at(row, 1)?,
+                title: row.get(2)?,
+                device: id_at(row, 3)?,
+                since: row.get(4)?,
+                devices: row.get::<_, i64>(5)? as u64,
+            })
         })
     }
 

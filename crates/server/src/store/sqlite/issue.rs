@@ -60,6 +60,7 @@ impl Store for SqliteStore {
                         return Ok(false);
                     }
                 }
+                write_first_seats(connection, device, &licenses, exchange.now)?;
                 Ok(true)
             })
         })
@@ -172,7 +173,7 @@ fn find_license(
     Ok(Some(Issued { lid: id(&lid, "license")?, terms: id(&terms, "license")?, policy }))
 }
 
-/// Writes a license and its first device. False if the holder has another license by now than the one to be replaced.
+/// Writes a license. False if the holder has another license by now than the one to be replaced.
 fn write_license(
     connection: &Connection,
     device: DeviceId,
@@ -183,7 +184,6 @@ fn write_license(
                           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (device_id, kid, user_id) DO NOTHING";
     const REPLACE: &str = "UPDATE license SET lid = $1, terms = $2, policy = $3, issued_at = $4 \
                            WHERE device_id = $5 AND kid = $6 AND user_id = $7 AND lid = $8";
-    const SEAT: &str = "INSERT INTO seat (lid, device_id, restored, since) VALUES ($1, $2, 0, $3)";
     let (device, kid, user) = (device.as_bytes(), license.kid.as_bytes(), user_key(license.user.as_ref()));
     let Issued { lid, terms, policy } = &license.issued;
     let (lid, terms) = (lid.as_bytes(), terms.as_bytes());
@@ -194,8 +194,23 @@ fn write_license(
             connection.prepare_cached(REPLACE)?.execute(params![lid, terms, policy, now, device, kid, user, old])?
         }
     };
-    if changed == 1 {
-        connection.prepare_cached(SEAT)?.execute(params![lid, device, now])?;
-    }
     Ok(changed == 1)
+}
+
+/// Counts the device in as the first of each license.
+fn write_first_seats(
+    connection: &Connection,
+    device: DeviceId,
+    licenses: &[NewLicense],
+    now: i64,
+) -> Result<(), StoreError> {
+    const SEAT: &str = "INSERT INTO seat (lid, device_id, kid, restored, since) VALUES ($1, $2, $3, 0, $4)";
+    let mut insert = connection.prepare_cached(SEAT)?;
+    // In the order of the table, because scattered inserts cost several times as much.
+    let mut seats: Vec<_> = licenses.iter().map(|license| (license.issued.lid, license.kid)).collect();
+    seats.sort_unstable();
+    for (lid, kid) in seats {
+        insert.execute(params![lid.as_bytes(), device.as_bytes(), kid.as_bytes(), now])?;
+    }
+    Ok(())
 }

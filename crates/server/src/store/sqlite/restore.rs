@@ -2,34 +2,34 @@
 
 use super::super::{Claim, Claimed, Exchange, Holding, Prior, Seat, StoreError};
 use super::issue::find_content;
-use super::{Verdict, id, optional_id, prior, write_exchange};
+use super::{Verdict, id, prior, write_exchange};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
 
 pub(super) fn holdings(connection: &Connection, licenses: &[Lid]) -> Result<Vec<Holding>, StoreError> {
-    let mut find = connection.prepare_cached("SELECT kid FROM license WHERE lid = $1")?;
-    let mut holding = |lid: &Lid| -> Result<Holding, StoreError> {
-        let kid = find.query_row([lid.as_bytes()], |row| row.get(0)).optional()?;
-        let kid: Option<Kid> = optional_id(kid, "license")?;
+    let holding = |lid: &Lid| -> Result<Holding, StoreError> {
+        let (devices, kid) = seats(connection, *lid)?;
         let content = match kid {
             Some(kid) => find_content(connection, kid)?,
             None => None,
         };
-        Ok(Holding { devices: devices(connection, *lid)?, content })
+        Ok(Holding { devices, content })
     };
-    licenses.iter().map(&mut holding).collect()
+    licenses.iter().map(holding).collect()
 }
 
-fn devices(connection: &Connection, lid: Lid) -> Result<Vec<DeviceId>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT device_id FROM seat WHERE lid = $1")?;
+/// The devices that hold a license, and the key ID that it is for.
+fn seats(connection: &Connection, lid: Lid) -> Result<(Vec<DeviceId>, Option<Kid>), StoreError> {
+    let mut statement = connection.prepare_cached("SELECT device_id, kid FROM seat WHERE lid = $1")?;
     let mut rows = statement.query([lid.as_bytes()])?;
-    let mut devices = Vec::new();
+    let (mut devices, mut kid) = (Vec::new(), None);
     while let Some(row) = rows.next()? {
-        let bytes = row.get_ref(0)?.as_blob().map_err(|_| StoreError::Damaged("seat"))?;
-        devices.push(id(bytes, "seat")?);
+        let blob = |column| row.get_ref(column)?.as_blob().map_err(|_| StoreError::Damaged("seat"));
+        devices.push(id(blob(0)?, "seat")?);
+        kid = Some(id(blob(1)?, "seat")?);
     }
-    Ok(devices)
+    Ok((devices, kid))
 }
 
 fn find_state(connection: &Connection, lid: Lid) -> Result<Option<State>, StoreError> {
@@ -60,16 +60,16 @@ pub(super) fn claim(
 }
 
 fn take_seat(connection: &Connection, device: DeviceId, claim: &Claim, now: i64) -> Result<Seat, StoreError> {
-    let mut holders = devices(connection, claim.lid)?;
+    let (mut holders, _) = seats(connection, claim.lid)?;
     if !holders.contains(&claim.bound) {
-        write_seat(connection, claim.lid, claim.bound, false, now)?;
+        write_seat(connection, claim, claim.bound, false, now)?;
         holders.push(claim.bound);
     }
     if !holders.contains(&device) {
         if holders.len() >= claim.limit as usize {
             return Ok(Seat::Full);
         }
-        write_seat(connection, claim.lid, device, true, now)?;
+        write_seat(connection, claim, device, true, now)?;
     }
     let Some(in_file) = &claim.state else { return Ok(Seat::Held(None)) };
     let state = match find_state(connection, claim.lid)? {
@@ -82,8 +82,15 @@ fn take_seat(connection: &Connection, device: DeviceId, claim: &Claim, now: i64)
     Ok(Seat::Held(Some(state)))
 }
 
-fn write_seat(connection: &Connection, lid: Lid, device: DeviceId, restored: bool, now: i64) -> Result<(), StoreError> {
-    const INSERT: &str = "INSERT INTO seat (lid, device_id, restored, since) VALUES ($1, $2, $3, $4)";
-    connection.prepare_cached(INSERT)?.execute(params![lid.as_bytes(), device.as_bytes(), restored, now])?;
+fn write_seat(
+    connection: &Connection,
+    claim: &Claim,
+    device: DeviceId,
+    restored: bool,
+    now: i64,
+) -> Result<(), StoreError> {
+    const INSERT: &str = "INSERT INTO seat (lid, device_id, kid, restored, since) VALUES ($1, $2, $3, $4, $5)";
+    let (lid, device, kid) = (claim.lid.as_bytes(), device.as_bytes(), claim.kid.as_bytes());
+    connection.prepare_cached(INSERT)?.execute(params![lid, device, kid, restored, now])?;
     Ok(())
 }

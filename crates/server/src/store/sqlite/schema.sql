@@ -50,12 +50,12 @@ CREATE TABLE license (
     issued_at INTEGER NOT NULL,
     PRIMARY KEY (device_id, kid, user_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX license_by_id ON license (lid);
 
 -- Which devices hold a license: the one it was issued to, and those it was restored to.
 CREATE TABLE seat (
     lid       BLOB    NOT NULL,
     device_id BLOB    NOT NULL,
+    kid       BLOB    NOT NULL,
     restored  INTEGER NOT NULL,
     since     INTEGER NOT NULL,
     PRIMARY KEY (lid, device_id)
