@@ -249,6 +249,8 @@ struct Inner {
     writer: Mutex<rusqlite::Connection>,
     /// Directories verified so far, because each certificate costs a post-quantum verification.
     directories: Mutex<HashMap<Digest, Directory>>,
+    /// Keys of batches that were read lately, by at-rest ID: deriving one costs as much as opening a key under it.
+    batch_keys: Mutex<HashMap<[u8; 16], Arc<merge::AtRest>>>,
     /// The clock of the head that was verified last, by the head's MAC.
     seen_clock: Mutex<Option<head::SeenClock>>,
 }
@@ -269,6 +271,7 @@ impl Store {
             integrity,
             writer: Mutex::new(writer),
             directories: Mutex::new(HashMap::new()),
+            batch_keys: Mutex::new(HashMap::new()),
             seen_clock: Mutex::new(None),
         };
         let store = Self { inner: Arc::new(inner) };

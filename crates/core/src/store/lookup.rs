@@ -5,11 +5,14 @@ use super::integrity::{Integrity, Row as StateRow, Table};
 use super::merge::{AtRest, place};
 use super::{Filter, Inner, Store, StoreError, StoredLicense, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{Conditions, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
+
+/// Most keys of batches that are kept in memory: those of a million licenses in full batches.
+const BATCH_KEYS: usize = 256;
 
 /// State of a license as rights see it: a stateless one has an empty one, a lost one none.
 pub(super) fn read_state(
@@ -82,6 +85,21 @@ impl Filter {
     }
 }
 
+impl Inner {
+    fn batch_key(&self, id: [u8; 16]) -> Arc<AtRest> {
+        let mut known = self.batch_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = known.get(&id) {
+            return Arc::clone(key);
+        }
+        if known.len() >= BATCH_KEYS {
+            known.clear();
+        }
+        let key = Arc::new(AtRest::of(self.device.store_key(), id));
+        known.insert(id, Arc::clone(&key));
+        key
+    }
+}
+
 impl Store {
     /// All licenses for a key ID, in no particular order. A held statement on a pooled connection; no write.
     pub fn licenses(&self, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
@@ -91,7 +109,7 @@ impl Store {
 
     /// Opens the key of a stored license.
     pub fn unwrap_key(&self, license: &StoredLicense) -> Result<InnerKey, StoreError> {
-        let at_rest = AtRest::of(self.inner.device.store_key(), license.at_rest);
+        let at_rest = self.inner.batch_key(license.at_rest);
         at_rest.unwrap(license.index, license.policy_hash, license.policy.kind, &license.wrapped)
     }
 

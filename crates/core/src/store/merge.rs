@@ -5,7 +5,7 @@ use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
 use super::tombstone::Tombstone;
 use super::{Section, StoreError};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
 use wmlicense_wire::aead::{SecretKey, counter_nonce};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
@@ -13,6 +13,11 @@ use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
 
+const INSERT: &str =
+    "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT_UNLESS_KNOWN: &str =
+    "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (lid) DO NOTHING";
 const AT_REST_LABEL: &str = "wmlicense/1 at rest";
 
 /// Row ID of a license: its batch and its place in the manifest.
@@ -100,11 +105,20 @@ pub(super) struct Merger<'a> {
     batch: Option<Batch>,
     next_batch: i64,
     now: i64,
-    fresh: bool,
+    insert: CachedStatement<'a>,
 }
 
 impl<'a> Merger<'a> {
     pub(super) fn new(connection: &'a Connection, integrity: &'a Integrity, now: i64) -> Result<Self, StoreError> {
+        Self::inserting(connection, integrity, now, INSERT_UNLESS_KNOWN)
+    }
+
+    fn inserting(
+        connection: &'a Connection,
+        integrity: &'a Integrity,
+        now: i64,
+        insert: &str,
+    ) -> Result<Self, StoreError> {
         let one = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
         Ok(Self {
             connection,
@@ -115,14 +129,14 @@ impl<'a> Merger<'a> {
             batch: None,
             next_batch: one("SELECT coalesce(max(id), 0) + 1 FROM batch")?,
             now,
-            fresh: false,
+            insert: connection.prepare_cached(insert)?,
         })
     }
 
     /// As [`Self::new`], for a store without licenses and without their indexes: no LID is looked up, and whether one came
     /// twice shows when the indexes are made.
     pub(super) fn of_fresh(connection: &'a Connection, integrity: &'a Integrity, now: i64) -> Result<Self, StoreError> {
-        Ok(Self { fresh: true, ..Self::new(connection, integrity, now)? })
+        Self::inserting(connection, integrity, now, INSERT)
     }
 
     /// Licenses that follow are of this batch. Its row is written with the first one that goes in.
@@ -190,17 +204,7 @@ impl<'a> Merger<'a> {
     fn insert(&mut self, incoming: &Incoming<'_>, section: Option<i64>) -> Result<bool, StoreError> {
         let batch = self.batch.as_mut().ok_or_else(|| StoreError::Damaged("a license without a batch".into()))?;
         let id = row_id(batch.id, incoming.index);
-        let sql = match self.fresh {
-            false => {
-                "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (lid) DO NOTHING"
-            }
-            true => {
-                "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-            }
-        };
-        let inserted = self.connection.prepare_cached(sql)?.execute((
+        let inserted = self.insert.execute((
             id,
             incoming.kid.as_bytes(),
             incoming.lid.as_bytes(),
