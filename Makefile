@@ -1,12 +1,18 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help test bench check-format format
+.PHONY: help demo test test-crash bench check-format format install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
+demo: ## the whole journey against a service of its own, one printed line per step
+	@ci/demo.sh
+
 test: ## everything CI checks: format, lints, tests, the C harness under valgrind and sanitizers
 	@ci/test.sh
+
+test-crash: ## kill -9 at every change of a file that a step makes, not only at a hundred of them
+	@WM_TEST_ALL_TOOLS=1 WM_TEST_LONG=1 cargo test --test c_programs crash -- --nocapture
 
 check-format: ## whether the sources are formatted
 	@cargo fmt --all --check
@@ -17,3 +23,5 @@ bench: ## the library beside its peers, in one run (BENCH="--licenses 1000000" f
 format: ## format the sources
 	@cargo fmt --all
 
+install: ## build for release and install below PREFIX (default /usr/local), DESTDIR respected
+	@ci/package.sh

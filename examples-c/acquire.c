@@ -124,7 +124,7 @@ int main(int argc, char **argv) {
       code = fail(argv[i], result);
       goto cleanup;
     }
-    printf("license acquired: %s\n", key_ids);
+    for (char *one = strtok(key_ids, ";"); one != NULL; one = strtok(NULL, ";")) printf("license acquired: %s\n", one);
   }
   code = EXIT_SUCCESS;
 

@@ -167,7 +167,7 @@ static void what_the_service_refuses_is_told_apart(wm_client *client) {
   CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, gold_account_token()));
   CHECK_RESULT(acquire(client, KID_GOLD), WM_S_LICENSE_ACQUIRED);
   CHECK(usable(client, KID_GOLD));
-  CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, "not a token"));
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, "no-such-token"));
   CHECK_RESULT(acquire(client, KID_GOLD), WM_E_ACCOUNT_REQUIRED);
   CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, account_token()));
 }
@@ -188,7 +188,7 @@ static void bad_peers_are_told_apart(wm_client *client) {
       {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\nConnection: close\r\n\r\n<html>Sign in</",
        WM_E_ERROR_BAD_NET_RESP},
       {"HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\nContent-Length: 4\r\nConnection: close\r\n\r\nJUNK",
-       WM_E_BAD_ANSWER},
+       WM_E_INVALID_LICENSE_ACQUIRED},
       {"this is not HTTP\r\n\r\n", WM_E_ERROR_BAD_NET_RESP},
   };
   CHECK_OK(wm_set_number_prop(client, WM_PROP_RETRY_LIMIT, 0));
@@ -248,7 +248,7 @@ static void a_silent_peer_is_waited_for_until_cancel_or_deadline(wm_client *clie
 }
 
 static void a_media_file_names_what_to_acquire(wm_client *client) {
-  char path[512], kids[64], text[KID_TEXT_SIZE];
+  char path[512], kids[64], video[KID_TEXT_SIZE], audio[KID_TEXT_SIZE], both[64];
   bool is_protected = false;
   wm_content_header *header = NULL;
   CHECK(snprintf(path, sizeof path, "%s/packager-cenc-video.mp4", setting("WM_TEST_MEDIA")) < (int)sizeof path);
@@ -256,7 +256,9 @@ static void a_media_file_names_what_to_acquire(wm_client *client) {
   CHECK(is_protected);
   CHECK_OK(wm_create_content_header_from_file(path, &header));
   CHECK_OK(wm_get_prop(header, WM_PROP_KIDS, NULL, kids, sizeof kids, NULL));
-  CHECK_TEXT(kids, kid_text(KID_VIDEO, text));
+  /* Its header names the keys of the whole presentation, the other track's included. */
+  snprintf(both, sizeof both, "%s;%s", kid_text(KID_VIDEO, video), kid_text(KID_AUDIO, audio));
+  CHECK_TEXT(kids, both);
   CHECK_OK(wm_release(header));
   wm_license_request *request = NULL;
   CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));

@@ -194,7 +194,7 @@ static void a_restore_gives_no_count_back(wm_client *client, const char *backup)
   sample.struct_size = sizeof sample;
   sample.iv = iv;
   sample.iv_size = sizeof iv;
-  sample.scheme = WM_SCHEME_CENC;
+  sample.scheme = SCHEME_CENC;
   for (int i = 0; i < 2; i++) {
     wm_decryptor *decryptor = NULL;
     CHECK_OK(wm_create_decryptor(client, KID_COUNTED, "Play", &decryptor));

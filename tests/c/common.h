@@ -168,6 +168,9 @@ static inline const char *gold_account_token(void) { return setting("WM_TEST_GOL
 /* An authority that certified nothing here: the SHA-256 of no certificate. */
 #define STRANGE_AUTHORITY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
+/* The four-character code `cenc`, as samples name their scheme. */
+#define SCHEME_CENC ((uint32_t)0x63656E63)
+
 enum { KID_SIZE = 16, TITLE_COUNT = 10 };
 
 /* The key IDs that the service knows. Everything but KID_GOLD is open to all accounts. */

@@ -42,20 +42,25 @@ pub(crate) fn limited<'w>(words: impl IntoIterator<Item = &'w str>) -> Command {
     command
 }
 
-/// Runs a harness program in a folder of its own, with everything `tests/c/common.h` asks the environment for.
+/// Runs a harness program in a folder of its own.
 pub(crate) fn harness(before: &[&str], program: &Path, service: &Service) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let program = program.to_str().expect("a plain path");
     let mut command = limited(before.iter().copied().chain([program]));
+    with_service(&mut command, service);
+    command.arg(folder.path());
+    succeed(&mut command)
+}
+
+/// Sets everything that `tests/c/common.h` asks the environment for.
+pub(crate) fn with_service(command: &mut Command, service: &Service) {
     command
-        .arg(folder.path())
         .env("WM_TEST_URL", &service.url)
         .env("WM_TEST_AUTHORITY", &service.authority)
         .env("WM_TEST_TOKEN", &service.token)
         .env("WM_TEST_GOLD_TOKEN", &service.gold_token)
         .env("WM_TEST_LIBRARY", library_dir().join("libwmlicense.so"))
         .env("WM_TEST_MEDIA", root().join("tests/data/media"));
-    succeed(&mut command)
 }
 
 /// Whether a tool is there. Where everything was installed (`ci/test.sh`), a missing tool is a failure.

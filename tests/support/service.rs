@@ -9,30 +9,26 @@ use tempfile::TempDir;
 
 use super::{library_dir, root, run};
 
-/// Title, key ID and policy of what a service offers; keys are the key ID turned round unless media need others.
-const CATALOGUE: &[(&str, &str, Option<(&str, &str)>)] = &[
-    (
-        "Not for backup",
-        "c1000000000000000000000000000001",
-        Some(("no-backup", r#"{"actions":{"Play":{}},"backup":false}"#)),
-    ),
-    (
-        "Played twice",
-        "c2000000000000000000000000000001",
-        Some(("twice", r#"{"actions":{"Play":{"count":2}},"backup":true}"#)),
-    ),
+/// What has terms of its own: title, key ID, name of the policy, its terms. All of it is open to every account.
+const POLICIES: &[(&str, &str, &str, &str)] = &[
+    ("Not for backup", "c1000000000000000000000000000001", "no-backup", r#"{"actions":{"Play":{}},"backup":false}"#),
+    ("Played twice", "c2000000000000000000000000000001", "twice", r#"{"actions":{"Play":{"count":2}},"backup":true}"#),
     (
         "Ended",
         "c3000000000000000000000000000001",
-        Some(("ended", r#"{"actions":{"Play":{"notAfter":"2001-01-01T00:00:00Z"}},"backup":true}"#)),
+        "ended",
+        r#"{"actions":{"Play":{"notAfter":"2001-01-01T00:00:00Z"}},"backup":true}"#,
     ),
     (
         "To come",
         "c4000000000000000000000000000001",
-        Some(("to-come", r#"{"actions":{"Play":{"notBefore":"2090-01-01T00:00:00Z"}},"backup":true}"#)),
+        "to-come",
+        r#"{"actions":{"Play":{"notBefore":"2090-01-01T00:00:00Z"}},"backup":true}"#,
     ),
-    ("Gold", "c5000000000000000000000000000001", None),
 ];
+
+/// What only accounts with the scope `gold` may have.
+const GOLD: &str = "c5000000000000000000000000000001";
 
 /// The two tracks of the media files in `tests/data/media`: key ID, key.
 const MEDIA: &[(&str, &str, &str)] = &[
@@ -97,20 +93,15 @@ fn fill(data: &Path) {
         let (kid, title) = (format!("c0{number:030x}"), format!("Title {number}"));
         admin(data, &["content", "add", "--kid", &kid, "--key", &turned(&kid), "--title", &title, "--open"]);
     }
-    for (title, kid, policy) in CATALOGUE {
+    for (title, kid, policy, terms) in POLICIES {
+        let file = data.join(format!("{policy}.json"));
+        std::fs::write(&file, terms).expect("the data folder is writable");
+        admin(data, &["policy", "set", policy, file.to_str().expect("a plain path")]);
         let key = turned(kid);
-        let mut words = vec!["content", "add", "--kid", kid, "--key", &key, "--title", title];
-        match policy {
-            Some((name, terms)) => {
-                let file = data.join(format!("{name}.json"));
-                std::fs::write(&file, terms).expect("the data folder is writable");
-                admin(data, &["policy", "set", name, file.to_str().expect("a plain path")]);
-                words.extend(["--policy", name, "--open"]);
-            }
-            None => words.extend(["--scope", "gold"]),
-        }
+        let words = ["content", "add", "--kid", kid, "--key", &key, "--title", title, "--policy", policy, "--open"];
         admin(data, &words);
     }
+    admin(data, &["content", "add", "--kid", GOLD, "--key", &turned(GOLD), "--title", "Gold", "--scope", "gold"]);
 }
 
 /// Any key will do where no sample is decrypted, but each content has another.

@@ -1,0 +1,142 @@
+//! The examples: each builds by the line in its first comment, and together they make the whole journey.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::support::compile::STRICT;
+use crate::support::service::Service;
+use crate::support::{library_dir, root, run, sources, stem};
+
+/// Builds every example by the line its reader is told, with one compiler or the other and every warning an error.
+fn build(compiler: &str, out: &Path) {
+    for source in sources("examples-c") {
+        let text = std::fs::read_to_string(&source).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(" * Build:  ")).unwrap();
+        let name = stem(&source);
+        assert!(line.starts_with("cc -std=c11 ") && line.ends_with(&format!(" -o {name}")), "{name}: {line}");
+        run::succeed(&mut command_of(line, compiler, &out.join(name)));
+    }
+}
+
+/// The command of a `cc …` line, with this build's library and another name for the program.
+pub(crate) fn command_of(line: &str, compiler: &str, program: &Path) -> Command {
+    let libraries = library_dir().display().to_string();
+    let line = line.replace("$PWD/target/release", &libraries).replace("target/release", &libraries);
+    let (compile, _) = line.rsplit_once(" -o ").unwrap();
+    let mut command = Command::new(compiler);
+    command.args(STRICT).args(compile.split_whitespace().skip(1)).arg("-o").arg(program).current_dir(root());
+    command
+}
+
+/// A service, the built examples and the stores of some devices.
+struct Journey {
+    service: Service,
+    folder: TempDir,
+}
+
+impl Journey {
+    fn begin(compiler: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        build(compiler, folder.path());
+        std::fs::create_dir(folder.path().join("usb")).unwrap();
+        Self { service: Service::start(), folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// An example on the store of this device.
+    fn example(&self, name: &str, device: &str) -> Command {
+        let mut command = run::limited([self.path(name).to_str().unwrap()]);
+        command.arg(self.path(device)).arg(&self.service.authority).current_dir(root());
+        command
+    }
+
+    fn acquire(&self, device: &str, contents: &[&str]) -> String {
+        let mut command = self.example("acquire", device);
+        run::succeed(command.args([&self.service.url, &self.service.token]).args(contents))
+    }
+
+    /// Decrypts all four tracks and compares each sample with its clear one.
+    fn play(&self, device: &str) {
+        for (track, samples) in [("cenc-video", 20), ("cenc-audio", 88), ("cbcs-video", 20), ("cbcs-audio", 88)] {
+            let mut command = self.example("play", device);
+            command.arg(format!("tests/data/media/packager-{track}.mp4")).arg("tests/data/media/src.mp4");
+            let printed = run::succeed(&mut command);
+            assert!(printed.contains(&format!("equal: {samples} of {samples} samples")), "{track}: {printed}");
+        }
+    }
+
+    fn restore_online(&self, device: &str) -> Command {
+        let mut command = self.example("restore", device);
+        command.arg(self.path("usb")).args([&self.service.url, &self.service.token]);
+        command
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        run::succeed(Command::new("cp").arg("-a").arg(self.path(from)).arg(self.path(to)));
+    }
+}
+
+fn whole_journey(compiler: &str) {
+    if !run::has_tool(compiler) {
+        return;
+    }
+    let journey = Journey::begin(compiler);
+    let printed = journey.acquire("device1", &["tests/data/media/packager-cenc-video.mp4"]);
+    assert!(printed.starts_with("individualized: device "), "{printed}");
+    // The header of the picture names the key of the tone as well.
+    for key_id in ["oaKjpLGywcLR0tPU1dbX2A==", "Dw4NDAsKCQgHBgUEAwIBAA=="] {
+        assert!(printed.contains(&format!("\nlicense acquired: {key_id}\n")), "{printed}");
+    }
+    journey.copy("device1", "device1.before");
+    let titles: Vec<String> = (1..=10).map(|number| format!("c0{number:030x}")).collect();
+    let mut contents: Vec<&str> = titles.iter().map(String::as_str).collect();
+    contents.push("c1000000000000000000000000000001");
+    let printed = journey.acquire("device1", &contents);
+    assert_eq!(printed.matches("license acquired: ").count(), 11, "{printed}");
+    journey.play("device1");
+
+    let usb = journey.path("usb");
+    let printed = run::succeed(journey.example("backup", "device1").arg(&usb));
+    assert!(printed.contains("not in the backup: Not for backup\n"), "{printed}");
+    assert!(printed.contains("backed up: 12 licenses into "), "{printed}");
+    let printed = run::fail(journey.example("backup", "device1").arg(&usb));
+    assert!(printed.contains("WM_E_BACKUP_EXISTS"), "{printed}");
+    run::succeed(journey.example("backup", "device1").arg(&usb).arg("--overwrite"));
+
+    // The same device with its store as it was before most licenses came: nothing is sent.
+    std::fs::remove_dir_all(journey.path("device1")).unwrap();
+    std::fs::rename(journey.path("device1.before"), journey.path("device1")).unwrap();
+    let printed = run::succeed(journey.example("restore", "device1").arg(&usb));
+    assert!(printed.contains("licenses, offline\n"), "{printed}");
+    journey.play("device1");
+
+    for device in ["device2", "device3", "device4"] {
+        let printed = run::succeed(&mut journey.restore_online(device));
+        assert!(printed.contains("licenses, through the service\n"), "{device}: {printed}");
+    }
+    journey.play("device2");
+    let printed = run::fail(&mut journey.restore_online("device5"));
+    assert!(printed.contains("WM_E_RESTORE_FRAUD"), "{printed}");
+    assert!(printed.contains(&format!("more about it: {}", journey.service.url)), "{printed}");
+
+    let mut load = run::limited([journey.path("dynamic_load").to_str().unwrap()]);
+    load.arg(library_dir().join("libwmlicense.so")).arg(journey.path("device2")).arg(&journey.service.authority);
+    let printed = run::succeed(&mut load);
+    assert_eq!(printed.matches("license: ").count(), 12, "{printed}");
+    assert!(printed.contains(" Title 7\n"), "{printed}");
+}
+
+#[test]
+fn the_examples_built_by_gcc_make_the_whole_journey() {
+    whole_journey("gcc");
+}
+
+#[test]
+fn the_examples_built_by_clang_make_the_whole_journey() {
+    whole_journey("clang");
+}

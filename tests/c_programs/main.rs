@@ -1,0 +1,81 @@
+//! Compiles the C harness and the C examples and runs them: two compilers, three forms of linking, valgrind, sanitizers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod crash;
+mod examples;
+mod install;
+mod readme;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::Command;
+
+use support::compile::{Form, compile};
+use support::service::Service;
+use support::{run, sources, stem};
+
+/// Compiles every harness program in one form and runs it.
+fn harness(compiler: &str, form: Form, before: &[&str]) {
+    if !run::has_tool(compiler) {
+        return;
+    }
+    let service = Service::start();
+    let out = tempfile::tempdir().unwrap();
+    for source in sources("tests/c") {
+        let program = compile(compiler, form, &source, out.path());
+        if form == Form::Sanitized {
+            let symbols = run::succeed(Command::new("nm").arg(&program));
+            assert!(symbols.contains("__asan_init"), "{} runs without AddressSanitizer", stem(&source));
+        }
+        run::harness(before, &program, &service);
+    }
+}
+
+#[test]
+fn the_harness_passes_with_gcc_and_the_shared_library() {
+    harness("gcc", Form::Shared, &[]);
+}
+
+#[test]
+fn the_harness_passes_with_gcc_and_the_static_library() {
+    harness("gcc", Form::Static, &[]);
+}
+
+#[test]
+fn the_harness_passes_with_gcc_and_a_loaded_library() {
+    harness("gcc", Form::Dlopen, &[]);
+}
+
+#[test]
+fn the_harness_passes_with_clang_and_the_shared_library() {
+    harness("clang", Form::Shared, &[]);
+}
+
+#[test]
+fn the_harness_passes_with_clang_and_the_static_library() {
+    harness("clang", Form::Static, &[]);
+}
+
+#[test]
+fn the_harness_passes_with_clang_and_a_loaded_library() {
+    harness("clang", Form::Dlopen, &[]);
+}
+
+#[test]
+fn the_harness_is_clean_under_valgrind() {
+    if run::has_tool("valgrind") {
+        let valgrind =
+            ["valgrind", "--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"];
+        harness("gcc", Form::Shared, &valgrind);
+    }
+}
+
+#[test]
+fn the_harness_is_clean_under_the_sanitizers_of_gcc() {
+    harness("gcc", Form::Sanitized, &[]);
+}
+
+#[test]
+fn the_harness_is_clean_under_the_sanitizers_of_clang() {
+    harness("clang", Form::Sanitized, &[]);
+}

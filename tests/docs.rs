@@ -1,0 +1,81 @@
+//! Documents name only what exists: functions and constants of the header, make targets, files of the repository.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn files_in(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let listing = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let paths = listing.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|found| found == ending)).collect()
+}
+
+/// The documents a person reads.
+fn documents() -> Vec<PathBuf> {
+    let mut found = files_in(".", "md");
+    found.extend(files_in("docs", "md"));
+    found
+}
+
+/// The words that begin with `wm_` or `WM_`; a bare prefix such as `wm_create_…` is no name.
+fn names(text: &str) -> BTreeSet<&str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .filter(|word| (word.starts_with("wm_") || word.starts_with("WM_")) && !word.ends_with('_'))
+        .collect()
+}
+
+#[test]
+fn every_c_name_in_documents_and_examples_is_in_the_header() {
+    let header = read(&root().join("include/wmlicense.h"));
+    let known = names(&header);
+    let mut readers = documents();
+    readers.extend(files_in("examples-c", "c"));
+    for path in readers {
+        let text = read(&path);
+        let unknown: Vec<&str> = names(&text).difference(&known).copied().collect();
+        assert!(unknown.is_empty(), "{}: not in the header: {unknown:?}", path.display());
+    }
+}
+
+#[test]
+fn every_make_target_in_documents_is_in_the_makefile() {
+    let makefile = read(&root().join("Makefile"));
+    for path in documents() {
+        let text = read(&path);
+        // Commands stand in backticks or begin a line of a code block, which is every second part between fences.
+        let blocks = text.split("```").skip(1).step_by(2).flat_map(str::lines);
+        let after = text.split("`make ").skip(1).chain(blocks.filter_map(|line| line.strip_prefix("make ")));
+        for rest in after {
+            let target: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            if !target.is_empty() {
+                let rule = format!("\n{target}:");
+                assert!(makefile.contains(&rule), "{}: no target `{target}`", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_in_documents_leads_somewhere() {
+    let top: BTreeSet<String> =
+        ["abi", "bench", "ci", "crates", "docs", "examples-c", "fuzz", "include", "src", "tests"]
+            .map(str::to_owned)
+            .into();
+    for path in documents() {
+        for quoted in read(&path).split('`').skip(1).step_by(2) {
+            let plain = quoted.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            let first = quoted.split('/').next().unwrap_or_default();
+            if plain && quoted.contains('/') && top.contains(first) {
+                assert!(root().join(quoted).exists(), "{}: there is no {quoted}", path.display());
+            }
+        }
+    }
+}
