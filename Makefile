@@ -1,6 +1,6 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help demo test test-crash bench check-format format install
+.PHONY: help demo test test-crash bench fuzz check-format format install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -19,6 +19,9 @@ check-format: ## whether the sources are formatted
 
 bench: ## the library beside its peers, in one run (BENCH="--licenses 1000000" for more)
 	@cargo run --quiet --profile bench -p wmlicense-bench -- $(BENCH)
+
+fuzz: ## every fuzz target for a minute (SECONDS=3600 for longer)
+	@ci/fuzz.sh $(or $(SECONDS),60)
 
 format: ## format the sources
 	@cargo fmt --all

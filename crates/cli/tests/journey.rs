@@ -117,3 +117,13 @@ fn what_content_says_does_not_steer_the_terminal() {
     assert!(printed.ends_with("3 licenses\n"), "{printed}");
     assert!(printed.contains("Play (2 left)") && printed.contains("no backup"), "{printed}");
 }
+
+#[test]
+fn keys_and_databases_are_not_dumped() {
+    let world = World::new();
+    let home = stocked(&world);
+    let keys = run(1, &["dump", text(&home.path().join("device.key"))]);
+    assert!(keys["error"].as_str().unwrap().ends_with("holds private keys, which are not shown"), "{keys}");
+    let database = run(1, &["dump", text(&home.path().join("licenses.db"))]);
+    assert!(database["remedy"].as_str().unwrap().contains("wmlicense list"), "{database}");
+}
