@@ -66,3 +66,14 @@ fn the_library_stays_loaded_after_dlclose() {
     let dynamic = run::succeed(Command::new("readelf").arg("-d").arg(library));
     assert!(dynamic.lines().any(|line| line.contains("FLAGS_1") && line.contains("NODELETE")), "{dynamic}");
 }
+
+#[test]
+fn every_listed_symbol_is_called_by_a_c_program() {
+    let mut files = [support::sources("tests/c"), support::sources("examples-c")].concat();
+    files.push(root().join("tests/c/common.h"));
+    let texts: Vec<String> = files.iter().map(|path| std::fs::read_to_string(path).expect("readable")).collect();
+    for symbol in listed() {
+        let called = texts.iter().any(|text| text.contains(&format!("{symbol}(")));
+        assert!(called, "no C program calls {symbol}");
+    }
+}
