@@ -107,13 +107,13 @@ say restricted "$(field 'not in the backup:' <<<"$printed")"
 rm -rf "$work/device1"
 mv "$work/device1.before" "$work/device1"
 example restore "$work/device1" "$authority" "$work/usb"
-say "restored here" "$(field restored: <<<"$printed")"
+say "restored here" "$(field restored <<<"$printed")"
 play "$work/device1"
 
 # --- other devices, through the service, which counts: four in all, the first included
 for number in 2 3 4; do
   example restore "$work/device$number" "$authority" "$work/usb" "$url" "$token"
-  say "on device $number" "$(field restored: <<<"$printed")"
+  say "on device $number" "restored $(field restored <<<"$printed")"
 done
 play "$work/device2"
 refused restore "$work/device5" "$authority" "$work/usb" "$url" "$token"

@@ -6,36 +6,28 @@
  * Without SERVICE_URL nothing is sent: that restores on the same device only. TOKEN is an account's token or - for none. Prints:
  *   refused: KEY_ID: REASON         (one line per license that the service refused)
  *   more about it: URL              (when too many devices restored this backup)
- *   restored: N licenses, offline | through the service
+ *   restored offline | through the service: the store holds N licenses
  */
 #include <wmlicense.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct state {
   bool connected;
-  uint64_t done;
 };
 
 /* Statuses come one at a time on a thread of the library. Texts end with a NUL and are valid until this returns. */
 static wm_result on_status(wm_status status, wm_result result, wm_attr_type type, const void *value, size_t size,
                            void *context) {
   struct state *state = context;
-  wm_progress progress;
-  (void)type;
+  (void)type, (void)size;
   switch (status) {
   case WM_STATUS_BACKUPRESTORE_CONNECTING: state->connected = true; break;
   case WM_STATUS_LICENSE_REFUSED: printf("refused: %s: %s\n", (const char *)value, wm_result_message(result)); break;
   case WM_STATUS_ERROR_WITHURL: printf("more about it: %s\n", (const char *)value); break;
-  case WM_STATUS_PROGRESS:
-    if (size >= sizeof progress) {
-      memcpy(&progress, value, sizeof progress);
-      state->done = progress.done;
-    }
-    break;
+  case WM_STATUS_PROGRESS: /* a wm_progress: an application moves its progress bar */ break;
   default: break;
   }
   return 0;
@@ -49,6 +41,15 @@ static int fail(const char *what, wm_result result) {
   else
     fprintf(stderr, "%s: %s: %s\n", what, wm_result_name(result), wm_result_message(result));
   return EXIT_FAILURE;
+}
+
+static size_t count_licenses(wm_client *client) {
+  wm_license_enumerator *licenses = NULL;
+  size_t count = 0;
+  if (wm_create_license_enumerator(client, &licenses) == 0)
+    while (wm_next_license(licenses) == 0) count++;
+  wm_release(licenses);
+  return count;
 }
 
 int main(int argc, char **argv) {
@@ -86,7 +87,8 @@ int main(int argc, char **argv) {
     goto cleanup;
   }
   if (result == WM_S_RESTORE_PARTIAL) printf("restored in part: the refused licenses are named above\n");
-  printf("restored: %" PRIu64 " licenses, %s\n", state.done, state.connected ? "through the service" : "offline");
+  printf("restored %s: the store holds %zu licenses\n", state.connected ? "through the service" : "offline",
+         count_licenses(client));
   code = EXIT_SUCCESS;
 
 cleanup:

@@ -639,9 +639,9 @@ typedef struct wm_sample {
 typedef struct wm_progress {
   // Size of this struct as the library knows it, in bytes.
   size_t struct_size;
-  // Licenses done.
+  // Done so far: licenses, or bytes of the backup while a restore reads it on the device that made it.
   uint64_t done;
-  // Licenses in all; 0 if unknown.
+  // The same in all; 0 if unknown.
   uint64_t total;
 } wm_progress;
 

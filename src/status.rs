@@ -98,9 +98,9 @@ pub const HTTP_PHASES: &[(&str, u32)] = &[
 pub struct wm_progress {
     /// Size of this struct as the library knows it, in bytes.
     pub struct_size: usize,
-    /// Licenses done.
+    /// Done so far: licenses, or bytes of the backup while a restore reads it on the device that made it.
     pub done: u64,
-    /// Licenses in all; 0 if unknown.
+    /// The same in all; 0 if unknown.
     pub total: u64,
 }
 

@@ -112,12 +112,12 @@ fn whole_journey(compiler: &str) {
     std::fs::remove_dir_all(journey.path("device1")).unwrap();
     std::fs::rename(journey.path("device1.before"), journey.path("device1")).unwrap();
     let printed = run::succeed(journey.example("restore", "device1").arg(&usb));
-    assert!(printed.contains("licenses, offline\n"), "{printed}");
+    assert!(printed.contains("restored offline: the store holds 12 licenses\n"), "{printed}");
     journey.play("device1");
 
     for device in ["device2", "device3", "device4"] {
         let printed = run::succeed(&mut journey.restore_online(device));
-        assert!(printed.contains("licenses, through the service\n"), "{device}: {printed}");
+        assert!(printed.contains("restored through the service: the store holds 12 licenses\n"), "{device}: {printed}");
     }
     journey.play("device2");
     let printed = run::fail(&mut journey.restore_online("device5"));
