@@ -150,6 +150,10 @@ impl Work {
         })?;
         let user = self.account.as_ref().map(|account| account.user).filter(|_| content.scope.is_some());
         let known = terms.of(&content)?;
+        if known.terms.revocable && self.keyring.revocation.is_none() {
+            tracing::error!("a policy names the revocation key, which is not in the data folder");
+            return Err(Fault::Internal);
+        }
         let own = &role_key(&self.keyring, Role::Issuer)?.certificate;
         let facts = Facts {
             lid: Lid::random()?,

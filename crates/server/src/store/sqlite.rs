@@ -83,9 +83,10 @@ impl Readers {
             Some(connection) => connection,
             None => connect(&self.path)?,
         };
-        let transaction = connection.unchecked_transaction()?;
-        let result = query(&transaction);
-        transaction.finish()?;
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        let result = query(&connection);
+        // A connection that cannot end its transaction is closed instead of kept.
+        connection.prepare_cached("COMMIT")?.execute([])?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         result
     }
@@ -208,5 +209,5 @@ fn account(connection: &Connection, token_hash: Digest) -> Result<Option<Account
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

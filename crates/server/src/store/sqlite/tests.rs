@@ -102,3 +102,15 @@ fn a_database_can_be_made_by_several_at_once() {
         }
     });
 }
+
+#[tokio::test]
+async fn a_change_that_panics_is_undone_and_the_next_one_runs() {
+    let (_folder, store) = store();
+    let broken = store.write(|connection| -> Result<Verdict<()>, StoreError> {
+        connection.execute("INSERT INTO policy (name, definition, changed_at) VALUES ('p', '{}', 0)", [])?;
+        panic!("a defect")
+    });
+    assert!(matches!(broken.await, Err(StoreError::NotCommitted)));
+    assert_eq!(store.policy("p".to_owned()).await.unwrap(), None);
+    assert!(store.set_policy("q".to_owned(), "{}".to_owned(), 0).await.unwrap());
+}

@@ -2,6 +2,7 @@
 
 use super::{StoreError, Verdict};
 use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -113,7 +114,9 @@ fn run_group(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), 
     execute("BEGIN IMMEDIATE")?;
     for job in group {
         execute("SAVEPOINT change")?;
-        if !job.run(connection) {
+        // A change that panics is undone and told as not committed; the thread serves all others.
+        let keep = catch_unwind(AssertUnwindSafe(|| job.run(connection))).unwrap_or(false);
+        if !keep {
             execute("ROLLBACK TO change")?;
         }
         execute("RELEASE change")?;
