@@ -151,6 +151,17 @@ static void the_store_lists_what_it_holds(wm_client *client) {
   CHECK_EQ(list(client, kid_text(KID_UNKNOWN, text), title), 0);
 }
 
+static void deleted_licenses_are_gone(wm_client *client) {
+  wm_decryptor *decryptor;
+  char title[64];
+  CHECK_OK(wm_delete_licenses(client, KID_VIDEO, 0));
+  CHECK_RESULT(wm_delete_licenses(client, KID_VIDEO, 0), WM_S_FALSE); /* there was none left */
+  CHECK_RESULT(wm_delete_licenses(client, NULL, 0), WM_E_INVALIDARG);
+  CHECK_RESULT(wm_delete_licenses(client, KID_COUNTED, 0x10), WM_E_INVALIDARG);
+  CHECK_RESULT(decryptor_for(client, KID_VIDEO, &decryptor), WM_E_LICENSE_REQUIRED);
+  CHECK_EQ(list(client, NULL, title), 2);
+}
+
 int main(int argc, char **argv) {
   CHECK(argc == 2);
   wm_client *client = open_client(argv[1], "store");
@@ -164,6 +175,7 @@ int main(int argc, char **argv) {
   contradicting_samples_are_refused_and_untouched(client);
   a_count_is_used_at_the_first_sample(argv[1], client);
   the_store_lists_what_it_holds(client);
+  deleted_licenses_are_gone(client);
   CHECK_OK(wm_release(client));
   CHECK_EQ(wm_live_objects(), 0);
   return 0;
