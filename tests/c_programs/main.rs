@@ -7,6 +7,7 @@ mod install;
 mod readme;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 
 use std::process::Command;
 

@@ -53,6 +53,11 @@ pub(crate) struct Service {
 impl Service {
     /// Makes the authority, the catalogue and two accounts, then serves on a free port of the loopback interface.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with more words for `wmlicensed serve`.
+    pub(crate) fn start_with(words: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         let authority = field(&admin(data.path(), &["init"]), "authority: ");
         fill(data.path());
@@ -61,6 +66,7 @@ impl Service {
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data.path())
+            .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

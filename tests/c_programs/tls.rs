@@ -1,0 +1,31 @@
+//! HTTPS: a service whose certificate the platform does not know, believed only where the application brings its
+//! authority.
+
+use super::support::compile::{Form, compile};
+use super::support::service::Service;
+use super::support::{root, run};
+
+#[test]
+fn a_server_certificate_is_believed_only_under_a_trusted_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (certificate, key) = (write("cert.pem", &made.cert.pem()), write("key.pem", &made.signing_key.serialize_pem()));
+    let stranger = write("stranger.pem", &other.cert.pem());
+    let service = Service::start_with(&["--tls-cert", &certificate, "--tls-key", &key]);
+    assert!(service.url.starts_with("https://"), "{}", service.url);
+    let program = compile("gcc", Form::Shared, &root().join("tests/c/tls/client.c"), folder.path());
+    let mut command = run::limited([program.to_str().unwrap(), folder.path().to_str().unwrap()]);
+    command
+        .env("WM_TEST_URL", &service.url)
+        .env("WM_TEST_AUTHORITY", &service.authority)
+        .env("WM_TEST_TOKEN", &service.gold_token)
+        .env("WM_TEST_TLS_CA", &certificate)
+        .env("WM_TEST_TLS_STRANGER", &stranger);
+    run::succeed(&mut command);
+}
