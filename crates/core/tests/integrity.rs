@@ -191,7 +191,9 @@ fn files_that_are_not_a_license_store_are_refused_and_left_alone() {
     assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 5000]);
     std::fs::remove_file(&path).unwrap();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE notes (text)").unwrap();
+    let foreign = std::fs::read(&path).unwrap();
     assert!(matches!(open_error(&home), StoreError::Damaged(_)));
+    assert!(std::fs::read(&path).unwrap() == foreign);
 }
 
 #[test]
