@@ -3,7 +3,7 @@
 mod json;
 mod time;
 
-pub(crate) use json::{Fault, parse};
+pub(crate) use json::{Fault, is_version, parse};
 pub(crate) use time::to_rfc3339;
 
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, SignerId, UserId};

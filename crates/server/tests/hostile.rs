@@ -204,3 +204,28 @@ fn restores_beyond_what_is_run_at_once_are_told_to_come_again() {
     }
     assert_eq!(known.post("restores", b"x", None).problem(), ProblemKind::BadRequest);
 }
+
+#[test]
+fn only_a_security_version_that_can_be_compared_is_certified() {
+    let (_data, _serving, known) = started();
+    let device = Device::new();
+    for version in ["", "1.0.0", "1.0.0.0.0", "1.0.0.x", "1.0.0.70000", "+1.0.0.0"] {
+        let mut request = device.individualize_request(&known, true);
+        request.client.security_version = version.to_owned();
+        let reply = known.post("individualize", &device.sign(&request), None);
+        assert_eq!(reply.problem(), ProblemKind::BadRequest, "{version}");
+    }
+}
+
+#[test]
+fn keys_of_a_suite_for_tests_only_are_not_certified() {
+    let (_data, _serving, known) = started();
+    let mut device = Device::new();
+    device.hpke = wmlicense_wire::kem::HpkePrivateKey::generate(wmlicense_wire::kem::Suite::X25519).unwrap();
+    let bytes = device.sign(&device.individualize_request(&known, true));
+    assert_eq!(known.post("individualize", &bytes, None).problem(), ProblemKind::BadRequest);
+    // Nor are keys that somebody else signed for.
+    let (device, other) = (Device::new(), Device::new());
+    let bytes = other.sign(&device.individualize_request(&known, true));
+    assert_eq!(known.post("individualize", &bytes, None).problem(), ProblemKind::BadRequest);
+}

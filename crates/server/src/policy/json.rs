@@ -176,10 +176,14 @@ fn as_date(value: Value) -> Option<i64> {
 }
 
 fn as_version(value: Value) -> Option<String> {
-    let text = value.as_str()?;
-    let valid =
-        text.split('.').count() == 4 && text.split('.').all(|part| part.len() <= 5 && part.parse::<u16>().is_ok());
-    valid.then(|| text.to_owned())
+    value.as_str().filter(|text| is_version(text)).map(str::to_owned)
+}
+
+/// True for four numbers of at most 16 bits with dots between them: a security version.
+pub(crate) fn is_version(text: &str) -> bool {
+    let number =
+        |part: &str| part.len() <= 5 && part.bytes().all(|b| b.is_ascii_digit()) && part.parse::<u16>().is_ok();
+    text.split('.').count() == 4 && text.split('.').all(number)
 }
 
 fn as_renewal(value: Value) -> Option<(i64, String)> {

@@ -3,6 +3,7 @@
 use super::{MAX_ATTEMPTS, known_answer, role_key, whole, written};
 use crate::keyring::{CLOCK_TOLERANCE, Keyring};
 use crate::metrics::count;
+use crate::policy::is_version;
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::{CertifiedDevice, Exchange, KnownDevice};
@@ -93,6 +94,9 @@ fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<Applicant
     }
     if keys.hpke.suite() != Suite::XWing {
         return Err(Fault::BadRequest("Keys of this suite are not certified."));
+    }
+    if !is_version(&request.client.security_version) {
+        return Err(Fault::BadRequest("The security version must be four numbers with dots between them."));
     }
     let thumbprint = keys.thumbprint();
     let verified = document.verify(&keys.signing, thumbprint);
