@@ -95,8 +95,8 @@ impl BackupRestorerObject {
         let deadline = settings.network.deadline;
         self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
             match restore::restore(&client, &settings, &folder, individualize, context) {
-                Ok(restored) if restored.refused.is_empty() => Outcome::success(WM_S_OK),
-                Ok(_) => Outcome::success(WM_S_RESTORE_PARTIAL),
+                Ok(restored) if restored.is_partial() => Outcome::success(WM_S_RESTORE_PARTIAL),
+                Ok(_) => Outcome::success(WM_S_OK),
                 Err(error) => Outcome::failure(failure::restore(&error)),
             }
         })

@@ -16,6 +16,7 @@ use wmlicense_core::rights;
 use wmlicense_core::store::StoreError;
 use wmlicense_core::transport::{ServiceFailure, TransportError};
 use wmlicense_wire::answer::{Reason, Refusal};
+use wmlicense_wire::id::Kid;
 
 /// HTTP status of a missing or refused account token.
 const UNAUTHORIZED: u16 = 401;
@@ -148,7 +149,12 @@ fn first_refusal(refusals: &[Refusal]) -> Failure {
         return Failure::new(WM_E_LICENSE_UNAVAILABLE);
     };
     let failure = reason(first.reason);
-    first.kid.into_iter().fold(failure, Failure::about)
+    refused_kid(first).into_iter().fold(failure, Failure::about)
+}
+
+/// The key ID that a service refused: named as such, or as what was asked for.
+pub(crate) fn refused_kid(refusal: &Refusal) -> Option<Kid> {
+    refusal.kid.or(refusal.subject.map(Kid::new))
 }
 
 /// `now`: seconds UTC, to tell how long to wait.

@@ -135,7 +135,7 @@ impl LicenseRequestObject {
 /// Tells which key IDs were refused. The operation is decided: a cancel that comes now changes nothing.
 fn tell_refusals(refusals: &[Refusal], context: &Context) {
     for refusal in refusals {
-        if let Some(kid) = refusal.kid.or(refusal.subject.map(Kid::new)) {
+        if let Some(kid) = failure::refused_kid(refusal) {
             let _ = context.emit(Event::LicenseRefused { kid, reason: refusal.reason });
         }
     }
