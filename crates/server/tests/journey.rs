@@ -107,7 +107,8 @@ fn the_same_request_gets_the_same_bytes_and_another_is_in_conflict() {
     let first = known.post("licenses", &bytes, None).granted();
     assert_eq!(known.post("licenses", &bytes, None).granted(), first);
     serving.kill();
-    let _again = data.serve_on(serving.url.strip_prefix("http://").unwrap(), &[]);
+    let again = data.serve(&[]);
+    let known = Known::discover(&again.url, data.authority);
     assert_eq!(known.post("licenses", &bytes, None).granted(), first);
     assert_eq!(known.post("licenses", &bytes, Some(&token)).problem(), ProblemKind::Conflict);
     let mut other = device.licenses_request(&known, &[GOLD]);

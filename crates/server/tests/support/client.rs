@@ -31,12 +31,16 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn read(mut response: Response<ureq::Body>) -> Self {
+    fn read(response: Response<ureq::Body>) -> Self {
+        Self::try_read(response).unwrap()
+    }
+
+    fn try_read(mut response: Response<ureq::Body>) -> Result<Self, ureq::Error> {
         let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (content_type, request_id) = (header("content-type").unwrap_or_default(), header("x-request-id"));
         let (status, retry_after) = (response.status().as_u16(), header("retry-after"));
-        let body = response.body_mut().with_config().limit(16 << 20).read_to_vec().unwrap();
-        Self { status, content_type, request_id, retry_after, body }
+        let body = response.body_mut().with_config().limit(16 << 20).read_to_vec()?;
+        Ok(Self { status, content_type, request_id, retry_after, body })
     }
 
     pub fn problem(&self) -> ProblemKind {
@@ -89,7 +93,7 @@ impl Known {
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        Ok(Reply::read(request.send(body)?))
+        Reply::try_read(request.send(body)?)
     }
 }
 

@@ -90,12 +90,8 @@ impl Data {
     }
 
     pub fn serve(&self, words: &[&str]) -> Serving {
-        self.serve_on("127.0.0.1:0", words)
-    }
-
-    pub fn serve_on(&self, address: &str, words: &[&str]) -> Serving {
         let mut child = Command::new(env!("CARGO_BIN_EXE_wmlicensed"))
-            .args(["serve", "--listen", address, "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(self.path())
             .args(words)
             .stdin(Stdio::null())
