@@ -92,9 +92,10 @@ impl Outcome {
         Self { result, detail: None, url: None }
     }
 
-    /// Ended with this failure.
+    /// Ended without doing what was asked. A cancelled acquisition is a success by its number and has no detail.
     pub(crate) fn failure(failure: Failure) -> Self {
-        Self { result: failure.result(), detail: Some(failure.into_detail()), url: None }
+        let result = failure.result();
+        Self { result, detail: (result < 0).then(|| failure.into_detail()), url: None }
     }
 
     /// The final status carries this URL.

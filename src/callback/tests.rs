@@ -1,7 +1,10 @@
 use super::*;
 use crate::object::{self, Handle, Kind, Object};
 use crate::prop::Properties;
-use crate::result::{WM_E_BAD_VALUE, WM_E_BUSY, WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_TIMEOUT, WM_E_WOULD_DEADLOCK};
+use crate::result::{
+    WM_E_BAD_VALUE, WM_E_BUSY, WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_TIMEOUT, WM_E_WOULD_DEADLOCK,
+    WM_S_ACQUIRE_CANCELLED,
+};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, Weak};
 use wmlicense_core::event::Progress;
@@ -288,5 +291,16 @@ fn the_detail_of_an_operation_becomes_the_waiting_threads() {
     error_info::set(None);
     assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_E_BAD_VALUE));
     assert_eq!(error_info::last().map(|detail| detail.message.to_string()), Some("It does not fit.".to_owned()));
+    assert_eq!(release(handle), 0);
+}
+
+#[test]
+fn a_cancelled_acquisition_leaves_the_waiting_threads_detail() {
+    let script = Arc::new(Script::default());
+    let (handle, _) = object(&script);
+    start(handle, |_| Outcome::failure(Failure::new(WM_S_ACQUIRE_CANCELLED))).unwrap();
+    error_info::set(Some(Failure::new(WM_E_BUSY).into_detail()));
+    assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_S_ACQUIRE_CANCELLED));
+    assert_eq!(error_info::last().map(|detail| detail.result), Some(WM_E_BUSY));
     assert_eq!(release(handle), 0);
 }
