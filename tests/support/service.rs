@@ -47,7 +47,7 @@ pub(crate) struct Service {
     /// The token of an account with the scope `gold`.
     pub(crate) gold_token: String,
     child: Child,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Service {
@@ -76,10 +76,22 @@ impl Service {
         let output = child.stdout.take().expect("the output is a pipe");
         let read = BufReader::new(output).read_line(&mut first);
         // From here on the drop stops the child, also when the line is not what it should be.
-        let mut service = Self { url: String::new(), authority, token, gold_token, child, _data: data };
+        let mut service = Self { url: String::new(), authority, token, gold_token, child, data };
         read.expect("the first line is readable");
         service.url = field(&first, "listening on ");
         service
+    }
+
+    /// Adds the content of a CSV list to the running service, open to all on these terms.
+    pub(crate) fn import(&self, list: &str, terms: &str) {
+        let write = |name: &str, content: &str| {
+            let file = self.data.path().join(name);
+            std::fs::write(&file, content).expect("the data folder is writable");
+            file.to_str().expect("a plain path").to_owned()
+        };
+        admin(self.data.path(), &["policy", "set", "imported", &write("imported.json", terms)]);
+        let list = write("import.csv", list);
+        admin(self.data.path(), &["content", "import", &list, "--policy", "imported", "--open"]);
     }
 }
 
