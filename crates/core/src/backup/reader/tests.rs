@@ -1,6 +1,8 @@
 //! Whole backups come back; changed, cut, reordered, spliced and foreign ones are refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod forged;
+
 use super::*;
 use crate::backup::fixture::{STORE, backup, batch};
 use crate::test_support::{NOW, TestDevice, World, content_key};
