@@ -1,5 +1,6 @@
 //! A library of more licenses than one request carries, from one device to others through the real service: acquired,
 //! backed up, restored within the limit and refused beyond it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code, reason = "each driver uses another part")]
 mod support;

@@ -5,6 +5,7 @@ mod crash;
 mod examples;
 mod install;
 mod readme;
+#[allow(dead_code, reason = "each driver uses another part")]
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
