@@ -1,6 +1,7 @@
 //! Compiles the C harness and the C examples and runs them: two compilers, three forms of linking, valgrind, sanitizers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod command_line;
 mod crash;
 mod examples;
 mod install;

@@ -1,6 +1,6 @@
 //! Running programs: what they printed on success, everything about them on failure, an end to those that hang.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::service::Service;
@@ -74,4 +74,20 @@ pub(crate) fn has_tool(name: &str) -> bool {
         eprintln!("skipped: {name} is not installed");
     }
     found
+}
+
+/// A program of this build, built now if it is not there yet.
+pub(crate) fn built(name: &str) -> PathBuf {
+    let profile = library_dir().parent().expect("deps is in a profile folder").to_path_buf();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--workspace", "--bin", name]).current_dir(root());
+    cargo.arg("--target-dir").arg(profile.parent().expect("a profile folder is in the target folder"));
+    match profile.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => {}
+        Some(name) => {
+            cargo.args(["--profile", name]);
+        }
+    }
+    succeed(&mut cargo);
+    profile.join(name)
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use super::{library_dir, root, run};
+use super::run;
 
 /// What has terms of its own: title, key ID, name of the policy, its terms. All of it is open to every account.
 const POLICIES: &[(&str, &str, &str, &str)] = &[
@@ -140,18 +140,5 @@ fn field(printed: &str, label: &str) -> String {
 /// The service program of this build, built once per test process when it is not there yet.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let profile = library_dir().parent().expect("deps is in a profile folder").to_path_buf();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--workspace", "--bin", "wmlicensed"]).current_dir(root());
-        cargo.arg("--target-dir").arg(profile.parent().expect("a profile folder is in the target folder"));
-        match profile.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => {}
-            Some(name) => {
-                cargo.args(["--profile", name]);
-            }
-        }
-        run::succeed(&mut cargo);
-        profile.join("wmlicensed")
-    })
+    PROGRAM.get_or_init(|| run::built("wmlicensed"))
 }
