@@ -207,7 +207,7 @@ enum Footing {
     Signed(Box<Footer>),
 }
 
-/// Order of the items. One device certificate comes first, at most one status list and one padding; the rest may repeat.
+/// Order of the items. One device certificate comes first; status list and padding come at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Start,
