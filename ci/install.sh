@@ -69,7 +69,7 @@ other_systems() {
 
 rust_toolchain() {
   if ! command -v cargo >/dev/null; then
-    say "There is no cargo. Install a Rust toolchain (1.88 or newer) from https://rustup.rs, then start again."
+    say "There is no cargo. Install a Rust toolchain (1.89 or newer) from https://rustup.rs, then start again."
     exit 1
   fi
   if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then

@@ -1,6 +1,5 @@
 //! Reading a backup: every byte is authenticated before it is interpreted, every item checked against the rules of the
 //! format, and nothing believed before the signed footer. What becomes of the licenses is the restore's.
-
 use aws_lc_rs::digest;
 use std::io::{self, Read, Seek, SeekFrom};
 use wmlicense_wire::aead::SecretKey;
