@@ -10,7 +10,8 @@ export WM_TEST_ALL_TOOLS=1
 
 format() { cargo fmt --all --check; }
 lints() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
-tests() { cargo test --workspace --quiet; }
+# A run of the whole workspace builds its programs before the tests that start them.
+tests() { WM_TEST_PROGRAMS_BUILT=1 cargo test --workspace --quiet; }
 install() { ci/install.sh; }
 
 begin=$SECONDS

@@ -76,9 +76,14 @@ pub(crate) fn has_tool(name: &str) -> bool {
     found
 }
 
-/// A program of this build, built now if it is not there yet.
+/// A program of this build, built now if it is not there yet. A run of the whole workspace (`ci/test.sh`) has built all
+/// programs before the first test starts; building them alone would compile half of the dependencies again, because
+/// fewer of their features are asked for.
 pub(crate) fn built(name: &str) -> PathBuf {
     let profile = library_dir().parent().expect("deps is in a profile folder").to_path_buf();
+    if std::env::var_os("WM_TEST_PROGRAMS_BUILT").is_some() {
+        return profile.join(name);
+    }
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--workspace", "--bin", name]).current_dir(root());
     cargo.arg("--target-dir").arg(profile.parent().expect("a profile folder is in the target folder"));
