@@ -36,13 +36,15 @@ pub(super) struct KeyFile {
 }
 
 /// Held while the file is made or rewritten. The system lets go of it when the process ends, however it ends.
-pub(super) struct Lock(#[allow(dead_code)] File);
+pub(super) struct Lock {
+    _held: File,
+}
 
 /// Waits until no other process or thread writes the key file.
 pub(super) fn lock(folder: &Path) -> Result<Lock, DeviceError> {
     let file = private().create(true).truncate(false).write(true).open(folder.join(LOCK_NAME))?;
     file.lock()?;
-    Ok(Lock(file))
+    Ok(Lock { _held: file })
 }
 
 /// Options under which a file that is made belongs to the user alone.
