@@ -3,7 +3,7 @@
 
 mod record;
 
-use super::issue::TermsByName;
+use super::issue::grant::TermsByName;
 use super::{Caller, role_key, whole};
 use crate::accounts::Account;
 use crate::keyring::Keyring;

@@ -1,0 +1,96 @@
+//! Why no license of a request was stored.
+
+use crate::individualize::IndividualizeError;
+use crate::operation::Cancelled;
+use crate::session::SessionError;
+use crate::store::StoreError;
+use crate::transport::TransportError;
+use wmlicense_wire::answer::Refusal;
+
+/// No license of the request was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AcquireError {
+    /// Cancelled.
+    #[error("the operation was cancelled")]
+    Cancelled,
+    /// Neither key IDs nor a header nor a scope was given.
+    #[error("nothing was asked for: set KeyIDs or Header")]
+    NothingAsked,
+    /// The header was not understood or names no key ID.
+    #[error("the content header names no key ID")]
+    NoKeyId,
+    /// `ServiceURL` and `URL` are not set.
+    #[error("no service URL is set")]
+    NoService,
+    /// The service's authority is none of the client's.
+    #[error("the service belongs to an authority that this client does not trust")]
+    AuthorityNotTrusted,
+    /// The device must be individualized first.
+    #[error("the device must be individualized first")]
+    NeedsIndividualization,
+    /// No usable answer.
+    #[error(transparent)]
+    Transport(TransportError),
+    /// The answer does not verify.
+    #[error("the service's answer is not acceptable: {0}")]
+    BadAnswer(String),
+    /// The service refuses everything.
+    #[error("the service refuses the licenses")]
+    Refused(Vec<Refusal>),
+    /// The user must act at this URL.
+    #[error("the user must act first")]
+    InteractionRequired(String),
+    /// The service asks for patience.
+    #[error("the service asks to come back later")]
+    Later {
+        /// Seconds UTC.
+        from: i64,
+        /// Seconds UTC.
+        until: i64,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Keys failed.
+    #[error("the device's keys cannot be used")]
+    Keys,
+}
+
+impl From<Cancelled> for AcquireError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<SessionError> for AcquireError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            _ if error.is_unknown_device() => Self::NeedsIndividualization,
+            SessionError::Cancelled => Self::Cancelled,
+            SessionError::NoService => Self::NoService,
+            SessionError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
+            SessionError::Transport(error) => Self::Transport(error),
+            SessionError::BadAnswer(reason) => Self::BadAnswer(reason),
+            SessionError::Store(error) => Self::Store(error),
+            SessionError::Keys => Self::Keys,
+        }
+    }
+}
+
+/// The device's certificate could not be renewed on the way to a license.
+impl From<IndividualizeError> for AcquireError {
+    fn from(error: IndividualizeError) -> Self {
+        match error {
+            IndividualizeError::Cancelled => Self::Cancelled,
+            IndividualizeError::NoService => Self::NoService,
+            IndividualizeError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
+            IndividualizeError::Transport(TransportError::Refused(_)) | IndividualizeError::Refused(..) => {
+                Self::NeedsIndividualization
+            }
+            IndividualizeError::Transport(error) => Self::Transport(error),
+            IndividualizeError::BadAnswer(reason) => Self::BadAnswer(reason),
+            IndividualizeError::Device(_) => Self::Keys,
+            IndividualizeError::Store(error) => Self::Store(error),
+        }
+    }
+}

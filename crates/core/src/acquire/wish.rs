@@ -1,0 +1,76 @@
+//! What an application asks for, as key IDs, as a request's body, and as a name under which equal wishes are found again.
+
+use super::AcquireError;
+use crate::header::ContentHeader;
+use crate::session::{Credentials, Session};
+use wmlicense_wire::cbor::write;
+use wmlicense_wire::id::{Digest, Kid, TransactionId};
+use wmlicense_wire::request::Body;
+
+/// What is asked for where no action is named.
+const DEFAULT_ACTION: &str = "Play";
+
+/// What an application asks for.
+#[derive(Clone, Default)]
+pub struct LicenseWish {
+    /// Key IDs; those of the header where empty.
+    pub kids: Vec<Kid>,
+    /// Content header as the file has it.
+    pub header: Option<Vec<u8>>,
+    /// Actions wanted.
+    pub actions: Vec<String>,
+    /// URL of the service instead of the client's.
+    pub url: Option<String>,
+    /// Scope, for pre-delivery.
+    pub scope: Option<String>,
+    /// The application's bytes for the service.
+    pub custom_data: Option<Vec<u8>>,
+    /// Transaction to resume after a restart. One that is over is no hindrance to what else is asked for.
+    pub resume: Option<TransactionId>,
+}
+
+/// The key IDs asked for, sorted and without repetition.
+pub(super) fn wished_kids(wish: &LicenseWish) -> Result<Vec<Kid>, AcquireError> {
+    let mut kids = match &wish.header {
+        Some(header) if wish.kids.is_empty() => {
+            let header = ContentHeader::parse(header).map_err(|_| AcquireError::NoKeyId)?;
+            header.kids().to_vec()
+        }
+        Some(_) | None => wish.kids.clone(),
+    };
+    kids.sort_unstable();
+    kids.dedup();
+    match (kids.is_empty(), wish.header.is_some(), wish.scope.is_some() || wish.resume.is_some()) {
+        (false, _, _) | (true, false, true) => Ok(kids),
+        (true, true, _) => Err(AcquireError::NoKeyId),
+        (true, false, false) => Err(AcquireError::NothingAsked),
+    }
+}
+
+/// Names what is wanted, so that equal wishes find the same pending transaction.
+pub(super) fn name_of(session: &Session<'_>, wish: &LicenseWish, kids: &[Kid], credentials: &Credentials) -> Digest {
+    let thumbprint = credentials.identity.keys.thumbprint();
+    let said = write::array([
+        write::array(kids.iter().map(write::bytes)),
+        write::array(actions_of(wish).iter().map(|action| write::text(action))),
+        wish.scope.as_deref().map_or_else(write::null, write::text),
+        wish.custom_data.as_ref().map_or_else(write::null, write::bytes),
+    ]);
+    Digest::of_parts(&[b"licenses\0", session.authority().as_bytes(), thumbprint.as_bytes(), &said])
+}
+
+fn actions_of(wish: &LicenseWish) -> Vec<String> {
+    if wish.actions.is_empty() { vec![DEFAULT_ACTION.to_owned()] } else { wish.actions.clone() }
+}
+
+pub(super) fn body_of(wish: &LicenseWish, kids: &[Kid]) -> Body {
+    Body::Licenses {
+        kids: kids.to_vec(),
+        header: None,
+        scope: wish.scope.clone(),
+        since: None,
+        actions: actions_of(wish),
+        custom: wish.custom_data.clone(),
+        usage: Vec::new(),
+    }
+}
