@@ -5,7 +5,7 @@ use crate::failure;
 use crate::gate;
 use crate::input::{self, Out};
 use crate::object::{self, Handle, Kind, Life, Object};
-use crate::prop::names::{KIDS, LICENSE_URL, SCHEME, SYSTEM};
+use crate::prop::names::{CONTENT_ID, KIDS, LICENSE_URL, SCHEME, SECURITY_VERSION, SYSTEM};
 use crate::prop::{Properties, Spec, TYPE_STRING, Value};
 use crate::result::{WM_S_FALSE, WM_S_OK, wm_result};
 use std::ffi::{OsStr, c_char, c_void};
@@ -29,6 +29,8 @@ pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::read_only(LICENSE_URL, TYPE_STRING),
     Spec::read_only(SCHEME, TYPE_STRING),
     Spec::read_only(SYSTEM, TYPE_STRING),
+    Spec::read_only(CONTENT_ID, TYPE_STRING),
+    Spec::read_only(SECURITY_VERSION, TYPE_STRING),
 ];
 
 /// The object behind a `wm_content_header`.
@@ -53,7 +55,9 @@ impl Object for ContentHeaderObject {
             KIDS => joined(header.kids().iter().map(|kid| kid.to_base64())),
             LICENSE_URL => header.license_url().map(str::to_owned),
             SCHEME => header.scheme().map(|scheme| scheme.to_string()),
-            SYSTEM => joined(header.systems().iter().map(|system| system.system.to_string())),
+            SYSTEM => joined(header.system_ids().iter().map(|system| system.to_string())),
+            CONTENT_ID => header.content_id().map(str::to_owned),
+            SECURITY_VERSION => header.security_version().map(str::to_owned),
             _ => None,
         };
         Ok(text.map(|text| Value::Text(text.into_bytes())))

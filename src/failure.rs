@@ -215,7 +215,9 @@ pub(crate) fn restore(error: &RestoreError) -> Failure {
 pub(crate) fn header(error: &HeaderError) -> Failure {
     match error {
         HeaderError::Io(error) => place(error),
-        HeaderError::UnknownScheme { .. } => Failure::with(WM_E_UNSUPPORTED_ALGORITHM, error.to_string()),
+        HeaderError::UnknownScheme { .. } | HeaderError::UnknownVersion { .. } => {
+            Failure::with(WM_E_UNSUPPORTED_ALGORITHM, error.to_string())
+        }
         HeaderError::NotRecognised
         | HeaderError::Truncated { .. }
         | HeaderError::BadSize { .. }
@@ -224,6 +226,8 @@ pub(crate) fn header(error: &HeaderError) -> Failure {
         | HeaderError::TooMany { .. }
         | HeaderError::TooLarge { .. }
         | HeaderError::Missing { .. }
+        | HeaderError::NotAllowed { .. }
+        | HeaderError::Inside { .. }
         | HeaderError::NoSuchTrack { .. }
         | HeaderError::NoSampleData { .. }
         | HeaderError::SampleCountMismatch { .. } => Failure::with(WM_E_MALFORMED_CONTENT_HEADER, error.to_string()),

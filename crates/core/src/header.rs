@@ -1,55 +1,85 @@
 //! What content says about its protection: key IDs, schemes, protection systems. From a file, or from initialization
-//! data in memory. Nothing is decrypted here; where each sample lies is in `header::mp4`.
+//! data in memory. Nothing is decrypted here; where each sample lies is in `header::mp4`, each other format in its module.
 
 #![deny(clippy::indexing_slicing)]
 
+mod asf;
 mod boxes;
+mod collect;
 mod error;
 mod keyids;
+mod manifest;
 pub mod mp4;
+mod playlist;
+pub mod playready;
 pub mod pssh;
+mod recognize;
 mod source;
+mod system;
 #[cfg(test)]
 mod tests;
+mod text;
+mod widevine;
+mod wrmheader;
+mod xml;
 
+pub use asf::{AdvancedRecord, AsfHeader, ContentEncryption};
 pub use boxes::FourCc;
 pub use error::HeaderError;
+pub use recognize::Container;
+pub use wrmheader::{WrmHeader, WrmKey};
 
 use boxes::Mp4Box;
 use mp4::{Movie, Track};
-use pssh::ProtectionSystem;
+use pssh::{ProtectionSystem, SystemId};
+use recognize::recognize;
 use source::Source;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
+use std::sync::Arc;
 use wmlicense_wire::id::{Digest, Kid};
 
-/// Different key IDs that one header may name: live content that changes its key every few seconds for days.
-const KID_LIMIT: usize = 65_536;
-/// Different `pssh` boxes that one header may hold, and the bytes in all of them.
-const SYSTEM_LIMIT: usize = 65_536;
-const SYSTEM_BYTES_LIMIT: u64 = 16 << 20;
 /// `pssh` box of PIFF: the same body behind an extended type.
 const PIFF_PSSH: [u8; 16] = 0xD08A_4F18_10F3_4A82_B6C8_32D8_ABA1_83D3_u128.to_be_bytes();
 
-/// What a file, an initialization segment or initialization data says about protection.
-#[derive(Debug, Clone, Default)]
+/// What a file, an initialization segment, initialization data or a manifest says about protection.
+#[derive(Debug, Clone)]
 pub struct ContentHeader {
+    container: Container,
+    is_protected: bool,
     kids: Vec<Kid>,
     known_kids: BTreeSet<Kid>,
     tracks: Vec<Track>,
     systems: Vec<ProtectionSystem>,
     known_systems: BTreeSet<Digest>,
     system_bytes: u64,
-    license_url: Option<String>,
+    system_ids: Vec<SystemId>,
+    license_urls: Vec<LicenseUrl>,
+    named_scheme: Option<FourCc>,
+    content_id: Option<String>,
+    wrm_headers: Vec<WrmHeader>,
+    asf: Option<AsfHeader>,
+    notes: Vec<Arc<HeaderError>>,
     has_movie: bool,
 }
 
+/// Where content says that its licenses are acquired. Untrusted: a file from anywhere may name any place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicenseUrl {
+    /// The URL: printable ASCII that begins with `http://` or `https://`.
+    pub url: String,
+    /// The system whose licenses are there, if the place of the URL tells.
+    pub system: Option<SystemId>,
+}
+
 impl ContentHeader {
-    /// Reads an MP4 file or segment, one or more whole `pssh` boxes, or W3C `keyids` JSON.
+    /// Reads a media file or segment (MP4, ASF), initialization data (`pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
+    /// `keyids` JSON, a bare key ID) or a text that names key IDs (an HLS playlist, a DASH or Smooth Streaming manifest,
+    /// or such a text's key tags or protection elements alone).
     ///
-    /// Media data may be cut short or left out; `moov`, `moof` and `pssh` boxes must be whole.
+    /// Media data may be cut short or left out; what speaks of protection must be whole.
     pub fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
         Self::read(Cursor::new(bytes))
     }
@@ -61,21 +91,27 @@ impl ContentHeader {
 
     fn read<R: Read + Seek>(inner: R) -> Result<Self, HeaderError> {
         let mut source = Source::new(inner)?;
-        let mut header = Self::default();
-        if let Some(text) = keyids_text(&mut source)? {
-            for kid in keyids::parse(&text)? {
-                header.add_kid(kid, 0)?;
-            }
-            return Ok(header);
+        let mut header = Self::new(recognize(&mut source)?);
+        header.fill(&mut source)?;
+        // What cannot be read in a foreign system's data does no harm while something else names the key.
+        let names_nothing = header.kids.is_empty() && header.tracks.is_empty();
+        let first = header.notes.first().filter(|_| names_nothing).cloned();
+        drop(header.notes.drain(..usize::from(first.is_some())));
+        match first.and_then(Arc::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(header),
         }
-        source::scan(&mut source, |_, part| header.add_part(part))?;
-        Ok(header)
     }
 
     /// The key IDs that the content names, without repetition, in the order found. All-zero key IDs are left out: files
     /// use them to say that the real one is elsewhere.
     pub fn kids(&self) -> &[Kid] {
         &self.kids
+    }
+
+    /// What kind of data this is.
+    pub fn container(&self) -> Container {
+        self.container
     }
 
     /// The tracks of an MP4 file; empty for other data.
@@ -90,23 +126,69 @@ impl ContentHeader {
 
     /// Whether a license is needed to play the content.
     ///
-    /// A movie is protected if a track says so: boxes of protection systems alone are also found in clear files.
+    /// A movie is protected if a track says so: boxes of protection systems alone are also found in clear files. A
+    /// playlist is not if its keys are there for anybody to fetch.
     pub fn is_protected(&self) -> bool {
         if self.has_movie {
             self.tracks.iter().any(|track| track.protection().is_some())
         } else {
-            !self.kids.is_empty() || !self.systems.is_empty()
+            self.is_protected || !self.kids.is_empty() || !self.systems.is_empty()
         }
     }
 
-    /// The protection scheme of the first protected track.
+    /// The protection scheme: of the first protected track, or the first that something else names.
     pub fn scheme(&self) -> Option<FourCc> {
-        self.tracks.iter().find_map(Track::protection).map(|protection| protection.scheme)
+        let of_tracks = self.tracks.iter().find_map(Track::protection).map(|protection| protection.scheme);
+        of_tracks.or(self.named_scheme)
     }
 
-    /// Where the content says that its licenses are acquired. Untrusted: a file from anywhere may name any place.
+    /// The systems that the content names, without repetition: by boxes, in manifests and playlists, in ASF objects.
+    pub fn system_ids(&self) -> &[SystemId] {
+        &self.system_ids
+    }
+
+    /// Where the content says that its licenses are acquired: for this project's system, or else what stands first.
     pub fn license_url(&self) -> Option<&str> {
-        self.license_url.as_deref()
+        let own = self.license_urls.iter().find(|url| url.system == Some(SystemId::WMLICENSE));
+        own.or(self.license_urls.first()).map(|url| url.url.as_str())
+    }
+
+    /// All license URLs, without repetition, in the order found.
+    pub fn license_urls(&self) -> &[LicenseUrl] {
+        &self.license_urls
+    }
+
+    /// The WRMHEADERs, without repetition, in the order found; the first 64 of them.
+    pub fn wrm_headers(&self) -> &[WrmHeader] {
+        &self.wrm_headers
+    }
+
+    /// What the Header Object of an ASF file says.
+    pub fn asf(&self) -> Option<&AsfHeader> {
+        self.asf.as_ref()
+    }
+
+    /// The owner's name of the content.
+    pub fn content_id(&self) -> Option<&str> {
+        let of_headers = self.wrm_headers.iter().find_map(|header| header.content_id.as_deref());
+        of_headers.or(self.content_id.as_deref())
+    }
+
+    /// The individualization version that the content asks for: dotted numbers.
+    pub fn security_version(&self) -> Option<&str> {
+        self.wrm_headers.iter().find_map(|header| header.security_version.as_deref())
+    }
+
+    /// Custom elements of the content's owner, the first of each name.
+    pub fn attributes(&self) -> Vec<(&str, &str)> {
+        let mut names = BTreeSet::new();
+        let all = self.wrm_headers.iter().flat_map(|header| &header.attributes);
+        all.filter(|(name, _)| names.insert(name)).map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    /// What could not be read although the rest could: at most 64 errors.
+    pub fn notes(&self) -> impl Iterator<Item = &HeaderError> {
+        self.notes.iter().map(Arc::as_ref)
     }
 
     fn add_part(&mut self, part: Mp4Box<'_>) -> Result<(), HeaderError> {
@@ -132,55 +214,9 @@ impl ContentHeader {
         }
         Ok(())
     }
-
-    fn add_system(&mut self, pssh: &Mp4Box<'_>) -> Result<(), HeaderError> {
-        // Fragments repeat their boxes; one digest each keeps the comparison linear in the file.
-        if !self.known_systems.insert(Digest::of(pssh.body)) {
-            return Ok(());
-        }
-        let (offset, field) = (pssh.offset, "pssh");
-        self.system_bytes = self.system_bytes.saturating_add(pssh.body.len() as u64);
-        if self.system_bytes > SYSTEM_BYTES_LIMIT {
-            return Err(HeaderError::TooLarge { offset, field, size: self.system_bytes, limit: SYSTEM_BYTES_LIMIT });
-        }
-        let count = self.known_systems.len();
-        if count > SYSTEM_LIMIT {
-            return Err(HeaderError::TooMany { offset, field, count: count as u64, limit: SYSTEM_LIMIT as u64 });
-        }
-        let system = ProtectionSystem::parse(pssh)?;
-        if self.license_url.is_none() {
-            self.license_url = system.license_url(offset)?.map(str::to_owned);
-        }
-        for kid in &system.kids {
-            self.add_kid(*kid, offset)?;
-        }
-        self.systems.push(system);
-        Ok(())
-    }
-
-    fn add_kid(&mut self, kid: Kid, offset: u64) -> Result<(), HeaderError> {
-        if kid == Kid::new([0; 16]) || !self.known_kids.insert(kid) {
-            return Ok(());
-        }
-        let count = self.known_kids.len();
-        if count > KID_LIMIT {
-            return Err(HeaderError::TooMany { offset, field: "KID", count: count as u64, limit: KID_LIMIT as u64 });
-        }
-        self.kids.push(kid);
-        Ok(())
-    }
 }
 
 /// Whether a license is needed to play the file. Reads no more than its header.
 pub fn is_content_protected(path: &Path) -> Result<bool, HeaderError> {
     Ok(ContentHeader::read_file(path)?.is_protected())
-}
-
-/// The whole source if it is JSON. No box can begin so: it would be larger than two gigabytes.
-fn keyids_text<R: Read + Seek>(source: &mut Source<R>) -> Result<Option<Vec<u8>>, HeaderError> {
-    let head = source.head(16)?;
-    if head.trim_ascii_start().first() != Some(&b'{') {
-        return Ok(None);
-    }
-    source.read_all("keyids").map(Some)
 }

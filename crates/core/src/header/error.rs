@@ -78,6 +78,36 @@ pub enum HeaderError {
         /// What is missing.
         field: &'static str,
     },
+    /// Something that formats of this kind may hold, and that is refused because no honest content needs it.
+    #[error("{field} at byte {offset} is not allowed")]
+    NotAllowed {
+        /// Where it begins.
+        offset: u64,
+        /// What it is.
+        field: &'static str,
+    },
+    /// A part has a later version than those known, so nothing is known about its meaning.
+    #[error("{field} at byte {offset} is {major}.{minor}, which is not known")]
+    UnknownVersion {
+        /// Where the part begins.
+        offset: u64,
+        /// The version's field.
+        field: &'static str,
+        /// The first number of the version.
+        major: u16,
+        /// The second number.
+        minor: u16,
+    },
+    /// What a part carries is bad. The offsets of the cause count from the start of the carried bytes, decoded.
+    #[error("{field} at byte {offset}: {cause}")]
+    Inside {
+        /// Where the part begins.
+        offset: u64,
+        /// The part.
+        field: &'static str,
+        /// What is wrong in it.
+        cause: Box<HeaderError>,
+    },
     /// The file has no track with this ID.
     #[error("there is no track {track}")]
     NoSuchTrack {

@@ -3,36 +3,10 @@
 
 use super::boxes::{Fields, Mp4Box};
 use super::error::HeaderError;
-use std::fmt;
+use super::text::is_license_url;
 use wmlicense_wire::id::Kid;
 
-/// The protection system that a box speaks for. Shown as a UUID.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SystemId(pub [u8; 16]);
-
-impl SystemId {
-    /// This project's own system. Its boxes have version 1, list the key IDs, and carry in the data the URL where
-    /// licenses are acquired as UTF-8, or nothing.
-    pub const WMLICENSE: Self = Self(0x12a7_e563_e111_4055_b7d8_9571_52b8_d2fe_u128.to_be_bytes());
-    /// The common system of W3C Encrypted Media Extensions: key IDs only.
-    pub const COMMON: Self = Self(0x1077_efec_c0b2_4d02_ace3_3c1e_52e2_fb4b_u128.to_be_bytes());
-}
-
-impl fmt::Display for SystemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            let hyphen = if matches!(index, 4 | 6 | 8 | 10) { "-" } else { "" };
-            write!(f, "{hyphen}{byte:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for SystemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+pub use super::system::SystemId;
 
 /// One `pssh` box.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +20,6 @@ pub struct ProtectionSystem {
     /// The system's own data.
     pub data: Vec<u8>,
 }
-
-/// Longest license URL that is taken from a box.
-const URL_LIMIT: usize = 2048;
 
 impl ProtectionSystem {
     pub(super) fn parse(pssh: &Mp4Box<'_>) -> Result<Self, HeaderError> {
@@ -75,12 +46,8 @@ impl ProtectionSystem {
         if self.system != SystemId::WMLICENSE || self.data.is_empty() {
             return Ok(None);
         }
-        let plain = self.data.len() <= URL_LIMIT && self.data.iter().all(u8::is_ascii_graphic);
-        std::str::from_utf8(&self.data)
-            .ok()
-            .filter(|url| plain && (url.starts_with("https://") || url.starts_with("http://")))
-            .map(Some)
-            .ok_or(HeaderError::BadText { offset, field: "pssh license URL" })
+        let url = std::str::from_utf8(&self.data).ok().filter(|url| is_license_url(url));
+        url.map(Some).ok_or(HeaderError::BadText { offset, field: "pssh license URL" })
     }
 
     /// The whole box, as it stands in a file.

@@ -33,6 +33,11 @@ impl<R: Read + Seek> Source<R> {
         Ok(Self { inner, length })
     }
 
+    /// Bytes in the file or buffer.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Reads exactly this range. The length is checked against the file before memory is taken.
     pub(super) fn read_at(&mut self, offset: u64, size: u64, field: &'static str) -> Result<Vec<u8>, HeaderError> {
         if offset.checked_add(size).is_none_or(|end| end > self.length) {

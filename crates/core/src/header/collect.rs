@@ -1,0 +1,173 @@
+//! Where everything that a header names is gathered: without repetition, within limits, whatever format it stood in.
+//! What a foreign system's data says wrongly is noted and does not spoil the rest.
+
+use super::boxes::{Children, Fields, FourCc, Mp4Box};
+use super::error::HeaderError;
+use super::pssh::{ProtectionSystem, SystemId};
+use super::text::is_license_url;
+use super::wrmheader::WrmHeader;
+use super::{ContentHeader, LicenseUrl, playready, widevine};
+use std::sync::Arc;
+use wmlicense_wire::id::{Digest, Kid};
+
+/// Different key IDs that one header may name: live content that changes its key every few seconds for days.
+const KID_LIMIT: usize = 65_536;
+/// Different `pssh` boxes that one header may hold, and the bytes in all of them.
+const SYSTEM_LIMIT: usize = 65_536;
+const SYSTEM_BYTES_LIMIT: u64 = 16 << 20;
+/// Different WRMHEADERs, license URLs, and notes that are kept; what others of them name is taken all the same.
+const KEPT: usize = 64;
+/// Systems that are told apart.
+const SYSTEM_ID_LIMIT: usize = 256;
+
+impl ContentHeader {
+    pub(super) fn add_kid(&mut self, kid: Kid, offset: u64) -> Result<(), HeaderError> {
+        if kid == Kid::new([0; 16]) || !self.known_kids.insert(kid) {
+            return Ok(());
+        }
+        let count = self.known_kids.len();
+        if count > KID_LIMIT {
+            return Err(HeaderError::TooMany { offset, field: "KID", count: count as u64, limit: KID_LIMIT as u64 });
+        }
+        self.kids.push(kid);
+        Ok(())
+    }
+
+    /// Adds a `pssh` box of a file.
+    pub(super) fn add_system(&mut self, pssh: &Mp4Box<'_>) -> Result<(), HeaderError> {
+        // Fragments repeat their boxes; one digest each keeps the comparison linear in the file.
+        if !self.known_systems.insert(Digest::of(pssh.body)) {
+            return Ok(());
+        }
+        let (offset, field) = (pssh.offset, "pssh");
+        self.system_bytes = self.system_bytes.saturating_add(pssh.body.len() as u64);
+        if self.system_bytes > SYSTEM_BYTES_LIMIT {
+            return Err(HeaderError::TooLarge { offset, field, size: self.system_bytes, limit: SYSTEM_BYTES_LIMIT });
+        }
+        let count = self.known_systems.len();
+        if count > SYSTEM_LIMIT {
+            return Err(HeaderError::TooMany { offset, field, count: count as u64, limit: SYSTEM_LIMIT as u64 });
+        }
+        let system = ProtectionSystem::parse(pssh)?;
+        self.add_system_id(system.system, offset)?;
+        for kid in &system.kids {
+            self.add_kid(*kid, offset)?;
+        }
+        self.interpret(&system, pssh.offset)?;
+        self.systems.push(system);
+        Ok(())
+    }
+
+    /// Takes what a system's own data says. That of foreign systems may be anything: what cannot be read is noted.
+    pub(super) fn interpret(&mut self, system: &ProtectionSystem, offset: u64) -> Result<(), HeaderError> {
+        let inside = |field, cause| HeaderError::Inside { offset, field, cause: Box::new(cause) };
+        match system.system {
+            SystemId::WMLICENSE => match system.license_url(offset)? {
+                Some(url) => self.add_url(url, Some(SystemId::WMLICENSE), offset),
+                None => Ok(()),
+            },
+            SystemId::PLAYREADY if !system.data.is_empty() => match playready::parse(&system.data, 0) {
+                Ok(Some(wrm)) => self.add_wrm(wrm, offset),
+                Ok(None) => Ok(()),
+                Err(cause) => self.note(inside("PlayReady data", cause)),
+            },
+            SystemId::WIDEVINE => match widevine::parse(&system.data, 0) {
+                Ok(found) => {
+                    self.add_scheme(found.scheme);
+                    self.content_id = self.content_id.take().or(found.content_id);
+                    found.kids.into_iter().try_for_each(|kid| self.add_kid(kid, offset))
+                }
+                Err(cause) => self.note(inside("Widevine data", cause)),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds whole boxes that a text carries.
+    pub(super) fn add_carried_boxes(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        field: &'static str,
+    ) -> Result<(), HeaderError> {
+        for pssh in Children(Fields::new(bytes, 0)) {
+            let result = match pssh {
+                Ok(pssh) if pssh.kind == *b"pssh" => self.add_system(&pssh),
+                Ok(pssh) => Err(HeaderError::NotAllowed { offset: pssh.offset, field: "box that is no pssh" }),
+                Err(error) => Err(error),
+            };
+            if let Err(cause) = result {
+                return self.note(HeaderError::Inside { offset, field, cause: Box::new(cause) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a PlayReady Object that a text carries.
+    pub(super) fn add_carried_object(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        field: &'static str,
+    ) -> Result<(), HeaderError> {
+        match playready::parse(bytes, 0) {
+            Ok(wrm) => wrm.map_or(Ok(()), |wrm| self.add_wrm(wrm, offset)),
+            Err(cause) => self.note(HeaderError::Inside { offset, field, cause: Box::new(cause) }),
+        }
+    }
+
+    pub(super) fn add_wrm(&mut self, wrm: WrmHeader, offset: u64) -> Result<(), HeaderError> {
+        self.is_protected = true;
+        for kid in wrm.keys.iter().filter_map(|key| key.kid) {
+            self.add_kid(kid, offset)?;
+        }
+        if let Some(url) = &wrm.license_url {
+            let system = wrm.is_playready().then_some(SystemId::PLAYREADY);
+            self.add_url(url, system, offset)?;
+        }
+        if self.wrm_headers.len() < KEPT && !self.wrm_headers.contains(&wrm) {
+            self.wrm_headers.push(wrm);
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_system_id(&mut self, system: SystemId, offset: u64) -> Result<(), HeaderError> {
+        if self.system_ids.contains(&system) {
+            return Ok(());
+        }
+        let (field, count, limit) = ("protection systems", self.system_ids.len() as u64 + 1, SYSTEM_ID_LIMIT as u64);
+        if count > limit {
+            return Err(HeaderError::TooMany { offset, field, count, limit });
+        }
+        self.system_ids.push(system);
+        Ok(())
+    }
+
+    /// Adds a license URL. What is no URL is noted: real headers hold placeholders.
+    pub(super) fn add_url(&mut self, url: &str, system: Option<SystemId>, offset: u64) -> Result<(), HeaderError> {
+        if !is_license_url(url) {
+            return self.note(HeaderError::BadText { offset, field: "license URL" });
+        }
+        let url = LicenseUrl { url: url.to_owned(), system };
+        if self.license_urls.len() < KEPT && !self.license_urls.contains(&url) {
+            self.license_urls.push(url);
+        }
+        Ok(())
+    }
+
+    /// Takes a scheme that initialization data or a manifest names. The first counts.
+    pub(super) fn add_scheme(&mut self, scheme: Option<FourCc>) {
+        self.named_scheme = self.named_scheme.or(scheme);
+    }
+
+    /// Keeps what could not be read. A failure to read the file is none of these.
+    pub(super) fn note(&mut self, error: HeaderError) -> Result<(), HeaderError> {
+        if matches!(error, HeaderError::Io(_)) {
+            return Err(error);
+        }
+        if self.notes.len() < KEPT {
+            self.notes.push(Arc::new(error));
+        }
+        Ok(())
+    }
+}
