@@ -1,11 +1,13 @@
 //! What content says about its protection: key IDs, schemes, protection systems. From a file, or from initialization
-//! data in memory. Nothing is decrypted here; where each sample lies is in `header::mp4`, each other format in its module.
+//! data in memory. Nothing is decrypted here; where each sample lies is in `header::samples`, each other format in its
+//! module.
 
 #![deny(clippy::indexing_slicing)]
 
 mod asf;
 mod boxes;
 mod collect;
+mod ebml;
 mod error;
 mod keyids;
 mod manifest;
@@ -14,11 +16,13 @@ mod playlist;
 pub mod playready;
 pub mod pssh;
 mod recognize;
+pub mod samples;
 mod source;
 mod system;
 #[cfg(test)]
 mod tests;
 mod text;
+mod webm;
 mod widevine;
 mod wrmheader;
 mod xml;
@@ -75,8 +79,8 @@ pub struct LicenseUrl {
 }
 
 impl ContentHeader {
-    /// Reads a media file or segment (MP4, ASF), initialization data (`pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
-    /// `keyids` JSON, a bare key ID) or a text that names key IDs (an HLS playlist, a DASH or Smooth Streaming manifest,
+    /// Reads a media file or segment (MP4, WebM, ASF), initialization data (`pssh` boxes, a PlayReady Object, a WRMHEADER,
+    /// W3C `keyids` JSON, a bare key ID) or a text that names key IDs (an HLS playlist, a DASH or Smooth Streaming manifest,
     /// or such a text's key tags or protection elements alone).
     ///
     /// Media data may be cut short or left out; what speaks of protection must be whole.
@@ -114,7 +118,7 @@ impl ContentHeader {
         self.container
     }
 
-    /// The tracks of an MP4 file; empty for other data.
+    /// The tracks of an MP4 or WebM file; empty for other data.
     pub fn tracks(&self) -> &[Track] {
         &self.tracks
     }
@@ -196,14 +200,7 @@ impl ContentHeader {
             return self.add_system(&part);
         }
         if part.kind == *b"moov" && !self.has_movie {
-            self.has_movie = true;
-            let movie = Movie::parse(&part)?;
-            for track in movie.tracks {
-                for kid in track.default_kids() {
-                    self.add_kid(kid, part.offset)?;
-                }
-                self.tracks.push(track);
-            }
+            self.add_tracks(Movie::parse(&part)?.tracks, part.offset)?;
         }
         mp4::group_kids(&part, |kid| self.add_kid(kid, part.offset))?;
         for child in part.children() {
@@ -212,6 +209,16 @@ impl ContentHeader {
                 self.add_system(&child)?;
             }
         }
+        Ok(())
+    }
+
+    /// Adds the tracks of a media file, and with them that there is one.
+    fn add_tracks(&mut self, tracks: Vec<Track>, offset: u64) -> Result<(), HeaderError> {
+        self.has_movie = true;
+        for kid in tracks.iter().flat_map(Track::default_kids) {
+            self.add_kid(kid, offset)?;
+        }
+        self.tracks.extend(tracks);
         Ok(())
     }
 }

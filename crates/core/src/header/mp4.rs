@@ -1,30 +1,31 @@
 //! The movie and track boxes of MP4 (ISO/IEC 14496-12) that tell which tracks are protected and how.
-//! Sample tables and fragments are in the submodules behind [`SampleReader`].
+//! Sample tables and fragments are in the submodules.
 
 mod auxiliary;
 mod encryption;
 mod fragment;
 mod groups;
+mod piff;
 mod progressive;
 mod reader;
-mod rows;
 
 pub use encryption::{Iv, TrackEncryption};
-pub use reader::{Sample, SampleProtection, SampleReader};
 
 use super::boxes::{Children, Fields, FourCc, Mp4Box};
 use super::error::HeaderError;
+use crate::decrypt::cenc::Scheme;
 use wmlicense_wire::id::Kid;
 
 pub(super) use groups::group_kids;
+pub(super) use reader::read_samples;
 
 /// More tracks, or sample entries of a track, than any honest file has.
 const LIST_LIMIT: usize = 256;
 
-/// A track of a movie.
+/// A track of an MP4 or WebM file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Track {
-    /// The track ID.
+    /// The track ID, or the track number of WebM.
     pub id: u32,
     /// What kind of media it is: `vide`, `soun`, `text`, ….
     pub handler: FourCc,
@@ -35,19 +36,22 @@ pub struct Track {
 /// How some samples of a track are coded and protected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleEntry {
-    /// The format of the media itself, such as `avc1`, whether protected or not.
+    /// The format of the media itself, such as `avc1`, whether protected or not. For WebM the code that its codec has in
+    /// MP4; four spaces if it has none.
     pub format: FourCc,
     /// How the samples are protected; `None` if they are clear.
     pub protection: Option<Protection>,
 }
 
-/// The protection of a sample entry (`sinf`).
+/// The protection of a sample entry (`sinf`), or of a WebM track (`ContentEncryption`), which is called `cenc` version 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protection {
     /// The scheme type, such as `cenc`.
     pub scheme: FourCc,
     /// The scheme version, 0x00010000 for Common Encryption.
     pub version: u32,
+    /// How samples are decrypted; `None` for a scheme that is not known.
+    pub cipher: Option<Scheme>,
     /// What holds for samples without a sample group; `None` for schemes that say it in another way.
     pub defaults: Option<TrackEncryption>,
 }
@@ -97,27 +101,33 @@ impl SampleEntry {
             b"enct" | b"encs" | b"encu" | b"encm" => boxes_from_sinf(entry)?,
             _ => return Ok(clear),
         };
-        let (mut chosen, mut format) = (None, None);
+        let (mut chosen, mut format): (Option<Protection>, _) = (None, None);
         for child in Children(boxes) {
             let child = child?;
             if child.kind != *b"sinf" {
                 continue;
             }
             let (original, protection) = read_sinf(&child)?;
-            let known = crate::decrypt::cenc::Scheme::from_fourcc(protection.scheme.as_u32()).is_some();
             format.get_or_insert(original);
-            // An entry may name several schemes for the same bytes; the first that can be decrypted is taken.
-            if chosen.is_none() || (known && !chosen.as_ref().is_some_and(|(known, _)| *known)) {
-                chosen = Some((known, protection));
+            // An entry may name several schemes for the same bytes; the first of the best known kind is taken.
+            if chosen.as_ref().is_none_or(|chosen| protection.rank() > chosen.rank()) {
+                chosen = Some(protection);
             }
         }
         let missing = HeaderError::Missing { offset: entry.offset, field: "sinf" };
-        let ((_, protection), format) = chosen.zip(format).ok_or(missing)?;
+        let (protection, format) = chosen.zip(format).ok_or(missing)?;
         Ok(Self { format, protection: Some(protection) })
     }
 }
 
-/// The tracks of a movie and the defaults of its fragments.
+impl Protection {
+    /// Common Encryption before its forerunner, both before what cannot be decrypted.
+    fn rank(&self) -> u8 {
+        u8::from(self.cipher.is_some()) + u8::from(Scheme::from_fourcc(self.scheme.as_u32()).is_some())
+    }
+}
+
+/// The tracks of a movie.
 pub(super) struct Movie {
     pub(super) tracks: Vec<Track>,
 }
@@ -187,10 +197,15 @@ fn read_sinf(sinf: &Mp4Box<'_>) -> Result<(FourCc, Protection), HeaderError> {
     schm.version_and_flags("schm version")?;
     let scheme = schm.four_cc("schm scheme_type")?;
     let version = schm.u32("schm scheme_version")?;
-    let tenc = match sinf.child(b"schi")? {
-        Some(schi) => schi.child(b"tenc")?,
-        None => None,
-    };
-    let defaults = tenc.map(|tenc| TrackEncryption::from_tenc(&tenc)).transpose()?;
-    Ok((original, Protection { scheme, version, defaults }))
+    let schi = sinf.child(b"schi")?;
+    let tenc = schi.map(|schi| schi.child(b"tenc")).transpose()?.flatten();
+    let mut defaults = tenc.map(|tenc| TrackEncryption::from_tenc(&tenc)).transpose()?;
+    let mut cipher = Scheme::from_fourcc(scheme.as_u32());
+    if let Some(schi) = schi.filter(|_| scheme == piff::SCHEME || defaults.is_none())
+        && let Some((piff_cipher, piff_defaults)) = piff::track_encryption(&schi)?
+    {
+        cipher = cipher.or(piff_cipher);
+        defaults = defaults.or(Some(piff_defaults));
+    }
+    Ok((original, Protection { scheme, version, cipher, defaults }))
 }

@@ -4,7 +4,7 @@ use super::error::HeaderError;
 use super::pssh::SystemId;
 use super::source::{self, Source};
 use super::text::{utf8, utf16};
-use super::{ContentHeader, asf, keyids, manifest, playlist, playready};
+use super::{ContentHeader, asf, keyids, manifest, playlist, playready, webm};
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 use wmlicense_wire::id::Kid;
@@ -19,6 +19,8 @@ const OBJECT_LIMIT: u64 = 1 << 20;
 pub enum Container {
     /// An MP4 file or segment, or `pssh` boxes alone.
     Mp4,
+    /// A WebM or Matroska file.
+    WebM,
     /// An ASF file (`.wma`, `.wmv`, `.pya`, `.pyv`), or its objects about protection.
     Asf,
     /// A PlayReady Object outside a box.
@@ -44,6 +46,7 @@ pub(super) fn recognize<R: Read + Seek>(source: &mut Source<R>) -> Result<Contai
     // A box that begins as text does would be larger than a gigabyte of something unknown.
     Ok(match head.as_slice() {
         _ if asf::looks_like_asf(&head) => Container::Asf,
+        _ if webm::begins_webm(&head) => Container::WebM,
         _ if text.starts_with(b"{") => Container::KeyIds,
         _ if text.starts_with(b"#EXT") => Container::Hls,
         _ if text.starts_with(b"<") => Container::Dash,
@@ -82,6 +85,10 @@ impl ContentHeader {
     pub(super) fn fill<R: Read + Seek>(&mut self, source: &mut Source<R>) -> Result<(), HeaderError> {
         match self.container {
             Container::Mp4 => source::scan(source, |_, part| self.add_part(part)),
+            Container::WebM => {
+                let tracks = webm::read_tracks(source)?;
+                self.add_tracks(tracks, 0)
+            }
             Container::Asf => self.fill_asf(source),
             Container::PlayReadyObject => {
                 let bytes = whole(source, "PlayReady Object", OBJECT_LIMIT)?;

@@ -4,8 +4,8 @@ use super::boxes::{FourCc, Mp4Box};
 use super::error::HeaderError;
 use std::io::{Read, Seek, SeekFrom};
 
-/// The most bytes of one part that are held in memory. The `moov` of a three-hour film has a third of it.
-pub(super) const PART_LIMIT: u64 = 32 << 20;
+/// The most bytes of one part that are held in memory. The `moov` of a three-hour film has half of it.
+pub(super) const PART_LIMIT: u64 = 20 << 20;
 
 /// The most boxes at the top of a file: days of low-latency fragments. Bounds the time that a hostile file can take.
 const BOX_LIMIT: u64 = 1 << 22;
@@ -55,6 +55,16 @@ impl<R: Read + Seek> Source<R> {
     /// The first bytes, at most `count`.
     pub(super) fn head(&mut self, count: u64) -> Result<Vec<u8>, HeaderError> {
         self.read_at(0, self.length.min(count), "first bytes")
+    }
+
+    /// At most `count` bytes from `offset` on, fewer at the end of the file.
+    pub(super) fn peek(&mut self, offset: u64, count: u64) -> Result<Vec<u8>, HeaderError> {
+        self.read_at(offset, self.length.saturating_sub(offset).min(count), "file")
+    }
+
+    /// Fails if the file ends before `end`.
+    pub(super) fn check_end(&self, end: u64, field: &'static str) -> Result<(), HeaderError> {
+        if end <= self.length { Ok(()) } else { Err(HeaderError::Truncated { offset: self.length, field }) }
     }
 
     /// All bytes, if they may be held in memory.

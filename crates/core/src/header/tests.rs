@@ -6,11 +6,13 @@ mod build;
 mod formats;
 mod fragments;
 mod hostile;
+mod piff;
 mod progressive;
+mod webm;
 
 use super::*;
-use crate::header::mp4::SampleReader;
 use crate::header::pssh::SystemId;
+use crate::header::samples::SampleReader;
 use std::path::PathBuf;
 
 const VIDEO: &str = "a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8";

@@ -3,11 +3,15 @@
 
 use super::super::boxes::{Fields, Mp4Box};
 use super::super::error::HeaderError;
+use super::super::samples::{Parameters, Rows};
 use super::super::source::Source;
 use super::encryption::Iv;
-use super::rows::Rows;
+use super::piff;
 use crate::decrypt::cenc::{Scheme, Subsample};
 use std::io::{Read, Seek};
+
+/// Bytes of auxiliary information read at once.
+const WINDOW: u64 = 1 << 20;
 
 /// Samples that share one place for their data: those of a `traf`, or of a whole `stbl`.
 pub(super) struct Part<'a, 'r> {
@@ -35,32 +39,43 @@ pub(super) fn read<R: Read + Seek>(
         return read_senc(&senc, part, rows);
     }
     let saio = find_typed(part.parent, b"saio")?;
-    match (sizes, saio) {
-        (Some(mut sizes), Some(saio)) => read_saio(source, part, &mut sizes, saio, rows),
-        _ if all_constant(part, rows) => Ok(()),
-        _ => Err(HeaderError::NoSampleData { track: part.track, offset: part.offset }),
+    if let (Some(mut sizes), Some(saio)) = (sizes, saio) {
+        return read_saio(source, part, &mut sizes, saio, rows);
     }
+    if let Some(senc) = piff::sample_encryption(part.parent)? {
+        return read_senc(&senc, part, rows);
+    }
+    if all_constant(part, rows) {
+        return Ok(());
+    }
+    Err(HeaderError::NoSampleData { track: part.track, offset: part.offset })
 }
 
 /// Whether the samples need no data of their own: each is clear, or protected as a whole with a constant vector.
 fn all_constant(part: &Part<'_, '_>, rows: &Rows) -> bool {
-    let mut samples = rows.rows.iter().skip(part.start).filter_map(|row| rows.parameters_of(row));
+    let mut samples = (part.start..rows.len()).filter_map(|index| rows.parameters_of(index));
     samples.all(|parameters| parameters.encryption.iv_size == 0)
 }
 
 fn mismatch(part: &Part<'_, '_>, rows: &Rows, table: &Mp4Box<'_>, field: &'static str, found: usize) -> HeaderError {
-    let expected = (rows.rows.len() - part.start) as u64;
+    let expected = (rows.len() - part.start) as u64;
     HeaderError::SampleCountMismatch { track: part.track, offset: table.offset, field, expected, found: found as u64 }
 }
 
+/// Reads `senc` or its forerunner in PIFF, which may name parameters for its fragment.
 fn read_senc(senc: &Mp4Box<'_>, part: &Part<'_, '_>, rows: &mut Rows) -> Result<(), HeaderError> {
     let mut fields = senc.fields();
     let (_, flags) = fields.version_and_flags("senc flags")?;
+    if senc.extended.is_some() && flags & 1 != 0 {
+        let (cipher, encryption) = piff::read_parameters(&mut fields)?;
+        let shared = cipher.map(|scheme| Parameters { scheme, encryption });
+        (part.start..rows.len()).try_for_each(|index| rows.assign(index, shared, senc.offset))?;
+    }
     let count = fields.u32("senc sample_count")? as usize;
-    if count != rows.rows.len() - part.start {
+    if count != rows.len() - part.start {
         return Err(mismatch(part, rows, senc, "senc", count));
     }
-    for index in part.start..rows.rows.len() {
+    for index in part.start..rows.len() {
         read_sample(&mut fields, index, flags & 2 != 0, rows)?;
     }
     Ok(())
@@ -74,25 +89,22 @@ fn read_sample(
     rows: &mut Rows,
 ) -> Result<(), HeaderError> {
     let offset = fields.offset();
-    let parameters = rows.rows.get(index).and_then(|row| rows.parameters_of(row));
-    let (is_protected, iv_size) = parameters.map_or((false, 0), |known| (true, known.encryption.iv_size));
-    let iv = Iv::read(fields, iv_size, "senc InitializationVector")?;
+    let iv_size = rows.parameters_of(index).map(|known| known.encryption.iv_size);
+    let iv = Iv::read(fields, iv_size.unwrap_or(0), "senc InitializationVector")?;
     let count = if has_subsamples { fields.u16("senc subsample_count")? } else { 0 };
     let mut list = Fields::new(fields.take(usize::from(count) * 6, "senc subsamples")?, fields.offset());
     if has_subsamples && count == 0 {
         // No range of the sample is protected.
-        if let Some(row) = rows.rows.get_mut(index) {
-            row.parameters = 0;
-        }
+        return rows.assign(index, None, offset);
     }
-    if !is_protected {
+    if iv_size.is_none() {
         return Ok(());
     }
     let subsamples = (0..count).map(|_| {
         let clear = list.u16("senc BytesOfClearData")?.into();
         Ok(Subsample { clear, encrypted: list.u32("senc BytesOfProtectedData")? })
     });
-    rows.set_protection(index, iv, subsamples, offset)
+    rows.set_protection(index, &iv, subsamples, offset)
 }
 
 /// Sizes of the data of each sample (`saiz`).
@@ -107,10 +119,21 @@ impl<'a> Sizes<'a> {
         let fixed = fields.u8("saiz default_sample_info_size")?;
         let field = "saiz sample_count";
         let count = if fixed == 0 { fields.count(1, field)? } else { fields.u32(field)? as usize };
-        if count != rows.rows.len() - part.start {
+        if count != rows.len() - part.start {
             return Err(mismatch(part, rows, &saiz, "saiz", count));
         }
         Ok(Some(Self { table: fields, fixed }))
+    }
+
+    /// How many of the next samples have their data within one window, and the bytes of it. At least one of `most`, which
+    /// is not zero.
+    fn window(&self, most: u32) -> Result<(u32, u64), HeaderError> {
+        let (mut ahead, mut count, mut bytes) = (Self { table: self.table.clone(), ..*self }, 0, 0);
+        while count < most && bytes < WINDOW {
+            bytes += u64::from(ahead.next()?);
+            count += 1;
+        }
+        Ok((count, bytes))
     }
 
     fn next(&mut self) -> Result<u8, HeaderError> {
@@ -128,7 +151,7 @@ fn read_saio<R: Read + Seek>(
 ) -> Result<(), HeaderError> {
     let is_large = saio.body.first() == Some(&1);
     let pieces = fields.count(if is_large { 8 } else { 4 }, "saio entry_count")?;
-    let whole = [(rows.rows.len() - part.start) as u32];
+    let whole = [(rows.len() - part.start) as u32];
     let runs = if pieces == 1 { &whole } else { part.runs };
     if pieces != runs.len() {
         let (offset, value) = (saio.offset, pieces as u64);
@@ -138,14 +161,17 @@ fn read_saio<R: Read + Seek>(
     for run in runs {
         let relative = if is_large { fields.u64("saio offset")? } else { fields.u32("saio offset")?.into() };
         let bad = HeaderError::BadValue { offset: saio.offset, field: "saio offset", value: relative };
-        let offset = part.base.checked_add(relative).ok_or(bad)?;
-        let lengths = (0..*run).map(|_| sizes.next()).collect::<Result<Vec<u8>, _>>()?;
-        let total = lengths.iter().map(|length| u64::from(*length)).sum();
-        let data = source.read_at(offset, total, "sample auxiliary information")?;
-        let mut data = Fields::new(&data, offset);
-        for length in lengths {
-            read_auxiliary(&mut data, length, index, rows)?;
-            index += 1;
+        let mut offset = part.base.checked_add(relative).ok_or(bad)?;
+        let mut left = *run;
+        while left > 0 {
+            let (count, bytes) = sizes.window(left)?;
+            let data = source.read_at(offset, bytes, "sample auxiliary information")?;
+            let mut data = Fields::new(&data, offset);
+            for _ in 0..count {
+                read_auxiliary(&mut data, sizes.next()?, index, rows)?;
+                index += 1;
+            }
+            (offset, left) = (offset.saturating_add(bytes), left - count);
         }
     }
     Ok(())
@@ -154,8 +180,7 @@ fn read_saio<R: Read + Seek>(
 fn read_auxiliary(data: &mut Fields<'_>, length: u8, index: usize, rows: &mut Rows) -> Result<(), HeaderError> {
     let offset = data.offset();
     let mut sample = Fields::new(data.take(length.into(), "sample auxiliary information")?, offset);
-    let parameters = rows.rows.get(index).and_then(|row| rows.parameters_of(row));
-    let iv_size = parameters.map_or(0, |known| known.encryption.iv_size);
+    let iv_size = rows.parameters_of(index).map_or(0, |known| known.encryption.iv_size);
     read_sample(&mut sample, index, length > iv_size, rows)?;
     let (field, value) = ("saiz sample_info_size", length.into());
     if sample.rest().is_empty() { Ok(()) } else { Err(HeaderError::BadValue { offset, field, value }) }

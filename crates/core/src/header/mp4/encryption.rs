@@ -18,7 +18,11 @@ impl Iv {
     }
 
     /// Reads a vector of `length` bytes, which is at most 16.
-    pub(super) fn read(fields: &mut Fields<'_>, length: u8, field: &'static str) -> Result<Self, HeaderError> {
+    pub(in super::super) fn read(
+        fields: &mut Fields<'_>,
+        length: u8,
+        field: &'static str,
+    ) -> Result<Self, HeaderError> {
         let mut iv = Self { bytes: [0; 16], length };
         let source = fields.take(length.into(), field)?;
         for (byte, value) in iv.bytes.iter_mut().zip(source) {

@@ -8,27 +8,26 @@ use wmlicense_wire::id::Kid;
 /// From this index on a group is described in the fragment, not in the movie (ISO/IEC 14496-12, 8.9.4).
 const LOCAL_GROUPS: u32 = 0x1_0000;
 
-/// Descriptions in one box: as many as the key IDs that a header may name.
-const DESCRIPTION_LIMIT: usize = 65_536;
+/// Descriptions in one box: two days of live content that changes its key every ten seconds.
+const DESCRIPTION_LIMIT: usize = 1 << 14;
 
 /// Descriptions and assignment of one `stbl` or `traf`.
-#[derive(Default)]
-pub(super) struct Groups {
-    descriptions: Vec<TrackEncryption>,
-    /// Counts of samples with the index of their group; 0 for none.
-    runs: Vec<(u32, u32)>,
+pub(super) struct Groups<'a> {
+    pub(super) descriptions: Vec<TrackEncryption>,
+    /// Entries of `sbgp`: a count of samples and the index of their group, 0 for none.
+    assignment: Fields<'a>,
     offset: u64,
 }
 
-impl Groups {
-    pub(super) fn parse(parent: &Mp4Box<'_>) -> Result<Self, HeaderError> {
-        let mut groups = Self::default();
+impl<'a> Groups<'a> {
+    pub(super) fn parse(parent: &Mp4Box<'a>) -> Result<Self, HeaderError> {
+        let mut groups = Self { descriptions: Vec::new(), assignment: Fields::new(&[], parent.offset), offset: 0 };
         for child in parent.children() {
             let child = child?;
             if child.kind == *b"sgpd" && groups.descriptions.is_empty() {
                 groups.descriptions = read_descriptions(&child)?;
-            } else if child.kind == *b"sbgp" && groups.runs.is_empty() {
-                groups.runs = read_assignment(&child)?;
+            } else if child.kind == *b"sbgp" && groups.assignment.rest().is_empty() {
+                groups.assignment = read_assignment(&child)?;
                 groups.offset = child.offset;
             }
         }
@@ -39,20 +38,37 @@ impl Groups {
     /// not assigned follow without end. `movie` describes the groups that fragments share.
     pub(super) fn parameters<'g>(
         &'g self,
-        movie: &'g Groups,
+        movie: &'g [TrackEncryption],
     ) -> impl Iterator<Item = Result<Option<&'g TrackEncryption>, HeaderError>> {
-        let assigned = self.runs.iter().flat_map(|(count, index)| std::iter::repeat_n(*index, *count as usize));
-        assigned
-            .chain(std::iter::repeat(0))
-            .map(|index| self.description(movie, index).transpose())
-            .map(Option::transpose)
+        let (mut entries, mut left, mut group) = (self.assignment.clone(), 0, 0);
+        std::iter::from_fn(move || {
+            while left == 0 {
+                if entries.rest().is_empty() {
+                    return Some(Ok(None));
+                }
+                let (count, index) = (entries.u32("sbgp sample_count"), entries.u32("sbgp group_description_index"));
+                match (count, index) {
+                    (Ok(count), Ok(index)) => {
+                        left = count;
+                        group = index;
+                    }
+                    (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
+                }
+            }
+            left -= 1;
+            Some(self.description(movie, group))
+        })
     }
 
-    fn description<'g>(&'g self, movie: &'g Groups, index: u32) -> Result<Option<&'g TrackEncryption>, HeaderError> {
+    fn description<'g>(
+        &'g self,
+        movie: &'g [TrackEncryption],
+        index: u32,
+    ) -> Result<Option<&'g TrackEncryption>, HeaderError> {
         let (list, place) = match index {
             0 => return Ok(None),
-            index if index > LOCAL_GROUPS => (&self.descriptions, index - LOCAL_GROUPS),
-            index => (&movie.descriptions, index),
+            index if index > LOCAL_GROUPS => (self.descriptions.as_slice(), index - LOCAL_GROUPS),
+            index => (movie, index),
         };
         let (offset, field) = (self.offset, "sbgp group_description_index");
         let bad = HeaderError::BadValue { offset, field, value: index.into() };
@@ -103,7 +119,7 @@ fn read_descriptions(sgpd: &Mp4Box<'_>) -> Result<Vec<TrackEncryption>, HeaderEr
         let (count, limit) = (count as u64, DESCRIPTION_LIMIT as u64);
         return Err(HeaderError::TooMany { offset, field: "sgpd entry_count", count, limit });
     }
-    let mut descriptions = Vec::new();
+    let mut descriptions = Vec::with_capacity(count);
     for _ in 0..count {
         descriptions.push(match (version, default_length) {
             (0, _) => TrackEncryption::read(&mut fields, true)?,
@@ -123,16 +139,17 @@ fn read_sized(fields: &mut Fields<'_>, length: u32) -> Result<TrackEncryption, H
     TrackEncryption::read(&mut Fields::new(body, offset), true)
 }
 
-/// Reads `sbgp`; empty if it is of another grouping type.
-fn read_assignment(sbgp: &Mp4Box<'_>) -> Result<Vec<(u32, u32)>, HeaderError> {
+/// The entries of `sbgp`; none if it is of another grouping type.
+fn read_assignment<'a>(sbgp: &Mp4Box<'a>) -> Result<Fields<'a>, HeaderError> {
     let mut fields = sbgp.fields();
     let (version, _) = fields.version_and_flags("sbgp version")?;
     if fields.four_cc("sbgp grouping_type")? != *b"seig" {
-        return Ok(Vec::new());
+        return Ok(Fields::new(&[], sbgp.offset));
     }
     if version >= 1 {
         fields.u32("sbgp grouping_type_parameter")?;
     }
     let count = fields.count(8, "sbgp entry_count")?;
-    (0..count).map(|_| Ok((fields.u32("sbgp sample_count")?, fields.u32("sbgp group_description_index")?))).collect()
+    let offset = fields.offset();
+    Ok(Fields::new(fields.take(count * 8, "sbgp entries")?, offset))
 }

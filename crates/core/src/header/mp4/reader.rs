@@ -1,107 +1,37 @@
-//! The samples of one track of an MP4 file, with what is needed to decrypt each. Reads tables; media data stays on disk.
+//! Finds the samples of one track of an MP4 file: in the tables of the movie, then in each fragment.
 
 use super::super::boxes::Mp4Box;
 use super::super::error::HeaderError;
+use super::super::samples::{Parameters, Rows};
 use super::super::source::{self, Source};
 use super::auxiliary::{self, Part};
+use super::encryption::TrackEncryption;
 use super::fragment::{FragmentDefaults, TrackFragment};
 use super::groups::Groups;
-use super::rows::Rows;
 use super::{Movie, Track, progressive, sample_table, track_id};
-use crate::decrypt::cenc::SampleInfo;
-use std::fs::File;
-use std::io::{Cursor, Read, Seek};
-use std::path::Path;
-use wmlicense_wire::id::Kid;
+use std::io::{Read, Seek};
 
-/// The samples of one track, in the order of the file.
-pub struct SampleReader {
-    rows: Rows,
-}
+/// Runs of samples in one fragment. Bounds what their lengths take beside the tables.
+const RUN_LIMIT: usize = 1 << 16;
 
-/// One sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample<'a> {
-    /// Where its bytes begin in the file.
-    pub offset: u64,
-    /// Its bytes.
-    pub size: u32,
-    /// How it is protected; `None` if it is clear.
-    pub protection: Option<SampleProtection<'a>>,
-}
-
-/// How a sample is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SampleProtection<'a> {
-    /// The key it was encrypted with.
-    pub kid: Kid,
-    /// What the cipher needs.
-    pub info: SampleInfo<'a>,
-}
-
-impl SampleReader {
-    /// Reads the tables of a track of a file, fragmented or not.
-    ///
-    /// Fails if they do not describe exactly the samples that there are. Up to a million samples are read.
-    pub fn open(path: &Path, track: u32) -> Result<Self, HeaderError> {
-        Self::read(File::open(path)?, track)
-    }
-
-    /// Reads the tables of a track of a file in memory, as [`SampleReader::open`] does.
-    pub fn parse(bytes: &[u8], track: u32) -> Result<Self, HeaderError> {
-        Self::read(Cursor::new(bytes), track)
-    }
-
-    /// The number of samples.
-    pub fn len(&self) -> usize {
-        self.rows.rows.len()
-    }
-
-    /// Whether there are no samples.
-    pub fn is_empty(&self) -> bool {
-        self.rows.rows.is_empty()
-    }
-
-    /// The samples in the order of the file.
-    pub fn samples(&self) -> impl ExactSizeIterator<Item = Sample<'_>> {
-        self.rows.rows.iter().map(|row| {
-            let protection = self.rows.parameters_of(row).map(|parameters| {
-                let encryption = &parameters.encryption;
-                let first = row.first_subsample as usize;
-                let subsamples = self.rows.subsamples.get(first..first + usize::from(row.subsample_count));
-                let iv = if encryption.iv_size == 0 { &encryption.constant_iv } else { &row.iv };
-                let info = SampleInfo {
-                    scheme: parameters.scheme,
-                    iv: iv.as_slice(),
-                    subsamples: subsamples.unwrap_or_default(),
-                    crypt_byte_block: encryption.crypt_byte_block.into(),
-                    skip_byte_block: encryption.skip_byte_block.into(),
-                };
-                SampleProtection { kid: encryption.kid, info }
-            });
-            Sample { offset: row.offset, size: row.size, protection }
-        })
-    }
-
-    fn read<R: Read + Seek>(inner: R, track: u32) -> Result<Self, HeaderError> {
-        let mut source = Source::new(inner)?;
-        let mut builder = Builder { wanted: track, movie: None, rows: Rows::default() };
-        source::scan(&mut source, |source, part| match &part.kind.0 {
-            b"moov" => builder.add_movie(source, &part),
-            b"moof" => builder.add_fragment(source, &part),
-            _ => Ok(()),
-        })?;
-        match builder.movie {
-            Some(_) => Ok(Self { rows: builder.rows }),
-            None => Err(HeaderError::Missing { offset: 0, field: "moov" }),
-        }
+/// Reads the tables of a track.
+pub(in super::super) fn read_samples<R: Read + Seek>(source: &mut Source<R>, wanted: u32) -> Result<Rows, HeaderError> {
+    let mut builder = Builder { wanted, movie: None, rows: Rows::default() };
+    source::scan(source, |source, part| match &part.kind.0 {
+        b"moov" => builder.add_movie(source, &part),
+        b"moof" => builder.add_fragment(source, &part),
+        _ => Ok(()),
+    })?;
+    match builder.movie {
+        Some(_) => Ok(builder.rows),
+        None => Err(HeaderError::Missing { offset: 0, field: "moov" }),
     }
 }
 
 /// What a movie says for all its fragments.
 struct MovieContext {
     track: Track,
-    groups: Groups,
+    groups: Vec<TrackEncryption>,
     defaults: Vec<FragmentDefaults>,
 }
 
@@ -123,12 +53,12 @@ impl Builder {
         let stbl = wanted_table(moov, wanted)?.ok_or_else(no_track)?;
         let groups = Groups::parse(&stbl)?;
         let chunks = progressive::read_samples(&stbl, wanted, &mut self.rows)?;
-        if self.rows.assign(0, &track, &groups, &groups, moov.offset)? {
+        if assign(&mut self.rows, 0, &track, &groups, &groups.descriptions, moov.offset)? {
             let part = Part { parent: &stbl, track: wanted, offset: moov.offset, base: 0, start: 0, runs: &chunks };
             auxiliary::read(source, &part, &mut self.rows)?;
         }
         let defaults = FragmentDefaults::read_all(moov)?;
-        self.movie = Some(MovieContext { track, groups, defaults });
+        self.movie = Some(MovieContext { track, groups: groups.descriptions, defaults });
         Ok(())
     }
 
@@ -146,26 +76,67 @@ impl Builder {
                 implied_base = fragment.for_each_run(|_| Ok(()))?;
                 continue;
             }
-            let start = self.rows.rows.len();
-            let mut runs = Vec::new();
-            implied_base = fragment.for_each_run(|run| {
-                runs.push(run.count);
-                let mut offset = run.offset;
-                for size in run.sizes() {
-                    let size = size?;
-                    self.rows.push(offset, size, fragment.description)?;
-                    offset = offset.saturating_add(size.into());
-                }
-                Ok(())
-            })?;
+            let start = self.rows.len();
+            let runs = add_runs(&mut self.rows, &fragment, &mut implied_base)?;
             let groups = Groups::parse(fragment.traf())?;
-            if self.rows.assign(start, &movie.track, &groups, &movie.groups, moof.offset)? {
+            if assign(&mut self.rows, start, &movie.track, &groups, &movie.groups, moof.offset)? {
                 let (parent, track, offset, base) = (fragment.traf(), self.wanted, moof.offset, fragment.base);
                 auxiliary::read(source, &Part { parent, track, offset, base, start, runs: &runs }, &mut self.rows)?;
             }
         }
         Ok(())
     }
+}
+
+/// Adds the samples of a fragment. Returns the number of samples in each run; `end` becomes the end of the last one.
+fn add_runs(rows: &mut Rows, fragment: &TrackFragment<'_>, end: &mut u64) -> Result<Vec<u32>, HeaderError> {
+    let mut runs = Vec::new();
+    *end = fragment.for_each_run(|run| {
+        runs.push(run.count);
+        let (mut offset, count) = (run.offset, runs.len());
+        if count > RUN_LIMIT {
+            let (count, limit) = (count as u64, RUN_LIMIT as u64);
+            return Err(HeaderError::TooMany { offset: fragment.traf().offset, field: "trun", count, limit });
+        }
+        for size in run.sizes() {
+            let size = size?;
+            rows.push(offset, size, fragment.description)?;
+            offset = offset.saturating_add(size.into());
+        }
+        Ok(())
+    })?;
+    Ok(runs)
+}
+
+/// Gives the samples from `start` on their parameters. Returns whether any of them is protected.
+fn assign(
+    rows: &mut Rows,
+    start: usize,
+    track: &Track,
+    groups: &Groups<'_>,
+    movie: &[TrackEncryption],
+    offset: u64,
+) -> Result<bool, HeaderError> {
+    let mut any = false;
+    for (index, group) in (start..rows.len()).zip(groups.parameters(movie)) {
+        let group = group?;
+        let number = rows.entry_of(index);
+        let entry = (number as usize).checked_sub(1).and_then(|index| track.entries.get(index));
+        let bad = HeaderError::BadValue { offset, field: "sample_description_index", value: number.into() };
+        let mut shared = None;
+        if let Some(protection) = &entry.ok_or(bad)?.protection {
+            let encryption = group.or(protection.defaults.as_ref());
+            let encryption = *encryption.ok_or(HeaderError::Missing { offset, field: "tenc" })?;
+            if encryption.is_protected {
+                let (track, scheme) = (track.id, protection.scheme);
+                let scheme = protection.cipher.ok_or(HeaderError::UnknownScheme { track, scheme })?;
+                shared = Some(Parameters { scheme, encryption });
+                any = true;
+            }
+        }
+        rows.assign(index, shared, offset)?;
+    }
+    Ok(any)
 }
 
 /// The sample table of a track.

@@ -3,7 +3,7 @@
 use super::build::*;
 use super::*;
 use crate::decrypt::cenc::{Scheme, Subsample};
-use crate::header::mp4::Sample;
+use crate::header::samples::Sample;
 
 fn movie() -> Vec<u8> {
     let entry = protected_entry(b"cenc", &encryption(0, 8, KID, &[]));

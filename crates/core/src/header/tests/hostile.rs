@@ -24,7 +24,8 @@ fn read_all(bytes: &[u8]) -> Result<(), HeaderError> {
 
 #[test]
 fn other_files_are_not_recognised() {
-    for bytes in [&b""[..], b"x", b"\0\0\0\x08", b"RIFF\0\0\0\0WAVE", b"\x1a\x45\xdf\xa3 a webm file", &[0; 4096]] {
+    for bytes in [&b""[..], b"x", b"\0\0\0\x08", b"RIFF\0\0\0\0WAVE", b"\x1a\x45\xdf\xa3\x84\x42\x82\x81x", &[0; 4096]]
+    {
         assert!(matches!(ContentHeader::parse(bytes), Err(HeaderError::NotRecognised)), "{bytes:?}");
     }
     assert!(matches!(ContentHeader::read_file(Path::new("/nowhere/at/all")), Err(HeaderError::Io(_))));

@@ -2,7 +2,7 @@
 
 use super::build::*;
 use super::*;
-use crate::header::mp4::Sample;
+use crate::header::samples::Sample;
 
 /// A movie of five samples in three chunks, the last of them from a clear sample entry.
 fn movie(extra: &[Vec<u8>]) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::header::ContentHeader;
-use crate::header::mp4::SampleReader;
+use crate::header::samples::SampleReader;
 use std::path::PathBuf;
 use wmlicense_wire::id::Kid;
 
@@ -84,4 +84,12 @@ fn a_progressive_file_with_its_table_in_the_movie_decrypts_byte_for_byte() {
 #[test]
 fn a_good_track_beside_a_damaged_one_decrypts_byte_for_byte() {
     assert_equals_source("ffmpeg8-cenc-frag.mp4", b"vide");
+}
+
+#[test]
+fn a_packaged_webm_file_decrypts_byte_for_byte() {
+    let (expected, none) = clear_samples(&read("src.webm"), b"vide");
+    let (found, protected) = clear_samples(&read("packager-webm-video.webm"), b"vide");
+    assert_eq!((none, protected, expected.len()), (0, 20, 20));
+    assert_eq!(found, expected);
 }
