@@ -49,14 +49,16 @@
  * A wm_result is an int32_t with HRESULT meaning: negative is a failure, 0 and positive numbers are successes, some of
  * which carry information. wm_result_name and wm_result_message explain a number. wm_get_error_info tells, per thread,
  * more about the last failure: its kind, what helps, whether to try again, what the service said, and a sentence. Inside
- * a callback it tells about the event; after wm_wait delivered a failing result, about that operation. No detail, log
+ * a callback it tells about the event; after wm_wait or wm_next_event delivered a failing result, about that operation.
+ * No detail, log
  * or message ever holds a secret. A failed operation leaves the store as it was. No input crashes the process.
  *
  * CALLBACKS
  * A status callback is called on a thread of the library, one call at a time per object, with no lock held. Pointers are
  * valid until it returns. Any function may be called from it. A failing answer cancels the operation, 0 goes on. It must
  * not throw or longjmp: a C++ exception ends the process. wm_wait on the object itself is refused in it with
- * WM_E_WOULD_DEADLOCK, and wm_release never waits in it.
+ * WM_E_WOULD_DEADLOCK, and wm_release never waits in it. An application that cannot take callbacks on foreign threads reads
+ * the same statuses from a queue: wm_create_event_queue.
  *
  * This file is generated from src/ by tests/header.rs; do not edit it.
  */
@@ -149,8 +151,20 @@
 #define WM_E_BAD_ANSWER ((wm_result)0xC00D2A27)
 /** The URL is malformed, or plain HTTP is not allowed. */
 #define WM_E_URL_NOT_ALLOWED ((wm_result)0xC00D2A28)
-/** Something that is not the license service answered, such as a login page. */
+/** Something that is not the license service answered. */
 #define WM_E_ERROR_BAD_NET_RESP ((wm_result)0xC00D275E)
+/** The connection to the service broke or fell silent. */
+#define WM_E_CONNECTION_LOST ((wm_result)0xC00D2A33)
+/** The proxy cannot be used, cannot be reached, or refuses. */
+#define WM_E_PROXY ((wm_result)0xC00D2A34)
+/** The network wants a login on its own page first. */
+#define WM_E_CAPTIVE_PORTAL ((wm_result)0xC00D2A35)
+/** The service leads to a place that may not be asked, such as plain HTTP. */
+#define WM_E_REDIRECT_REFUSED ((wm_result)0xC00D2A36)
+/** The answer is longer than allowed. */
+#define WM_E_ANSWER_TOO_LARGE ((wm_result)0xC00D2A37)
+/** By this device's clock the server's TLS certificate has ended or not begun. */
+#define WM_E_SERVER_CERTIFICATE_DATE ((wm_result)0xC00D2A38)
 /** The client is set to work offline. */
 #define WM_E_POLICY_DISABLE_ONLINE ((wm_result)0xC00D2762)
 /** The account may not have the license until the user acts. */
@@ -278,6 +292,8 @@
 #define WM_REMEDY_UPDATE 12u
 #define WM_REMEDY_RESTORE_BACKUP 13u
 #define WM_REMEDY_FIX_CALL 14u
+#define WM_REMEDY_NETWORK_SIGN_IN 15u
+#define WM_REMEDY_CHECK_PROXY 16u
 
 /* Statuses, told to the callback. Values are described by type and struct. */
 
@@ -354,6 +370,17 @@
 /** wm_sample::scheme: AES-CBC with a pattern. */
 #define WM_SCHEME_CBCS 0x63626373u
 
+/* Levels of wm_set_log_callback. */
+
+/** An operation failed. */
+#define WM_LOG_ERROR 0x1u
+/** Something went wrong that is tried again or that an error follows. */
+#define WM_LOG_WARN 0x2u
+/** Operations begin and end. */
+#define WM_LOG_INFO 0x3u
+/** Requests and their outcomes. */
+#define WM_LOG_DEBUG 0x4u
+
 /* Reasons of wm_query_action_allowed. */
 
 /** the action is not permitted; set with every other bit. */
@@ -420,11 +447,11 @@
 #define WM_PROP_SECURITY_LEVEL "SecurityLevel"
 /** client, STRING: User-Agent of HTTP requests. */
 #define WM_PROP_USER_AGENT "UserAgent"
-/** client, STRING: "default" (the platform's certificates, or bundled ones where it has none), "platform", "bundled" or "pem" (only TlsCaPem). */
+/** client, STRING: which TLS certificates are trusted. "default": the platform's, or bundled ones where it has none; "platform"; "bundled"; "pem": only TlsCaPem; "pinned": as default, and the chain must also lead to a certificate of TlsCaPem. */
 #define WM_PROP_TLS_TRUST "TlsTrust"
-/** client, STRING: certificates in PEM, trusted beside those of TlsTrust. */
+/** client, STRING: certificates of authorities in PEM, trusted beside those of TlsTrust, or demanded where it is "pinned". */
 #define WM_PROP_TLS_CA_PEM "TlsCaPem"
-/** client, STRING: URL of an HTTP proxy; none is taken from the environment. */
+/** client, STRING: URL of an HTTP proxy (http or https, with user and password if it wants them), "none", or "environment", the default: https_proxy, http_proxy, all_proxy and no_proxy as they were when the client was created. This machine is always asked directly. */
 #define WM_PROP_PROXY "Proxy"
 /** client, BOOL: plain HTTP to other hosts than this one, default no. */
 #define WM_PROP_ALLOW_HTTP "AllowHttp"
@@ -523,6 +550,13 @@ typedef struct wm_content_header wm_content_header;
 // it is released, expiry included, unless the license's policy says otherwise.
 typedef struct wm_decryptor wm_decryptor;
 
+// Receives the events of objects that have no callback, for reading at a time and on a thread of the application's
+// choice. Create it before those objects; call wm_next_event, or watch the descriptor of wm_event_queue_fd in a poll loop.
+typedef struct wm_event_queue wm_event_queue;
+
+// One HTTP request that the application's transport callback carries out. Valid until the callback returns.
+typedef struct wm_exchange wm_exchange;
+
 // Makes the device's keys and gets the certificate for them from the individualization service. Create it, set
 // WM_PROP_USER_CONSENT, call wm_individualize, and watch WM_STATUS_INDIVIDUALIZE.
 typedef struct wm_individualizer wm_individualizer;
@@ -574,7 +608,8 @@ typedef struct wm_error_info {
   char message[512];
 } wm_error_info;
 
-// Tells what a running operation does. NULL is allowed where one is asked for.
+// Tells what a running operation does. NULL is allowed where one is asked for: then nothing is told, or the events go to
+// the client's event queue if there is one when the object is created (wm_create_event_queue).
 // status: WM_STATUS_*. result: 0 or the reason. type, value, size: what comes with the status, WM_TYPE_*; value is
 // valid until the callback returns, and NULL with size 0 where there is none; the size of a STRING includes its NUL.
 // context: as given, never touched. A failing answer cancels the operation; 0 goes on. Called on a thread of the
@@ -634,6 +669,82 @@ typedef struct wm_sample {
   // WM_SCHEME_*: four-character code of the scheme as a big-endian number, 'cenc' is 0x63656E63.
   uint32_t scheme;
 } wm_sample;
+
+// One event. Set struct_size to sizeof(wm_event) before the call.
+typedef struct wm_event {
+  // Size of the struct that the caller knows, in bytes.
+  size_t struct_size;
+  // Handle of the object that it is about. It may have been released since.
+  void *object;
+  // The context that was given when the object was created.
+  void *context;
+  // WM_STATUS_*.
+  wm_status status;
+  // 0 or the reason.
+  wm_result result;
+  // WM_TYPE_*: type of the value.
+  wm_attr_type type;
+  // What comes with the status; NULL if there is nothing. Valid until the next wm_next_event on this queue or its release.
+  const void *value;
+  // Size of the value in bytes; of a STRING with its NUL.
+  size_t size;
+} wm_event;
+
+// A header of a request.
+typedef struct wm_http_header {
+  // Its name.
+  const char *name;
+  // Its value. That of Authorization is a secret.
+  const char *value;
+} wm_http_header;
+
+// A request to send. Everything in it is valid until the callback returns.
+typedef struct wm_http_request {
+  // Size of this struct as the library knows it, in bytes.
+  size_t struct_size;
+  // "GET" or "POST".
+  const char *method;
+  // Absolute URL, checked: https, or http where that is allowed.
+  const char *url;
+  // Headers to send, besides Host and Content-Length.
+  const struct wm_http_header *headers;
+  // Count of headers.
+  size_t header_count;
+  // Body; NULL if there is none.
+  const void *body;
+  // Size of the body in bytes.
+  size_t body_size;
+  // Milliseconds that are left for it.
+  uint32_t timeout_ms;
+  // Longest body of an answer that is taken, in bytes.
+  uint64_t max_body_size;
+} wm_http_request;
+
+// Sends one request and answers it through the exchange: wm_exchange_set_status once, wm_exchange_add_header and
+// wm_exchange_write as often as needed, from any thread; then returns 0, whatever the HTTP status is. It blocks a thread
+// of the library, asks wm_exchange_cancelled at least every 100 ms, and does not follow redirects. Without an answer it
+// returns WM_E_OPERATION_CANCELED after a cancel, WM_E_DEADLINE when the time is over, WM_E_CONNECTION_LOST,
+// WM_E_SERVER_CERTIFICATE, WM_E_ERROR_BAD_NET_RESP if what came is no HTTP, or any other failure if nobody can be reached.
+// Called by several threads at once. It must not throw or longjmp.
+typedef wm_result (*wm_transport_callback)(struct wm_exchange *exchange,
+                                           const struct wm_http_request *request,
+                                           void *context);
+
+// An HTTP stack of the application. Set struct_size to sizeof(wm_transport).
+typedef struct wm_transport {
+  // Size of the struct that the caller knows, in bytes.
+  size_t struct_size;
+  // Sends one request.
+  wm_transport_callback send;
+  // Passed to it.
+  void *context;
+} wm_transport;
+
+// Receives one record. level: WM_LOG_*. target: the part of the library, such as "wmlicense::http". message: one line of
+// English text, UTF-8. Both are valid until it returns. context: as given. It never holds a password, token, key or
+// the query of a URL. Called on any thread of the library, by several threads at once, with no lock held; functions
+// of the library may be called from it, but what they do is not recorded. It must not throw or longjmp.
+typedef void (*wm_log_callback)(uint32_t level, const char *target, const char *message, void *context);
 
 // Value of WM_STATUS_PROGRESS.
 typedef struct wm_progress {
@@ -942,6 +1053,77 @@ wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
 // and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
                               uint32_t flags);
+
+// Creates the client's event queue. Objects with a background verb that are created from now on with callback NULL deliver
+// their events to it, in order, with the context given for them; objects that have a callback, or that are older, do
+// not. 1024 events wait at most: an operation that has one more pauses until there is room, it is cancelled, or the
+// queue is released; final statuses always have room. Whoever waits for an operation with wm_wait must see to it that
+// somebody reads. After the queue's release its objects tell nothing. *out: receives a handle to release.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, WM_E_OUTOFMEMORY, and WM_E_ALREADY_OPEN while the client has
+// a queue; further queues belong to further clients, which may share the store.
+wm_result wm_create_event_queue(struct wm_client *client,
+                                struct wm_event_queue **out);
+
+// Takes the oldest event out of the queue. timeout_ms: 0 asks without waiting, WM_INFINITE waits for ever. event: receives
+// it. The final status of a verb comes when the object is ready for the next one. If the event's result is a
+// failure, its detail becomes that of the calling thread. One thread reads at a time: each call ends the value of the
+// one before.
+// Fails with WM_E_INVALIDARG for NULL or a struct_size that is not set, WM_E_INVALID_HANDLE, WM_E_TIMEOUT if no event
+// came in time, and WM_E_OPERATION_CANCELED if the queue is released meanwhile.
+wm_result wm_next_event(struct wm_event_queue *queue,
+                        uint32_t timeout_ms,
+                        struct wm_event *event);
+
+// Tells a file descriptor that poll, select or epoll finds readable exactly while events wait. On readable, call
+// wm_next_event with 0 until it answers WM_E_TIMEOUT, or once: the descriptor stays readable while more wait. It is the
+// same each time, belongs to the queue, closes on exec and with the last release; never read, write or close it.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, and WM_E_OUTOFMEMORY if the system has no descriptor left.
+wm_result wm_event_queue_fd(struct wm_event_queue *queue,
+                            int *fd_out);
+
+// Sends all requests of operations that start later through the application's own HTTP stack; NULL goes back to the
+// library's. Which URLs may be asked, the deadline, repetitions, redirects, the types and lengths of answers, and every
+// signature stay the library's matter; TLS and proxies become the application's (WM_PROP_TLS_TRUST, WM_PROP_TLS_CA_PEM and
+// WM_PROP_PROXY have no effect). WM_PROP_OFFLINE_ONLY keeps the callback from being called. The struct is copied. Function
+// and context are used until operations that started before they were replaced, or before the objects of the client
+// were released, are over.
+// Fails with WM_E_INVALIDARG for a NULL client or function or a struct_size that is not set, and WM_E_INVALID_HANDLE.
+wm_result wm_set_transport(struct wm_client *client,
+                           const struct wm_transport *transport);
+
+// Tells whether the operation was cancelled, its deadline not included: then the callback gives up and returns
+// WM_E_OPERATION_CANCELED. Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE.
+wm_result wm_exchange_cancelled(struct wm_exchange *exchange,
+                                bool *cancelled_out);
+
+// Gives the HTTP status of the answer, 200 to 599. Fails with WM_E_BAD_VALUE for another one, WM_E_OPERATION_CANCELED after
+// the callback has returned, and as wm_exchange_cancelled.
+wm_result wm_exchange_set_status(struct wm_exchange *exchange,
+                                 uint32_t http_status);
+
+// Gives one header of the answer; Content-Type, Location, Retry-After and X-Request-Id matter. Headers that say how the
+// connection carried the body are of no concern, Content-Encoding excepted: an encoded body is refused.
+// Fails with WM_E_BAD_VALUE for more than 100 headers or more than 8 KiB in one, and as wm_exchange_set_status.
+wm_result wm_exchange_add_header(struct wm_exchange *exchange,
+                                 const char *name,
+                                 const char *value);
+
+// Adds bytes to the body of the answer. Fails with WM_E_ANSWER_TOO_LARGE beyond max_body_size, after which the callback
+// stops, and as wm_exchange_set_status.
+wm_result wm_exchange_write(struct wm_exchange *exchange,
+                            const void *data,
+                            size_t size);
+
+// Gives the application records of what operations of this client do, on the way to a service above all. callback: NULL
+// ends the records. level: WM_LOG_*, the least important that is wanted; without meaning for NULL. When it returns, no
+// call of the former callback runs or comes any more, so its context may go; inside a log callback it does not wait
+// for that. The last release of the client ends the records likewise. Never call it while holding a lock that the log
+// callback needs. There is no other log: the library writes nowhere and sets no logger of the process.
+// Fails with WM_E_INVALIDARG for NULL or another level, and WM_E_INVALID_HANDLE.
+wm_result wm_set_log_callback(struct wm_client *client,
+                              wm_log_callback callback,
+                              void *context,
+                              uint32_t level);
 
 #ifdef __cplusplus
 }  // extern "C"

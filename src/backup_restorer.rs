@@ -116,7 +116,8 @@ pub unsafe extern "C" fn wm_create_backup_restorer(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            Ok(BackupRestorerObject { client, properties, worker: Worker::new(Callback::new(callback, context)) })
+            let worker = Worker::new(&client, Callback::new(callback, context));
+            Ok(BackupRestorerObject { client, properties, worker })
         })
     }
 }

@@ -1,21 +1,27 @@
 //! The status callback, and the worker that every object with a background verb has: starting, telling, waiting, ending.
 
+use crate::client::ClientObject;
 use crate::error_info::{self, Detail, Failure};
+use crate::event_queue::{Entry, Queue};
 use crate::object::{Life, Live};
 use crate::prop::wm_attr_type;
 use crate::result::{
-    WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_NO_OPERATION, WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY, WM_E_TIMEOUT,
-    WM_E_WOULD_DEADLOCK, WM_S_OK, wm_result,
+    self, WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_NO_OPERATION, WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY,
+    WM_E_TIMEOUT, WM_E_WOULD_DEADLOCK, WM_S_OK, wm_result,
 };
 use crate::status::{self, Payload, Told, wm_individualize_progress, wm_status};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wmlicense_core::event::{Event, Flow, IndividualizePhase};
-use wmlicense_core::operation::{Context, Observer, Operation, StartError, WaitError};
+use wmlicense_core::logging::{Level, Log};
+use wmlicense_core::operation::{Afterwards, Canceller, Context, Observer, Operation, StartError, WaitError};
 
-/// Tells what a running operation does. NULL is allowed where one is asked for.
+/// Tells what a running operation does. NULL is allowed where one is asked for: then nothing is told, or the events go to
+/// the client's event queue if there is one when the object is created (wm_create_event_queue).
 /// status: WM_STATUS_*. result: 0 or the reason. type, value, size: what comes with the status, WM_TYPE_*; value is
 /// valid until the callback returns, and NULL with size 0 where there is none; the size of a STRING includes its NUL.
 /// context: as given, never touched. A failing answer cancels the operation; 0 goes on. Called on a thread of the
@@ -32,6 +38,9 @@ pub type wm_status_callback = Option<
     ) -> wm_result,
 >;
 
+/// Where records of operations say that they come from.
+const LOG_TARGET: &str = "wmlicense::operation";
+
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
@@ -39,6 +48,14 @@ thread_local! {
 /// True on a thread that is inside a callback of the library.
 fn inside_a_callback() -> bool {
     INSIDE.get()
+}
+
+/// Calls a function of the application: on this thread nothing waits for an operation meanwhile.
+pub(crate) fn as_callback<R>(call: impl FnOnce() -> R) -> R {
+    let outer = INSIDE.replace(true);
+    let answer = call();
+    INSIDE.set(outer);
+    answer
 }
 
 /// The application's function and its context.
@@ -60,17 +77,25 @@ impl Callback {
         Self { function, context }
     }
 
+    /// True if the application gave no function.
+    pub(crate) fn is_null(&self) -> bool {
+        self.function.is_none()
+    }
+
+    /// The application's context.
+    pub(crate) fn context(&self) -> *mut c_void {
+        self.context
+    }
+
     fn tell(&self, told: &Told) -> Flow {
         let Some(function) = self.function else {
             return Flow::Continue;
         };
         error_info::set(told.detail.clone());
-        INSIDE.set(true);
         let answer = told.payload.with_c_form(|kind, value, size| {
             // SAFETY: `new` made the application answer for the function; the value lives until it returns.
-            unsafe { function(told.status, told.result, kind, value, size, self.context) }
+            as_callback(|| unsafe { function(told.status, told.result, kind, value, size, self.context) })
         });
-        INSIDE.set(false);
         if answer < 0 { Flow::Cancel } else { Flow::Continue }
     }
 }
@@ -105,16 +130,59 @@ impl Outcome {
     }
 }
 
+/// The queue that gets the events of an object without a callback.
+struct Mailbox {
+    queue: Arc<Queue>,
+    token: u64,
+    canceller: Option<Canceller>,
+    /// Posted when the operation is over, so that whoever reads it may start the next one.
+    last: Option<Entry>,
+}
+
 /// Turns events into statuses and the outcome into the final one.
 struct Teller {
     callback: Callback,
+    mailbox: Option<Mailbox>,
+    log: Log,
     final_status: wm_status,
     progress: wm_individualize_progress,
     /// Keeps the object counted until the last status was told.
     _live: Arc<Live>,
 }
 
+impl Teller {
+    fn name(&self) -> Cow<'static, str> {
+        status::name(self.final_status).to_string_lossy()
+    }
+
+    fn log_end(&self, outcome: &Outcome) {
+        let level = if outcome.result < 0 { Level::Error } else { Level::Info };
+        let row = result::row(outcome.result).map_or(c"unknown result", |row| row.name).to_string_lossy();
+        let why = outcome.detail.as_ref().map_or("", |detail| &detail.message);
+        self.log.record(level, LOG_TARGET, format_args!("{} {row} {why}", self.name()));
+    }
+
+    fn tell(&mut self, told: Told) -> Flow {
+        let Some(mailbox) = &mut self.mailbox else {
+            return self.callback.tell(&told);
+        };
+        let entry = Entry { token: mailbox.token, callback: self.callback, told };
+        match &mailbox.canceller {
+            Some(canceller) => mailbox.queue.push(entry, canceller),
+            None => mailbox.queue.push_last(entry),
+        }
+        Flow::Continue
+    }
+}
+
 impl Observer<Outcome> for Teller {
+    fn begins(&mut self, canceller: Canceller) {
+        self.log.record(Level::Info, LOG_TARGET, format_args!("begins, to end in {}", self.name()));
+        if let Some(mailbox) = &mut self.mailbox {
+            mailbox.canceller = Some(canceller);
+        }
+    }
+
     fn event(&mut self, event: &Event) -> Flow {
         let told = Told::of(event);
         if let Payload::Individualize(progress) = told.payload {
@@ -124,7 +192,7 @@ impl Observer<Outcome> for Teller {
         if matches!(event, Event::Individualize { phase: IndividualizePhase::Succeed, .. }) {
             return Flow::Continue;
         }
-        self.callback.tell(&told)
+        self.tell(told)
     }
 
     fn finished(&mut self, outcome: &Outcome) {
@@ -142,8 +210,19 @@ impl Observer<Outcome> for Teller {
             outcome.url.clone().map_or(Payload::Nothing, Payload::Text)
         };
         let (result, detail) = (outcome.result, outcome.detail.clone());
-        // The operation is over: whether the application would go on makes no difference.
-        let _ = self.callback.tell(&Told { status: self.final_status, result, payload, detail });
+        self.log_end(outcome);
+        let told = Told { status: self.final_status, result, payload, detail };
+        match &mut self.mailbox {
+            Some(mailbox) => mailbox.last = Some(Entry { token: mailbox.token, callback: self.callback, told }),
+            // The operation is over: whether the application would go on makes no difference.
+            None => drop(self.callback.tell(&told)),
+        }
+    }
+
+    fn afterwards(&mut self) -> Option<Afterwards> {
+        let mailbox = self.mailbox.take()?;
+        let last = mailbox.last?;
+        Some(Box::new(move || mailbox.queue.push_last(last)))
     }
 }
 
@@ -152,12 +231,26 @@ pub(crate) struct Worker {
     life: Life,
     operation: Arc<Operation<Outcome>>,
     callback: Callback,
+    queue: Option<Arc<Queue>>,
+    log: Log,
+    /// The object's handle, which events in a queue name.
+    token: AtomicU64,
 }
 
 impl Worker {
-    /// A worker without an operation so far.
-    pub(crate) fn new(callback: Callback) -> Self {
-        Self { life: Life::new(), operation: Operation::new(), callback }
+    /// A worker without an operation so far. Without a callback its events go to the queue of the client, if there is one.
+    pub(crate) fn new(client: &ClientObject, callback: Callback) -> Self {
+        let queue = if callback.is_null() { client.event_queue() } else { None };
+        Self::telling(callback, queue, client.log())
+    }
+
+    fn telling(callback: Callback, queue: Option<Arc<Queue>>, log: Log) -> Self {
+        Self { life: Life::new(), operation: Operation::new(), callback, queue, log, token: AtomicU64::new(0) }
+    }
+
+    /// Learns the object's handle.
+    pub(crate) fn known_as(&self, token: u64) {
+        self.token.store(token, Ordering::Relaxed);
     }
 
     pub(crate) fn life(&self) -> &Life {
@@ -180,7 +273,14 @@ impl Worker {
         // Held until it runs: a release waits for an operation that begins, or the operation does not begin.
         let life = self.life.hold();
         let live = life.clone().ok_or_else(|| Failure::new(WM_E_INVALID_HANDLE))?;
-        let teller = Teller { callback: self.callback, final_status, progress: nothing_yet(), _live: live };
+        let mailbox = self.queue.as_ref().map(|queue| Mailbox {
+            queue: Arc::clone(queue),
+            token: self.token.load(Ordering::Relaxed),
+            canceller: None,
+            last: None,
+        });
+        let (callback, log, progress) = (self.callback, self.log.clone(), nothing_yet());
+        let teller = Teller { callback, mailbox, log, final_status, progress, _live: live };
         let on_panic = || Outcome::failure(Failure::new(WM_E_INTERNAL));
         self.operation.start(deadline, Box::new(teller), work, on_panic).map_err(|error| match error {
             StartError::Busy => Failure::new(busy),

@@ -1,14 +1,16 @@
 //! The C face of the client: settings, opening, and what it knows about the device. Everything else hangs on it.
 
 use crate::error_info::Failure;
+use crate::event_queue::Queue;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
+use crate::log_callback::LogSlot;
 use crate::object::{self, Handle, Kind, Life, Object, resolve};
 use crate::prop::names::*;
 use crate::prop::{
-    self, Access, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, authorities, header_text, items, number,
-    path, protector, proxy_url, service_url, text_only, tls_trust, token,
+    self, Access, PROXY_ENVIRONMENT, PROXY_NONE, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value,
+    authorities, header_text, items, number, path, protector, proxy_url, service_url, text_only, tls_trust, token,
 };
 use crate::result::{
     WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result,
@@ -17,11 +19,14 @@ use once_cell::sync::OnceCell;
 use std::ffi::{OsString, c_char};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::clock::SystemClock;
-use wmlicense_core::transport::{DEFAULT_RETRY_LIMIT, NetworkSettings, TlsTrust};
+use wmlicense_core::logging::Log;
+use wmlicense_core::transport::{
+    AppStack, DEFAULT_RETRY_LIMIT, NetworkSettings, ProxyChoice, ProxyEnvironment, TlsTrust,
+};
 use wmlicense_wire::certificate::DeviceCertificate;
 use wmlicense_wire::id::{Digest, Kid};
 
@@ -64,6 +69,11 @@ pub struct ClientObject {
     life: Life,
     properties: Properties,
     opened: OnceCell<Arc<Client>>,
+    event_queue: Mutex<Weak<Queue>>,
+    transport: Mutex<Option<AppStack>>,
+    log: Arc<LogSlot>,
+    /// Read once: reading the environment races with an application that changes it.
+    proxies: Arc<ProxyEnvironment>,
 }
 
 impl Object for ClientObject {
@@ -92,6 +102,10 @@ impl Object for ClientObject {
         })
     }
 
+    fn released(&self) {
+        self.log.clear();
+    }
+
     fn may_change(&self, spec: &Spec) -> Result<(), Failure> {
         if spec.access == Access::FixedOnceBegun && self.opened.get().is_some() {
             return Err(Failure::new(WM_E_ALREADY_OPEN));
@@ -113,7 +127,55 @@ fn certificate(client: &Client) -> Result<Option<DeviceCertificate>, Failure> {
 
 impl ClientObject {
     fn new() -> Self {
-        Self { life: Life::new(), properties: Properties::new(PROPERTIES), opened: OnceCell::new() }
+        Self {
+            life: Life::new(),
+            properties: Properties::new(PROPERTIES),
+            opened: OnceCell::new(),
+            event_queue: Mutex::default(),
+            transport: Mutex::default(),
+            log: Arc::default(),
+            proxies: Arc::new(ProxyEnvironment::read()),
+        }
+    }
+
+    /// Where the application wants its records.
+    pub(crate) fn log_slot(&self) -> &LogSlot {
+        &self.log
+    }
+
+    /// The records of operations and requests.
+    pub(crate) fn log(&self) -> Log {
+        let sink: Arc<LogSlot> = Arc::clone(&self.log);
+        Log::to(sink)
+    }
+
+    /// Takes the application's HTTP stack, or goes back to ours.
+    pub(crate) fn set_transport(&self, stack: Option<AppStack>) {
+        *self.transport.lock().unwrap_or_else(PoisonError::into_inner) = stack;
+    }
+
+    fn proxy(&self) -> ProxyChoice {
+        match self.properties.text(PROXY).as_deref() {
+            None | Some(PROXY_ENVIRONMENT) => ProxyChoice::Environment(Arc::clone(&self.proxies)),
+            Some(PROXY_NONE) => ProxyChoice::None,
+            Some(url) => ProxyChoice::Url(url.to_owned()),
+        }
+    }
+
+    /// The queue that the application still holds.
+    pub(crate) fn event_queue(&self) -> Option<Arc<Queue>> {
+        let known = self.event_queue.lock().unwrap_or_else(PoisonError::into_inner);
+        known.upgrade().filter(|queue| !queue.is_closed())
+    }
+
+    /// Takes the only queue of a client at a time.
+    pub(crate) fn take_event_queue(&self, queue: &Arc<Queue>) -> Result<(), Failure> {
+        let mut known = self.event_queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.upgrade().is_some_and(|queue| !queue.is_closed()) {
+            return Err(Failure::with(WM_E_ALREADY_OPEN, "The client has an event queue already."));
+        }
+        *known = Arc::downgrade(queue);
+        Ok(())
     }
 
     /// The core's client.
@@ -150,10 +212,13 @@ impl ClientObject {
                     Some("platform") => TlsTrust::Platform,
                     Some("bundled") => TlsTrust::Bundled,
                     Some("pem") => TlsTrust::PemOnly,
+                    Some("pinned") => TlsTrust::Pinned,
                     _ => TlsTrust::PlatformThenBundled,
                 },
                 tls_ca_pem: all.text(TLS_CA_PEM),
-                proxy: all.text(PROXY),
+                proxy: self.proxy(),
+                app_stack: self.transport.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                log: self.log(),
                 allow_http: all.is_set(ALLOW_HTTP),
                 offline_only: all.is_set(OFFLINE_ONLY),
                 deadline: deadline.map(|milliseconds| Duration::from_millis(milliseconds.into())),

@@ -2,7 +2,7 @@
 //! writes the header asks for them.
 
 use crate::prop::names::NAMES;
-use crate::{error_info, license_query, prop, result, status, version};
+use crate::{error_info, license_query, log_callback, prop, result, status, version};
 use std::ffi::CStr;
 use std::fmt::Write as _;
 use wmlicense_core::decrypt::cenc::Scheme;
@@ -63,6 +63,7 @@ pub fn macros() -> Vec<Macro> {
     all.extend(status::HTTP_PHASES.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(prop::TYPES.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(FLAGS.iter().map(|row| Macro::Number(row.0, row.1.into())));
+    all.extend(log_callback::LEVELS.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(license_query::REASONS.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(license_query::STATE_CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
     all.extend(NAMES.iter().map(|row| Macro::Text(row.define, row.text)));
@@ -101,6 +102,7 @@ pub fn c_text() -> String {
         let _ = writeln!(text, "/** {} */\n#define {} ((wm_attr_type){})", row.2, row.0, row.1);
     }
     numbers(&mut text, "Flags of the functions named.", FLAGS);
+    numbers(&mut text, "Levels of wm_set_log_callback.", log_callback::LEVELS);
     numbers(&mut text, "Reasons of wm_query_action_allowed.", license_query::REASONS);
     let categories: Vec<_> = license_query::STATE_CATEGORIES.iter().map(|row| (row.0, row.1 as u32, row.2)).collect();
     numbers(&mut text, "Categories of wm_license_state.", &categories);

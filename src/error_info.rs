@@ -71,6 +71,10 @@ pub enum Remedy {
     RestoreBackup = 13,
     /// A correction in the application's code.
     FixCall = 14,
+    /// Signing in to the network, on the page that any web address shows in a browser.
+    NetworkSignIn = 15,
+    /// Another proxy, or none.
+    CheckProxy = 16,
 }
 
 /// Names of the categories in the header, in the order of their values.
@@ -106,6 +110,8 @@ pub const REMEDIES: &[(&str, Remedy)] = &[
     ("WM_REMEDY_UPDATE", Remedy::Update),
     ("WM_REMEDY_RESTORE_BACKUP", Remedy::RestoreBackup),
     ("WM_REMEDY_FIX_CALL", Remedy::FixCall),
+    ("WM_REMEDY_NETWORK_SIGN_IN", Remedy::NetworkSignIn),
+    ("WM_REMEDY_CHECK_PROXY", Remedy::CheckProxy),
 ];
 
 /// Detail of a failure. Set struct_size to sizeof(wm_error_info) before the call. No field ever holds a secret.

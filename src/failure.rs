@@ -123,10 +123,16 @@ fn transport(error: &TransportError, service: &Service) -> Failure {
         TransportError::Offline => Failure::with(WM_E_POLICY_DISABLE_ONLINE, text),
         TransportError::Url(_) => Failure::with(WM_E_URL_NOT_ALLOWED, text),
         TransportError::Unreachable(_) => Failure::with(service.unreachable, text),
+        TransportError::Broken(_) => Failure::with(WM_E_CONNECTION_LOST, text),
+        TransportError::Proxy(_) => Failure::with(WM_E_PROXY, text),
         TransportError::Tls(_) => Failure::with(WM_E_SERVER_CERTIFICATE, text),
+        TransportError::TlsDate(_) => Failure::with(WM_E_SERVER_CERTIFICATE_DATE, text),
         TransportError::Refused(failure) => refused_request(failure, text),
         TransportError::Unavailable(failure) => Failure::with(WM_E_SERVICE_FAILING, text).told_by_service(failure),
         TransportError::NotTheService(_) => Failure::with(WM_E_ERROR_BAD_NET_RESP, text),
+        TransportError::CaptivePortal(_) => Failure::with(WM_E_CAPTIVE_PORTAL, text),
+        TransportError::Redirect(_) => Failure::with(WM_E_REDIRECT_REFUSED, text),
+        TransportError::TooLarge => Failure::with(WM_E_ANSWER_TOO_LARGE, text),
     }
 }
 
@@ -288,6 +294,12 @@ mod tests {
             TransportError::Refused(unauthorized),
             TransportError::Unavailable(told()),
             TransportError::NotTheService(String::new()),
+            TransportError::Broken(String::new()),
+            TransportError::Proxy(String::new()),
+            TransportError::TlsDate(String::new()),
+            TransportError::CaptivePortal(String::new()),
+            TransportError::Redirect(String::new()),
+            TransportError::TooLarge,
         ];
         for service in [INDIVIDUALIZATION, ISSUER, MANAGEMENT] {
             let results: BTreeSet<_> = troubles.iter().map(|error| transport(error, &service).result()).collect();

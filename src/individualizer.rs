@@ -94,7 +94,8 @@ pub unsafe extern "C" fn wm_create_individualizer(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            Ok(IndividualizerObject { client, properties, worker: Worker::new(Callback::new(callback, context)) })
+            let worker = Worker::new(&client, Callback::new(callback, context));
+            Ok(IndividualizerObject { client, properties, worker })
         })
     }
 }

@@ -34,6 +34,12 @@ pub mod backup_restorer;
 
 pub mod decryptor;
 
+pub mod event_queue;
+
+pub mod transport;
+
+pub mod log_callback;
+
 #[doc(hidden)]
 pub mod defines;
 mod failure;

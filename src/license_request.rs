@@ -173,7 +173,7 @@ pub unsafe extern "C" fn wm_create_license_request(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Arc::new(Properties::new(PROPERTIES)));
-            let worker = Worker::new(Callback::new(callback, context));
+            let worker = Worker::new(&client, Callback::new(callback, context));
             Ok(LicenseRequestObject { client, properties, last: Arc::default(), worker })
         })
     }

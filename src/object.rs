@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     LicenseEnumerator = 5,
     BackupRestorer = 6,
     Decryptor = 7,
+    EventQueue = 10,
+    Exchange = 11,
 }
 
 /// A type that C knows only by name. It pairs the name with the object behind it, so that a mix-up does not compile.
@@ -58,6 +60,8 @@ pub(crate) trait Object: Any + Send + Sync {
     fn worker(&self) -> Option<&Worker> {
         None
     }
+    /// The application let go of it: nothing may be told through it any more.
+    fn released(&self) {}
 }
 
 static OBJECTS: Table<Arc<dyn Object>> = Table::new();
@@ -102,8 +106,24 @@ fn not_null<T>(handle: *mut T) -> Result<u64, Failure> {
 
 /// Gives an object its first handle.
 pub(crate) fn hand_out<H: Handle>(object: H::Target) -> Result<*mut H, Failure> {
-    let token = OBJECTS.insert(H::KIND as u8, Arc::new(object)).map_err(refused)?;
-    Ok(std::ptr::without_provenance_mut(token as usize))
+    let object = Arc::new(object);
+    let token = OBJECTS.insert(H::KIND as u8, Arc::<H::Target>::clone(&object)).map_err(refused)?;
+    if let Some(worker) = object.worker() {
+        worker.known_as(token);
+    }
+    Ok(as_handle(token))
+}
+
+/// Makes a handle invalid that the library itself held.
+pub(crate) fn take_back<H: Handle>(handle: *mut H) {
+    if let Ok(Some(object)) = not_null(handle).and_then(|token| OBJECTS.release(token).map_err(refused)) {
+        let_go(object.as_ref());
+    }
+}
+
+/// What C holds of a token.
+pub(crate) fn as_handle<H>(token: u64) -> *mut H {
+    std::ptr::without_provenance_mut(token as usize)
 }
 
 /// The object behind a handle of a known type.
@@ -124,6 +144,7 @@ fn let_go(object: &dyn Object) {
     if let Some(worker) = object.worker() {
         worker.end();
     }
+    object.released();
     drop(live);
 }
 

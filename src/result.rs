@@ -82,7 +82,13 @@ results! {
     WM_E_SERVICE_REFUSED c"WM_E_SERVICE_REFUSED" = 0xC00D_2A26, Service, ContactIssuer, false, c"The service refused the request.";
     WM_E_BAD_ANSWER c"WM_E_BAD_ANSWER" = 0xC00D_2A27, Trust, ContactIssuer, false, c"The service's answer cannot be verified.";
     WM_E_URL_NOT_ALLOWED c"WM_E_URL_NOT_ALLOWED" = 0xC00D_2A28, Call, FixCall, false, c"The URL is malformed, or plain HTTP is not allowed.";
-    WM_E_ERROR_BAD_NET_RESP c"WM_E_ERROR_BAD_NET_RESP" = 0xC00D_275E, Network, GoOnline, true, c"Something that is not the license service answered, such as a login page.";
+    WM_E_ERROR_BAD_NET_RESP c"WM_E_ERROR_BAD_NET_RESP" = 0xC00D_275E, Network, GoOnline, true, c"Something that is not the license service answered.";
+    WM_E_CONNECTION_LOST c"WM_E_CONNECTION_LOST" = 0xC00D_2A33, Network, Retry, true, c"The connection to the service broke or fell silent.";
+    WM_E_PROXY c"WM_E_PROXY" = 0xC00D_2A34, Network, CheckProxy, true, c"The proxy cannot be used, cannot be reached, or refuses.";
+    WM_E_CAPTIVE_PORTAL c"WM_E_CAPTIVE_PORTAL" = 0xC00D_2A35, Network, NetworkSignIn, true, c"The network wants a login on its own page first.";
+    WM_E_REDIRECT_REFUSED c"WM_E_REDIRECT_REFUSED" = 0xC00D_2A36, Service, ContactIssuer, false, c"The service leads to a place that may not be asked, such as plain HTTP.";
+    WM_E_ANSWER_TOO_LARGE c"WM_E_ANSWER_TOO_LARGE" = 0xC00D_2A37, Service, ContactIssuer, false, c"The answer is longer than allowed.";
+    WM_E_SERVER_CERTIFICATE_DATE c"WM_E_SERVER_CERTIFICATE_DATE" = 0xC00D_2A38, Trust, SetClock, true, c"By this device's clock the server's TLS certificate has ended or not begun.";
     WM_E_POLICY_DISABLE_ONLINE c"WM_E_POLICY_DISABLE_ONLINE" = 0xC00D_2762, State, GoOnline, false, c"The client is set to work offline.";
     // What a service decides.
     WM_E_NO_RIGHTS c"WM_E_NO_RIGHTS" = 0xC00D_2720, Refused, OpenUrl, false, c"The account may not have the license until the user acts.";

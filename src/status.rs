@@ -127,7 +127,11 @@ pub struct wm_individualize_progress {
 /// Name of a status, such as "WM_STATUS_BACKUPRESTORE_END"; "unknown status" for a number that is none. Static, never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wm_status_name(status: wm_status) -> *const c_char {
-    STATUSES.iter().find(|row| row.1 == status).map_or(c"unknown status", |row| row.0).as_ptr()
+    name(status).as_ptr()
+}
+
+pub(crate) fn name(status: wm_status) -> &'static CStr {
+    STATUSES.iter().find(|row| row.1 == status).map_or(c"unknown status", |row| row.0)
 }
 
 /// The value that travels with a status.

@@ -30,6 +30,9 @@ const SOURCES: &[&str] = &[
     "license_enumerator",
     "decryptor",
     "backup_restorer",
+    "event_queue",
+    "transport",
+    "log_callback",
 ];
 
 fn committed() -> PathBuf {

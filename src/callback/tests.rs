@@ -76,7 +76,7 @@ const FINAL: wm_status = status::BACKUPRESTORE_END;
 fn object(script: &Arc<Script>) -> (*mut TestedHandle, Weak<Live>) {
     // SAFETY: the script outlives the object.
     let callback = unsafe { Callback::new(Some(play), Arc::as_ptr(script).cast_mut().cast()) };
-    let tested = Tested { properties: Properties::new(&[]), worker: Worker::new(callback) };
+    let tested = Tested { properties: Properties::new(&[]), worker: Worker::telling(callback, None, Log::default()) };
     let live = Arc::downgrade(tested.life().hold().as_ref().unwrap());
     (object::hand_out::<TestedHandle>(tested).unwrap(), live)
 }
@@ -272,7 +272,7 @@ fn work_that_panics_ends_as_an_internal_failure() {
 fn a_null_callback_runs_everything_but_is_not_called() {
     // SAFETY: nothing is called.
     let callback = unsafe { Callback::new(None, std::ptr::null_mut()) };
-    let tested = Tested { properties: Properties::new(&[]), worker: Worker::new(callback) };
+    let tested = Tested { properties: Properties::new(&[]), worker: Worker::telling(callback, None, Log::default()) };
     let handle = object::hand_out::<TestedHandle>(tested).unwrap();
     start(handle, |context| {
         progress(context);

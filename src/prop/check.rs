@@ -41,9 +41,16 @@ pub(crate) fn service_url(value: &Value) -> Checked {
     url(value, &["https://", "http://"])
 }
 
-/// The URL of a proxy.
+/// What the property for the proxy says besides a URL.
+pub(crate) const PROXY_NONE: &str = "none";
+pub(crate) const PROXY_ENVIRONMENT: &str = "environment";
+
+/// The URL of a proxy, or a word for where it comes from.
 pub(crate) fn proxy_url(value: &Value) -> Checked {
-    url(value, &["http://", "https://", "socks5://", "socks5h://"])
+    if [PROXY_NONE, PROXY_ENVIRONMENT].contains(&as_text(value)?) {
+        return Ok(());
+    }
+    url(value, &["http://", "https://"])
 }
 
 /// The parts of a list with semicolons between them. One semicolon at the end is allowed.
@@ -94,8 +101,8 @@ pub(crate) fn protector(value: &Value) -> Checked {
 /// Which TLS certificates are trusted.
 pub(crate) fn tls_trust(value: &Value) -> Checked {
     match as_text(value)? {
-        "default" | "platform" | "bundled" | "pem" => Ok(()),
-        _ => Err("this is none of default, platform, bundled, pem"),
+        "default" | "platform" | "bundled" | "pem" | "pinned" => Ok(()),
+        _ => Err("this is none of default, platform, bundled, pem, pinned"),
     }
 }
 

@@ -28,9 +28,9 @@ names! {
     APPLICATION_ID "WM_PROP_APPLICATION_ID" = "ApplicationID", "client, STRING: name of the application, told to the service";
     SECURITY_LEVEL "WM_PROP_SECURITY_LEVEL" = "SecurityLevel", "client, DWORD: level of the application, default 0; licenses may demand one";
     USER_AGENT "WM_PROP_USER_AGENT" = "UserAgent", "client, STRING: User-Agent of HTTP requests";
-    TLS_TRUST "WM_PROP_TLS_TRUST" = "TlsTrust", "client, STRING: \"default\" (the platform's certificates, or bundled ones where it has none), \"platform\", \"bundled\" or \"pem\" (only TlsCaPem)";
-    TLS_CA_PEM "WM_PROP_TLS_CA_PEM" = "TlsCaPem", "client, STRING: certificates in PEM, trusted beside those of TlsTrust";
-    PROXY "WM_PROP_PROXY" = "Proxy", "client, STRING: URL of an HTTP proxy; none is taken from the environment";
+    TLS_TRUST "WM_PROP_TLS_TRUST" = "TlsTrust", "client, STRING: which TLS certificates are trusted. \"default\": the platform's, or bundled ones where it has none; \"platform\"; \"bundled\"; \"pem\": only TlsCaPem; \"pinned\": as default, and the chain must also lead to a certificate of TlsCaPem";
+    TLS_CA_PEM "WM_PROP_TLS_CA_PEM" = "TlsCaPem", "client, STRING: certificates of authorities in PEM, trusted beside those of TlsTrust, or demanded where it is \"pinned\"";
+    PROXY "WM_PROP_PROXY" = "Proxy", "client, STRING: URL of an HTTP proxy (http or https, with user and password if it wants them), \"none\", or \"environment\", the default: https_proxy, http_proxy, all_proxy and no_proxy as they were when the client was created. This machine is always asked directly";
     ALLOW_HTTP "WM_PROP_ALLOW_HTTP" = "AllowHttp", "client, BOOL: plain HTTP to other hosts than this one, default no";
     OFFLINE_ONLY "WM_PROP_OFFLINE_ONLY" = "OfflineOnly", "client, BOOL: no operation opens a connection, default no";
     DEADLINE_MS "WM_PROP_DEADLINE_MS" = "DeadlineMs", "client and objects with a background verb, DWORD: milliseconds until an operation that asks a service gives up. 0, the default: two minutes for each request";

@@ -123,10 +123,15 @@ fn transport_remedy(error: &TransportError) -> &'static str {
         TransportError::DeadlinePassed | TransportError::Unavailable(_) => "try again later; it goes on where it was",
         TransportError::Offline => "",
         TransportError::Url(_) => "use an https URL",
+        TransportError::Broken(_) => "try again; it goes on where it was",
+        TransportError::Proxy(_) => "check https_proxy and no_proxy in the environment",
         TransportError::Unreachable(_) => "check the network and the service's URL, then try again",
-        TransportError::Tls(_) => "check the service's URL and this machine's clock",
+        TransportError::Tls(_) => "check the service's URL",
+        TransportError::TlsDate(_) => "check this machine's clock",
         TransportError::Refused(_) => "check the account token",
-        TransportError::NotTheService(_) => "check the service's URL; some networks want a login first",
+        TransportError::NotTheService(_) | TransportError::TooLarge => "check the service's URL",
+        TransportError::Redirect(_) => "ask for the service's present URL",
+        TransportError::CaptivePortal(_) => "open any page in a browser, sign in to the network, then try again",
     }
 }
 

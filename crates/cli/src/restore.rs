@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wmlicense_core::client::Settings;
 use wmlicense_core::restore::restore;
-use wmlicense_core::transport::AccountToken;
+use wmlicense_core::transport::{AccountToken, NetworkSettings, ProxyChoice, ProxyEnvironment};
 use wmlicense_wire::id::Digest;
 
 #[derive(clap::Args)]
@@ -42,7 +42,9 @@ fn authority(text: &str) -> Result<Digest, String> {
 pub(crate) fn run(arguments: &Arguments, as_json: bool) -> Result<Output, Failure> {
     let account_token = Arc::new(arguments.token_file.as_deref().map(token).transpose()?.unwrap_or_default());
     let client = open::open_or_create(&arguments.store, arguments.authority.clone())?;
-    let settings = Settings { service_url: arguments.service.clone(), account_token, ..Settings::default() };
+    let proxy = ProxyChoice::Environment(Arc::new(ProxyEnvironment::read()));
+    let network = NetworkSettings { proxy, ..NetworkSettings::default() };
+    let settings = Settings { service_url: arguments.service.clone(), account_token, network, ..Settings::default() };
     let (folder, individualize) = (arguments.from.clone(), arguments.individualize);
     let (restored, reported) =
         watch::run(as_json, move |context| restore(&client, &settings, &folder, individualize, context))?;

@@ -11,6 +11,7 @@ pub mod device;
 pub mod event;
 pub mod header;
 pub mod individualize;
+pub mod logging;
 pub mod operation;
 pub mod restore;
 pub mod rights;

@@ -20,11 +20,21 @@ const STACK: usize = 2 * 1024 * 1024;
 /// Receives the events of an operation and its final result. Called on the operation's thread, one call at a time,
 /// with no lock of the library held.
 pub trait Observer<R>: Send {
+    /// Called before everything else, with what tells of a cancel. It must not wait.
+    fn begins(&mut self, _canceller: Canceller) {}
     /// One event.
     fn event(&mut self, event: &Event) -> Flow;
     /// The final result, exactly once, as the last call.
     fn finished(&mut self, result: &R);
+    /// What is left to do as soon as another operation could begin, for receivers that react on another thread. Asked for
+    /// after `finished`; waiters wait for it too. It must not wait itself.
+    fn afterwards(&mut self) -> Option<Afterwards> {
+        None
+    }
 }
+
+/// The last step of an operation.
+pub type Afterwards = Box<dyn FnOnce() + Send>;
 
 /// The operation was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -203,6 +213,7 @@ fn execute<R: Clone + Send + 'static>(
 ) {
     run.control.enter_thread();
     let observer = Arc::new(Mutex::new(observer));
+    lock(&observer).begins(Canceller(Arc::clone(&run.control)));
     let sink = Arc::clone(&observer);
     let context = Context::new(Arc::clone(&run.control), deadline, Box::new(move |event| lock(&sink).event(event)));
     let result = catch_unwind(AssertUnwindSafe(|| work(&context))).unwrap_or_else(|_| on_panic());
@@ -211,9 +222,13 @@ fn execute<R: Clone + Send + 'static>(
     if let Some(Err(_)) = told {
         log::error!("the observer of an operation panicked in its last call");
     }
+    let afterwards = if told.is_some() { lock(&observer).afterwards() } else { None };
     // What the observer holds is gone before anybody learns that the operation is over.
     drop(observer);
     run.control.leave_thread();
     *lock(&run.result) = Some(result);
     run.ended.notify_all();
+    if let Some(afterwards) = afterwards {
+        afterwards();
+    }
 }

@@ -121,10 +121,16 @@ impl From<TransportError> for RestoreError {
             | TransportError::Offline
             | TransportError::Url(_)
             | TransportError::Unreachable(_)
+            | TransportError::Broken(_)
+            | TransportError::Proxy(_)
             | TransportError::Tls(_)
+            | TransportError::TlsDate(_)
             | TransportError::Refused(_)
             | TransportError::Unavailable(_)
-            | TransportError::NotTheService(_) => Self::Transport(error),
+            | TransportError::NotTheService(_)
+            | TransportError::CaptivePortal(_)
+            | TransportError::Redirect(_)
+            | TransportError::TooLarge => Self::Transport(error),
         }
     }
 }

@@ -283,14 +283,18 @@ impl<'a> Session<'a> {
         let SessionError::Transport(error) = error else { return false };
         match error {
             // Where the document comes from is then out of reach as well.
-            TransportError::Unreachable(_) => !place.starts_with(&self.base),
-            TransportError::NotTheService(_) => true,
+            TransportError::Unreachable(_) | TransportError::Broken(_) => !place.starts_with(&self.base),
+            TransportError::NotTheService(_) | TransportError::Redirect(_) => true,
             TransportError::Refused(failure) => failure.http_status == 404,
             TransportError::Cancelled
             | TransportError::DeadlinePassed
             | TransportError::Offline
             | TransportError::Url(_)
+            | TransportError::Proxy(_)
             | TransportError::Tls(_)
+            | TransportError::TlsDate(_)
+            | TransportError::CaptivePortal(_)
+            | TransportError::TooLarge
             | TransportError::Unavailable(_) => false,
         }
     }

@@ -1,9 +1,12 @@
 //! HTTP: one request, one answer, with retry of what is idempotent, deadline, and cancel within 100 ms in every phase.
 //! Agent, connectors and trust live in `transport/`. Nothing is believed because of TLS.
 
+mod app;
 mod connect;
+mod date;
 mod http;
 mod interrupt;
+mod proxy;
 mod response;
 #[cfg(test)]
 mod tests;
@@ -12,12 +15,16 @@ mod trust;
 pub(crate) mod url;
 
 use crate::event::HttpPhase;
+use crate::logging::Log;
 use crate::operation::{Cancelled, Context};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+pub use app::{AppFailure, AppRequest, AppResponse, AppStack, AppTransport};
 pub(crate) use http::HttpTransport;
+pub use proxy::{ProxyChoice, ProxyEnvironment};
 pub(crate) use trust::TlsConfigs;
+use url::Target;
 
 /// Time for a request where neither the operation nor the settings limit it.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
@@ -47,6 +54,8 @@ pub enum TlsTrust {
     Bundled,
     /// Only the application's PEM.
     PemOnly,
+    /// As the default, and the chain must lead to a certificate of the application's PEM besides.
+    Pinned,
 }
 
 /// How the network is used. A snapshot is taken when an operation starts.
@@ -58,8 +67,12 @@ pub struct NetworkSettings {
     pub tls_trust: TlsTrust,
     /// Certificates of the application, PEM, added to `tls_trust`.
     pub tls_ca_pem: Option<String>,
-    /// Proxy URL; `None` takes none from the environment.
-    pub proxy: Option<String>,
+    /// Proxy.
+    pub proxy: ProxyChoice,
+    /// The application's HTTP stack in place of ours; trust and proxy are its own then.
+    pub app_stack: Option<AppStack>,
+    /// Where records of requests go.
+    pub log: Log,
     /// Plain HTTP to hosts other than loopback.
     pub allow_http: bool,
     /// Open no socket at all.
@@ -76,7 +89,9 @@ impl Default for NetworkSettings {
             user_agent: String::new(),
             tls_trust: TlsTrust::default(),
             tls_ca_pem: None,
-            proxy: None,
+            proxy: ProxyChoice::None,
+            app_stack: None,
+            log: Log::default(),
             allow_http: false,
             offline_only: false,
             deadline: None,
@@ -115,21 +130,39 @@ pub enum TransportError {
     /// The URL is malformed or of a scheme that may not be used.
     #[error("the URL {0} may not be used")]
     Url(String),
-    /// Name not found, connection refused, reset, or timed out.
+    /// Name not found, connection refused or not made in time.
     #[error("the service cannot be reached: {0}")]
     Unreachable(String),
+    /// A connection that was made broke or fell silent.
+    #[error("the connection to the service broke: {0}")]
+    Broken(String),
+    /// The proxy cannot be used, or refuses.
+    #[error("the proxy is no way to the service: {0}")]
+    Proxy(String),
     /// The server's certificate is not trusted or not valid.
     #[error("the server's certificate is not acceptable: {0}")]
     Tls(String),
+    /// The server's certificate has ended or not yet begun by this device's clock.
+    #[error("the server's certificate is not valid at this time: {0}")]
+    TlsDate(String),
     /// The service answered with a problem that repeating does not mend.
     #[error("the service refused the request: {}", .0.message)]
     Refused(ServiceFailure),
     /// The service is overloaded or failing, and stayed so.
     #[error("the service is not available: {}", .0.message)]
     Unavailable(ServiceFailure),
-    /// Something that is not the service answered: wrong type, too long, truncated, a login page.
+    /// Something that is not the service answered: wrong type, malformed.
     #[error("what answered is not the license service: {0}")]
     NotTheService(String),
+    /// A network that wants a login answered in place of the service.
+    #[error("the network wants a login first: {0}")]
+    CaptivePortal(String),
+    /// A redirect that is not followed: to plain HTTP, without end, or one that would turn the request into another.
+    #[error("a redirect that is not followed: to {0}")]
+    Redirect(String),
+    /// The answer is longer than this request allows.
+    #[error("the answer is longer than allowed")]
+    TooLarge,
 }
 
 impl From<Cancelled> for TransportError {

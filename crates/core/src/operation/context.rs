@@ -213,22 +213,32 @@ impl Context {
     /// Calls `action` when the operation is cancelled (at once if it is already), until the guard is dropped. The action
     /// runs on the thread that cancels, so it must not block; a cancel that has begun may still run it after the drop.
     pub fn on_cancel(&self, action: Arc<dyn Fn() + Send + Sync>) -> CancelGuard {
-        let id = self.control.register(Arc::clone(&action));
-        if id.is_none() {
-            action();
-        }
-        CancelGuard { control: Arc::clone(&self.control), id }
+        self.canceller().on_cancel(action)
     }
 }
 
 /// Cancels a [`Context::inline`] from another thread, or from a signal handler's thread of a command line.
 #[derive(Clone)]
-pub struct Canceller(Arc<Control>);
+pub struct Canceller(pub(super) Arc<Control>);
 
 impl Canceller {
     /// Cancels; never waits.
     pub fn cancel(&self) {
         self.0.cancel();
+    }
+
+    /// True once the operation was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// As [`Context::on_cancel`].
+    pub fn on_cancel(&self, action: Arc<dyn Fn() + Send + Sync>) -> CancelGuard {
+        let id = self.0.register(Arc::clone(&action));
+        if id.is_none() {
+            action();
+        }
+        CancelGuard { control: Arc::clone(&self.0), id }
     }
 }
 

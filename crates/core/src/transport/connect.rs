@@ -27,6 +27,8 @@ pub(super) enum Trouble {
     Interrupted,
     /// The server's certificate, or the trusted ones.
     Trust(String),
+    /// The server's certificate is not valid at this time.
+    Date(String),
     /// What answers does not speak TLS.
     NotTls(String),
 }
@@ -35,7 +37,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Interrupted => f.write_str("interrupted"),
-            Self::Trust(reason) | Self::NotTls(reason) => f.write_str(reason),
+            Self::Trust(reason) | Self::Date(reason) | Self::NotTls(reason) => f.write_str(reason),
         }
     }
 }

@@ -2,19 +2,24 @@
 
 use super::connect::{AddressesOf, Lookup, Tcp, system_lookup};
 use super::interrupt::Interrupt;
-use super::response::{Failed, REQUEST_ID, Received, receive};
+use super::proxy::proxy_for;
+use super::response::{Failed, REQUEST_ID, Received, Reply, receive};
 use super::tls::Tls;
 use super::trust::{TlsConfigs, Trust};
 use super::url::{Target, shown};
-use super::{AccountToken, DEFAULT_DEADLINE, HttpRequest, NetworkSettings, ServiceFailure, Transport, TransportError};
+use super::{
+    AccountToken, DEFAULT_DEADLINE, HttpRequest, NetworkSettings, ServiceFailure, Transport, TransportError, app,
+};
 use crate::event::HttpPhase;
+use crate::logging::Level;
 use crate::operation::Context;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use ureq::Agent;
 use ureq::config::{AutoHeaderValue, Config};
 use ureq::http::{HeaderValue, Request, header};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _};
-use ureq::{Agent, Proxy};
+use zeroize::Zeroizing;
 
 /// Redirects followed for one attempt.
 const MAX_REDIRECTS: usize = 3;
@@ -28,6 +33,9 @@ const RESPONSE_TIME: Duration = Duration::from_secs(30);
 const SILENCE_TIME: Duration = Duration::from_secs(30);
 
 const ACCEPT: &str = "application/cose, application/problem+json";
+const COSE: &str = "application/cose";
+/// Where records say that they come from.
+const LOG_TARGET: &str = "wmlicense::http";
 
 /// Sends requests of one operation. A cancel ends it for good.
 pub(crate) struct HttpTransport {
@@ -53,7 +61,7 @@ impl HttpTransport {
         let tls = Tls { configs: Arc::clone(configs), trust: Trust::of(settings) };
         let connector = ().chain(ConnectProxyConnector::default()).chain(Tcp(Arc::clone(&interrupt))).chain(tls);
         let agent =
-            Agent::with_parts(config(settings)?, connector, Lookup { interrupt: Arc::clone(&interrupt), addresses_of });
+            Agent::with_parts(config(settings), connector, Lookup { interrupt: Arc::clone(&interrupt), addresses_of });
         Ok(Self { agent, interrupt, settings: settings.clone(), created: Instant::now(), first_pause: FIRST_PAUSE })
     }
 
@@ -79,49 +87,81 @@ impl HttpTransport {
             let target = moved.as_ref().unwrap_or(first);
             // A service that sends the client elsewhere does not thereby send the token there.
             let token = request.token.filter(|_| target.private && target.same_origin(first));
-            match receive(self.call(target, request.body, token, id, end)?, request, id)? {
+            match receive(self.call(target, request, token, id, end)?, request, id)? {
                 Received::Body(body) => return Ok(body),
                 Received::Redirect { location, keeps_method } => {
-                    if request.body.is_some() && !keeps_method {
-                        return Err(login_page(&location).into());
-                    }
                     let next = target.redirected(&location, self.settings.allow_http);
-                    moved = Some(next.map_err(|_| login_page(&location))?);
+                    moved = match next {
+                        Ok(next) if request.body.is_none() || keeps_method => Some(next),
+                        Ok(_) | Err(_) => return Err(not_followed(target, &location).into()),
+                    };
                 }
             }
         }
-        Err(TransportError::NotTheService("redirects without end".to_owned()).into())
+        Err(TransportError::Redirect(shown(request.url)).into())
     }
 
     fn call(
         &self,
         target: &Target,
-        body: Option<&[u8]>,
+        request: &HttpRequest<'_>,
         token: Option<&AccountToken>,
         id: &str,
         end: Instant,
-    ) -> Result<ureq::http::Response<ureq::Body>, Failed> {
+    ) -> Result<Reply, Failed> {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(TransportError::DeadlinePassed.into());
         }
+        let token = token.and_then(|token| token.0.as_ref()).map(|token| authorization(token)).transpose()?;
+        if let Some(stack) = &self.settings.app_stack {
+            let headers = self.headers(request, token, id);
+            return app::call(stack, &self.interrupt, target, headers, request.body, left, request.cap);
+        }
+        let proxy = proxy_for(&self.settings.proxy, target)?;
+        let proxied = proxy.is_some();
         let mut builder = Request::builder().uri(target.uri.clone()).header(REQUEST_ID, id);
-        if let Some(token) = token.and_then(|token| token.0.as_ref()) {
-            builder = builder.header(header::AUTHORIZATION, authorization(token)?);
+        if let Some(token) = token {
+            builder = builder.header(header::AUTHORIZATION, sensitive(&token)?);
         }
         let malformed = |_| Failed::from(TransportError::Url(shown(&target.uri.to_string())));
-        let response = match body {
+        let response = match request.body {
             Some(body) => {
-                let builder = builder.method("POST").header(header::CONTENT_TYPE, "application/cose");
-                let request = builder.body(body).map_err(malformed)?;
-                self.agent.run(self.agent.configure_request(request).timeout_global(Some(left)).build())
+                let builder = builder.method("POST").header(header::CONTENT_TYPE, COSE);
+                let request = self.agent.configure_request(builder.body(body).map_err(malformed)?);
+                self.agent.run(request.timeout_global(Some(left)).proxy(proxy).build())
             }
             None => {
-                let request = builder.method("GET").body(()).map_err(malformed)?;
-                self.agent.run(self.agent.configure_request(request).timeout_global(Some(left)).build())
+                let request = self.agent.configure_request(builder.method("GET").body(()).map_err(malformed)?);
+                self.agent.run(request.timeout_global(Some(left)).proxy(proxy).build())
             }
         };
-        Ok(response?)
+        response.map(Reply::from).map_err(|error| by_proxy(error.into(), proxied))
+    }
+
+    /// What our own agent would send.
+    fn headers(
+        &self,
+        request: &HttpRequest<'_>,
+        token: Option<Zeroizing<String>>,
+        id: &str,
+    ) -> Vec<(&'static str, Zeroizing<String>)> {
+        let mut headers = vec![
+            ("User-Agent", user_agent(&self.settings)),
+            ("Accept", ACCEPT.to_owned()),
+            ("Accept-Encoding", "identity".to_owned()),
+            ("X-Request-Id", id.to_owned()),
+        ];
+        if request.body.is_some() {
+            headers.push(("Content-Type", COSE.to_owned()));
+        }
+        let mut headers: Vec<_> = headers.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect();
+        headers.extend(token.map(|token| ("Authorization", token)));
+        headers
+    }
+
+    fn tell(&self, level: Level, url: &str, id: &str, what: std::fmt::Arguments<'_>) {
+        self.settings.log.record(level, LOG_TARGET, format_args!("{} {id}: {what}", shown(url)));
     }
 
     /// Full jitter: anything between zero and a bound that doubles with every attempt, and at least what the service asks
@@ -134,18 +174,16 @@ impl HttpTransport {
     }
 }
 
-fn config(settings: &NetworkSettings) -> Result<Config, TransportError> {
-    let proxy = match settings.proxy.as_deref() {
-        None => None,
-        Some(url) => Some(Proxy::new(url).map_err(|_| TransportError::Url(shown(url)))?),
-    };
-    // The agent takes what it is given for a valid header.
-    let own = concat!("wmlicense/", env!("CARGO_PKG_VERSION"));
+/// The application's name for itself; the agent takes what it is given for a valid header.
+fn user_agent(settings: &NetworkSettings) -> String {
     let named: String = settings.user_agent.chars().filter(|letter| matches!(letter, ' '..='~')).collect();
-    let user_agent = if named.is_empty() { own.to_owned() } else { named };
-    Ok(Agent::config_builder()
-        .proxy(proxy)
-        .user_agent(AutoHeaderValue::Provided(Arc::new(user_agent)))
+    if named.is_empty() { concat!("wmlicense/", env!("CARGO_PKG_VERSION")).to_owned() } else { named }
+}
+
+fn config(settings: &NetworkSettings) -> Config {
+    Agent::config_builder()
+        .proxy(None)
+        .user_agent(AutoHeaderValue::Provided(Arc::new(user_agent(settings))))
         .accept(AutoHeaderValue::Provided(Arc::new(ACCEPT.to_owned())))
         .accept_encoding(AutoHeaderValue::Provided(Arc::new("identity".to_owned())))
         .http_status_as_error(false)
@@ -156,7 +194,7 @@ fn config(settings: &NetworkSettings) -> Result<Config, TransportError> {
         .timeout_recv_response(Some(RESPONSE_TIME))
         .timeout_per_read(Some(SILENCE_TIME))
         .timeout_per_write(Some(SILENCE_TIME))
-        .build())
+        .build()
 }
 
 /// A random ID by which all attempts of a request are found in the service's log, also where no answer came back.
@@ -164,9 +202,13 @@ fn request_id() -> String {
     getrandom::u64().map_or_else(|_| "-".to_owned(), |random| format!("{random:016x}"))
 }
 
-fn authorization(token: &str) -> Result<HeaderValue, TransportError> {
-    let text = zeroize::Zeroizing::new(format!("Bearer {token}"));
-    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+fn authorization(token: &str) -> Result<Zeroizing<String>, TransportError> {
+    let text = Zeroizing::new(format!("Bearer {token}"));
+    sensitive(&text).map(|_| text)
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue, TransportError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
         let message = "the account token holds characters that cannot be sent".to_owned();
         TransportError::Refused(ServiceFailure { message, ..ServiceFailure::default() })
     })?;
@@ -174,8 +216,21 @@ fn authorization(token: &str) -> Result<HeaderValue, TransportError> {
     Ok(value)
 }
 
-fn login_page(location: &str) -> TransportError {
-    TransportError::NotTheService(format!("a redirect to {}", shown(location)))
+/// Where there is no TLS, a redirect of a request that has a body leads to a login page; with TLS it is the server's own
+/// doing.
+fn not_followed(from: &Target, location: &str) -> TransportError {
+    let to = shown(location);
+    if from.is_https() { TransportError::Redirect(to) } else { TransportError::CaptivePortal(format!("at {to}")) }
+}
+
+/// With a proxy, only the proxy is connected to.
+fn by_proxy(failed: Failed, proxied: bool) -> Failed {
+    match failed.error {
+        TransportError::Unreachable(reason) if proxied => {
+            Failed { error: TransportError::Proxy(reason), again: failed.again }
+        }
+        error => Failed { error, again: failed.again },
+    }
 }
 
 impl Transport for HttpTransport {
@@ -194,16 +249,25 @@ impl Transport for HttpTransport {
             if let Some(progress) = request.progress {
                 progress(if request.body.is_some() { HttpPhase::Requesting } else { HttpPhase::Connecting }, 0, 0);
             }
+            let begun = Instant::now();
             let failed = match self.attempt(&target, request, &id, end) {
-                Ok(body) => return Ok(body),
+                Ok(body) => {
+                    let took = begun.elapsed().as_millis();
+                    self.tell(Level::Debug, request.url, &id, format_args!("{} bytes in {took} ms", body.len()));
+                    return Ok(body);
+                }
                 Err(failed) => failed,
             };
             // A cancel shows as one fault or another.
             context.check()?;
-            let until = Instant::now() + self.pause(repeated, &failed.error);
+            let pause = self.pause(repeated, &failed.error);
+            let until = Instant::now() + pause;
             if !failed.again || repeated >= self.settings.retry_limit || until >= end {
+                self.tell(Level::Warn, request.url, &id, format_args!("{}", failed.error));
                 return Err(failed.error);
             }
+            let again = format_args!("{}; again in {} ms", failed.error, pause.as_millis());
+            self.tell(Level::Warn, request.url, &id, again);
             context.wait_until(until)?;
             repeated += 1;
         }

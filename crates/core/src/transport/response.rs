@@ -1,9 +1,11 @@
 //! What an HTTP response means: the body, another place to ask, or a failure, and whether asking again may help.
 
 use super::connect::Trouble;
+use super::date::retry_after;
 use super::{HttpRequest, ServiceFailure, TransportError};
 use crate::event::HttpPhase;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read};
+use std::time::{SystemTime, UNIX_EPOCH};
 use ureq::http::header::{self, HeaderMap, HeaderName};
 use ureq::http::{Response, StatusCode};
 use ureq::{Body, Error, Timeout};
@@ -35,11 +37,11 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    fn for_good(error: TransportError) -> Self {
+    pub(super) fn for_good(error: TransportError) -> Self {
         Self { error, again: false }
     }
 
-    fn for_now(error: TransportError) -> Self {
+    pub(super) fn for_now(error: TransportError) -> Self {
         Self { error, again: true }
     }
 
@@ -59,11 +61,17 @@ impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         match error {
             Error::Timeout(Timeout::Global | Timeout::PerCall) => Self::for_good(TransportError::DeadlinePassed),
-            Error::Timeout(phase) => Self::for_now(TransportError::Unreachable(format!("time-out ({phase})"))),
-            Error::Io(error) => Self::for_now(TransportError::Unreachable(error.to_string())),
+            Error::Timeout(phase @ (Timeout::Resolve | Timeout::Connect)) => {
+                Self::for_now(TransportError::Unreachable(format!("time-out ({phase})")))
+            }
+            Error::Timeout(phase) => Self::for_now(TransportError::Broken(format!("time-out ({phase})"))),
+            Error::Io(error) => Self::for_now(fault(&error)),
             Error::HostNotFound => Self::for_now(TransportError::Unreachable("host not found".to_owned())),
             Error::ConnectionFailed => Self::for_now(TransportError::Unreachable("connection failed".to_owned())),
-            Error::ConnectProxyFailed(reason) => Self::for_good(TransportError::Unreachable(reason)),
+            // A proxy that answers 5xx could not reach the service.
+            Error::ConnectProxyFailed(reason) => {
+                Self { again: reason.contains("responded 5"), error: TransportError::Proxy(reason) }
+            }
             Error::BadUri(_) => Self::for_good(TransportError::Url("of the request".to_owned())),
             Error::InvalidProxyUrl => Self::for_good(TransportError::Url("of the proxy".to_owned())),
             Error::Tls(reason) => Self::for_good(TransportError::Tls(reason.to_owned())),
@@ -76,33 +84,83 @@ impl From<Error> for Failed {
     }
 }
 
+/// Nobody was there, or somebody was and the connection broke.
+fn fault(error: &std::io::Error) -> TransportError {
+    match error.kind() {
+        ErrorKind::ConnectionRefused
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::NetworkDown
+        | ErrorKind::AddrNotAvailable
+        | ErrorKind::PermissionDenied => TransportError::Unreachable(error.to_string()),
+        _ => TransportError::Broken(error.to_string()),
+    }
+}
+
 impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Interrupted => Self::for_good(TransportError::Cancelled),
             Trouble::Trust(reason) => Self::for_good(TransportError::Tls(reason)),
+            Trouble::Date(reason) => Self::for_good(TransportError::TlsDate(reason)),
             Trouble::NotTls(reason) => Self::stranger(reason),
         }
     }
 }
 
+/// A response whose body is still to be read.
+pub(super) struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// Length of the body, where it is known.
+    length: Option<u64>,
+    /// The end of the body is marked, so that it cannot be taken for whole when it is not.
+    marked: bool,
+    body: Box<dyn Read>,
+}
+
+impl Reply {
+    /// A response that came another way than through the agent, whole.
+    pub(super) fn new(
+        status: u16,
+        headers: HeaderMap,
+        length: Option<u64>,
+        body: Box<dyn Read>,
+    ) -> Result<Self, Failed> {
+        let status = StatusCode::from_u16(status).map_err(|_| Failed::stranger("no HTTP status"))?;
+        Ok(Self { status, headers, length, marked: true, body })
+    }
+}
+
+impl From<Response<Body>> for Reply {
+    fn from(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let (headers, length) = (parts.headers, body.content_length());
+        let chunked =
+            text(&headers, header::TRANSFER_ENCODING).is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+        let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+        let body = Box::new(body.into_with_config().limit(u64::MAX).reader());
+        Self { status: parts.status, headers, length, marked: lengths + usize::from(chunked) == 1, body }
+    }
+}
+
 /// Reads a response to its end.
-pub(super) fn receive(mut response: Response<Body>, request: &HttpRequest<'_>, id: &str) -> Result<Received, Failed> {
-    let status = response.status();
+pub(super) fn receive(mut reply: Reply, request: &HttpRequest<'_>, id: &str) -> Result<Received, Failed> {
+    let status = reply.status;
     if status == StatusCode::NO_CONTENT {
         return Ok(Received::Body(Vec::new()));
     }
     if status.is_success() {
-        check_form(response.headers(), &response, request.cap)?;
-        return read_body(&mut response, request).map(Received::Body);
+        check_form(&reply, request.cap)?;
+        return read_body(&mut reply, request).map(Received::Body);
     }
     if status.is_redirection() {
-        let location = text(response.headers(), header::LOCATION)
+        let location = text(&reply.headers, header::LOCATION)
             .ok_or_else(|| Failed::stranger(format!("a redirect to nowhere (HTTP {})", status.as_u16())))?;
         let keeps_method = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
         return Ok(Received::Redirect { location, keeps_method });
     }
-    Err(failure(&mut response, id))
+    Err(failure(&mut reply, id))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
@@ -115,46 +173,50 @@ fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+fn is_page(kind: &str) -> bool {
+    matches!(kind, "text/html" | "application/xhtml+xml")
+}
+
 /// Refuses what the service never sends: another type, a compressed body, a body too long or without an end of its own.
-fn check_form(headers: &HeaderMap, response: &Response<Body>, cap: usize) -> Result<(), Failed> {
-    let kind = media_type(headers);
+fn check_form(reply: &Reply, cap: usize) -> Result<(), Failed> {
+    let kind = media_type(&reply.headers);
+    if is_page(&kind) {
+        return Err(TransportError::CaptivePortal("a page for people".to_owned()).into());
+    }
     if kind != "application/cose" && !(kind.starts_with("application/") && kind.ends_with("+cose")) {
         return Err(Failed::stranger(format!("content of type {:?}", short(&kind, 60))));
     }
-    if headers.contains_key(header::CONTENT_ENCODING) {
+    if reply.headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Failed::stranger("an encoded body that was not asked for"));
     }
-    let chunked = text(headers, header::TRANSFER_ENCODING).is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-    let length = headers.get_all(header::CONTENT_LENGTH).iter().count();
     // A body that ends with the connection cannot be told from a truncated one.
-    if length + usize::from(chunked) != 1 {
+    if !reply.marked {
         return Err(Failed::stranger("a body whose end is not marked"));
     }
-    match response.body().content_length() {
-        Some(length) if length > cap as u64 => Err(Failed::stranger("an answer longer than allowed")),
+    match reply.length {
+        Some(length) if length > cap as u64 => Err(TransportError::TooLarge.into()),
         Some(_) | None => Ok(()),
     }
 }
 
-fn read_body(response: &mut Response<Body>, request: &HttpRequest<'_>) -> Result<Vec<u8>, Failed> {
-    let expected = response.body().content_length().unwrap_or(0);
+fn read_body(reply: &mut Reply, request: &HttpRequest<'_>) -> Result<Vec<u8>, Failed> {
+    let expected = reply.length.unwrap_or(0);
     let told = |phase, bytes: &[u8]| {
         if let Some(progress) = request.progress {
             progress(phase, bytes.len() as u64, expected);
         }
     };
-    let mut reader = response.body_mut().with_config().limit(request.cap as u64 + 1).reader();
     let mut bytes = Vec::with_capacity(expected as usize);
     let mut piece = [0; PIECE];
     loop {
-        let count = match reader.read(&mut piece) {
+        let count = match reply.body.read(&mut piece) {
             Ok(0) => break,
             Ok(count) => count,
             Err(error) => return Err(Error::from(error).into()),
         };
         bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
         if bytes.len() > request.cap {
-            return Err(Failed::stranger("an answer longer than allowed"));
+            return Err(TransportError::TooLarge.into());
         }
         told(HttpPhase::Receiving, &bytes);
     }
@@ -163,12 +225,14 @@ fn read_body(response: &mut Response<Body>, request: &HttpRequest<'_>) -> Result
 }
 
 /// The failure that a 4xx or 5xx tells. Only problems of the service are believed to be the service's.
-fn failure(response: &mut Response<Body>, id: &str) -> Failed {
-    let status = response.status();
-    let problem = (media_type(response.headers()) == problem::MEDIA_TYPE).then(|| read_problem(response)).flatten();
-    let headers = response.headers();
+fn failure(reply: &mut Reply, id: &str) -> Failed {
+    let status = reply.status;
+    let kind = media_type(&reply.headers);
+    let problem = (kind == problem::MEDIA_TYPE).then(|| read_problem(reply)).flatten();
+    let headers = &reply.headers;
+    let date = text(headers, header::DATE);
     let retry_after = text(headers, header::RETRY_AFTER)
-        .and_then(|seconds| seconds.trim().parse::<u64>().ok())
+        .and_then(|value| retry_after(&value, date.as_deref(), now()))
         .or_else(|| problem.as_ref().and_then(|problem| problem.retry_after))
         .map(|seconds| seconds.min(MAX_RETRY_AFTER));
     let request_id = text(headers, REQUEST_ID)
@@ -187,16 +251,24 @@ fn failure(response: &mut Response<Body>, id: &str) -> Failed {
     };
     match status.as_u16() {
         408 | 425 | 429 | 500 | 502..=504 => Failed::for_now(TransportError::Unavailable(failure)),
+        // Network Authentication Required (RFC 6585, 6).
+        511 => TransportError::CaptivePortal(failure.message).into(),
         _ if problem.is_some() => Failed::for_good(TransportError::Refused(failure)),
         _ => Failed::stranger(failure.message),
     }
 }
 
-fn read_problem(response: &mut Response<Body>) -> Option<Problem> {
+/// Seconds UTC, for dates of answers that do not say when they were made.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn read_problem(reply: &mut Reply) -> Option<Problem> {
     let limit = problem::MAX_LEN as u64;
     let mut bytes = Vec::new();
     // A problem that breaks off is no problem document; the status still counts.
-    response.body_mut().with_config().limit(limit).reader().read_to_end(&mut bytes).ok()?;
+    (&mut reply.body).take(limit).read_to_end(&mut bytes).ok()?;
     Problem::parse(&bytes)
 }
 

@@ -3,7 +3,7 @@
 use super::connect::Trouble;
 use super::trust::{TlsConfigs, Trust};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{CertificateError, ClientConnection, StreamOwned};
 use std::fmt;
 use std::io::{Error as IoError, Read as _, Write as _};
 use std::sync::Arc;
@@ -54,9 +54,21 @@ fn trouble(error: IoError) -> Error {
         Some(rustls::Error::PeerIncompatible(_) | rustls::Error::AlertReceived(_)) => {
             Trouble::Trust(format!("the server does not agree to TLS 1.3: {error}")).into()
         }
+        Some(rustls::Error::InvalidCertificate(reason)) if is_date(reason) => Trouble::Date(error.to_string()).into(),
         Some(other) => Trouble::Trust(other.to_string()).into(),
         None => error.into(),
     }
+}
+
+/// True if another time would make the certificate valid.
+fn is_date(reason: &CertificateError) -> bool {
+    matches!(
+        reason,
+        CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+    )
 }
 
 /// An encrypted connection.

@@ -1,9 +1,12 @@
 //! Which server certificates are trusted: platform, bundled, the application's. Builds TLS configurations and keeps one.
 
 use super::{NetworkSettings, TlsTrust};
-use rustls::pki_types::CertificateDer;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, Mutex};
 
@@ -51,32 +54,100 @@ fn build(trust: &Trust) -> Result<ClientConfig, String> {
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| error.to_string())?;
     let own = own_certificates(trust.pem.as_deref())?;
-    // Without extra certificates, because an empty platform store is no error as soon as there is one of them.
-    let platform = || Verifier::new(Arc::clone(&provider)).map_err(|error| error.to_string());
-    let bundled = match trust.trust {
-        TlsTrust::PlatformThenBundled => platform().is_err(),
-        TlsTrust::Platform => {
-            platform()?;
-            false
-        }
-        TlsTrust::Bundled | TlsTrust::PemOnly => true,
+    let verifier: Arc<dyn ServerCertVerifier> = match trust.trust {
+        TlsTrust::PlatformThenBundled => platform_then_bundled(own, provider)?,
+        TlsTrust::Platform => platform(own, provider)?,
+        TlsTrust::Bundled => under(bundled(own)?, provider)?,
+        TlsTrust::PemOnly => under(roots_of(own)?, provider)?,
+        TlsTrust::Pinned => Arc::new(Pinned {
+            trusted: platform_then_bundled(Vec::new(), Arc::clone(&provider))?,
+            pin: under(roots_of(own)?, provider)?,
+        }),
     };
-    if !bundled {
-        let verifier = Verifier::new_with_extra_roots(own, provider).map_err(|error| error.to_string())?;
-        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-        return Ok(builder.with_no_client_auth());
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+type Certificates = Vec<CertificateDer<'static>>;
+type Verified = Result<Arc<dyn ServerCertVerifier>, String>;
+
+/// The platform's certificates and these. Probed without these first, because an empty platform store is no error as soon
+/// as there is one of them.
+fn platform(own: Certificates, provider: Arc<CryptoProvider>) -> Verified {
+    Verifier::new(Arc::clone(&provider)).map_err(|error| error.to_string())?;
+    Ok(Arc::new(Verifier::new_with_extra_roots(own, provider).map_err(|error| error.to_string())?))
+}
+
+fn platform_then_bundled(own: Certificates, provider: Arc<CryptoProvider>) -> Verified {
+    match platform(own.clone(), Arc::clone(&provider)) {
+        Ok(verifier) => Ok(verifier),
+        Err(_) => under(bundled(own)?, provider),
     }
+}
+
+fn under(roots: RootCertStore, provider: Arc<CryptoProvider>) -> Verified {
+    let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    Ok(built.map_err(|error| format!("no certificate is trusted: {error}"))?)
+}
+
+fn bundled(own: Certificates) -> Result<RootCertStore, String> {
+    let mut roots = roots_of(own)?;
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    Ok(roots)
+}
+
+fn roots_of(own: Certificates) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    if trust.trust != TlsTrust::PemOnly {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
     for certificate in own {
         roots.add(certificate).map_err(|error| format!("a certificate of the application is not usable: {error}"))?;
     }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(roots)
 }
 
-fn own_certificates(pem: Option<&str>) -> Result<Vec<CertificateDer<'static>>, String> {
+/// Demands two ways to trust a server: the usual one, and one that leads to an authority of the application. An authority
+/// that came into the platform's store later, such as a filtering proxy's, is then not enough.
+#[derive(Debug)]
+struct Pinned {
+    trusted: Arc<dyn ServerCertVerifier>,
+    pin: Arc<dyn ServerCertVerifier>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.trusted.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
+        self.pin.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.trusted.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.trusted.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.trusted.supported_verify_schemes()
+    }
+}
+
+fn own_certificates(pem: Option<&str>) -> Result<Certificates, String> {
     let Some(pem) = pem else { return Ok(Vec::new()) };
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .take(MAX_PEM)

@@ -50,13 +50,27 @@ impl Target {
         if downgraded { Err(TransportError::Url(shown(&absolute))) } else { Ok(next) }
     }
 
+    /// The host without brackets.
+    pub(crate) fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port, also where the URL leaves it out.
+    pub(crate) fn port(&self) -> u16 {
+        self.uri.port_u16().unwrap_or(if self.is_https() { 443 } else { 80 })
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
+    }
+
     /// True if both have the same scheme, host and port.
     pub(crate) fn same_origin(&self, other: &Self) -> bool {
         self.uri.scheme() == other.uri.scheme() && self.uri.authority() == other.uri.authority()
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

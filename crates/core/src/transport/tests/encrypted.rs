@@ -2,7 +2,7 @@
 
 use super::send_with;
 use super::server::*;
-use crate::transport::{NetworkSettings, TlsTrust, TransportError};
+use crate::transport::{NetworkSettings, ProxyChoice, TlsTrust, TransportError};
 
 const TLS13: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
@@ -56,14 +56,15 @@ fn a_certificate_outside_its_validity_is_refused() {
             leaf.not_after = rcgen::date_time_ymd(to, 1, 1);
         });
         let server = Server::tls(config, vec![handshake()]);
-        refused(send_with(&trusting(&pem, TlsTrust::PemOnly), &server.https("/")));
+        let result = send_with(&trusting(&pem, TlsTrust::PemOnly), &server.https("/"));
+        assert!(matches!(result, Err(TransportError::TlsDate(_))), "{result:?}");
         server.seen();
     }
 }
 
 #[test]
 fn a_proxy_sees_the_name_and_nothing_else() {
-    let (pem, config) = certified(TLS13, "localhost");
+    let (pem, config) = certified(TLS13, "license.test");
     let config = std::sync::Arc::new(config);
     let tunnel: Act = Box::new(move |wire, stream, log| {
         log.lock().unwrap().push(read_request(wire).unwrap());
@@ -74,12 +75,12 @@ fn a_proxy_sees_the_name_and_nothing_else() {
     });
     let proxy = Server::plain(vec![tunnel]);
     let settings = NetworkSettings {
-        proxy: Some(format!("http://user:pass@{}", proxy.address)),
+        proxy: ProxyChoice::Url(format!("http://user:pass@{}", proxy.address)),
         ..trusting(&pem, TlsTrust::PemOnly)
     };
-    assert_eq!(send_with(&settings, "https://localhost:9/secret").unwrap(), b"reply");
+    assert_eq!(send_with(&settings, "https://license.test:9/secret").unwrap(), b"reply");
     let seen = proxy.seen();
-    assert!(seen[0].head.starts_with("CONNECT localhost:9 HTTP/1.1\r\n"), "{}", seen[0].head);
+    assert!(seen[0].head.starts_with("CONNECT license.test:9 HTTP/1.1\r\n"), "{}", seen[0].head);
     assert_eq!(seen[0].header("proxy-authorization"), Some("Basic dXNlcjpwYXNz"));
     assert!(seen[1].head.starts_with("POST /secret HTTP/1.1\r\n"), "{}", seen[1].head);
 }
@@ -112,7 +113,7 @@ fn a_cut_handshake_is_a_fault_of_the_network_and_repeated() {
     let server = Server::plain(vec![cut, Box::new(|_, stream, _| reset(stream))]);
     let settings = NetworkSettings { retry_limit: 1, ..NetworkSettings::default() };
     let result = send_with(&settings, &server.https("/"));
-    assert!(matches!(result, Err(TransportError::Unreachable(_))), "{result:?}");
+    assert!(matches!(result, Err(TransportError::Broken(_))), "{result:?}");
     server.seen();
 }
 
@@ -121,7 +122,7 @@ fn a_redirect_from_https_to_http_is_not_followed() {
     let (pem, config) = certified(TLS13, "localhost");
     let server = Server::tls(config, vec![answer("308 Moved", "Location: http://127.0.0.1:9/\r\n", b"")]);
     let result = send_with(&trusting(&pem, TlsTrust::PemOnly), &server.https("/"));
-    assert!(matches!(result, Err(TransportError::NotTheService(_))), "{result:?}");
+    assert!(matches!(result, Err(TransportError::Redirect(_))), "{result:?}");
     server.seen();
 }
 

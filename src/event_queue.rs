@@ -1,0 +1,183 @@
+//! Events as a queue: for bindings that cannot take callbacks on foreign threads, and for poll loops. The queue itself is
+//! in `event_queue/queue.rs`.
+
+mod queue;
+
+use crate::callback::Callback;
+use crate::client::wm_client;
+use crate::error_info::{self, Failure};
+use crate::gate;
+use crate::input::{Out, SizedOut};
+use crate::object::{self, Handle, Kind, Life, Object, WM_INFINITE, resolve};
+use crate::prop::{Properties, wm_attr_type};
+use crate::result::{WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY, WM_E_TIMEOUT, wm_result};
+use crate::status::{Told, wm_status};
+use queue::NextError;
+use std::ffi::{c_int, c_void};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub(crate) use queue::Queue;
+
+/// Receives the events of objects that have no callback, for reading at a time and on a thread of the application's
+/// choice. Create it before those objects; call wm_next_event, or watch the descriptor of wm_event_queue_fd in a poll loop.
+pub struct wm_event_queue {
+    _opaque: [u8; 0],
+}
+
+impl Handle for wm_event_queue {
+    type Target = EventQueueObject;
+    const KIND: Kind = Kind::EventQueue;
+}
+
+/// One event. Set struct_size to sizeof(wm_event) before the call.
+#[repr(C)]
+pub struct wm_event {
+    /// Size of the struct that the caller knows, in bytes.
+    pub struct_size: usize,
+    /// Handle of the object that it is about. It may have been released since.
+    pub object: *mut c_void,
+    /// The context that was given when the object was created.
+    pub context: *mut c_void,
+    /// WM_STATUS_*.
+    pub status: wm_status,
+    /// 0 or the reason.
+    pub result: wm_result,
+    /// WM_TYPE_*: type of the value.
+    pub type_: wm_attr_type,
+    /// What comes with the status; NULL if there is nothing. Valid until the next wm_next_event on this queue or its release.
+    pub value: *const c_void,
+    /// Size of the value in bytes; of a STRING with its NUL.
+    pub size: usize,
+}
+
+/// One event of one object.
+pub(crate) struct Entry {
+    pub(crate) token: u64,
+    pub(crate) callback: Callback,
+    pub(crate) told: Told,
+}
+
+/// A value in the form of C, aligned for every struct of the interface.
+struct Held {
+    words: Box<[u64]>,
+    kind: wm_attr_type,
+    size: usize,
+}
+
+impl Held {
+    fn of(told: &Told) -> Self {
+        told.payload.with_c_form(|kind, value, size| {
+            let mut words = vec![0_u64; size.div_ceil(size_of::<u64>())].into_boxed_slice();
+            if size > 0 {
+                // SAFETY: the payload tells `size` bytes of its own, and the words have room for them.
+                unsafe { words.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(value.cast(), size) };
+            }
+            Self { words, kind, size }
+        })
+    }
+
+    fn address(&self) -> *const c_void {
+        if self.size == 0 { std::ptr::null() } else { self.words.as_ptr().cast() }
+    }
+}
+
+/// The object behind a `wm_event_queue`.
+pub struct EventQueueObject {
+    life: Life,
+    properties: Properties,
+    queue: Arc<Queue>,
+    /// The value that was given out last.
+    held: Mutex<Option<Held>>,
+}
+
+impl Object for EventQueueObject {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn released(&self) {
+        self.queue.close();
+    }
+}
+
+impl EventQueueObject {
+    fn next(&self, timeout: Option<Duration>, event: SizedOut<wm_event>) -> Result<(), Failure> {
+        let entry = self.queue.next(timeout).map_err(|error| match error {
+            NextError::Timeout => Failure::with(WM_E_TIMEOUT, "No event came in time."),
+            NextError::Closed => Failure::with(WM_E_OPERATION_CANCELED, "The event queue was released."),
+        })?;
+        let (held, struct_size) = (Held::of(&entry.told), event.struct_size());
+        event.write(wm_event {
+            struct_size,
+            object: object::as_handle(entry.token),
+            context: entry.callback.context(),
+            status: entry.told.status,
+            result: entry.told.result,
+            type_: held.kind,
+            value: held.address(),
+            size: held.size,
+        });
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        if entry.told.detail.is_some() {
+            error_info::set(entry.told.detail);
+        }
+        Ok(())
+    }
+}
+
+/// Creates the client's event queue. Objects with a background verb that are created from now on with callback NULL deliver
+/// their events to it, in order, with the context given for them; objects that have a callback, or that are older, do
+/// not. 1024 events wait at most: an operation that has one more pauses until there is room, it is cancelled, or the
+/// queue is released; final statuses always have room. Whoever waits for an operation with wm_wait must see to it that
+/// somebody reads. After the queue's release its objects tell nothing. *out: receives a handle to release.
+/// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, WM_E_OUTOFMEMORY, and WM_E_ALREADY_OPEN while the client has
+/// a queue; further queues belong to further clients, which may share the store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_create_event_queue(client: *mut wm_client, out: *mut *mut wm_event_queue) -> wm_result {
+    // SAFETY: the header makes the caller answer for the place.
+    unsafe {
+        object::create(out, || {
+            let (client, queue) = (resolve(client)?, Arc::new(Queue::default()));
+            client.take_event_queue(&queue)?;
+            Ok(EventQueueObject { life: Life::new(), properties: Properties::new(&[]), queue, held: Mutex::default() })
+        })
+    }
+}
+
+/// Takes the oldest event out of the queue. timeout_ms: 0 asks without waiting, WM_INFINITE waits for ever. event: receives
+/// it. The final status of a verb comes when the object is ready for the next one. If the event's result is a
+/// failure, its detail becomes that of the calling thread. One thread reads at a time: each call ends the value of the
+/// one before.
+/// Fails with WM_E_INVALIDARG for NULL or a struct_size that is not set, WM_E_INVALID_HANDLE, WM_E_TIMEOUT if no event
+/// came in time, and WM_E_OPERATION_CANCELED if the queue is released meanwhile.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_next_event(queue: *mut wm_event_queue, timeout_ms: u32, event: *mut wm_event) -> wm_result {
+    gate::enter(|| {
+        let queue = resolve(queue)?;
+        // SAFETY: the header makes the caller answer for the event and its struct_size.
+        let event = unsafe { SizedOut::new(event)? };
+        let timeout = (timeout_ms != WM_INFINITE).then(|| Duration::from_millis(timeout_ms.into()));
+        queue.next(timeout, event)
+    })
+}
+
+/// Tells a file descriptor that poll, select or epoll finds readable exactly while events wait. On readable, call
+/// wm_next_event with 0 until it answers WM_E_TIMEOUT, or once: the descriptor stays readable while more wait. It is the
+/// same each time, belongs to the queue, closes on exec and with the last release; never read, write or close it.
+/// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, and WM_E_OUTOFMEMORY if the system has no descriptor left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_event_queue_fd(queue: *mut wm_event_queue, fd_out: *mut c_int) -> wm_result {
+    gate::enter(|| {
+        let queue = resolve(queue)?;
+        // SAFETY: the header makes the caller answer for the place.
+        let out = unsafe { Out::new(fd_out, "fd_out")? };
+        let fd = queue.queue.fd().map_err(|error| Failure::with(WM_E_OUTOFMEMORY, error.to_string()))?;
+        out.write(fd);
+        Ok(())
+    })
+}
