@@ -353,6 +353,8 @@
 #define WM_INFINITE 0xFFFFFFFFu
 /** wm_individualize: ask the service again even if the certificate is current. */
 #define WM_INDIVIDUALIZE_FORCE 0x4u
+/** wm_delete_licenses: from this device only. */
+#define WM_DELETE_LOCAL 0x1u
 /** wm_acquire_license: without the user. */
 #define WM_ACQUIRE_SILENT 0x1u
 /** wm_backup_licenses: replace an existing backup. */
@@ -905,16 +907,30 @@ wm_result wm_get_security_version(struct wm_client *client,
                                   size_t buf_size,
                                   size_t *needed_out);
 
-// Gives the content with this key ID a title, for lists and for telling which licenses a backup left out. It is stored
-// beside the licenses and travels in backups. kid: 16 bytes. title: UTF-8.
+// Gives the content with this key ID a title, for lists and for telling which licenses a status is about. It is shown in
+// place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8;
+// an empty one takes the application's title away.
 // Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store error.
 wm_result wm_set_content_title(struct wm_client *client,
                                const uint8_t *kid,
                                const char *title);
 
-// Deletes the licenses for a key ID from this device. What was used of them stays known: a license that comes again, from
-// a service or a backup, goes on from there. kid: 16 bytes. flags: 0. Answers 0, or WM_S_FALSE if there was none.
-// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, or a store error; then all of them are still there.
+// Reads the title of the content with this key ID, in two calls or one as wm_get_prop: the application's, else the one that
+// came with a license. kid: 16 bytes. Answers 0, or WM_S_FALSE with an empty text where nobody gave it one.
+// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_BUFFER_TOO_SMALL, or a store error.
+wm_result wm_get_content_title(struct wm_client *client,
+                               const uint8_t *kid,
+                               char *buf,
+                               size_t buf_size,
+                               size_t *needed_out);
+
+// Deletes the licenses for a key ID. Makes no network call. kid: 16 bytes. Answers 0, or WM_S_FALSE if there was none.
+// flags 0: for good. The licenses come back from no backup of this device, and a request that gives them back is queued in the
+// same commit, so that the service can count the device out. It is sent by the next acquisition or renewal at that service;
+// WM_PROP_PENDING_TRANSACTIONS counts it until the service has answered. Acquire the content again to get another license.
+// WM_DELETE_LOCAL: from this device only. What was used of them stays known: a license that comes again, from a service or a
+// backup, goes on from there.
+// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_SECURE_STORE_UNLOCK_ERROR, or a store error; then all of them are still there.
 wm_result wm_delete_licenses(struct wm_client *client,
                              const uint8_t *kid,
                              uint32_t flags);

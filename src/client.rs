@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::clock::SystemClock;
+use wmlicense_core::give_back;
 use wmlicense_core::logging::Log;
 use wmlicense_core::transport::{
     AppStack, DEFAULT_RETRY_LIMIT, NetworkSettings, ProxyChoice, ProxyEnvironment, TlsTrust,
@@ -280,8 +281,12 @@ pub unsafe extern "C" fn wm_get_security_version(
     })
 }
 
-/// Gives the content with this key ID a title, for lists and for telling which licenses a backup left out. It is stored
-/// beside the licenses and travels in backups. kid: 16 bytes. title: UTF-8.
+/// Leaves the seat at the service taken and the way back open: for making room, not for giving back.
+pub const WM_DELETE_LOCAL: u32 = 1;
+
+/// Gives the content with this key ID a title, for lists and for telling which licenses a status is about. It is shown in
+/// place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8;
+/// an empty one takes the application's title away.
 /// Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_set_content_title(
@@ -297,19 +302,49 @@ pub unsafe extern "C" fn wm_set_content_title(
     })
 }
 
-/// Deletes the licenses for a key ID from this device. What was used of them stays known: a license that comes again, from
-/// a service or a backup, goes on from there. kid: 16 bytes. flags: 0. Answers 0, or WM_S_FALSE if there was none.
-/// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, or a store error; then all of them are still there.
+/// Reads the title of the content with this key ID, in two calls or one as wm_get_prop: the application's, else the one that
+/// came with a license. kid: 16 bytes. Answers 0, or WM_S_FALSE with an empty text where nobody gave it one.
+/// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_BUFFER_TOO_SMALL, or a store error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_get_content_title(
+    client: *mut wm_client,
+    kid: *const u8,
+    buf: *mut c_char,
+    buf_size: usize,
+    needed_out: *mut usize,
+) -> wm_result {
+    gate::enter_with(|| {
+        let client = resolve(client)?;
+        // SAFETY: the header makes the caller answer for 16 bytes, buf and needed_out.
+        let (kid, to) = unsafe { (input::kid(kid)?, Buffer::new(buf.cast(), buf_size, needed_out)?) };
+        let title = client.opened()?.store.title(kid).map_err(|error| failure::store(&error))?;
+        to.fill_text(title.as_deref().unwrap_or_default().as_bytes())?;
+        Ok(if title.is_some() { WM_S_OK } else { WM_S_FALSE })
+    })
+}
+
+/// Deletes the licenses for a key ID. Makes no network call. kid: 16 bytes. Answers 0, or WM_S_FALSE if there was none.
+/// flags 0: for good. The licenses come back from no backup of this device, and a request that gives them back is queued in the
+/// same commit, so that the service can count the device out. It is sent by the next acquisition or renewal at that service;
+/// WM_PROP_PENDING_TRANSACTIONS counts it until the service has answered. Acquire the content again to get another license.
+/// WM_DELETE_LOCAL: from this device only. What was used of them stays known: a license that comes again, from a service or a
+/// backup, goes on from there.
+/// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_SECURE_STORE_UNLOCK_ERROR, or a store error; then all of them are still there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_delete_licenses(client: *mut wm_client, kid: *const u8, flags: u32) -> wm_result {
     gate::enter_with(|| {
         let client = resolve(client)?;
         // SAFETY: the header makes the caller answer for 16 bytes.
         let kid = unsafe { input::kid(kid)? };
-        if flags != 0 {
-            return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag."));
-        }
-        let deleted = client.opened()?.store.delete(kid).map_err(|error| failure::store(&error))?;
+        let opened = client.opened()?;
+        let deleted = match flags {
+            0 => {
+                let settings = client.settings(client.properties());
+                give_back::delete(opened, &settings, kid).map_err(|error| failure::delete(&error))?
+            }
+            WM_DELETE_LOCAL => opened.store.delete(kid).map_err(|error| failure::store(&error))?,
+            _ => return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag.")),
+        };
         Ok(if deleted > 0 { WM_S_OK } else { WM_S_FALSE })
     })
 }

@@ -9,6 +9,7 @@ use wmlicense_core::client::OpenError;
 use wmlicense_core::decrypt::cenc::SampleError;
 use wmlicense_core::decrypt::decryptor::UseError;
 use wmlicense_core::device::DeviceError;
+use wmlicense_core::give_back::DeleteError;
 use wmlicense_core::header::HeaderError;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::restore::RestoreError;
@@ -182,6 +183,13 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
         }
         AcquireError::Store(error) => store(error),
         AcquireError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
+    }
+}
+
+pub(crate) fn delete(error: &DeleteError) -> Failure {
+    match error {
+        DeleteError::Store(error) => store(error),
+        DeleteError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, error.to_string()),
     }
 }
 

@@ -88,6 +88,13 @@ static void titles_are_the_applications_to_choose(wm_client *client) {
   wm_license_enumerator *licenses = NULL;
   CHECK_OK(wm_set_content_title(client, KID_AUDIO, "Ein T\xc3\xb6nchen"));
   CHECK_RESULT(wm_set_content_title(client, KID_AUDIO, "\xff"), WM_E_BAD_VALUE);
+  size_t needed = 0;
+  CHECK_OK(wm_get_content_title(client, KID_AUDIO, title, sizeof title, &needed));
+  CHECK_TEXT(title, "Ein T\xc3\xb6nchen");
+  CHECK_EQ(needed, strlen(title) + 1);
+  CHECK_RESULT(wm_get_content_title(client, KID_AUDIO, title, 3, NULL), WM_E_BUFFER_TOO_SMALL);
+  CHECK_RESULT(wm_get_content_title(client, KID_UNKNOWN, title, sizeof title, NULL), WM_S_FALSE);
+  CHECK_TEXT(title, "");
   CHECK_OK(wm_create_license_enumerator(client, &licenses));
   CHECK_OK(wm_set_string_prop(licenses, WM_PROP_FILTER_KID, kid_text(KID_AUDIO, text)));
   CHECK_RESULT(wm_get_prop(licenses, WM_PROP_TITLE, NULL, title, sizeof title, NULL), WM_E_UNSUPPORTED_PROPERTY);

@@ -154,12 +154,18 @@ static void the_store_lists_what_it_holds(wm_client *client) {
 static void deleted_licenses_are_gone(wm_client *client) {
   wm_decryptor *decryptor;
   char title[64];
-  CHECK_OK(wm_delete_licenses(client, KID_VIDEO, 0));
+  CHECK_OK(wm_delete_licenses(client, KID_VIDEO, WM_DELETE_LOCAL));
   CHECK_RESULT(wm_delete_licenses(client, KID_VIDEO, 0), WM_S_FALSE); /* there was none left */
   CHECK_RESULT(wm_delete_licenses(client, NULL, 0), WM_E_INVALIDARG);
   CHECK_RESULT(wm_delete_licenses(client, KID_COUNTED, 0x10), WM_E_INVALIDARG);
   CHECK_RESULT(decryptor_for(client, KID_VIDEO, &decryptor), WM_E_LICENSE_REQUIRED);
   CHECK_EQ(list(client, NULL, title), 2);
+  /* For good: at once, offline, and the service hears of it later. */
+  uint64_t pending = 77;
+  CHECK_OK(wm_delete_licenses(client, KID_FUTURE, 0));
+  CHECK_OK(wm_get_prop(client, WM_PROP_PENDING_TRANSACTIONS, NULL, &pending, sizeof(uint32_t), NULL));
+  CHECK_EQ((uint32_t)pending, 1);
+  CHECK_EQ(list(client, NULL, title), 1);
 }
 
 int main(int argc, char **argv) {

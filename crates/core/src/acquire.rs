@@ -8,6 +8,7 @@ mod wish;
 
 use crate::client::{Client, Settings};
 use crate::event::Event;
+use crate::give_back;
 use crate::individualize::{renew, valid_credentials};
 use crate::operation::Context;
 use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
@@ -68,6 +69,7 @@ fn acquire_all(
     require_individualization(client, settings, wish)?;
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
     let mut credentials = valid_credentials(&mut session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
+    give_back_first(&mut session, &credentials, context)?;
     if let Some(id) = wish.resume {
         match client.store.transaction(id)? {
             Some(stored) => return resume(&mut session, stored, &credentials, context),
@@ -83,6 +85,19 @@ fn acquire_all(
         acquired.add(acquire_part(&mut session, wish, part, &mut credentials, context)?);
     }
     Ok(acquired)
+}
+
+/// Gives back what was deleted, so that a license deleted and wanted again comes as another one. What does not succeed stays
+/// queued and is nothing to who asks for licenses.
+pub(crate) fn give_back_first(
+    session: &mut Session<'_>,
+    credentials: &Credentials,
+    context: &Context,
+) -> Result<(), AcquireError> {
+    if let Err(error) = give_back::send(session, credentials, context) {
+        log::info!("licenses wait to be given back: {error}");
+    }
+    Ok(context.check()?)
 }
 
 /// Tells without a network that the device must be individualized first, where that is known.

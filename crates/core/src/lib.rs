@@ -9,6 +9,7 @@ pub mod clock;
 pub mod decrypt;
 pub mod device;
 pub mod event;
+pub mod give_back;
 pub mod header;
 pub mod individualize;
 pub mod logging;

@@ -159,6 +159,22 @@ pub(crate) fn end_of(policy: &Policy, conditions: &Conditions, left: ActionState
     [conditions.not_after, storing, first_use].into_iter().flatten().min()
 }
 
+/// When a policy next needs to be renewed: where some right ends, or earlier where it says that a renewal is due.
+pub(crate) fn due_at(policy: &Policy, state: &State) -> Option<i64> {
+    let due = policy.actions.iter().flat_map(|(action, conditions)| {
+        let left = state.actions.get(action).copied().unwrap_or_default();
+        [end_of(policy, conditions, left), conditions.renew_after.as_ref().map(|(time, _)| *time)]
+    });
+    due.flatten().min()
+}
+
+/// From when on a renewal is due, and at which page, as the owner says; the earliest of all actions. The page is for people:
+/// the library never goes there.
+pub fn renew_after(policy: &Policy) -> Option<(i64, &str)> {
+    let conditions = policy.actions.iter().filter_map(|(_, conditions)| conditions.renew_after.as_ref());
+    conditions.map(|(time, url)| (*time, url.as_str())).min()
+}
+
 fn end(license: &StoredLicense, action: &str) -> Option<i64> {
     let left = license.state.as_ref().and_then(|state| state.actions.get(action).copied()).unwrap_or_default();
     end_of(&license.policy, license.policy.action(action)?, left)

@@ -24,6 +24,7 @@ pub(crate) use document::Documents;
 use document::Known;
 pub use error::SessionError;
 pub use question::Question;
+pub(crate) use question::{fitting, offline};
 
 /// Path of the service document below a service URL.
 const DOCUMENT_PATH: &str = ".well-known/wmlicense";
@@ -35,6 +36,8 @@ pub enum Endpoint {
     Individualize,
     /// Licenses.
     Licenses,
+    /// Giving licenses back.
+    Returns,
     /// What a restore would give, and the key of a backup's section.
     RestorePreview,
     /// Licenses of a backup.
@@ -47,6 +50,7 @@ impl Endpoint {
         match self {
             Self::Individualize => "individualize",
             Self::Licenses => "licenses",
+            Self::Returns => "returns",
             Self::RestorePreview => "restores/preview",
             Self::Restores => "restores",
         }
@@ -56,7 +60,7 @@ impl Endpoint {
     pub const fn role(self) -> Role {
         match self {
             Self::Individualize => Role::Individualization,
-            Self::Licenses => Role::Issuer,
+            Self::Licenses | Self::Returns => Role::Issuer,
             Self::RestorePreview | Self::Restores => Role::Management,
         }
     }
@@ -176,6 +180,11 @@ impl<'a> Session<'a> {
         self.merge()
     }
 
+    /// URL by which the service is known here.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// SHA-256 of the authority's certificate.
     pub fn authority(&self) -> Digest {
         self.current.directory.authority.hash
@@ -272,8 +281,9 @@ impl<'a> Session<'a> {
         question: &Question,
         progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
     ) -> Result<Vec<u8>, SessionError> {
-        // Which account uses the device is nothing to whom certifies devices.
-        let token = (question.endpoint != Endpoint::Individualize).then_some(&*self.settings.account_token);
+        // Which account uses the device is nothing to whom certifies devices, and who gives back need not be signed in.
+        let without = matches!(question.endpoint, Endpoint::Individualize | Endpoint::Returns);
+        let token = (!without).then_some(&*self.settings.account_token);
         let request = HttpRequest { url: place, body: Some(&question.bytes), token, cap: answer::MAX_LEN, progress };
         Ok(self.transport.send(&request, self.context)?)
     }

@@ -1,7 +1,9 @@
 //! What the service remembers, as a trait with one method for one transaction. SQLite is in `store/sqlite.rs`.
 
+mod give_back;
 mod sqlite;
 
+pub(crate) use give_back::{Held, Returns};
 pub(crate) use sqlite::SqliteStore;
 
 use crate::accounts::Account;
@@ -167,6 +169,8 @@ pub(crate) enum Seat {
     Held(Option<State>),
     /// As many devices as allowed hold it.
     Full,
+    /// The device that it is bound to in the backup gave it back.
+    Returned,
 }
 
 /// Answer to a set of claims.
@@ -178,7 +182,7 @@ pub(crate) enum Claimed {
 }
 
 /// What the roles need.
-pub(crate) trait Store: Send + Sync {
+pub(crate) trait Store: Returns + Send + Sync {
     /// Answers if the database answers.
     fn ready(&self) -> Pending<'_, ()>;
     /// The account of a token.
@@ -248,6 +252,8 @@ pub(crate) struct LicenseRow {
     pub(crate) device: DeviceId,
     pub(crate) account: Option<String>,
     pub(crate) issued_at: i64,
+    /// When that device gave it back.
+    pub(crate) returned_at: Option<i64>,
     pub(crate) devices: u64,
 }
 

@@ -98,6 +98,8 @@ pub enum Body {
     Renewals {
         /// Stored licenses and their state.
         licenses: Vec<(Lid, State)>,
+        /// The application's own bytes for the service, as they were when the licenses were asked for.
+        custom: Option<Vec<u8>>,
     },
     /// Stored licenses that are given back.
     Returns {
@@ -281,7 +283,10 @@ fn encode_body(body: &Body) -> Vec<u8> {
             .raw(5, &write::array(actions.iter().map(|action| write::text(action))))
             .optional(6, custom.as_ref(), MapWriter::bytes)
             .raw(7, &encode_states(usage)),
-        Body::Renewals { licenses } | Body::Returns { licenses } => map.raw(1, &encode_states(licenses)),
+        Body::Renewals { licenses, custom } => {
+            map.raw(1, &encode_states(licenses)).optional(2, custom.as_ref(), MapWriter::bytes)
+        }
+        Body::Returns { licenses } => map.raw(1, &encode_states(licenses)),
         Body::RestorePreview { source, lids } => {
             encode_source(map, source).raw(4, &write::array(lids.iter().map(write::bytes)))
         }
@@ -318,7 +323,10 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
             custom: fields.optional(6, read::bytes)?.map(<[u8]>::to_vec),
             usage: fields.required(7, read_states)?,
         },
-        3 => Body::Renewals { licenses: fields.required(1, read_states)? },
+        3 => Body::Renewals {
+            licenses: fields.required(1, read_states)?,
+            custom: fields.optional(2, read::bytes)?.map(<[u8]>::to_vec),
+        },
         4 => Body::Returns { licenses: fields.required(1, read_states)? },
         5 => Body::RestorePreview {
             source: read_source(&mut fields)?,

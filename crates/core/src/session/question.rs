@@ -1,15 +1,21 @@
 //! A signed request and what its answer must match. A resumed request is read back from its bytes, so that the stored
 //! bytes alone decide what was asked.
 
-use super::{Endpoint, Session, SessionError};
+use super::{Credentials, Endpoint, Session, SessionError};
+use crate::client::{Client, Settings};
 use crate::device::DeviceIdentity;
 use crate::individualize::SECURITY_VERSION;
 use wmlicense_wire::answer::Expected;
-use wmlicense_wire::id::{Digest, ServiceId, SignerId, TransactionId};
+use wmlicense_wire::id::{Digest, Lid, ServiceId, SignerId, TransactionId};
+use wmlicense_wire::license::State;
 use wmlicense_wire::request::{self, Body, ClientInfo, Request};
 
 /// Most certificates listed as held.
 const MAX_HELD: usize = 256;
+/// Room for the states of licenses in a request, in bytes; certificates and what was asked have the rest.
+const STATES_ROOM: usize = 44 * 1024;
+/// Bytes of a license in a request beside its state.
+const STATE_OVERHEAD: usize = 18;
 
 /// A signed request.
 pub struct Question {
@@ -72,13 +78,52 @@ pub(super) fn request(
         epoch: None,
         status_number: None,
         held: held.collect(),
-        client: ClientInfo {
-            library: env!("CARGO_PKG_VERSION").to_owned(),
-            security_version: SECURITY_VERSION.to_owned(),
-            application: session.settings.application_id.clone(),
-            application_level: session.settings.application_level,
-        },
+        client: client_info(session.settings),
         device_certificate,
         body,
     }
+}
+
+fn client_info(settings: &Settings) -> ClientInfo {
+    ClientInfo {
+        library: env!("CARGO_PKG_VERSION").to_owned(),
+        security_version: SECURITY_VERSION.to_owned(),
+        application: settings.application_id.clone(),
+        application_level: settings.application_level,
+    }
+}
+
+/// A request that is prepared without a contact, to be sent later.
+pub(crate) fn offline(
+    client: &Client,
+    settings: &Settings,
+    (endpoint, audience): (Endpoint, ServiceId),
+    body: Body,
+    credentials: &Credentials,
+) -> Result<Question, SessionError> {
+    let content = Request {
+        audience,
+        time: client.clock.now(),
+        transaction: TransactionId::random().map_err(|_| SessionError::Keys)?,
+        page: 0,
+        cursor: None,
+        epoch: None,
+        status_number: None,
+        held: Vec::new(),
+        client: client_info(settings),
+        device_certificate: Some(credentials.certificate.bytes.clone()),
+        body,
+    };
+    Question::sign(endpoint, content, &credentials.identity)
+}
+
+/// How many of these licenses, from the first on, one request has room for.
+pub(crate) fn fitting(licenses: &[(Lid, State)]) -> usize {
+    let mut room = STATES_ROOM;
+    let fits = |(_, state): &&(Lid, State)| {
+        let left = room.checked_sub(STATE_OVERHEAD + state.encode().len());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    licenses.iter().take(request::MAX_LICENSES).take_while(fits).count()
 }

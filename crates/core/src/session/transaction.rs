@@ -3,7 +3,7 @@
 use super::{Endpoint, Question, Session, SessionError};
 use crate::device::DeviceIdentity;
 use crate::event::HttpPhase;
-use crate::store::{StoreError, Transaction, TransactionState};
+use crate::store::{Recipe, StoreError, Transaction, TransactionState};
 use wmlicense_wire::answer::Envelope;
 use wmlicense_wire::certificate::DeviceCertificate;
 use wmlicense_wire::id::{Digest, TransactionId};
@@ -51,7 +51,7 @@ pub(crate) fn prepare(
     let id = TransactionId::random().map_err(|_| SessionError::Keys)?;
     let question = session.sign(endpoint, id, 0, body, identity, certificate)?;
     let client = session.client();
-    client.store.prepare(&Transaction {
+    let prepared = Transaction {
         id,
         authority: session.authority(),
         url: session.url(endpoint),
@@ -59,8 +59,31 @@ pub(crate) fn prepare(
         request: question.bytes.clone(),
         state: TransactionState::Prepared,
         created_at: client.clock.now(),
-    })?;
+    };
+    match recipe(session, &question.content.body) {
+        Some(recipe) => client.store.prepare_with(&prepared, &recipe)?,
+        None => client.store.prepare(&prepared)?,
+    }
     Ok(question)
+}
+
+/// With what the licenses that a request brings can be asked for again, without their content.
+fn recipe(session: &Session<'_>, body: &Body) -> Option<Recipe> {
+    match body {
+        Body::Licenses { header, scope, actions, custom, .. } => Some(Recipe {
+            url: session.base().to_owned(),
+            scope: scope.clone(),
+            actions: actions.clone(),
+            header: header.clone(),
+            custom: custom.clone(),
+        }),
+        // What is renewed keeps the recipe that it came with.
+        Body::Renewals { .. }
+        | Body::Individualize { .. }
+        | Body::Returns { .. }
+        | Body::RestorePreview { .. }
+        | Body::Restore { .. } => None,
+    }
 }
 
 /// Sends the request. A refusal that no repetition mends ends the transaction; anything else leaves it pending.

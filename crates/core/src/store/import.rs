@@ -24,6 +24,7 @@ impl Store {
         inner.write(|transaction| {
             transactions::end(transaction, import.transaction, import.end)?;
             let mut merger = Merger::new(transaction, &inner.integrity, now)?;
+            merger.recipe(super::recipe::of_exchange(transaction, import.transaction)?);
             if let Some(contact) = &contact {
                 let mut clock = merger.head.clock.clone();
                 clock.note_contact(contact.service, contact.issued_at);

@@ -151,7 +151,7 @@ impl Store {
     }
 
     /// Removes the licenses of a key ID and gives their number. What was used of them stays known: one that comes again, from
-    /// a service or a backup, goes on from there.
+    /// a service or a backup, goes on from there. [`Self::give_back`] removes them for good.
     pub fn delete(&self, kid: Kid) -> Result<u64, StoreError> {
         self.inner.write(|connection| {
             let ids: Vec<i64> = connection
@@ -182,9 +182,13 @@ impl Store {
         })
     }
 
-    /// Sets the application's title of a key ID.
+    /// Sets the application's title of a key ID; an empty one is none.
     pub fn set_title(&self, kid: Kid, title: &str) -> Result<(), StoreError> {
         self.inner.write(|connection| {
+            if title.is_empty() {
+                connection.prepare_cached("DELETE FROM title WHERE kid = ?1")?.execute([kid.as_bytes()])?;
+                return Ok(());
+            }
             connection
                 .prepare_cached("INSERT OR REPLACE INTO title (kid, title) VALUES (?1, ?2)")?
                 .execute((kid.as_bytes(), title))?;

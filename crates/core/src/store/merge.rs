@@ -13,10 +13,9 @@ use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
 
-const INSERT: &str =
-    "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT: &str = "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding, recipe) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const INSERT_UNLESS_KNOWN: &str =
-    "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding, recipe) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (lid) DO NOTHING";
 const AT_REST_LABEL: &str = "wmlicense/1 at rest";
 
@@ -103,6 +102,8 @@ pub(super) struct Merger<'a> {
     tombstones: bool,
     sections: BTreeMap<Section, i64>,
     batch: Option<Batch>,
+    /// What the licenses were asked for with, where that is known.
+    recipe: Option<i64>,
     next_batch: i64,
     now: i64,
     insert: CachedStatement<'a>,
@@ -127,6 +128,7 @@ impl<'a> Merger<'a> {
             tombstones: one("SELECT EXISTS (SELECT 1 FROM tombstone)")? != 0,
             sections: BTreeMap::new(),
             batch: None,
+            recipe: None,
             next_batch: one("SELECT coalesce(max(id), 0) + 1 FROM batch")?,
             now,
             insert: connection.prepare_cached(insert)?,
@@ -144,13 +146,19 @@ impl<'a> Merger<'a> {
         self.batch = Some(Batch { id: self.next_batch, at_rest, authority, signed: signed.to_vec(), written: false });
     }
 
+    /// Licenses that follow were asked for with this recipe; without one they keep that of the license they come in place of.
+    pub(super) fn recipe(&mut self, recipe: Option<i64>) {
+        self.recipe = recipe;
+    }
+
     /// Puts a license in; false if a tombstone forbids it.
     pub(super) fn put(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
         if self.is_forbidden(incoming)? {
             return Ok(false);
         }
         let section = incoming.section.as_ref().map(|section| self.section(section)).transpose()?;
-        let known = !self.insert(incoming, section)?;
+        let recipe = self.recipe_for(incoming)?;
+        let known = !self.insert(incoming, section, recipe)?;
         if known {
             self.replace_older(incoming, section)?;
         }
@@ -201,7 +209,12 @@ impl<'a> Merger<'a> {
     }
 
     /// Inserts a license unless its LID is there.
-    fn insert(&mut self, incoming: &Incoming<'_>, section: Option<i64>) -> Result<bool, StoreError> {
+    fn insert(
+        &mut self,
+        incoming: &Incoming<'_>,
+        section: Option<i64>,
+        recipe: Option<i64>,
+    ) -> Result<bool, StoreError> {
         let batch = self.batch.as_mut().ok_or_else(|| StoreError::Damaged("a license without a batch".into()))?;
         let id = row_id(batch.id, incoming.index);
         let inserted = self.insert.execute((
@@ -212,6 +225,7 @@ impl<'a> Merger<'a> {
             incoming.wrapped,
             incoming.policy,
             incoming.binding,
+            recipe,
         ))?;
         if inserted == 1 && !batch.written {
             self.connection
@@ -225,18 +239,25 @@ impl<'a> Merger<'a> {
 
     /// Lets the later binding of the two win; other terms are refused.
     fn replace_older(&mut self, incoming: &Incoming<'_>, section: Option<i64>) -> Result<(), StoreError> {
-        let (id, policy, binding): (i64, Vec<u8>, Vec<u8>) = self
+        let (id, policy, binding, recipe): (i64, Vec<u8>, Vec<u8>, Option<i64>) = self
             .connection
-            .prepare_cached("SELECT id, policy, binding FROM license WHERE lid = ?1")?
-            .query_row([incoming.lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            .prepare_cached("SELECT id, policy, binding, recipe FROM license WHERE lid = ?1")?
+            .query_row([incoming.lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
         if Digest::of(&policy) != incoming.policy_hash {
             return Err(StoreError::OtherPolicy(incoming.lid));
         }
         if Binding::decode(&binding)?.issued_at < incoming.issued_at {
             remove(self.connection, id)?;
-            self.insert(incoming, section)?;
+            self.insert(incoming, section, self.recipe.or(recipe))?;
         }
         Ok(())
+    }
+
+    fn recipe_for(&self, incoming: &Incoming<'_>) -> Result<Option<i64>, StoreError> {
+        match (self.recipe, incoming.replaces) {
+            (None, Some(replaced)) => Ok(super::recipe::of_license(self.connection, replaced)?),
+            (known, _) => Ok(known),
+        }
     }
 
     fn section(&mut self, section: &Section) -> Result<i64, StoreError> {

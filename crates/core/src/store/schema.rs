@@ -7,7 +7,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i64 = 0x574d_4c73;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// Newest version that this library reads and writes.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -43,6 +43,18 @@ CREATE TABLE exchange (
     id BLOB PRIMARY KEY, authority BLOB NOT NULL, url TEXT NOT NULL, wish BLOB NOT NULL, request BLOB,
     state INTEGER NOT NULL, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX exchange_wish ON exchange (wish) WHERE state <= 2;
+";
+
+/// A recipe is what a license was asked for with: many licenses share one. It is written with the request that waits for
+/// an answer, and the licenses of the answer take it over.
+const VERSION_2: &str = "
+CREATE TABLE recipe (
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, url TEXT NOT NULL, scope TEXT, actions BLOB NOT NULL,
+    header BLOB, custom BLOB) STRICT;
+ALTER TABLE license ADD COLUMN recipe INTEGER;
+ALTER TABLE exchange ADD COLUMN recipe INTEGER;
+CREATE TABLE give_back (
+    id BLOB PRIMARY KEY, authority BLOB NOT NULL, issuer BLOB NOT NULL, url TEXT) STRICT, WITHOUT ROWID;
 ";
 
 /// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.

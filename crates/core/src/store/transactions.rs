@@ -1,12 +1,12 @@
 //! Requests that may have to be sent again, and what became of them.
 
-use super::{Store, StoreError, Transaction, TransactionState, error::fixed};
+use super::{Recipe, Store, StoreError, Transaction, TransactionState, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use wmlicense_wire::id::{Digest, TransactionId};
 
 /// A pending transaction that is older than this is not taken up again, in seconds.
 const LIFETIME: i64 = 30 * 86_400;
-const COLUMNS: &str = "id, authority, url, wish, request, state, created_at";
+pub(super) const COLUMNS: &str = "id, authority, url, wish, request, state, created_at";
 
 impl TransactionState {
     const ALL: [Self; 7] =
@@ -33,7 +33,7 @@ pub(super) fn end(connection: &Connection, id: TransactionId, state: Transaction
     if changed == 1 { Ok(()) } else { Err(StoreError::NoTransaction) }
 }
 
-fn read(row: &Row<'_>) -> Result<Transaction, StoreError> {
+pub(super) fn read(row: &Row<'_>) -> Result<Transaction, StoreError> {
     let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
     Ok(Transaction {
         id: TransactionId::new(fixed(blob(0)?)?),
@@ -46,25 +46,41 @@ fn read(row: &Row<'_>) -> Result<Transaction, StoreError> {
     })
 }
 
+/// Writes a request down.
+pub(super) fn insert(
+    connection: &Connection,
+    transaction: &Transaction,
+    recipe: Option<i64>,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO exchange (id, authority, url, wish, request, state, created_at, recipe)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute((
+            transaction.id.as_bytes(),
+            transaction.authority.as_bytes(),
+            &transaction.url,
+            transaction.wish.as_bytes(),
+            &transaction.request,
+            transaction.state as i64,
+            transaction.created_at,
+            recipe,
+        ))?;
+    Ok(())
+}
+
 impl Store {
     /// Stores a request durably before it is sent.
     pub fn prepare(&self, transaction: &Transaction) -> Result<(), StoreError> {
+        self.inner.write(|connection| insert(connection, transaction, None))
+    }
+
+    /// As [`Self::prepare`], with what the licenses of the answer can be asked for again later.
+    pub fn prepare_with(&self, transaction: &Transaction, recipe: &Recipe) -> Result<(), StoreError> {
         self.inner.write(|connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO exchange (id, authority, url, wish, request, state, created_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((
-                    transaction.id.as_bytes(),
-                    transaction.authority.as_bytes(),
-                    &transaction.url,
-                    transaction.wish.as_bytes(),
-                    &transaction.request,
-                    transaction.state as i64,
-                    transaction.created_at,
-                ))?;
-            Ok(())
+            let recipe = super::recipe::keep(connection, recipe)?;
+            insert(connection, transaction, Some(recipe))
         })
     }
 
@@ -92,11 +108,12 @@ impl Store {
         })
     }
 
-    /// Number of pending transactions.
+    /// Number of pending transactions. Licenses that wait to be given back do so for any time.
     pub fn pending_count(&self) -> Result<u64, StoreError> {
         let oldest = self.inner.clock.now().saturating_sub(LIFETIME);
         self.inner.readers.with(|connection| {
-            let sql = "SELECT count(*) FROM exchange WHERE state <= 2 AND created_at >= ?1";
+            let sql = "SELECT count(*) FROM exchange
+                WHERE state <= 2 AND (created_at >= ?1 OR id IN (SELECT id FROM give_back))";
             let count: Option<i64> =
                 connection.prepare_cached(sql)?.query_row([oldest], |row| row.get(0)).optional()?;
             Ok(count.map_or(0, i64::unsigned_abs))

@@ -201,7 +201,7 @@ impl Shared {
 
     pub fn service_document(&self, base: &str, issued_at: i64) -> Vec<u8> {
         let world = &self.world;
-        let urls = ["individualize", "licenses"].map(|name| (name.to_owned(), format!("{base}/v1/{name}")));
+        let urls = ["individualize", "licenses", "returns"].map(|name| (name.to_owned(), format!("{base}/v1/{name}")));
         let services = [&world.individualization, &world.issuer, &world.management];
         let document = ServiceDocument {
             expires_at: issued_at + 3600,
@@ -235,6 +235,11 @@ impl Shared {
                 let device = self.device(post);
                 Request::verify(document(), &device.keys.signing, device.thumbprint()).unwrap();
                 self.issue(post, kids)
+            }
+            Body::Returns { .. } => {
+                let device = self.device(post);
+                Request::verify(document(), &device.keys.signing, device.thumbprint()).unwrap();
+                self.decided(post, &[], Vec::new(), Role::Issuer, Outcome::Done)
             }
             _ => panic!("not a request for this service"),
         }
@@ -299,9 +304,21 @@ impl Shared {
 
     /// An answer with licenses on these terms, signed by the service in `role`.
     pub fn granted(&self, post: &Post, policies: &[Policy], refusals: Vec<Refusal>, role: Role) -> Vec<u8> {
+        let outcome = if policies.is_empty() { Outcome::Refused } else { Outcome::Done };
+        self.decided(post, policies, refusals, role, outcome)
+    }
+
+    /// As [`Self::granted`], ending in `outcome`.
+    pub fn decided(
+        &self,
+        post: &Post,
+        policies: &[Policy],
+        refusals: Vec<Refusal>,
+        role: Role,
+        outcome: Outcome,
+    ) -> Vec<u8> {
         let device = self.device(post);
         let grants: Vec<_> = policies.iter().map(|policy| grant(policy, content_key(policy.kid))).collect();
-        let outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
         let answer = Answer { refusals, outcome, ..self.to(post, device.thumbprint()) };
         let key = self.key(role);
         seal(answer, device.device_id, &device.keys, &grants, None, &Beside::default(), key).unwrap()

@@ -65,9 +65,10 @@ pub(super) fn licenses(list: &List) -> Result<(), CommandError> {
             json!(row.device.to_hex()),
             json!(row.devices),
             json!(to_rfc3339(row.issued_at)),
+            json!(row.returned_at.map(to_rfc3339)),
         ]
     });
-    show(list, &["lid", "kid", "title", "account", "device", "devices", "issued"], rows.collect())
+    show(list, &["lid", "kid", "title", "account", "device", "devices", "issued", "returned"], rows.collect())
 }
 
 pub(super) fn restores(list: &List) -> Result<(), CommandError> {

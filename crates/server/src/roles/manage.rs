@@ -247,6 +247,7 @@ impl Rebinding {
                     grants.push(Grant { policy: candidate.policy, key: candidate.key, state });
                 }
                 Seat::Full => refusals.push(candidate.refusal(Reason::LimitReached)),
+                Seat::Returned => refusals.push(candidate.refusal(Reason::NotAllowed)),
             }
         }
         for refusal in &mut refusals {

@@ -2,6 +2,7 @@
 //! SQLite numbers `$n` by first appearance, so in every query they appear in ascending order.
 
 mod admin;
+mod give_back;
 mod issue;
 mod restore;
 mod writer;
@@ -15,8 +16,9 @@ use std::time::{Duration, Instant};
 use wmlicense_wire::id::{Digest, Id, UserId};
 use writer::Writer;
 
-const SCHEMA: &str = include_str!("sqlite/schema.sql");
-const SCHEMA_VERSION: i64 = 1;
+/// One step a version, oldest first. A step that was released is never changed.
+const MIGRATIONS: [&str; 2] = [include_str!("sqlite/schema.sql"), include_str!("sqlite/schema_2.sql")];
+const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.
 const APPLICATION_ID: i64 = 0x776d_6c73;
 /// How long a command waits for another process.
@@ -123,15 +125,14 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
         return Ok(());
     }
     let transaction = rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
-    match version(&transaction)? {
-        0 => {
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        }
-        SCHEMA_VERSION => {}
-        found => return Err(StoreError::Newer { found, known: SCHEMA_VERSION }),
+    let found = version(&transaction)?;
+    let done = usize::try_from(found).ok().filter(|done| *done <= MIGRATIONS.len());
+    let done = done.ok_or(StoreError::Newer { found, known: SCHEMA_VERSION })?;
+    for step in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(step)?;
     }
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     Ok(transaction.commit()?)
 }
 

@@ -73,7 +73,8 @@ impl Admin for SqliteStore {
 
     fn licenses(&self) -> Pending<'_, Vec<LicenseRow>> {
         const LIST: &str = "SELECT license.lid, license.kid, content.title, license.device_id, account.name, \
-            license.issued_at, (SELECT count(*) FROM seat WHERE seat.lid = license.lid) FROM license \
+            license.issued_at, license.returned_at, \
+            (SELECT count(*) FROM seat WHERE seat.lid = license.lid AND NOT seat.freed) FROM license \
             LEFT JOIN content ON content.kid = license.kid LEFT JOIN account ON account.user_id = license.user_id \
             ORDER BY license.issued_at DESC, license.lid";
         self.list(LIST, |row| {
@@ -84,14 +85,15 @@ impl Admin for SqliteStore {
                 device: id_at(row, 3)?,
                 account: row.get(4)?,
                 issued_at: row.get(5)?,
-                devices: row.get::<_, i64>(6)? as u64,
+                returned_at: row.get(6)?,
+                devices: row.get::<_, i64>(7)? as u64,
             })
         })
     }
 
     fn restores(&self) -> Pending<'_, Vec<RestoreRow>> {
         const LIST: &str = "SELECT seat.lid, seat.kid, content.title, seat.device_id, seat.since, \
-            (SELECT count(*) FROM seat AS every WHERE every.lid = seat.lid) \
+            (SELECT count(*) FROM seat AS every WHERE every.lid = seat.lid AND NOT every.freed) \
             FROM seat LEFT JOIN content ON content.kid = seat.kid \
             WHERE seat.restored = 1 ORDER BY seat.since DESC, seat.lid, seat.device_id";
         self.list(LIST, |row| {

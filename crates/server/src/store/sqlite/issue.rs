@@ -90,7 +90,7 @@ impl Store for SqliteStore {
 
 /// Writes an answer with what it rests on, unless the exchange was answered meanwhile or `change` finds another state than
 /// the answer was made from.
-fn answer_once(
+pub(super) fn answer_once(
     connection: &Connection,
     exchange: &Exchange,
     answer: &[u8],
@@ -156,13 +156,16 @@ fn user_key(user: Option<&UserId>) -> &[u8] {
     user.map_or(&[], |user| user.as_bytes().as_slice())
 }
 
+/// The license that the device has for a key ID. One that was given back is of no terms that there are, so that another comes
+/// in its place.
 fn find_license(
     connection: &Connection,
     device: DeviceId,
     kid: Kid,
     user: Option<UserId>,
 ) -> Result<Option<Issued>, StoreError> {
-    const FIND: &str = "SELECT lid, terms, policy FROM license WHERE device_id = $1 AND kid = $2 AND user_id = $3";
+    const FIND: &str = "SELECT lid, CASE WHEN returned_at IS NULL THEN terms ELSE zeroblob(32) END, policy \
+                        FROM license WHERE device_id = $1 AND kid = $2 AND user_id = $3";
     let mut statement = connection.prepare_cached(FIND)?;
     let row: Option<(Vec<u8>, Vec<u8>, Vec<u8>)> = statement
         .query_row(params![device.as_bytes(), kid.as_bytes(), user_key(user.as_ref())], |row| {
@@ -182,7 +185,7 @@ fn write_license(
 ) -> Result<bool, StoreError> {
     const INSERT: &str = "INSERT INTO license (device_id, kid, user_id, lid, terms, policy, issued_at) \
                           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (device_id, kid, user_id) DO NOTHING";
-    const REPLACE: &str = "UPDATE license SET lid = $1, terms = $2, policy = $3, issued_at = $4 \
+    const REPLACE: &str = "UPDATE license SET lid = $1, terms = $2, policy = $3, issued_at = $4, returned_at = NULL \
                            WHERE device_id = $5 AND kid = $6 AND user_id = $7 AND lid = $8";
     let (device, kid, user) = (device.as_bytes(), license.kid.as_bytes(), user_key(license.user.as_ref()));
     let Issued { lid, terms, policy } = &license.issued;

@@ -9,7 +9,8 @@ use wmlicense_wire::license::State;
 
 pub(super) fn holdings(connection: &Connection, licenses: &[Lid]) -> Result<Vec<Holding>, StoreError> {
     let holding = |lid: &Lid| -> Result<Holding, StoreError> {
-        let (devices, kid) = seats(connection, *lid)?;
+        let (seats, kid) = seats(connection, *lid)?;
+        let devices = seats.into_iter().filter(|seat| !seat.freed).map(|seat| seat.device).collect();
         let content = match kid {
             Some(kid) => find_content(connection, kid)?,
             None => None,
@@ -19,14 +20,24 @@ pub(super) fn holdings(connection: &Connection, licenses: &[Lid]) -> Result<Vec<
     licenses.iter().map(holding).collect()
 }
 
-/// The devices that hold a license, and the key ID that it is for.
-fn seats(connection: &Connection, lid: Lid) -> Result<(Vec<DeviceId>, Option<Kid>), StoreError> {
-    let mut statement = connection.prepare_cached("SELECT device_id, kid FROM seat WHERE lid = $1")?;
+/// A device that holds or held a license.
+struct Sitting {
+    device: DeviceId,
+    /// It gave the license back.
+    returned: bool,
+    /// It is not counted any more.
+    freed: bool,
+}
+
+/// The seats of a license, and the key ID that it is for.
+fn seats(connection: &Connection, lid: Lid) -> Result<(Vec<Sitting>, Option<Kid>), StoreError> {
+    const FIND: &str = "SELECT device_id, kid, returned_at IS NOT NULL, freed FROM seat WHERE lid = $1";
+    let mut statement = connection.prepare_cached(FIND)?;
     let mut rows = statement.query([lid.as_bytes()])?;
     let (mut devices, mut kid) = (Vec::new(), None);
     while let Some(row) = rows.next()? {
         let blob = |column| row.get_ref(column)?.as_blob().map_err(|_| StoreError::Damaged("seat"));
-        devices.push(id(blob(0)?, "seat")?);
+        devices.push(Sitting { device: id(blob(0)?, "seat")?, returned: row.get(2)?, freed: row.get(3)? });
         kid = Some(id(blob(1)?, "seat")?);
     }
     Ok((devices, kid))
@@ -60,26 +71,48 @@ pub(super) fn claim(
 }
 
 fn take_seat(connection: &Connection, device: DeviceId, claim: &Claim, now: i64) -> Result<Seat, StoreError> {
-    let (mut holders, _) = seats(connection, claim.lid)?;
-    if !holders.contains(&claim.bound) {
-        write_seat(connection, claim, claim.bound, false, now)?;
-        holders.push(claim.bound);
-    }
-    if !holders.contains(&device) {
-        if holders.len() >= claim.limit as usize {
-            return Ok(Seat::Full);
+    let (seats, _) = seats(connection, claim.lid)?;
+    let of = |device: DeviceId| seats.iter().find(|seat| seat.device == device);
+    let mut counted = seats.iter().filter(|seat| !seat.freed).count();
+    match of(claim.bound) {
+        Some(seat) if seat.returned => return Ok(Seat::Returned),
+        Some(_) => {}
+        None => {
+            write_seat(connection, claim, claim.bound, false, now)?;
+            counted += 1;
         }
-        write_seat(connection, claim, device, true, now)?;
+    }
+    let counts = device == claim.bound || of(device).is_some_and(|seat| !seat.freed);
+    if !counts && counted >= claim.limit as usize {
+        return Ok(Seat::Full);
+    }
+    match of(device) {
+        // What it gave back came in another device's backup again.
+        Some(seat) if seat.returned => take_again(connection, claim, device, now)?,
+        None if device != claim.bound => write_seat(connection, claim, device, true, now)?,
+        Some(_) | None => {}
     }
     let Some(in_file) = &claim.state else { return Ok(Seat::Held(None)) };
-    let state = match find_state(connection, claim.lid)? {
-        Some(known) => known.strictest(in_file),
-        None => in_file.clone(),
-    };
+    Ok(Seat::Held(Some(keep_state(connection, claim.lid, in_file)?)))
+}
+
+/// Keeps the strictest of what was known of a license and what is told now, and gives it.
+pub(super) fn keep_state(connection: &Connection, lid: Lid, told: &State) -> Result<State, StoreError> {
     const KEEP: &str = "INSERT INTO license_state (lid, state) VALUES ($1, $2) \
                         ON CONFLICT (lid) DO UPDATE SET state = $2";
-    connection.prepare_cached(KEEP)?.execute(params![claim.lid.as_bytes(), state.encode()])?;
-    Ok(Seat::Held(Some(state)))
+    let state = match find_state(connection, lid)? {
+        Some(known) => known.strictest(told),
+        None => told.clone(),
+    };
+    connection.prepare_cached(KEEP)?.execute(params![lid.as_bytes(), state.encode()])?;
+    Ok(state)
+}
+
+fn take_again(connection: &Connection, claim: &Claim, device: DeviceId, now: i64) -> Result<(), StoreError> {
+    const TAKE: &str = "UPDATE seat SET returned_at = NULL, freed = 0, restored = 1, since = $1 \
+                        WHERE lid = $2 AND device_id = $3";
+    connection.prepare_cached(TAKE)?.execute(params![now, claim.lid.as_bytes(), device.as_bytes()])?;
+    Ok(())
 }
 
 fn write_seat(

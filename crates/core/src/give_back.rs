@@ -1,0 +1,167 @@
+//! Deleting licenses for good: here at once and without a network, at their service when there is one. The queue between is
+//! the store's.
+
+use crate::client::{Client, Settings};
+use crate::operation::Context;
+use crate::session::{Credentials, Endpoint, Question, Session, SessionError, fitting, offline};
+use crate::store::{QueuedReturn, ReturnTo, StoreError, Transaction, TransactionState};
+use wmlicense_wire::answer::Outcome;
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::{Digest, Kid, Lid};
+use wmlicense_wire::license::State;
+use wmlicense_wire::request::Body;
+
+/// The licenses are still there.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The device's keys failed.
+    #[error("the device's keys cannot be used")]
+    Keys,
+}
+
+impl From<SessionError> for DeleteError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Store(error) => Self::Store(error),
+            // Nothing is asked while a request is made.
+            SessionError::Cancelled
+            | SessionError::NoService
+            | SessionError::AuthorityNotTrusted
+            | SessionError::Transport(_)
+            | SessionError::BadAnswer(_)
+            | SessionError::Keys => Self::Keys,
+        }
+    }
+}
+
+/// Deletes the licenses of a key ID for good and queues the request that gives them back; one commit, no network. Gives the
+/// number of licenses.
+pub fn delete(client: &Client, settings: &Settings, kid: Kid) -> Result<u64, DeleteError> {
+    client.store.give_back(kid, &mut |place, licenses, earlier| {
+        // Without a certificate there is nobody whose licenses these could be at the service.
+        let Some(credentials) = Credentials::load(client, place.authority)? else { return Ok(None) };
+        Ok(Some(queue(client, settings, &credentials, place, licenses, earlier)?))
+    })
+}
+
+/// One request for these licenses, and for those of an earlier one that was never sent, if there is room.
+fn queue(
+    client: &Client,
+    settings: &Settings,
+    credentials: &Credentials,
+    place: &ReturnTo,
+    mut licenses: Vec<(Lid, State)>,
+    earlier: Option<Vec<u8>>,
+) -> Result<QueuedReturn, DeleteError> {
+    let earlier = earlier.and_then(|bytes| Question::resume(Endpoint::Returns, bytes, &credentials.identity));
+    let mut replaces_earlier = false;
+    if let Some(Body::Returns { licenses: waiting }) = earlier.map(|earlier| earlier.content.body) {
+        let both = [waiting, licenses.clone()].concat();
+        replaces_earlier = fitting(&both) == both.len();
+        if replaces_earlier {
+            licenses = both;
+        }
+    }
+    let to = (Endpoint::Returns, place.issuer);
+    let question = offline(client, settings, to, Body::Returns { licenses }, credentials)?;
+    Ok(QueuedReturn {
+        transaction: transaction(client, place.authority, place.url.as_deref(), &question),
+        replaces_earlier,
+    })
+}
+
+fn transaction(client: &Client, authority: Digest, url: Option<&str>, question: &Question) -> Transaction {
+    let id = question.content.transaction;
+    Transaction {
+        id,
+        authority,
+        url: url.unwrap_or_default().to_owned(),
+        wish: Digest::of_parts(&[b"returns\0", id.as_bytes()]),
+        request: question.bytes.clone(),
+        state: TransactionState::Prepared,
+        created_at: client.clock.now(),
+    }
+}
+
+/// Sends what waits to be given back to the service of this session, and gives the number of requests that it took. What
+/// fails stays queued.
+pub(crate) fn send(
+    session: &mut Session<'_>,
+    credentials: &Credentials,
+    context: &Context,
+) -> Result<u64, SessionError> {
+    let issuer = session.service(Role::Issuer)?.service_id;
+    let store = &session.client().store;
+    let mut sent = 0;
+    for queued in store.returns(session.authority(), issuer, session.base())? {
+        context.check()?;
+        // From here on nothing is added to it. Another thread or process may have been first.
+        match store.set_transaction_state(queued.id, TransactionState::Sent) {
+            Err(StoreError::NoTransaction) => continue,
+            other => other?,
+        }
+        sent += u64::from(send_one(session, credentials, queued)?);
+    }
+    Ok(sent)
+}
+
+/// Sends one request; false if it can never be answered or is not decided yet.
+fn send_one(session: &mut Session<'_>, credentials: &Credentials, queued: Transaction) -> Result<bool, SessionError> {
+    let store = &session.client().store;
+    let id = queued.id;
+    let Some(question) = Question::resume(Endpoint::Returns, queued.request.clone(), &credentials.identity) else {
+        // Keys that are gone cannot give back, and no other can in their place.
+        store.set_transaction_state(id, TransactionState::Expired)?;
+        return Ok(false);
+    };
+    let (question, result) = match session.exchange(&question, None) {
+        Err(error) if error.is_unknown_device() && is_older(&question, credentials) => {
+            let fresh = renewed(session, credentials, &queued, question)?;
+            let result = session.exchange(&fresh, None);
+            (fresh, result)
+        }
+        result => (question, result),
+    };
+    let id = question.content.transaction;
+    let envelope = match result {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            // A device that the service does not know today it may know again tomorrow.
+            if let Some(end) = error.transaction_end().filter(|_| !error.is_unknown_device()) {
+                store.set_transaction_state(id, end)?;
+            }
+            return Err(error);
+        }
+    };
+    let end = match session.verify(&envelope, &question)?.answer.outcome {
+        Outcome::Done => TransactionState::Answered,
+        Outcome::Refused => TransactionState::Refused,
+        Outcome::Interaction { .. } | Outcome::Later { .. } => TransactionState::Waiting,
+    };
+    match store.set_transaction_state(id, end) {
+        Ok(()) | Err(StoreError::NoTransaction) => Ok(end == TransactionState::Answered),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// True if the request was signed with another certificate than the current one.
+fn is_older(question: &Question, credentials: &Credentials) -> bool {
+    question.content.device_certificate.as_ref() != Some(&credentials.certificate.bytes)
+}
+
+/// The same request with the current certificate, in place of the old one.
+fn renewed(
+    session: &Session<'_>,
+    credentials: &Credentials,
+    queued: &Transaction,
+    old: Question,
+) -> Result<Question, SessionError> {
+    let client = session.client();
+    let to = (Endpoint::Returns, old.content.audience);
+    let fresh = offline(client, session.settings(), to, old.content.body, credentials)?;
+    client.store.requeue_return(queued, &transaction(client, queued.authority, Some(&queued.url), &fresh))?;
+    Ok(fresh)
+}

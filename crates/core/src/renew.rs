@@ -1,0 +1,253 @@
+//! Renewing stored licenses without their content: each is asked for again at the service it came from, the way it was asked
+//! for first. Which ones are due is found by the store, what becomes of an answer is `acquire`'s.
+
+use crate::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
+use crate::client::{Client, Settings};
+use crate::event::{Event, Progress};
+use crate::individualize::valid_credentials;
+use crate::operation::{Cancelled, Context};
+use crate::rights;
+use crate::session::{Credentials, Endpoint, Session, SessionError, fitting};
+use crate::store::{RenewalChoice, RenewalGroup, StoreError};
+use wmlicense_wire::answer::{Reason, Refusal};
+use wmlicense_wire::cbor::write;
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::{Digest, Kid, Lid};
+use wmlicense_wire::license::State;
+use wmlicense_wire::request::{Body, MAX_LICENSES};
+
+const DAY: i64 = 86_400;
+
+/// Which stored licenses an application wants renewed: those that fit all that is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RenewalWish {
+    /// Key IDs; all where empty.
+    pub kids: Vec<Kid>,
+    /// Only licenses that came with this scope.
+    pub scope: Option<String>,
+    /// Only licenses of which a right ends, or whose renewal is due, within so many days; those that ended are among them.
+    pub within_days: Option<u32>,
+    /// Service to ask for all of them, in place of the one that each came from.
+    pub url: Option<String>,
+}
+
+/// What a renewal did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// Licenses that fitted the wish.
+    pub chosen: u64,
+    /// Licenses stored.
+    pub stored: u64,
+    /// What was refused beside.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Not everything could be asked for. What was renewed before is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// There is no license for the key IDs.
+    #[error("there is no license for these key IDs")]
+    NothingStored,
+    /// A service could not be asked, or renews nothing.
+    #[error(transparent)]
+    Acquire(#[from] AcquireError),
+}
+
+impl From<Cancelled> for RenewError {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::Acquire(cancelled.into())
+    }
+}
+
+impl From<StoreError> for RenewError {
+    fn from(error: StoreError) -> Self {
+        Self::Acquire(error.into())
+    }
+}
+
+/// Licenses of one service.
+struct Place {
+    /// Where it is; the client's service where none is known.
+    url: Option<String>,
+    groups: Vec<RenewalGroup>,
+}
+
+/// Renews licenses, and gives back what was deleted. Each service is asked for its own; one that fails does not keep the
+/// others from being asked, and its failure is the result. Refusals, progress and licenses that stay due are told as events.
+pub fn renew(
+    client: &Client,
+    settings: &Settings,
+    wish: &RenewalWish,
+    context: &Context,
+) -> Result<Renewed, RenewError> {
+    context.check()?;
+    let result = renew_all(client, settings, wish, context);
+    if matches!(result, Err(RenewError::Acquire(AcquireError::NeedsIndividualization))) {
+        context.emit(Event::NeedsIndividualization)?;
+    }
+    result
+}
+
+fn renew_all(
+    client: &Client,
+    settings: &Settings,
+    wish: &RenewalWish,
+    context: &Context,
+) -> Result<Renewed, RenewError> {
+    let now = client.clock.now();
+    let end = |days: u32| now.saturating_add(i64::from(days) * DAY).saturating_add(1);
+    let choice =
+        RenewalChoice { kids: wish.kids.clone(), scope: wish.scope.clone(), due_before: wish.within_days.map(end) };
+    let groups = client.store.renewable(&choice)?;
+    if groups.is_empty() && !wish.kids.is_empty() {
+        let mut stored = false;
+        for kid in &wish.kids {
+            stored |= !client.store.licenses(*kid)?.is_empty();
+        }
+        if !stored {
+            return Err(RenewError::NothingStored);
+        }
+    }
+    let chosen = groups.iter().map(|group| group.licenses.len() as u64).sum();
+    let mut run = Run { client, settings, context, renewed: Renewed { chosen, ..Renewed::default() }, done: 0 };
+    let mut failure = None;
+    for place in places(client, wish, groups)? {
+        match run.at(&place) {
+            Ok(()) => {}
+            Err(AcquireError::Cancelled) => return Err(AcquireError::Cancelled.into()),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    match failure {
+        Some(error) => Err(error.into()),
+        None if run.renewed.stored == 0 && !run.renewed.refusals.is_empty() => {
+            Err(AcquireError::Refused(run.renewed.refusals).into())
+        }
+        None => Ok(run.renewed),
+    }
+}
+
+/// The services to ask: where chosen licenses came from, and where deleted ones wait to be given back to.
+fn places(client: &Client, wish: &RenewalWish, groups: Vec<RenewalGroup>) -> Result<Vec<Place>, StoreError> {
+    let mut places: Vec<Place> = Vec::new();
+    let mut put = |url: Option<String>, group: Option<RenewalGroup>| match places.iter_mut().find(|at| at.url == url) {
+        Some(place) => place.groups.extend(group),
+        None => places.push(Place { url, groups: group.into_iter().collect() }),
+    };
+    for group in groups {
+        put(wish.url.clone().or(group.url.clone()), Some(group));
+    }
+    for waiting in client.store.return_places()? {
+        put(waiting.url, None);
+    }
+    Ok(places)
+}
+
+struct Run<'a> {
+    client: &'a Client,
+    settings: &'a Settings,
+    context: &'a Context,
+    renewed: Renewed,
+    done: u64,
+}
+
+impl Run<'_> {
+    fn at(&mut self, place: &Place) -> Result<(), AcquireError> {
+        let mut session = Session::connect(self.client, self.settings, place.url.as_deref(), self.context)?;
+        let credentials = valid_credentials(&mut session, self.context)?;
+        let mut credentials = credentials.ok_or(AcquireError::NeedsIndividualization)?;
+        give_back_first(&mut session, &credentials, self.context)?;
+        for group in &place.groups {
+            if (group.authority, group.issuer) == (session.authority(), session.service(Role::Issuer)?.service_id) {
+                self.group(&mut session, group, &mut credentials)?;
+            } else {
+                // Another service has nothing to renew there, and learns of nothing.
+                self.refused(group, group.licenses.iter().map(|(lid, _)| strange(*lid)).collect())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Renews the licenses of a group in as many requests as they need.
+    fn group(
+        &mut self,
+        session: &mut Session<'_>,
+        group: &RenewalGroup,
+        credentials: &mut Credentials,
+    ) -> Result<(), AcquireError> {
+        let mut rest = group.licenses.as_slice();
+        while !rest.is_empty() {
+            let next: Vec<Lid> = rest.iter().take(MAX_LICENSES).map(|(lid, _)| *lid).collect();
+            let mut states = self.client.store.states(&next)?;
+            states.truncate(fitting(&states).max(1));
+            let last = states.last().and_then(|(last, _)| rest.iter().position(|(lid, _)| lid == last));
+            let (asked, others) = rest.split_at(last.map_or(next.len(), |last| last + 1));
+            rest = others;
+            if !states.is_empty() {
+                self.ask(session, group, states, credentials)?;
+            }
+            self.done += asked.len() as u64;
+            self.context.emit(Event::Progress(Progress { done: self.done, total: self.renewed.chosen }))?;
+        }
+        Ok(())
+    }
+
+    fn ask(
+        &mut self,
+        session: &mut Session<'_>,
+        group: &RenewalGroup,
+        states: Vec<(Lid, State)>,
+        credentials: &mut Credentials,
+    ) -> Result<(), AcquireError> {
+        let name = name_of(session, group, &states, credentials);
+        let body = || Body::Renewals { licenses: states.clone(), custom: group.custom.clone() };
+        let asked = Ask { endpoint: Endpoint::Renewals, name, body: &body };
+        match ask_for(session, &asked, credentials, self.context) {
+            Ok(Acquired { stored, refusals, due, .. }) => {
+                self.renewed.stored += stored;
+                for kid in due {
+                    self.context.emit(Event::RenewalDue(kid))?;
+                }
+                self.refused(group, refusals)
+            }
+            Err(AcquireError::Refused(refusals)) => self.refused(group, refusals),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells what was refused, and which of it is due all the same.
+    fn refused(&mut self, group: &RenewalGroup, mut refusals: Vec<Refusal>) -> Result<(), AcquireError> {
+        let now = self.client.clock.now();
+        for refusal in &mut refusals {
+            let named = group.licenses.iter().find(|(lid, _)| refusal.subject == Some(*lid.as_bytes()));
+            refusal.kid = refusal.kid.or(named.map(|(_, kid)| *kid));
+            let Some(kid) = refusal.kid else { continue };
+            self.context.emit(Event::LicenseRefused { kid, reason: refusal.reason })?;
+            let stored = self.client.store.licenses(kid)?;
+            if stored.iter().any(|license| rights::is_renewal_due(&license.policy, now)) {
+                self.context.emit(Event::RenewalDue(kid))?;
+            }
+        }
+        self.renewed.refusals.extend(refusals);
+        Ok(())
+    }
+}
+
+/// Names what is asked for, so that a renewal that a crash cut off is taken up again with the same bytes.
+fn name_of(
+    session: &Session<'_>,
+    group: &RenewalGroup,
+    states: &[(Lid, State)],
+    credentials: &Credentials,
+) -> Digest {
+    let thumbprint = credentials.identity.keys.thumbprint();
+    let said = write::array([
+        write::array(states.iter().map(|(lid, _)| write::bytes(lid))),
+        group.custom.as_ref().map_or_else(write::null, write::bytes),
+    ]);
+    Digest::of_parts(&[b"renewals\0", session.authority().as_bytes(), thumbprint.as_bytes(), &said])
+}
+
+fn strange(lid: Lid) -> Refusal {
+    Refusal { subject: Some(*lid.as_bytes()), kid: None, reason: Reason::UnknownIssuer, url: None }
+}

@@ -1,0 +1,81 @@
+//! Licenses that were given back, in SQLite: marked, their seats freed within the limit, their state kept.
+
+use super::super::{Committed, Exchange, Held, Pending, Prior, Returns, StoreError};
+use super::issue::{answer_once, is_revoked};
+use super::restore::keep_state;
+use super::{SqliteStore, prior};
+use rusqlite::{Connection, params};
+use wmlicense_wire::id::{DeviceId, Lid};
+use wmlicense_wire::license::State;
+
+/// Seats of one license that may be freed within [`PERIOD`].
+const MAX_FREED: i64 = 2;
+/// A year, in seconds.
+const PERIOD: i64 = 365 * 24 * 60 * 60;
+
+impl Returns for SqliteStore {
+    fn held(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, Held> {
+        const FIND: &str = "SELECT 1 FROM seat WHERE lid = $1 AND device_id = $2";
+        self.read(move |connection| {
+            let prior = prior(connection, &exchange)?;
+            let revoked = is_revoked(connection, device)?;
+            if prior != Prior::None || revoked {
+                return Ok(Held { prior, revoked, known: Vec::new() });
+            }
+            let mut find = connection.prepare_cached(FIND)?;
+            let mut known = Vec::with_capacity(licenses.len());
+            for lid in &licenses {
+                known.push(find.exists(params![lid.as_bytes(), device.as_bytes()])?);
+            }
+            Ok(Held { prior, revoked, known })
+        })
+    }
+
+    fn give_back(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        licenses: Vec<(Lid, State)>,
+        answer: Vec<u8>,
+    ) -> Pending<'_, Committed> {
+        self.write(move |connection| {
+            answer_once(connection, &exchange, &answer, || {
+                for (lid, state) in &licenses {
+                    give_back(connection, device, *lid, state, exchange.now)?;
+                }
+                Ok(true)
+            })
+        })
+    }
+}
+
+fn give_back(connection: &Connection, device: DeviceId, lid: Lid, state: &State, now: i64) -> Result<(), StoreError> {
+    const SEAT: &str = "UPDATE seat SET returned_at = $1 WHERE lid = $2 AND device_id = $3 AND returned_at IS NULL";
+    const LICENSE: &str = "UPDATE license SET returned_at = $1 WHERE device_id = $2 AND lid = $3 AND kid = \
+                           (SELECT kid FROM seat WHERE seat.lid = $3 AND seat.device_id = $2)";
+    let (device, lid_) = (device.as_bytes(), lid.as_bytes());
+    let changed = connection.prepare_cached(SEAT)?.execute(params![now, lid_, device])?;
+    // Given back before: nothing is freed twice.
+    if changed == 0 {
+        return Ok(());
+    }
+    connection.prepare_cached(LICENSE)?.execute(params![now, device, lid_])?;
+    if !state.actions.is_empty() {
+        keep_state(connection, lid, state)?;
+    }
+    free_seat(connection, device, lid_, now)
+}
+
+/// Frees a seat unless that happened too often to this license.
+fn free_seat(connection: &Connection, device: &[u8], lid: &[u8], now: i64) -> Result<(), StoreError> {
+    const COUNT: &str = "SELECT count(*) FROM freed_seat WHERE lid = $1 AND freed_at > $2";
+    const NOTE: &str = "INSERT INTO freed_seat (lid, device_id, freed_at) VALUES ($1, $2, $3)";
+    const FREE: &str = "UPDATE seat SET freed = 1 WHERE lid = $1 AND device_id = $2";
+    let freed: i64 =
+        connection.prepare_cached(COUNT)?.query_row(params![lid, now.saturating_sub(PERIOD)], |row| row.get(0))?;
+    if freed < MAX_FREED {
+        connection.prepare_cached(NOTE)?.execute(params![lid, device, now])?;
+        connection.prepare_cached(FREE)?.execute(params![lid, device])?;
+    }
+    Ok(())
+}
