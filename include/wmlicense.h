@@ -87,6 +87,8 @@
 #define WM_S_INDIVIDUALIZED ((wm_result)0x000D2727)
 /** The acquisition was cancelled; no license is stored. */
 #define WM_S_ACQUIRE_CANCELLED ((wm_result)0x000D2747)
+/** The store was damaged and is repaired. */
+#define WM_S_STORE_REPAIRED ((wm_result)0x000D2A01)
 /** Some licenses are restored; the others were refused. */
 #define WM_S_RESTORE_PARTIAL ((wm_result)0x000D2A00)
 /** The system has no memory or thread left. */
@@ -319,6 +321,12 @@
 #define WM_STATUS_PROGRESS ((wm_status)0x1000)
 /** A license is left out, the result says why; STRING, its key ID in base64. */
 #define WM_STATUS_LICENSE_REFUSED ((wm_status)0x1001)
+/** Final status of a check of the store. */
+#define WM_STATUS_STORE_CHECKED ((wm_status)0x1003)
+/** Final status of a cleaning of the store. */
+#define WM_STATUS_STORE_CLEANED ((wm_status)0x1004)
+/** A check found a license that cannot be used, the result says why; STRING, its key ID in base64. */
+#define WM_STATUS_DAMAGED_LICENSE ((wm_status)0x1005)
 
 /* Phases, in wm_individualize_progress::phase and http_phase. */
 
@@ -361,6 +369,12 @@
 #define WM_BACKUP_OVERWRITE 0x1u
 /** wm_restore_licenses: individualize first where it is needed; the user agreed. */
 #define WM_RESTORE_INDIVIDUALIZE 0x2u
+/** wm_check_store: take damaged licenses out of use, leave the others alone. */
+#define WM_CHECK_REPAIR 0x1u
+/** wm_clean_license_store: return when it is over. */
+#define WM_CLEAN_SYNC 0x1u
+/** wm_clean_license_store: return at once. */
+#define WM_CLEAN_ASYNC 0x2u
 /** wm_license_state::vague: further licenses apply. */
 #define WM_LICENSE_STATE_VAGUE 0x1u
 /** wm_sample::scheme: AES-CTR. */
@@ -571,6 +585,10 @@ typedef struct wm_license_enumerator wm_license_enumerator;
 // Acquires licenses from an issuer. Create it, set WM_PROP_KEY_IDS or WM_PROP_HEADER, call wm_acquire_license, and watch
 // WM_STATUS_ACQUIRE_LICENSE.
 typedef struct wm_license_request wm_license_request;
+
+// Looks after the license store: checks it, repairs it, and clears it of what is over. Create it, call a verb, and watch
+// its final status. No verb makes a network call.
+typedef struct wm_store_keeper wm_store_keeper;
 
 // Result of a call or an operation: negative is a failure, 0 and positive numbers are successes that may carry
 // information. Numbers have HRESULT meaning; published ones keep their published value.
@@ -1069,6 +1087,36 @@ wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
 // and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
                               uint32_t flags);
+
+// Creates a store keeper. callback may be NULL; context is passed to it. *out: receives a handle to release.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+wm_result wm_create_store_keeper(struct wm_client *client,
+                                 wm_status_callback callback,
+                                 void *context,
+                                 struct wm_store_keeper **out);
+
+// Checks the whole store in the background: the database, the signature, key and state of every license, and the codes of
+// all rows. flags: 0 to look only, or WM_CHECK_REPAIR, which makes indexes anew, puts damaged licenses aside (the others
+// stay as they are; acquire or restore those again) and counts as used up what somebody changed from outside. No
+// repair gives a count or a removed license back; after one that found changed rows, older backups need the service for
+// licenses that count or can be revoked.
+// Statuses: WM_STATUS_DAMAGED_LICENSE for each damaged license, WM_STATUS_PROGRESS, and WM_STATUS_STORE_CHECKED once: 0 if
+// the store is sound, WM_S_STORE_REPAIRED if it was not and is, and without the flag WM_E_INVALID_LICENSE if licenses are
+// damaged and WM_E_CHECKPOINT_FAILED if rows were changed. WM_E_DATASTORE_CORRUPT: the file itself is damaged; restore a
+// backup into a new store. Also WM_E_OPERATION_CANCELED (what was repaired stays so), WM_E_DISK_FULL, WM_E_BUSY.
+// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, and WM_E_BUSY while a verb of this object runs.
+wm_result wm_check_store(struct wm_store_keeper *keeper,
+                         uint32_t flags);
+
+// Removes licenses that can never be used again (used up, or ended over 30 days ago) and requests that grew too old, and
+// gives their room back to the file system. What was used of them stays known. flags: WM_CLEAN_SYNC, which returns the
+// result when it is over, or WM_CLEAN_ASYNC, which returns at once; exactly one of them.
+// Statuses: WM_STATUS_PROGRESS, and WM_STATUS_STORE_CLEANED once, with 0, WM_E_OPERATION_CANCELED, WM_E_DISK_FULL, WM_E_BUSY or
+// another error of the store. It may be called at any time; once a month is plenty.
+// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_BUSY while a verb of this object runs, and
+// WM_E_WOULD_DEADLOCK for WM_CLEAN_SYNC inside the object's own callback.
+wm_result wm_clean_license_store(struct wm_store_keeper *keeper,
+                                 uint32_t flags);
 
 // Creates the client's event queue. Objects with a background verb that are created from now on with callback NULL deliver
 // their events to it, in order, with the context given for them; objects that have a callback, or that are older, do

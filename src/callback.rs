@@ -288,6 +288,11 @@ impl Worker {
         })
     }
 
+    /// True on the thread that runs this object's callbacks.
+    pub(crate) fn in_own_callback(&self) -> bool {
+        self.operation.in_own_callback()
+    }
+
     /// Asks a running operation to stop.
     pub(crate) fn cancel(&self) {
         self.operation.cancel();

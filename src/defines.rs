@@ -40,6 +40,13 @@ const FLAGS: &[(&str, u32, &str)] = &[
         "wm_restore_licenses: individualize first where it is needed; the user agreed",
     ),
     (
+        "WM_CHECK_REPAIR",
+        crate::store_keeper::WM_CHECK_REPAIR,
+        "wm_check_store: take damaged licenses out of use, leave the others alone",
+    ),
+    ("WM_CLEAN_SYNC", crate::store_keeper::WM_CLEAN_SYNC, "wm_clean_license_store: return when it is over"),
+    ("WM_CLEAN_ASYNC", crate::store_keeper::WM_CLEAN_ASYNC, "wm_clean_license_store: return at once"),
+    (
         "WM_LICENSE_STATE_VAGUE",
         license_query::WM_LICENSE_STATE_VAGUE,
         "wm_license_state::vague: further licenses apply",
@@ -134,12 +141,13 @@ mod tests {
     use crate::prop::Spec;
     use crate::{
         backup_restorer, client, content_header, decryptor, individualizer, license_enumerator, license_request,
+        store_keeper,
     };
     use std::collections::BTreeSet;
 
     #[test]
     fn every_property_name_is_some_objects_and_every_objects_is_named() {
-        let objects: [&[Spec]; 7] = [
+        let objects: [&[Spec]; 8] = [
             client::PROPERTIES,
             individualizer::PROPERTIES,
             content_header::PROPERTIES,
@@ -147,6 +155,7 @@ mod tests {
             license_enumerator::PROPERTIES,
             backup_restorer::PROPERTIES,
             decryptor::PROPERTIES,
+            store_keeper::PROPERTIES,
         ];
         let used: BTreeSet<&str> = objects.into_iter().flatten().map(|spec| spec.name).collect();
         let named: BTreeSet<&str> = NAMES.iter().map(|name| name.text).collect();

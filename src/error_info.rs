@@ -205,6 +205,11 @@ impl Failure {
         self.0.result
     }
 
+    /// A failure that was told already, for another caller.
+    pub(crate) fn of_detail(detail: &Detail) -> Self {
+        Self(Box::new(detail.clone()))
+    }
+
     /// The detail, to share.
     pub(crate) fn into_detail(self) -> Arc<Detail> {
         Arc::new(*self.0)

@@ -12,9 +12,10 @@ use wmlicense_core::device::DeviceError;
 use wmlicense_core::give_back::DeleteError;
 use wmlicense_core::header::HeaderError;
 use wmlicense_core::individualize::IndividualizeError;
+use wmlicense_core::keeper::{CheckError, CleanError};
 use wmlicense_core::restore::RestoreError;
 use wmlicense_core::rights;
-use wmlicense_core::store::StoreError;
+use wmlicense_core::store::{Fault, StoreError};
 use wmlicense_core::transport::{ServiceFailure, TransportError};
 use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::id::Kid;
@@ -96,6 +97,34 @@ pub(crate) fn open(error: &OpenError) -> Failure {
         OpenError::Folder { reason, .. } => Failure::with(place_result(reason), error.to_string()),
         OpenError::Device(error) => device(error),
         OpenError::Store(error) => store(error),
+    }
+}
+
+/// What a check finds wrong with a license.
+pub(crate) fn fault(fault: Fault) -> Failure {
+    match fault {
+        Fault::Unreadable => Failure::with(WM_E_INVALID_LICENSE, "The license's row cannot be read."),
+        Fault::NotSigned => Failure::with(WM_E_INVALID_LICENSE, "No service signed the license as it is stored."),
+        Fault::KeyLost => Failure::with(WM_E_INVALID_LICENSE, "The license's key does not open."),
+        Fault::StateLost => Failure::new(WM_E_LICENSE_UNUSABLE),
+    }
+}
+
+pub(crate) fn check(error: &CheckError) -> Failure {
+    let text = error.to_string();
+    match error {
+        CheckError::Cancelled => Failure::new(WM_E_OPERATION_CANCELED),
+        CheckError::Licenses(_) => Failure::with(WM_E_INVALID_LICENSE, text),
+        CheckError::Changed => Failure::with(WM_E_CHECKPOINT_FAILED, text),
+        CheckError::Database(_) => Failure::with(WM_E_DATASTORE_CORRUPT, text),
+        CheckError::Store(error) => store(error),
+    }
+}
+
+pub(crate) fn clean(error: &CleanError) -> Failure {
+    match error {
+        CleanError::Cancelled => Failure::new(WM_E_OPERATION_CANCELED),
+        CleanError::Store(error) => store(error),
     }
 }
 

@@ -32,6 +32,8 @@ pub mod license_enumerator;
 
 pub mod backup_restorer;
 
+pub mod store_keeper;
+
 pub mod decryptor;
 
 pub mod event_queue;

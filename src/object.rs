@@ -32,6 +32,7 @@ pub(crate) enum Kind {
     Decryptor = 7,
     EventQueue = 10,
     Exchange = 11,
+    StoreKeeper = 8,
 }
 
 /// A type that C knows only by name. It pairs the name with the object behind it, so that a mix-up does not compile.

@@ -22,6 +22,9 @@ pub(crate) const ERROR_WITHURL: wm_status = 30;
 pub(crate) const RESTRICTED_LICENSE: wm_status = 31;
 pub(crate) const PROGRESS: wm_status = 0x1000;
 pub(crate) const LICENSE_REFUSED: wm_status = 0x1001;
+pub(crate) const STORE_CHECKED: wm_status = 0x1003;
+pub(crate) const STORE_CLEANED: wm_status = 0x1004;
+pub(crate) const DAMAGED_LICENSE: wm_status = 0x1005;
 
 /// Every status: name, number, meaning with the value it carries.
 pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
@@ -63,6 +66,13 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
         c"WM_STATUS_LICENSE_REFUSED",
         LICENSE_REFUSED,
         "A license is left out, the result says why; STRING, its key ID in base64.",
+    ),
+    (c"WM_STATUS_STORE_CHECKED", STORE_CHECKED, "Final status of a check of the store."),
+    (c"WM_STATUS_STORE_CLEANED", STORE_CLEANED, "Final status of a cleaning of the store."),
+    (
+        c"WM_STATUS_DAMAGED_LICENSE",
+        DAMAGED_LICENSE,
+        "A check found a license that cannot be used, the result says why; STRING, its key ID in base64.",
     ),
 ];
 
@@ -190,6 +200,9 @@ impl Told {
             Event::RestrictedLicense(kid) => Self::plain(RESTRICTED_LICENSE, Payload::Text(kid.to_base64())),
             Event::LicenseRefused { kid, reason } => {
                 Self::failed(LICENSE_REFUSED, failure::reason(*reason).about(*kid), Payload::Text(kid.to_base64()))
+            }
+            Event::DamagedLicense { kid, fault } => {
+                Self::failed(DAMAGED_LICENSE, failure::fault(*fault).about(*kid), Payload::Text(kid.to_base64()))
             }
             Event::Progress(Progress { done, total }) => Self::plain(
                 PROGRESS,

@@ -30,6 +30,7 @@ const SOURCES: &[&str] = &[
     "license_enumerator",
     "decryptor",
     "backup_restorer",
+    "store_keeper",
     "event_queue",
     "transport",
     "log_callback",

@@ -186,7 +186,7 @@ static void bad_peers_are_told_apart(wm_client *client) {
   } bad[] = {
       {"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", WM_E_SERVICE_FAILING},
       {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\nConnection: close\r\n\r\n<html>Sign in</",
-       WM_E_ERROR_BAD_NET_RESP},
+       WM_E_CAPTIVE_PORTAL},
       {"HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\nContent-Length: 4\r\nConnection: close\r\n\r\nJUNK",
        WM_E_INVALID_LICENSE_ACQUIRED},
       {"this is not HTTP\r\n\r\n", WM_E_ERROR_BAD_NET_RESP},

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::support::compile::{STATIC_LIBRARIES, command_of};
+use crate::examples::command_of;
+use crate::support::compile::STATIC_LIBRARIES;
 use crate::support::{root, run, service};
 
 fn readme() -> String {

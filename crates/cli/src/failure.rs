@@ -6,6 +6,7 @@ use wmlicense_core::backup::BackupError;
 use wmlicense_core::client::OpenError;
 use wmlicense_core::device::DeviceError;
 use wmlicense_core::individualize::IndividualizeError;
+use wmlicense_core::keeper::{CheckError, CleanError};
 use wmlicense_core::restore::RestoreError;
 use wmlicense_core::store::StoreError;
 use wmlicense_core::transport::TransportError;
@@ -52,6 +53,28 @@ impl From<OpenError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(&error, store_remedy(&error))
+    }
+}
+
+impl From<&CheckError> for Failure {
+    fn from(error: &CheckError) -> Self {
+        let remedy = match error {
+            CheckError::Cancelled => "",
+            CheckError::Licenses(_) | CheckError::Changed => "run the same command with --repair",
+            CheckError::Database(_) => "move the store away and restore a backup into a new one",
+            CheckError::Store(error) => store_remedy(error),
+        };
+        Self::new(error, remedy)
+    }
+}
+
+impl From<&CleanError> for Failure {
+    fn from(error: &CleanError) -> Self {
+        let remedy = match error {
+            CleanError::Cancelled => "",
+            CleanError::Store(error) => store_remedy(error),
+        };
+        Self::new(error, remedy)
     }
 }
 

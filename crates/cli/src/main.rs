@@ -1,6 +1,7 @@
 //! `wmlicense`: looks at documents and stores, backs licenses up and restores them. Exit codes: 0 done, 1 failed, 2 usage.
 
 mod backup;
+mod care;
 mod dump;
 mod failure;
 mod list;
@@ -51,6 +52,21 @@ enum Command {
         #[arg(long)]
         overwrite: bool,
     },
+    /// Look whether every license of a store is sound.
+    Check {
+        /// The store's folder.
+        #[arg(long)]
+        store: PathBuf,
+        /// Take damaged licenses out of use and leave the others alone.
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Remove licenses that can never be used again, and give their room back.
+    Clean {
+        /// The store's folder.
+        #[arg(long)]
+        store: PathBuf,
+    },
     /// Restore a backup: offline on the device that made it, elsewhere through the license management service.
     Restore(restore::Arguments),
 }
@@ -60,6 +76,8 @@ fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Dump { file } => dump::run(file),
         Command::List { store } => list::run(store),
         Command::Backup { store, to, overwrite } => backup::run(store, to, *overwrite, arguments.json),
+        Command::Check { store, repair } => care::check(store, *repair, arguments.json),
+        Command::Clean { store } => care::clean(store, arguments.json),
         Command::Restore(restore) => restore::run(restore, arguments.json),
     }
 }

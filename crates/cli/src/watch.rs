@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::event::{Event, Flow, Progress};
 use wmlicense_core::operation::{Context, Observer, Operation};
+use wmlicense_core::store::Fault;
 use wmlicense_wire::id::Kid;
 
 /// What an operation reported.
@@ -12,6 +13,8 @@ use wmlicense_wire::id::Kid;
 pub(crate) struct Reported {
     /// Licenses that may not be backed up.
     pub(crate) restricted: Vec<Kid>,
+    /// Licenses that a check found damaged.
+    pub(crate) damaged: Vec<(Kid, Fault)>,
     /// The service was asked.
     pub(crate) asked_service: bool,
 }
@@ -35,6 +38,7 @@ impl<R> Observer<R> for Watch {
                 self.bar.set_position(*done);
             }
             Event::RestrictedLicense(kid) => self.note(|reported| reported.restricted.push(*kid)),
+            Event::DamagedLicense { kid, fault } => self.note(|reported| reported.damaged.push((*kid, *fault))),
             Event::Connecting => {
                 self.note(|reported| reported.asked_service = true);
                 self.bar.set_message("asking the license management service");

@@ -127,3 +127,21 @@ fn keys_and_databases_are_not_dumped() {
     let database = run(1, &["dump", text(&home.path().join("licenses.db"))]);
     assert!(database["remedy"].as_str().unwrap().contains("wmlicense list"), "{database}");
 }
+
+#[test]
+fn a_damaged_license_is_found_taken_out_and_what_is_over_is_cleared() {
+    let world = World::new();
+    let home = stocked(&world);
+    let store = text(home.path());
+    assert_eq!(run(0, &["check", "--store", store])["licenses"], 3);
+    let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+    let damage = "UPDATE license SET wrapped = zeroblob(32) WHERE kid = ?1";
+    assert_eq!(database.execute(damage, [support::kid(1).as_bytes()]).unwrap(), 1);
+    let refused = run(1, &["check", "--store", store]);
+    assert!(refused["remedy"].as_str().unwrap().contains("--repair"), "{refused}");
+    let repaired = run(0, &["check", "--store", store, "--repair"]);
+    assert_eq!((&repaired["repaired"], &repaired["quarantined"]), (&Value::from(true), &Value::from(1)));
+    assert_eq!(repaired["damaged"][0]["kid"], support::kid(1).to_hex());
+    assert_eq!(run(0, &["check", "--store", store])["licenses"], 2);
+    assert_eq!(run(0, &["clean", "--store", store])["removed"], 0);
+}

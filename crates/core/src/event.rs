@@ -1,5 +1,6 @@
 //! What an operation tells while it runs. Numbers and text forms of the C API are the boundary's.
 
+use crate::store::Fault;
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::Kid;
 
@@ -59,6 +60,13 @@ pub enum Event {
         kid: Kid,
         /// Why.
         reason: Reason,
+    },
+    /// A license that a check of the store found damaged.
+    DamagedLicense {
+        /// Its key ID.
+        kid: Kid,
+        /// What is wrong with it.
+        fault: Fault,
     },
     /// Progress, at most every 100 ms, and the last one always.
     Progress(Progress),

@@ -12,6 +12,7 @@ pub mod event;
 pub mod give_back;
 pub mod header;
 pub mod individualize;
+pub mod keeper;
 pub mod logging;
 pub mod operation;
 pub mod restore;

@@ -2,6 +2,8 @@
 //! This file is the room's face; schema, integrity, import, backup snapshot and staging live in `store/`.
 
 mod certificates;
+mod check;
+mod clean;
 mod connection;
 mod error;
 mod give_back;
@@ -11,6 +13,7 @@ mod integrity;
 mod lookup;
 mod merge;
 mod recipe;
+mod repair;
 mod schema;
 mod snapshot;
 mod staging;
@@ -22,10 +25,12 @@ mod transactions;
 
 use crate::clock::SharedClock;
 use crate::device::Device;
+pub use check::{Damaged, Fault, Walk};
 use connection::Pool;
 pub use give_back::{PrepareReturn, QueuedReturn, ReturnTo};
 use integrity::Integrity;
 pub use recipe::{Recipe, RenewalChoice, RenewalGroup};
+pub use repair::Repair;
 pub use snapshot::Snapshot;
 pub use staging::Staging;
 use std::collections::HashMap;
@@ -245,7 +250,6 @@ pub struct Store {
 /// What the store's objects share.
 struct Inner {
     path: PathBuf,
-    id: StoreId,
     device: Arc<Device>,
     clock: SharedClock,
     integrity: Integrity,
@@ -265,11 +269,10 @@ impl Store {
         let path = folder.join(FILE_NAME);
         let integrity = Integrity::of(device.store_key());
         let writer = connection::open_or_create(&path, &integrity, clock.now())?;
-        let head = head::Head::load(&writer, &integrity)?;
+        head::Head::load(&writer, &integrity)?;
         let inner = Inner {
             readers: Pool::new(path.clone()),
             path,
-            id: head.store_id,
             device,
             clock,
             integrity,
@@ -283,13 +286,17 @@ impl Store {
         Ok(store)
     }
 
-    /// Random ID of this store.
-    pub fn id(&self) -> StoreId {
-        self.inner.id
+    /// Random ID of this store. A repair may change it.
+    pub fn id(&self) -> Result<StoreId, StoreError> {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| {
+            let transaction = connection::read(connection)?;
+            Ok(head::Head::load(&transaction, &inner.integrity)?.store_id)
+        })
     }
 }
 
 /// The part of a device ticket that decides whether a section is this very store's.
-pub fn is_own_section(ticket: &DeviceTicket, store: &Store) -> bool {
-    ticket.store_id == store.id()
+pub fn is_own_section(ticket: &DeviceTicket, store: &Store) -> Result<bool, StoreError> {
+    Ok(ticket.store_id == store.id()?)
 }

@@ -299,7 +299,7 @@ fn a_store_that_was_lost_gets_offline_what_nobody_can_use_up_or_revoke() {
     let place = tempfile::tempdir().unwrap();
     backed_up(&home, place.path(), false).0.unwrap();
     let fresh = home.without_store();
-    assert_ne!(fresh.client.store.id(), home.client.store.id());
+    assert_ne!(fresh.client.store.id().unwrap(), home.client.store.id().unwrap());
     let (result, events) = restored(&fresh, place.path());
     let refused = vec![(kid(2), Reason::NotAllowed)];
     assert_eq!(result.unwrap(), Restored { restored: 2, refused, closed_sections: 0 });

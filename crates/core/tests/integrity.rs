@@ -249,7 +249,7 @@ fn many_who_make_a_store_at_once_share_it() {
     let folder = tempfile::tempdir().unwrap();
     let clock = support::ManualClock::at(NOW);
     let ids: Vec<_> = std::thread::scope(|scope| {
-        let make = || open(&world, folder.path(), &clock).unwrap().store.id();
+        let make = || open(&world, folder.path(), &clock).unwrap().store.id().unwrap();
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });

@@ -42,9 +42,9 @@ fn stored_licenses_give_their_keys_after_reopening() {
     let home = Home::new(&world);
     let policies: Vec<_> = (0..20).map(|n| world.policy(kid(n))).collect();
     assert_eq!(home.acquire(&policies).unwrap().stored, 20);
-    let id = home.client.store.id();
+    let id = home.client.store.id().unwrap();
     let home = home.again();
-    assert_eq!(home.client.store.id(), id);
+    assert_eq!(home.client.store.id().unwrap(), id);
     for policy in &policies {
         let found = home.client.store.licenses(policy.kid).unwrap();
         assert_eq!(found.len(), 1);

@@ -41,7 +41,7 @@ impl Plan {
     pub(super) fn of(client: &Client, snapshot: &Snapshot) -> Result<Self, BackupError> {
         let backup_id = BackupId::random().map_err(|_| BackupError::Keys)?;
         let mut plan =
-            Self { backup_id, store_id: client.store.id(), created_at: client.clock.now(), sections: Vec::new() };
+            Self { backup_id, store_id: client.store.id()?, created_at: client.clock.now(), sections: Vec::new() };
         let titles = snapshot.titles()?;
         let sections = snapshot.sections()?;
         if sections.len() > MAX_SECTIONS {

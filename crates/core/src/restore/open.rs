@@ -82,7 +82,7 @@ pub(super) fn open_sections<R: Read + Seek>(
         context.check()?;
         let opening = match open_as_device(&header, &identities, backup.header.backup_id, section)? {
             Some((authority, identity, ticket)) => {
-                let same_store = is_own_section(&ticket, &client.store);
+                let same_store = is_own_section(&ticket, &client.store)?;
                 let mut own = OwnSection { authority, identity, ticket, same_store, to_ask: 0 };
                 if !same_store {
                     own.to_ask = count_to_ask(backup, section, &own, context)?;

@@ -98,9 +98,35 @@ impl Head {
         (0..=u8::MAX).try_for_each(|bucket| self.check_bucket(connection, integrity, bucket))
     }
 
-    fn check_bucket(&self, connection: &Connection, integrity: &Integrity, bucket: u8) -> Result<(), StoreError> {
+    /// As [`Self::check`], for one bucket.
+    pub(super) fn check_bucket(
+        &self,
+        connection: &Connection,
+        integrity: &Integrity,
+        bucket: u8,
+    ) -> Result<(), StoreError> {
         let sum = integrity.sum(connection, bucket)?;
         if sum == self.buckets.get(usize::from(bucket)).copied() { Ok(()) } else { Err(StoreError::Tampered) }
+    }
+
+    /// Takes the rows of a bucket as they are, after a repair.
+    pub(super) fn accept_bucket(
+        &mut self,
+        connection: &Connection,
+        integrity: &Integrity,
+        bucket: u8,
+    ) -> Result<(), StoreError> {
+        let sum = integrity.sum(connection, bucket)?.ok_or(StoreError::Tampered)?;
+        *self.buckets.get_mut(usize::from(bucket)).ok_or(StoreError::Tampered)? = sum;
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Gives the store another ID.
+    pub(super) fn rename(&mut self) -> Result<(), StoreError> {
+        self.store_id = StoreId::random().map_err(|_| StoreError::Random)?;
+        self.changed = true;
+        Ok(())
     }
 
     /// Writes a row; `before` is the sound row that it takes the place of.
@@ -151,11 +177,21 @@ impl Head {
         self.generation += 1;
         let buckets: Vec<u8> = self.buckets.iter().flat_map(|sum| sum.0).collect();
         let mut statement = connection.prepare_cached(
-            "UPDATE head SET generation = ?1, mark = ?2, provisional = ?3, floors = ?4, mac = ?5, buckets = ?6",
+            "UPDATE head SET generation = ?1, mark = ?2, provisional = ?3, floors = ?4, mac = ?5, buckets = ?6, store_id = ?7,
+             key_check = ?8",
         )?;
         let clock = &self.clock;
         let floors = encode_floors(&clock.floors);
-        statement.execute((self.generation, clock.mark, clock.provisional, floors, self.mac(integrity), buckets))?;
+        statement.execute((
+            self.generation,
+            clock.mark,
+            clock.provisional,
+            floors,
+            self.mac(integrity),
+            buckets,
+            self.store_id.as_bytes(),
+            key_check(integrity, self.store_id),
+        ))?;
         Ok(())
     }
 

@@ -29,7 +29,7 @@ impl Table {
             Self::Tombstone => "SELECT content, mac FROM tombstone WHERE lid = ?1",
         }
     }
-    fn select_bucket(self) -> &'static str {
+    pub(super) fn select_bucket(self) -> &'static str {
         match self {
             Self::State => "SELECT lid, content, mac FROM state WHERE lid >= ?1 AND lid <= ?2",
             Self::Tombstone => "SELECT lid, content, mac FROM tombstone WHERE lid >= ?1 AND lid <= ?2",
@@ -74,6 +74,13 @@ impl Sum {
     }
 }
 
+/// First and last license ID of a bucket.
+pub(super) fn bucket_bounds(bucket: u8) -> ([u8; 16], [u8; 16]) {
+    let (mut first, mut last) = ([0; 16], [0xff; 16]);
+    (first[0], last[0]) = (bucket, bucket);
+    (first, last)
+}
+
 /// The key under which rows and head are authenticated.
 pub(super) struct Integrity {
     key: SecretKey,
@@ -115,8 +122,7 @@ impl Integrity {
         (before, content): (Option<&[u8]>, &[u8]),
         sum: &mut Sum,
     ) -> Result<(), StoreError> {
-        let code = self.row_code(table, lid, content);
-        connection.prepare_cached(table.replace())?.execute((lid.as_bytes(), content, &code))?;
+        let code = self.write_row(connection, table, lid, content)?;
         if let Some(before) = before {
             sum.subtract(&self.row_code(table, lid, before));
         }
@@ -124,10 +130,22 @@ impl Integrity {
         Ok(())
     }
 
+    /// Writes one row as it is and gives its code; the sum of its bucket is the caller's.
+    pub(super) fn write_row(
+        &self,
+        connection: &Connection,
+        table: Table,
+        lid: Lid,
+        content: &[u8],
+    ) -> Result<[u8; 32], StoreError> {
+        let code = self.row_code(table, lid, content);
+        connection.prepare_cached(table.replace())?.execute((lid.as_bytes(), content, &code))?;
+        Ok(code)
+    }
+
     /// Adds up the rows of a bucket; `None` if one of them was changed.
     pub(super) fn sum(&self, connection: &Connection, bucket: u8) -> Result<Option<Sum>, StoreError> {
-        let (mut first, mut last) = ([0; 16], [0xff; 16]);
-        (first[0], last[0]) = (bucket, bucket);
+        let (first, last) = bucket_bounds(bucket);
         let mut sum = Sum::default();
         for table in Table::ALL {
             let mut statement = connection.prepare_cached(table.select_bucket())?;

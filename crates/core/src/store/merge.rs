@@ -204,7 +204,7 @@ impl<'a> Merger<'a> {
         Ok(match self.integrity.row(self.connection, Table::Tombstone, incoming.lid)? {
             Row::Missing => false,
             Row::Changed => true,
-            Row::Sound(tombstone) => Tombstone::decode(&tombstone)?.issuer == incoming.issuer,
+            Row::Sound(tombstone) => Tombstone::decode(&tombstone)?.forbids(incoming.issuer),
         })
     }
 

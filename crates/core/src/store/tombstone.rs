@@ -14,7 +14,15 @@ pub(super) struct Tombstone {
     pub(super) removed_at: i64,
 }
 
+/// In the place of an issuer: no license of this ID may come back, whoever issued it.
+pub(super) const EVERY_ISSUER: ServiceId = ServiceId::new([0; 16]);
+
 impl Tombstone {
+    /// Whether it keeps a license of this issuer out.
+    pub(super) fn forbids(&self, issuer: ServiceId) -> bool {
+        self.issuer == issuer || self.issuer == EVERY_ISSUER
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         write::array([write::bytes(self.lid), write::bytes(self.issuer), write::int(self.removed_at)])
     }

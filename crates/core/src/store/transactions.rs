@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use wmlicense_wire::id::{Digest, TransactionId};
 
 /// A pending transaction that is older than this is not taken up again, in seconds.
-const LIFETIME: i64 = 30 * 86_400;
+pub(super) const LIFETIME: i64 = 30 * 86_400;
 pub(super) const COLUMNS: &str = "id, authority, url, wish, request, state, created_at";
 
 impl TransactionState {

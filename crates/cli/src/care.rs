@@ -1,0 +1,56 @@
+//! `wmlicense check` and `wmlicense clean`.
+
+use crate::backup::count;
+use crate::failure::Failure;
+use crate::open;
+use crate::output::Output;
+use crate::watch;
+use serde_json::{Value, json};
+use std::path::Path;
+use wmlicense_core::keeper;
+use wmlicense_core::store::Fault;
+
+pub(crate) fn check(store: &Path, repair: bool, as_json: bool) -> Result<Output, Failure> {
+    let client = open::open(store)?;
+    let (checked, reported) = watch::run(as_json, move |context| keeper::check(&client, repair, context))?;
+    let mut text = format!("{} checked\n", count(checked.licenses, "license"));
+    for (kid, fault) in &reported.damaged {
+        text.push_str(&format!("damaged: {kid}: {}\n", fault_text(*fault)));
+    }
+    if checked.repair.quarantined > 0 {
+        text.push_str(&format!("taken out of use: {}\n", checked.repair.quarantined));
+    }
+    if checked.repair.used_up > 0 {
+        text.push_str(&format!("count as used up: {}\n", checked.repair.used_up));
+    }
+    text.push_str(if checked.repaired { "the store is repaired\n" } else { "the store is sound\n" });
+    let damaged: Vec<Value> = reported
+        .damaged
+        .iter()
+        .map(|(kid, fault)| json!({ "kid": kid.to_hex(), "text": fault_text(*fault) }))
+        .collect();
+    let json = json!({
+        "licenses": checked.licenses,
+        "damaged": damaged,
+        "quarantined": checked.repair.quarantined,
+        "usedUp": checked.repair.used_up,
+        "repaired": checked.repaired,
+    });
+    Ok(Output { text, json })
+}
+
+pub(crate) fn clean(store: &Path, as_json: bool) -> Result<Output, Failure> {
+    let client = open::open(store)?;
+    let (cleaned, _) = watch::run(as_json, move |context| keeper::clean(&client, context))?;
+    let text = format!("{} removed\n", count(cleaned.removed, "license"));
+    Ok(Output { text, json: json!({ "removed": cleaned.removed }) })
+}
+
+fn fault_text(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Unreadable => "its row cannot be read",
+        Fault::NotSigned => "no service signed it as it is stored",
+        Fault::KeyLost => "its key does not open",
+        Fault::StateLost => "what is left of it is missing or was changed",
+    }
+}

@@ -1,0 +1,67 @@
+//! Clearing the store of what can never be used again. State rows and tombstones outlive it, so nothing comes back better.
+
+use super::merge::remove;
+use super::transactions::LIFETIME;
+use super::{Store, StoreError, StoredLicense};
+use wmlicense_wire::id::{Kid, Lid};
+
+/// Licenses that ended less than this ago stay, in seconds, so that a renewal finds them: 30 days.
+const KEPT_AFTER_END: i64 = 30 * 86_400;
+
+impl StoredLicense {
+    /// Whether no action of this license can ever be permitted again: used up, or ended 30 days ago by a clock that is not
+    /// behind what the store knows.
+    pub fn is_over(&self, now: i64) -> bool {
+        let Some(state) = &self.state else { return false };
+        !self.policy.actions.is_empty()
+            && self.policy.actions.iter().all(|(action, conditions)| {
+                let left = state.actions.get(action).copied().unwrap_or_default();
+                let end = crate::rights::end_of(&self.policy, conditions, left);
+                let ended = end.is_some_and(|end| end.saturating_add(KEPT_AFTER_END) <= now);
+                left.counts_left == Some(0) || (ended && self.clock_behind.is_none())
+            })
+    }
+}
+
+impl Store {
+    /// Removes those of these licenses that are still there, in one commit, and gives their number.
+    pub fn remove_over(&self, licenses: &[(Kid, Lid)]) -> Result<u64, StoreError> {
+        self.inner.write(|connection| {
+            let mut removed = 0;
+            for (_, lid) in licenses {
+                let id: Option<i64> = rusqlite::OptionalExtension::optional(
+                    connection
+                        .prepare_cached("SELECT id FROM license WHERE lid = ?1")?
+                        .query_row([lid.as_bytes()], |row| row.get(0)),
+                )?;
+                if let Some(id) = id {
+                    remove(connection, id)?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+    }
+
+    /// Forgets transactions that ended or grew too old more than 30 days ago, and gives their number.
+    pub fn remove_old_transactions(&self) -> Result<u64, StoreError> {
+        let oldest = self.inner.clock.now().saturating_sub(LIFETIME);
+        self.inner.write(|connection| {
+            let removed = connection.execute(
+                // What was given back offline is told to the service however late.
+                "DELETE FROM exchange WHERE created_at < ?1 AND id NOT IN (SELECT id FROM give_back)",
+                [oldest],
+            )?;
+            Ok(removed as u64)
+        })
+    }
+
+    /// Gives the room of removed rows back to the file system. Needs as much free space as the store has, for a moment.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let connection = self.inner.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        connection.execute_batch("VACUUM")?;
+        // Another process that reads keeps the log as long as it is: the next commit tries again.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
