@@ -97,6 +97,11 @@ play() { # store
   done
 }
 play "$work/device1"
+watch() { # store, file: decodes it with libav and counts the frames
+  example play_ffmpeg "$1" "$authority" - - "$2"
+  say "decoded frames" "$(count '[0-9]*, ') of $(basename "$2"), with licenses that were there"
+}
+watch "$work/device1" $media/packager-cbcs-video.mp4
 
 mkdir "$work/usb"
 example backup "$work/device1" "$authority" "$work/usb"

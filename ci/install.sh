@@ -9,6 +9,7 @@ packages=(
   clang valgrind strace                             # the second compiler, memory checks, fault injection
   python3 python3-venv                              # the independent reader of the wire documents
   openssl sqlite3 age                               # what benchmarks and tests compare with
+  libavformat-dev libavcodec-dev libavutil-dev      # the player among the examples
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -2,8 +2,7 @@
 
 use std::process::Command;
 
-use crate::examples::command_of;
-use crate::support::compile::STATIC_LIBRARIES;
+use crate::support::compile::{STATIC_LIBRARIES, command_of};
 use crate::support::{root, run, service};
 
 fn readme() -> String {

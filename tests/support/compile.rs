@@ -52,6 +52,33 @@ pub(crate) fn compile(compiler: &str, form: Form, source: &Path, out: &Path) -> 
     program
 }
 
+/// The command of a `cc …` line that a reader is told to type, with this build's library and another name for the program.
+/// Words that `pkg-config` is to give are asked for here.
+pub(crate) fn command_of(line: &str, compiler: &str, program: &Path) -> Command {
+    let libraries = library_dir().display().to_string();
+    let line = line.replace("$PWD/target/release", &libraries).replace("target/release", &libraries);
+    let (words, _) = line.rsplit_once(" -o ").expect("the line names its program");
+    let words = match words.split_once("$(").and_then(|(before, rest)| Some((before, rest.split_once(')')?))) {
+        Some((before, (asked, after))) => {
+            let given = run::succeed(Command::new("sh").args(["-c", asked]));
+            format!("{before}{given}{after}")
+        }
+        None => words.to_owned(),
+    };
+    let mut command = Command::new(compiler);
+    command.args(STRICT).args(words.split_whitespace().skip(1)).arg("-o").arg(program).current_dir(root());
+    command
+}
+
+/// The line in the first comment of an example that tells how to build it.
+pub(crate) fn build_line(source: &Path) -> String {
+    let text = std::fs::read_to_string(source).expect("a readable source");
+    let line = text.lines().find_map(|line| line.strip_prefix(" * Build:  ")).expect("an example says how to build it");
+    let name = stem(source);
+    assert!(line.starts_with("cc -std=c11 ") && line.ends_with(&format!(" -o {name}")), "{name}: {line}");
+    line.to_owned()
+}
+
 /// A C file that defines every exported function as a jump to the address `dlsym` found in `WM_TEST_LIBRARY`, so that
 /// the same harness programs run against a library that was loaded, not linked.
 fn trampolines(out: &Path) -> PathBuf {

@@ -27,6 +27,14 @@ pub(crate) fn fail(command: &mut Command) -> String {
     printed
 }
 
+/// The same with what it printed on both outputs.
+pub(crate) fn output_of(command: &mut Command) -> String {
+    let output = output(command);
+    let printed = text(&output.stdout) + &text(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{}\n{printed}", output.status);
+    printed
+}
+
 fn output(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
@@ -72,6 +80,16 @@ pub(crate) fn has_tool(name: &str) -> bool {
     if !found {
         assert!(std::env::var_os("WM_TEST_ALL_TOOLS").is_none(), "{name} is missing: run ci/install.sh");
         eprintln!("skipped: {name} is not installed");
+    }
+    found
+}
+
+/// Whether `pkg-config` knows these libraries; a missing one is a failure as a missing tool is.
+pub(crate) fn has_packages(names: &[&str]) -> bool {
+    let found = Command::new("pkg-config").arg("--exists").args(names).status().is_ok_and(|status| status.success());
+    if !found {
+        assert!(std::env::var_os("WM_TEST_ALL_TOOLS").is_none(), "{names:?} are missing: run ci/install.sh");
+        eprintln!("skipped: {names:?} are not installed");
     }
     found
 }
