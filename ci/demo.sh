@@ -124,6 +124,12 @@ play "$work/device2"
 refused restore "$work/device5" "$authority" "$work/usb" "$url" "$token"
 say "on device 5" "refused, $(count refused:) licenses; see $(field 'more about it:' <<<"$printed")"
 
+# --- a catalogue before it is needed: everything that the account may have, and the next time only what changed
+example predeliver "$work/device6" "$authority" "$url" "$token"
+say delivered "$(field delivered: <<<"$printed") to device 6, $(field stored: <<<"$printed") stored"
+example predeliver "$work/device6" "$authority" "$url" "$token"
+say "delivered again" "$(head -n 1 <<<"$printed")"
+
 # --- an application that does not link the library
 example dynamic_load "$built/libwmlicense.so" "$work/device2" "$authority"
 say loaded "$(head -n 1 <<<"$printed"): $(count license:) licenses on device 2"

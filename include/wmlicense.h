@@ -89,6 +89,8 @@
 #define WM_S_ACQUIRE_CANCELLED ((wm_result)0x000D2747)
 /** The store was damaged and is repaired. */
 #define WM_S_STORE_REPAIRED ((wm_result)0x000D2A01)
+/** The service has nothing new for this device. */
+#define WM_S_NOTHING_NEW ((wm_result)0x000D2A02)
 /** Some licenses are restored; the others were refused. */
 #define WM_S_RESTORE_PARTIAL ((wm_result)0x000D2A00)
 /** The system has no memory or thread left. */
@@ -995,7 +997,10 @@ wm_result wm_create_license_request(struct wm_client *client,
                                     void *context,
                                     struct wm_license_request **out);
 
-// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT. A request that a crash, a cancel or a lost
+// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT. With neither WM_PROP_KEY_IDS nor
+// WM_PROP_HEADER it is a pre-delivery: the service delivers all that the account may have, or what is in WM_PROP_SCOPE, and
+// the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
+// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
 // connection left open is taken up again with the same bytes, so that the service answers it once.
 // Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
 // license refused, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test

@@ -11,7 +11,7 @@ use crate::prop::{
     self, Access, Properties, Spec, TYPE_BINARY, TYPE_DWORD, TYPE_STRING, Value, items, kids, number, service_url,
     text_only, transaction,
 };
-use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, wm_result};
+use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, wm_result};
 use crate::status;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,9 +97,6 @@ impl LicenseRequestObject {
             custom_data: own.bytes(CUSTOM_DATA),
             resume: own.text(TRANSACTION_ID).and_then(|id| TransactionId::from_base64(&id).ok()),
         };
-        if wish.kids.is_empty() && wish.header.is_none() && wish.scope.is_none() && wish.resume.is_none() {
-            return Err(prop::missing(KEY_IDS));
-        }
         Ok(wish)
     }
 
@@ -107,6 +104,10 @@ impl LicenseRequestObject {
         let client = Arc::clone(self.client.opened()?);
         let wish = self.wish()?;
         let settings = self.client.settings(&self.properties);
+        let names_content = !wish.kids.is_empty() || wish.header.is_some() || wish.resume.is_some();
+        if !names_content && wish.scope.is_none() && !settings.account_token.is_set() {
+            return Err(prop::missing(KEY_IDS));
+        }
         if settings.service_url.is_none() && wish.url.is_none() {
             return Err(prop::missing(SERVICE_URL));
         }
@@ -119,7 +120,7 @@ impl LicenseRequestObject {
                     // A transaction that ended is not resumed by the next call.
                     properties.forget(TRANSACTION_ID);
                     *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(acquired.transaction);
-                    Outcome::success(WM_S_LICENSE_ACQUIRED)
+                    Outcome::success(if acquired.stored == 0 { WM_S_NOTHING_NEW } else { WM_S_LICENSE_ACQUIRED })
                 }
                 Err(error) => {
                     if let AcquireError::Refused(refusals) = &error {
@@ -179,7 +180,10 @@ pub unsafe extern "C" fn wm_create_license_request(
     }
 }
 
-/// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT. A request that a crash, a cancel or a lost
+/// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT. With neither WM_PROP_KEY_IDS nor
+/// WM_PROP_HEADER it is a pre-delivery: the service delivers all that the account may have, or what is in WM_PROP_SCOPE, and
+/// the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
+/// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
 /// connection left open is taken up again with the same bytes, so that the service answers it once.
 /// Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
 /// license refused, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test

@@ -5,7 +5,7 @@ use crate::peers::PlainSqlite;
 use crate::support::home::{Home, pending};
 use crate::support::{Asked, World, content_key, grant, kid};
 use crate::table::{Table, Times};
-use wmlicense_core::store::{Import, TransactionState};
+use wmlicense_core::store::{Import, Page, TransactionState};
 use wmlicense_wire::answer::Envelope;
 use wmlicense_wire::certificate::Role;
 
@@ -31,7 +31,8 @@ pub(crate) fn measure(world: &World, arguments: &Arguments, table: &mut Table) {
             let verified = envelope.verify(&asked.expected(Role::Issuer), &world.directory).unwrap();
             let licenses = verified.open_licenses(&identity.hpke, home.device_id, &world.directory).unwrap();
             let (authority, end) = (world.pin(), TransactionState::Answered);
-            let import = Import { authority, signed: &envelope.signed, licenses, transaction, end };
+            let import =
+                Import { authority, signed: &envelope.signed, licenses, transaction, end, page: Page::default() };
             let report = storing.measure(|| home.client.store.import(&import).unwrap());
             assert_eq!(report.stored, BATCH);
         });

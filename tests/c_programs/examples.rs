@@ -115,6 +115,15 @@ fn whole_journey(compiler: &str) {
     assert!(printed.contains("WM_E_RESTORE_FRAUD"), "{printed}");
     assert!(printed.contains(&format!("more about it: {}", journey.service.url)), "{printed}");
 
+    // Everything at once, before it is needed; then there is nothing new.
+    let predeliver = || {
+        let mut command = journey.example("predeliver", "device6");
+        run::succeed(command.args([&journey.service.url, &journey.service.token]))
+    };
+    let printed = predeliver();
+    assert!(printed.starts_with("delivered: ") && printed.contains("\nstored: "), "{printed}");
+    assert!(predeliver().starts_with("nothing new\n"));
+
     let mut load = run::limited([journey.path("dynamic_load").to_str().unwrap()]);
     load.arg(library_dir().join("libwmlicense.so")).arg(journey.path("device2")).arg(&journey.service.authority);
     let printed = run::succeed(&mut load);

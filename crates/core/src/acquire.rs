@@ -23,7 +23,7 @@ use wish::{body_of, name_of, wished_kids};
 /// Most key IDs in one request.
 const MAX_KIDS: usize = 1024;
 
-/// Licenses that arrived and are stored.
+/// Licenses that arrived and are stored. A pre-delivery may bring none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acquired {
     /// Transaction.
@@ -65,7 +65,7 @@ fn acquire_all(
     wish: &LicenseWish,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let kids = wished_kids(wish)?;
+    let kids = wished_kids(wish, &settings.account_token)?;
     require_individualization(client, settings, wish)?;
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
     let mut credentials = valid_credentials(&mut session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
@@ -79,7 +79,7 @@ fn acquire_all(
         }
     }
     let mut parts = kids.chunks(MAX_KIDS);
-    // A scope is asked for without key IDs.
+    // A pre-delivery names no key ID.
     let mut acquired = acquire_part(&mut session, wish, parts.next().unwrap_or_default(), &mut credentials, context)?;
     for part in parts {
         acquired.add(acquire_part(&mut session, wish, part, &mut credentials, context)?);
@@ -157,7 +157,7 @@ fn ask(
     credentials: &Credentials,
 ) -> Result<(Question, Envelope), SessionError> {
     let Credentials { identity, certificate } = credentials;
-    let body = body_of(wish, kids);
+    let body = body_of(session, wish, kids)?;
     let question = transaction::prepare(session, Endpoint::Licenses, name, body, identity, Some(certificate))?;
     let envelope = transaction::exchange(session, &question, None)?;
     Ok((question, envelope))

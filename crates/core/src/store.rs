@@ -127,6 +127,19 @@ pub struct Import<'a> {
     pub transaction: TransactionId,
     /// Recorded end of the transaction.
     pub end: TransactionState,
+    /// Which page of the transaction this is, and what follows it.
+    pub page: Page<'a>,
+}
+
+/// Where in its transaction an answer stands.
+#[derive(Clone, Copy, Default)]
+pub struct Page<'a> {
+    /// Number of the page; 0 is the first.
+    pub number: u32,
+    /// Request for the page after it: the transaction goes on with this request instead of ending.
+    pub next: Option<&'a [u8]>,
+    /// Name of a pre-delivery, and where its next run begins; recorded with the last page.
+    pub delivered: Option<(Digest, i64)>,
 }
 
 /// What an import did.

@@ -40,6 +40,11 @@ impl AccountToken {
     pub fn new(token: String) -> Self {
         Self(Some(Zeroizing::new(token)))
     }
+
+    /// True if there is a token.
+    pub fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
 }
 
 /// Which certificates of servers are trusted.

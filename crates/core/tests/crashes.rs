@@ -14,7 +14,7 @@ use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::event::Flow;
 use wmlicense_core::operation::Context;
 use wmlicense_core::restore::restore;
-use wmlicense_core::store::{Import, StoreError, TransactionState};
+use wmlicense_core::store::{Import, Page, StoreError, TransactionState};
 use wmlicense_wire::answer::{Envelope, Expected};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, TransactionId};
@@ -95,7 +95,10 @@ fn import(base: &Path) -> Result<(), StoreError> {
     let verified = envelope.verify(&expected, &directory).unwrap();
     let licenses = verified.open_licenses(&identity.hpke, device_id, &directory).unwrap();
     let end = TransactionState::Answered;
-    client.store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end }).map(|_| ())
+    client
+        .store
+        .import(&Import { authority, signed: &envelope.signed, licenses, transaction, end, page: Page::default() })
+        .map(|_| ())
 }
 
 #[test]

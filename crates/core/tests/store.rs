@@ -185,6 +185,7 @@ fn an_import_without_a_pending_transaction_stores_nothing() {
         licenses,
         transaction,
         end: TransactionState::Answered,
+        page: wmlicense_core::store::Page::default(),
     };
     assert!(matches!(home.client.store.import(&import), Err(StoreError::NoTransaction)));
     assert_eq!(home.client.store.license_count().unwrap(), 0);

@@ -63,6 +63,9 @@ enum Command {
     /// Terms that content is licensed on.
     #[command(subcommand)]
     Policy(catalogue::PolicyCommand),
+    /// Subscriptions: one root license opens many leaves.
+    #[command(subcommand)]
+    Subscription(catalogue::SubscriptionCommand),
     /// Accounts of users.
     #[command(subcommand)]
     Account(catalogue::AccountCommand),
@@ -137,6 +140,15 @@ enum CommandError {
     /// No policy has this name.
     #[error("there is no policy {0}; set it with `wmlicensed policy set`")]
     NoPolicy(String),
+    /// No account has this name.
+    #[error("there is no account {0}")]
+    NoAccount(String),
+    /// No subscription has this name.
+    #[error("there is no subscription {0}; add it with `wmlicensed subscription add`")]
+    NoSubscription(String),
+    /// The policy cannot be that of a subscription.
+    #[error("policy {0} counts uses or names a subscription; that of a subscription itself does neither")]
+    NotForRoots(String),
     /// The name is empty or too long.
     #[error("a name has 1 to 128 bytes without control characters")]
     Name,
@@ -197,6 +209,7 @@ fn execute(command: Command) -> Result<(), CommandError> {
         Command::Certificate(CertificateCommand::Renew { data }) => renew(&DataFolder::new(data.data)),
         Command::Content(command) => catalogue::content(command),
         Command::Policy(command) => catalogue::policy(command),
+        Command::Subscription(command) => catalogue::subscription(command),
         Command::Account(command) => catalogue::account(command),
         Command::License(ListCommand::List(list)) => listing::licenses(&list),
         Command::Restore(ListCommand::List(list)) => listing::restores(&list),

@@ -22,6 +22,7 @@ const BACKUP_VALIDITY: i64 = 3653 * DAY;
 /// A new certificate counts from a little before its making, for machines whose clocks differ.
 pub(crate) const CLOCK_TOLERANCE: i64 = 300;
 const CONTENT_LABEL: &str = "wmlicense/1 service content";
+const CURSOR_LABEL: &str = "wmlicensed cursor";
 
 /// Keys or certificates could not be made, read or used.
 #[derive(Debug, thiserror::Error)]
@@ -86,11 +87,16 @@ impl MasterKey {
     }
 
     /// Nonce ‖ AES-256-GCM under a key of this key ID alone.
-    pub(crate) fn seal(&self, kid: Kid, key: &[u8; 16]) -> Result<Vec<u8>, getrandom::Error> {
+    pub(crate) fn seal(&self, kid: Kid, key: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
         let mut nonce = [0; 12];
         getrandom::fill(&mut nonce)?;
         let sealed = self.0.expand(CONTENT_LABEL, kid.as_bytes()).seal(&nonce, kid.as_bytes(), key);
         Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// MAC of a cursor that a client brings back.
+    pub(crate) fn cursor_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.0.expand(CURSOR_LABEL, &[]).hmac(parts)
     }
 
     pub(crate) fn open(&self, kid: Kid, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

@@ -10,6 +10,7 @@ mod folder;
 mod http;
 mod keyring;
 mod metrics;
+mod pace;
 mod policy;
 mod problem;
 mod roles;

@@ -21,6 +21,8 @@ pub(crate) struct Terms {
     pub(crate) priority: i64,
     /// Licenses name the service's revocation key.
     pub(crate) revocable: bool,
+    /// Licenses are leaves of this subscription.
+    pub(crate) subscription: Option<String>,
 }
 
 impl Terms {
@@ -35,12 +37,12 @@ impl Terms {
             lid: facts.lid,
             kid: facts.kid,
             issuer: facts.issuer,
-            kind: LicenseKind::Content,
+            kind: facts.kind,
             actions: self.actions.clone(),
             backup: self.backup,
             restore_limit: Some(self.restore_devices),
             management: facts.management,
-            root_kid: None,
+            root_kid: facts.root_kid,
             priority: self.priority,
             title: facts.title,
             revocation_key: if self.revocable { facts.revocation } else { None },
@@ -76,6 +78,7 @@ impl Default for Terms {
             restore_devices: DEFAULT_RESTORE_DEVICES,
             priority: 0,
             revocable: false,
+            subscription: None,
         }
     }
 }
@@ -84,6 +87,9 @@ impl Default for Terms {
 pub(crate) struct Facts {
     pub(crate) lid: Lid,
     pub(crate) kid: Kid,
+    pub(crate) kind: LicenseKind,
+    /// Of a leaf.
+    pub(crate) root_kid: Option<Kid>,
     pub(crate) issuer: ServiceId,
     pub(crate) management: Option<ServiceId>,
     pub(crate) revocation: Option<SignerId>,

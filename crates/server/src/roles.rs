@@ -53,8 +53,8 @@ impl Caller {
         // The payload that is verified here is the one decoded above.
         let verified = document.verify(&device.keys.signing, thumbprint);
         verified.map_err(|_| Fault::BadRequest("The signature is not the device's."))?;
-        if (request.page != 0 && role == Role::Issuer) || request.cursor.is_some() {
-            return Err(Fault::BadRequest("This service answers in one page."));
+        if request.cursor.is_some() && role != Role::Issuer {
+            return Err(Fault::BadRequest("This service gives no cursors."));
         }
         Ok(Self { request_hash: Digest::of(bytes), request, device, thumbprint })
     }

@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::folder::DataFolder;
 use crate::http::listener::{Connections, TlsError, tls};
 use crate::http::router;
+use crate::pace::Pace;
 use crate::service::{OpenError, Presence, Service};
 use crate::store::ANSWER_LIFETIME;
 use std::future::Future;
@@ -33,6 +34,8 @@ pub struct Options {
     pub privacy_url: Option<String>,
     /// Roles that this process has.
     pub roles: Vec<Role>,
+    /// Most licenses a second that are pre-delivered; no limit if there is none.
+    pub predelivery_rate: Option<u32>,
     /// Certificate chain and key for TLS, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
@@ -89,7 +92,8 @@ impl Server {
         let public_url = options.public_url.unwrap_or_else(|| url.clone()).trim_end_matches('/').to_owned();
         let support_url = options.support_url.unwrap_or_else(|| format!("{public_url}/support"));
         let presence = Presence { public_url, support_url, privacy_url: options.privacy_url };
-        let open = move || Service::open(folder, options.roles, presence, clock);
+        let pace = Pace::new(options.predelivery_rate);
+        let open = move || Service::open(folder, options.roles, presence, pace, clock);
         let service = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
         Ok(Self { service: Arc::new(service), connections: Connections::start(listener, tls)?, url })
     }

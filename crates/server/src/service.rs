@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::folder::DataFolder;
 use crate::keyring::{Keyring, KeyringError, MasterKey};
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::problem::Fault;
 use crate::store::{SqliteStore, Store, StoreError};
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ use wmlicense_wire::id::Digest;
 
 /// Most device certificates whose verification is remembered.
 const MAX_CACHED_DEVICES: usize = 10_000;
+/// Most pages of pre-deliveries in memory at once; each may have 4 MiB.
+const MAX_DELIVERIES: usize = 16;
 
 /// A service could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,10 @@ pub(crate) struct Service {
     keyring: RwLock<Arc<Keyring>>,
     devices: Mutex<HashMap<Digest, Arc<DeviceCertificate>>>,
     document: Mutex<Option<(i64, Digest, Vec<u8>)>>,
+    /// How fast licenses are pre-delivered.
+    pub(crate) pace: Pace,
+    /// Pages of pre-deliveries that are made at once.
+    pub(crate) deliveries: Semaphore,
     /// One permit a core: more computations side by side only wait for each other.
     computing: Semaphore,
 }
@@ -59,6 +66,7 @@ impl Service {
         folder: DataFolder,
         roles: Vec<Role>,
         presence: Presence,
+        pace: Pace,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
         let keyring = Keyring::read(&folder, &roles)?;
@@ -74,6 +82,8 @@ impl Service {
             keyring: RwLock::new(Arc::new(keyring)),
             devices: Mutex::default(),
             document: Mutex::default(),
+            pace,
+            deliveries: Semaphore::new(MAX_DELIVERIES),
             computing: Semaphore::new(cores),
         })
     }

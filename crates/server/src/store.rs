@@ -105,6 +105,27 @@ pub(crate) struct Content {
     pub(crate) policy: Option<(String, String)>,
     /// `None`: open to all.
     pub(crate) scope: Option<String>,
+    pub(crate) part: Part,
+}
+
+/// What a license for a key ID carries, and what it needs beside.
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    /// A content key.
+    Content,
+    /// The root key of a subscription.
+    Root,
+    /// A content key under a root key.
+    Leaf(RootKey),
+}
+
+/// Root key of a subscription.
+#[derive(Debug, Clone)]
+pub(crate) struct RootKey {
+    pub(crate) kid: Kid,
+    pub(crate) sealed_key: Vec<u8>,
+    /// `None`: open to all.
+    pub(crate) scope: Option<String>,
 }
 
 /// License that a device got for a key ID.
@@ -114,6 +135,54 @@ pub(crate) struct Issued {
     /// Hash of the terms it was issued on.
     pub(crate) terms: Digest,
     pub(crate) policy: Vec<u8>,
+    /// The device was told to drop it.
+    pub(crate) withdrawn: bool,
+}
+
+/// Where a pre-delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Position {
+    /// What the device has to drop, after this license of its: key ID and account joined.
+    Withdrawn(Vec<u8>),
+    /// Licenses of a scope (empty: open to all) after this key ID.
+    Scope(String, Vec<u8>),
+}
+
+/// What a pre-delivery asks for next.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliveryQuery {
+    /// In their order; empty: open to all.
+    pub(crate) scopes: Vec<String>,
+    /// Only what changed after this mark.
+    pub(crate) since: Option<i64>,
+    pub(crate) from: Position,
+}
+
+/// One page of a pre-delivery.
+pub(crate) struct DeliveryPage {
+    pub(crate) prior: Prior,
+    pub(crate) revoked: bool,
+    /// Number of the last change that this page rests on.
+    pub(crate) mark: i64,
+    /// Licenses that the device has to drop.
+    pub(crate) withdrawn: Vec<Withdrawn>,
+    pub(crate) items: Vec<(Kid, Offered)>,
+    /// Where more may be; `None` at the end.
+    pub(crate) next: Option<Position>,
+}
+
+/// A license of a device that it may not have any more.
+pub(crate) struct Withdrawn {
+    pub(crate) lid: Lid,
+    pub(crate) kid: Kid,
+    pub(crate) user: Option<UserId>,
+}
+
+/// What is written with an answer of the issuer.
+#[derive(Default)]
+pub(crate) struct Issue {
+    pub(crate) licenses: Vec<NewLicense>,
+    pub(crate) withdrawn: Vec<Withdrawn>,
 }
 
 /// What the service knows for a license request.
@@ -122,6 +191,8 @@ pub(crate) struct Offer {
     pub(crate) revoked: bool,
     /// For each key ID in the order asked: the content, and the license that the holder has on this device.
     pub(crate) items: Vec<Option<Offered>>,
+    /// The subscriptions of the leaves among them that were not asked for themselves.
+    pub(crate) roots: Vec<(Kid, Offered)>,
 }
 
 /// Content with the licenses that this device has for it.
@@ -193,14 +264,10 @@ pub(crate) trait Store: Returns + Send + Sync {
     fn certify(&self, exchange: Exchange, device: CertifiedDevice, answer: Vec<u8>) -> Pending<'_, Committed>;
     /// What may be granted.
     fn offer(&self, exchange: Exchange, device: DeviceId, kids: Vec<Kid>) -> Pending<'_, Offer>;
-    /// Writes licenses, their first devices and the answer.
-    fn issue(
-        &self,
-        exchange: Exchange,
-        device: DeviceId,
-        licenses: Vec<NewLicense>,
-        answer: Vec<u8>,
-    ) -> Pending<'_, Committed>;
+    /// What may be delivered, at most as much as one answer takes.
+    fn delivery(&self, exchange: Exchange, device: DeviceId, query: DeliveryQuery) -> Pending<'_, DeliveryPage>;
+    /// Writes licenses, their first devices, what was withdrawn, and the answer.
+    fn issue(&self, exchange: Exchange, device: DeviceId, issue: Issue, answer: Vec<u8>) -> Pending<'_, Committed>;
     /// True if the device was revoked.
     fn is_revoked(&self, device: DeviceId) -> Pending<'_, bool>;
     /// Content by key ID, in order.
@@ -234,6 +301,26 @@ pub(crate) enum Added {
     NoPolicy(String),
     /// The key ID is there with a key that has to be compared: add again with it.
     Existing(Vec<(Kid, Vec<u8>)>),
+}
+
+/// A subscription to be added or changed.
+pub(crate) struct NewSubscription {
+    pub(crate) name: String,
+    /// Taken only where the subscription is new: the root key of a key ID never changes.
+    pub(crate) kid: Kid,
+    pub(crate) sealed_key: Vec<u8>,
+    pub(crate) policy: Option<String>,
+    pub(crate) scope: Option<String>,
+}
+
+/// One row of `subscription list`.
+pub(crate) struct SubscriptionRow {
+    pub(crate) name: String,
+    pub(crate) kid: Kid,
+    pub(crate) policy: Option<String>,
+    pub(crate) scope: Option<String>,
+    /// Key IDs whose licenses are its leaves.
+    pub(crate) leaves: u64,
 }
 
 /// One row of `content list`.
@@ -285,16 +372,25 @@ pub(crate) struct Stats {
 pub(crate) trait Admin: Send + Sync {
     /// Adds content. Keys of known key IDs are compared by the caller, who lists them in `same` when they are equal.
     fn add_content(&self, contents: Vec<NewContent>, same: Vec<Kid>, now: i64) -> Pending<'_, Added>;
+    /// Forgets content; the number of key IDs that were there.
+    fn remove_content(&self, kids: Vec<Kid>, now: i64) -> Pending<'_, u64>;
+    /// Adds a subscription or changes policy and scope of the one of this name. Gives its key ID and whether it is new.
+    fn set_subscription(&self, subscription: NewSubscription, now: i64) -> Pending<'_, (Kid, bool)>;
+    /// All subscriptions by name.
+    fn subscriptions(&self) -> Pending<'_, Vec<SubscriptionRow>>;
     /// All content by key ID.
     fn contents(&self) -> Pending<'_, Vec<ContentRow>>;
     /// Writes a policy; true if it is new.
-    fn set_policy(&self, name: String, definition: String, now: i64) -> Pending<'_, bool>;
+    fn set_policy(&self, name: String, definition: String, subscription: Option<String>, now: i64)
+    -> Pending<'_, bool>;
     /// The definition of a policy.
     fn policy(&self, name: String) -> Pending<'_, Option<String>>;
     /// Names and times of change of all policies.
     fn policies(&self) -> Pending<'_, Vec<(String, i64)>>;
     /// Adds an account; false if the name is taken.
     fn add_account(&self, name: String, account: Account, token_hash: Digest, now: i64) -> Pending<'_, bool>;
+    /// Gives an account scopes and takes others from it; false if there is no such account.
+    fn change_account(&self, name: String, add: Vec<String>, remove: Vec<String>, now: i64) -> Pending<'_, bool>;
     /// Licenses issued, the latest first.
     fn licenses(&self) -> Pending<'_, Vec<LicenseRow>>;
     /// Restores, the latest first.

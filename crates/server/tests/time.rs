@@ -32,6 +32,7 @@ fn with_clock(data: &Data, test: impl FnOnce(&Known, &Moved) + Send) {
         support_url: None,
         privacy_url: None,
         roles: Role::ALL.to_vec(),
+        predelivery_rate: None,
         tls: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

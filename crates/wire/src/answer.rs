@@ -188,6 +188,8 @@ pub struct Answer {
     pub verdicts: Vec<Verdict>,
     /// SHA-256 of the device certificate beside.
     pub device_certificate: Option<Digest>,
+    /// Of a pre-delivery: where its next run begins. Sent back as the request's `since`.
+    pub since: Option<i64>,
 }
 
 impl Answer {
@@ -217,6 +219,7 @@ impl Answer {
             unlock: None,
             verdicts: Vec::new(),
             device_certificate: None,
+            since: None,
         }
     }
 
@@ -246,6 +249,7 @@ impl Answer {
             .optional(22, self.unlock.as_ref(), MapWriter::bytes)
             .raw(23, &write::array(self.verdicts.iter().map(encode_verdict)))
             .optional(24, self.device_certificate, MapWriter::bytes)
+            .optional(25, self.since, MapWriter::int)
             .finish()
     }
 
@@ -269,6 +273,7 @@ impl Answer {
             unlock: fields.optional(22, read::bytes_up_to(64))?.map(<[u8]>::to_vec),
             verdicts: fields.required(23, read::array(MAX_LICENSES, read_verdict))?,
             device_certificate: fields.optional(24, read::id)?,
+            since: fields.optional(25, read::int)?,
         };
         fields.finish()?;
         Ok(answer)

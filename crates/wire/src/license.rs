@@ -1,5 +1,6 @@
 //! A license: policy bytes with the binding that ties them to one device, the state of its rights, and the key inside.
 
+use crate::aead::SecretKey;
 use crate::cbor::{self, CborError, Fields, MapWriter, read, write};
 use crate::id::{DeviceId, Digest, SignerId};
 use crate::policy::{self, LicenseKind, Policy};
@@ -206,6 +207,29 @@ impl InnerKey {
     }
 }
 
+const LEAF_LABEL: &str = "wmlicense/1 leaf";
+
+impl InnerKey {
+    /// What a leaf carries: a content key wrapped under the root key of its subscription, for one policy. `None` unless the
+    /// keys have the lengths of a root key and a content key.
+    pub fn leaf(root: &Self, policy_hash: Digest, content: &Self) -> Option<Self> {
+        let content = (content.0.len() == Self::len_of(LicenseKind::Content)).then_some(content)?;
+        // The key is derived for this policy alone, so its one nonce is used once.
+        let sealed = leaf_key(root, policy_hash)?.seal(&[0; 12], policy_hash.as_bytes(), &content.0);
+        Self::new(LicenseKind::Leaf, Zeroizing::new(sealed))
+    }
+
+    /// Opens what [`Self::leaf`] made: the content key. `None` if this is another subscription's root key.
+    pub fn open_leaf(&self, root: &Self, policy_hash: Digest) -> Option<Self> {
+        let opened = leaf_key(root, policy_hash)?.open(&[0; 12], policy_hash.as_bytes(), &self.0).ok()?;
+        Self::new(LicenseKind::Content, opened)
+    }
+}
+
+fn leaf_key(root: &InnerKey, policy_hash: Digest) -> Option<SecretKey> {
+    Some(SecretKey::from_slice(&root.0)?.expand(LEAF_LABEL, policy_hash.as_bytes()))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -223,5 +247,19 @@ mod tests {
         };
         assert_eq!(bound_to(&binding.encode()), Some((binding.policy_hash, binding.thumbprint)));
         assert_eq!(bound_to(b""), None);
+    }
+
+    #[test]
+    fn a_leaf_opens_under_its_root_and_for_its_policy_only() {
+        let key = |kind, byte| InnerKey::new(kind, Zeroizing::new(vec![byte; InnerKey::len_of(kind)])).unwrap();
+        let (root, content) = (key(LicenseKind::Root, 1), key(LicenseKind::Content, 2));
+        let (policy, other) = (Digest::of(b"policy"), Digest::of(b"other"));
+        let leaf = InnerKey::leaf(&root, policy, &content).unwrap();
+        assert_eq!(leaf.open_leaf(&root, policy).unwrap().as_bytes(), content.as_bytes());
+        assert!(leaf.open_leaf(&root, other).is_none());
+        assert!(leaf.open_leaf(&key(LicenseKind::Root, 3), policy).is_none());
+        assert!(leaf.open_leaf(&content, policy).is_none());
+        assert!(InnerKey::leaf(&root, policy, &root).is_none());
+        assert!(InnerKey::leaf(&content, policy, &content).is_none());
     }
 }

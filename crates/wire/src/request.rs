@@ -85,7 +85,7 @@ pub enum Body {
         header: Option<Vec<u8>>,
         /// Scope, for pre-delivery.
         scope: Option<String>,
-        /// Only what changed since then, seconds UTC.
+        /// Only what changed since then: what the answer to the last complete run said.
         since: Option<i64>,
         /// Actions wanted.
         actions: Vec<String>,

@@ -1,21 +1,40 @@
 //! An issuer's answer: verified, opened, held against what was asked, and stored in one commit.
 
-use super::{AcquireError, Acquired};
+use super::{AcquireError, Acquired, wish};
 use crate::session::{Credentials, Question, Session, SessionError, transaction};
-use crate::store::{Import, Store, StoreError, TransactionState};
-use wmlicense_wire::answer::{Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
+use crate::store::{Import, Page, Store, StoreError, TransactionState};
+use std::collections::HashSet;
+use wmlicense_wire::answer::{Answer, Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
 use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::request::Body;
 
-/// Verifies an answer and stores its licenses together with the end of the transaction, in one commit.
+/// Most pages of one transaction: 16 million licenses.
+const MAX_PAGES: u32 = 4096;
+
+/// What became of one answer.
+pub(super) struct Taken {
+    pub(super) acquired: Acquired,
+    pub(super) then: Then,
+}
+
+/// How a transaction goes on after an answer.
+pub(super) enum Then {
+    /// It ended.
+    End,
+    /// With this request, which is stored.
+    Next(Question),
+    /// As the store has it: another thread or process took the answer first.
+    Overtaken,
+}
+
+/// Verifies an answer and stores its licenses in one commit, together with the end of the transaction or with its next
+/// request.
 pub(super) fn take(
     session: &Session<'_>,
     question: &Question,
     envelope: &Envelope,
     credentials: &Credentials,
-) -> Result<Acquired, AcquireError> {
-    let store = &session.client().store;
-    let transaction = question.content.transaction;
+) -> Result<Taken, AcquireError> {
     let mut verified = session.verify(envelope, question)?;
     for refusal in &mut verified.answer.refusals {
         // Of licenses not yet made a service refuses key IDs.
@@ -36,28 +55,73 @@ pub(super) fn take(
             return Err(AcquireError::Later { from: *from, until: *until });
         }
     }
-    let opened = open(session, question, &verified, credentials);
+    let opened = open(session, question, &verified, credentials).and_then(|licenses| {
+        let next = next(session, question, &verified, credentials)?;
+        Ok((licenses, next))
+    });
     if opened.is_err() {
         // The service itself said this; the same request would only bring it again.
         transaction::end(session, question, TransactionState::Refused)?;
     }
-    let licenses = opened?;
-    if licenses.is_empty() {
+    let (licenses, next) = opened?;
+    if licenses.is_empty() && !is_delivery(question) {
         transaction::end(session, question, TransactionState::Refused)?;
         return Err(all_refused(verified.answer.refusals));
     }
+    store(session, question, envelope, verified.answer, licenses, next)
+}
+
+fn store(
+    session: &Session<'_>,
+    question: &Question,
+    envelope: &Envelope,
+    answer: Answer,
+    licenses: Vec<OpenedLicense>,
+    next: Option<Question>,
+) -> Result<Taken, AcquireError> {
+    let (store, transaction) = (&session.client().store, question.content.transaction);
     let names: Vec<(Kid, Lid)> = licenses.iter().map(|license| (license.policy.kid, license.policy.lid)).collect();
-    let (authority, end) = (session.authority(), TransactionState::Answered);
-    let stored = match store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end }) {
-        Ok(report) => report.stored,
-        // Another thread or process asked the same and was first; the licenses are its licenses.
-        Err(StoreError::NoTransaction) => count_stored(store, &names)?,
-        Err(error) => return Err(error.into()),
+    let name = wish::delivery_name(session, wish::scope_of(&question.content.body));
+    let page = Page {
+        number: question.content.page,
+        next: next.as_ref().map(|next| next.bytes.as_slice()),
+        delivered: answer.since.filter(|_| is_delivery(question)).map(|since| (name, since)),
     };
-    if stored == 0 {
+    let (authority, end) = (session.authority(), TransactionState::Answered);
+    let (stored, then) =
+        match store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end, page }) {
+            Ok(report) => (report.stored, next.map_or(Then::End, Then::Next)),
+            // Another thread or process asked the same and was first; the licenses are its licenses.
+            Err(StoreError::NoTransaction) => (count_stored(store, &names)?, Then::Overtaken),
+            Err(error) => return Err(error.into()),
+        };
+    if stored == 0 && !is_delivery(question) {
         return Err(AcquireError::Refused(names.into_iter().map(|(kid, _)| forbidden(kid)).collect()));
     }
-    Ok(Acquired { transaction, stored, refusals: verified.answer.refusals })
+    Ok(Taken { acquired: Acquired { transaction, stored, refusals: answer.refusals }, then })
+}
+
+/// True if the request names no content: the service decides what comes.
+pub(super) fn is_delivery(question: &Question) -> bool {
+    matches!(&question.content.body, Body::Licenses { kids, header: None, .. } if kids.is_empty())
+}
+
+/// The request for the page after this answer, where there is one. Only a pre-delivery has several, and each page of it
+/// brings something, so that no service can keep a device asking for nothing.
+fn next(
+    session: &Session<'_>,
+    question: &Question,
+    verified: &Verified<'_>,
+    credentials: &Credentials,
+) -> Result<Option<Question>, AcquireError> {
+    let answer = &verified.answer;
+    let Some(cursor) = &answer.next_cursor else { return Ok(None) };
+    let brings = !(answer.manifest.is_empty() && answer.withdrawn.is_empty() && answer.refusals.is_empty());
+    if !is_delivery(question) || !brings || question.content.page >= MAX_PAGES {
+        return Err(AcquireError::BadAnswer("it announces a page that nobody asked for".to_owned()));
+    }
+    let now = session.client().clock.now();
+    Ok(Some(question.next(cursor.clone(), now, &credentials.identity)?))
 }
 
 fn all_refused(refusals: Vec<Refusal>) -> AcquireError {
@@ -87,9 +151,13 @@ fn open(
     let device_id = credentials.certificate.device_id;
     let opened = verified.open_licenses(&credentials.identity.hpke, device_id, session.directory());
     let licenses = opened.map_err(SessionError::from)?;
+    let mut lids = HashSet::with_capacity(licenses.len());
+    if let Some(twice) = licenses.iter().find(|license| !lids.insert(license.policy.lid)) {
+        return Err(AcquireError::BadAnswer(format!("it holds license {} twice", twice.policy.lid)));
+    }
     let asked: &[Kid] = match &question.content.body {
-        // Of a scope only the service knows what is in it.
-        Body::Licenses { scope: Some(_), .. } => return Ok(licenses),
+        // Only the service knows what is to be delivered.
+        _ if is_delivery(question) => return Ok(licenses),
         Body::Licenses { kids, .. } => kids,
         Body::Individualize { .. }
         | Body::Renewals { .. }

@@ -13,8 +13,8 @@ pub enum AcquireError {
     /// Cancelled.
     #[error("the operation was cancelled")]
     Cancelled,
-    /// Neither key IDs nor a header nor a scope was given.
-    #[error("nothing was asked for: set KeyIDs or Header")]
+    /// Neither key IDs nor a header was given, and neither a scope nor an account says what to deliver.
+    #[error("nothing was asked for: set KeyIDs, Header, Scope or AccountToken")]
     NothingAsked,
     /// The header was not understood or names no key ID.
     #[error("the content header names no key ID")]

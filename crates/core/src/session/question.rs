@@ -36,6 +36,13 @@ impl Question {
         Ok(Self { endpoint, bytes, content, thumbprint })
     }
 
+    /// The request for the page after this one.
+    pub(crate) fn next(&self, cursor: Vec<u8>, now: i64, identity: &DeviceIdentity) -> Result<Self, SessionError> {
+        let page = self.content.page.checked_add(1).ok_or(SessionError::Keys)?;
+        let content = Request { page, cursor: Some(cursor), time: now, ..self.content.clone() };
+        Self::sign(self.endpoint, content, identity)
+    }
+
     /// Reads back a request that this device prepared earlier. `None` if the bytes are not a request of `identity`: another
     /// key pair signed it, or it is damaged.
     pub fn resume(endpoint: Endpoint, bytes: Vec<u8>, identity: &DeviceIdentity) -> Option<Self> {

@@ -22,7 +22,7 @@ impl Store {
         let contact = self.contact(import)?;
         let now = inner.clock.now();
         inner.write(|transaction| {
-            transactions::end(transaction, import.transaction, import.end)?;
+            transactions::answered(transaction, import.transaction, import.end, &import.page)?;
             let mut merger = Merger::new(transaction, &inner.integrity, now)?;
             merger.recipe(super::recipe::of_exchange(transaction, import.transaction)?);
             if let Some(contact) = &contact {

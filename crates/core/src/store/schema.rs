@@ -47,7 +47,8 @@ CREATE INDEX exchange_wish ON exchange (wish) WHERE state <= 2;
 
 /// A recipe is what a license was asked for with: many licenses share one. It is written with the request that waits for
 /// an answer, and the licenses of the answer take it over. Quarantine
-/// keeps licenses that a check found damaged, as they were, for whoever has to find out why.
+/// keeps licenses that a check found damaged, as they were, for whoever has to find out why. A transaction goes on page by
+/// page, and a pre-delivery remembers where its next run begins.
 const VERSION_2: &str = "
 CREATE TABLE recipe (
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, url TEXT NOT NULL, scope TEXT, actions BLOB NOT NULL,
@@ -59,6 +60,8 @@ CREATE TABLE give_back (
 CREATE TABLE quarantine (
     license INTEGER NOT NULL, found_at INTEGER NOT NULL, fault INTEGER NOT NULL, kid BLOB NOT NULL, lid BLOB NOT NULL,
     wrapped BLOB NOT NULL, policy BLOB NOT NULL, binding BLOB NOT NULL) STRICT;
+ALTER TABLE exchange ADD COLUMN page INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE delivery (name BLOB PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.

@@ -1,7 +1,8 @@
 //! Requests that may have to be sent again, and what became of them.
 
-use super::{Recipe, Store, StoreError, Transaction, TransactionState, error::fixed};
+use super::{Page, Recipe, Store, StoreError, Transaction, TransactionState, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
+use wmlicense_wire::cbor::write;
 use wmlicense_wire::id::{Digest, TransactionId};
 
 /// A pending transaction that is older than this is not taken up again, in seconds.
@@ -31,6 +32,34 @@ pub(super) fn end(connection: &Connection, id: TransactionId, state: Transaction
         )?
         .execute((id.as_bytes(), state as i64))?;
     if changed == 1 { Ok(()) } else { Err(StoreError::NoTransaction) }
+}
+
+/// Ends a transaction with the answer to this page of it, or goes on with the request for the page after it. Refuses where
+/// another thread or process took that answer first.
+pub(super) fn answered(
+    connection: &Connection,
+    id: TransactionId,
+    state: TransactionState,
+    page: &Page<'_>,
+) -> Result<(), StoreError> {
+    let (state, next) = match page.next {
+        None => (state, None),
+        Some(request) => (TransactionState::Prepared, Some(request)),
+    };
+    let changed = connection
+        .prepare_cached(
+            "UPDATE exchange SET state = ?3, request = ?4, page = page + 1 WHERE id = ?1 AND page = ?2 AND state <= 2",
+        )?
+        .execute((id.as_bytes(), page.number, state as i64, next))?;
+    if changed != 1 {
+        return Err(StoreError::NoTransaction);
+    }
+    if let (None, Some((name, since))) = (page.next, page.delivered) {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO delivery (name, since) VALUES (?1, ?2)")?
+            .execute((name.as_bytes(), since))?;
+    }
+    Ok(())
 }
 
 pub(super) fn read(row: &Row<'_>) -> Result<Transaction, StoreError> {
@@ -105,6 +134,21 @@ impl Store {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query((wish.as_bytes(), oldest))?;
             rows.next()?.map(read).transpose()
+        })
+    }
+
+    /// Name under which a pre-delivery of this account and scope is remembered. Only this store can tell what it is the name
+    /// of, because it holds a secret of the account.
+    pub fn delivery_name(&self, authority: Digest, scope: Option<&str>, token: Option<&str>) -> Digest {
+        let said = [scope, token].map(|text| text.map_or_else(write::null, write::text)).concat();
+        Digest::new(self.inner.integrity.code(&[b"delivery\0", authority.as_bytes(), &said]))
+    }
+
+    /// Where the next run of a pre-delivery begins; `None` if none was completed.
+    pub fn delivered_since(&self, name: Digest) -> Result<Option<i64>, StoreError> {
+        self.inner.readers.with(|connection| {
+            let sql = "SELECT since FROM delivery WHERE name = ?1";
+            Ok(connection.prepare_cached(sql)?.query_row([name.as_bytes()], |row| row.get(0)).optional()?)
         })
     }
 

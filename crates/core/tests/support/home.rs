@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::device::DeviceIdentity;
-use wmlicense_core::store::{Import, ImportReport, StoreError, Transaction, TransactionState};
+use wmlicense_core::store::{Import, ImportReport, Page, StoreError, Transaction, TransactionState};
 use wmlicense_wire::answer::{Answer, Beside, Grant, OpenedLicense, seal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{DeviceId, Digest, Lid, TransactionId};
@@ -96,7 +96,14 @@ impl<'w> Home<'w> {
         let transaction = pending(&self.client, self.world, transaction);
         let authority = self.world.pin();
         let end = TransactionState::Answered;
-        self.client.store.import(&Import { authority, signed: &signed, licenses, transaction, end })
+        self.client.store.import(&Import {
+            authority,
+            signed: &signed,
+            licenses,
+            transaction,
+            end,
+            page: Page::default(),
+        })
     }
 }
 

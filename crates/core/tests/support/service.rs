@@ -302,6 +302,15 @@ impl Shared {
         self.granted(post, &policies, refusals.collect(), Role::Issuer)
     }
 
+    /// A page of a pre-delivery with licenses on these terms, as `change` makes it.
+    pub fn page(&self, post: &Post, policies: &[Policy], change: impl FnOnce(Answer) -> Answer) -> Vec<u8> {
+        let device = self.device(post);
+        let grants: Vec<_> = policies.iter().map(|policy| grant(policy, content_key(policy.kid))).collect();
+        let answer = change(self.to(post, device.thumbprint()));
+        let key = &self.world.issuer.key;
+        seal(answer, device.device_id, &device.keys, &grants, None, &Beside::default(), key).unwrap()
+    }
+
     /// An answer with licenses on these terms, signed by the service in `role`.
     pub fn granted(&self, post: &Post, policies: &[Policy], refusals: Vec<Refusal>, role: Role) -> Vec<u8> {
         let outcome = if policies.is_empty() { Outcome::Refused } else { Outcome::Done };

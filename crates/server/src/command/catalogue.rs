@@ -4,12 +4,12 @@ use super::{CommandError, Data, List, Opened, checked_name, listing, print};
 use crate::accounts::{Account, new_token};
 use crate::catalogue::{ContentKey, read_list};
 use crate::clock::{Clock as _, SystemClock};
-use crate::policy::parse;
-use crate::store::{Added, NewContent};
+use crate::policy::{Terms as PolicyTerms, parse};
+use crate::store::{Added, NewContent, NewSubscription};
 use clap::{ArgGroup, Args, Subcommand};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use wmlicense_wire::aead::constant_time_eq;
+use wmlicense_wire::aead::{SecretKey, constant_time_eq};
 use wmlicense_wire::id::{Kid, UserId};
 use zeroize::Zeroizing;
 
@@ -57,6 +57,14 @@ pub(super) enum ContentCommand {
         /// The file.
         file: PathBuf,
     },
+    /// Forget content: its licenses are withdrawn from devices at their next pre-delivery.
+    Remove {
+        #[command(flatten)]
+        data: Data,
+        /// Key IDs in hexadecimal.
+        #[arg(required = true, value_name = "KID", value_parser = Kid::from_hex)]
+        kids: Vec<Kid>,
+    },
     /// List all content. Keys are not shown.
     List(List),
 }
@@ -95,6 +103,36 @@ pub(super) enum AccountCommand {
         #[arg(long, value_name = "NAME")]
         scope: Vec<String>,
     },
+    /// Give an account scopes or take them away. What it may not have any more is withdrawn from its devices at their next
+    /// pre-delivery.
+    #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["add_scope", "remove_scope"]))]
+    Change {
+        #[command(flatten)]
+        data: Data,
+        /// Name of the account.
+        name: String,
+        /// Scope to give; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        add_scope: Vec<String>,
+        /// Scope to take away; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        remove_scope: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum SubscriptionCommand {
+    /// Add a subscription, or change the terms of the one of this name. Policies name it in `subscription`.
+    Add {
+        #[command(flatten)]
+        data: Data,
+        /// Name of the subscription.
+        name: String,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// List all subscriptions.
+    List(List),
 }
 
 pub(super) fn content(command: ContentCommand) -> Result<(), CommandError> {
@@ -111,6 +149,10 @@ pub(super) fn content(command: ContentCommand) -> Result<(), CommandError> {
             let new = add(&Opened::new(&data)?, &list, &terms)?;
             print(&format!("imported: {} ({new} new)", list.len()))
         }
+        ContentCommand::Remove { data, kids } => {
+            let opened = Opened::new(&data)?;
+            print(&format!("removed: {}", opened.wait(opened.store.remove_content(kids, SystemClock.now()))?))
+        }
         ContentCommand::List(list) => listing::contents(&list),
     }
 }
@@ -126,7 +168,7 @@ fn add(opened: &Opened, list: &[ContentKey], terms: &Terms) -> Result<u64, Comma
         let sealed = |content: &ContentKey| -> Result<NewContent, CommandError> {
             Ok(NewContent {
                 kid: content.kid,
-                sealed_key: opened.master.seal(content.kid, &content.key)?,
+                sealed_key: opened.master.seal(content.kid, &*content.key)?,
                 title: content.title.clone(),
                 policy: terms.policy.clone(),
                 scope: terms.scope.clone(),
@@ -155,9 +197,11 @@ pub(super) fn policy(command: PolicyCommand) -> Result<(), CommandError> {
         PolicyCommand::Set { data, name, file } => {
             checked_name(&name)?;
             let text = read_text(&file)?;
-            parse(&text).map_err(CommandError::Policy)?;
+            let terms = parse(&text).map_err(CommandError::Policy)?;
             let opened = Opened::new(&data)?;
-            let new = opened.wait(opened.store.set_policy(name.clone(), text.to_string(), SystemClock.now()))?;
+            check_subscription(&opened, &name, &terms)?;
+            let (definition, now) = (text.to_string(), SystemClock.now());
+            let new = opened.wait(opened.store.set_policy(name.clone(), definition, terms.subscription, now))?;
             print(&format!("{}: {name}", if new { "set" } else { "changed" }))
         }
         PolicyCommand::Show { data, name } => {
@@ -169,13 +213,73 @@ pub(super) fn policy(command: PolicyCommand) -> Result<(), CommandError> {
     }
 }
 
+pub(super) fn subscription(command: SubscriptionCommand) -> Result<(), CommandError> {
+    let SubscriptionCommand::Add { data, name, terms } = command else {
+        let SubscriptionCommand::List(list) = command else { return Ok(()) };
+        return listing::subscriptions(&list);
+    };
+    for name in [Some(&name), terms.policy.as_ref(), terms.scope.as_ref()].into_iter().flatten() {
+        checked_name(name)?;
+    }
+    let opened = Opened::new(&data)?;
+    if let Some(policy) = &terms.policy {
+        let definition = opened.wait(opened.store.policy(policy.clone()))?;
+        let definition = definition.ok_or_else(|| CommandError::NoPolicy(policy.clone()))?;
+        check_root_terms(policy, &parse(&definition).map_err(CommandError::Policy)?)?;
+    }
+    let (kid, key) = (Kid::random()?, SecretKey::random()?);
+    let sealed_key = opened.master.seal(kid, key.as_bytes())?;
+    let subscription = NewSubscription { name, kid, sealed_key, policy: terms.policy, scope: terms.scope };
+    let (kid, new) = opened.wait(opened.store.set_subscription(subscription, SystemClock.now()))?;
+    print(&format!("{}: {kid}", if new { "added" } else { "changed" }))
+}
+
+/// A root is not counted, and is no leaf itself.
+fn check_root_terms(policy: &str, terms: &PolicyTerms) -> Result<(), CommandError> {
+    let stateful = terms.actions.iter().any(|(_, conditions)| conditions.is_stateful());
+    if stateful || terms.subscription.is_some() {
+        return Err(CommandError::NotForRoots(policy.to_owned()));
+    }
+    Ok(())
+}
+
+/// The subscription that a policy names must be there, and a policy of a subscription stays fit for it.
+fn check_subscription(opened: &Opened, name: &str, terms: &PolicyTerms) -> Result<(), CommandError> {
+    let known = opened.wait(opened.store.subscriptions())?;
+    if let Some(wanted) = &terms.subscription
+        && !known.iter().any(|row| row.name == *wanted)
+    {
+        return Err(CommandError::NoSubscription(wanted.clone()));
+    }
+    match known.iter().any(|row| row.policy.as_deref() == Some(name)) {
+        true => check_root_terms(name, terms),
+        false => Ok(()),
+    }
+}
+
 pub(super) fn account(command: AccountCommand) -> Result<(), CommandError> {
-    let AccountCommand::Add { data, name, scope } = command;
+    match command {
+        AccountCommand::Add { data, name, scope } => add_account(&data, name, scope),
+        AccountCommand::Change { data, name, add_scope, remove_scope } => {
+            for scope in &add_scope {
+                checked_name(scope)?;
+            }
+            let opened = Opened::new(&data)?;
+            let now = SystemClock.now();
+            if !opened.wait(opened.store.change_account(name.clone(), add_scope, remove_scope, now))? {
+                return Err(CommandError::NoAccount(name));
+            }
+            print(&format!("changed: {name}"))
+        }
+    }
+}
+
+fn add_account(data: &Data, name: String, scope: Vec<String>) -> Result<(), CommandError> {
     checked_name(&name)?;
     for scope in &scope {
         checked_name(scope)?;
     }
-    let opened = Opened::new(&data)?;
+    let opened = Opened::new(data)?;
     let (token, hash) = new_token()?;
     let account = Account { user: UserId::random()?, scopes: scope };
     if !opened.wait(opened.store.add_account(name.clone(), account, hash, SystemClock.now()))? {

@@ -46,6 +46,15 @@ pub(super) fn contents(list: &List) -> Result<(), CommandError> {
     show(list, &["kid", "title", "policy", "scope", "open"], rows.collect())
 }
 
+pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
+    let opened = Opened::new(&list.data)?;
+    let rows = opened.wait(opened.store.subscriptions())?.into_iter();
+    let rows = rows.map(|row| {
+        vec![json!(row.name), json!(row.kid.to_hex()), json!(row.policy), json!(row.scope), json!(row.leaves)]
+    });
+    show(list, &["name", "kid", "policy", "scope", "leaves"], rows.collect())
+}
+
 pub(super) fn policies(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
     let rows = opened.wait(opened.store.policies())?.into_iter();

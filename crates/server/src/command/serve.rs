@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// Roles of this process.
     #[arg(long, value_delimiter = ',', default_value = "individualization,issuer,management", value_parser = role)]
     roles: Vec<Role>,
+    /// Most licenses a second that are pre-delivered; devices beyond that are told when to come again. No limit if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    predelivery_rate: Option<u32>,
     /// Certificate chain for TLS, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -71,6 +74,7 @@ pub(super) fn serve(arguments: Arguments) -> Result<(), CommandError> {
         support_url: arguments.support_url,
         privacy_url: arguments.privacy_url,
         roles,
+        predelivery_rate: arguments.predelivery_rate,
         tls: arguments.tls_cert.zip(arguments.tls_key),
     };
     let runtime =

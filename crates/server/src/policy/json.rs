@@ -49,6 +49,8 @@ fn longest_policy(terms: &Terms) -> usize {
     let facts = || super::Facts {
         lid: wmlicense_wire::id::Lid::new([0; 16]),
         kid: wmlicense_wire::id::Kid::new([0; 16]),
+        kind: wmlicense_wire::policy::LicenseKind::Content,
+        root_kid: None,
         issuer: wmlicense_wire::id::ServiceId::new([0; 16]),
         management: None,
         revocation: None,
@@ -96,6 +98,8 @@ fn read_terms(object: &mut Object<'_>) -> Terms {
     }
     let key = |value: Value| (value.as_str()? == "default").then_some(true);
     object.set("revocationKey", "\"default\" is expected", key, &mut terms.revocable);
+    let name = |value: Value| value.as_str().filter(|name| (1..=128).contains(&name.len())).map(str::to_owned);
+    terms.subscription = object.take("subscription", "the name of a subscription is expected", name);
     object.only("interaction", "only \"none\" is offered by this service", &Value::from("none"));
     object.only("clearKey", "only false is offered by this service", &Value::from(false));
     object.finish();

@@ -1,6 +1,8 @@
-//! Issuing: licenses for key IDs to an individualized device, as its account may have them. One license is granted in
-//! `issue/grant.rs`.
+//! Issuing licenses to an individualized device, as its account may have them: for key IDs here, pre-delivery in
+//! `issue/delivery.rs`, one license in `issue/grant.rs`.
 
+mod cursor;
+mod delivery;
 pub(crate) mod grant;
 
 use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, whole, written};
@@ -9,122 +11,190 @@ use crate::keyring::Keyring;
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::service::Service;
-use crate::store::{NewLicense, Offer};
+use crate::store::{Exchange, Issue, Offer, Withdrawn};
 use grant::{Granter, TermsByName};
 use std::sync::Arc;
-use wmlicense_wire::answer::{Beside, Outcome, Reason, Refusal};
+use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::request::{self, Body};
 
+/// What one answer grants and refuses, before it is sealed.
+#[derive(Default)]
+struct Batch {
+    grants: Vec<Grant>,
+    refusals: Vec<Refusal>,
+    issue: Issue,
+}
+
 /// What is decided, sealed but not written yet.
 struct Decision {
     sealed: Vec<u8>,
-    licenses: Vec<NewLicense>,
+    issue: Issue,
     granted: usize,
     refused: usize,
+}
+
+/// Who asks, and by which keys and clock it is decided.
+#[derive(Clone)]
+struct Desk {
+    service: Arc<Service>,
+    keyring: Arc<Keyring>,
+    caller: Arc<Caller>,
+    account: Option<Arc<Account>>,
+    now: i64,
 }
 
 /// Answers `POST /v1/licenses`.
 pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
     let keyring = service.keyring();
-    let (caller, kids) = {
-        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        let checked = service.compute(move || check(&service_, &keyring, &bytes)).await??;
-        (Arc::new(checked.0), checked.1)
-    };
     let account = account.map(Arc::new);
-    let user = account.as_deref().map(|account| account.user);
-    let device_id = caller.device.device_id;
+    let (caller, asked) = {
+        let (service_, keyring, account) = (Arc::clone(&service), Arc::clone(&keyring), account.clone());
+        service.compute(move || check(&service_, &keyring, account.as_deref(), &bytes)).await??
+    };
+    let desk = Desk { now: service.clock.now(), service, keyring, caller: Arc::new(caller), account };
+    match asked {
+        Asked::Kids(kids) => issue_kids(desk, kids).await,
+        Asked::Delivery(ask) => delivery::deliver(desk, ask).await,
+    }
+}
+
+async fn issue_kids(mut desk: Desk, kids: Vec<Kid>) -> Result<Vec<u8>, Fault> {
+    let device_id = desk.caller.device.device_id;
     for _ in 0..MAX_ATTEMPTS {
-        let now = service.clock.now();
-        let exchange = caller.exchange(user, now);
-        let offer = service.store.offer(exchange.clone(), device_id, kids.clone()).await?;
+        let exchange = desk.exchange();
+        let offer = desk.service.store.offer(exchange.clone(), device_id, kids.clone()).await?;
         if offer.revoked {
-            let (caller, keyring) = (Arc::clone(&caller), Arc::clone(&keyring));
-            let url = service.presence.support_url.clone();
-            let refuse = move || {
-                let key = role_key(&keyring, Role::Issuer)?;
-                caller.refuse(whole(Reason::DeviceRevoked, Some(&url)), now, key)
-            };
-            return service.compute(refuse).await?;
+            return desk.refuse(Reason::DeviceRevoked).await;
         }
         if let Some(bytes) = known_answer(offer.prior)? {
             return Ok(bytes);
         }
         let offer = Offer { prior: crate::store::Prior::None, ..offer };
-        let decision = {
-            let work = Work {
-                granter: Granter {
-                    service: Arc::clone(&service),
-                    keyring: Arc::clone(&keyring),
-                    account: account.clone(),
-                    now,
-                },
-                caller: Arc::clone(&caller),
-                kids: kids.clone(),
-            };
-            service.compute(move || work.decide(offer)).await??
-        };
-        let committed = service.store.issue(exchange, device_id, decision.licenses, decision.sealed.clone()).await?;
-        if let Some(bytes) = written(committed, decision.sealed)? {
-            count(&service.metrics.licenses, decision.granted);
-            count(&service.metrics.license_refusals, decision.refused);
-            tracing::info!(granted = decision.granted, refused = decision.refused, "licenses");
+        let (work, kids) = (desk.clone(), kids.clone());
+        let decision = desk.service.compute(move || work.decide(&kids, offer)).await??;
+        if let Some(bytes) = desk.conclude(exchange, decision).await? {
             return Ok(bytes);
         }
+        desk.now = desk.service.clock.now();
     }
     Err(Fault::Unavailable)
 }
 
-fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<Kid>), Fault> {
+enum Asked {
+    Kids(Vec<Kid>),
+    /// Whatever the account may have.
+    Delivery(delivery::Ask),
+}
+
+fn check(
+    service: &Service,
+    keyring: &Keyring,
+    account: Option<&Account>,
+    bytes: &[u8],
+) -> Result<(Caller, Asked), Fault> {
     let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
-    let Body::Licenses { kids, .. } = &caller.request.body else {
+    let Body::Licenses { kids, header, scope, since, .. } = &caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };
+    if kids.is_empty() && header.is_none() {
+        let ask = delivery::Ask::read(&caller, service, account, scope.clone(), *since)?;
+        return Ok((caller, Asked::Delivery(ask)));
+    }
     if kids.is_empty() {
         return Err(Fault::BadRequest("This service answers requests that name key IDs."));
     }
+    if caller.request.page != 0 || caller.request.cursor.is_some() {
+        return Err(Fault::BadRequest("Key IDs are answered in one page."));
+    }
     let mut seen = std::collections::HashSet::new();
     let kids = kids.iter().copied().filter(|kid| seen.insert(*kid)).collect();
-    Ok((caller, kids))
+    Ok((caller, Asked::Kids(kids)))
 }
 
-/// One request being decided.
-struct Work {
-    granter: Granter,
-    caller: Arc<Caller>,
-    kids: Vec<Kid>,
-}
+impl Desk {
+    fn exchange(&self) -> Exchange {
+        self.caller.exchange(self.account.as_deref().map(|account| account.user), self.now)
+    }
 
-impl Work {
-    fn decide(&self, offer: Offer) -> Result<Decision, Fault> {
-        let mut terms = TermsByName::default();
-        let (mut grants, mut refusals, mut licenses) = (Vec::new(), Vec::new(), Vec::new());
-        for (kid, offered) in self.kids.iter().zip(offer.items) {
-            match self.granter.grant(*kid, offered, &mut terms)? {
-                Ok((grant, license)) => {
-                    grants.push(grant);
-                    licenses.extend(license);
-                }
-                Err(reason) => refusals.push(Refusal {
+    fn granter(&self) -> Granter {
+        Granter {
+            service: Arc::clone(&self.service),
+            keyring: Arc::clone(&self.keyring),
+            account: self.account.clone(),
+            now: self.now,
+        }
+    }
+
+    /// Refuses the whole request, without trace: the same request may succeed later.
+    async fn refuse(&self, reason: Reason) -> Result<Vec<u8>, Fault> {
+        let desk = self.clone();
+        let refuse = move || {
+            let key = role_key(&desk.keyring, Role::Issuer)?;
+            desk.caller.refuse(whole(reason, Some(&desk.service.presence.support_url)), desk.now, key)
+        };
+        self.service.compute(refuse).await?
+    }
+
+    fn decide(&self, kids: &[Kid], offer: Offer) -> Result<Decision, Fault> {
+        let (granter, mut terms, mut batch) = (self.granter(), TermsByName::default(), Batch::default());
+        for (kid, offered) in kids.iter().zip(offer.items) {
+            match granter.grant(*kid, offered, &mut terms)? {
+                Ok(granted) => batch.add(granted),
+                Err(reason) => batch.refusals.push(Refusal {
                     subject: Some(*kid.as_bytes()),
                     kid: None,
                     reason,
-                    url: Some(self.granter.service.presence.support_url.clone()),
+                    url: Some(self.service.presence.support_url.clone()),
                 }),
             }
         }
-        let mut answer = self.caller.answer(self.granter.now);
-        answer.outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
-        let (granted, refused) = (grants.len(), refusals.len());
-        answer.refusals = refusals;
-        let own = role_key(&self.granter.keyring, Role::Issuer)?;
-        let management = self.granter.keyring.newest(Role::Management);
+        // The roots without which the leaves among them would not open.
+        for (kid, offered) in offer.roots {
+            if let Ok(granted) = granter.grant(kid, Some(offered), &mut terms)? {
+                batch.add(granted);
+            }
+        }
+        let mut answer = self.caller.answer(self.now);
+        answer.outcome = if batch.grants.is_empty() { Outcome::Refused } else { Outcome::Done };
+        self.seal(answer, batch)
+    }
+
+    fn seal(&self, mut answer: Answer, batch: Batch) -> Result<Decision, Fault> {
+        let (granted, refused) = (batch.grants.len(), batch.refusals.len());
+        answer.refusals = batch.refusals;
+        answer.withdrawn = batch.issue.withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
+        let own = role_key(&self.keyring, Role::Issuer)?;
+        let management = self.keyring.newest(Role::Management);
         let certificates = [Some(&own.certificate), management.filter(|_| granted > 0)];
         let certificates = certificates.into_iter().flatten().map(|c| (c.hash, c.bytes.as_slice()));
         let beside = Beside { certificates: self.caller.not_held(certificates), ..Beside::default() };
-        let sealed = self.caller.seal(answer, &grants, None, &beside, own)?;
-        Ok(Decision { sealed, licenses, granted, refused })
+        let sealed = self.caller.seal(answer, &batch.grants, None, &beside, own)?;
+        Ok(Decision { sealed, issue: batch.issue, granted, refused })
+    }
+
+    /// Writes a decision and gives what to send; `None` if it must be made again.
+    async fn conclude(&self, exchange: Exchange, decision: Decision) -> Result<Option<Vec<u8>>, Fault> {
+        let device = self.caller.device.device_id;
+        let committed = self.service.store.issue(exchange, device, decision.issue, decision.sealed.clone()).await?;
+        let bytes = written(committed, decision.sealed)?;
+        if bytes.is_some() {
+            count(&self.service.metrics.licenses, decision.granted);
+            count(&self.service.metrics.license_refusals, decision.refused);
+            tracing::info!(granted = decision.granted, refused = decision.refused, "licenses");
+        }
+        Ok(bytes)
+    }
+}
+
+impl Batch {
+    fn add(&mut self, (grant, license): grant::Granted) {
+        self.grants.push(grant);
+        self.issue.licenses.extend(license);
+    }
+
+    fn withdraw(&mut self, withdrawn: Vec<Withdrawn>) {
+        self.issue.withdrawn = withdrawn;
     }
 }

@@ -3,7 +3,7 @@
 
 mod record;
 
-use super::issue::grant::TermsByName;
+use super::issue::grant::{TermsByName, inner_key};
 use super::{Caller, role_key, whole};
 use crate::accounts::Account;
 use crate::keyring::Keyring;
@@ -11,14 +11,14 @@ use crate::metrics::count;
 use crate::policy::DEFAULT_RESTORE_DEVICES;
 use crate::problem::Fault;
 use crate::service::Service;
-use crate::store::{Claim, Claimed, Content, Holding, Seat};
+use crate::store::{Claim, Claimed, Content, Holding, Part, Seat};
 use record::Chunk;
 use std::sync::Arc;
 use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::{Beside, Grant, Outcome, Reason, Unlock, Verdict};
 use wmlicense_wire::backup::ServiceTicket;
 use wmlicense_wire::certificate::{Directory, Role};
-use wmlicense_wire::id::{BackupId, DeviceId, Lid};
+use wmlicense_wire::id::{BackupId, DeviceId, Digest, Lid};
 use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::request::{self, Body, RestoreSource};
 
@@ -171,9 +171,10 @@ fn claims(service: &Service, mut chunk: Chunk, contents: &[Option<Content>]) -> 
     let mut terms = TermsByName::default();
     let (mut kept, mut claims) = (Vec::with_capacity(contents.len()), Vec::with_capacity(contents.len()));
     for (candidate, content) in chunk.candidates.into_iter().zip(contents) {
-        let own = content.as_ref().filter(|_| candidate.kind == LicenseKind::Content);
-        let own = own.and_then(|content| service.master.open(candidate.kid, &content.sealed_key));
-        if own.is_some_and(|own| !constant_time_eq(&own, candidate.key.as_bytes())) {
+        let policy = Digest::of(&candidate.policy);
+        let own = content.as_ref().filter(|content| kind(content) == candidate.kind);
+        let own = own.map(|content| inner_key(service, candidate.kid, content, policy)).transpose()?;
+        if own.is_some_and(|own| !constant_time_eq(own.as_bytes(), candidate.key.as_bytes())) {
             chunk.refusals.push(candidate.refusal(Reason::Damaged));
             continue;
         }
@@ -188,6 +189,14 @@ fn claims(service: &Service, mut chunk: Chunk, contents: &[Option<Content>]) -> 
     }
     chunk.candidates = kept;
     Ok((chunk, claims))
+}
+
+fn kind(content: &Content) -> LicenseKind {
+    match content.part {
+        Part::Content => LicenseKind::Content,
+        Part::Root => LicenseKind::Root,
+        Part::Leaf(_) => LicenseKind::Leaf,
+    }
 }
 
 fn check(

@@ -2,8 +2,10 @@
 //! SQLite numbers `$n` by first appearance, so in every query they appear in ascending order.
 
 mod admin;
+mod delivery;
 mod give_back;
 mod issue;
+mod offer;
 mod restore;
 mod writer;
 

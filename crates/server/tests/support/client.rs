@@ -172,6 +172,18 @@ impl Device {
         transaction: TransactionId,
         answer: &[u8],
     ) -> (Answer, Vec<OpenedLicense>, Envelope) {
+        self.verify_page(known, role, request, (transaction, 0), answer)
+    }
+
+    /// As [`Self::verify`], of a page.
+    pub fn verify_page(
+        &self,
+        known: &Known,
+        role: Role,
+        request: &[u8],
+        (transaction, page): (TransactionId, u32),
+        answer: &[u8],
+    ) -> (Answer, Vec<OpenedLicense>, Envelope) {
         let envelope = Envelope::parse(answer).unwrap();
         let mut directory = known.directory.clone();
         for certificate in &envelope.certificates {
@@ -180,7 +192,7 @@ impl Device {
         let expected = Expected {
             role,
             transaction,
-            page: 0,
+            page,
             request_hash: Digest::of(request),
             thumbprint: self.thumbprint(),
             floor: 0,

@@ -6,12 +6,12 @@ use crate::keyring::Keyring;
 use crate::policy::{Facts, Terms, parse};
 use crate::problem::Fault;
 use crate::service::Service;
-use crate::store::{Content, Issued, NewLicense, Offered};
+use crate::store::{Content, Issued, NewLicense, Offered, Part};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Grant, Reason};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Digest, Kid, Lid};
+use wmlicense_wire::id::{Digest, Kid, Lid, UserId};
 use wmlicense_wire::license::InnerKey;
 use wmlicense_wire::policy::LicenseKind;
 
@@ -29,13 +29,12 @@ pub(crate) struct Granter {
 pub(crate) type Granted = (Grant, Option<NewLicense>);
 
 impl Granter {
-    /// Why the account may not have this content, if it may not.
-    fn refusal(&self, content: &Content) -> Option<Reason> {
-        let scope = content.scope.as_ref()?;
-        match &self.account {
-            None => Some(Reason::AccountRequired),
-            Some(account) if !account.scopes.contains(scope) => Some(Reason::NotEntitled),
-            Some(_) => None,
+    /// Why the account may not have what has this scope, if it may not.
+    fn refusal(&self, scope: Option<&String>) -> Option<Reason> {
+        match (scope, &self.account) {
+            (None, _) => None,
+            (Some(_), None) => Some(Reason::AccountRequired),
+            (Some(scope), Some(account)) => (!account.scopes.contains(scope)).then_some(Reason::NotEntitled),
         }
     }
 
@@ -47,47 +46,87 @@ impl Granter {
         terms: &mut TermsByName,
     ) -> Result<Result<Granted, Reason>, Fault> {
         let Some(Offered { content, current }) = offered else { return Ok(Err(Reason::UnknownContent)) };
-        if let Some(reason) = self.refusal(&content) {
+        let of_root = if let Part::Leaf(root) = &content.part { self.refusal(root.scope.as_ref()) } else { None };
+        if let Some(reason) = self.refusal(content.scope.as_ref()).or(of_root) {
             return Ok(Err(reason));
         }
-        let key = self.service.master.open(kid, &content.sealed_key);
-        let key = key.and_then(|key| InnerKey::new(LicenseKind::Content, key)).ok_or_else(|| {
-            tracing::error!("a content key does not open under the master key");
-            Fault::Internal
-        })?;
         let user = self.account.as_ref().map(|account| account.user).filter(|_| content.scope.is_some());
         let known = terms.of(&content)?;
-        if known.terms.revocable && self.keyring.revocation.is_none() {
-            tracing::error!("a policy names the revocation key, which is not in the data folder");
-            return Err(Fault::Internal);
-        }
-        let own = &role_key(&self.keyring, Role::Issuer)?.certificate;
-        let facts = Facts {
-            lid: Lid::random()?,
-            kid,
-            issuer: own.service_id,
-            management: self.keyring.newest(Role::Management).map(|service| service.service_id),
-            revocation: self.keyring.revocation,
-            title: content.title,
-            user,
-            first_issued: self.now,
-            replaces: current.as_ref().map(|license| license.lid),
-        };
+        check(&content, &known.terms, &self.keyring)?;
+        let facts = self.facts(kid, &content, user, current.as_ref())?;
         let hash = *known.hash.get_or_insert_with(|| known.terms.hash(&facts));
         // The same terms give the same license, so that asking again resets no counter.
-        if let Some(Issued { policy, .. }) = current.filter(|license| license.terms == hash) {
+        if let Some(Issued { policy, .. }) = current.filter(|license| license.terms == hash && !license.withdrawn) {
+            let key = inner_key(&self.service, kid, &content, Digest::of(&policy))?;
             return Ok(Ok((Grant { policy, key, state: None }, None)));
         }
         let (lid, replaces) = (facts.lid, facts.replaces);
         let policy = known.terms.policy(facts).encode();
-        let issued = Issued { lid, terms: hash, policy: policy.clone() };
+        let key = inner_key(&self.service, kid, &content, Digest::of(&policy))?;
+        let issued = Issued { lid, terms: hash, policy: policy.clone(), withdrawn: false };
         Ok(Ok((Grant { policy, key, state: None }, Some(NewLicense { kid, user, issued, replaces }))))
     }
+
+    fn facts(
+        &self,
+        kid: Kid,
+        content: &Content,
+        user: Option<UserId>,
+        current: Option<&Issued>,
+    ) -> Result<Facts, Fault> {
+        let (kind, root_kid) = match &content.part {
+            Part::Content => (LicenseKind::Content, None),
+            Part::Root => (LicenseKind::Root, None),
+            Part::Leaf(root) => (LicenseKind::Leaf, Some(root.kid)),
+        };
+        Ok(Facts {
+            lid: Lid::random()?,
+            kid,
+            kind,
+            root_kid,
+            issuer: role_key(&self.keyring, Role::Issuer)?.certificate.service_id,
+            management: self.keyring.newest(Role::Management).map(|service| service.service_id),
+            revocation: self.keyring.revocation,
+            title: content.title.clone(),
+            user,
+            first_issued: self.now,
+            replaces: current.map(|license| license.lid),
+        })
+    }
+}
+
+/// Refuses terms that the service cannot put into a license; they are checked when they are set.
+fn check(content: &Content, terms: &Terms, keyring: &Keyring) -> Result<(), Fault> {
+    if terms.revocable && keyring.revocation.is_none() {
+        tracing::error!("a policy names the revocation key, which is not in the data folder");
+        return Err(Fault::Internal);
+    }
+    if terms.subscription.is_some() != matches!(content.part, Part::Leaf(_)) {
+        tracing::error!("a policy names a subscription that does not exist, or a subscription itself");
+        return Err(Fault::Internal);
+    }
+    Ok(())
+}
+
+/// What a license for a key ID carries under this policy.
+pub(crate) fn inner_key(service: &Service, kid: Kid, content: &Content, policy: Digest) -> Result<InnerKey, Fault> {
+    let open = |kid, sealed: &[u8], kind| InnerKey::new(kind, service.master.open(kid, sealed)?);
+    let key = match &content.part {
+        Part::Content => open(kid, &content.sealed_key, LicenseKind::Content),
+        Part::Root => open(kid, &content.sealed_key, LicenseKind::Root),
+        Part::Leaf(root) => open(kid, &content.sealed_key, LicenseKind::Content)
+            .zip(open(root.kid, &root.sealed_key, LicenseKind::Root))
+            .and_then(|(key, root)| InnerKey::leaf(&root, policy, &key)),
+    };
+    key.ok_or_else(|| {
+        tracing::error!("a key does not open under the master key");
+        Fault::Internal
+    })
 }
 
 /// Terms by the name of their policy, each read and hashed once a request.
 #[derive(Default)]
-pub(crate) struct TermsByName(HashMap<Option<String>, KnownTerms>);
+pub(crate) struct TermsByName(HashMap<(bool, Option<String>), KnownTerms>);
 
 pub(crate) struct KnownTerms {
     pub(crate) terms: Terms,
@@ -97,7 +136,9 @@ pub(crate) struct KnownTerms {
 impl TermsByName {
     pub(crate) fn of(&mut self, content: &Content) -> Result<&mut KnownTerms, Fault> {
         let name = content.policy.as_ref().map(|(name, _)| name.clone());
-        match self.0.entry(name) {
+        // A subscription and its leaves may share the name of their terms where neither has any.
+        let is_root = matches!(content.part, Part::Root);
+        match self.0.entry((is_root, name)) {
             std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
             std::collections::hash_map::Entry::Vacant(free) => {
                 let terms = match &content.policy {

@@ -1,8 +1,10 @@
 //! The owner's commands in SQLite.
 
 use super::super::{
-    Added, Admin, ContentRow, DeviceRow, LicenseRow, NewContent, Pending, RestoreRow, Stats, StoreError,
+    Added, Admin, ContentRow, DeviceRow, LicenseRow, NewContent, NewSubscription, Pending, RestoreRow, Stats,
+    StoreError, SubscriptionRow,
 };
+use super::offer::next_mark;
 use super::{SqliteStore, Verdict, id};
 use crate::accounts::Account;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -23,8 +25,9 @@ impl Admin for SqliteStore {
                 return Ok(Verdict::Undo(Added::Existing(known)));
             }
             let before = count(connection, "content")?;
+            let mark = next_mark(connection, now)?;
             for content in &contents {
-                write_content(connection, content, now)?;
+                write_content(connection, content, mark, now)?;
             }
             Ok(Verdict::Keep(Added::Done { new: count(connection, "content")? - before }))
         })
@@ -36,13 +39,60 @@ impl Admin for SqliteStore {
         })
     }
 
-    fn set_policy(&self, name: String, definition: String, now: i64) -> Pending<'_, bool> {
-        const UPSERT: &str = "INSERT INTO policy (name, definition, changed_at) VALUES ($1, $2, $3) \
-                              ON CONFLICT (name) DO UPDATE SET definition = $2, changed_at = $3";
+    fn set_policy(
+        &self,
+        name: String,
+        definition: String,
+        subscription: Option<String>,
+        now: i64,
+    ) -> Pending<'_, bool> {
+        const UPSERT: &str = "INSERT INTO policy (name, definition, subscription, changed, changed_at) \
+            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) \
+            DO UPDATE SET definition = $2, subscription = $3, changed = $4, changed_at = $5";
         self.write(move |connection| {
-            let new = find_policy(connection, &name)?.is_none();
-            connection.execute(UPSERT, params![name, definition, now])?;
+            let (new, mark) = (find_policy(connection, &name)?.is_none(), next_mark(connection, now)?);
+            connection.execute(UPSERT, params![name, definition, subscription, mark, now])?;
             Ok(Verdict::Keep(new))
+        })
+    }
+
+    fn remove_content(&self, kids: Vec<Kid>, now: i64) -> Pending<'_, u64> {
+        self.write(move |connection| {
+            next_mark(connection, now)?;
+            let mut remove = connection.prepare_cached("DELETE FROM content WHERE kid = $1")?;
+            let mut removed = 0;
+            for kid in &kids {
+                removed += remove.execute([kid.as_bytes()])? as u64;
+            }
+            Ok(Verdict::Keep(removed))
+        })
+    }
+
+    fn set_subscription(&self, subscription: NewSubscription, now: i64) -> Pending<'_, (Kid, bool)> {
+        const UPSERT: &str = "INSERT INTO subscription (kid, name, sealed_key, policy, scope, added_at, changed) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO UPDATE SET policy = $4, scope = $5, changed = $7";
+        self.write(move |connection| {
+            let NewSubscription { name, kid, sealed_key, policy, scope } = &subscription;
+            let mark = next_mark(connection, now)?;
+            connection.execute(UPSERT, params![kid.as_bytes(), name, sealed_key, policy, scope, now, mark])?;
+            let mut find = connection.prepare_cached("SELECT kid FROM subscription WHERE name = $1")?;
+            let stored: Vec<u8> = find.query_row([name], |row| row.get(0))?;
+            Ok(Verdict::Keep((id(&stored, "subscription")?, stored == kid.as_bytes())))
+        })
+    }
+
+    fn subscriptions(&self) -> Pending<'_, Vec<SubscriptionRow>> {
+        const LIST: &str = "SELECT name, kid, policy, scope, (SELECT count(*) FROM content \
+            JOIN policy AS terms ON terms.name = content.policy WHERE terms.subscription = subscription.name) \
+            FROM subscription ORDER BY name";
+        self.list(LIST, |row| {
+            Ok(SubscriptionRow {
+                name: row.get(0)?,
+                kid: id_at(row, 1)?,
+                policy: row.get(2)?,
+                scope: row.get(3)?,
+                leaves: row.get::<_, i64>(4)? as u64,
+            })
         })
     }
 
@@ -57,16 +107,27 @@ impl Admin for SqliteStore {
     fn add_account(&self, name: String, account: Account, token_hash: Digest, now: i64) -> Pending<'_, bool> {
         const ADD: &str = "INSERT INTO account (user_id, name, token_hash, created_at) VALUES ($1, $2, $3, $4) \
                            ON CONFLICT (name) DO NOTHING";
-        const GRANT: &str = "INSERT INTO account_scope (user_id, scope) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         self.write(move |connection| {
-            let user = account.user.as_bytes();
+            let user = account.user.as_bytes().as_slice();
             let added = connection.execute(ADD, params![user, name, token_hash.as_bytes(), now])?;
             if added == 0 {
                 return Ok(Verdict::Undo(false));
             }
-            for scope in &account.scopes {
-                connection.execute(GRANT, params![user, scope])?;
+            add_scopes(connection, user, &account.scopes, now)?;
+            Ok(Verdict::Keep(true))
+        })
+    }
+
+    fn change_account(&self, name: String, add: Vec<String>, remove: Vec<String>, now: i64) -> Pending<'_, bool> {
+        self.write(move |connection| {
+            let mut find = connection.prepare_cached("SELECT user_id FROM account WHERE name = $1")?;
+            let user: Option<Vec<u8>> = find.query_row([&name], |row| row.get(0)).optional()?;
+            let Some(user) = user else { return Ok(Verdict::Undo(false)) };
+            let mut take = connection.prepare_cached("DELETE FROM account_scope WHERE user_id = $1 AND scope = $2")?;
+            for scope in &remove {
+                take.execute(params![user, scope])?;
             }
+            add_scopes(connection, &user, &add, now)?;
             Ok(Verdict::Keep(true))
         })
     }
@@ -176,6 +237,18 @@ fn count(connection: &Connection, table: &str) -> Result<u64, StoreError> {
     Ok(rows as u64)
 }
 
+/// Gives an account scopes that it has not. A change without new scopes counts as one, too.
+fn add_scopes(connection: &Connection, user: &[u8], scopes: &[String], now: i64) -> Result<(), StoreError> {
+    const GRANT: &str =
+        "INSERT INTO account_scope (user_id, scope, changed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let mark = next_mark(connection, now)?;
+    let mut grant = connection.prepare_cached(GRANT)?;
+    for scope in scopes {
+        grant.execute(params![user, scope, mark])?;
+    }
+    Ok(())
+}
+
 fn find_policy(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT definition FROM policy WHERE name = $1")?;
     Ok(statement.query_row([name], |row| row.get(0)).optional()?)
@@ -198,17 +271,18 @@ fn known_keys(
     Ok(known)
 }
 
-fn write_content(connection: &Connection, content: &NewContent, now: i64) -> Result<(), StoreError> {
-    const UPSERT: &str = "INSERT INTO content (kid, sealed_key, title, policy, scope, added_at) \
-        VALUES ($1, $2, $3, $4, $5, $6) \
-        ON CONFLICT (kid) DO UPDATE SET title = coalesce($3, title), policy = $4, scope = $5";
+fn write_content(connection: &Connection, content: &NewContent, mark: i64, now: i64) -> Result<(), StoreError> {
+    const UPSERT: &str = "INSERT INTO content (kid, sealed_key, title, policy, scope, added_at, changed) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) \
+        ON CONFLICT (kid) DO UPDATE SET title = coalesce($3, title), policy = $4, scope = $5, changed = $7";
     connection.prepare_cached(UPSERT)?.execute(params![
         content.kid.as_bytes(),
         content.sealed_key,
         content.title,
         content.policy,
         content.scope,
-        now
+        now,
+        mark
     ])?;
     Ok(())
 }

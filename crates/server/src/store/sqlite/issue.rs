@@ -1,10 +1,11 @@
 //! Devices, offers and licenses in SQLite.
 
 use super::super::{
-    CertifiedDevice, Claim, Claimed, Committed, Content, Exchange, Holding, Issued, KnownDevice, NewLicense, Offer,
-    Offered, Pending, Prior, Store, StoreError,
+    CertifiedDevice, Claim, Claimed, Committed, Content, DeliveryPage, DeliveryQuery, Exchange, Holding, Issue, Issued,
+    KnownDevice, NewLicense, Offer, Offered, Part, Pending, Prior, Store, StoreError, Withdrawn,
 };
-use super::{SqliteStore, Verdict, account, id, prior, restore, write_exchange};
+use super::offer::{find_content, mark, read_issued};
+use super::{SqliteStore, Verdict, account, delivery, id, prior, restore, write_exchange};
 use crate::accounts::Account;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
@@ -33,7 +34,7 @@ impl Store for SqliteStore {
             let prior = prior(connection, &exchange)?;
             let revoked = is_revoked(connection, device)?;
             if prior != Prior::None || revoked {
-                return Ok(Offer { prior, revoked, items: Vec::new() });
+                return Ok(Offer { prior, revoked, items: Vec::new(), roots: Vec::new() });
             }
             let find = |kid: &Kid| -> Result<Option<Offered>, StoreError> {
                 let Some(content) = find_content(connection, *kid)? else { return Ok(None) };
@@ -41,27 +42,33 @@ impl Store for SqliteStore {
                 let current = find_license(connection, device, *kid, user)?;
                 Ok(Some(Offered { content, current }))
             };
-            let items = kids.iter().map(find).collect::<Result<_, _>>()?;
-            Ok(Offer { prior, revoked, items })
+            let items = kids.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+            let mut missing: Vec<Kid> = items.iter().flatten().filter_map(root_of).collect();
+            missing.sort_unstable();
+            missing.dedup();
+            missing.retain(|root| !kids.contains(root));
+            let mut roots = Vec::with_capacity(missing.len());
+            for kid in missing {
+                roots.extend(find(&kid)?.map(|offered| (kid, offered)));
+            }
+            Ok(Offer { prior, revoked, items, roots })
         })
     }
 
-    fn issue(
-        &self,
-        exchange: Exchange,
-        device: DeviceId,
-        licenses: Vec<NewLicense>,
-        answer: Vec<u8>,
-    ) -> Pending<'_, Committed> {
+    fn delivery(&self, exchange: Exchange, device: DeviceId, query: DeliveryQuery) -> Pending<'_, DeliveryPage> {
+        self.read(move |connection| delivery::page(connection, &exchange, device, &query))
+    }
+
+    fn issue(&self, exchange: Exchange, device: DeviceId, issue: Issue, answer: Vec<u8>) -> Pending<'_, Committed> {
         self.write(move |connection| {
             answer_once(connection, &exchange, &answer, || {
-                for license in &licenses {
+                for license in &issue.licenses {
                     if !write_license(connection, device, license, exchange.now)? {
                         return Ok(false);
                     }
                 }
-                write_first_seats(connection, device, &licenses, exchange.now)?;
-                Ok(true)
+                write_first_seats(connection, device, &issue.licenses, exchange.now)?;
+                write_withdrawn(connection, device, &issue.withdrawn)
             })
         })
     }
@@ -86,6 +93,10 @@ impl Store for SqliteStore {
         const DROP: &str = "UPDATE exchange SET kept = 2, answer = NULL WHERE kept = 1 AND answered_at < $1";
         self.write(move |connection| Ok(Verdict::Keep(connection.execute(DROP, [before])? as u64)))
     }
+}
+
+fn root_of(offered: &Offered) -> Option<Kid> {
+    if let Part::Leaf(root) = &offered.content.part { Some(root.kid) } else { None }
 }
 
 /// Writes an answer with what it rests on, unless the exchange was answered meanwhile or `change` finds another state than
@@ -140,19 +151,8 @@ pub(super) fn is_revoked(connection: &Connection, device: DeviceId) -> Result<bo
     Ok(connection.prepare_cached(FIND)?.exists([device.as_bytes()])?)
 }
 
-pub(super) fn find_content(connection: &Connection, kid: Kid) -> Result<Option<Content>, StoreError> {
-    const FIND: &str = "SELECT content.sealed_key, content.title, content.scope, policy.name, policy.definition \
-                        FROM content LEFT JOIN policy ON policy.name = content.policy WHERE content.kid = $1";
-    let mut statement = connection.prepare_cached(FIND)?;
-    let content = statement.query_row([kid.as_bytes()], |row| {
-        let policy = row.get::<_, Option<String>>(3)?.zip(row.get::<_, Option<String>>(4)?);
-        Ok(Content { sealed_key: row.get(0)?, title: row.get(1)?, scope: row.get(2)?, policy })
-    });
-    Ok(content.optional()?)
-}
-
 /// The key of a license row's account; empty for open content, because a key column is never null.
-fn user_key(user: Option<&UserId>) -> &[u8] {
+pub(super) fn user_key(user: Option<&UserId>) -> &[u8] {
     user.map_or(&[], |user| user.as_bytes().as_slice())
 }
 
@@ -164,16 +164,14 @@ fn find_license(
     kid: Kid,
     user: Option<UserId>,
 ) -> Result<Option<Issued>, StoreError> {
-    const FIND: &str = "SELECT lid, CASE WHEN returned_at IS NULL THEN terms ELSE zeroblob(32) END, policy \
-                        FROM license WHERE device_id = $1 AND kid = $2 AND user_id = $3";
+    const FIND: &str = "SELECT lid, terms, policy, coalesce(withdrawn, returned_at) FROM license \
+                        WHERE device_id = $1 AND kid = $2 AND user_id = $3";
     let mut statement = connection.prepare_cached(FIND)?;
-    let row: Option<(Vec<u8>, Vec<u8>, Vec<u8>)> = statement
-        .query_row(params![device.as_bytes(), kid.as_bytes(), user_key(user.as_ref())], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    let Some((lid, terms, policy)) = row else { return Ok(None) };
-    Ok(Some(Issued { lid: id(&lid, "license")?, terms: id(&terms, "license")?, policy }))
+    let mut rows = statement.query(params![device.as_bytes(), kid.as_bytes(), user_key(user.as_ref())])?;
+    match rows.next()? {
+        Some(row) => read_issued(row, 0),
+        None => Ok(None),
+    }
 }
 
 /// Writes a license. False if the holder has another license by now than the one to be replaced.
@@ -185,10 +183,11 @@ fn write_license(
 ) -> Result<bool, StoreError> {
     const INSERT: &str = "INSERT INTO license (device_id, kid, user_id, lid, terms, policy, issued_at) \
                           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (device_id, kid, user_id) DO NOTHING";
-    const REPLACE: &str = "UPDATE license SET lid = $1, terms = $2, policy = $3, issued_at = $4, returned_at = NULL \
+    const REPLACE: &str = "UPDATE license SET lid = $1, terms = $2, policy = $3, issued_at = $4, \
+                           withdrawn = NULL, returned_at = NULL \
                            WHERE device_id = $5 AND kid = $6 AND user_id = $7 AND lid = $8";
     let (device, kid, user) = (device.as_bytes(), license.kid.as_bytes(), user_key(license.user.as_ref()));
-    let Issued { lid, terms, policy } = &license.issued;
+    let Issued { lid, terms, policy, withdrawn: _ } = &license.issued;
     let (lid, terms) = (lid.as_bytes(), terms.as_bytes());
     let changed = match &license.replaces {
         None => connection.prepare_cached(INSERT)?.execute(params![device, kid, user, lid, terms, policy, now])?,
@@ -216,4 +215,22 @@ fn write_first_seats(
         insert.execute(params![lid.as_bytes(), device.as_bytes(), kid.as_bytes(), now])?;
     }
     Ok(())
+}
+
+/// Writes down what the device was told to drop. False if it has another license for one of the key IDs by now.
+fn write_withdrawn(connection: &Connection, device: DeviceId, withdrawn: &[Withdrawn]) -> Result<bool, StoreError> {
+    const TELL: &str = "UPDATE license SET withdrawn = coalesce(withdrawn, $1) \
+                        WHERE device_id = $2 AND kid = $3 AND user_id = $4 AND lid = $5";
+    if withdrawn.is_empty() {
+        return Ok(true);
+    }
+    let mark = mark(connection)?;
+    let mut tell = connection.prepare_cached(TELL)?;
+    for Withdrawn { lid, kid, user } in withdrawn {
+        let user = user_key(user.as_ref());
+        if tell.execute(params![mark, device.as_bytes(), kid.as_bytes(), user, lid.as_bytes()])? != 1 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -1,7 +1,7 @@
 //! Seats in SQLite: which devices hold a license, counted and limited in the transaction of the writer.
 
 use super::super::{Claim, Claimed, Exchange, Holding, Prior, Seat, StoreError};
-use super::issue::find_content;
+use super::offer::find_content;
 use super::{Verdict, id, prior, write_exchange};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use wmlicense_wire::id::{DeviceId, Kid, Lid};

@@ -1,4 +1,4 @@
-use super::super::{Admin as _, CertifiedDevice, Committed, Issued, NewLicense, Prior, Store as _};
+use super::super::{Admin as _, CertifiedDevice, Committed, Issue, Issued, NewLicense, Prior, Store as _};
 use super::*;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, TransactionId};
@@ -19,8 +19,13 @@ fn device() -> CertifiedDevice {
 }
 
 fn license(lid: u8, replaces: Option<u8>) -> NewLicense {
-    let issued = Issued { lid: Lid::new([lid; 16]), terms: Digest::new([lid; 32]), policy: vec![lid] };
+    let issued =
+        Issued { lid: Lid::new([lid; 16]), terms: Digest::new([lid; 32]), policy: vec![lid], withdrawn: false };
     NewLicense { kid: Kid::new([3; 16]), user: None, issued, replaces: replaces.map(|lid| Lid::new([lid; 16])) }
+}
+
+fn issued(licenses: Vec<NewLicense>) -> Issue {
+    Issue { licenses, ..Issue::default() }
 }
 
 fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {
@@ -47,8 +52,9 @@ async fn an_answer_is_kept_for_thirty_days_and_its_row_for_ever() {
 async fn a_decision_that_was_overtaken_is_told_and_leaves_nothing() {
     let (_folder, store) = store();
     let device = DeviceId::new([2; 16]);
-    let issue =
-        async |number, license| store.issue(exchange(number, 1000), device, vec![license], vec![number]).await.unwrap();
+    let issue = async |number, license| {
+        store.issue(exchange(number, 1000), device, issued(vec![license]), vec![number]).await.unwrap()
+    };
     assert_eq!(issue(1, license(1, None)).await, Committed::Done);
     assert_eq!(issue(2, license(2, None)).await, Committed::Changed);
     assert_eq!(issue(3, license(3, Some(9))).await, Committed::Changed);
@@ -80,7 +86,7 @@ async fn changes_that_come_together_are_kept_or_undone_one_by_one() {
                 // Two of three contradict the first one of their key.
                 let license = NewLicense { kid: Kid::new([number / 3; 16]), ..license(number, None) };
                 let device = DeviceId::new([2; 16]);
-                store.issue(exchange(number, 1000), device, vec![license], vec![number]).await.unwrap()
+                store.issue(exchange(number, 1000), device, issued(vec![license]), vec![number]).await.unwrap()
             })
         })
         .collect();
@@ -112,5 +118,5 @@ async fn a_change_that_panics_is_undone_and_the_next_one_runs() {
     });
     assert!(matches!(broken.await, Err(StoreError::NotCommitted)));
     assert_eq!(store.policy("p".to_owned()).await.unwrap(), None);
-    assert!(store.set_policy("q".to_owned(), "{}".to_owned(), 0).await.unwrap());
+    assert!(store.set_policy("q".to_owned(), "{}".to_owned(), None, 0).await.unwrap());
 }

@@ -1,0 +1,143 @@
+//! Pages of a pre-delivery in SQLite: what a device has to drop, then scope by scope what it may have, in the order of key IDs.
+
+use super::super::{DeliveryPage, DeliveryQuery, Exchange, Offered, Position, Prior, StoreError, Withdrawn};
+use super::issue::{is_revoked, user_key};
+use super::offer::{
+    CONTENT_COLUMNS, content_columns, content_tables, mark, read_content, read_issued, subscription_columns,
+    subscription_tables,
+};
+use super::{id, prior};
+use rusqlite::{Connection, Row, params};
+use wmlicense_wire::id::{DeviceId, Kid, UserId};
+use wmlicense_wire::request::MAX_LICENSES;
+
+/// Bytes of a key ID at the front of a joined key.
+const KID_LEN: usize = Kid::LEN;
+
+pub(super) fn page(
+    connection: &Connection,
+    exchange: &Exchange,
+    device: DeviceId,
+    query: &DeliveryQuery,
+) -> Result<DeliveryPage, StoreError> {
+    let (prior, revoked) = (prior(connection, exchange)?, is_revoked(connection, device)?);
+    let mark = mark(connection)?;
+    let mut page = DeliveryPage { prior, revoked, mark, withdrawn: Vec::new(), items: Vec::new(), next: None };
+    if page.prior != Prior::None || page.revoked {
+        return Ok(page);
+    }
+    // A mark that this database never reached is of a former life of it.
+    let since = query.since.filter(|since| *since <= mark).unwrap_or(-1);
+    let of = Of { connection, device, user: exchange.account, since };
+    let (first, mut after) = match &query.from {
+        Position::Withdrawn(after) => {
+            page.withdrawn = of.withdrawn(after)?;
+            if page.withdrawn.len() == MAX_LICENSES {
+                page.next = page.withdrawn.last().map(|last| Position::Withdrawn(joined(last)));
+                return Ok(page);
+            }
+            (0, Vec::new())
+        }
+        Position::Scope(scope, after) => (query.scopes.partition_point(|held| held < scope), after.clone()),
+    };
+    for scope in query.scopes.iter().skip(first) {
+        // A scope that was taken away in between has nothing, and the next one begins at its beginning.
+        if !matches!(&query.from, Position::Scope(from, _) if from == scope) {
+            after.clear();
+        }
+        of.offered(scope, &after, &mut page.items)?;
+        if page.items.len() == MAX_LICENSES {
+            page.next = page.items.last().map(|(kid, _)| Position::Scope(scope.clone(), kid.as_bytes().to_vec()));
+            break;
+        }
+    }
+    Ok(page)
+}
+
+/// Key ID and account of a license, as one key that sorts as both.
+fn joined(withdrawn: &Withdrawn) -> Vec<u8> {
+    [withdrawn.kid.as_bytes(), user_key(withdrawn.user.as_ref())].concat()
+}
+
+/// Who asks.
+struct Of<'c> {
+    connection: &'c Connection,
+    device: DeviceId,
+    user: Option<UserId>,
+    since: i64,
+}
+
+impl Of<'_> {
+    /// Licenses of the device that are for nothing that it may have, and those that it was told of after its last run.
+    fn withdrawn(&self, after: &[u8]) -> Result<Vec<Withdrawn>, StoreError> {
+        const LIST: &str = "SELECT license.kid, license.user_id, license.lid FROM license \
+            LEFT JOIN content ON content.kid = license.kid LEFT JOIN subscription ON subscription.kid = license.kid \
+            WHERE license.device_id = $1 AND (license.kid, license.user_id) > ($2, $3) \
+            AND license.user_id IN (x'', $4) AND license.returned_at IS NULL AND CASE WHEN license.withdrawn IS NOT NULL THEN license.withdrawn > $5 \
+            WHEN content.kid IS NULL AND subscription.kid IS NULL THEN 1 \
+            WHEN license.user_id = x'' THEN coalesce(content.scope, subscription.scope) IS NOT NULL \
+            ELSE coalesce(content.scope, subscription.scope, '') NOT IN \
+            (SELECT scope FROM account_scope WHERE user_id = license.user_id) END \
+            ORDER BY license.kid, license.user_id LIMIT $6";
+        let (kid, user) = after.split_at_checked(KID_LEN).unwrap_or((&[], &[]));
+        let mut statement = self.connection.prepare_cached(LIST)?;
+        let own = user_key(self.user.as_ref());
+        let mut rows =
+            statement.query(params![self.device.as_bytes(), kid, user, own, self.since, MAX_LICENSES as i64])?;
+        let mut list = Vec::new();
+        while let Some(row) = rows.next()? {
+            let user: Vec<u8> = row.get(1)?;
+            let user = if user.is_empty() { None } else { Some(id(&user, "license")?) };
+            list.push(Withdrawn { kid: column(row, 0)?, lid: column(row, 2)?, user });
+        }
+        Ok(list)
+    }
+
+    /// Adds what changed in a scope after a key ID, until there is as much as an answer takes.
+    fn offered(&self, scope: &str, after: &[u8], items: &mut Vec<(Kid, Offered)>) -> Result<(), StoreError> {
+        const LIST: &str = concat!(
+            "SELECT content.kid AS kid, ",
+            content_columns!(),
+            ", license.lid, license.terms, license.policy, coalesce(license.withdrawn, license.returned_at) FROM ",
+            content_tables!(),
+            " LEFT JOIN license ON license.device_id = $1 AND license.user_id = $2 AND license.kid = content.kid \
+             WHERE coalesce(content.scope, '') = $3 AND content.kid > $4 \
+             AND (content.changed > $5 OR coalesce(policy.changed, 0) > $5 OR $6 > $5) UNION ALL \
+             SELECT subscription.kid, ",
+            subscription_columns!(),
+            ", license.lid, license.terms, license.policy, coalesce(license.withdrawn, license.returned_at) FROM ",
+            subscription_tables!(),
+            " LEFT JOIN license ON license.device_id = $1 AND license.user_id = $2 AND license.kid = subscription.kid \
+             WHERE coalesce(subscription.scope, '') = $3 AND subscription.kid > $4 \
+             AND (subscription.changed > $5 OR coalesce(policy.changed, 0) > $5 OR $6 > $5) ORDER BY kid LIMIT $7"
+        );
+        let user = if scope.is_empty() { &[] } else { user_key(self.user.as_ref()) };
+        let room = (MAX_LICENSES - items.len()) as i64;
+        let mut statement = self.connection.prepare_cached(LIST)?;
+        let mut rows = statement.query(params![
+            self.device.as_bytes(),
+            user,
+            scope,
+            after,
+            self.since,
+            self.granted(scope)?,
+            room
+        ])?;
+        while let Some(row) = rows.next()? {
+            let content = read_content(row, 1)?;
+            items.push((column(row, 0)?, Offered { content, current: read_issued(row, 1 + CONTENT_COLUMNS)? }));
+        }
+        Ok(())
+    }
+
+    /// Mark at which the account got a scope.
+    fn granted(&self, scope: &str) -> Result<i64, StoreError> {
+        const FIND: &str = "SELECT coalesce(max(changed), 0) FROM account_scope WHERE user_id = $1 AND scope = $2";
+        let mut statement = self.connection.prepare_cached(FIND)?;
+        Ok(statement.query_row(params![user_key(self.user.as_ref()), scope], |row| row.get(0))?)
+    }
+}
+
+fn column<const N: usize, K>(row: &Row<'_>, at: usize) -> Result<wmlicense_wire::id::Id<N, K>, StoreError> {
+    id(row.get_ref(at)?.as_blob().map_err(|_| StoreError::Damaged("license"))?, "license")
+}

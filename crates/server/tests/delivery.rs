@@ -1,0 +1,250 @@
+//! Pre-delivery by the real service: pages, what changed since, what is taken back, subscriptions, and the service's pace.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use support::client::{Device, Known};
+use support::{Data, GOLD, KEY, OPEN};
+use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome, Reason};
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::{Kid, Lid};
+use wmlicense_wire::policy::LicenseKind;
+use wmlicense_wire::problem::ProblemKind;
+use wmlicense_wire::request::{Body, Request};
+
+fn ask(device: &Device, known: &Known, scope: Option<&str>, since: Option<i64>) -> Request {
+    let body = Body::Licenses {
+        kids: Vec::new(),
+        header: None,
+        scope: scope.map(str::to_owned),
+        since,
+        actions: vec!["Play".into()],
+        custom: None,
+        usage: Vec::new(),
+    };
+    device.request(known, Role::Issuer, body)
+}
+
+fn page(device: &Device, known: &Known, request: &Request, token: Option<&str>) -> (Answer, Vec<OpenedLicense>) {
+    let bytes = device.sign(request);
+    let reply = known.post("licenses", &bytes, token).granted();
+    let place = (request.transaction, request.page);
+    let (answer, licenses, _) = device.verify_page(known, Role::Issuer, &bytes, place, &reply);
+    // The same bytes get the same answer.
+    assert_eq!(known.post("licenses", &bytes, token).granted(), reply);
+    (answer, licenses)
+}
+
+/// A whole run.
+struct Run {
+    pages: usize,
+    licenses: Vec<OpenedLicense>,
+    withdrawn: BTreeSet<Lid>,
+    since: Option<i64>,
+}
+
+fn run(device: &Device, known: &Known, scope: Option<&str>, since: Option<i64>, token: Option<&str>) -> Run {
+    let mut request = ask(device, known, scope, since);
+    let mut run = Run { pages: 0, licenses: Vec::new(), withdrawn: BTreeSet::new(), since: None };
+    loop {
+        let (answer, licenses) = page(device, known, &request, token);
+        assert_eq!(answer.outcome, Outcome::Done);
+        assert!(run.since.is_none_or(|since| answer.since == Some(since)));
+        run.pages += 1;
+        run.licenses.extend(licenses);
+        run.withdrawn.extend(answer.withdrawn);
+        run.since = answer.since;
+        let Some(cursor) = answer.next_cursor else { return run };
+        (request.page, request.cursor) = (request.page + 1, Some(cursor));
+    }
+}
+
+fn import(data: &Data, count: u32, scope: &str) {
+    let mut list = String::new();
+    for number in 0..count {
+        writeln!(list, "{number:032x},{KEY},Title {number}").unwrap();
+    }
+    let file = data.path().join("list.csv");
+    std::fs::write(&file, list).unwrap();
+    data.admin(&["content", "import", file.to_str().unwrap(), "--scope", scope]);
+}
+
+#[test]
+fn a_large_scope_comes_in_pages_and_then_only_what_changed() {
+    let data = Data::new();
+    import(&data, 5000, "gold");
+    data.open_content(OPEN, None);
+    let token = data.account("alice", &["gold", "silver"]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let token = Some(token.as_str());
+    let first = run(&device, &known, None, None, token);
+    let kids: BTreeSet<Kid> = first.licenses.iter().map(|license| license.policy.kid).collect();
+    assert_eq!((first.pages, first.licenses.len(), kids.len()), (2, 5001, 5001));
+    let again = run(&device, &known, None, first.since, token);
+    assert_eq!((again.licenses.len(), again.withdrawn.len(), again.since), (0, 0, first.since));
+    // One is new, one has other terms, one is gone.
+    data.admin(&["content", "add", "--kid", GOLD, "--key", KEY, "--scope", "silver"]);
+    data.policy("counted", r#"{"actions":{"Play":{"count":5}}}"#);
+    let (changed, gone) = (format!("{:032x}", 7), format!("{:032x}", 8));
+    data.admin(&["content", "add", "--kid", &changed, "--key", KEY, "--scope", "gold", "--policy", "counted"]);
+    assert_eq!(data.admin(&["content", "remove", &gone]), "removed: 1\n");
+    let next = run(&device, &known, None, first.since, token);
+    let kids: BTreeSet<String> = next.licenses.iter().map(|license| license.policy.kid.to_hex()).collect();
+    assert_eq!(kids, [changed, GOLD.to_owned()].into());
+    let lid = |run: &Run, hex: &str| {
+        run.licenses.iter().find(|license| license.policy.kid.to_hex() == hex).unwrap().policy.lid
+    };
+    assert_eq!(next.withdrawn, [lid(&first, &gone)].into());
+    assert!(next.since > first.since);
+    // A device that never got that answer is told once more; a mark from nowhere means everything.
+    assert_eq!(run(&device, &known, None, first.since, token).withdrawn, next.withdrawn);
+    assert_eq!(run(&device, &known, Some("silver"), Some(i64::MAX), token).licenses.len(), 1);
+}
+
+#[test]
+fn a_scope_that_is_taken_away_takes_its_licenses_along_and_brings_new_ones_back() {
+    let data = Data::new();
+    import(&data, 3, "gold");
+    let token = data.account("alice", &["gold"]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let first = run(&device, &known, None, None, Some(&token));
+    let lids = |run: &Run| run.licenses.iter().map(|license| license.policy.lid).collect::<BTreeSet<_>>();
+    data.admin(&["account", "change", "alice", "--remove-scope", "gold"]);
+    let second = run(&device, &known, None, first.since, Some(&token));
+    assert_eq!((second.withdrawn, second.licenses.len()), (lids(&first), 0));
+    data.admin(&["account", "change", "alice", "--add-scope", "gold"]);
+    let third = run(&device, &known, None, second.since, Some(&token));
+    assert_eq!(third.licenses.len(), 3);
+    assert!(lids(&third).is_disjoint(&lids(&first)));
+    // By name it gives the same ones.
+    let (_, held) = device.acquire(&known, &[&format!("{:032x}", 1)], Some(&token));
+    assert!(lids(&third).contains(&held[0].license.policy.lid));
+    assert!(data.fails(&["account", "change", "nobody", "--add-scope", "x"]).1.contains("no account"));
+}
+
+#[test]
+fn a_scope_is_delivered_to_those_who_have_it_only() {
+    let data = Data::new();
+    data.fill();
+    let token = data.account("bob", &[]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let refused = |token: Option<&str>| {
+        let request = ask(&device, &known, Some("gold"), None);
+        let bytes = device.sign(&request);
+        let reply = known.post("licenses", &bytes, token).granted();
+        let (answer, ..) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);
+        assert_eq!(answer.outcome, Outcome::Refused);
+        answer.refusals[0].reason
+    };
+    assert_eq!(refused(None), Reason::AccountRequired);
+    assert_eq!(refused(Some(&token)), Reason::NotEntitled);
+    let open = run(&device, &known, None, None, Some(&token));
+    assert_eq!(open.licenses.len(), 4);
+}
+
+#[test]
+fn a_cursor_is_good_for_its_page_of_its_transaction_and_device_only() {
+    let data = Data::new();
+    import(&data, 4100, "gold");
+    let token = data.account("alice", &["gold"]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let (device, other) = (Device::individualized(&known), Device::individualized(&known));
+    let request = ask(&device, &known, None, None);
+    let cursor = page(&device, &known, &request, Some(&token)).0.next_cursor.unwrap();
+    let with = |page: u32, cursor: Option<Vec<u8>>| Request { page, cursor, ..request.clone() };
+    let mut forged = cursor.clone();
+    forged[1] ^= 1;
+    let stranger = Request { page: 1, cursor: Some(cursor.clone()), ..ask(&device, &known, None, None) };
+    for bad in
+        [with(1, None), with(0, Some(cursor.clone())), with(2, Some(cursor.clone())), with(1, Some(forged)), stranger]
+    {
+        let problem = known.post("licenses", &device.sign(&bad), Some(&token)).problem();
+        // The page that was answered is known by its number, with other bytes.
+        assert!([ProblemKind::BadRequest, ProblemKind::Conflict].contains(&problem), "{problem:?}");
+    }
+    let elsewhere = Request {
+        page: 1,
+        cursor: Some(cursor.clone()),
+        transaction: request.transaction,
+        ..ask(&other, &known, None, None)
+    };
+    assert_eq!(known.post("licenses", &other.sign(&elsewhere), Some(&token)).problem(), ProblemKind::BadRequest);
+    assert_eq!(page(&device, &known, &with(1, Some(cursor)), Some(&token)).1.len(), 4);
+}
+
+#[test]
+fn a_service_at_its_pace_asks_for_patience_and_keeps_no_trace_of_it() {
+    let data = Data::new();
+    import(&data, 5000, "gold");
+    let token = data.account("alice", &["gold"]);
+    let serving = data.serve(&["--predelivery-rate", "1"]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let (_, licenses) = page(&device, &known, &ask(&device, &known, None, None), Some(&token));
+    assert_eq!(licenses.len(), 4096);
+    // A second of waiting lets one license more out, and with it a page; the one after it has to wait for long.
+    let told = (0..3).find_map(|_| {
+        let request = ask(&device, &known, None, None);
+        let bytes = device.sign(&request);
+        let reply = known.post("licenses", &bytes, Some(&token)).granted();
+        let (answer, licenses, _) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);
+        let Outcome::Later { from, until } = answer.outcome else { return None };
+        assert!(answer.issued_at < from && from < until && licenses.is_empty());
+        Some(())
+    });
+    assert!(told.is_some());
+}
+
+#[test]
+fn leaves_come_with_the_root_that_opens_them() {
+    let data = Data::new();
+    data.policy("month", r#"{"actions":{"Play":{"notAfter":"2099-01-01T00:00:00Z"}}}"#);
+    let added = data.admin(&["subscription", "add", "music", "--policy", "month", "--scope", "music"]);
+    let root_kid = Kid::from_hex(added.strip_prefix("added: ").unwrap().trim()).unwrap();
+    data.policy("leaf", r#"{"subscription":"music"}"#);
+    data.admin(&["content", "add", "--kid", GOLD, "--key", KEY, "--policy", "leaf", "--scope", "music"]);
+    let token = data.account("alice", &["music"]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[GOLD], Some(&token));
+    let of = |kind| held.iter().map(|held| &held.license).find(|license| license.policy.kind == kind).unwrap();
+    let (leaf, root) = (of(LicenseKind::Leaf), of(LicenseKind::Root));
+    assert_eq!((held.len(), root.policy.kid, leaf.policy.root_kid), (2, root_kid, Some(root_kid)));
+    let opened = leaf.key.open_leaf(&root.key, leaf.license.policy_hash()).unwrap();
+    assert_eq!(opened.as_bytes()[15], 0xff);
+    let delivered = run(&device, &known, None, None, Some(&token));
+    assert_eq!(delivered.licenses.len(), 2);
+    // Other terms of the root bring a new root, and no leaf.
+    data.policy("month", r#"{"actions":{"Play":{"notAfter":"2099-02-01T00:00:00Z"}}}"#);
+    let renewed = run(&device, &known, None, delivered.since, Some(&token));
+    let [license] = renewed.licenses.as_slice() else { panic!("{}", renewed.licenses.len()) };
+    assert_eq!((license.policy.kid, license.policy.replaces), (root_kid, Some(root.policy.lid)));
+    assert_eq!(license.key.as_bytes(), root.key.as_bytes());
+    assert_eq!(data.json(&["subscription", "list"])[0]["leaves"], 1);
+}
+
+#[test]
+fn terms_that_no_root_can_have_are_refused() {
+    let data = Data::new();
+    data.policy("counted", r#"{"actions":{"Play":{"count":5}}}"#);
+    let (_, complaint) = data.fails(&["subscription", "add", "music", "--policy", "counted", "--open"]);
+    assert!(complaint.contains("counts uses"), "{complaint}");
+    let file = data.path().join("leaf.json");
+    std::fs::write(&file, r#"{"subscription":"music"}"#).unwrap();
+    let (_, complaint) = data.fails(&["policy", "set", "leaf", file.to_str().unwrap()]);
+    assert!(complaint.contains("no subscription music"), "{complaint}");
+    data.policy("month", r#"{"actions":{"Play":{}}}"#);
+    data.admin(&["subscription", "add", "music", "--policy", "month", "--open"]);
+    let (_, complaint) = data.fails(&["policy", "set", "month", file.to_str().unwrap()]);
+    assert!(complaint.contains("counts uses or names a subscription"), "{complaint}");
+}
