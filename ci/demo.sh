@@ -43,6 +43,7 @@ count() { grep -c "^$1" <<<"$printed" || :; }
 for source in examples-c/*.c; do
   name=$(basename "$source" .c)
   line=$(sed -n 's/^ \* Build:  //p' "$source")
+  case $line in *glib-2.0*) pkg-config --exists glib-2.0 || continue ;; esac
   line=${line//\$PWD\/target\/release/$built}
   line=${line//target\/release/$built}
   line=${line/-o $name/-o $work/$name}

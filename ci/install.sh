@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 packages=(
   build-essential binutils make ca-certificates git # building; build-essential brings gcc and g++
   clang valgrind strace                             # the second compiler, memory checks, fault injection
+  libglib2.0-dev                                    # the example with a main loop
   python3 python3-venv                              # the independent reader of the wire documents
   openssl sqlite3 age                               # what benchmarks and tests compare with
   libavformat-dev libavcodec-dev libavutil-dev      # the player among the examples

@@ -60,6 +60,16 @@
  * WM_E_WOULD_DEADLOCK, and wm_release never waits in it. An application that cannot take callbacks on foreign threads reads
  * the same statuses from a queue: wm_create_event_queue.
  *
+ * NETWORK
+ * No function but a background verb opens a connection, and none does with WM_PROP_OFFLINE_ONLY. Every request may be sent
+ * again, because the service gives equal bytes an equal answer: after a lost connection, 408, 425, 429 and 5xx the library
+ * does so up to WM_PROP_RETRY_LIMIT times, with a random pause that grows, and at least as long as Retry-After asks (seconds
+ * or a date, an hour at most), all within WM_PROP_DEADLINE_MS; a pause that would not fit ends the operation at once. A cancel
+ * ends every phase within 100 ms. Plain HTTP is used on loopback addresses only, unless WM_PROP_ALLOW_HTTP says otherwise. At most
+ * three redirects are followed, never from https to http, a POST only by 307 and 308, and the account token stays behind.
+ * Answers are bounded in length and must have the protocol's type. TLS is 1.3. wm_set_transport puts the application's own
+ * HTTP stack in place of the library's.
+ *
  * This file is generated from src/ by tests/header.rs; do not edit it.
  */
 
@@ -965,8 +975,9 @@ wm_result wm_create_individualizer(struct wm_client *client,
 // Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
 // network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE.
 // Statuses: WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
-// failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_SERVICE_FAILING, WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE,
-// WM_E_AUTHORITY_NOT_TRUSTED, WM_E_ERROR_BAD_NET_RESP, WM_E_BAD_ANSWER, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
+// failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST, WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING,
+// WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE, WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED,
+// WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED, WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
 // WM_E_INDIV_FRAUD, WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or
 // keys. A failure leaves the device as it was.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or

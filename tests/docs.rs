@@ -66,7 +66,7 @@ fn every_make_target_in_documents_is_in_the_makefile() {
 #[test]
 fn every_path_in_documents_leads_somewhere() {
     let top: BTreeSet<String> =
-        ["abi", "bench", "ci", "crates", "docs", "examples-c", "fuzz", "include", "src", "tests"]
+        ["abi", "bench", "ci", "crates", "docs", "examples-c", "examples-python", "fuzz", "include", "src", "tests"]
             .map(str::to_owned)
             .into();
     for path in documents() {

@@ -13,12 +13,20 @@ use crate::support::{library_dir, root, run, sources, stem};
 fn build(compiler: &str, out: &Path) {
     for source in sources("examples-c") {
         let line = build_line(&source);
-        // Only the player needs more than the library; without it the journey goes on.
-        if line.contains("pkg-config") && !run::has_packages(&["libavformat", "libavcodec", "libavutil"]) {
+        // Some need more than the library; without them the journey goes on.
+        let packages = packages_of(&line);
+        if !packages.is_empty() && !run::has_packages(&packages) {
             continue;
         }
         run::succeed(&mut command_of(&line, compiler, &out.join(stem(&source))));
     }
+}
+
+/// What a line asks pkg-config for.
+fn packages_of(line: &str) -> Vec<&str> {
+    let asked = line.split_once("$(pkg-config ").and_then(|(_, rest)| rest.split_once(')'));
+    let words = asked.map_or("", |(words, _)| words).split_whitespace();
+    words.filter(|word| !word.starts_with('-')).collect()
 }
 
 /// A service, the built examples and the stores of some devices.
@@ -129,6 +137,30 @@ fn whole_journey(compiler: &str) {
     let printed = run::succeed(&mut load);
     assert_eq!(printed.matches("license: ").count(), 12, "{printed}");
     assert!(printed.contains(" Title 7\n"), "{printed}");
+}
+
+/// Both examples that read the queue in a poll loop end as the one with callbacks does.
+#[test]
+fn the_examples_with_event_queues_acquire_as_the_others_do() {
+    if !run::has_tool("gcc") {
+        return;
+    }
+    let journey = Journey::begin("gcc");
+    let key_ids = "oaKjpLGywcLR0tPU1dbX2A==;Dw4NDAsKCQgHBgUEAwIBAA==";
+    let last = "WM_STATUS_ACQUIRE_LICENSE WM_S_LICENSE_ACQUIRED\n";
+    if run::has_packages(&["glib-2.0"]) {
+        let mut command = journey.example("events_glib", "glib");
+        let printed = run::succeed(command.args([&journey.service.url, &journey.service.token]).arg(key_ids));
+        assert!(printed.ends_with(&format!("request: {last}")), "{printed}");
+        assert!(printed.contains("individualizer: WM_STATUS_INDIVIDUALIZE WM_S_INDIVIDUALIZED\n"), "{printed}");
+    }
+    if run::has_tool("python3") {
+        let mut command = run::limited(["python3", "examples-python/events.py"]);
+        command.arg(library_dir().join("libwmlicense.so")).arg(journey.path("python")).arg(&journey.service.authority);
+        command.args([&journey.service.url, &journey.service.token]).arg(key_ids).current_dir(root());
+        let printed = run::succeed(&mut command);
+        assert!(printed.ends_with(&format!("{last}licenses: 2\n")), "{printed}");
+    }
 }
 
 #[test]

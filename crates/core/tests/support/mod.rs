@@ -68,12 +68,18 @@ pub struct World {
 }
 
 impl World {
+    /// A world that begins at [`NOW`].
     pub fn new() -> Self {
+        Self::at(NOW)
+    }
+
+    /// A world that begins at another time.
+    pub fn at(now: i64) -> Self {
         let authority_key = DualSigningKey::generate().unwrap();
-        let bytes = AuthorityCertificate::issue("Test Owner", NOW - DAY, &authority_key).unwrap();
+        let bytes = AuthorityCertificate::issue("Test Owner", now - DAY, &authority_key).unwrap();
         let authority = AuthorityCertificate::parse(&bytes).unwrap();
         let backup_key = HpkePrivateKey::generate(Suite::XWing).unwrap();
-        let certified = BackupKey { key: backup_key.public_key().clone(), until: NOW + 3650 * DAY };
+        let certified = BackupKey { key: backup_key.public_key().clone(), until: now + 3650 * DAY };
         let management_id = service_id(authority.hash, Role::Management.name());
         let service = |role: Role, backup_key: Option<&BackupKey>, appoints: &[ServiceId]| {
             let key = SigningKey::generate().unwrap();
@@ -83,9 +89,9 @@ impl World {
                 key: *key.verifying_key(),
                 backup_key,
                 appoints,
-                not_before: NOW - DAY,
-                not_after: NOW + 400 * DAY,
-                issued_at: NOW - DAY,
+                not_before: now - DAY,
+                not_after: now + 400 * DAY,
+                issued_at: now - DAY,
             };
             let certificate = ServiceCertificate::issue(&claims, authority.hash, &authority_key).unwrap();
             Service { role, key, id: service_id(authority.hash, role.name()), certificate }

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use wmlicense_wire::answer::{Answer, Beside, Outcome, Reason, Refusal, seal};
+use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal, seal};
 use wmlicense_wire::certificate::{DeviceCertificate, DeviceKeys, Role};
 use wmlicense_wire::id::{DeviceId, Digest, Kid, SignerId, TransactionId};
 use wmlicense_wire::policy::Policy;
@@ -24,6 +24,8 @@ pub enum Step {
     Lose,
     /// It is refused undecided with a problem.
     Problem(ProblemKind),
+    /// The connection is the test's from here on.
+    Take(Box<dyn FnOnce(TcpStream) + Send>),
     /// The answer is made by the test.
     Answer(MakeAnswer),
 }
@@ -195,6 +197,7 @@ impl Shared {
                 let problem = serde_json::to_vec(&Problem::new(kind, "no")).unwrap();
                 respond(stream, kind.status(), MEDIA_TYPE, &problem);
             }
+            Some(Step::Take(take)) => take(stream.try_clone().unwrap()),
             Some(Step::Answer(make)) => respond(stream, 200, "application/cose", &make(self, &post)),
         }
     }
@@ -326,10 +329,22 @@ impl Shared {
         role: Role,
         outcome: Outcome,
     ) -> Vec<u8> {
-        let device = self.device(post);
         let grants: Vec<_> = policies.iter().map(|policy| grant(policy, content_key(policy.kid))).collect();
+        self.sealed(post, &grants, refusals, role, outcome)
+    }
+
+    /// As [`Self::decided`], with licenses that the test made.
+    pub fn sealed(
+        &self,
+        post: &Post,
+        grants: &[Grant],
+        refusals: Vec<Refusal>,
+        role: Role,
+        outcome: Outcome,
+    ) -> Vec<u8> {
+        let device = self.device(post);
         let answer = Answer { refusals, outcome, ..self.to(post, device.thumbprint()) };
         let key = self.key(role);
-        seal(answer, device.device_id, &device.keys, &grants, None, &Beside::default(), key).unwrap()
+        seal(answer, device.device_id, &device.keys, grants, None, &Beside::default(), key).unwrap()
     }
 }

@@ -1,0 +1,100 @@
+/* An application that a hostile service talks to (tests/hostile_network): reads one command per line, answers one line.
+ *   individualize          RESULT CATEGORY REMEDY RETRYABLE HTTP_STATUS RETRY_AFTER_MS
+ *   acquire KID            the same; KID is base64
+ *   url URL KID            the same, at another service
+ *   set NAME VALUE         sets a number of the client
+ *   text NAME VALUE        sets a text of the client
+ *   list                   the key IDs stored
+ *   use KID                the result of making a decryptor */
+#include "../common.h"
+
+static void tell(void *object) {
+  wm_error_info info = {0};
+  info.struct_size = sizeof info;
+  wm_result result = finish(object);
+  if (result < 0) CHECK_OK(wm_get_error_info(&info));
+  CHECK(info.result == result || result >= 0);
+  CHECK(result >= 0 || info.message[0] != '\0');
+  printf("%s %u %u %u %u %llu\n", wm_result_name(result), info.category, info.remedy, info.retryable, info.http_status,
+         (unsigned long long)info.retry_after_ms);
+}
+
+static void individualize_and_tell(wm_client *client) {
+  wm_individualizer *individualizer = NULL;
+  CHECK_OK(wm_create_individualizer(client, NULL, NULL, &individualizer));
+  CHECK_OK(wm_set_bool_prop(individualizer, WM_PROP_USER_CONSENT, true));
+  CHECK_OK(wm_individualize(individualizer, WM_INDIVIDUALIZE_FORCE));
+  tell(individualizer);
+  CHECK_OK(wm_release(individualizer));
+}
+
+static void acquire_and_tell(wm_client *client, const char *kid, const char *url) {
+  wm_license_request *request = NULL;
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_set_string_prop(request, WM_PROP_KEY_IDS, kid));
+  if (url != NULL) CHECK_OK(wm_set_string_prop(request, WM_PROP_URL, url));
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  tell(request);
+  CHECK_OK(wm_release(request));
+}
+
+static void list(wm_client *client) {
+  wm_license_enumerator *licenses = NULL;
+  char kid[KID_TEXT_SIZE];
+  wm_result result;
+  CHECK_OK(wm_create_license_enumerator(client, &licenses));
+  printf("licenses:");
+  while ((result = wm_next_license(licenses)) == 0) {
+    CHECK_OK(wm_get_prop(licenses, WM_PROP_KID, NULL, kid, sizeof kid, NULL));
+    printf(" %s", kid);
+  }
+  CHECK_RESULT(result, WM_E_NO_MORE_ITEMS);
+  printf("\n");
+  CHECK_OK(wm_release(licenses));
+}
+
+/* The bytes of a base64 key ID. */
+static void kid_of(const char *text, uint8_t kid[KID_SIZE + 2]) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  CHECK_EQ(strlen(text), KID_TEXT_SIZE - 1);
+  for (int i = 0; i < 6; i++) {
+    uint32_t group = 0;
+    for (int k = 0; k < 4; k++) {
+      const char *digit = strchr(digits, text[4 * i + k]);
+      group = group << 6 | (uint32_t)(digit != NULL && *digit != '\0' ? digit - digits : 0);
+    }
+    for (int k = 0; k < 3; k++) kid[3 * i + k] = (uint8_t)(group >> (16 - 8 * k));
+  }
+}
+
+static void use(wm_client *client, const char *text) {
+  uint8_t kid[KID_SIZE + 2];
+  wm_decryptor *decryptor = NULL;
+  kid_of(text, kid);
+  printf("%s\n", wm_result_name(wm_create_decryptor(client, kid, "Play", &decryptor)));
+  CHECK_OK(wm_release(decryptor));
+}
+
+int main(int argc, char **argv) {
+  CHECK(argc == 2);
+  wm_client *client = open_client(argv[1], "store");
+  static char line[4096];
+  while (fgets(line, sizeof line, stdin) != NULL) {
+    line[strcspn(line, "\n")] = '\0';
+    char *verb = strtok(line, " "), *first = strtok(NULL, " "), *second = strtok(NULL, "");
+    CHECK(verb != NULL);
+    if (strcmp(verb, "individualize") == 0) individualize_and_tell(client);
+    else if (strcmp(verb, "acquire") == 0) acquire_and_tell(client, first, NULL);
+    else if (strcmp(verb, "url") == 0) acquire_and_tell(client, second, first);
+    else if (strcmp(verb, "list") == 0) list(client);
+    else if (strcmp(verb, "use") == 0) use(client, first);
+    else if (strcmp(verb, "set") == 0) printf("%s\n", wm_result_name(wm_set_number_prop(client, first, strtoull(second, NULL, 10))));
+    else if (strcmp(verb, "text") == 0) printf("%s\n", wm_result_name(wm_set_string_prop(client, first, second)));
+    else if (strcmp(verb, "offline") == 0) printf("%s\n", wm_result_name(wm_set_bool_prop(client, WM_PROP_OFFLINE_ONLY, true)));
+    else CHECK(false);
+    fflush(stdout);
+  }
+  CHECK_OK(wm_release(client));
+  CHECK_EQ(wm_live_objects(), 0);
+  return 0;
+}

@@ -1,0 +1,38 @@
+//! A hostile or broken service talks to an application through C: each trouble ends in a result of its own with a remedy,
+//! and the store is as before. The signed-but-wrong answers come from an authority of the test's own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod offline;
+#[path = "../../crates/core/tests/support/mod.rs"]
+mod owner;
+mod player;
+mod scenarios;
+#[allow(dead_code, reason = "each driver uses another part")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use player::Player;
+use support::compile::Form;
+use support::run;
+
+fn every_trouble(form: Form) {
+    if !run::has_tool("gcc") {
+        return;
+    }
+    let mut player = Player::start(form);
+    scenarios::on_the_way(&mut player);
+    scenarios::in_the_answer(&mut player);
+    scenarios::in_what_is_signed(&mut player);
+    scenarios::in_the_terms(&mut player);
+    player.end();
+}
+
+#[test]
+fn every_trouble_with_a_service_has_its_code_and_leaves_the_store_as_it_was() {
+    every_trouble(Form::Shared);
+}
+
+#[test]
+fn no_trouble_with_a_service_reads_or_writes_where_it_may_not() {
+    every_trouble(Form::Sanitized);
+}
