@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(content_header documents signed answer backup sample)
+[ ${#targets[@]} -gt 0 ] || targets=(content_header documents signed answer backup sample asf wrmheader playready pssh text)
 
 export CARGO_TARGET_DIR=${FUZZ_TARGET_DIR:-$PWD/fuzz/target}
 bins=("${targets[@]/#/--bin=}")
@@ -33,6 +33,13 @@ seeds() {
   done
   for file in tests/data/media/*.mp4; do
     [ -e "$file" ] && head -c 65536 "$file" | seed content_header "$file"
+  done
+  for file in tests/vectors/headers/*.wmv; do
+    target=$(sed -n 's/^read-as: //p' "$file")
+    sed '1,/^$/d' "$file" | base64 -d | seed "$target" "$file"
+  done
+  for file in tests/data/manifests/*.mpd; do
+    seed text "$file" <"$file"
   done
   return 0
 }

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeSet;
-use wmlicense_core::header::ContentHeader;
+use wmlicense_core::header::{ContentHeader, HeaderError};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(header) = ContentHeader::parse(data) else { return };
@@ -11,7 +11,11 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(unique.len(), header.kids().len());
     let _ = (header.is_protected(), header.scheme(), header.license_url());
     for system in header.systems() {
-        let again = ContentHeader::parse(&system.to_bytes()).expect("a box that was read is read again");
-        assert_eq!(again.systems().len(), 1);
+        match ContentHeader::parse(&system.to_bytes()) {
+            Ok(again) => assert_eq!(again.systems().len(), 1),
+            // Alone, bad data of a foreign system hides its key ID; beside others it was noted.
+            Err(HeaderError::Inside { .. }) => {}
+            Err(error) => panic!("a box that was read is read again: {error}"),
+        }
     }
 });

@@ -40,7 +40,7 @@ pub struct AsfHeader {
     /// The Content Encryption Object, the record of the first Windows Media DRM.
     pub content_encryption: Option<ContentEncryption>,
     /// The WRMHEADER of the Extended Content Encryption Object or of the PlayReady object.
-    pub wrm_headers: Vec<WrmHeader>,
+    pub(super) wrm_headers: Vec<WrmHeader>,
     /// The records of the Advanced Content Encryption Object.
     pub advanced: Vec<AdvancedRecord>,
     /// The streams, in the order of the file: number, and whether their data is encrypted.
@@ -80,7 +80,7 @@ pub struct AdvancedRecord {
 
 impl AsfHeader {
     /// Whether a license is needed.
-    pub fn is_protected(&self) -> bool {
+    pub(super) fn is_protected(&self) -> bool {
         self.content_encryption.is_some()
             || !self.wrm_headers.is_empty()
             || !self.advanced.is_empty()

@@ -39,6 +39,24 @@ pub enum Container {
     SmoothStreaming,
 }
 
+impl Container {
+    /// The name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mp4 => "MP4",
+            Self::WebM => "WebM",
+            Self::Asf => "ASF",
+            Self::PlayReadyObject => "PlayReady Object",
+            Self::WrmHeader => "WRMHEADER",
+            Self::KeyIds => "W3C keyids",
+            Self::KeyId => "key ID",
+            Self::Hls => "HLS playlist",
+            Self::Dash => "DASH manifest",
+            Self::SmoothStreaming => "Smooth Streaming manifest",
+        }
+    }
+}
+
 /// Says which format begins here.
 pub(super) fn recognize<R: Read + Seek>(source: &mut Source<R>) -> Result<Container, HeaderError> {
     let head = source.head(64)?;
@@ -47,11 +65,12 @@ pub(super) fn recognize<R: Read + Seek>(source: &mut Source<R>) -> Result<Contai
     Ok(match head.as_slice() {
         _ if asf::looks_like_asf(&head) => Container::Asf,
         _ if webm::begins_webm(&head) => Container::WebM,
+        [0xFF, 0xFE, b'<', 0, ..] | [b'<', 0, ..] => Container::WrmHeader,
         _ if text.starts_with(b"{") => Container::KeyIds,
         _ if text.starts_with(b"#EXT") => Container::Hls,
         _ if text.starts_with(b"<") => Container::Dash,
-        [0xFF, 0xFE, b'<', 0, ..] | [b'<', 0, ..] => Container::WrmHeader,
-        [0x1A, 0x45, 0xDF, 0xA3, ..] => return Err(HeaderError::NotRecognised),
+        // A key ID that looks like an object of its own length would be one of 2^60.
+        [16, 0, 0, 0, ..] if head.len() == 16 && playready::looks_like_object(&head) => Container::PlayReadyObject,
         [..] if head.len() == 16 && !is_box(&head) => Container::KeyId,
         _ if playready::looks_like_object(&head) => Container::PlayReadyObject,
         _ => Container::Mp4,

@@ -44,8 +44,10 @@ pub(super) fn utf16(bytes: &[u8], offset: u64, field: &'static str) -> Result<(S
     let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
     let mut text = String::with_capacity(body.len() / 2);
     for letter in char::decode_utf16(units) {
-        let bad = HeaderError::BadText { offset: place.offset(&text, text.len()), field };
-        text.push(letter.map_err(|_| bad)?);
+        match letter {
+            Ok(letter) => text.push(letter),
+            Err(_) => return Err(HeaderError::BadText { offset: place.offset(&text, text.len()), field }),
+        }
     }
     text.truncate(text.trim_end_matches('\0').len());
     printable(&text, place, field)?;

@@ -163,7 +163,7 @@ impl Reader {
         if !is_first && !self.header.repeated.iter().any(|known| known == name) {
             self.header.repeated.push(name.to_owned());
         }
-        within_limit(self.seen.len(), "WRMHEADER elements", element)?;
+        within_limit(self.seen.len() - 1, "WRMHEADER elements", element)?;
         Ok(is_first)
     }
 

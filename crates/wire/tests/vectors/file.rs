@@ -91,9 +91,9 @@ impl Vector {
     }
 }
 
-/// All vectors by name.
-pub(crate) fn load_all() -> BTreeMap<String, Vector> {
-    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+/// All vectors of a folder by name.
+pub(crate) fn load_all(folder: &Path) -> BTreeMap<String, Vector> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let vector = |path: PathBuf| {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = std::fs::read_to_string(&path).unwrap();

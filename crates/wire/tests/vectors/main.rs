@@ -20,7 +20,7 @@ static VECTORS: LazyLock<BTreeMap<String, Vector>> = LazyLock::new(|| {
     if std::env::var_os("UPDATE_VECTORS").is_some_and(|value| value == "1") {
         file::replace_all(&make::all());
     }
-    file::load_all()
+    file::load_all(&folder())
 });
 
 #[test]
