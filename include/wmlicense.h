@@ -267,6 +267,8 @@
 #define WM_E_SECURE_STORE_UNLOCK_ERROR ((wm_result)0xC00D2715)
 /** The content header is malformed or of an unknown kind. */
 #define WM_E_MALFORMED_CONTENT_HEADER ((wm_result)0xC00D279C)
+/** The content header has a version that is not known. */
+#define WM_E_CONTENT_HEADER_TOO_NEW ((wm_result)0xC00D2A39)
 /** The protection scheme is not supported. */
 #define WM_E_UNSUPPORTED_ALGORITHM ((wm_result)0xC00D284D)
 /** The sample's description contradicts itself or its data. */
@@ -493,7 +495,7 @@
 #define WM_PROP_DEVICE_ID "DeviceID"
 /** client, BOOL, read-only: whether the device has a certificate. */
 #define WM_PROP_INDIVIDUALIZED "Individualized"
-/** client, STRING, read-only: security version of the device, four dotted numbers; none before it is individualized. */
+/** client, STRING, read-only: security version of the device, four dotted numbers; none before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers. */
 #define WM_PROP_SECURITY_VERSION "SecurityVersion"
 /** client, DWORD, read-only: requests that wait to be sent again. */
 #define WM_PROP_PENDING_TRANSACTIONS "PendingTransactions"
@@ -545,17 +547,17 @@
 #define WM_PROP_TITLE "Title"
 /** license enumerator, STRING, read-only: base64 key ID of the root license that a subscription's license needs. */
 #define WM_PROP_ROOT_KID "RootKID"
-/** license enumerator, STRING, read-only: the owner's name of the content. */
+/** license enumerator and content header, STRING, read-only: the owner's name of the content. */
 #define WM_PROP_CONTENT_ID "ContentID"
 /** license enumerator (action Play) and decryptor, BINARY, read-only: what the policy demands of outputs, as the owner wrote it. */
 #define WM_PROP_OUTPUT_PROTECTION "OutputProtection"
 /** content header, STRING, read-only: base64 key IDs, semicolons between, as KeyIDs of a license request takes them. */
 #define WM_PROP_KIDS "KIDs"
-/** content header, STRING, read-only: where the content says that licenses are acquired. Untrusted. */
+/** content header, STRING, read-only: where the content says that licenses are acquired. Untrusted: the library never opens it; ask the user first. */
 #define WM_PROP_LICENSE_URL "LicenseURL"
 /** content header, STRING, read-only: four characters, such as "cenc" or "cbcs". */
 #define WM_PROP_SCHEME "Scheme"
-/** content header, STRING, read-only: UUIDs of the protection systems named, semicolons between. */
+/** content header, STRING, read-only: UUIDs of the protection systems named, each once, semicolons between. */
 #define WM_PROP_SYSTEM "System"
 
 
@@ -570,7 +572,8 @@ typedef struct wm_backup_restorer wm_backup_restorer;
 typedef struct wm_client wm_client;
 
 // What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
-// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM.
+// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM, WM_PROP_CONTENT_ID, WM_PROP_SECURITY_VERSION,
+// and custom elements of the content's owner under their own names, as wm_get_prop_name lists them.
 typedef struct wm_content_header wm_content_header;
 
 // Decrypts the samples of one key ID for one action. Any number of threads may use one decryptor at the same time. It
@@ -985,21 +988,25 @@ wm_result wm_create_individualizer(struct wm_client *client,
 wm_result wm_individualize(struct wm_individualizer *individualizer,
                            uint32_t flags);
 
-// Reads protection data from memory: an MP4 file or its initialization segment, `pssh` boxes, or W3C `keyids` JSON. The
-// bytes are not kept. *out: receives a handle to release.
-// Fails with WM_E_MALFORMED_CONTENT_HEADER and WM_E_INVALIDARG for NULL.
+// Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
+// initialization data (`cenc`, `keyids`, `webm`), an HLS playlist or its key tags, a DASH or Smooth Streaming manifest or
+// its protection elements. The bytes are not kept. *out: receives a handle to release.
+// Fails with WM_E_MALFORMED_CONTENT_HEADER, whose detail names byte and field; WM_E_CONTENT_HEADER_TOO_NEW for a version
+// of WRMHEADER that is not known; and WM_E_INVALIDARG for NULL.
 wm_result wm_create_content_header(const void *data,
                                    size_t size,
                                    struct wm_content_header **out);
 
-// Reads protection data from a media file; media data is skipped. path: any bytes. *out: receives a handle to release.
-// Fails with WM_E_MALFORMED_CONTENT_HEADER, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, and WM_E_INVALIDARG for NULL.
+// Reads protection data from a file of any kind that wm_create_content_header takes; media data is skipped. path: any bytes.
+// *out: receives a handle to release.
+// Fails as wm_create_content_header, and with WM_E_PATH_NOT_FOUND and WM_E_PATH_UNUSABLE.
 wm_result wm_create_content_header_from_file(const char *path,
                                              struct wm_content_header **out);
 
-// Tells whether a media file needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
+// Tells whether a media file, playlist or manifest needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
 // Fails as wm_create_content_header_from_file.
-wm_result wm_is_content_protected(const char *path, bool *protected_out);
+wm_result wm_is_content_protected(const char *path,
+                                  bool *protected_out);
 
 // Creates a license request. callback may be NULL; context is passed to it. *out: receives a handle to release.
 // Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.

@@ -14,7 +14,8 @@ use std::path::Path;
 use wmlicense_core::header::ContentHeader;
 
 /// What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
-/// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM.
+/// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM, WM_PROP_CONTENT_ID, WM_PROP_SECURITY_VERSION,
+/// and custom elements of the content's owner under their own names, as wm_get_prop_name lists them.
 pub struct wm_content_header {
     _opaque: [u8; 0],
 }
@@ -62,6 +63,11 @@ impl Object for ContentHeaderObject {
         };
         Ok(text.map(|text| Value::Text(text.into_bytes())))
     }
+
+    fn foreign(&self) -> Vec<(String, String)> {
+        let pairs = self.header.attributes().into_iter();
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
 }
 
 /// A list with semicolons between its parts; an empty one is no value.
@@ -80,9 +86,11 @@ fn read_file(path: &[u8]) -> Result<ContentHeader, Failure> {
     ContentHeader::read_file(Path::new(OsStr::from_bytes(path))).map_err(|error| failure::header(&error))
 }
 
-/// Reads protection data from memory: an MP4 file or its initialization segment, `pssh` boxes, or W3C `keyids` JSON. The
-/// bytes are not kept. *out: receives a handle to release.
-/// Fails with WM_E_MALFORMED_CONTENT_HEADER and WM_E_INVALIDARG for NULL.
+/// Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
+/// initialization data (`cenc`, `keyids`, `webm`), an HLS playlist or its key tags, a DASH or Smooth Streaming manifest or
+/// its protection elements. The bytes are not kept. *out: receives a handle to release.
+/// Fails with WM_E_MALFORMED_CONTENT_HEADER, whose detail names byte and field; WM_E_CONTENT_HEADER_TOO_NEW for a version
+/// of WRMHEADER that is not known; and WM_E_INVALIDARG for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_create_content_header(
     data: *const c_void,
@@ -98,8 +106,9 @@ pub unsafe extern "C" fn wm_create_content_header(
     }
 }
 
-/// Reads protection data from a media file; media data is skipped. path: any bytes. *out: receives a handle to release.
-/// Fails with WM_E_MALFORMED_CONTENT_HEADER, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, and WM_E_INVALIDARG for NULL.
+/// Reads protection data from a file of any kind that wm_create_content_header takes; media data is skipped. path: any bytes.
+/// *out: receives a handle to release.
+/// Fails as wm_create_content_header, and with WM_E_PATH_NOT_FOUND and WM_E_PATH_UNUSABLE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_create_content_header_from_file(
     path: *const c_char,
@@ -109,7 +118,7 @@ pub unsafe extern "C" fn wm_create_content_header_from_file(
     unsafe { object::create(out, || Ok(ContentHeaderObject::new(read_file(input::c_bytes(path, "path")?)?))) }
 }
 
-/// Tells whether a media file needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
+/// Tells whether a media file, playlist or manifest needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
 /// Fails as wm_create_content_header_from_file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_is_content_protected(path: *const c_char, protected_out: *mut bool) -> wm_result {

@@ -258,9 +258,8 @@ pub(crate) fn restore(error: &RestoreError) -> Failure {
 pub(crate) fn header(error: &HeaderError) -> Failure {
     match error {
         HeaderError::Io(error) => place(error),
-        HeaderError::UnknownScheme { .. } | HeaderError::UnknownVersion { .. } => {
-            Failure::with(WM_E_UNSUPPORTED_ALGORITHM, error.to_string())
-        }
+        HeaderError::UnknownVersion { .. } => Failure::with(WM_E_CONTENT_HEADER_TOO_NEW, error.to_string()),
+        HeaderError::UnknownScheme { .. } => Failure::with(WM_E_UNSUPPORTED_ALGORITHM, error.to_string()),
         HeaderError::NotRecognised
         | HeaderError::Truncated { .. }
         | HeaderError::BadSize { .. }

@@ -53,6 +53,10 @@ pub(crate) trait Object: Any + Send + Sync {
     fn computed(&self, _spec: &Spec) -> Result<Option<Value>, Failure> {
         Ok(None)
     }
+    /// Texts that can be read like properties under names that the object's content chose.
+    fn foreign(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
     /// Whether a property may be changed at present.
     fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
         Ok(())

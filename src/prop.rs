@@ -148,9 +148,19 @@ fn number_bytes(spec: &Spec, value: u64) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn present(object: &dyn Object) -> Vec<&'static str> {
+fn present(object: &dyn Object) -> Vec<String> {
     let specs = object.properties().specs.iter();
-    specs.filter(|spec| matches!(read(object, spec), Ok(Some(_)))).map(|spec| spec.name).collect()
+    let known = specs.filter(|spec| matches!(read(object, spec), Ok(Some(_)))).map(|spec| spec.name);
+    let mut names: Vec<String> = known.map(str::to_owned).collect();
+    let foreign = object.foreign().into_iter().map(|(name, _)| name);
+    names.extend(foreign.filter(|name| object.properties().spec(name.as_bytes()).is_err()));
+    names
+}
+
+/// The text of a property whose name came with the content.
+fn foreign(object: &dyn Object, name: &[u8]) -> Option<Value> {
+    let found = object.foreign().into_iter().find(|(known, _)| known.as_bytes() == name);
+    found.map(|(_, text)| Value::Text(text.into_bytes()))
 }
 
 /// Sets a property. name: WM_PROP_*. type: WM_TYPE_*. The bytes are copied; a STRING may end with one NUL.
@@ -228,10 +238,14 @@ pub unsafe extern "C" fn wm_get_prop(
         let object = resolve_any(object)?;
         // SAFETY: the header makes the caller answer for name, buf and needed_out.
         let (name, to) = unsafe { (input::c_bytes(name, "name")?, Buffer::new(buf, buf_size, needed_out)?) };
-        let spec = object.properties().spec(name)?;
-        let value = read(object.as_ref(), spec)?.ok_or_else(|| Failure::new(WM_E_UNSUPPORTED_PROPERTY))?;
+        let (kind, value) = match (object.properties().spec(name), foreign(object.as_ref(), name)) {
+            (Ok(spec), _) => (spec.kind, read(object.as_ref(), spec)?),
+            (Err(_), Some(text)) => (TYPE_STRING, Some(text)),
+            (Err(failure), None) => return Err(failure),
+        };
+        let value = value.ok_or_else(|| Failure::new(WM_E_UNSUPPORTED_PROPERTY))?;
         // SAFETY: the header makes the caller answer for a place that is not NULL.
-        unsafe { input::write_if_wanted(type_out, spec.kind) };
+        unsafe { input::write_if_wanted(type_out, kind) };
         value.write(to)
     })
 }

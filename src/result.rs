@@ -140,6 +140,7 @@ results! {
     WM_E_SECURE_STORE_UNLOCK_ERROR c"WM_E_SECURE_STORE_UNLOCK_ERROR" = 0xC00D_2715, Storage, Retry, true, c"The device's keys cannot be read, made or used.";
     // Content.
     WM_E_MALFORMED_CONTENT_HEADER c"WM_E_MALFORMED_CONTENT_HEADER" = 0xC00D_279C, Content, None, false, c"The content header is malformed or of an unknown kind.";
+    WM_E_CONTENT_HEADER_TOO_NEW c"WM_E_CONTENT_HEADER_TOO_NEW" = 0xC00D_2A39, Content, Update, false, c"The content header has a version that is not known.";
     WM_E_UNSUPPORTED_ALGORITHM c"WM_E_UNSUPPORTED_ALGORITHM" = 0xC00D_284D, Content, Update, false, c"The protection scheme is not supported.";
     WM_E_INVALID_DATA c"WM_E_INVALID_DATA" = 0xC00D_2761, Content, FixCall, false, c"The sample's description contradicts itself or its data.";
 }

@@ -37,7 +37,7 @@ names! {
     RETRY_LIMIT "WM_PROP_RETRY_LIMIT" = "RetryLimit", "client and objects with a background verb, DWORD: repetitions of a failed request, default 4";
     DEVICE_ID "WM_PROP_DEVICE_ID" = "DeviceID", "client, STRING, read-only: base64 ID that the service gave to the device; none before it is individualized";
     INDIVIDUALIZED "WM_PROP_INDIVIDUALIZED" = "Individualized", "client, BOOL, read-only: whether the device has a certificate";
-    SECURITY_VERSION "WM_PROP_SECURITY_VERSION" = "SecurityVersion", "client, STRING, read-only: security version of the device, four dotted numbers; none before it is individualized";
+    SECURITY_VERSION "WM_PROP_SECURITY_VERSION" = "SecurityVersion", "client, STRING, read-only: security version of the device, four dotted numbers; none before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers";
     PENDING_TRANSACTIONS "WM_PROP_PENDING_TRANSACTIONS" = "PendingTransactions", "client, DWORD, read-only: requests that wait to be sent again";
     USER_CONSENT "WM_PROP_USER_CONSENT" = "UserConsent", "individualizer, BOOL: the user agrees to individualization. Required";
     HEADER "WM_PROP_HEADER" = "Header", "license request, BINARY: content header as the file has it";
@@ -63,12 +63,12 @@ names! {
     BACKUP_ALLOWED "WM_PROP_BACKUP_ALLOWED" = "BackupAllowed", "license enumerator, BOOL, read-only: whether a backup takes it";
     TITLE "WM_PROP_TITLE" = "Title", "license enumerator, STRING, read-only: title for people, see wm_set_content_title";
     ROOT_KID "WM_PROP_ROOT_KID" = "RootKID", "license enumerator, STRING, read-only: base64 key ID of the root license that a subscription's license needs";
-    CONTENT_ID "WM_PROP_CONTENT_ID" = "ContentID", "license enumerator, STRING, read-only: the owner's name of the content";
+    CONTENT_ID "WM_PROP_CONTENT_ID" = "ContentID", "license enumerator and content header, STRING, read-only: the owner's name of the content";
     OUTPUT_PROTECTION "WM_PROP_OUTPUT_PROTECTION" = "OutputProtection", "license enumerator (action Play) and decryptor, BINARY, read-only: what the policy demands of outputs, as the owner wrote it";
     KIDS "WM_PROP_KIDS" = "KIDs", "content header, STRING, read-only: base64 key IDs, semicolons between, as KeyIDs of a license request takes them";
-    LICENSE_URL "WM_PROP_LICENSE_URL" = "LicenseURL", "content header, STRING, read-only: where the content says that licenses are acquired. Untrusted";
+    LICENSE_URL "WM_PROP_LICENSE_URL" = "LicenseURL", "content header, STRING, read-only: where the content says that licenses are acquired. Untrusted: the library never opens it; ask the user first";
     SCHEME "WM_PROP_SCHEME" = "Scheme", "content header, STRING, read-only: four characters, such as \"cenc\" or \"cbcs\"";
-    SYSTEM "WM_PROP_SYSTEM" = "System", "content header, STRING, read-only: UUIDs of the protection systems named, semicolons between";
+    SYSTEM "WM_PROP_SYSTEM" = "System", "content header, STRING, read-only: UUIDs of the protection systems named, each once, semicolons between";
 }
 
 #[cfg(test)]
