@@ -1,7 +1,7 @@
 //! `wmlicense dump`: what a file is and what is in it. Nothing is verified, and nothing that is secret is read.
 
 mod fields;
-mod recognize;
+pub(crate) mod recognize;
 
 use crate::failure::Failure;
 use crate::output::{Output, plain};

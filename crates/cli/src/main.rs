@@ -1,9 +1,10 @@
-//! `wmlicense`: looks at documents and stores, backs licenses up and restores them. Exit codes: 0 done, 1 failed, 2 usage.
+//! `wmlicense`: looks at documents, media files and stores, backs licenses up and restores them. Exit codes: 0 done, 1 failed, 2 usage.
 
 mod backup;
 mod care;
 mod dump;
 mod failure;
+mod inspect;
 mod list;
 mod open;
 mod output;
@@ -33,6 +34,14 @@ enum Command {
     Dump {
         /// The file.
         file: PathBuf,
+    },
+    /// Show what a media file, initialization data, a playlist or a manifest says about its protection.
+    Inspect {
+        /// The file.
+        file: PathBuf,
+        /// File with lines `KID KEY` in hexadecimal, to tell by checksums whether they are the right keys.
+        #[arg(long)]
+        keys: Option<PathBuf>,
     },
     /// List the licenses of a store.
     List {
@@ -74,6 +83,7 @@ enum Command {
 fn run(arguments: &Arguments) -> Result<Output, Failure> {
     match &arguments.command {
         Command::Dump { file } => dump::run(file),
+        Command::Inspect { file, keys } => inspect::run(file, keys.as_deref()),
         Command::List { store } => list::run(store),
         Command::Backup { store, to, overwrite } => backup::run(store, to, *overwrite, arguments.json),
         Command::Check { store, repair } => care::check(store, *repair, arguments.json),

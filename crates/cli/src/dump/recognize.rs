@@ -45,13 +45,13 @@ impl NotShown {
 }
 
 /// A test vector: its lines and its bytes.
-pub(super) struct Vector {
-    pub(super) fields: Vec<(String, String)>,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Vector {
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Reads a test vector (`tests/vectors/README.md`).
-pub(super) fn vector(bytes: &[u8]) -> Option<Vector> {
+pub(crate) fn vector(bytes: &[u8]) -> Option<Vector> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (head, body) = text.split_once("\n\n")?;
     let field = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
