@@ -1,12 +1,16 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help demo test test-crash bench fuzz check-format format install
+.PHONY: help demo gstreamer test test-crash bench fuzz check-format format install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 demo: ## the whole journey against a service of its own, one printed line per step
 	@ci/demo.sh
+
+gstreamer: ## the GStreamer element, gstreamer/libgstwmlicense.so
+	@cargo build --release
+	@$(MAKE) --no-print-directory -C gstreamer
 
 test: ## everything CI checks: format, lints, tests, the C harness under valgrind and sanitizers
 	@ci/test.sh

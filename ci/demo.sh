@@ -103,6 +103,14 @@ watch() { # store, file: decodes it with libav and counts the frames
   say "decoded frames" "$(count '[0-9]*, ') of $(basename "$2"), with licenses that were there"
 }
 watch "$work/device1" $media/packager-cbcs-video.mp4
+if command -v gst-launch-1.0 >/dev/null && pkg-config --exists gstreamer-base-1.0; then
+  mkdir "$work/plugins"
+  make -s -C gstreamer BUILT="$built" OUT="$work/plugins" >>"$work/log" 2>&1
+  printed=$(GST_REGISTRY="$work/registry" GST_PLUGIN_PATH="$work/plugins" WMLICENSE_STORE_PATH="$work/device1" \
+    WMLICENSE_AUTHORITY="$authority" gst-launch-1.0 playbin uri="file://$PWD/$media/packager-cenc-video.mp4" \
+    video-sink=checksumsink 2>"$work/log")
+  say "in GStreamer" "$(count '[0-9]:[0-9:.]* ') frames of packager-cenc-video.mp4 through playbin"
+fi
 
 mkdir "$work/usb"
 example backup "$work/device1" "$authority" "$work/usb"

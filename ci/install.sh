@@ -11,6 +11,8 @@ packages=(
   python3 python3-venv                              # the independent reader of the wire documents
   openssl sqlite3 age                               # what benchmarks and tests compare with
   libavformat-dev libavcodec-dev libavutil-dev      # the player among the examples
+  libgstreamer1.0-dev                               # the element for GStreamer, and what plays with it
+  gstreamer1.0-{tools,plugins-base,plugins-good,plugins-bad,libav}
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ffmpeg;
+mod gstreamer;
 #[path = "../support/packager.rs"]
 mod packager;
 mod stage;

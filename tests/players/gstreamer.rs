@@ -1,0 +1,221 @@
+//! The element `wmdecrypt` on freshly packaged media, headless: `gst-launch-1.0` with a chain of its own and with `playbin`.
+
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::packager::{Options, Packaged};
+use crate::stage::Stage;
+use crate::support::{library_dir, root, run};
+
+const PICTURE: [&str; 5] = ["h264parse", "!", "avdec_h264", "!", "checksumsink"];
+const TONE: [&str; 5] = ["aacparse", "!", "avdec_aac", "!", "checksumsink"];
+
+/// Everything a test needs, with the plugin built against this build's library; `None` where a tool is missing.
+fn set() -> Option<Stage> {
+    let packages = ["gstreamer-1.0", "gstreamer-base-1.0"];
+    if !run::has_tool("make") || !run::has_tool("gst-launch-1.0") || !run::has_packages(&packages) {
+        return None;
+    }
+    let stage = Stage::set()?;
+    let folder = stage.path("plugins");
+    std::fs::create_dir(&folder).unwrap();
+    let mut make = Command::new("make");
+    make.args(["--silent", "-C", "gstreamer", "CFLAGS=-O1 -g -Werror"]).current_dir(root());
+    run::succeed(make.arg(format!("BUILT={}", library_dir().display())).arg(format!("OUT={}", folder.display())));
+    Some(stage)
+}
+
+impl Stage {
+    /// `gst-launch-1.0` with a registry of its own, on a store of its own.
+    fn launch(&self, service: Option<&str>) -> Command {
+        let mut command = run::limited(["gst-launch-1.0", "-m"]);
+        command.env("GST_REGISTRY", self.path("registry")).env("GST_PLUGIN_PATH", self.path("plugins"));
+        command.env("WMLICENSE_STORE_PATH", self.path("device")).env("WMLICENSE_AUTHORITY", &self.service.authority);
+        command.env_remove("WMLICENSE_SERVICE_URL").env("WMLICENSE_ACCOUNT_TOKEN", &self.service.token);
+        command.env_remove("DISPLAY").stdin(Stdio::null());
+        if let Some(url) = service {
+            command.env("WMLICENSE_SERVICE_URL", url);
+        }
+        command
+    }
+
+    fn online(&self) -> Command {
+        self.launch(Some(&self.service.url))
+    }
+
+    /// A clear track through the same decoder; hashes of its frames.
+    fn clear(&self, media: &Path, demuxer: &str, decoder: &[&str]) -> Vec<String> {
+        let mut command = self.launch(None);
+        let frames = frames(&run::succeed(chain(&mut command, media, &[demuxer]).args(decoder)));
+        assert!(frames.len() > 50, "{}: {} frames", media.display(), frames.len());
+        frames
+    }
+
+    fn clear_tracks(&self) -> [Vec<String>; 2] {
+        [&PICTURE, &TONE].map(|decoder| self.clear(&self.media.clear_mp4(), "qtdemux", decoder))
+    }
+
+    /// Both tracks, by a chain with the element in it and by `playbin`, which has to find the element.
+    fn expect_tracks(&self, packaged: &Packaged, clear: &[Vec<String>; 2]) {
+        for (track, decoder, clear) in [(&packaged.video, PICTURE, &clear[0]), (&packaged.audio, TONE, &clear[1])] {
+            let mut command = self.online();
+            let printed = run::succeed(chain(&mut command, track, &["qtdemux", "!", "wmdecrypt"]).args(decoder));
+            expect_same(&frames(&printed), clear, track);
+            expect_same(&frames(&run::succeed(&mut self.playbin(self.online(), track))), clear, track);
+        }
+    }
+
+    fn playbin(&self, mut command: Command, media: &Path) -> Command {
+        command.args(["playbin", &format!("uri=file://{}", media.display())]);
+        command.args(["video-sink=checksumsink", "audio-sink=checksumsink"]);
+        command
+    }
+}
+
+/// `filesrc ! elements… !`
+fn chain<'c>(command: &'c mut Command, media: &Path, elements: &[&str]) -> &'c mut Command {
+    command.arg("filesrc").arg(format!("location={}", media.display())).arg("!").args(elements).arg("!")
+}
+
+/// The hashes that `checksumsink` printed: `TIME SHA1`, which may stand behind the beginning of a message.
+fn frames(printed: &str) -> Vec<String> {
+    let words = printed.split_whitespace();
+    let hashes = words.filter(|word| word.len() == 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    hashes.map(str::to_owned).collect()
+}
+
+/// Packagers drop what says how much silence an encoder put before and behind a tone, so such a track may have one frame more
+/// at one of its ends. Its first frame sounds of what the decoder had before it, and its last one may be longer.
+fn expect_same(found: &[String], clear: &[String], media: &Path) {
+    let tone = usize::from(media.file_stem().unwrap() == "audio");
+    let counts = clear.len()..=clear.len() + tone;
+    assert!(counts.contains(&found.len()), "{}: {} frames, not {counts:?}", media.display(), found.len());
+    let expected = &clear[tone..clear.len() - tone];
+    assert!(found.windows(expected.len()).any(|part| part == expected), "{}: {found:?} {clear:?}", media.display());
+}
+
+/// Runs a pipeline that must end with an error, and answers all it printed.
+fn expect_error(command: &mut Command) -> String {
+    let printed = run::fail(command);
+    assert!(printed.contains("ERROR") && frames(&printed).is_empty(), "{printed}");
+    printed
+}
+
+#[test]
+fn cenc_and_cbcs_play_like_the_clear_source() {
+    let Some(stage) = set() else { return };
+    let clear = stage.clear_tracks();
+    for options in [
+        Options::plain("cenc"),
+        Options::plain("cbcs"),
+        Options { clear_lead: true, ..Options::plain("cenc") },
+        Options { segments: true, ..Options::plain("cenc") },
+    ] {
+        let name = format!("{}-{}-{}", options.scheme, options.clear_lead, options.segments);
+        let packaged = stage.media.shaka_mp4(&name, options);
+        stage.import(&packaged);
+        stage.expect_tracks(&packaged, &clear);
+    }
+}
+
+#[test]
+fn a_tone_in_webm_plays_like_the_clear_source() {
+    let Some(stage) = set() else { return };
+    let decoder = ["opusdec", "!", "checksumsink"];
+    let clear = stage.clear(&stage.media.clear_webm().1, "matroskademux", &decoder);
+    let packaged = stage.media.shaka_webm("webm", Options::plain("cenc"));
+    stage.import(&packaged);
+    let mut command = stage.online();
+    let chain = chain(&mut command, &packaged.audio, &["matroskademux", "!", "wmdecrypt"]);
+    expect_same(&frames(&run::succeed(chain.args(decoder))), &clear, &packaged.audio);
+    let printed = run::succeed(&mut stage.playbin(stage.online(), &packaged.audio));
+    assert_eq!(frames(&printed).len(), clear.len(), "{printed}");
+}
+
+#[test]
+fn a_missing_license_is_told_acquired_and_then_used_offline() {
+    let Some(stage) = set() else { return };
+    let packaged = stage.media.shaka_mp4("plain", Options::plain("cenc"));
+    let media = &packaged.video;
+
+    let printed = expect_error(&mut stage.playbin(stage.launch(None), media));
+    assert!(printed.contains("There is no license for this content."), "{printed}");
+    assert!(printed.contains("WM_E_LICENSE_REQUIRED, key ID "), "{printed}");
+    // The service does not know the content yet.
+    let printed = expect_error(&mut stage.playbin(stage.online(), media));
+    assert!(printed.contains("WM_E_LICENSE_UNAVAILABLE"), "{printed}");
+
+    stage.import(&packaged);
+    // Without the permission to ask, nothing is asked.
+    let mut command = stage.online();
+    chain(&mut command, media, &["qtdemux", "!", "wmdecrypt", "silent-acquire=false"]).args(PICTURE);
+    assert!(expect_error(&mut command).contains("WM_E_LICENSE_REQUIRED"));
+
+    let printed = run::succeed(&mut stage.playbin(stage.online(), media));
+    let at = |text: &str| printed.find(text).unwrap_or_else(|| panic!("no {text} in {printed}"));
+    assert!(at("license-missing") < at("license-acquired"), "{printed}");
+    let printed = run::succeed(&mut stage.playbin(stage.launch(None), media));
+    expect_same(&frames(&printed), &stage.clear_tracks()[0], media);
+    assert!(!printed.contains("license-missing"), "{printed}");
+}
+
+#[test]
+fn what_cannot_be_played_says_why() {
+    let Some(stage) = set() else { return };
+    let packaged = stage.media.shaka_mp4("plain", Options::plain("cenc"));
+    stage.import(&packaged);
+
+    let mut command = stage.playbin(stage.online(), &packaged.video);
+    let printed = expect_error(command.env("WMLICENSE_AUTHORITY", "A".repeat(43) + "="));
+    assert!(printed.contains("WM_E_AUTHORITY_NOT_TRUSTED"), "{printed}");
+
+    let mut command = stage.playbin(stage.online(), &packaged.video);
+    let printed = expect_error(command.env_remove("WMLICENSE_STORE_PATH"));
+    assert!(printed.contains("The license store and the authority to trust are not set."), "{printed}");
+
+    let rotating = stage.media.shaka_mp4("rotating", Options { rotation: true, ..Options::plain("cenc") });
+    stage.import(&rotating);
+    let printed = expect_error(&mut stage.playbin(stage.online(), &rotating.video));
+    assert!(printed.contains("The keys rotate"), "{printed}");
+}
+
+/// A child that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing to do about a failure: the process is gone already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn stopping_ends_the_wait_for_a_license() {
+    let Some(stage) = set() else { return };
+    let packaged = stage.media.shaka_mp4("plain", Options::plain("cenc"));
+    // A service that takes the connection and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    // Run without `timeout`, so that the signal below reaches the player itself.
+    let limited = stage.playbin(stage.launch(Some(&url)), &packaged.video);
+    let words: Vec<_> = limited.get_args().skip_while(|word| *word != "gst-launch-1.0").skip(1).collect();
+    let mut command = Command::new("gst-launch-1.0");
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::piped());
+    for (name, value) in limited.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let mut player = Running(command.spawn().unwrap());
+    let (_connection, _) = silent.accept().unwrap();
+    run::succeed(Command::new("kill").args(["-INT", &player.0.id().to_string()]));
+    // The end of the output is the end of the player: a wait that nothing ended would show as a test without an end.
+    let mut printed = String::new();
+    player.0.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+    assert!(printed.contains("Freeing pipeline"), "{printed}");
+    assert!(printed.contains("license-missing") && !printed.contains("license-acquired"), "{printed}");
+}
