@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(content_header documents signed answer backup sample asf wrmheader playready pssh text)
+[ ${#targets[@]} -gt 0 ] || targets=(content_header documents signed answer backup sample asf wrmheader playready pssh text webm \
+  mp4_samples)
 
 export CARGO_TARGET_DIR=${FUZZ_TARGET_DIR:-$PWD/fuzz/target}
 bins=("${targets[@]/#/--bin=}")
@@ -32,7 +33,12 @@ seeds() {
     sed '1,/^$/d' "$file" | base64 -d | seed "$target" "$file"
   done
   for file in tests/data/media/*.mp4; do
-    [ -e "$file" ] && head -c 65536 "$file" | seed content_header "$file"
+    [ -e "$file" ] || continue
+    head -c 65536 "$file" | seed content_header "$file"
+    head -c 65536 "$file" | seed mp4_samples "$file"
+  done
+  for file in tests/data/media/*.webm; do
+    [ -e "$file" ] && seed webm "$file" <"$file"
   done
   for file in tests/vectors/headers/*.wmv; do
     target=$(sed -n 's/^read-as: //p' "$file")

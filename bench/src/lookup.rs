@@ -1,14 +1,16 @@
-//! From a key ID to the content key, warm.
+//! From a key ID to the content key, and on to a sample in the clear through the C API, warm.
 
 use crate::arguments::Arguments;
 use crate::backup::Full;
+use crate::face::Face;
 use crate::peers::PlainSqlite;
-use crate::support::{content_key, kid};
+use crate::support::{World, content_key, kid};
 use crate::table::{Table, Times};
+use std::time::Duration;
 
 const LOOKUPS: u64 = 20_000;
 
-pub(crate) fn measure(full: &Full<'_>, arguments: &Arguments, table: &mut Table) {
+pub(crate) fn measure(world: &World, full: &Full<'_>, arguments: &Arguments, table: &mut Table) {
     let store = &full.home.client.store;
     let sample = store.licenses(kid(0)).unwrap();
     let row_len = sample[0].policy.encode().len() + sample[0].binding.encode().len() + 32;
@@ -17,7 +19,8 @@ pub(crate) fn measure(full: &Full<'_>, arguments: &Arguments, table: &mut Table)
     // In an order that has nothing to do with that of the rows.
     let numbers: Vec<u64> = (0..LOOKUPS).map(|n| n.wrapping_mul(0x9e37_79b9) % arguments.licenses).collect();
     let keys: Vec<[u8; 16]> = numbers.iter().map(|number| *kid(*number).as_bytes()).collect();
-    let [mut ours, mut peer] = <[Times; 2]>::default();
+    let face = Face::new(world);
+    let [mut ours, mut peer, mut in_c] = <[Times; 3]>::default();
     for _ in 0..arguments.rounds {
         ours.measure(|| {
             for number in &numbers {
@@ -26,10 +29,15 @@ pub(crate) fn measure(full: &Full<'_>, arguments: &Arguments, table: &mut Table)
                 assert_eq!(key.as_bytes(), content_key(kid(*number)));
             }
         });
+        let words = [arguments.licenses.to_string(), LOOKUPS.to_string()];
+        let each = face.ask("lookup", full.home.path(), &words.each_ref().map(String::as_str));
+        in_c.add(Duration::from_nanos(each as u64 * LOOKUPS));
         assert_eq!(peer.measure(|| plain.look_up(&keys)), row_len * keys.len());
     }
     table.title("key ID to content key, warm");
     table.time("wmlicense licenses and unwrap_key", &ours, LOOKUPS);
     table.time("plain SQLite lookup, held statement, default cache", &peer, LOOKUPS);
     table.compare("to plain SQLite", &ours, &peer, 1.0);
+    table.time("through C: decryptor, a sample of 4 KB, release", &in_c, LOOKUPS);
+    table.ratio("through C, to plain SQLite", in_c.ratio_to(&peer), 1.0);
 }

@@ -1,14 +1,20 @@
 //! Measures the library beside its peers: everything alternates in one run, and what counts are medians and ratios.
-//! `wmlicense-bench [--licenses N] [--rounds N] [--folder DIR] [--only PART]`, PART import, backup, memory or
-//! lookup; the peers `sqlite3` and `age` are Debian packages.
+//! `wmlicense-bench [--licenses N] [--rounds N] [--folder DIR] [--only PART]`, PART import, backup, memory, lookup,
+//! decryption or file; the peers `sqlite3`, `age` and `openssl` are Debian packages, Shaka Packager and ffmpeg come with
+//! `ci/install.sh`, and Bento4 is built in `bench/peers` when it is needed.
 // A measurement that fails half-way means nothing: it stops.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod arguments;
 mod backup;
+mod decryption;
+mod face;
+mod file;
 mod import;
 mod lookup;
 mod memory;
+#[path = "../../tests/support/packager.rs"]
+mod packager;
 mod peers;
 #[path = "../../crates/core/tests/support/mod.rs"]
 mod support;
@@ -28,15 +34,23 @@ fn main() {
     if arguments.wants("import") {
         import::measure(&world, &arguments, &mut table);
     }
-    let full = backup::Full::new(&world, &arguments);
-    if arguments.wants("backup") {
-        backup::measure(&full, &arguments, &mut table);
+    if ["backup", "memory", "lookup"].iter().any(|part| arguments.wants(part)) {
+        let full = backup::Full::new(&world, &arguments);
+        if arguments.wants("backup") {
+            backup::measure(&full, &arguments, &mut table);
+        }
+        if arguments.wants("memory") {
+            memory::measure(&world, &full, &arguments, &mut table);
+        }
+        if arguments.wants("lookup") {
+            lookup::measure(&world, &full, &arguments, &mut table);
+        }
     }
-    if arguments.wants("memory") {
-        memory::measure(&world, &full, &arguments, &mut table);
+    if arguments.wants("decryption") {
+        decryption::measure(&world, &arguments, &mut table);
     }
-    if arguments.wants("lookup") {
-        lookup::measure(&full, &arguments, &mut table);
+    if arguments.wants("file") {
+        file::measure(&world, &arguments, &mut table);
     }
     table.print();
 }

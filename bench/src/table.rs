@@ -19,6 +19,11 @@ impl Times {
         result
     }
 
+    /// A time that was measured elsewhere.
+    pub(crate) fn add(&mut self, clock: Duration) {
+        self.clock.push(clock);
+    }
+
     pub(crate) fn median(&self) -> Duration {
         let mut sorted = self.clock.clone();
         sorted.sort_unstable();
@@ -37,6 +42,22 @@ impl Times {
     /// Ratio of processor times: what stays of the other one when the machine is busy with something else.
     pub(crate) fn processor_ratio_to(&self, peer: &Self) -> f64 {
         self.processor().as_secs_f64() / peer.processor().as_secs_f64()
+    }
+}
+
+/// Bytes a second of one kind of measurement.
+#[derive(Default)]
+pub(crate) struct Rates(Vec<f64>);
+
+impl Rates {
+    pub(crate) fn add(&mut self, bytes_a_second: f64) {
+        self.0.push(bytes_a_second);
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted[sorted.len() / 2]
     }
 }
 
@@ -74,6 +95,16 @@ impl Table {
         let (ratio, processors) = (ours.ratio_to(peer), ours.processor_ratio_to(peer));
         let verdict = if ratio <= target { "met" } else { "MISSED" };
         self.0.push(format!("  {what:<54} {ratio:>9.3} x  target <= {target} {verdict}, processors {processors:.3} x"));
+    }
+
+    pub(crate) fn rate(&mut self, what: &str, rates: &Rates) {
+        self.0.push(format!("  {what:<54} {:>9.0} MB/s", rates.median() / 1e6));
+    }
+
+    /// A ratio that should be large.
+    pub(crate) fn at_least(&mut self, what: &str, ratio: f64, target: f64) {
+        let verdict = if ratio >= target { "met" } else { "MISSED" };
+        self.0.push(format!("  {what:<54} {ratio:>9.2} x  target >= {target} {verdict}"));
     }
 
     pub(crate) fn title(&mut self, title: &str) {

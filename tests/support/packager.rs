@@ -78,6 +78,11 @@ impl Tools {
         found
     }
 
+    /// Shaka Packager, for what [`Media`] does not make.
+    pub fn packager(&self) -> &Path {
+        &self.packager
+    }
+
     /// The `ffmpeg` that belongs to the packager, for tests that decode.
     pub fn ffmpeg(&self) -> &Path {
         &self.ffmpeg
