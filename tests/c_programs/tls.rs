@@ -19,13 +19,20 @@ fn a_server_certificate_is_believed_only_under_a_trusted_authority() {
     let stranger = write("stranger.pem", &other.cert.pem());
     let service = Service::start_with(&["--tls-cert", &certificate, "--tls-key", &key]);
     assert!(service.url.starts_with("https://"), "{}", service.url);
-    let program = compile("gcc", Form::Shared, &root().join("tests/c/tls/client.c"), folder.path());
-    let mut command = run::limited([program.to_str().unwrap(), folder.path().to_str().unwrap()]);
-    command
-        .env("WM_TEST_URL", &service.url)
-        .env("WM_TEST_AUTHORITY", &service.authority)
-        .env("WM_TEST_TOKEN", &service.gold_token)
-        .env("WM_TEST_TLS_CA", &certificate)
-        .env("WM_TEST_TLS_STRANGER", &stranger);
-    run::succeed(&mut command);
+    let run_program = |name: &str, platform: &str| {
+        let program = compile("gcc", Form::Shared, &root().join("tests/c/tls").join(name), folder.path());
+        let store = tempfile::tempdir().unwrap();
+        let mut command = run::limited([program.to_str().unwrap(), store.path().to_str().unwrap()]);
+        command
+            .env("WM_TEST_URL", &service.url)
+            .env("WM_TEST_AUTHORITY", &service.authority)
+            .env("WM_TEST_TOKEN", &service.gold_token)
+            .env("WM_TEST_TLS_CA", &certificate)
+            .env("WM_TEST_TLS_STRANGER", &stranger)
+            // Where the platform's certificates are, for programs that ask.
+            .env("SSL_CERT_FILE", platform);
+        run::succeed(&mut command);
+    };
+    run_program("client.c", &stranger);
+    run_program("pinned.c", &certificate);
 }
