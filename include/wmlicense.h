@@ -103,6 +103,8 @@
 #define WM_S_NOTHING_NEW ((wm_result)0x000D2A02)
 /** Some licenses are restored; the others were refused. */
 #define WM_S_RESTORE_PARTIAL ((wm_result)0x000D2A00)
+/** No stored license is to be renewed. */
+#define WM_S_NOTHING_TO_RENEW ((wm_result)0x000D2A03)
 /** The system has no memory or thread left. */
 #define WM_E_OUTOFMEMORY ((wm_result)0x8007000E)
 /** An argument is NULL or out of range. */
@@ -341,6 +343,8 @@
 #define WM_STATUS_STORE_CLEANED ((wm_status)0x1004)
 /** A check found a license that cannot be used, the result says why; STRING, its key ID in base64. */
 #define WM_STATUS_DAMAGED_LICENSE ((wm_status)0x1005)
+/** The owner wants a stored license to be renewed by now; STRING, its key ID in base64. */
+#define WM_STATUS_RENEWAL_DUE ((wm_status)0x1006)
 
 /* Phases, in wm_individualize_progress::phase and http_phase. */
 
@@ -511,6 +515,8 @@
 #define WM_PROP_URL "URL"
 /** license request, STRING: everything of this scope, for pre-delivery. */
 #define WM_PROP_SCOPE "Scope"
+/** license request, DWORD: for wm_renew_licenses, only licenses of which a right ends or whose renewal is due within so many days; ended ones are among them. */
+#define WM_PROP_EXPIRING_WITHIN "ExpiringWithin"
 /** license request, BINARY: the application's own bytes for the service. */
 #define WM_PROP_CUSTOM_DATA "CustomData"
 /** license request, STRING: base64 ID of the last transaction; set it to resume one after a restart. */
@@ -539,6 +545,10 @@
 #define WM_PROP_NOT_BEFORE "NotBefore"
 /** license enumerator, QWORD, read-only: first second in which no action is permitted any more. */
 #define WM_PROP_NOT_AFTER "NotAfter"
+/** license enumerator, QWORD, read-only: from when on its owner wants it renewed, seconds UTC; see wm_renew_licenses. */
+#define WM_PROP_RENEW_AFTER "RenewAfter"
+/** license enumerator, STRING, read-only: page about the renewal. The library never goes there. */
+#define WM_PROP_RENEW_URL "RenewURL"
 /** license enumerator, DWORD, read-only: uses left of the action that has fewest. */
 #define WM_PROP_COUNTS_LEFT "CountsLeft"
 /** license enumerator, BOOL, read-only: whether a backup takes it. */
@@ -1021,7 +1031,7 @@ wm_result wm_create_license_request(struct wm_client *client,
 // with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
 // connection left open is taken up again with the same bytes, so that the service answers it once.
 // Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
-// license refused, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
+// license refused, WM_STATUS_RENEWAL_DUE for each stored that its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
 // it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
 // can act; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
 // refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
@@ -1031,6 +1041,21 @@ wm_result wm_create_license_request(struct wm_client *client,
 // or no service is set, and WM_E_ACQUIRING_LICENSE.
 wm_result wm_acquire_license(struct wm_license_request *request,
                              uint32_t flags);
+
+// Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
+// first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
+// WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
+// others one that takes its place; what was used stays used unless the owner grants it anew. Licenses deleted for good are
+// given back on the way.
+// Statuses: WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
+// wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:
+// WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_E_LICENSE_REQUIRED
+// where there is none for the key IDs, else the results of wm_acquire_license. A service that fails does not keep others from
+// being asked, and its failure is the result; what was renewed before is stored.
+// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where no license is named,
+// WM_E_MALFORMED_CONTENT_HEADER, and WM_E_ACQUIRING_LICENSE.
+wm_result wm_renew_licenses(struct wm_license_request *request,
+                            uint32_t flags);
 
 // Tells whether a stored license permits an action. No network call, and nothing changes. kid: 16 bytes. action: UTF-8,
 // such as "Play". *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.

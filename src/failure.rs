@@ -13,6 +13,7 @@ use wmlicense_core::give_back::DeleteError;
 use wmlicense_core::header::HeaderError;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::keeper::{CheckError, CleanError};
+use wmlicense_core::renew::RenewError;
 use wmlicense_core::restore::RestoreError;
 use wmlicense_core::rights;
 use wmlicense_core::store::{Fault, StoreError};
@@ -212,6 +213,13 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
         }
         AcquireError::Store(error) => store(error),
         AcquireError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
+    }
+}
+
+pub(crate) fn renew(error: &RenewError, now: i64) -> Failure {
+    match error {
+        RenewError::NothingStored => Failure::with(WM_E_LICENSE_REQUIRED, error.to_string()),
+        RenewError::Acquire(error) => acquire(error, now),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::prop::{
 };
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_NO_MORE_ITEMS, wm_result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wmlicense_core::rights::renew_after;
 use wmlicense_core::store::{Filter, StoredLicense};
 use wmlicense_wire::id::{Kid, Lid, ServiceId};
 use wmlicense_wire::policy::{Conditions, Policy};
@@ -43,6 +44,8 @@ pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::read_only(ISSUE_DATE, TYPE_QWORD),
     Spec::read_only(NOT_BEFORE, TYPE_QWORD),
     Spec::read_only(NOT_AFTER, TYPE_QWORD),
+    Spec::read_only(RENEW_AFTER, TYPE_QWORD),
+    Spec::read_only(RENEW_URL, TYPE_STRING),
     Spec::read_only(COUNTS_LEFT, TYPE_DWORD),
     Spec::read_only(BACKUP_ALLOWED, TYPE_BOOL),
     Spec::read_only(TITLE, TYPE_STRING),
@@ -89,6 +92,8 @@ impl Object for LicenseEnumeratorObject {
             ISSUE_DATE => Some(date(policy.first_issued)),
             NOT_BEFORE => bound(policy, begin).and_then(|dates| dates.into_iter().min()).map(date),
             NOT_AFTER => bound(policy, end_of).and_then(|dates| dates.into_iter().max()).map(date),
+            RENEW_AFTER => renew_after(policy).map(|(time, _)| date(time)),
+            RENEW_URL => renew_after(policy).map(|(_, url)| text(url.to_owned())),
             COUNTS_LEFT => counts_left(&license).map(Value::Dword),
             BACKUP_ALLOWED => Some(Value::Bool(policy.may_back_up())),
             TITLE => {

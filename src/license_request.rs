@@ -1,4 +1,6 @@
-//! The C face of `core::acquire`.
+//! The C face of `core::acquire`. Renewals are in `license_request/renewal.rs`.
+
+pub mod renewal;
 
 use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
 use crate::client::{ClientObject, wm_client};
@@ -44,6 +46,7 @@ pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::new(ACTIONS, TYPE_STRING, Access::Settable, text_only),
     Spec::new(URL, TYPE_STRING, Access::Settable, service_url),
     Spec::new(SCOPE, TYPE_STRING, Access::Settable, text_only),
+    Spec::new(EXPIRING_WITHIN, TYPE_DWORD, Access::Settable, number),
     Spec::new(CUSTOM_DATA, TYPE_BINARY, Access::Settable, number),
     Spec::new(TRANSACTION_ID, TYPE_STRING, Access::Settable, transaction),
     Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
@@ -117,6 +120,10 @@ impl LicenseRequestObject {
             match acquire::acquire(&client, &settings, &wish, context) {
                 Ok(acquired) => {
                     tell_refusals(&acquired.refusals, context);
+                    for kid in &acquired.due {
+                        // Stored: a cancel that comes now changes nothing.
+                        let _ = context.emit(Event::RenewalDue(*kid));
+                    }
                     // A transaction that ended is not resumed by the next call.
                     properties.forget(TRANSACTION_ID);
                     *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(acquired.transaction);
@@ -186,7 +193,7 @@ pub unsafe extern "C" fn wm_create_license_request(
 /// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
 /// connection left open is taken up again with the same bytes, so that the service answers it once.
 /// Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
-/// license refused, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
+/// license refused, WM_STATUS_RENEWAL_DUE for each stored that its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
 /// it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
 /// can act; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
 /// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service

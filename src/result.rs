@@ -51,6 +51,7 @@ results! {
     WM_S_STORE_REPAIRED c"WM_S_STORE_REPAIRED" = 0x000D_2A01, None, None, false, c"The store was damaged and is repaired.";
     WM_S_NOTHING_NEW c"WM_S_NOTHING_NEW" = 0x000D_2A02, None, None, false, c"The service has nothing new for this device.";
     WM_S_RESTORE_PARTIAL c"WM_S_RESTORE_PARTIAL" = 0x000D_2A00, None, None, false, c"Some licenses are restored; the others were refused.";
+    WM_S_NOTHING_TO_RENEW c"WM_S_NOTHING_TO_RENEW" = 0x000D_2A03, None, None, false, c"No stored license is to be renewed.";
     // Calls.
     WM_E_OUTOFMEMORY c"WM_E_OUTOFMEMORY" = 0x8007_000E, Internal, Retry, true, c"The system has no memory or thread left.";
     WM_E_INVALIDARG c"WM_E_INVALIDARG" = 0x8007_0057, Call, FixCall, false, c"An argument is NULL or out of range.";

@@ -25,6 +25,7 @@ pub(crate) const LICENSE_REFUSED: wm_status = 0x1001;
 pub(crate) const STORE_CHECKED: wm_status = 0x1003;
 pub(crate) const STORE_CLEANED: wm_status = 0x1004;
 pub(crate) const DAMAGED_LICENSE: wm_status = 0x1005;
+pub(crate) const RENEWAL_DUE: wm_status = 0x1006;
 
 /// Every status: name, number, meaning with the value it carries.
 pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
@@ -73,6 +74,11 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
         c"WM_STATUS_DAMAGED_LICENSE",
         DAMAGED_LICENSE,
         "A check found a license that cannot be used, the result says why; STRING, its key ID in base64.",
+    ),
+    (
+        c"WM_STATUS_RENEWAL_DUE",
+        RENEWAL_DUE,
+        "The owner wants a stored license to be renewed by now; STRING, its key ID in base64.",
     ),
 ];
 
@@ -198,6 +204,7 @@ impl Told {
                 Self::failed(ERROR_WITHURL, failure::limit_reached(), Payload::Text(url.clone()))
             }
             Event::RestrictedLicense(kid) => Self::plain(RESTRICTED_LICENSE, Payload::Text(kid.to_base64())),
+            Event::RenewalDue(kid) => Self::plain(RENEWAL_DUE, Payload::Text(kid.to_base64())),
             Event::LicenseRefused { kid, reason } => {
                 Self::failed(LICENSE_REFUSED, failure::reason(*reason).about(*kid), Payload::Text(kid.to_base64()))
             }

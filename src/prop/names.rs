@@ -45,6 +45,7 @@ names! {
     ACTIONS "WM_PROP_ACTIONS" = "Actions", "license request, STRING: actions wanted, semicolons between, default \"Play\". License enumerator, STRING, read-only: actions granted";
     URL "WM_PROP_URL" = "URL", "license request, STRING: service to ask instead of ServiceURL";
     SCOPE "WM_PROP_SCOPE" = "Scope", "license request, STRING: everything of this scope, for pre-delivery";
+    EXPIRING_WITHIN "WM_PROP_EXPIRING_WITHIN" = "ExpiringWithin", "license request, DWORD: for wm_renew_licenses, only licenses of which a right ends or whose renewal is due within so many days; ended ones are among them";
     CUSTOM_DATA "WM_PROP_CUSTOM_DATA" = "CustomData", "license request, BINARY: the application's own bytes for the service";
     TRANSACTION_ID "WM_PROP_TRANSACTION_ID" = "TransactionID", "license request, STRING: base64 ID of the last transaction; set it to resume one after a restart";
     BACKUP_PATH "WM_PROP_BACKUP_PATH" = "BackupPath", "backup restorer, STRING, path: existing folder that receives the backup. Required to back up";
@@ -59,6 +60,8 @@ names! {
     ISSUE_DATE "WM_PROP_ISSUE_DATE" = "IssueDate", "license enumerator, QWORD, read-only: when it was first issued, seconds UTC";
     NOT_BEFORE "WM_PROP_NOT_BEFORE" = "NotBefore", "license enumerator, QWORD, read-only: first second in which some action is permitted";
     NOT_AFTER "WM_PROP_NOT_AFTER" = "NotAfter", "license enumerator, QWORD, read-only: first second in which no action is permitted any more";
+    RENEW_AFTER "WM_PROP_RENEW_AFTER" = "RenewAfter", "license enumerator, QWORD, read-only: from when on its owner wants it renewed, seconds UTC; see wm_renew_licenses";
+    RENEW_URL "WM_PROP_RENEW_URL" = "RenewURL", "license enumerator, STRING, read-only: page about the renewal. The library never goes there";
     COUNTS_LEFT "WM_PROP_COUNTS_LEFT" = "CountsLeft", "license enumerator, DWORD, read-only: uses left of the action that has fewest";
     BACKUP_ALLOWED "WM_PROP_BACKUP_ALLOWED" = "BackupAllowed", "license enumerator, BOOL, read-only: whether a backup takes it";
     TITLE "WM_PROP_TITLE" = "Title", "license enumerator, STRING, read-only: title for people, see wm_set_content_title";

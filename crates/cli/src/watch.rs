@@ -48,6 +48,7 @@ impl<R> Observer<R> for Watch {
             Event::BackupRestoreBegin
             | Event::ErrorWithUrl(_)
             | Event::LicenseRefused { .. }
+            | Event::RenewalDue(_)
             | Event::Individualize { .. }
             | Event::NeedsIndividualization => {}
         }

@@ -11,10 +11,12 @@ use crate::event::Event;
 use crate::give_back;
 use crate::individualize::{renew, valid_credentials};
 use crate::operation::Context;
-use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
+use crate::session::{Credentials, Endpoint, Question, Session, SessionError, fitting, known_authority, transaction};
 use crate::store::{StoreError, Transaction};
 use wmlicense_wire::answer::{Envelope, Refusal};
-use wmlicense_wire::id::{Digest, Kid, TransactionId};
+use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
+use wmlicense_wire::license::State;
+use wmlicense_wire::request::Body;
 
 pub use error::AcquireError;
 pub use wish::LicenseWish;
@@ -22,6 +24,8 @@ use wish::{body_of, name_of, wished_kids};
 
 /// Most key IDs in one request.
 const MAX_KIDS: usize = 1024;
+/// Most licenses of whose use one request tells.
+const MAX_USAGE: usize = 256;
 
 /// Licenses that arrived and are stored. A pre-delivery may bring none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Acquired {
     pub stored: u64,
     /// What was refused beside.
     pub refusals: Vec<Refusal>,
+    /// Key IDs of licenses that came and that their owner wants to be renewed by now.
+    pub due: Vec<Kid>,
 }
 
 impl Acquired {
@@ -39,6 +45,7 @@ impl Acquired {
         self.transaction = more.transaction;
         self.stored += more.stored;
         self.refusals.extend(more.refusals);
+        self.due.extend(more.due);
     }
 }
 
@@ -128,8 +135,37 @@ fn acquire_part(
     credentials: &mut Credentials,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
+    let usage = usage(session, kids)?;
+    let fresh = body_of(session, wish, kids, usage)?;
+    let body = || fresh.clone();
     let name = name_of(session, wish, kids, credentials);
-    if let Some(question) = transaction::pending(session, Endpoint::Licenses, name, &credentials.identity)? {
+    ask_for(session, &Ask { endpoint: Endpoint::Licenses, name, body: &body }, credentials, context)
+}
+
+/// What was used of licenses that this request is about, so that the service knows where they are.
+fn usage(session: &Session<'_>, kids: &[Kid]) -> Result<Vec<(Lid, State)>, StoreError> {
+    let mut usage = session.client().store.usage(session.authority(), kids, MAX_USAGE)?;
+    usage.truncate(fitting(&usage));
+    Ok(usage)
+}
+
+/// What one transaction asks for.
+pub(crate) struct Ask<'a> {
+    pub(crate) endpoint: Endpoint,
+    /// Names what is wanted, so that a request for the same that is pending is taken up again.
+    pub(crate) name: Digest,
+    /// Says it, for a fresh request.
+    pub(crate) body: &'a dyn Fn() -> Body,
+}
+
+/// Takes up what is pending, or asks afresh, and stores what comes.
+pub(crate) fn ask_for(
+    session: &mut Session<'_>,
+    asked: &Ask<'_>,
+    credentials: &mut Credentials,
+    context: &Context,
+) -> Result<Acquired, AcquireError> {
+    if let Some(question) = transaction::pending(session, asked.endpoint, asked.name, &credentials.identity)? {
         match transaction::exchange(session, &question, None) {
             // Done or lost at the service; a fresh request says the same.
             Err(error) if error.transaction_end().is_some() => {}
@@ -137,11 +173,11 @@ fn acquire_part(
         }
         context.check()?;
     }
-    let (question, envelope) = match ask(session, wish, kids, name, credentials) {
+    let (question, envelope) = match ask(session, asked, credentials) {
         // By the service's clock the certificate has ended.
         Err(error) if error.is_unknown_device() => {
             *credentials = renew(session, context)?;
-            ask(session, wish, kids, name, credentials)?
+            ask(session, asked, credentials)?
         }
         result => result?,
     };
@@ -151,14 +187,12 @@ fn acquire_part(
 /// Sends a fresh request.
 fn ask(
     session: &mut Session<'_>,
-    wish: &LicenseWish,
-    kids: &[Kid],
-    name: Digest,
+    asked: &Ask<'_>,
     credentials: &Credentials,
 ) -> Result<(Question, Envelope), SessionError> {
     let Credentials { identity, certificate } = credentials;
-    let body = body_of(session, wish, kids)?;
-    let question = transaction::prepare(session, Endpoint::Licenses, name, body, identity, Some(certificate))?;
+    let body = (asked.body)();
+    let question = transaction::prepare(session, asked.endpoint, asked.name, body, identity, Some(certificate))?;
     let envelope = transaction::exchange(session, &question, None)?;
     Ok((question, envelope))
 }

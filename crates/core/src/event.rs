@@ -68,6 +68,8 @@ pub enum Event {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// A stored license that its owner wants to be renewed by now.
+    RenewalDue(Kid),
     /// Progress, at most every 100 ms, and the last one always.
     Progress(Progress),
     /// Individualization goes on.

@@ -15,6 +15,7 @@ pub mod individualize;
 pub mod keeper;
 pub mod logging;
 pub mod operation;
+pub mod renew;
 pub mod restore;
 pub mod rights;
 pub mod session;

@@ -7,8 +7,9 @@ use crate::event::{Event, Progress};
 use crate::individualize::valid_credentials;
 use crate::operation::{Cancelled, Context};
 use crate::rights;
-use crate::session::{Credentials, Endpoint, Session, SessionError, fitting};
+use crate::session::{Credentials, Endpoint, Session, fitting};
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};
+use std::collections::HashMap;
 use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::certificate::Role;
@@ -218,9 +219,13 @@ impl Run<'_> {
     /// Tells what was refused, and which of it is due all the same.
     fn refused(&mut self, group: &RenewalGroup, mut refusals: Vec<Refusal>) -> Result<(), AcquireError> {
         let now = self.client.clock.now();
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        let kids: HashMap<[u8; 16], Kid> = group.licenses.iter().map(|(lid, kid)| (*lid.as_bytes(), *kid)).collect();
         for refusal in &mut refusals {
-            let named = group.licenses.iter().find(|(lid, _)| refusal.subject == Some(*lid.as_bytes()));
-            refusal.kid = refusal.kid.or(named.map(|(_, kid)| *kid));
+            let named = refusal.subject.and_then(|subject| kids.get(&subject).copied());
+            refusal.kid = refusal.kid.or(named);
             let Some(kid) = refusal.kid else { continue };
             self.context.emit(Event::LicenseRefused { kid, reason: refusal.reason })?;
             let stored = self.client.store.licenses(kid)?;
@@ -234,12 +239,7 @@ impl Run<'_> {
 }
 
 /// Names what is asked for, so that a renewal that a crash cut off is taken up again with the same bytes.
-fn name_of(
-    session: &Session<'_>,
-    group: &RenewalGroup,
-    states: &[(Lid, State)],
-    credentials: &Credentials,
-) -> Digest {
+fn name_of(session: &Session<'_>, group: &RenewalGroup, states: &[(Lid, State)], credentials: &Credentials) -> Digest {
     let thumbprint = credentials.identity.keys.thumbprint();
     let said = write::array([
         write::array(states.iter().map(|(lid, _)| write::bytes(lid))),

@@ -175,6 +175,11 @@ pub fn renew_after(policy: &Policy) -> Option<(i64, &str)> {
     conditions.map(|(time, url)| (*time, url.as_str())).min()
 }
 
+/// True if the owner wants the license to be renewed by now.
+pub fn is_renewal_due(policy: &Policy, now: i64) -> bool {
+    renew_after(policy).is_some_and(|(time, _)| time <= now)
+}
+
 fn end(license: &StoredLicense, action: &str) -> Option<i64> {
     let left = license.state.as_ref().and_then(|state| state.actions.get(action).copied()).unwrap_or_default();
     end_of(&license.policy, license.policy.action(action)?, left)

@@ -36,6 +36,8 @@ pub enum Endpoint {
     Individualize,
     /// Licenses.
     Licenses,
+    /// Stored licenses on the terms of today.
+    Renewals,
     /// Giving licenses back.
     Returns,
     /// What a restore would give, and the key of a backup's section.
@@ -50,6 +52,7 @@ impl Endpoint {
         match self {
             Self::Individualize => "individualize",
             Self::Licenses => "licenses",
+            Self::Renewals => "renewals",
             Self::Returns => "returns",
             Self::RestorePreview => "restores/preview",
             Self::Restores => "restores",
@@ -60,7 +63,7 @@ impl Endpoint {
     pub const fn role(self) -> Role {
         match self {
             Self::Individualize => Role::Individualization,
-            Self::Licenses | Self::Returns => Role::Issuer,
+            Self::Licenses | Self::Renewals | Self::Returns => Role::Issuer,
             Self::RestorePreview | Self::Restores => Role::Management,
         }
     }

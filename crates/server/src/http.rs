@@ -5,7 +5,7 @@ mod support;
 
 use crate::metrics::count;
 use crate::problem::Fault;
-use crate::roles::{give_back::give_back, individualize::individualize, issue::issue, manage};
+use crate::roles::{give_back::give_back, individualize::individualize, issue::issue, manage, renew::renew};
 use crate::service::Service;
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
@@ -62,7 +62,10 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         router = router.route("/v1/individualize", post(post_individualize));
     }
     if issues {
-        router = router.route("/v1/licenses", post(post_licenses)).route("/v1/returns", post(post_returns));
+        router = router
+            .route("/v1/licenses", post(post_licenses))
+            .route("/v1/renewals", post(post_renewals))
+            .route("/v1/returns", post(post_returns));
     }
     if manages {
         router = router.route("/v1/restores", post(post_restores)).route("/v1/restores/preview", post(post_preview));
@@ -208,6 +211,11 @@ async fn post_licenses(State(shared): State<Arc<Shared>>, request: Request) -> A
     Ok(cose(issue(Arc::clone(&shared.service), bytes, account).await?))
 }
 
+async fn post_renewals(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
+    let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
+    Ok(cose(renew(Arc::clone(&shared.service), bytes, account).await?))
+}
+
 async fn post_returns(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
     let bytes = read_body(request, request::MAX_LEN).await?;
     Ok(cose(give_back(Arc::clone(&shared.service), bytes).await?))
@@ -239,7 +247,7 @@ fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
         for role in &service.roles {
             match role {
                 Role::Individualization => urls.push(url("individualize")),
-                Role::Issuer => urls.extend([url("licenses"), url("returns")]),
+                Role::Issuer => urls.extend([url("licenses"), url("renewals"), url("returns")]),
                 Role::Management => urls.extend([url("restores"), url("restores/preview")]),
             }
         }

@@ -1,9 +1,11 @@
 //! Terms that an owner writes as JSON and that become the policy of a license. Reading the JSON is in `policy/json.rs`.
 
 mod json;
+mod renewal;
 mod time;
 
 pub(crate) use json::{Fault, is_version, parse};
+pub(crate) use renewal::{Renewal, carried, has_ended, is_used_up, known_state};
 pub(crate) use time::to_rfc3339;
 
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, SignerId, UserId};
@@ -23,6 +25,8 @@ pub(crate) struct Terms {
     pub(crate) revocable: bool,
     /// Licenses are leaves of this subscription.
     pub(crate) subscription: Option<String>,
+    /// What a renewal gives.
+    pub(crate) renewal: Renewal,
 }
 
 impl Terms {
@@ -79,6 +83,7 @@ impl Default for Terms {
             priority: 0,
             revocable: false,
             subscription: None,
+            renewal: Renewal::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod give_back;
 pub(crate) mod individualize;
 pub(crate) mod issue;
 pub(crate) mod manage;
+pub(crate) mod renew;
 
 use crate::keyring::{Keyring, RoleKey};
 use crate::problem::Fault;

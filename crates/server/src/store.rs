@@ -3,7 +3,7 @@
 mod give_back;
 mod sqlite;
 
-pub(crate) use give_back::{Held, Returns};
+pub(crate) use give_back::{Held, HeldLicense, Renewable, RenewalOffer, RenewedLicense, Returns};
 pub(crate) use sqlite::SqliteStore;
 
 use crate::accounts::Account;

@@ -1,11 +1,13 @@
 //! An issuer's answer: verified, opened, held against what was asked, and stored in one commit.
 
 use super::{AcquireError, Acquired, wish};
+use crate::rights::is_renewal_due;
 use crate::session::{Credentials, Question, Session, SessionError, transaction};
 use crate::store::{Import, Page, Store, StoreError, TransactionState};
 use std::collections::HashSet;
 use wmlicense_wire::answer::{Answer, Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
 use wmlicense_wire::id::{Kid, Lid};
+use wmlicense_wire::license::State;
 use wmlicense_wire::request::Body;
 
 /// Most pages of one transaction: 16 million licenses.
@@ -36,9 +38,11 @@ pub(super) fn take(
     credentials: &Credentials,
 ) -> Result<Taken, AcquireError> {
     let mut verified = session.verify(envelope, question)?;
-    for refusal in &mut verified.answer.refusals {
-        // Of licenses not yet made a service refuses key IDs.
-        refusal.kid = refusal.kid.or(refusal.subject.map(Kid::new));
+    if let Body::Licenses { .. } = &question.content.body {
+        for refusal in &mut verified.answer.refusals {
+            // Of licenses not yet made a service refuses key IDs.
+            refusal.kid = refusal.kid.or(refusal.subject.map(Kid::new));
+        }
     }
     match &verified.answer.outcome {
         Outcome::Done => {}
@@ -87,6 +91,9 @@ fn store(
         next: next.as_ref().map(|next| next.bytes.as_slice()),
         delivered: answer.since.filter(|_| is_delivery(question)).map(|since| (name, since)),
     };
+    let now = session.client().clock.now();
+    let due = licenses.iter().filter(|license| is_renewal_due(&license.policy, now));
+    let due = due.map(|license| license.policy.kid).collect();
     let (authority, end) = (session.authority(), TransactionState::Answered);
     let (stored, then) =
         match store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end, page }) {
@@ -98,7 +105,7 @@ fn store(
     if stored == 0 && !is_delivery(question) {
         return Err(AcquireError::Refused(names.into_iter().map(|(kid, _)| forbidden(kid)).collect()));
     }
-    Ok(Taken { acquired: Acquired { transaction, stored, refusals: answer.refusals }, then })
+    Ok(Taken { acquired: Acquired { transaction, stored, refusals: answer.refusals, due }, then })
 }
 
 /// True if the request names no content: the service decides what comes.
@@ -155,6 +162,9 @@ fn open(
     if let Some(twice) = licenses.iter().find(|license| !lids.insert(license.policy.lid)) {
         return Err(AcquireError::BadAnswer(format!("it holds license {} twice", twice.policy.lid)));
     }
+    if let Body::Renewals { licenses: asked, .. } = &question.content.body {
+        return renewed(session, asked, licenses);
+    }
     let asked: &[Kid] = match &question.content.body {
         // Only the service knows what is to be delivered.
         _ if is_delivery(question) => return Ok(licenses),
@@ -167,6 +177,27 @@ fn open(
     };
     match licenses.iter().find(|license| !asked.contains(&license.policy.kid)) {
         Some(license) => Err(AcquireError::BadAnswer(format!("nobody asked for key ID {}", license.policy.kid))),
+        None => Ok(licenses),
+    }
+}
+
+/// Licenses that come in place of those asked for, or are these. None may come beside them.
+fn renewed(
+    session: &Session<'_>,
+    asked: &[(Lid, State)],
+    licenses: Vec<OpenedLicense>,
+) -> Result<Vec<OpenedLicense>, AcquireError> {
+    let lids: HashSet<Lid> = asked.iter().map(|(lid, _)| *lid).collect();
+    let list: Vec<Lid> = lids.iter().copied().collect();
+    let kids: HashSet<Kid> = session.client().store.kids(&list)?.into_iter().collect();
+    let fits = |license: &OpenedLicense| {
+        let OpenedLicense { policy, .. } = license;
+        lids.contains(&policy.lid)
+            || policy.replaces.is_some_and(|replaced| lids.contains(&replaced))
+            || kids.contains(&policy.kid)
+    };
+    match licenses.iter().find(|license| !fits(license)) {
+        Some(license) => Err(AcquireError::BadAnswer(format!("nobody asked for license {}", license.policy.lid))),
         None => Ok(licenses),
     }
 }

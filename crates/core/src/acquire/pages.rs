@@ -33,7 +33,8 @@ pub(crate) fn take_all(
     credentials: &Credentials,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let mut acquired = Acquired { transaction: question.content.transaction, stored: 0, refusals: Vec::new() };
+    let mut acquired =
+        Acquired { transaction: question.content.transaction, stored: 0, refusals: Vec::new(), due: Vec::new() };
     let mut paused = 0;
     loop {
         context.check()?;

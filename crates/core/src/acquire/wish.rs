@@ -6,7 +6,8 @@ use crate::session::{Credentials, Session};
 use crate::store::StoreError;
 use crate::transport::AccountToken;
 use wmlicense_wire::cbor::write;
-use wmlicense_wire::id::{Digest, Kid, TransactionId};
+use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
+use wmlicense_wire::license::State;
 use wmlicense_wire::request::Body;
 
 /// What is asked for where no action is named.
@@ -68,7 +69,12 @@ fn actions_of(wish: &LicenseWish) -> Vec<String> {
 }
 
 /// The body of a request for these key IDs; without key IDs, of a pre-delivery of what changed since the last one.
-pub(super) fn body_of(session: &Session<'_>, wish: &LicenseWish, kids: &[Kid]) -> Result<Body, StoreError> {
+pub(super) fn body_of(
+    session: &Session<'_>,
+    wish: &LicenseWish,
+    kids: &[Kid],
+    usage: Vec<(Lid, State)>,
+) -> Result<Body, StoreError> {
     let since = match kids {
         [] => session.client().store.delivered_since(delivery_name(session, wish.scope.as_deref()))?,
         _ => None,
@@ -80,7 +86,7 @@ pub(super) fn body_of(session: &Session<'_>, wish: &LicenseWish, kids: &[Kid]) -
         since,
         actions: actions_of(wish),
         custom: wish.custom_data.clone(),
-        usage: Vec::new(),
+        usage,
     })
 }
 

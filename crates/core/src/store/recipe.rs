@@ -52,8 +52,8 @@ pub struct RenewalGroup {
     pub url: Option<String>,
     /// The application's bytes for the service.
     pub custom: Option<Vec<u8>>,
-    /// The licenses.
-    pub lids: Vec<Lid>,
+    /// The licenses, with their key IDs.
+    pub licenses: Vec<(Lid, Kid)>,
 }
 
 /// Writes a recipe down unless it is known, and gives its row.
@@ -140,8 +140,8 @@ impl Search<'_> {
         }
         let (url, custom) = recipe.map_or((None, None), |recipe| (Some(recipe.url), recipe.custom));
         let authority = Digest::new(fixed(blob(2)?)?);
-        let group = RenewalGroup { authority, issuer: policy.issuer, url, custom, lids: Vec::new() };
-        self.put(group, policy.lid);
+        let group = RenewalGroup { authority, issuer: policy.issuer, url, custom, licenses: Vec::new() };
+        self.put(group, (policy.lid, policy.kid));
         Ok(())
     }
 
@@ -152,14 +152,14 @@ impl Search<'_> {
         Ok(rights::due_at(policy, &state).is_some_and(|due| due < before))
     }
 
-    fn put(&mut self, group: RenewalGroup, lid: Lid) {
+    fn put(&mut self, group: RenewalGroup, license: (Lid, Kid)) {
         let same = |known: &&mut RenewalGroup| {
             (known.authority, known.issuer, &known.url, &known.custom)
                 == (group.authority, group.issuer, &group.url, &group.custom)
         };
         match self.groups.iter_mut().find(same) {
-            Some(known) => known.lids.push(lid),
-            None => self.groups.push(RenewalGroup { lids: vec![lid], ..group }),
+            Some(known) => known.licenses.push(license),
+            None => self.groups.push(RenewalGroup { licenses: vec![license], ..group }),
         }
     }
 
@@ -188,7 +188,7 @@ impl Search<'_> {
 }
 
 impl Store {
-    /// The licenses that are to be renewed, by service and way of asking. Keeps 16 bytes a license.
+    /// The licenses that are to be renewed, by service and way of asking. Keeps 32 bytes a license.
     pub fn renewable(&self, choice: &RenewalChoice) -> Result<Vec<RenewalGroup>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
@@ -259,6 +259,22 @@ impl Store {
                 }
             }
             Ok(used)
+        })
+    }
+
+    /// Key IDs of stored licenses; those that are not there any more are passed over.
+    pub fn kids(&self, lids: &[Lid]) -> Result<Vec<Kid>, StoreError> {
+        self.inner.readers.with(|connection| {
+            let transaction = super::connection::read(connection)?;
+            let mut find = transaction.prepare_cached("SELECT kid FROM license WHERE lid = ?1")?;
+            let mut kids = Vec::with_capacity(lids.len());
+            for lid in lids {
+                let kid: Option<Vec<u8>> = find.query_row([lid.as_bytes()], |row| row.get(0)).optional()?;
+                if let Some(kid) = kid {
+                    kids.push(Kid::new(fixed(&kid)?));
+                }
+            }
+            Ok(kids)
         })
     }
 

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal, seal};
 use wmlicense_wire::certificate::{DeviceCertificate, DeviceKeys, Role};
-use wmlicense_wire::id::{DeviceId, Digest, Kid, SignerId, TransactionId};
+use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, TransactionId};
+use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind};
 use wmlicense_wire::request::{Body, MAX_LEN, Request};
@@ -204,7 +205,8 @@ impl Shared {
 
     pub fn service_document(&self, base: &str, issued_at: i64) -> Vec<u8> {
         let world = &self.world;
-        let urls = ["individualize", "licenses", "returns"].map(|name| (name.to_owned(), format!("{base}/v1/{name}")));
+        let urls = ["individualize", "licenses", "renewals", "returns"]
+            .map(|name| (name.to_owned(), format!("{base}/v1/{name}")));
         let services = [&world.individualization, &world.issuer, &world.management];
         let document = ServiceDocument {
             expires_at: issued_at + 3600,
@@ -238,6 +240,11 @@ impl Shared {
                 let device = self.device(post);
                 Request::verify(document(), &device.keys.signing, device.thumbprint()).unwrap();
                 self.issue(post, kids)
+            }
+            Body::Renewals { licenses, .. } => {
+                let device = self.device(post);
+                Request::verify(document(), &device.keys.signing, device.thumbprint()).unwrap();
+                self.renew(post, licenses)
             }
             Body::Returns { .. } => {
                 let device = self.device(post);
@@ -312,6 +319,20 @@ impl Shared {
         let answer = change(self.to(post, device.thumbprint()));
         let key = &self.world.issuer.key;
         seal(answer, device.device_id, &device.keys, &grants, None, &Beside::default(), key).unwrap()
+    }
+
+    /// What the catalogue has in place of these licenses, or they themselves.
+    fn renew(&self, post: &Post, licenses: &[(Lid, State)]) -> Vec<u8> {
+        let catalogue = self.catalogue.lock().unwrap();
+        let find = |lid: &Lid| catalogue.values().find(|policy| policy.lid == *lid || policy.replaces == Some(*lid));
+        let policies: Vec<Policy> = licenses.iter().filter_map(|(lid, _)| find(lid)).cloned().collect();
+        let unknown = licenses.iter().filter(|(lid, _)| find(lid).is_none()).map(|(lid, _)| Refusal {
+            subject: Some(*lid.as_bytes()),
+            kid: None,
+            reason: Reason::UnknownContent,
+            url: None,
+        });
+        self.granted(post, &policies, unknown.collect(), Role::Issuer)
     }
 
     /// An answer with licenses on these terms, signed by the service in `role`.

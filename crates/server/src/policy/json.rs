@@ -1,7 +1,7 @@
 //! The JSON form of terms. Every wrong field is reported by its JSON pointer (RFC 6901), all at once.
 
-use super::Terms;
 use super::time::parse_rfc3339;
+use super::{Renewal, Terms};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -82,6 +82,13 @@ fn read_terms(object: &mut Object<'_>) -> Terms {
         devices,
         &mut terms.restore_devices,
     );
+    let renewal = |value: Value| match value.as_str()? {
+        "carry" => Some(Renewal::Carry),
+        "extend" => Some(Renewal::Extend),
+        "fresh" => Some(Renewal::Fresh),
+        _ => None,
+    };
+    object.set("renewal", "\"carry\", \"extend\" or \"fresh\" is expected", renewal, &mut terms.renewal);
     object.set("priority", "a whole number is expected", |value| value.as_i64(), &mut terms.priority);
     let version = object.take("minimumSecurityVersion", VERSION, as_version);
     let rollback =

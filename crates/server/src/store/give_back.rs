@@ -1,7 +1,7 @@
-//! What is asked of the store when a device gives licenses back.
+//! What is asked of the store about licenses that a device holds: to give them back, to renew them, to tell of their use.
 
-use super::{Committed, Exchange, Pending, Prior};
-use wmlicense_wire::id::{DeviceId, Lid};
+use super::{Committed, Content, Exchange, Issued, NewLicense, Pending, Prior};
+use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
 
 /// What is known before licenses are given back.
@@ -13,8 +13,60 @@ pub(crate) struct Held {
     pub(crate) known: Vec<bool>,
 }
 
-/// Giving licenses back.
+/// What is known of a license that a device wants renewed.
+pub(crate) enum Renewable {
+    /// The device does not hold it.
+    NotHeld,
+    /// It belongs to another account, or to one where none asks.
+    OtherAccount(Kid),
+    /// The content is not licensed any more.
+    NoContent(Kid),
+    /// The device holds it.
+    Held(Box<HeldLicense>),
+}
+
+/// A license that a device holds.
+pub(crate) struct HeldLicense {
+    pub(crate) kid: Kid,
+    pub(crate) content: Content,
+    /// The license as it was issued; none if nothing is known of it but that the device holds it.
+    pub(crate) current: Option<Issued>,
+    /// The strictest state known.
+    pub(crate) state: Option<State>,
+    /// It came from another device's backup: this device has no row of its own.
+    pub(crate) restored: bool,
+}
+
+/// A license in place of another one.
+pub(crate) struct RenewedLicense {
+    pub(crate) license: NewLicense,
+    /// State that it starts from, where that is less than its policy says.
+    pub(crate) state: Option<State>,
+}
+
+/// What the service knows for a renewal.
+pub(crate) struct RenewalOffer {
+    pub(crate) prior: Prior,
+    /// The device was revoked.
+    pub(crate) revoked: bool,
+    /// For each license in the order asked.
+    pub(crate) items: Vec<Renewable>,
+}
+
+/// Licenses that devices hold.
 pub(crate) trait Returns: Send + Sync {
+    /// Keeps what a device tells of the use of licenses that it holds; the strictest counts.
+    fn report(&self, device: DeviceId, usage: Vec<(Lid, State)>) -> Pending<'_, ()>;
+    /// What may be renewed.
+    fn renewable(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, RenewalOffer>;
+    /// Writes licenses in place of others, what they start from, and the answer.
+    fn renew(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        licenses: Vec<RenewedLicense>,
+        answer: Vec<u8>,
+    ) -> Pending<'_, Committed>;
     /// Which of these licenses the device holds or held.
     fn held(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, Held>;
     /// Writes down that the device gave licenses back, with their last state, and the answer. Frees the device's seats as

@@ -6,6 +6,7 @@ mod delivery;
 mod give_back;
 mod issue;
 mod offer;
+mod renewal;
 mod restore;
 mod writer;
 

@@ -1,13 +1,14 @@
 //! What each record of a restore chunk must prove before a seat is claimed for it.
 
 use super::{Account, Keyring};
+use crate::policy::has_ended;
 use crate::problem::Fault;
 use wmlicense_wire::answer::{Answer, AnswerError, Reason, Refusal, may_sign, verify_signed};
 use wmlicense_wire::backup::{Record, RecordKey, ServiceTicket};
 use wmlicense_wire::certificate::{Directory, Role, ServiceCertificate};
 use wmlicense_wire::id::{DeviceId, Kid, Lid, ServiceId};
 use wmlicense_wire::license::{Binding, InnerKey, State};
-use wmlicense_wire::policy::{Conditions, LicenseKind, Policy};
+use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::RestoreBatch;
 
 /// A record that may be restored if there is room.
@@ -150,18 +151,4 @@ impl Checks<'_> {
             && binding.thumbprint == answer.thumbprint;
         if bound { Ok(()) } else { Err(Reason::Damaged) }
     }
-}
-
-/// True if no action can ever be used again.
-fn has_ended(policy: &Policy, state: &State, now: i64) -> bool {
-    let ended = |(name, conditions): &(String, Conditions)| {
-        let first_use = state.actions.get(name).and_then(|state| state.first_use);
-        let after_use = first_use.zip(conditions.seconds_after_first_use);
-        let after_storing = conditions.seconds_after_storing.map(|seconds| (policy.first_issued, seconds));
-        let runs_out = |(from, seconds): (i64, u64)| now >= from.saturating_add_unsigned(seconds);
-        conditions.not_after.is_some_and(|end| now >= end)
-            || after_use.is_some_and(runs_out)
-            || after_storing.is_some_and(runs_out)
-    };
-    policy.actions.iter().all(ended)
 }

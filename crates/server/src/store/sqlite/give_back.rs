@@ -1,9 +1,10 @@
-//! Licenses that were given back, in SQLite: marked, their seats freed within the limit, their state kept.
+//! Licenses that devices hold, in SQLite: their use, and what was given back, with seats freed within the limit. What may
+//! be renewed is in `renewal.rs`.
 
-use super::super::{Committed, Exchange, Held, Pending, Prior, Returns, StoreError};
+use super::super::{Committed, Exchange, Held, Pending, Prior, RenewalOffer, RenewedLicense, Returns, StoreError};
 use super::issue::{answer_once, is_revoked};
-use super::restore::keep_state;
-use super::{SqliteStore, prior};
+use super::restore::{find_state, keep_state};
+use super::{SqliteStore, Verdict, prior, renewal};
 use rusqlite::{Connection, params};
 use wmlicense_wire::id::{DeviceId, Lid};
 use wmlicense_wire::license::State;
@@ -13,7 +14,35 @@ const MAX_FREED: i64 = 2;
 /// A year, in seconds.
 const PERIOD: i64 = 365 * 24 * 60 * 60;
 
+/// Most actions that a state names.
+const MAX_ACTIONS: usize = 32;
+
 impl Returns for SqliteStore {
+    fn report(&self, device: DeviceId, usage: Vec<(Lid, State)>) -> Pending<'_, ()> {
+        self.write(move |connection| {
+            for (lid, state) in &usage {
+                report(connection, device, *lid, state)?;
+            }
+            Ok(Verdict::Keep(()))
+        })
+    }
+
+    fn renewable(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, RenewalOffer> {
+        self.read(move |connection| renewal::offer(connection, &exchange, device, &licenses))
+    }
+
+    fn renew(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        licenses: Vec<RenewedLicense>,
+        answer: Vec<u8>,
+    ) -> Pending<'_, Committed> {
+        self.write(move |connection| {
+            answer_once(connection, &exchange, &answer, || renewal::write(connection, device, licenses, exchange.now))
+        })
+    }
+
     fn held(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, Held> {
         const FIND: &str = "SELECT 1 FROM seat WHERE lid = $1 AND device_id = $2";
         self.read(move |connection| {
@@ -49,21 +78,31 @@ impl Returns for SqliteStore {
     }
 }
 
+/// Keeps a state that the device of a seat tells; what others tell is passed over.
+fn report(connection: &Connection, device: DeviceId, lid: Lid, state: &State) -> Result<(), StoreError> {
+    const FIND: &str = "SELECT 1 FROM seat WHERE lid = $1 AND device_id = $2";
+    let holds = connection.prepare_cached(FIND)?.exists(params![lid.as_bytes(), device.as_bytes()])?;
+    let known = find_state(connection, lid)?.unwrap_or_default();
+    // Invented actions must not pile up from report to report.
+    if holds && !state.actions.is_empty() && known.clone().strictest(state).actions.len() <= MAX_ACTIONS {
+        keep_state(connection, lid, state)?;
+    }
+    Ok(())
+}
+
 fn give_back(connection: &Connection, device: DeviceId, lid: Lid, state: &State, now: i64) -> Result<(), StoreError> {
     const SEAT: &str = "UPDATE seat SET returned_at = $1 WHERE lid = $2 AND device_id = $3 AND returned_at IS NULL";
     const LICENSE: &str = "UPDATE license SET returned_at = $1 WHERE device_id = $2 AND lid = $3 AND kid = \
                            (SELECT kid FROM seat WHERE seat.lid = $3 AND seat.device_id = $2)";
-    let (device, lid_) = (device.as_bytes(), lid.as_bytes());
-    let changed = connection.prepare_cached(SEAT)?.execute(params![now, lid_, device])?;
+    let (device_, lid_) = (device.as_bytes(), lid.as_bytes());
+    let changed = connection.prepare_cached(SEAT)?.execute(params![now, lid_, device_])?;
     // Given back before: nothing is freed twice.
     if changed == 0 {
         return Ok(());
     }
-    connection.prepare_cached(LICENSE)?.execute(params![now, device, lid_])?;
-    if !state.actions.is_empty() {
-        keep_state(connection, lid, state)?;
-    }
-    free_seat(connection, device, lid_, now)
+    connection.prepare_cached(LICENSE)?.execute(params![now, device_, lid_])?;
+    report(connection, device, lid, state)?;
+    free_seat(connection, device_, lid_, now)
 }
 
 /// Frees a seat unless that happened too often to this license.

@@ -158,7 +158,7 @@ pub(super) fn user_key(user: Option<&UserId>) -> &[u8] {
 
 /// The license that the device has for a key ID. One that was given back is of no terms that there are, so that another comes
 /// in its place.
-fn find_license(
+pub(super) fn find_license(
     connection: &Connection,
     device: DeviceId,
     kid: Kid,
@@ -175,7 +175,7 @@ fn find_license(
 }
 
 /// Writes a license. False if the holder has another license by now than the one to be replaced.
-fn write_license(
+pub(super) fn write_license(
     connection: &Connection,
     device: DeviceId,
     license: &NewLicense,
@@ -200,7 +200,7 @@ fn write_license(
 }
 
 /// Counts the device in as the first of each license.
-fn write_first_seats(
+pub(super) fn write_first_seats(
     connection: &Connection,
     device: DeviceId,
     licenses: &[NewLicense],

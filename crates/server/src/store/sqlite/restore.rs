@@ -43,7 +43,7 @@ fn seats(connection: &Connection, lid: Lid) -> Result<(Vec<Sitting>, Option<Kid>
     Ok((devices, kid))
 }
 
-fn find_state(connection: &Connection, lid: Lid) -> Result<Option<State>, StoreError> {
+pub(super) fn find_state(connection: &Connection, lid: Lid) -> Result<Option<State>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT state FROM license_state WHERE lid = $1")?;
     let bytes: Option<Vec<u8>> = statement.query_row([lid.as_bytes()], |row| row.get(0)).optional()?;
     bytes.map(|bytes| State::decode(&bytes).map_err(|_| StoreError::Damaged("state"))).transpose()

@@ -1,0 +1,91 @@
+//! What may be renewed, in SQLite: the license that a device holds, issued to it or restored from another device's backup.
+
+use super::super::{Exchange, HeldLicense, Issued, Prior, Renewable, RenewalOffer, RenewedLicense, StoreError};
+use super::issue::{find_license, is_revoked, user_key, write_first_seats, write_license};
+use super::offer::find_content;
+use super::restore::{find_state, keep_state};
+use super::{id, prior};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use wmlicense_wire::id::{DeviceId, Kid, Lid};
+
+pub(super) fn offer(
+    connection: &Connection,
+    exchange: &Exchange,
+    device: DeviceId,
+    licenses: &[Lid],
+) -> Result<RenewalOffer, StoreError> {
+    let prior = prior(connection, exchange)?;
+    let revoked = is_revoked(connection, device)?;
+    if prior != Prior::None || revoked {
+        return Ok(RenewalOffer { prior, revoked, items: Vec::new() });
+    }
+    let items = licenses.iter().map(|lid| renewable(connection, exchange, device, *lid)).collect::<Result<_, _>>()?;
+    Ok(RenewalOffer { prior, revoked, items })
+}
+
+fn renewable(
+    connection: &Connection,
+    exchange: &Exchange,
+    device: DeviceId,
+    lid: Lid,
+) -> Result<Renewable, StoreError> {
+    const SEAT: &str = "SELECT kid FROM seat WHERE lid = $1 AND device_id = $2 AND returned_at IS NULL";
+    let mut find = connection.prepare_cached(SEAT)?;
+    let kid: Option<Vec<u8>> =
+        find.query_row(params![lid.as_bytes(), device.as_bytes()], |row| row.get(0)).optional()?;
+    let Some(kid) = kid else { return Ok(Renewable::NotHeld) };
+    let kid: Kid = id(&kid, "seat")?;
+    let Some(content) = find_content(connection, kid)? else { return Ok(Renewable::NoContent(kid)) };
+    let user = if content.scope.is_some() { exchange.account } else { None };
+    // A later license of this device stands for the one asked about.
+    let own = find_license(connection, device, kid, user)?;
+    let (current, restored) = match own {
+        Some(own) => (Some(own), false),
+        None => {
+            let first = first_of(connection, kid, lid)?;
+            if first.as_ref().is_some_and(|(_, holder)| holder.as_slice() != user_key(user.as_ref())) {
+                return Ok(Renewable::OtherAccount(kid));
+            }
+            (first.map(|(issued, _)| issued), true)
+        }
+    };
+    let state = match &current {
+        Some(current) => find_state(connection, current.lid)?,
+        None => find_state(connection, lid)?,
+    };
+    Ok(Renewable::Held(Box::new(HeldLicense { kid, content, current, state, restored })))
+}
+
+/// Writes licenses in place of others; false if a device has another license by now than the one to be replaced.
+pub(super) fn write(
+    connection: &Connection,
+    device: DeviceId,
+    licenses: Vec<RenewedLicense>,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let mut written = Vec::with_capacity(licenses.len());
+    for RenewedLicense { license, state } in licenses {
+        if !write_license(connection, device, &license, now)? {
+            return Ok(false);
+        }
+        if let Some(state) = state {
+            keep_state(connection, license.issued.lid, &state)?;
+        }
+        written.push(license);
+    }
+    write_first_seats(connection, device, &written, now)?;
+    Ok(true)
+}
+
+/// The license as it was issued to a first device, with that account's key; none if it was replaced there since.
+fn first_of(connection: &Connection, kid: Kid, lid: Lid) -> Result<Option<(Issued, Vec<u8>)>, StoreError> {
+    const FIND: &str = "SELECT license.terms, license.policy, license.user_id FROM seat \
+        JOIN license ON license.device_id = seat.device_id AND license.kid = $1 AND license.lid = seat.lid \
+        WHERE seat.lid = $2";
+    let mut statement = connection.prepare_cached(FIND)?;
+    let row: Option<(Vec<u8>, Vec<u8>, Vec<u8>)> = statement
+        .query_row(params![kid.as_bytes(), lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((terms, policy, user)) = row else { return Ok(None) };
+    Ok(Some((Issued { lid, terms: id(&terms, "license")?, policy, withdrawn: false }, user)))
+}

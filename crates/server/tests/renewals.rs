@@ -1,0 +1,156 @@
+//! Renewals: the same terms give the same license, other terms one in its place, and what was used stays used.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::client::{Device, Held, Known, now};
+use support::{COUNTED, Data, GOLD, OPEN, Serving};
+use wmlicense_wire::answer::{Answer, Outcome, Reason};
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::Lid;
+use wmlicense_wire::license::{ActionState, State};
+use wmlicense_wire::request::Body;
+
+fn started() -> (Data, Serving, Known) {
+    let data = Data::new();
+    data.fill();
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    (data, serving, known)
+}
+
+fn renew(device: &Device, known: &Known, licenses: &[(Lid, State)], token: Option<&str>) -> (Answer, Vec<Held>) {
+    let body = Body::Renewals { licenses: licenses.to_vec(), custom: None };
+    let request = device.request(known, Role::Issuer, body);
+    let bytes = device.sign(&request);
+    let reply = known.post("renewals", &bytes, token).granted();
+    let (answer, licenses, envelope) = device.verify(known, Role::Issuer, &bytes, request.transaction, &reply);
+    (answer, licenses.into_iter().map(|license| Held { signed: envelope.signed.clone(), license }).collect())
+}
+
+fn counts(left: u32) -> State {
+    State { actions: [("Play".to_owned(), ActionState { counts_left: Some(left), first_use: None })].into() }
+}
+
+fn lid(held: &[Held]) -> Lid {
+    held[0].license.policy.lid
+}
+
+fn reason(answer: &Answer) -> Option<Reason> {
+    answer.refusals.first().map(|refusal| refusal.reason)
+}
+
+#[test]
+fn unchanged_terms_give_the_same_license_with_what_is_left() {
+    let (_data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    let (answer, again) = renew(&device, &known, &[(lid(&held), counts(3))], None);
+    assert_eq!((answer.outcome, lid(&again)), (Outcome::Done, lid(&held)));
+    assert_eq!(again[0].license.binding.state, Some(counts(3)));
+    // What was told once counts, whatever is told later.
+    let (_, again) = renew(&device, &known, &[(lid(&held), counts(5))], None);
+    assert_eq!(again[0].license.binding.state, Some(counts(3)));
+}
+
+#[test]
+fn other_terms_give_a_license_in_place_of_the_old_and_uses_stay_made() {
+    let (data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    data.policy("counted", r#"{"actions":{"Play":{"count":20}},"backup":"stateful"}"#);
+    let (_, renewed) = renew(&device, &known, &[(lid(&held), counts(2))], None);
+    let policy = &renewed[0].license.policy;
+    assert_eq!((policy.replaces, policy.first_issued), (Some(lid(&held)), held[0].license.policy.first_issued));
+    assert_eq!(renewed[0].license.binding.state, Some(counts(17)));
+    // It is the license from now on, and the old LID leads to it.
+    let (_, again) = renew(&device, &known, &[(lid(&renewed), counts(16))], None);
+    assert_eq!((lid(&again), again[0].license.binding.state.clone()), (lid(&renewed), Some(counts(16))));
+    let (answer, later) = renew(&device, &known, &[(lid(&held), counts(2)), (lid(&renewed), counts(16))], None);
+    assert_eq!((later.len(), lid(&later), answer.withdrawn), (1, lid(&renewed), vec![lid(&held)]));
+}
+
+#[test]
+fn what_has_ended_is_refused_until_the_owner_extends_it() {
+    let (data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    let (answer, none) = renew(&device, &known, &[(lid(&held), counts(0))], None);
+    assert!(none.is_empty());
+    assert_eq!((answer.outcome.clone(), reason(&answer)), (Outcome::Refused, Some(Reason::Expired)));
+    assert_eq!(answer.refusals[0].kid, Some(held[0].license.policy.kid));
+    data.policy("counted", r#"{"actions":{"Play":{"count":6}},"backup":"stateful"}"#);
+    let (_, renewed) = renew(&device, &known, &[(lid(&held), counts(0))], None);
+    assert_eq!(renewed[0].license.binding.state, Some(counts(1)));
+}
+
+#[test]
+fn an_owner_may_extend_the_time_or_grant_everything_anew() {
+    let (data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let terms = |renewal: &str| {
+        format!(r#"{{"actions":{{"Play":{{"count":5,"secondsAfterStoring":1000}}}},"renewal":"{renewal}"}}"#)
+    };
+    for (renewal, left) in [("extend", Some(counts(2))), ("fresh", None)] {
+        data.policy("lease", &terms(renewal));
+        data.open_content(OPEN, Some("lease"));
+        let (_, held) = device.acquire(&known, &[OPEN], None);
+        let (_, renewed) = renew(&device, &known, &[(lid(&held), counts(2))], None);
+        let license = &renewed[0].license;
+        assert_eq!(license.policy.replaces, Some(lid(&held)), "{renewal}");
+        assert_eq!(license.binding.state, left, "{renewal}");
+        assert!((license.policy.first_issued - now()).abs() < 60);
+    }
+    assert!(data.fails(&["policy", "set", "x", "/dev/null"]).0 != 0);
+}
+
+#[test]
+fn a_restored_license_is_renewed_where_it_is() {
+    let (data, _serving, known) = started();
+    let (device, other) = (Device::individualized(&known), Device::individualized(&known));
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    let backup = device.back_up(&known, &held, None);
+    other.restore(&known, &backup, None);
+    let (_, same) = renew(&other, &known, &[(lid(&held), counts(4))], None);
+    assert_eq!(lid(&same), lid(&held));
+    data.policy("counted", r#"{"actions":{"Play":{"count":10}},"backup":"stateful"}"#);
+    let (_, renewed) = renew(&other, &known, &[(lid(&held), counts(4))], None);
+    assert_eq!(renewed[0].license.policy.replaces, Some(lid(&held)));
+    assert_eq!(renewed[0].license.binding.state, Some(counts(9)));
+    let (_, again) = renew(&other, &known, &[(lid(&renewed), counts(9))], None);
+    assert_eq!(lid(&again), lid(&renewed));
+}
+
+#[test]
+fn who_does_not_hold_a_license_or_may_not_have_it_is_refused() {
+    let (data, _serving, known) = started();
+    let (gold, plain) = (data.account("gold", &["gold"]), data.account("plain", &["gold"]));
+    let (device, other) = (Device::individualized(&known), Device::individualized(&known));
+    let (_, held) = device.acquire(&known, &[GOLD], Some(&gold));
+    let ask = |device: &Device, token| reason(&renew(device, &known, &[(lid(&held), State::default())], token).0);
+    assert_eq!(ask(&device, Some(&gold)), None);
+    assert_eq!(ask(&device, Some(&plain)), Some(Reason::OtherAccount));
+    assert_eq!(ask(&device, None), Some(Reason::AccountRequired));
+    assert_eq!(ask(&other, Some(&gold)), Some(Reason::UnknownContent));
+    data.admin(&["device", "revoke", &device.id().to_hex()]);
+    assert_eq!(ask(&device, Some(&gold)), Some(Reason::DeviceRevoked));
+}
+
+#[test]
+fn fifty_renewals_at_once_make_one_license() {
+    let (data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    data.policy("counted", r#"{"actions":{"Play":{"count":20}},"backup":"stateful"}"#);
+    let asked = [(lid(&held), counts(2))];
+    let lids: Vec<(Lid, Option<State>)> = std::thread::scope(|scope| {
+        let run = || {
+            let (_, held) = renew(&device, &known, &asked, None);
+            (lid(&held), held[0].license.binding.state.clone())
+        };
+        let running: Vec<_> = (0..50).map(|_| scope.spawn(run)).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(lids.iter().all(|got| *got == (lids[0].0, Some(counts(17)))), "{lids:?}");
+    assert_eq!(data.json(&["stats"])["licenses"], 1);
+}

@@ -1,0 +1,78 @@
+//! The C face of `core::renew`: stored licenses are asked for again without their content.
+
+use super::{LicenseRequestObject, WM_ACQUIRE_SILENT, page_of, wm_license_request};
+use crate::callback::Outcome;
+use crate::error_info::Failure;
+use crate::failure;
+use crate::gate;
+use crate::object::resolve;
+use crate::prop::names::*;
+use crate::prop::{self, items};
+use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_TO_RENEW, wm_result};
+use crate::status;
+use std::sync::Arc;
+use wmlicense_core::header::ContentHeader;
+use wmlicense_core::renew::{self, RenewError, RenewalWish, Renewed};
+use wmlicense_wire::id::Kid;
+
+impl LicenseRequestObject {
+    fn renewal(&self) -> Result<RenewalWish, Failure> {
+        let own = &self.properties;
+        let key_ids = own.text(KEY_IDS).unwrap_or_default();
+        let mut kids: Vec<Kid> = items(&key_ids).filter_map(|item| Kid::from_base64(item).ok()).collect();
+        if let (true, Some(header)) = (kids.is_empty(), own.bytes(HEADER)) {
+            let header = ContentHeader::parse(&header).map_err(|error| failure::header(&error))?;
+            kids = header.kids().to_vec();
+        }
+        let within_days = own.dword(EXPIRING_WITHIN);
+        let wish = RenewalWish { kids, scope: own.text(SCOPE), within_days, url: own.text(URL) };
+        if wish.kids.is_empty() && wish.scope.is_none() && wish.within_days.is_none() {
+            return Err(prop::missing(EXPIRING_WITHIN));
+        }
+        Ok(wish)
+    }
+
+    fn renew(&self) -> Result<(), Failure> {
+        let client = Arc::clone(self.client.opened()?);
+        let wish = self.renewal()?;
+        let settings = self.client.settings(&self.properties);
+        let deadline = settings.network.deadline;
+        self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| match renew::renew(
+            &client, &settings, &wish, context,
+        ) {
+            Ok(Renewed { chosen: 0, .. }) => Outcome::success(WM_S_NOTHING_TO_RENEW),
+            Ok(_) => Outcome::success(WM_S_LICENSE_ACQUIRED),
+            Err(error) => {
+                let failure = failure::renew(&error, client.clock.now());
+                let page = match error {
+                    RenewError::Acquire(error) => page_of(error),
+                    RenewError::NothingStored => None,
+                };
+                Outcome::failure(failure).with_url(page)
+            }
+        })
+    }
+}
+
+/// Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
+/// first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
+/// WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
+/// others one that takes its place; what was used stays used unless the owner grants it anew. Licenses deleted for good are
+/// given back on the way.
+/// Statuses: WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
+/// wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:
+/// WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_E_LICENSE_REQUIRED
+/// where there is none for the key IDs, else the results of wm_acquire_license. A service that fails does not keep others from
+/// being asked, and its failure is the result; what was renewed before is stored.
+/// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where no license is named,
+/// WM_E_MALFORMED_CONTENT_HEADER, and WM_E_ACQUIRING_LICENSE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_renew_licenses(request: *mut wm_license_request, flags: u32) -> wm_result {
+    gate::enter(|| {
+        let request = resolve(request)?;
+        if flags != WM_ACQUIRE_SILENT {
+            return Err(Failure::with(WM_E_INVALIDARG, "The flags are not WM_ACQUIRE_SILENT."));
+        }
+        request.renew()
+    })
+}
