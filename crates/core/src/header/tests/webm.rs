@@ -53,7 +53,10 @@ fn file(tracks: &[u8], blocks: &[Vec<u8>]) -> Vec<u8> {
     [start(), element(0x1853_8067, &[tracks, &cluster])].concat()
 }
 
-fn read(bytes: &[u8], track: u32) -> Result<Vec<(Vec<u8>, Option<Vec<(u32, u32)>>)>, HeaderError> {
+/// Clear and encrypted lengths; `None` for a clear frame.
+type Ranges = Option<Vec<(u32, u32)>>;
+
+fn read(bytes: &[u8], track: u32) -> Result<Vec<(Vec<u8>, Ranges)>, HeaderError> {
     let reader = SampleReader::parse(bytes, track)?;
     let describe = |sample: Sample<'_>| {
         let data = bytes[sample.offset as usize..][..sample.size as usize].to_vec();
@@ -95,7 +98,7 @@ fn frames_are_clear_encrypted_or_partitioned_as_their_signal_says() {
         element(0xA0, &[&element(0xFB, &[&[1]]), &element(0xA1, &[&[0x81, 0, 0, 0, 1], &IV, b"grouped"])]),
         block(1, 0, &[&[1], &IV]),
     ];
-    let expected: [(&[u8], Option<Vec<(u32, u32)>>); 7] = [
+    let expected: [(&[u8], Ranges); 7] = [
         (b"clear", None),
         (b"encrypted", Some(vec![])),
         (b"partitions", Some(vec![(2, 4), (1, 3)])),
