@@ -93,3 +93,39 @@ fn every_path_in_documents_leads_somewhere() {
         }
     }
 }
+
+/// The bodies of these functions in a source file.
+fn bodies(text: &str, functions: &[&str]) -> String {
+    let body = |name: &&str| {
+        let begin = text.find(&format!("fn {name}(")).unwrap_or_else(|| panic!("there is no function {name}"));
+        let end = text[begin..].find("\n}\n").unwrap();
+        text[begin..begin + end].to_owned()
+    };
+    functions.iter().map(body).collect()
+}
+
+/// The results and statuses that these sources name.
+fn told(text: &str) -> BTreeSet<&str> {
+    let prefixes = ["WM_E_", "WM_S_", "WM_STATUS_"];
+    names(text).into_iter().filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).collect()
+}
+
+#[test]
+fn every_status_and_result_of_acquisition_is_in_its_table_and_no_other() {
+    let failure = read(&root().join("src/failure.rs"));
+    let mapped =
+        ["reason", "store", "device", "refused_request", "transport", "individualize", "acquire", "renew", "header"];
+    let services =
+        failure.split("const INDIVIDUALIZATION").nth(1).and_then(|rest| rest.split("const MANAGEMENT").next());
+    let mut sources = bodies(&failure, &mapped) + services.unwrap();
+    let mut files = files_in("src/license_request", "rs");
+    files.extend(["src/license_request.rs", "src/individualizer.rs"].map(|file| root().join(file)));
+    files.iter().for_each(|file| sources += &read(file));
+    let document = read(&root().join("docs/acquisition.md"));
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let listed: BTreeSet<&str> = rows.collect();
+    let (told, listed) = (told(&sources), listed);
+    let missing: Vec<_> = told.difference(&listed).collect();
+    let unused: Vec<_> = listed.difference(&told).collect();
+    assert!(missing.is_empty() && unused.is_empty(), "not in the table: {missing:?}; in the table only: {unused:?}");
+}

@@ -8,7 +8,7 @@ use support::service::{Post, Step};
 use support::{content_key, kid};
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::give_back::delete;
-use wmlicense_core::store::Recipe;
+use wmlicense_core::store::{Recipe, StoreError};
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Kid, Lid};
@@ -163,4 +163,16 @@ fn a_title_of_the_application_stays_when_the_license_goes() {
     assert_eq!(store.title(kid(1)).unwrap().as_deref(), Some("Mine"));
     store.set_title(kid(1), "").unwrap();
     assert_eq!(store.title(kid(1)).unwrap(), None);
+}
+
+#[test]
+fn a_return_that_cannot_be_prepared_deletes_nothing() {
+    let desk = holding(1..2);
+    let store = &desk.client.store;
+    let result: Result<u64, StoreError> = store.give_back(kid(1), &mut |_, _, _| Err(StoreError::Full));
+    assert!(matches!(result, Err(StoreError::Full)));
+    assert_eq!((desk.pending(), desk.key(kid(1))), (0, Some(content_key(kid(1)).to_vec())));
+    store.check_integrity().unwrap();
+    delete_all(&desk, 1..2);
+    store.check_integrity().unwrap();
 }

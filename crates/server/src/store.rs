@@ -1,16 +1,17 @@
 //! What the service remembers, as a trait with one method for one transaction. SQLite is in `store/sqlite.rs`.
 
 mod give_back;
+mod seats;
 mod sqlite;
 
 pub(crate) use give_back::{Held, HeldLicense, Renewable, RenewalOffer, RenewedLicense, Returns};
+pub(crate) use seats::{Claim, Claimed, Holding, Seat};
 pub(crate) use sqlite::SqliteStore;
 
 use crate::accounts::Account;
 use std::future::Future;
 use std::pin::Pin;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, TransactionId, UserId};
-use wmlicense_wire::license::State;
 
 /// For how long the bytes of an answer are kept, in seconds.
 pub(crate) const ANSWER_LIFETIME: i64 = 30 * 24 * 60 * 60;
@@ -210,46 +211,6 @@ pub(crate) struct NewLicense {
     pub(crate) issued: Issued,
     /// License that it takes the place of.
     pub(crate) replaces: Option<Lid>,
-}
-
-/// What is known about one license before a restore.
-#[derive(Debug, Clone)]
-pub(crate) struct Holding {
-    /// Devices that hold it.
-    pub(crate) devices: Vec<DeviceId>,
-    /// The content, where this service issued or restored the license.
-    pub(crate) content: Option<Content>,
-}
-
-/// A license that a device wants to hold.
-pub(crate) struct Claim {
-    pub(crate) lid: Lid,
-    pub(crate) kid: Kid,
-    /// Device that it is bound to in the backup; counted as well.
-    pub(crate) bound: DeviceId,
-    /// Devices in all.
-    pub(crate) limit: u32,
-    /// State in the file, for licenses that have one.
-    pub(crate) state: Option<State>,
-}
-
-/// What became of a claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Seat {
-    /// The device holds the license, with this state to start from.
-    Held(Option<State>),
-    /// As many devices as allowed hold it.
-    Full,
-    /// The device that it is bound to in the backup gave it back.
-    Returned,
-}
-
-/// Answer to a set of claims.
-pub(crate) enum Claimed {
-    /// One seat a claim, in order.
-    Seats(Vec<Seat>),
-    /// The exchange is in conflict.
-    Conflict,
 }
 
 /// What the roles need.

@@ -1,0 +1,45 @@
+//! Seats: which devices hold a license, and what becomes of a wish for one more.
+
+use super::Content;
+use wmlicense_wire::id::{DeviceId, Kid, Lid};
+use wmlicense_wire::license::State;
+
+/// What is known about one license before a restore.
+#[derive(Debug, Clone)]
+pub(crate) struct Holding {
+    /// Devices that hold it.
+    pub(crate) devices: Vec<DeviceId>,
+    /// The content, where this service issued or restored the license.
+    pub(crate) content: Option<Content>,
+}
+
+/// A license that a device wants to hold.
+pub(crate) struct Claim {
+    pub(crate) lid: Lid,
+    pub(crate) kid: Kid,
+    /// Device that it is bound to in the backup; counted as well.
+    pub(crate) bound: DeviceId,
+    /// Devices in all.
+    pub(crate) limit: u32,
+    /// State in the file, for licenses that have one.
+    pub(crate) state: Option<State>,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seat {
+    /// The device holds the license, with this state to start from.
+    Held(Option<State>),
+    /// As many devices as allowed hold it.
+    Full,
+    /// The device that it is bound to in the backup gave it back.
+    Returned,
+}
+
+/// Answer to a set of claims.
+pub(crate) enum Claimed {
+    /// One seat a claim, in order.
+    Seats(Vec<Seat>),
+    /// The exchange is in conflict.
+    Conflict,
+}
