@@ -227,8 +227,10 @@
 #define WM_E_LICENSE_APPSECLOW ((wm_result)0xC00D27DA)
 /** The license lost its state and cannot be used. */
 #define WM_E_LICENSE_UNUSABLE ((wm_result)0xC00D2748)
-/** The root license of the subscription is missing or closed. */
+/** The root license of the subscription is missing. */
 #define WM_E_NO_UPLINK_LICENSE ((wm_result)0xC00D2848)
+/** The subscription has ended. */
+#define WM_E_SUBSCRIPTION_ENDED ((wm_result)0xC00D2A39)
 /** All uses of the license are used up. */
 #define WM_E_USED_UP ((wm_result)0xC00D2A10)
 /** The clock cannot be trusted, and the license has dates. */
@@ -435,7 +437,7 @@
 #define WM_REASON_REQ_INDIV 0x80u
 /** the clock cannot be trusted, and the right has dates. */
 #define WM_REASON_NO_CLOCK_SUPPORT 0x400u
-/** the root license of the subscription is missing or closed. */
+/** the root license of the subscription is missing, or has ended where WM_REASON_EXPIRED is set too. */
 #define WM_REASON_ROOT_MISSING 0x2000u
 /** the license lost its state. */
 #define WM_REASON_STATE_LOST 0x4000u

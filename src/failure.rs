@@ -296,6 +296,7 @@ fn right(refusal: rights::Refusal) -> Failure {
         rights::Refusal::NeedsIndividualization => WM_E_NEEDS_INDIVIDUALIZATION,
         rights::Refusal::Clock => WM_E_CLOCK,
         rights::Refusal::RootMissing => WM_E_NO_UPLINK_LICENSE,
+        rights::Refusal::SubscriptionEnded => WM_E_SUBSCRIPTION_ENDED,
         rights::Refusal::StateLost => WM_E_LICENSE_UNUSABLE,
     })
 }

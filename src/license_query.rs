@@ -38,7 +38,11 @@ pub const REASONS: &[(&str, u32, &str)] = &[
     ("WM_REASON_APPSEC_TOO_LOW", REASON_APPSEC_TOO_LOW, "the application's security level is too low"),
     ("WM_REASON_REQ_INDIV", REASON_REQ_INDIV, "the device must be individualized again"),
     ("WM_REASON_NO_CLOCK_SUPPORT", REASON_CLOCK, "the clock cannot be trusted, and the right has dates"),
-    ("WM_REASON_ROOT_MISSING", REASON_ROOT_MISSING, "the root license of the subscription is missing or closed"),
+    (
+        "WM_REASON_ROOT_MISSING",
+        REASON_ROOT_MISSING,
+        "the root license of the subscription is missing, or has ended where WM_REASON_EXPIRED is set too",
+    ),
     ("WM_REASON_STATE_LOST", REASON_STATE_LOST, "the license lost its state"),
 ];
 
@@ -94,7 +98,7 @@ fn bit(refusal: Refusal) -> u32 {
         Refusal::ApplicationLevelTooLow => REASON_APPSEC_TOO_LOW,
         Refusal::NeedsIndividualization => REASON_REQ_INDIV,
         Refusal::Clock => REASON_CLOCK,
-        Refusal::RootMissing => REASON_ROOT_MISSING,
+        Refusal::RootMissing | Refusal::SubscriptionEnded => REASON_ROOT_MISSING,
         Refusal::StateLost => REASON_STATE_LOST,
     }
 }

@@ -149,7 +149,9 @@ static void required_properties_are_asked_for_at_the_call(wm_client *client) {
   CHECK_RESULT(wm_restore_licenses(restorer, 0), WM_E_INVALID_PROPERTY);
   CHECK_RESULT(wm_wait(restorer, 0, NULL), WM_E_NO_OPERATION); /* refused at the call: nothing was started */
   CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_remove_prop(client, WM_PROP_ACCOUNT_TOKEN)); /* an account would ask for all that it may have */
   CHECK_RESULT(wm_acquire_license(request, WM_ACQUIRE_SILENT), WM_E_INVALID_PROPERTY);
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, account_token()));
   CHECK_OK(wm_set_string_prop(restorer, WM_PROP_BACKUP_PATH, "/tmp"));
   CHECK_RESULT(wm_backup_licenses(restorer, 0x80000000u), WM_E_INVALIDARG); /* unknown flags are not ignored */
   CHECK_OK(wm_release(request));

@@ -30,6 +30,22 @@ const POLICIES: &[(&str, &str, &str, &str)] = &[
 /// What only accounts with the scope `gold` may have.
 const GOLD: &str = "c5000000000000000000000000000001";
 
+/// Leaves of subscriptions: title, key ID, name of the subscription, terms of its root.
+const LEAVES: &[(&str, &str, &str, &str)] = &[
+    (
+        "Subscribed",
+        "c6000000000000000000000000000001",
+        "running",
+        r#"{"actions":{"Play":{"notAfter":"2090-01-01T00:00:00Z"}}}"#,
+    ),
+    (
+        "Subscribed once",
+        "c7000000000000000000000000000001",
+        "over",
+        r#"{"actions":{"Play":{"notAfter":"2001-01-01T00:00:00Z"}}}"#,
+    ),
+];
+
 /// The two tracks of the media files in `tests/data/media`: key ID, key.
 const MEDIA: &[(&str, &str, &str)] = &[
     ("Test picture", "a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8", "00112233445566778899aabbccddeeff"),
@@ -111,10 +127,21 @@ fn fill(data: &Path) {
         let (kid, title) = (format!("c0{number:030x}"), format!("Title {number}"));
         admin(data, &["content", "add", "--kid", &kid, "--key", &turned(&kid), "--title", &title, "--open"]);
     }
-    for (title, kid, policy, terms) in POLICIES {
+    let set_policy = |policy: &str, terms: &str| {
         let file = data.join(format!("{policy}.json"));
         std::fs::write(&file, terms).expect("the data folder is writable");
         admin(data, &["policy", "set", policy, file.to_str().expect("a plain path")]);
+    };
+    for (title, kid, subscription, terms) in LEAVES {
+        let (root, leaf) = (format!("root-{subscription}"), format!("leaf-{subscription}"));
+        set_policy(&root, terms);
+        admin(data, &["subscription", "add", subscription, "--policy", &root, "--open"]);
+        set_policy(&leaf, &format!(r#"{{"subscription":"{subscription}"}}"#));
+        let key = turned(kid);
+        admin(data, &["content", "add", "--kid", kid, "--key", &key, "--title", title, "--policy", &leaf, "--open"]);
+    }
+    for (title, kid, policy, terms) in POLICIES {
+        set_policy(policy, terms);
         let key = turned(kid);
         let words = ["content", "add", "--kid", kid, "--key", &key, "--title", title, "--policy", policy, "--open"];
         admin(data, &words);

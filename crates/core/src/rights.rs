@@ -30,8 +30,10 @@ pub enum Refusal {
     NeedsIndividualization,
     /// The clock cannot be trusted and the right has dates.
     Clock,
-    /// The root license of the subscription is missing or closed.
+    /// The root license of the subscription is missing.
     RootMissing,
+    /// The subscription has ended: its root license permitted the action once.
+    SubscriptionEnded,
     /// The license's state row is missing or was changed.
     StateLost,
 }
@@ -80,10 +82,46 @@ pub fn choose<'l>(
 /// Why this license does not permit the action; empty if it does.
 fn evaluate(license: &StoredLicense, action: &str, environment: &Environment) -> Vec<Refusal> {
     let Some(state) = &license.state else { return vec![Refusal::StateLost] };
-    refusals(&license.policy, state, license.clock_behind, action, environment)
+    let mut found = refusals(&license.policy, state, license.clock_behind, action, environment);
+    match license.policy.kind {
+        LicenseKind::Content => {}
+        // A root opens leaves and no content.
+        LicenseKind::Root => return vec![Refusal::NoRight],
+        LicenseKind::Leaf => found.extend(root_of(license, action, environment).err().unwrap_or_default()),
+    }
+    found
 }
 
-/// Why a policy does not permit an action in this state. `behind` is the time that is known to have passed, where the wall
+/// The root license under which a leaf opens: of those that permit the action, the one that does so longest.
+pub(crate) fn root_of<'l>(
+    leaf: &'l StoredLicense,
+    action: &str,
+    environment: &Environment,
+) -> Result<&'l StoredLicense, Vec<Refusal>> {
+    let mut found = Vec::new();
+    let permits = |root: &&StoredLicense| {
+        let refusals = match &root.state {
+            // A root is not counted.
+            _ if root.policy.is_stateful() => vec![Refusal::NoRight],
+            None => vec![Refusal::StateLost],
+            Some(state) => refusals(&root.policy, state, root.clock_behind, action, environment),
+        };
+        found.extend(&refusals);
+        refusals.is_empty()
+    };
+    let longest = leaf.roots.iter().filter(permits).max_by_key(|root| end(root, action).unwrap_or(i64::MAX));
+    longest.ok_or_else(|| {
+        if leaf.roots.is_empty() {
+            found.push(Refusal::RootMissing);
+        }
+        if found.contains(&Refusal::Expired) {
+            found.push(Refusal::SubscriptionEnded);
+        }
+        found
+    })
+}
+
+/// Why a policy by itself does not permit an action in this state. `behind` is the time that is known to have passed, where the wall
 /// clock is behind it.
 pub(crate) fn refusals(
     policy: &Policy,
@@ -95,12 +133,6 @@ pub(crate) fn refusals(
     let Some(conditions) = policy.action(action).filter(|conditions| !conditions.unknown_critical) else {
         return vec![Refusal::NoRight];
     };
-    match policy.kind {
-        LicenseKind::Content => {}
-        // A root opens leaves and no content.
-        LicenseKind::Root => return vec![Refusal::NoRight],
-        LicenseKind::Leaf => return vec![Refusal::RootMissing],
-    }
     // This version keeps no status list, so it has none of the number that is demanded.
     if policy.minimum_status.is_some_and(|number| number > 0) {
         return vec![Refusal::NoRight];
@@ -180,9 +212,18 @@ pub fn is_renewal_due(policy: &Policy, now: i64) -> bool {
     renew_after(policy).is_some_and(|(time, _)| time <= now)
 }
 
-fn end(license: &StoredLicense, action: &str) -> Option<i64> {
+/// First second without the right to an action, that of the roots included, as far as it is known.
+pub(crate) fn end(license: &StoredLicense, action: &str) -> Option<i64> {
     let left = license.state.as_ref().and_then(|state| state.actions.get(action).copied()).unwrap_or_default();
-    end_of(&license.policy, license.policy.action(action)?, left)
+    let own = license.policy.action(action).and_then(|conditions| end_of(&license.policy, conditions, left));
+    own.into_iter().chain(root_end(license, action)).min()
+}
+
+/// First second without any root license of a leaf.
+pub(crate) fn root_end(license: &StoredLicense, action: &str) -> Option<i64> {
+    let ends = license.roots.iter().map(|root| end(root, action));
+    // One root without an end is enough.
+    ends.max_by_key(|end| end.unwrap_or(i64::MAX)).flatten()
 }
 
 fn seconds(length: u64) -> i64 {

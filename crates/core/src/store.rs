@@ -113,6 +113,8 @@ pub struct StoredLicense {
     pub(crate) at_rest: [u8; 16],
     /// SHA-256 of the policy bytes.
     pub(crate) policy_hash: Digest,
+    /// Of a leaf: the root licenses of its issuer and root key ID.
+    pub(crate) roots: Arc<[StoredLicense]>,
 }
 
 /// A batch that arrived from a service and was verified.

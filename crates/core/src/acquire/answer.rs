@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use wmlicense_wire::answer::{Answer, Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
 use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::license::State;
+use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::Body;
 
 /// Most pages of one transaction: 16 million licenses.
@@ -175,7 +176,12 @@ fn open(
         | Body::RestorePreview { .. }
         | Body::Restore { .. } => &[],
     };
-    match licenses.iter().find(|license| !asked.contains(&license.policy.kid)) {
+    // Leaves come with the roots that open them.
+    let roots: HashSet<Kid> = licenses.iter().filter_map(|license| license.policy.root_kid).collect();
+    let wanted = |policy: &Policy| {
+        asked.contains(&policy.kid) || (policy.kind == LicenseKind::Root && roots.contains(&policy.kid))
+    };
+    match licenses.iter().find(|license| !wanted(&license.policy)) {
         Some(license) => Err(AcquireError::BadAnswer(format!("nobody asked for key ID {}", license.policy.kid))),
         None => Ok(licenses),
     }

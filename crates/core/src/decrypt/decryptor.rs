@@ -7,7 +7,7 @@ use crate::store::{StoreError, StoredLicense};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::license::{ActionState, State};
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::policy::{LicenseKind, Policy};
 
 /// Security version of a device that has no certificate: lower than every other.
 const NO_VERSION: &str = "0.0.0.0";
@@ -61,7 +61,7 @@ impl Decryptor {
         licenses.retain(|license| license.policy.lid == lid);
         let license = licenses.pop().ok_or(UseError::Refused(Refusal::NoLicense))?;
         Ok(Self {
-            chosen: Opened { cipher: open(client, &license)?, license },
+            chosen: Opened { cipher: open(client, &license, action, &environment)?, license },
             client: Arc::clone(client),
             kid,
             action: action.to_owned(),
@@ -108,16 +108,17 @@ impl Decryptor {
             let environment = environment(&self.client, &licenses, &self.action, self.application_level)?;
             let license = choose(&licenses, &self.action, &environment)?;
             if !self.is_counted(license) {
-                return Ok(self.started(open(&self.client, license)?, &license.policy, ActionState::default()));
+                let cipher = open(&self.client, license, &self.action, &environment)?;
+                return Ok(self.started(cipher, license, ActionState::default()));
             }
-            let cipher = self.cipher_of(license)?;
+            let cipher = self.cipher_of(license, &environment)?;
             let mut change = |policy: &Policy, state: &State| {
                 spend(policy, state, license.clock_behind, &self.action, &environment).map_err(UseError::Refused)
             };
             match self.client.store.change_state(license.policy.lid, &mut change) {
                 Ok(state) => {
                     let left = state.actions.get(&self.action).copied().unwrap_or_default();
-                    return Ok(self.started(cipher, &license.policy, left));
+                    return Ok(self.started(cipher, license, left));
                 }
                 // Used up or removed since it was read: another license may do.
                 Err(UseError::Refused(_) | UseError::Store(StoreError::NoSuchLicense(_))) => {}
@@ -129,8 +130,8 @@ impl Decryptor {
 
     fn commit_stateless(&self) -> Result<Started, UseError> {
         let license = &self.chosen.license;
-        let dated = license.policy.action(&self.action).is_some_and(|conditions| conditions.is_dated());
-        if dated {
+        let is_leaf = license.policy.kind == LicenseKind::Leaf;
+        if is_leaf || license.policy.action(&self.action).is_some_and(|conditions| conditions.is_dated()) {
             // The time of the evaluation at creation is over; the license is read again with the clock's record.
             let licenses = self.client.store.licenses(self.kid)?;
             let environment = environment(&self.client, &licenses, &self.action, self.application_level)?;
@@ -140,7 +141,7 @@ impl Decryptor {
                 log::warn!("the time of a use could not be recorded: {error}");
             }
         }
-        Ok(self.started(Arc::clone(&self.chosen.cipher), &license.policy, ActionState::default()))
+        Ok(self.started(Arc::clone(&self.chosen.cipher), license, ActionState::default()))
     }
 
     /// True if a use changes what is left of the action.
@@ -148,16 +149,20 @@ impl Decryptor {
         license.policy.action(&self.action).is_some_and(|conditions| conditions.is_stateful())
     }
 
-    fn cipher_of(&self, license: &StoredLicense) -> Result<Arc<SampleCipher>, UseError> {
+    fn cipher_of(&self, license: &StoredLicense, environment: &Environment) -> Result<Arc<SampleCipher>, UseError> {
         if license.policy.lid == self.chosen.license.policy.lid {
             return Ok(Arc::clone(&self.chosen.cipher));
         }
-        open(&self.client, license)
+        open(&self.client, license, &self.action, environment)
     }
 
-    fn started(&self, cipher: Arc<SampleCipher>, policy: &Policy, left: ActionState) -> Started {
-        let closing = policy.action(&self.action).filter(|conditions| conditions.close_at_expiry);
-        Started { cipher, closes_at: closing.and_then(|conditions| rights::end_of(policy, conditions, left)) }
+    fn started(&self, cipher: Arc<SampleCipher>, license: &StoredLicense, left: ActionState) -> Started {
+        let closing = |policy: &Policy| policy.action(&self.action).is_some_and(|of| of.close_at_expiry);
+        let own = license.policy.action(&self.action).filter(|conditions| conditions.close_at_expiry);
+        let own = own.and_then(|conditions| rights::end_of(&license.policy, conditions, left));
+        let closes = closing(&license.policy) || license.roots.iter().any(|root| closing(&root.policy));
+        let root = if closes { rights::root_end(license, &self.action) } else { None };
+        Started { cipher, closes_at: own.into_iter().chain(root).min() }
     }
 }
 
@@ -191,11 +196,12 @@ fn choose<'l>(
 
 /// Of several refusals the one that the user can do most about.
 fn foremost(refusals: &[Refusal]) -> Option<Refusal> {
-    const ORDER: [Refusal; 10] = [
+    const ORDER: [Refusal; 11] = [
         Refusal::Clock,
         Refusal::NeedsIndividualization,
         Refusal::ApplicationLevelTooLow,
         Refusal::RootMissing,
+        Refusal::SubscriptionEnded,
         Refusal::NotStarted,
         Refusal::Expired,
         Refusal::Exhausted,
@@ -206,8 +212,20 @@ fn foremost(refusals: &[Refusal]) -> Option<Refusal> {
     ORDER.into_iter().find(|refusal| refusals.contains(refusal))
 }
 
-fn open(client: &Client, license: &StoredLicense) -> Result<Arc<SampleCipher>, UseError> {
-    let key = client.store.unwrap_key(license)?;
+/// Opens the content key; that of a leaf with the key of its root.
+fn open(
+    client: &Client,
+    license: &StoredLicense,
+    action: &str,
+    environment: &Environment,
+) -> Result<Arc<SampleCipher>, UseError> {
+    let mut key = client.store.unwrap_key(license)?;
+    if license.policy.kind == LicenseKind::Leaf {
+        let root = rights::root_of(license, action, environment)
+            .map_err(|found| UseError::Refused(foremost(&found).unwrap_or(Refusal::RootMissing)))?;
+        let opened = key.open_leaf(&client.store.unwrap_key(root)?, license.policy_hash);
+        key = opened.ok_or_else(|| StoreError::Damaged("a license does not open under its subscription".into()))?;
+    }
     let damaged = |_| StoreError::Damaged("a license has no content key".into());
     let key: &[u8; 16] = key.as_bytes().try_into().map_err(damaged)?;
     Ok(Arc::new(SampleCipher::new(key)))
@@ -224,7 +242,7 @@ fn environment(
         license.policy.action(action).is_some_and(|conditions| conditions.minimum_security_version.is_some())
     };
     let mut security_version = NO_VERSION.to_owned();
-    if licenses.iter().any(asks) {
+    if licenses.iter().any(|license| asks(license) || license.roots.iter().any(asks)) {
         for authority in &client.authorities {
             if let Some(certificate) = client.store.device_certificate(*authority)? {
                 security_version = certificate.security_version;

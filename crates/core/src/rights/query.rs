@@ -1,6 +1,6 @@
 //! Questions about stored licenses: may an action be done, and what is left of the right. Nothing is reserved or written.
 
-use super::{Environment, Refusal, choose, end_of};
+use super::{Environment, Refusal, choose};
 use crate::store::StoredLicense;
 
 /// How a right is limited (`DRM_LICENSE_STATE_CATEGORY`, with its numbers).
@@ -70,7 +70,7 @@ pub fn license_state(licenses: &[StoredLicense], action: &str, environment: &Env
 fn describe(license: &StoredLicense, action: &str) -> LicenseState {
     let Some(conditions) = license.policy.action(action) else { return LicenseState::NONE };
     let left = license.state.as_ref().and_then(|state| state.actions.get(action).copied()).unwrap_or_default();
-    let until = end_of(&license.policy, conditions, left);
+    let until = super::end(license, action);
     let counts: Vec<u32> = left.counts_left.into_iter().collect();
     let dates: Vec<i64> = conditions.not_before.into_iter().chain(until).collect();
     let unused = conditions.seconds_after_first_use.filter(|_| left.first_use.is_none());

@@ -47,6 +47,7 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
         clock_behind: None,
         wrapped: Vec::new(),
         at_rest: [0; 16],
+        roots: std::sync::Arc::default(),
     }
 }
 

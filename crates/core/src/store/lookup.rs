@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::{Binding, InnerKey, State};
-use wmlicense_wire::policy::{Conditions, Policy};
+use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
 
 /// Most keys of batches that are kept in memory: those of a million licenses in full batches.
@@ -54,10 +54,23 @@ fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result
         wrapped: blob(3)?.to_vec(),
         at_rest: fixed(blob(4)?)?,
         policy_hash: Digest::of(policy_bytes),
+        roots: Arc::default(),
     })
 }
 
+/// The licenses of a key ID, each leaf with its roots.
 fn read_licenses(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
+    let mut licenses = read_bare(connection, inner, kid)?;
+    for license in licenses.iter_mut().filter(|license| license.policy.kind == LicenseKind::Leaf) {
+        let Some(root_kid) = license.policy.root_kid else { continue };
+        let mut roots = read_bare(connection, inner, root_kid)?;
+        roots.retain(|root| root.policy.kind == LicenseKind::Root && root.policy.issuer == license.policy.issuer);
+        license.roots = roots.into();
+    }
+    Ok(licenses)
+}
+
+fn read_bare(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
     const SQL: &str = "SELECT license.id, policy, binding, wrapped, at_rest FROM license
         JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
     const { assert!(MAX_LICENSES == 4096) };
@@ -73,14 +86,13 @@ fn read_licenses(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec
 impl Filter {
     fn passes(&self, license: &StoredLicense) -> bool {
         let policy = &license.policy;
-        let ends = |action: &str, conditions: &Conditions| {
-            let left = license.state.as_ref().and_then(|state| state.actions.get(action).copied());
-            crate::rights::end_of(policy, conditions, left.unwrap_or_default())
-        };
         self.action.as_deref().is_none_or(|action| policy.action(action).is_some())
             && self.issuer.is_none_or(|issuer| policy.issuer == issuer)
             && self.expiring_before.is_none_or(|before| {
-                policy.actions.iter().any(|(action, of)| ends(action, of).is_some_and(|end| end < before))
+                policy
+                    .actions
+                    .iter()
+                    .any(|(action, _)| crate::rights::end(license, action).is_some_and(|end| end < before))
             })
     }
 }

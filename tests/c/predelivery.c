@@ -1,0 +1,110 @@
+/* Pre-delivery and subscriptions: everything before it is needed, then only what changed; leaves that open with their root. */
+#include "common.h"
+
+/* Acquires without naming content; a scope may be NULL. */
+static wm_result predeliver(wm_client *client, const char *scope, recorder *events) {
+  wm_license_request *request = NULL;
+  CHECK_OK(wm_create_license_request(client, events != NULL ? record : NULL, events, &request));
+  if (scope != NULL) CHECK_OK(wm_set_string_prop(request, WM_PROP_SCOPE, scope));
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  wm_result result = finish(request);
+  CHECK_OK(wm_release(request));
+  return result;
+}
+
+static uint32_t reasons(wm_client *client, const uint8_t kid[KID_SIZE]) {
+  uint32_t found = 0;
+  CHECK_OK(wm_query_action_allowed(client, kid, "Play", &found));
+  return found;
+}
+
+static void nothing_is_asked_for_without_content_scope_or_account(wm_client *client) {
+  wm_license_request *request = NULL;
+  CHECK_OK(wm_remove_prop(client, WM_PROP_ACCOUNT_TOKEN));
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_RESULT(wm_acquire_license(request, WM_ACQUIRE_SILENT), WM_E_INVALID_PROPERTY);
+  CHECK_OK(wm_release(request));
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, account_token()));
+}
+
+static void everything_comes_at_once_and_then_nothing_new(wm_client *client) {
+  recorder events = RECORDER_INIT;
+  uint8_t kid[KID_SIZE];
+  CHECK_RESULT(predeliver(client, NULL, &events), WM_S_LICENSE_ACQUIRED);
+  CHECK_EQ(recorder_count(&events, WM_STATUS_ACQUIRE_LICENSE), 1);
+  event progress = recorder_await(&events, WM_STATUS_PROGRESS);
+  wm_progress told;
+  CHECK_EQ(progress.size, sizeof told);
+  memcpy(&told, progress.value, sizeof told);
+  CHECK(told.done > TITLE_COUNT && told.done == told.total);
+  CHECK(recorder_index(&events, WM_STATUS_PROGRESS) < recorder_index(&events, WM_STATUS_ACQUIRE_LICENSE));
+  for (int number = 1; number <= TITLE_COUNT; number++) {
+    title_kid(number, kid);
+    CHECK_EQ(reasons(client, kid), 0);
+  }
+  CHECK_EQ(reasons(client, KID_GOLD), WM_REASON_NOT_ENABLED | WM_REASON_NO_LICENSE);
+  CHECK_RESULT(predeliver(client, NULL, NULL), WM_S_NOTHING_NEW);
+  CHECK(!WM_LICENSE_STORED(WM_S_NOTHING_NEW));
+}
+
+static void a_scope_is_for_the_account_that_has_it(wm_client *client) {
+  CHECK_RESULT(predeliver(client, "gold", NULL), WM_E_NO_RIGHTS);
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, gold_account_token()));
+  CHECK_RESULT(predeliver(client, "gold", NULL), WM_S_LICENSE_ACQUIRED);
+  CHECK_EQ(reasons(client, KID_GOLD), 0);
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, account_token()));
+}
+
+static void a_leaf_opens_with_the_root_of_its_subscription(wm_client *client) {
+  wm_decryptor *decryptor = NULL;
+  wm_license_state state = {0};
+  state.struct_size = sizeof state;
+  CHECK_EQ(reasons(client, KID_LEAF), 0);
+  CHECK_OK(wm_create_decryptor(client, KID_LEAF, "Play", &decryptor));
+  CHECK_OK(wm_release(decryptor));
+  CHECK_OK(wm_query_license_state(client, KID_LEAF, "Play", &state));
+  CHECK_EQ(state.category, WM_LICENSE_STATE_UNTIL); /* with the root */
+  CHECK_EQ(state.dates[0], 3786912000);             /* 2090-01-01 */
+
+  CHECK_EQ(reasons(client, KID_LEAF_OVER), WM_REASON_NOT_ENABLED | WM_REASON_EXPIRED | WM_REASON_ROOT_MISSING);
+  CHECK_RESULT(wm_create_decryptor(client, KID_LEAF_OVER, "Play", &decryptor), WM_E_SUBSCRIPTION_ENDED);
+}
+
+static void the_root_of_a_leaf_is_named(wm_client *client) {
+  wm_license_enumerator *enumerator = NULL;
+  char text[KID_TEXT_SIZE], root[KID_TEXT_SIZE];
+  CHECK_OK(wm_create_license_enumerator(client, &enumerator));
+  CHECK_OK(wm_set_string_prop(enumerator, WM_PROP_FILTER_KID, kid_text(KID_LEAF, text)));
+  CHECK_OK(wm_next_license(enumerator));
+  CHECK_OK(wm_get_prop(enumerator, WM_PROP_ROOT_KID, NULL, root, sizeof root, NULL));
+  CHECK_OK(wm_release(enumerator));
+  CHECK_OK(wm_create_license_enumerator(client, &enumerator));
+  CHECK_OK(wm_set_string_prop(enumerator, WM_PROP_FILTER_KID, root));
+  CHECK_OK(wm_next_license(enumerator));
+  CHECK_RESULT(wm_next_license(enumerator), WM_E_NO_MORE_ITEMS);
+  CHECK_OK(wm_release(enumerator));
+}
+
+static void one_leaf_by_its_key_id_brings_its_root(const char *folder) {
+  wm_client *client = open_client(folder, "by-name");
+  individualize(client);
+  CHECK_RESULT(acquire(client, KID_LEAF), WM_S_LICENSE_ACQUIRED);
+  CHECK_EQ(reasons(client, KID_LEAF), 0);
+  CHECK_OK(wm_release(client));
+}
+
+int main(int argc, char **argv) {
+  CHECK(argc == 2);
+  wm_client *client = open_client(argv[1], "predelivery");
+  CHECK_RESULT(predeliver(client, NULL, NULL), WM_E_NEEDS_INDIVIDUALIZATION);
+  individualize(client);
+  nothing_is_asked_for_without_content_scope_or_account(client);
+  everything_comes_at_once_and_then_nothing_new(client);
+  a_scope_is_for_the_account_that_has_it(client);
+  a_leaf_opens_with_the_root_of_its_subscription(client);
+  the_root_of_a_leaf_is_named(client);
+  one_leaf_by_its_key_id_brings_its_root(argv[1]);
+  CHECK_OK(wm_release(client));
+  CHECK_EQ(wm_live_objects(), 0);
+  return 0;
+}
