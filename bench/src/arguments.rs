@@ -14,6 +14,16 @@ pub(crate) struct Arguments {
     only: Option<String>,
     /// Set in the child process whose memory is measured.
     pub(crate) memory: Option<MemoryOf>,
+    /// Set in the child process that is a device.
+    pub(crate) predelivery: Option<Predelivery>,
+}
+
+/// A pre-delivery to a process of its own.
+pub(crate) struct Predelivery {
+    pub(crate) authority: String,
+    pub(crate) url: String,
+    pub(crate) token: String,
+    pub(crate) store: PathBuf,
 }
 
 /// A backup of its own process.
@@ -26,7 +36,7 @@ pub(crate) struct MemoryOf {
 impl Arguments {
     pub(crate) fn of_process() -> Self {
         let folder = std::env::temp_dir();
-        let mut arguments = Self { licenses: 100_000, rounds: 5, folder, only: None, memory: None };
+        let mut arguments = Self { licenses: 100_000, rounds: 5, folder, only: None, memory: None, predelivery: None };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().unwrap_or_else(|| panic!("{word} needs a value"));
@@ -38,6 +48,10 @@ impl Arguments {
                 "--memory-of-backup" => {
                     let (authority, store, place) = (value(), value().into(), value().into());
                     arguments.memory = Some(MemoryOf { authority, store, place });
+                }
+                "--predelivery-of" => {
+                    let (authority, url, token, store) = (value(), value(), value(), value().into());
+                    arguments.predelivery = Some(Predelivery { authority, url, token, store });
                 }
                 _ => panic!("unknown argument {word}; see the first lines of bench/src/main.rs"),
             }

@@ -1,7 +1,8 @@
 //! Measures the library beside its peers: everything alternates in one run, and what counts are medians and ratios.
-//! `wmlicense-bench [--licenses N] [--rounds N] [--folder DIR] [--only PART]`, PART import, backup, memory, lookup,
-//! decryption or file; the peers `sqlite3`, `age` and `openssl` are Debian packages, Shaka Packager and ffmpeg come with
-//! `ci/install.sh`, and Bento4 is built in `bench/peers` when it is needed.
+//! `wmlicense-bench [--licenses N] [--rounds N] [--folder DIR] [--only PART]`, PART import, predelivery,
+//! backup, memory, lookup, decryption or file; predelivery needs `wmlicensed` beside this program; the peers `sqlite3`, `age`
+//! and `openssl` are Debian packages, Shaka Packager and ffmpeg come with `ci/install.sh`, and Bento4 is built in
+//! `bench/peers` when it is needed.
 // A measurement that fails half-way means nothing: it stops.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,6 +17,7 @@ mod memory;
 #[path = "../../tests/support/packager.rs"]
 mod packager;
 mod peers;
+mod predelivery;
 #[path = "../../crates/core/tests/support/mod.rs"]
 mod support;
 mod table;
@@ -29,10 +31,16 @@ fn main() {
     if let Some(memory) = &arguments.memory {
         return memory::measure_here(memory);
     }
+    if let Some(predelivery) = &arguments.predelivery {
+        return predelivery::measure_here(predelivery);
+    }
     let world = World::new();
     let mut table = Table::new(&arguments);
     if arguments.wants("import") {
         import::measure(&world, &arguments, &mut table);
+    }
+    if arguments.wants("predelivery") {
+        predelivery::measure(&arguments, &mut table);
     }
     if ["backup", "memory", "lookup"].iter().any(|part| arguments.wants(part)) {
         let full = backup::Full::new(&world, &arguments);

@@ -16,9 +16,9 @@ use wmlicense_wire::id::Digest;
 /// What a backup may take, in MB.
 const TARGET_MB: f64 = 32.0;
 
-/// Most memory that this process has had, in kB.
-fn peak_kb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+/// Most memory that a process (`self`: this one) has had, in kB.
+pub(crate) fn peak_kb(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
@@ -29,7 +29,7 @@ pub(crate) fn measure_here(of: &MemoryOf) {
     let settings = OpenSettings { store_path: of.store.clone(), authorities };
     let client = Client::open(&settings, Arc::new(SystemClock)).unwrap();
     back_up(&client, &of.place, true, &Context::inline(None, |_| Flow::Continue)).unwrap();
-    println!("{}", peak_kb());
+    println!("{}", peak_kb("self"));
 }
 
 fn peak_mb(world: &World, full: &Full<'_>) -> f64 {

@@ -85,6 +85,11 @@ impl Table {
         self.0.push(format!("  {what:<54} {median:>9.1} ms {each:>7.2} us each, processors {processor:>6.0} ms"));
     }
 
+    pub(crate) fn licenses(&mut self, what: &str, times: &Times, count: u64) {
+        let rate = count as f64 / times.median().as_secs_f64();
+        self.0.push(format!("  {what:<54} {rate:>9.0} a second"));
+    }
+
     pub(crate) fn ratio(&mut self, what: &str, ratio: f64, target: f64) {
         let verdict = if ratio <= target { "met" } else { "MISSED" };
         self.0.push(format!("  {what:<54} {ratio:>9.3} x  target <= {target} {verdict}"));
