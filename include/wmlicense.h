@@ -230,7 +230,7 @@
 /** The root license of the subscription is missing. */
 #define WM_E_NO_UPLINK_LICENSE ((wm_result)0xC00D2848)
 /** The subscription has ended. */
-#define WM_E_SUBSCRIPTION_ENDED ((wm_result)0xC00D2A39)
+#define WM_E_SUBSCRIPTION_ENDED ((wm_result)0xC00D2A3A)
 /** All uses of the license are used up. */
 #define WM_E_USED_UP ((wm_result)0xC00D2A10)
 /** The clock cannot be trusted, and the license has dates. */

@@ -118,7 +118,7 @@ results! {
     WM_E_LICENSE_APPSECLOW c"WM_E_LICENSE_APPSECLOW" = 0xC00D_27DA, Rights, Update, false, c"The application's security level is too low.";
     WM_E_LICENSE_UNUSABLE c"WM_E_LICENSE_UNUSABLE" = 0xC00D_2748, Rights, Reacquire, false, c"The license lost its state and cannot be used.";
     WM_E_NO_UPLINK_LICENSE c"WM_E_NO_UPLINK_LICENSE" = 0xC00D_2848, Rights, Reacquire, false, c"The root license of the subscription is missing.";
-    WM_E_SUBSCRIPTION_ENDED c"WM_E_SUBSCRIPTION_ENDED" = 0xC00D_2A39, Rights, Reacquire, false, c"The subscription has ended.";
+    WM_E_SUBSCRIPTION_ENDED c"WM_E_SUBSCRIPTION_ENDED" = 0xC00D_2A3A, Rights, Reacquire, false, c"The subscription has ended.";
     WM_E_USED_UP c"WM_E_USED_UP" = 0xC00D_2A10, Rights, Reacquire, false, c"All uses of the license are used up.";
     WM_E_CLOCK c"WM_E_CLOCK" = 0xC00D_2A11, Rights, SetClock, false, c"The clock cannot be trusted, and the license has dates.";
     // Backup and restore.
