@@ -97,6 +97,8 @@
 #define WM_S_INDIVIDUALIZED ((wm_result)0x000D2727)
 /** The acquisition was cancelled; no license is stored. */
 #define WM_S_ACQUIRE_CANCELLED ((wm_result)0x000D2747)
+/** What this device opens of the backup is whole; the rest only its own device or a service can open. */
+#define WM_S_BACKUP_CLOSED ((wm_result)0x000D2A02)
 /** The store was damaged and is repaired. */
 #define WM_S_STORE_REPAIRED ((wm_result)0x000D2A01)
 /** The service has nothing new for this device. */
@@ -339,6 +341,8 @@
 #define WM_STATUS_PROGRESS ((wm_status)0x1000)
 /** A license is left out, the result says why; STRING, its key ID in base64. */
 #define WM_STATUS_LICENSE_REFUSED ((wm_status)0x1001)
+/** What a restore would do with a license, 0 or why it would be left out; BINARY, wm_restore_verdict. */
+#define WM_STATUS_RESTORE_VERDICT ((wm_status)0x1002)
 /** Final status of a check of the store. */
 #define WM_STATUS_STORE_CHECKED ((wm_status)0x1003)
 /** Final status of a cleaning of the store. */
@@ -803,6 +807,20 @@ typedef struct wm_progress {
   uint64_t total;
 } wm_progress;
 
+// Value of WM_STATUS_RESTORE_VERDICT.
+typedef struct wm_restore_verdict {
+  // Size of this struct as the library knows it, in bytes.
+  size_t struct_size;
+  // Key ID of the license.
+  uint8_t kid[16];
+  // Devices that hold the license, the one it was issued to included; 0 where the service need not be asked.
+  uint32_t devices_used;
+  // Devices that may hold it in all; 0 where the service need not be asked.
+  uint32_t devices_limit;
+  // Title, UTF-8, cut at the end if it is too long; empty if there is none.
+  char title[256];
+} wm_restore_verdict;
+
 // Value of WM_STATUS_INDIVIDUALIZE.
 typedef struct wm_individualize_progress {
   // Size of this struct as the library knows it, in bytes.
@@ -1137,6 +1155,24 @@ wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
 // and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
                               uint32_t flags);
+
+// Tells what a restore of the backup in the folder WM_PROP_RESTORE_PATH would do, in the background, and does nothing: the
+// store stays as it is and no device is counted. The service is asked where a restore would ask it.
+// Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is asked,
+// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out), WM_STATUS_ERROR_WITHURL at most
+// once, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything would be restored, WM_S_RESTORE_PARTIAL if not, or a failure
+// of wm_restore_licenses.
+// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
+wm_result wm_preview_restore(struct wm_backup_restorer *restorer);
+
+// Reads the backup in the folder WM_PROP_RESTORE_PATH to its end, in the background, without a network and without
+// changing anything: every byte must be as it was written and signed, and every key must open. Worth it before an old
+// backup is thrown away.
+// Statuses: WM_STATUS_PROGRESS in bytes, and WM_STATUS_BACKUPRESTORE_END once, with 0, WM_S_BACKUP_CLOSED if a part of it
+// opens elsewhere only and was not looked at, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT, WM_E_BACKUP_TOO_NEW,
+// WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, or WM_E_OPERATION_CANCELED.
+// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
+wm_result wm_verify_backup(struct wm_backup_restorer *restorer);
 
 // Creates a store keeper. callback may be NULL; context is passed to it. *out: receives a handle to release.
 // Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.

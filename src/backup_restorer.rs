@@ -9,7 +9,8 @@ use crate::object::{self, Handle, Kind, Life, Object, resolve};
 use crate::prop::names::{BACKUP_PATH, DEADLINE_MS, RESTORE_PATH, RETRY_LIMIT};
 use crate::prop::{Access, Properties, Spec, TYPE_DWORD, TYPE_STRING, number, path};
 use crate::result::{
-    WM_E_BACKUP_EXISTS, WM_E_BACKUPRESTORE_BUSY, WM_E_INVALIDARG, WM_S_OK, WM_S_RESTORE_PARTIAL, wm_result,
+    WM_E_BACKUP_EXISTS, WM_E_BACKUPRESTORE_BUSY, WM_E_INVALIDARG, WM_S_BACKUP_CLOSED, WM_S_OK, WM_S_RESTORE_PARTIAL,
+    wm_result,
 };
 use crate::status;
 use std::ffi::{OsString, c_void};
@@ -84,6 +85,35 @@ impl BackupRestorerObject {
             match backup::back_up(&client, &folder, overwrite, context) {
                 Ok(_) => Outcome::success(WM_S_OK),
                 Err(error) => Outcome::failure(failure::backup(&error)),
+            }
+        })
+    }
+
+    fn preview(&self) -> Result<(), Failure> {
+        let client = Arc::clone(self.client.opened()?);
+        let folder = self.folder(RESTORE_PATH)?;
+        let settings = self.client.settings(&self.properties);
+        let deadline = settings.network.deadline;
+        self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
+            match restore::preview(&client, &settings, &folder, context) {
+                Ok(preview) if preview.refused > 0 || preview.closed_sections > 0 => {
+                    Outcome::success(WM_S_RESTORE_PARTIAL)
+                }
+                Ok(_) => Outcome::success(WM_S_OK),
+                Err(error) => Outcome::failure(failure::restore(&error)),
+            }
+        })
+    }
+
+    fn verify(&self) -> Result<(), Failure> {
+        let client = Arc::clone(self.client.opened()?);
+        let folder = self.folder(RESTORE_PATH)?;
+        let deadline = self.client.settings(&self.properties).network.deadline;
+        self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
+            match restore::verify(&client, &folder, context) {
+                Ok(verified) if verified.closed_sections > 0 => Outcome::success(WM_S_BACKUP_CLOSED),
+                Ok(_) => Outcome::success(WM_S_OK),
+                Err(error) => Outcome::failure(failure::restore(&error)),
             }
         })
     }
@@ -163,4 +193,28 @@ pub unsafe extern "C" fn wm_restore_licenses(restorer: *mut wm_backup_restorer, 
         }
         restorer.restore(flags & WM_RESTORE_INDIVIDUALIZE != 0)
     })
+}
+
+/// Tells what a restore of the backup in the folder WM_PROP_RESTORE_PATH would do, in the background, and does nothing: the
+/// store stays as it is and no device is counted. The service is asked where a restore would ask it.
+/// Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is asked,
+/// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out), WM_STATUS_ERROR_WITHURL at most
+/// once, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything would be restored, WM_S_RESTORE_PARTIAL if not, or a failure
+/// of wm_restore_licenses.
+/// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_preview_restore(restorer: *mut wm_backup_restorer) -> wm_result {
+    gate::enter(|| resolve(restorer)?.preview())
+}
+
+/// Reads the backup in the folder WM_PROP_RESTORE_PATH to its end, in the background, without a network and without
+/// changing anything: every byte must be as it was written and signed, and every key must open. Worth it before an old
+/// backup is thrown away.
+/// Statuses: WM_STATUS_PROGRESS in bytes, and WM_STATUS_BACKUPRESTORE_END once, with 0, WM_S_BACKUP_CLOSED if a part of it
+/// opens elsewhere only and was not looked at, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT, WM_E_BACKUP_TOO_NEW,
+/// WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, or WM_E_OPERATION_CANCELED.
+/// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_verify_backup(restorer: *mut wm_backup_restorer) -> wm_result {
+    gate::enter(|| resolve(restorer)?.verify())
 }

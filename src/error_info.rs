@@ -277,7 +277,7 @@ fn describe(detail: Option<&Detail>, struct_size: usize) -> wm_error_info {
 }
 
 /// Text for a fixed field: cut between characters, always with a NUL.
-fn text<const N: usize>(text: &str) -> [std::ffi::c_char; N] {
+pub(crate) fn text<const N: usize>(text: &str) -> [std::ffi::c_char; N] {
     let mut end = text.len().min(N - 1);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -1,5 +1,6 @@
 //! Statuses: their numbers, names and values, and how an event of the core becomes one.
 
+use crate::error_info;
 use crate::error_info::{Detail, Failure};
 use crate::failure;
 use crate::prop;
@@ -7,6 +8,7 @@ use crate::result::{WM_S_OK, wm_result};
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 use wmlicense_core::event::{Event, HttpPhase, IndividualizePhase, Progress};
+use wmlicense_core::restore::Verdict;
 
 /// Number of a status.
 pub type wm_status = i32;
@@ -22,6 +24,7 @@ pub(crate) const ERROR_WITHURL: wm_status = 30;
 pub(crate) const RESTRICTED_LICENSE: wm_status = 31;
 pub(crate) const PROGRESS: wm_status = 0x1000;
 pub(crate) const LICENSE_REFUSED: wm_status = 0x1001;
+pub(crate) const RESTORE_VERDICT: wm_status = 0x1002;
 pub(crate) const STORE_CHECKED: wm_status = 0x1003;
 pub(crate) const STORE_CLEANED: wm_status = 0x1004;
 pub(crate) const DAMAGED_LICENSE: wm_status = 0x1005;
@@ -67,6 +70,11 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
         c"WM_STATUS_LICENSE_REFUSED",
         LICENSE_REFUSED,
         "A license is left out, the result says why; STRING, its key ID in base64.",
+    ),
+    (
+        c"WM_STATUS_RESTORE_VERDICT",
+        RESTORE_VERDICT,
+        "What a restore would do with a license, 0 or why it would be left out; BINARY, wm_restore_verdict.",
     ),
     (c"WM_STATUS_STORE_CHECKED", STORE_CHECKED, "Final status of a check of the store."),
     (c"WM_STATUS_STORE_CLEANED", STORE_CLEANED, "Final status of a cleaning of the store."),
@@ -140,6 +148,22 @@ pub struct wm_individualize_progress {
     pub bytes_total: u64,
 }
 
+/// Value of WM_STATUS_RESTORE_VERDICT.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wm_restore_verdict {
+    /// Size of this struct as the library knows it, in bytes.
+    pub struct_size: usize,
+    /// Key ID of the license.
+    pub kid: [u8; 16],
+    /// Devices that hold the license, the one it was issued to included; 0 where the service need not be asked.
+    pub devices_used: u32,
+    /// Devices that may hold it in all; 0 where the service need not be asked.
+    pub devices_limit: u32,
+    /// Title, UTF-8, cut at the end if it is too long; empty if there is none.
+    pub title: [c_char; 256],
+}
+
 /// Name of a status, such as "WM_STATUS_BACKUPRESTORE_END"; "unknown status" for a number that is none. Static, never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wm_status_name(status: wm_status) -> *const c_char {
@@ -158,6 +182,8 @@ pub(crate) enum Payload {
     Text(String),
     /// How far.
     Progress(wm_progress),
+    /// What a restore would do.
+    Verdict(Box<wm_restore_verdict>),
     /// How far an individualization is.
     Individualize(wm_individualize_progress),
 }
@@ -172,6 +198,9 @@ impl Payload {
                 tell(prop::TYPE_STRING, bytes.as_ptr().cast(), bytes.len())
             }
             Self::Progress(value) => tell(prop::TYPE_BINARY, std::ptr::from_ref(value).cast(), size_of_val(value)),
+            Self::Verdict(value) => {
+                tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_restore_verdict>())
+            }
             Self::Individualize(value) => tell(prop::TYPE_BINARY, std::ptr::from_ref(value).cast(), size_of_val(value)),
         }
     }
@@ -208,6 +237,7 @@ impl Told {
             Event::LicenseRefused { kid, reason } => {
                 Self::failed(LICENSE_REFUSED, failure::reason(*reason).about(*kid), Payload::Text(kid.to_base64()))
             }
+            Event::RestoreVerdict(verdict) => told_verdict(verdict),
             Event::DamagedLicense { kid, fault } => {
                 Self::failed(DAMAGED_LICENSE, failure::fault(*fault).about(*kid), Payload::Text(kid.to_base64()))
             }
@@ -229,6 +259,20 @@ impl Told {
             ),
             Event::NeedsIndividualization => Self::plain(NEEDS_INDIVIDUALIZATION, Payload::Nothing),
         }
+    }
+}
+
+fn told_verdict(verdict: &Verdict) -> Told {
+    let payload = Payload::Verdict(Box::new(wm_restore_verdict {
+        struct_size: size_of::<wm_restore_verdict>(),
+        kid: *verdict.kid.as_bytes(),
+        devices_used: verdict.devices_used,
+        devices_limit: verdict.devices_limit,
+        title: error_info::text(verdict.title.as_deref().unwrap_or("")),
+    }));
+    match verdict.refusal {
+        None => Told::plain(RESTORE_VERDICT, payload),
+        Some(reason) => Told::failed(RESTORE_VERDICT, failure::reason(reason).about(verdict.kid), payload),
     }
 }
 

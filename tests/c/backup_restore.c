@@ -187,6 +187,50 @@ static void the_fifth_device_is_refused_with_a_url(const char *folder, const cha
   CHECK_OK(wm_release(fifth));
 }
 
+static wm_result look(wm_client *client, recorder *events, const char *folder,
+                      wm_result (*verb)(wm_backup_restorer *restorer)) {
+  wm_backup_restorer *restorer = NULL;
+  recorder_clear(events);
+  CHECK_OK(wm_create_backup_restorer(client, record, events, &restorer));
+  CHECK_RESULT(verb(restorer), WM_E_INVALID_PROPERTY);
+  CHECK_OK(wm_set_string_prop(restorer, WM_PROP_RESTORE_PATH, folder));
+  CHECK_OK(verb(restorer));
+  wm_result result = finish(restorer);
+  CHECK_EQ(recorder_count(events, WM_STATUS_BACKUPRESTORE_END), 1);
+  CHECK_OK(wm_release(restorer));
+  return result;
+}
+
+static wm_result preview(wm_backup_restorer *restorer) { return wm_preview_restore(restorer); }
+static wm_result verify(wm_backup_restorer *restorer) { return wm_verify_backup(restorer); }
+
+static void a_backup_can_be_looked_at_without_using_it(wm_client *client, const char *folder, const char *backup) {
+  recorder events = RECORDER_INIT;
+  size_t before = stored(client);
+  CHECK_RESULT(look(client, &events, backup, preview), 0);
+  CHECK_EQ(recorder_count(&events, WM_STATUS_RESTORE_VERDICT), 2);
+  CHECK_EQ(recorder_count(&events, WM_STATUS_BACKUPRESTORE_CONNECTING), 0);
+  CHECK_RESULT(look(client, &events, backup, verify), 0);
+  CHECK_EQ(stored(client), before);
+
+  wm_client *fifth = open_client(folder, "fifth"); /* the limit is reached */
+  CHECK_RESULT(look(fifth, &events, backup, preview), WM_S_RESTORE_PARTIAL);
+  CHECK_EQ(recorder_count(&events, WM_STATUS_RESTORE_VERDICT), 2);
+  event seen = recorder_await(&events, WM_STATUS_RESTORE_VERDICT);
+  wm_restore_verdict verdict;
+  CHECK_RESULT(seen.result, WM_E_RESTORE_FRAUD);
+  CHECK_EQ(seen.size, sizeof verdict);
+  memset(&verdict, 0, sizeof verdict);
+  memcpy(&verdict, seen.value, MAX_VALUE);
+  CHECK_EQ(verdict.devices_used, 4);
+  CHECK_EQ(verdict.devices_limit, 4);
+  CHECK(strncmp(verdict.title, "Test ", 5) == 0);
+  CHECK_EQ(stored(fifth), 0);
+  CHECK_RESULT(look(fifth, &events, backup, verify), WM_S_BACKUP_CLOSED);
+  CHECK_RESULT(look(fifth, &events, folder, verify), WM_E_BACKUP_NOT_FOUND);
+  CHECK_OK(wm_release(fifth));
+}
+
 static void a_restore_gives_no_count_back(wm_client *client, const char *backup) {
   static const uint8_t iv[16];
   uint8_t data[16] = {0};
@@ -222,6 +266,7 @@ int main(int argc, char **argv) {
   damaged_backups_change_nothing(client, backup, argv[1]);
   another_device_asks_the_service(argv[1], backup);
   the_fifth_device_is_refused_with_a_url(argv[1], backup);
+  a_backup_can_be_looked_at_without_using_it(client, argv[1], backup);
   a_restore_gives_no_count_back(client, backup);
   CHECK_OK(wm_release(client));
   CHECK_EQ(wm_live_objects(), 0);

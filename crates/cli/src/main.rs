@@ -61,6 +61,15 @@ enum Command {
         #[arg(long)]
         overwrite: bool,
     },
+    /// Look whether a backup is as it was written, without restoring it.
+    Verify {
+        /// The store's folder.
+        #[arg(long)]
+        store: PathBuf,
+        /// The folder that holds the backup.
+        #[arg(long)]
+        from: PathBuf,
+    },
     /// Look whether every license of a store is sound.
     Check {
         /// The store's folder.
@@ -86,6 +95,7 @@ fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Inspect { file, keys } => inspect::run(file, keys.as_deref()),
         Command::List { store } => list::run(store),
         Command::Backup { store, to, overwrite } => backup::run(store, to, *overwrite, arguments.json),
+        Command::Verify { store, from } => restore::verify_backup(store, from, arguments.json),
         Command::Check { store, repair } => care::check(store, *repair, arguments.json),
         Command::Clean { store } => care::clean(store, arguments.json),
         Command::Restore(restore) => restore::run(restore, arguments.json),

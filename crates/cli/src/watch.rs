@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::event::{Event, Flow, Progress};
 use wmlicense_core::operation::{Context, Observer, Operation};
+use wmlicense_core::restore::Verdict;
 use wmlicense_core::store::Fault;
 use wmlicense_wire::id::Kid;
 
@@ -15,6 +16,8 @@ pub(crate) struct Reported {
     pub(crate) restricted: Vec<Kid>,
     /// Licenses that a check found damaged.
     pub(crate) damaged: Vec<(Kid, Fault)>,
+    /// What a restore would do with each license.
+    pub(crate) verdicts: Vec<Verdict>,
     /// The service was asked.
     pub(crate) asked_service: bool,
 }
@@ -38,6 +41,7 @@ impl<R> Observer<R> for Watch {
                 self.bar.set_position(*done);
             }
             Event::RestrictedLicense(kid) => self.note(|reported| reported.restricted.push(*kid)),
+            Event::RestoreVerdict(verdict) => self.note(|reported| reported.verdicts.push(verdict.clone())),
             Event::DamagedLicense { kid, fault } => self.note(|reported| reported.damaged.push((*kid, *fault))),
             Event::Connecting => {
                 self.note(|reported| reported.asked_service = true);

@@ -58,6 +58,10 @@ fn licenses_are_listed_backed_up_and_restored_where_they_were() {
     let refused = run(1, &backup);
     assert!(refused["remedy"].as_str().unwrap().contains("--overwrite"), "{refused}");
     run(0, &[&backup[..], &["--overwrite"]].concat());
+    assert_eq!(run(0, &["verify", "--store", store, "--from", text(place.path())])["licenses"], 2);
+    let preview = run(0, &["restore", "--preview", "--store", store, "--from", text(place.path())]);
+    assert_eq!((&preview["restorable"], &preview["refused"]), (&Value::from(2), &Value::from(0)));
+    assert_eq!(preview["licenses"].as_array().unwrap().len(), 2);
 
     let file = place.path().join("licenses.wmbackup");
     let shown = run(0, &["dump", text(&file)]);

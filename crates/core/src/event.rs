@@ -1,5 +1,6 @@
 //! What an operation tells while it runs. Numbers and text forms of the C API are the boundary's.
 
+use crate::restore::Verdict;
 use crate::store::Fault;
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::Kid;
@@ -61,6 +62,8 @@ pub enum Event {
         /// Why.
         reason: Reason,
     },
+    /// What a restore would do with one license of a backup.
+    RestoreVerdict(Verdict),
     /// A license that a check of the store found damaged.
     DamagedLicense {
         /// Its key ID.

@@ -5,6 +5,7 @@ mod ask;
 mod chunk;
 mod local;
 mod open;
+mod preview;
 mod service;
 
 use crate::backup::place::Place;
@@ -17,6 +18,7 @@ use crate::store::{Staging, StoreError};
 use crate::transport::TransportError;
 use ask::{Asked, Management};
 use open::{Opened, Opening};
+pub use preview::{Preview, Verdict, Verified, preview, verify};
 use std::fs::File;
 use std::io;
 use std::path::Path;

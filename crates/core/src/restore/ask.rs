@@ -222,6 +222,11 @@ impl Asking<'_> {
     }
 }
 
+/// Whose signature a section must have; `None` if neither the device nor a service says so.
+pub(super) fn may_sign(directory: Option<Directory>, own: Option<&OwnSection>) -> Option<Witness<'_>> {
+    own.map(OwnSection::witness).or(directory.map(Witness::Certified))
+}
+
 fn witness<'a>(directory: Directory, own: Option<&'a OwnSection>) -> Witness<'a> {
     own.map_or(Witness::Certified(directory), OwnSection::witness)
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod fake;
+mod preview;
 
 use super::*;
 use crate::store::{Store, StoreError};

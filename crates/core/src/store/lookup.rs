@@ -6,7 +6,7 @@ use super::merge::{AtRest, place};
 use super::{Filter, Inner, Store, StoreError, StoredLicense, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
-use wmlicense_wire::id::{Digest, Kid, Lid};
+use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
 use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
@@ -155,6 +155,12 @@ impl Store {
             }
             Ok(None)
         })
+    }
+
+    /// Whether a license of this ID and issuer was removed for good.
+    pub fn forbids(&self, lid: Lid, issuer: ServiceId) -> Result<bool, StoreError> {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| super::tombstone::forbids(connection, &inner.integrity, lid, issuer))
     }
 
     /// Number of licenses.

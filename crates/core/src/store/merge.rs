@@ -3,7 +3,7 @@
 
 use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
-use super::tombstone::Tombstone;
+use super::tombstone::{self, Tombstone};
 use super::{Section, StoreError};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
@@ -201,11 +201,7 @@ impl<'a> Merger<'a> {
         if !self.tombstones {
             return Ok(false);
         }
-        Ok(match self.integrity.row(self.connection, Table::Tombstone, incoming.lid)? {
-            Row::Missing => false,
-            Row::Changed => true,
-            Row::Sound(tombstone) => Tombstone::decode(&tombstone)?.forbids(incoming.issuer),
-        })
+        tombstone::forbids(self.connection, self.integrity, incoming.lid, incoming.issuer)
     }
 
     /// Inserts a license unless its LID is there.

@@ -1,6 +1,8 @@
 //! Tombstones: licenses that were removed for good and must not come back from a backup.
 
 use super::StoreError;
+use super::integrity::{Integrity, Row, Table};
+use rusqlite::Connection;
 use wmlicense_wire::cbor::{self, read, write};
 use wmlicense_wire::id::{Lid, ServiceId};
 
@@ -16,6 +18,20 @@ pub(super) struct Tombstone {
 
 /// In the place of an issuer: no license of this ID may come back, whoever issued it.
 pub(super) const EVERY_ISSUER: ServiceId = ServiceId::new([0; 16]);
+
+/// Whether a tombstone keeps a license out. One that was changed from outside keeps out every license of its ID.
+pub(super) fn forbids(
+    connection: &Connection,
+    integrity: &Integrity,
+    lid: Lid,
+    issuer: ServiceId,
+) -> Result<bool, StoreError> {
+    Ok(match integrity.row(connection, Table::Tombstone, lid)? {
+        Row::Missing => false,
+        Row::Changed => true,
+        Row::Sound(tombstone) => Tombstone::decode(&tombstone)?.forbids(issuer),
+    })
+}
 
 impl Tombstone {
     /// Whether it keeps a license of this issuer out.

@@ -11,7 +11,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use wmlicense_wire::answer::{Answer, Beside, Envelope, Grant, Outcome, Reason, Refusal, Unlock, seal, verify_signed};
+use wmlicense_wire::answer::{
+    self, Answer, Beside, Envelope, Grant, Outcome, Reason, Refusal, Unlock, seal, verify_signed,
+};
 use wmlicense_wire::backup::{Record, RecordKey, ServiceTicket};
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{DeviceId, Lid};
@@ -86,6 +88,11 @@ impl<'w> Fake<'w> {
         let ticket = source.ticket.open_as_service(&world.backup_key, source.backup_id, source.section).ok()?;
         own.then_some(ticket)
     }
+    fn verdict(&self, lid: Lid) -> answer::Verdict {
+        let used = self.devices(lid);
+        let refusal = (used >= LIMIT).then_some(Reason::LimitReached);
+        answer::Verdict { lid, refusal, devices_used: used as u32, devices_limit: LIMIT as u32 }
+    }
     fn take_seat(&self, lid: Lid, devices: [DeviceId; 2]) -> bool {
         let mut seats = self.seats.lock().unwrap();
         let holders = seats.entry(lid).or_default();
@@ -120,10 +127,13 @@ impl Contact<'_, '_> {
         let mut answer = Answer::to(asked.transaction, page, asked.request_hash, identity.keys.thumbprint(), NOW);
         let (mut decision, mut unlock) = (Decision::default(), None);
         match body {
-            Body::RestorePreview { source, .. } => match (&self.fake.manner, self.fake.open_ticket(source)) {
+            Body::RestorePreview { source, lids } => match (&self.fake.manner, self.fake.open_ticket(source)) {
                 (Manner::RefuseUnlock(reason), _) => decision.refusals.push(whole(*reason)),
                 (_, None) => decision.refusals.push(whole(Reason::Damaged)),
-                (_, Some(ticket)) => unlock = Some((source, ticket)),
+                (_, Some(ticket)) => {
+                    answer.verdicts = lids.iter().map(|lid| self.fake.verdict(*lid)).collect();
+                    unlock = Some((source, ticket));
+                }
             },
             Body::Restore { source, batches, certificates, .. } => {
                 decision = self.decide(source, batches, certificates);
