@@ -98,7 +98,7 @@
 /** The acquisition was cancelled; no license is stored. */
 #define WM_S_ACQUIRE_CANCELLED ((wm_result)0x000D2747)
 /** What this device opens of the backup is whole; the rest only its own device or a service can open. */
-#define WM_S_BACKUP_CLOSED ((wm_result)0x000D2A02)
+#define WM_S_BACKUP_CLOSED ((wm_result)0x000D2A04)
 /** The store was damaged and is repaired. */
 #define WM_S_STORE_REPAIRED ((wm_result)0x000D2A01)
 /** The service has nothing new for this device. */

@@ -48,7 +48,7 @@ results! {
     WM_S_LICENSE_ACQUIRED c"WM_S_LICENSE_ACQUIRED" = 0x000D_2726, None, None, false, c"The license is stored.";
     WM_S_INDIVIDUALIZED c"WM_S_INDIVIDUALIZED" = 0x000D_2727, None, None, false, c"The device is individualized.";
     WM_S_ACQUIRE_CANCELLED c"WM_S_ACQUIRE_CANCELLED" = 0x000D_2747, Cancelled, None, true, c"The acquisition was cancelled; no license is stored.";
-    WM_S_BACKUP_CLOSED c"WM_S_BACKUP_CLOSED" = 0x000D_2A03, None, None, false, c"What this device opens of the backup is whole; the rest only its own device or a service can open.";
+    WM_S_BACKUP_CLOSED c"WM_S_BACKUP_CLOSED" = 0x000D_2A04, None, None, false, c"What this device opens of the backup is whole; the rest only its own device or a service can open.";
     WM_S_STORE_REPAIRED c"WM_S_STORE_REPAIRED" = 0x000D_2A01, None, None, false, c"The store was damaged and is repaired.";
     WM_S_NOTHING_NEW c"WM_S_NOTHING_NEW" = 0x000D_2A02, None, None, false, c"The service has nothing new for this device.";
     WM_S_RESTORE_PARTIAL c"WM_S_RESTORE_PARTIAL" = 0x000D_2A00, None, None, false, c"Some licenses are restored; the others were refused.";

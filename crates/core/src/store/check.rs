@@ -6,7 +6,6 @@ use super::integrity::Table;
 use super::merge::{AtRest, place};
 use super::{Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
-use std::collections::HashSet;
 use wmlicense_wire::answer::{read_vouched, verify_signed};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid};
@@ -54,7 +53,13 @@ pub struct Walk {
 struct SignedBatch {
     number: i64,
     /// `None` where there is no batch, or its signature does not verify.
-    sound: Option<(AtRest, HashSet<(u32, Digest)>)>,
+    sound: Option<Sound>,
+}
+
+/// A batch that verified.
+struct Sound {
+    at_rest: AtRest,
+    manifest: Vec<Digest>,
 }
 
 impl Store {
@@ -106,11 +111,7 @@ impl Store {
         }
     }
 
-    fn signed_batch(
-        &self,
-        connection: &Connection,
-        number: i64,
-    ) -> Result<Option<(AtRest, HashSet<(u32, Digest)>)>, StoreError> {
+    fn signed_batch(&self, connection: &Connection, number: i64) -> Result<Option<Sound>, StoreError> {
         let found: Option<(Vec<u8>, Vec<u8>, Vec<u8>)> = connection
             .prepare_cached("SELECT at_rest, authority, signed FROM batch WHERE id = ?1")?
             .query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -123,16 +124,15 @@ impl Store {
             }
             None => read_vouched(&signed),
         };
-        Ok(answer
-            .ok()
-            .map(|answer| (AtRest::of(self.inner.device.store_key(), at_rest), (0..).zip(answer.manifest).collect())))
+        let at_rest = AtRest::of(self.inner.device.store_key(), at_rest);
+        Ok(answer.ok().map(|answer| Sound { at_rest, manifest: answer.manifest }))
     }
 
     fn fault(
         &self,
         connection: &Connection,
         row: &Row<'_>,
-        sound: Option<&(AtRest, HashSet<(u32, Digest)>)>,
+        sound: Option<&Sound>,
     ) -> Result<Option<Fault>, StoreError> {
         let license = License { policy: blob(row, 3)?.to_vec(), binding: blob(row, 4)?.to_vec() };
         let (Ok(policy), Ok(binding)) = (Policy::decode(&license.policy), Binding::decode(&license.binding)) else {
@@ -143,8 +143,8 @@ impl Store {
             return Ok(Some(Fault::Unreadable));
         }
         let (_, index) = place(row.get(0)?);
-        let Some((at_rest, manifest)) = sound else { return Ok(Some(Fault::NotSigned)) };
-        if !manifest.contains(&(index, license.hash())) {
+        let Some(Sound { at_rest, manifest }) = sound else { return Ok(Some(Fault::NotSigned)) };
+        if manifest.get(index as usize) != Some(&license.hash()) {
             return Ok(Some(Fault::NotSigned));
         }
         if at_rest.unwrap(index, binding.policy_hash, policy.kind, blob(row, 5)?).is_err() {
