@@ -138,6 +138,8 @@ pub(crate) struct Issued {
     pub(crate) policy: Vec<u8>,
     /// The device was told to drop it.
     pub(crate) withdrawn: bool,
+    /// The strictest state known of it, where that was looked up.
+    pub(crate) state: Option<wmlicense_wire::license::State>,
 }
 
 /// Where a pre-delivery stands.

@@ -153,3 +153,17 @@ fn what_was_used_of_a_returned_license_is_kept() {
     let (_, now) = other.restore(&known, &again, None);
     assert_eq!(now[0].license.binding.state, Some(counts(1)));
 }
+
+#[test]
+fn giving_a_license_back_makes_no_use_undone() {
+    let data = Data::new();
+    data.fill();
+    let (_serving, known) = started(&data);
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    let left = State { actions: [("Play".to_owned(), ActionState { counts_left: Some(1), first_use: None })].into() };
+    known.post("returns", &device.sign(&request(&device, &known, &[(lid(&held), left.clone())])), None).granted();
+    let (_, again) = device.acquire(&known, &[COUNTED], None);
+    assert_ne!(lid(&again), lid(&held));
+    assert_eq!(again[0].license.binding.state, Some(left));
+}

@@ -3,7 +3,7 @@
 use super::super::role_key;
 use crate::accounts::Account;
 use crate::keyring::Keyring;
-use crate::policy::{Facts, Terms, parse};
+use crate::policy::{Facts, Renewal, Terms, carried, known_state, parse};
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::{Content, Issued, NewLicense, Offered, Part};
@@ -13,7 +13,7 @@ use wmlicense_wire::answer::{Grant, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid, UserId};
 use wmlicense_wire::license::InnerKey;
-use wmlicense_wire::policy::LicenseKind;
+use wmlicense_wire::policy::{LicenseKind, Policy};
 
 /// Grants licenses of one answer.
 pub(crate) struct Granter {
@@ -56,15 +56,21 @@ impl Granter {
         let facts = self.facts(kid, &content, user, current.as_ref())?;
         let hash = *known.hash.get_or_insert_with(|| known.terms.hash(&facts));
         // The same terms give the same license, so that asking again resets no counter.
-        if let Some(Issued { policy, .. }) = current.filter(|license| license.terms == hash && !license.withdrawn) {
-            let key = inner_key(&self.service, kid, &content, Digest::of(&policy))?;
-            return Ok(Ok((Grant { policy, key, state: None }, None)));
+        if let Some(Issued { policy, state, .. }) = current.as_ref().filter(|of| of.terms == hash && !of.withdrawn) {
+            let key = inner_key(&self.service, kid, &content, Digest::of(policy))?;
+            let state = Policy::decode(policy).ok().and_then(|policy| known_state(&policy, state.as_ref()));
+            return Ok(Ok((Grant { policy: policy.clone(), key, state }, None)));
         }
         let (lid, replaces) = (facts.lid, facts.replaces);
-        let policy = known.terms.policy(facts).encode();
+        let terms = known.terms.policy(facts);
+        // Neither other terms nor giving a license back make uses undone, unless the owner says so.
+        let left = current.filter(|_| known.terms.renewal != Renewal::Fresh);
+        let start =
+            left.and_then(|old| carried(Policy::decode(&old.policy).ok().as_ref(), old.state.as_ref()?, &terms));
+        let policy = terms.encode();
         let key = inner_key(&self.service, kid, &content, Digest::of(&policy))?;
-        let issued = Issued { lid, terms: hash, policy: policy.clone(), withdrawn: false };
-        Ok(Ok((Grant { policy, key, state: None }, Some(NewLicense { kid, user, issued, replaces }))))
+        let issued = Issued { lid, terms: hash, policy: policy.clone(), withdrawn: false, state: None };
+        Ok(Ok((Grant { policy, key, state: start }, Some(NewLicense { kid, user, issued, replaces }))))
     }
 
     fn facts(

@@ -39,7 +39,10 @@ impl Store for SqliteStore {
             let find = |kid: &Kid| -> Result<Option<Offered>, StoreError> {
                 let Some(content) = find_content(connection, *kid)? else { return Ok(None) };
                 let user = if content.scope.is_some() { exchange.account } else { None };
-                let current = find_license(connection, device, *kid, user)?;
+                let mut current = find_license(connection, device, *kid, user)?;
+                if let Some(current) = &mut current {
+                    current.state = restore::find_state(connection, current.lid)?;
+                }
                 Ok(Some(Offered { content, current }))
             };
             let items = kids.iter().map(find).collect::<Result<Vec<_>, _>>()?;
@@ -187,7 +190,7 @@ pub(super) fn write_license(
                            withdrawn = NULL, returned_at = NULL \
                            WHERE device_id = $5 AND kid = $6 AND user_id = $7 AND lid = $8";
     let (device, kid, user) = (device.as_bytes(), license.kid.as_bytes(), user_key(license.user.as_ref()));
-    let Issued { lid, terms, policy, withdrawn: _ } = &license.issued;
+    let Issued { lid, terms, policy, withdrawn: _, state: _ } = &license.issued;
     let (lid, terms) = (lid.as_bytes(), terms.as_bytes());
     let changed = match &license.replaces {
         None => connection.prepare_cached(INSERT)?.execute(params![device, kid, user, lid, terms, policy, now])?,

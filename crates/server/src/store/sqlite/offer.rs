@@ -81,6 +81,7 @@ pub(super) fn read_issued(row: &Row<'_>, at: usize) -> Result<Option<Issued>, St
         terms: id(&terms, "license")?,
         policy: row.get(at + 2)?,
         withdrawn: row.get::<_, Option<i64>>(at + 3)?.is_some(),
+        state: None,
     }))
 }
 

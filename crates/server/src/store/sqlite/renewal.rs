@@ -87,5 +87,5 @@ fn first_of(connection: &Connection, kid: Kid, lid: Lid) -> Result<Option<(Issue
         .query_row(params![kid.as_bytes(), lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((terms, policy, user)) = row else { return Ok(None) };
-    Ok(Some((Issued { lid, terms: id(&terms, "license")?, policy, withdrawn: false }, user)))
+    Ok(Some((Issued { lid, terms: id(&terms, "license")?, policy, withdrawn: false, state: None }, user)))
 }
