@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-AUTHORITY, SERVICE, DEVICE = 1, 2, 3
+AUTHORITY, SERVICE, DEVICE, REVOCATION = 1, 2, 3, 4
 ED25519, ML_DSA_65 = -19, -49
 # Code of the document and last part of its type, by what a vector is read as.
 DOCUMENTS = {
@@ -31,7 +31,10 @@ DOCUMENTS = {
     "device-certificate": (4, "device-certificate"),
     "service-document": (5, "service-document"),
     "signed-time": (6, "time"),
+    "status-list": (3, "status-list"),
     "request": (7, "request"),
+    "acknowledgement": (8, "acknowledgement"),
+    "revocation": (12, "revocation"),
     "footer": (9, "backup-footer"),
     "answer": (11, "answer"),
 }
@@ -100,8 +103,8 @@ def single(key):
     return {ED25519: Ed25519PublicKey.from_public_bytes(key)}
 
 
-def authority_keys(payload):
-    ids = signer_id(AUTHORITY, [(ED25519, payload[10]), (ML_DSA_65, payload[11])])
+def dual_keys(kind, payload):
+    ids = signer_id(kind, [(ED25519, payload[10]), (ML_DSA_65, payload[11])])
     ml_dsa = MLDSA65PublicKey.from_public_bytes(payload[11])
     return {ids: {ED25519: Ed25519PublicKey.from_public_bytes(payload[10]), ML_DSA_65: ml_dsa}}
 
@@ -127,15 +130,17 @@ def keys_for(vector, vectors):
     """The keys that may have signed a vector."""
     kind = vector["read-as"]
     if kind == "authority-certificate":
-        return authority_keys(payload_of(vector.bytes))
-    if kind == "service-certificate":
-        return authority_keys(payload_of(vectors[vector["authority"]].bytes))
+        return dual_keys(AUTHORITY, payload_of(vector.bytes))
+    if kind == "revocation":
+        return dual_keys(REVOCATION, payload_of(vector.bytes))
+    if kind in ("service-certificate", "status-list"):
+        return dual_keys(AUTHORITY, payload_of(vectors[vector["authority"]].bytes))
     if kind == "service-document":
         found = {}
         for certificate in payload_of(vector.bytes)[11]:
             found.update(service_keys(payload_of(certificate)))
         return found
-    if kind in ("request", "footer"):
+    if kind in ("request", "footer", "acknowledgement"):
         return device_keys(payload_of(vectors[vector["device"]].bytes))
     found = {}
     for name in vector["certificates"].split(" "):
@@ -151,11 +156,14 @@ PARTS = {
     "device-certificate": "device-claims",
     "service-document": "service-description",
     "signed-time": "time-over-nonce",
+    "status-list": "status-list-content",
     "request": "request-content",
+    "acknowledgement": "acknowledgement-content",
+    "revocation": "revocation-content",
     "footer": "footer-content",
     "answer": "answer-content",
 }
-BODIES = {1: "individualize", 2: "licenses", 3: "stored", 4: "stored", 5: "preview", 6: "restore"}
+BODIES = {1: "individualize", 2: "licenses", 3: "stored", 4: "stored", 5: "preview", 6: "restore", 7: "revocations"}
 
 
 class Cddl:
@@ -313,6 +321,16 @@ def check_accepted(vector, vectors, cddl):
         assert manifest_holds(vector)
         if vector["recipient-key"] == "key-device-suite-0":
             assert answer_keys(vector, vectors) == vector["gives-keys"]
+    if kind == "status-list":
+        assert payload[1] == sha256(vectors[vector["authority"]].bytes)
+        assert all(keys == sorted(keys) for keys in (payload[11], payload[12], payload[13]))
+        assert sha256(b"wmlicense/1 application\0Example Player") == payload[13][0][0]
+        assert str(payload[10]) == vector["gives-number"]
+    if kind == "revocation":
+        assert vector.hex("gives-key") in dual_keys(REVOCATION, payload)
+        assert [str(payload[12]), str(len(payload[14]))] == [vector["gives-number"], vector["gives-entries"]]
+    if kind == "acknowledgement":
+        assert payload[14] == sorted(payload[14]) and str(payload[13]) == vector["gives-removed"]
     if kind == "record":
         assert record_key(vector) == vector["gives-key"]
     return True

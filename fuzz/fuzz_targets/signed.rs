@@ -12,12 +12,15 @@ use wmlicense_wire::cose::{Document, Unverified, sign};
 use wmlicense_wire::id::SignerId;
 use wmlicense_wire::key::{DualSigningKey, KeyKind, Signer, SigningKey};
 use wmlicense_wire::request::Request;
+use wmlicense_wire::revocation::{Acknowledgement, Revocation};
 use wmlicense_wire::service_document::{ServiceDocument, verify_time};
+use wmlicense_wire::status_list::StatusList;
 
 const CAP: usize = 1 << 20;
 
 struct World {
     key: SigningKey,
+    dual: DualSigningKey,
     directory: Directory,
 }
 
@@ -42,7 +45,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         let bytes = ServiceCertificate::issue(&claims, authority.hash, &authority_key).expect("a certificate");
         directory.add(&bytes).expect("a certificate");
     }
-    World { key, directory }
+    World { key, dual: authority_key, directory }
 });
 
 fuzz_target!(|data: &[u8]| {
@@ -56,6 +59,9 @@ fuzz_target!(|data: &[u8]| {
     if document.is_dual() {
         let _ = AuthorityCertificate::parse(data);
         let _ = ServiceCertificate::parse(data, &WORLD.directory.authority);
+        let _ = StatusList::parse(data, &WORLD.directory.authority);
+        let _ = Revocation::verify(data);
+        read_dual(document, data);
         return;
     }
     assert!(sign(document, payload, &WORLD.key, signer_id).expect("signs").len() == data.len());
@@ -63,6 +69,22 @@ fuzz_target!(|data: &[u8]| {
     let signed = sign(document, payload, &WORLD.key, own).expect("signs");
     read(document, &signed, own);
 });
+
+/// As if both signatures had held: what is accepted is written again alike.
+fn read_dual(document: Document, data: &[u8]) {
+    if document == Document::StatusList
+        && let Ok(list) = StatusList::read_vouched(data)
+    {
+        let again = list.sign(&WORLD.dual).expect("signs");
+        assert!(StatusList::read_vouched(&again).is_ok_and(|again| again == list));
+    }
+    if document == Document::LicenseRevocation
+        && let Ok(revocation) = Revocation::read_vouched(data)
+    {
+        let again = revocation.content.sign(&WORLD.dual).expect("signs");
+        assert!(Revocation::verify(&again).is_ok_and(|again| again.content == revocation.content));
+    }
+}
 
 fn read(document: Document, signed: &[u8], own: SignerId) {
     let (key, directory) = (WORLD.key.verifying_key(), &WORLD.directory);
@@ -95,10 +117,16 @@ fn read(document: Document, signed: &[u8], own: SignerId) {
         Document::Answer => {
             let _ = verify_signed(signed, directory, &Role::ALL);
         }
+        Document::Acknowledgement => {
+            let parse = |signed: &[u8]| Acknowledgement::verify(Acknowledgement::parse(signed)?, key, own);
+            if let Ok(acknowledgement) = parse(signed) {
+                let again = acknowledgement.sign(&WORLD.key, own).expect("signs");
+                assert!(parse(&again).is_ok_and(|again| again == acknowledgement));
+            }
+        }
         Document::AuthorityCertificate
         | Document::ServiceCertificate
         | Document::StatusList
-        | Document::Acknowledgement
         | Document::Rekey
         | Document::LicenseRevocation => {}
     }

@@ -260,6 +260,7 @@ fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
             limits: vec![("restoreDevices".to_owned(), crate::policy::DEFAULT_RESTORE_DEVICES.into())],
             privacy_url: service.presence.privacy_url.clone(),
             minimum_versions: Vec::new(),
+            revocation_keys: keyring.revocation.iter().copied().collect(),
         };
         Ok(document.sign(&signer.signing)?)
     })

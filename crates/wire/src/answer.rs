@@ -79,11 +79,13 @@ pub enum Reason {
     DeviceRevoked = 12,
     /// The day's quota of individualizations is used up.
     QuotaUsedUp = 13,
+    /// The application may not ask any more.
+    ApplicationRevoked = 14,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::UnknownContent,
         Self::NotEntitled,
         Self::LimitReached,
@@ -97,6 +99,7 @@ impl Reason {
         Self::ConsentMissing,
         Self::DeviceRevoked,
         Self::QuotaUsedUp,
+        Self::ApplicationRevoked,
     ];
 
     fn from_number(number: u64) -> Option<Self> {
@@ -294,18 +297,13 @@ fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
     ])
 }
 
-/// Reads a value that may be null.
-fn nullable<'a, T>(raw: &'a [u8], read: impl FnOnce(&'a [u8]) -> Option<T>) -> Option<Option<T>> {
-    if read::is_null(raw) { Some(None) } else { read(raw).map(Some) }
-}
-
 fn read_refusal(raw: &[u8]) -> Option<Refusal> {
     let [subject, kid, reason, url] = read::tuple(raw)?;
     Some(Refusal {
-        subject: nullable(subject, |raw| read::bytes(raw)?.try_into().ok())?,
-        kid: nullable(kid, read::id)?,
+        subject: read::nullable(subject, |raw| read::bytes(raw)?.try_into().ok())?,
+        kid: read::nullable(kid, read::id)?,
         reason: Reason::from_number(read::uint(reason)?)?,
-        url: nullable(url, read::text)?,
+        url: read::nullable(url, read::text)?,
     })
 }
 
@@ -322,7 +320,7 @@ fn read_verdict(raw: &[u8]) -> Option<Verdict> {
     let [lid, refusal, used, limit] = read::tuple(raw)?;
     Some(Verdict {
         lid: read::id(lid)?,
-        refusal: nullable(refusal, |raw| Reason::from_number(read::uint(raw)?))?,
+        refusal: read::nullable(refusal, |raw| Reason::from_number(read::uint(raw)?))?,
         devices_used: read::uint32(used)?,
         devices_limit: read::uint32(limit)?,
     })

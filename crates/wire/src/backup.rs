@@ -22,8 +22,8 @@ pub const MAGIC: &[u8; 8] = b"WMBACKUP";
 pub const VERSION: u64 = 1;
 /// Longest header accepted, in bytes.
 pub const MAX_HEADER_LEN: usize = 1 << 20;
-/// Longest item accepted, in bytes; a signed answer with a full manifest has about 132 kB.
-pub const MAX_ITEM_LEN: usize = 256 * 1024;
+/// Longest item accepted, in bytes: the longest is a license revocation blob or status list.
+pub const MAX_ITEM_LEN: usize = 1040 * 1024;
 /// The stream before the footer is padded to a multiple of this.
 pub const PADDING: u64 = 64 * 1024;
 /// Name of the file in the folder that the user chose.

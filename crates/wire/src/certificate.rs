@@ -155,6 +155,15 @@ impl Directory {
             .max_by_key(|service| service.issued_at)
     }
 
+    /// The newest certificate of a service in a role among those that count at `time`, seconds UTC.
+    pub fn by_service_at(&self, id: ServiceId, role: Role, time: i64) -> Option<&ServiceCertificate> {
+        self.services
+            .iter()
+            .filter(|service| service.service_id == id && service.role == role)
+            .filter(|service| service.check_valid_at(time).is_ok())
+            .max_by_key(|service| service.issued_at)
+    }
+
     /// Verifies a device certificate under whichever known individualization service signed it.
     pub fn device(&self, bytes: &[u8]) -> Result<DeviceCertificate, CertificateError> {
         let signer = DeviceCertificate::unverified_signer(bytes)?;

@@ -18,4 +18,6 @@ pub mod license;
 pub mod policy;
 pub mod problem;
 pub mod request;
+pub mod revocation;
 pub mod service_document;
+pub mod status_list;

@@ -14,6 +14,8 @@ pub const MAX_LEN: usize = 64 * 1024;
 pub const MAX_RESTORE_LEN: usize = 4 * 1024 * 1024;
 /// Most licenses in one answer and most records in one chunk.
 pub const MAX_LICENSES: usize = 4096;
+/// Longest machine ID accepted, in bytes.
+pub const MAX_MACHINE_ID: usize = 1024;
 const MAX_KIDS: usize = 1024;
 const MAX_HELD: usize = 256;
 
@@ -113,6 +115,11 @@ pub enum Body {
         /// Licenses whose verdict is wanted.
         lids: Vec<Lid>,
     },
+    /// What the owner took back from this device.
+    Revocations {
+        /// What names the device to its issuer; empty: its device ID.
+        machine_id: Vec<u8>,
+    },
     /// New bindings for records of a section.
     Restore {
         /// Section of a backup.
@@ -135,6 +142,7 @@ impl Body {
             Self::Returns { .. } => 4,
             Self::RestorePreview { .. } => 5,
             Self::Restore { .. } => 6,
+            Self::Revocations { .. } => 7,
         }
     }
 }
@@ -290,6 +298,7 @@ fn encode_body(body: &Body) -> Vec<u8> {
         Body::RestorePreview { source, lids } => {
             encode_source(map, source).raw(4, &write::array(lids.iter().map(write::bytes)))
         }
+        Body::Revocations { machine_id } => map.bytes(1, machine_id),
         Body::Restore { source, header_hash, batches, certificates } => {
             let batch = |batch: &RestoreBatch| {
                 let records = write::array(batch.records.iter().map(write::bytes));
@@ -338,6 +347,7 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
             batches: fields.required(5, read_batches)?,
             certificates: fields.required(6, read::array(MAX_HELD, read_owned_bytes))?,
         },
+        7 => Body::Revocations { machine_id: fields.required(1, read::bytes_up_to(MAX_MACHINE_ID))?.to_vec() },
         _ => return Err(CborError::Value { field: 10 }),
     };
     fields.finish()?;

@@ -52,6 +52,8 @@ pub struct ServiceDocument {
     pub privacy_url: Option<String>,
     /// Least versions by name.
     pub minimum_versions: Vec<(String, String)>,
+    /// Keys that revoke licenses of its issuer.
+    pub revocation_keys: Vec<SignerId>,
 }
 
 impl ServiceDocument {
@@ -60,6 +62,7 @@ impl ServiceDocument {
         let texts = |entries: &[(String, String)]| {
             write::text_map(entries.iter().map(|(name, text)| (name.as_str(), write::text(text))))
         };
+        let revocation_keys = Some(&self.revocation_keys).filter(|keys| !keys.is_empty());
         let payload = MapWriter::new()
             .int(4, self.expires_at)
             .int(6, self.issued_at)
@@ -69,6 +72,9 @@ impl ServiceDocument {
             .raw(13, &write::text_map(self.limits.iter().map(|(name, number)| (name.as_str(), write::uint(*number)))))
             .optional(14, self.privacy_url.as_deref(), MapWriter::text)
             .raw(15, &texts(&self.minimum_versions))
+            .optional(64, revocation_keys, |map, field, keys| {
+                map.raw(field, &write::array(keys.iter().map(write::bytes)))
+            })
             .finish();
         let signer_id = signer.verifying_key().signer_id(KeyKind::Service);
         cose::sign(Document::ServiceDocument, &payload, signer, signer_id)
@@ -105,6 +111,7 @@ impl ServiceDocument {
             limits: fields.required(13, read::text_map(MAX_ENTRIES, read::uint))?,
             privacy_url: fields.optional(14, read::text)?,
             minimum_versions: fields.required(15, read::text_map(MAX_ENTRIES, read::text))?,
+            revocation_keys: fields.optional(64, read::array(MAX_ENTRIES, read::id))?.unwrap_or_default(),
         };
         fields.finish()?;
         Ok(document)

@@ -61,6 +61,7 @@ const SERVICE_DOCUMENT: &Table = &[
     (13, "limits", Plain),
     (14, "privacyUrl", Plain),
     (15, "minimumVersions", Plain),
+    (64, "revocationKeys", Plain),
 ];
 const SIGNED_TIME: &Table = &[(6, "time", Time), (10, "nonce", Plain)];
 const REQUEST: &Table = &[
@@ -95,6 +96,30 @@ const ANSWER: &Table = &[
     (22, "unlock", Plain),
     (23, "verdicts", Plain),
     (24, "deviceCertificate", Plain),
+];
+const STATUS_LIST: &Table = &[
+    (1, "authority", Plain),
+    (4, "nextUpdate", Time),
+    (6, "issuedAt", Time),
+    (10, "number", Plain),
+    (11, "services", Plain),
+    (12, "devices", Plain),
+    (13, "applications", Plain),
+];
+const REVOCATION: &Table = &[
+    (10, "ed25519Key", Plain),
+    (11, "mlDsa65Key", Plain),
+    (12, "number", Plain),
+    (13, "target", Plain),
+    (14, "entries", Plain),
+];
+const ACKNOWLEDGEMENT: &Table = &[
+    (6, "takenAt", Time),
+    (10, "blob", Plain),
+    (11, "number", Plain),
+    (12, "deviceId", Plain),
+    (13, "removed", Plain),
+    (14, "lids", Plain),
 ];
 const FOOTER: &Table = &[
     (6, "createdAt", Time),
@@ -153,7 +178,10 @@ pub(super) fn payload_of(document: Document) -> Option<&'static Table> {
         Document::Request => Some(REQUEST),
         Document::BackupFooter => Some(FOOTER),
         Document::Answer => Some(ANSWER),
-        Document::StatusList | Document::Acknowledgement | Document::Rekey | Document::LicenseRevocation => None,
+        Document::StatusList => Some(STATUS_LIST),
+        Document::Acknowledgement => Some(ACKNOWLEDGEMENT),
+        Document::LicenseRevocation => Some(REVOCATION),
+        Document::Rekey => None,
     }
 }
 

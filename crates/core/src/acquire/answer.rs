@@ -174,6 +174,7 @@ fn open(
         | Body::Renewals { .. }
         | Body::Returns { .. }
         | Body::RestorePreview { .. }
+        | Body::Revocations { .. }
         | Body::Restore { .. } => &[],
     };
     // Leaves come with the roots that open them.

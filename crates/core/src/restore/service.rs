@@ -82,6 +82,7 @@ impl Management for Service<'_> {
             | Body::Licenses { .. }
             | Body::Renewals { .. }
             | Body::Returns { .. }
+            | Body::Revocations { .. }
             | Body::Restore { .. } => Endpoint::Restores,
         };
         let Credentials { identity, certificate } = &self.credentials;
@@ -97,6 +98,7 @@ impl Management for Service<'_> {
             | Body::Licenses { .. }
             | Body::Renewals { .. }
             | Body::Returns { .. }
+            | Body::Revocations { .. }
             | Body::Restore { .. } => None,
         };
         let answer = verified.answer;

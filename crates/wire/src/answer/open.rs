@@ -11,6 +11,7 @@ use crate::kem::{HpkePrivateKey, Suite};
 use crate::license::{Binding, InnerKey, License};
 use crate::policy::Policy;
 use crate::request::MAX_LICENSES;
+use crate::status_list;
 
 const MAX_CERTIFICATES: usize = 64;
 
@@ -68,7 +69,7 @@ impl Envelope {
             )?,
             certificates: fields.required(4, read::array(MAX_CERTIFICATES, certificate))?,
             device_certificate: fields.optional(5, certificate)?,
-            status_list: fields.optional(6, read::bytes_up_to(1 << 20))?.map(<[u8]>::to_vec),
+            status_list: fields.optional(6, read::bytes_up_to(status_list::MAX_LEN))?.map(<[u8]>::to_vec),
         };
         fields.finish()?;
         Ok(envelope)
@@ -119,18 +120,16 @@ pub fn verify_signed<'d>(
     Ok((answer, signer))
 }
 
-/// True if `signer` may sign a license with this policy: it is the issuer, or it is the policy's management service and
-/// a certificate of the issuer appoints it.
-pub fn may_sign(signer: &ServiceCertificate, policy: &Policy, directory: &Directory) -> bool {
+/// True if `signer` may sign a license with this policy at `time` (seconds UTC): it is the issuer, or it is the policy's
+/// management service and the issuer's certificate of that time appoints it. A later certificate takes an appointment back.
+pub fn may_sign(signer: &ServiceCertificate, policy: &Policy, directory: &Directory, time: i64) -> bool {
     match signer.role {
         Role::Issuer => signer.service_id == policy.issuer,
         Role::Management => {
             policy.management == Some(signer.service_id)
-                && directory.services().iter().any(|service| {
-                    service.role == Role::Issuer
-                        && service.service_id == policy.issuer
-                        && service.appoints.contains(&signer.service_id)
-                })
+                && directory
+                    .by_service_at(policy.issuer, Role::Issuer, time)
+                    .is_some_and(|issuer| issuer.appoints.contains(&signer.service_id))
         }
         Role::Individualization => false,
     }
@@ -191,7 +190,7 @@ impl Verified<'_> {
         let bound = binding.policy_hash == license.policy_hash()
             && binding.device_id == device_id
             && binding.thumbprint == self.answer.thumbprint;
-        if !bound || !may_sign(&self.signer, &policy, directory) {
+        if !bound || !may_sign(&self.signer, &policy, directory, self.answer.issued_at) {
             return None;
         }
         let aad = wrap_aad(binding.policy_hash, device_id, binding.thumbprint);

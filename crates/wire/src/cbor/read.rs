@@ -89,6 +89,11 @@ pub fn text_map<'a, T>(
     }
 }
 
+/// A value that may be null.
+pub fn nullable<'a, T>(raw: &'a [u8], read: impl FnOnce(&'a [u8]) -> Option<T>) -> Option<Option<T>> {
+    if is_null(raw) { Some(None) } else { read(raw).map(Some) }
+}
+
 /// True if the item is null.
 pub fn is_null(raw: &[u8]) -> bool {
     matches!(Decoder::new(raw).datatype(), Ok(Type::Null))

@@ -9,6 +9,7 @@ use wmlicense_wire::cbor::{read, write};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{DeviceId, Digest, ServiceId, SignerId};
 use wmlicense_wire::kem::Suite;
+use wmlicense_wire::key::Signer as _;
 use wmlicense_wire::license::{Binding, License, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 
@@ -214,6 +215,19 @@ fn one_bad_license_refuses_the_whole_batch() {
 }
 
 #[test]
+fn an_appointment_ends_with_the_issuers_next_certificate() {
+    let management = &WORLD.management.certificate;
+    let later = service_with(31, |claims| {
+        claims.key = *WORLD.issuer.key.verifying_key();
+        (claims.not_before, claims.issued_at) = (NOW + DAY, NOW + DAY);
+    });
+    let directory = directory_with(&[&later]);
+    assert!(may_sign(management, &policy(1), &directory, NOW), "it was appointed then");
+    assert!(!may_sign(management, &policy(1), &directory, NOW + DAY), "the newest certificate names nobody");
+    assert!(!may_sign(management, &policy(1), &directory, NOW - 2 * DAY), "nothing was valid yet");
+}
+
+#[test]
 fn only_the_issuer_and_its_appointed_manager_sign_a_policy() {
     let (issuer, management) = (&WORLD.issuer, &WORLD.management);
     let other_id = ServiceId::new([0; 16]);
@@ -230,7 +244,7 @@ fn only_the_issuer_and_its_appointed_manager_sign_a_policy() {
         (management, of(management.id(), Some(management.id())), false),
         (management, of(other_id, Some(management.id())), false),
     ] {
-        assert_eq!(may_sign(&signer.certificate, &policy, &WORLD.directory), may, "{policy:?}");
+        assert_eq!(may_sign(&signer.certificate, &policy, &WORLD.directory, NOW), may, "{policy:?}");
         let role = signer.certificate.role;
         let opened = opened(&sealed_by(signer, reply(), &[grant(&policy)]), role);
         assert_eq!(opened.err(), if may { None } else { Some(AnswerError::License { index: 0 }) });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::cose::Document;
 use wmlicense_wire::problem::ProblemKind;
-use wmlicense_wire::{backup, request};
+use wmlicense_wire::{backup, request, revocation};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -74,10 +74,10 @@ fn every_problem_and_reason_is_in_the_protocol() {
         let entry = format!("`{}` {}", kind.name(), kind.status());
         assert!(protocol.contains(&entry), "{entry}");
     }
-    assert_eq!(Reason::ALL.len(), 13);
-    assert!(protocol.contains("| 11, 12, 13 |"));
+    assert_eq!(Reason::ALL.len(), 14);
+    assert!(protocol.contains("| 11, 12, 13, 14 |"));
     let cddl = std::fs::read_to_string(root().join("docs/protocol.cddl")).unwrap();
-    assert!(cddl.contains("reason = 1..13\n"));
+    assert!(cddl.contains("reason = 1..14\n"));
 }
 
 #[test]
@@ -91,6 +91,7 @@ fn the_caps_in_the_protocol_are_those_in_the_code() {
         format!("| policy | {} KiB |", kib(wmlicense_wire::policy::MAX_LEN)),
         format!("| license, binding | {} KiB |", kib(wmlicense_wire::license::MAX_LEN)),
         format!("| request | {} KiB, a restore {} MiB |", kib(request::MAX_LEN), kib(kib(request::MAX_RESTORE_LEN))),
+        format!("| status list, revocation blob, acknowledgement | {} MiB |", kib(kib(revocation::MAX_LEN))),
         format!("| answer | {} MiB |", kib(kib(wmlicense_wire::answer::MAX_LEN))),
         format!(
             "| backup: header; item; footer | {} MiB; {} KiB; {} KiB |",

@@ -9,5 +9,6 @@ mod docs;
 mod licenses;
 mod policies;
 mod requests;
+mod revocations;
 mod service_documents;
 mod world;

@@ -182,7 +182,7 @@ fn a_malformed_request_is_refused_even_from_its_device() {
     for (field, value) in [
         (3, write::bytes([0; 15])),
         (10, write::uint(0)),
-        (10, write::uint(7)),
+        (10, write::uint(8)),
         (11, write::uint(1 << 32)),
         (12, write::bytes([0; 1025])),
         (15, write::array((0..257).map(|_| write::bytes([0; 32])))),

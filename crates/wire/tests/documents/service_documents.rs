@@ -4,7 +4,7 @@ use crate::world::*;
 use wmlicense_wire::cbor::{CborError, write};
 use wmlicense_wire::certificate::{CertificateError, Role};
 use wmlicense_wire::cose::{CoseError, Document};
-use wmlicense_wire::id::Digest;
+use wmlicense_wire::id::{Digest, SignerId};
 use wmlicense_wire::key::DualSigningKey;
 use wmlicense_wire::problem::{self, Problem, ProblemKind};
 use wmlicense_wire::service_document::{ServiceDocument, ServiceDocumentError, sign_time, verify_time};
@@ -22,6 +22,7 @@ fn document() -> ServiceDocument {
         limits: vec![("restoreDevices".to_owned(), 4)],
         privacy_url: Some("https://example.com/privacy".to_owned()),
         minimum_versions: vec![text("security", "1.0.0.0")],
+        revocation_keys: vec![SignerId::new([7; 32])],
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use wmlicense_wire::cbor::diagnostic::pretty;
 
 /// One vector.
+#[derive(Clone)]
 pub(crate) struct Vector {
     pub(crate) name: String,
     fields: Vec<(String, String)>,

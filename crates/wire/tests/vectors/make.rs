@@ -3,7 +3,7 @@
 use crate::file::Vector;
 use crate::read::hex;
 use crate::world::*;
-use crate::{make_answers, make_backups};
+use crate::{make_answers, make_backups, make_revocations};
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, Role, ServiceCertificate};
 use wmlicense_wire::cose::{Document, Unverified, sign, sign_dual};
@@ -31,6 +31,7 @@ pub(crate) fn all() -> Vec<Vector> {
         requests(),
         make_answers::all(),
         make_backups::all(),
+        make_revocations::all(),
     ]
     .into_iter()
     .flatten()
@@ -175,6 +176,7 @@ fn service_documents() -> Vec<Vector> {
         limits: vec![("restoreDevices".to_owned(), 4)],
         privacy_url: None,
         minimum_versions: Vec::new(),
+        revocation_keys: Vec::new(),
     };
     let good = document.sign(&WORLD.issuer.key).unwrap();
     let by_device = document.sign(&WORLD.device.signing).unwrap();
@@ -286,6 +288,8 @@ fn requests() -> Vec<Vector> {
     let good = sign(&challenge, &device.signing);
     let forged = sign(&challenge, &SigningKey::from_seed(&[9; 32]).unwrap());
     let unknown = resigned(Document::Request, &good, &device.signing, |map| drop(map.insert(10, vec![9])));
+    let revocations = request(Body::Revocations { machine_id: Vec::new() }, Some(device.certificate.bytes.clone()));
+    let revocations = sign(&revocations, &device.signing);
     let by_service_kind = {
         let id = wmlicense_wire::key::Signer::verifying_key(&device.signing).signer_id(KeyKind::Service);
         challenge.sign(&device.signing, id).unwrap()
@@ -304,6 +308,7 @@ fn requests() -> Vec<Vector> {
     assert_eq!(WORLD.device.keys.hpke.suite(), Suite::XWing);
     vec![
         ok("licenses", "one license for a key ID", good),
+        ok("revocations", "what was taken back from this device", revocations),
         ok("individualize", "a certificate for the keys inside, one of which signs", first),
         of("forged", "signed by another key under the thumbprint of the device", "bad-signature", forged),
         of("other-kind", "the signer ID of the key as that of a service", "wrong-signer", by_service_kind),

@@ -17,10 +17,13 @@ use wmlicense_wire::kem::{HpkePrivateKey, Suite};
 use wmlicense_wire::license::{License, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::{MAX_RESTORE_LEN, Request, RequestError};
+use wmlicense_wire::revocation::{Acknowledgement, Revocation, RevocationError};
 use wmlicense_wire::service_document::{ServiceDocument, ServiceDocumentError, verify_time};
+use wmlicense_wire::status_list::{StatusList, StatusListError};
 
 /// What a vector can be read as.
-pub(crate) const KINDS: [&str; 18] = [
+pub(crate) const KINDS: [&str; 21] = [
+    "acknowledgement",
     "answer",
     "authority-certificate",
     "backup-header",
@@ -34,11 +37,13 @@ pub(crate) const KINDS: [&str; 18] = [
     "policy",
     "record",
     "request",
+    "revocation",
     "section",
     "service-certificate",
     "service-document",
     "service-ticket",
     "signed-time",
+    "status-list",
 ];
 
 type Gives = Vec<(String, String)>;
@@ -55,6 +60,7 @@ pub(crate) fn read(vector: &Vector, all: &Vectors) -> Result<Gives, &'static str
     let reader = Reader { vector, all };
     let bytes = &vector.bytes;
     match vector.field("read-as") {
+        "acknowledgement" => reader.acknowledgement(),
         "answer" => reader.answer(),
         "authority-certificate" => {
             let pins = [Digest::new(vector.hex("pin").try_into().unwrap())];
@@ -74,6 +80,11 @@ pub(crate) fn read(vector: &Vector, all: &Vectors) -> Result<Gives, &'static str
         "policy" => reader.policy(),
         "record" => reader.record(),
         "request" => reader.request(),
+        "revocation" => {
+            let verified = Revocation::verify(bytes).map_err(of_revocation)?;
+            let (number, entries) = (verified.content.number.to_string(), verified.content.entries.len().to_string());
+            gives(&[("key", verified.key.to_hex()), ("number", number), ("entries", entries)])
+        }
         "section" => reader.section(),
         "service-certificate" => reader.service_certificate(),
         "service-document" => {
@@ -84,6 +95,11 @@ pub(crate) fn read(vector: &Vector, all: &Vectors) -> Result<Gives, &'static str
         "signed-time" => {
             let verified = verify_time(bytes, &vector.hex("nonce"), &reader.directory());
             gives(&[("time", verified.map_err(of_service_document)?.0.to_string())])
+        }
+        "status-list" => {
+            let list = StatusList::parse(bytes, &reader.authority()).map_err(of_status_list)?;
+            let revoked = list.services.len() + list.devices.len() + list.applications.len();
+            gives(&[("number", list.number.to_string()), ("revoked", revoked.to_string())])
         }
         other => panic!("{}: read as {other}", vector.name),
     }
@@ -186,6 +202,13 @@ impl Reader<'_> {
             results.push(("meta-key", hex(unlock.map_err(of_answer)?.ok_or("no-unlock")?.as_bytes())));
         }
         gives(&results)
+    }
+
+    fn acknowledgement(&self) -> Result<Gives, &'static str> {
+        let device = self.device();
+        let parsed = Acknowledgement::parse(&self.vector.bytes).map_err(of_revocation)?;
+        let read = Acknowledgement::verify(parsed, &device.keys.signing, device.thumbprint()).map_err(of_revocation)?;
+        gives(&[("number", read.number.to_string()), ("removed", read.removed.to_string())])
     }
 
     fn backup_header(&self) -> Result<Gives, &'static str> {
@@ -298,6 +321,22 @@ fn of_request(error: RequestError) -> &'static str {
     match error {
         RequestError::Signature(error) => of_cose(&error),
         RequestError::Content(error) => of_cbor(&error),
+    }
+}
+
+fn of_revocation(error: RevocationError) -> &'static str {
+    match error {
+        RevocationError::Signature(error) => of_cose(&error),
+        RevocationError::Content(error) => of_cbor(&error),
+        RevocationError::Key(_) => "key",
+    }
+}
+
+fn of_status_list(error: StatusListError) -> &'static str {
+    match error {
+        StatusListError::Signature(error) => of_cose(&error),
+        StatusListError::Content(error) => of_cbor(&error),
+        StatusListError::WrongAuthority => "wrong-issuer",
     }
 }
 

@@ -112,7 +112,7 @@ impl Checks<'_> {
             Some(_) => return Err(Reason::UnknownIssuer),
             None => return Err(Reason::NotAllowed),
         }
-        if !may_sign(signer, &policy, self.directory) {
+        if !may_sign(signer, &policy, self.directory, answer.issued_at) {
             return Err(Reason::UnknownIssuer);
         }
         if !policy.may_back_up() {
