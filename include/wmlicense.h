@@ -233,6 +233,30 @@
 #define WM_E_NO_UPLINK_LICENSE ((wm_result)0xC00D2848)
 /** The subscription has ended. */
 #define WM_E_SUBSCRIPTION_ENDED ((wm_result)0xC00D2A3A)
+/** The license demands a newer status list. */
+#define WM_E_RIV_TOO_SMALL ((wm_result)0xC00D28B7)
+/** The key that signed the license was revoked. */
+#define WM_E_ISSUER_REVOKED ((wm_result)0xC00D2A3B)
+/** Not a revocation or status list: truncated or malformed. */
+#define WM_E_INVALID_CRL ((wm_result)0xC00D28B1)
+/** A signature of the revocation or status list does not verify. */
+#define WM_E_REVOCATION_NOT_SIGNED ((wm_result)0xC00D2A3C)
+/** No license and no trusted service names the key that signed the revocation. */
+#define WM_E_REVOCATION_UNKNOWN_KEY ((wm_result)0xC00D2A3D)
+/** A newer revocation is kept already. */
+#define WM_E_REVOCATION_OLDER ((wm_result)0xC00D2A3E)
+/** The revocation is for another device. */
+#define WM_E_REVOCATION_OTHER_DEVICE ((wm_result)0xC00D2A3F)
+/** Another revocation of the same number is kept already. */
+#define WM_E_REVOCATION_CONFLICT ((wm_result)0xC00D2A40)
+/** The revocation is more than a day ahead of this device's clock. */
+#define WM_E_REVOCATION_AHEAD ((wm_result)0xC00D2A41)
+/** The revocation or machine ID is longer than it may be. */
+#define WM_E_REVOCATION_TOO_LONG ((wm_result)0xC00D2A42)
+/** The revocation agent is refreshing already. */
+#define WM_E_REFRESHING_REVOCATIONS ((wm_result)0xC00D2A43)
+/** The application was revoked. */
+#define WM_E_APPCERT_REVOKED ((wm_result)0xC00D2752)
 /** All uses of the license are used up. */
 #define WM_E_USED_UP ((wm_result)0xC00D2A10)
 /** The clock cannot be trusted, and the license has dates. */
@@ -351,6 +375,8 @@
 #define WM_STATUS_DAMAGED_LICENSE ((wm_status)0x1005)
 /** The owner wants a stored license to be renewed by now; STRING, its key ID in base64. */
 #define WM_STATUS_RENEWAL_DUE ((wm_status)0x1006)
+/** Final status of a refresh of revocations. */
+#define WM_STATUS_REVOCATIONS_REFRESHED ((wm_status)0x1007)
 
 /* Phases, in wm_individualize_progress::phase and http_phase. */
 
@@ -445,6 +471,10 @@
 #define WM_REASON_ROOT_MISSING 0x2000u
 /** the license lost its state. */
 #define WM_REASON_STATE_LOST 0x4000u
+/** the key that signed the license, or the device, was revoked. */
+#define WM_REASON_REVOKED 0x8000u
+/** the license demands a newer status list; see wm_refresh_revocations. */
+#define WM_REASON_STATUS_LIST 0x10000u
 
 /* Categories of wm_license_state. */
 
@@ -616,6 +646,10 @@ typedef struct wm_license_enumerator wm_license_enumerator;
 // Acquires licenses from an issuer. Create it, set WM_PROP_KEY_IDS or WM_PROP_HEADER, call wm_acquire_license, and watch
 // WM_STATUS_ACQUIRE_LICENSE.
 typedef struct wm_license_request wm_license_request;
+
+// Learns from the issuer which licenses its owner took back, removes them for good, and tells the issuer so: all by itself
+// with wm_refresh_revocations, or with a challenge, a blob and an acknowledgement that the application carries.
+typedef struct wm_revocation_agent wm_revocation_agent;
 
 // Looks after the license store: checks it, repairs it, and clears it of what is over. Create it, call a verb, and watch
 // its final status. No verb makes a network call.
@@ -1203,6 +1237,51 @@ wm_result wm_check_store(struct wm_store_keeper *keeper,
 // WM_E_WOULD_DEADLOCK for WM_CLEAN_SYNC inside the object's own callback.
 wm_result wm_clean_license_store(struct wm_store_keeper *keeper,
                                  uint32_t flags);
+
+// Creates a revocation agent. callback may be NULL; context is passed to it. *out: receives a handle to release.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+wm_result wm_create_revocation_agent(struct wm_client *client,
+                                     wm_status_callback callback,
+                                     void *context,
+                                     struct wm_revocation_agent **out);
+
+// Gives the signed challenge that asks the issuer what was taken back, for the application to carry to the service's
+// /v1/revocations. Makes no network call. machine_id: what names the device to its issuer, at most 1024 bytes; NULL with size
+// 0 for the device's own ID, which is what wmlicensed expects.
+// buf NULL with size 0 gives the size; the challenge that is fetched then is the one that was sized. needed_out may be NULL.
+// Fails with WM_E_BUFFER_TOO_SMALL, buffer untouched, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALID_PROPERTY while no service is
+// known, WM_E_REVOCATION_TOO_LONG for a longer machine ID, WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
+wm_result wm_get_lrb_challenge(struct wm_revocation_agent *agent,
+                               const void *machine_id,
+                               size_t machine_id_size,
+                               void *buf,
+                               size_t buf_size,
+                               size_t *needed_out);
+
+// Takes a license revocation blob (LRB): removes every license that it takes back, leaves a tombstone for each, and keeps the
+// blob, so that a license which comes later from a service or a backup is left out as well. All of it is one durable
+// commit. ack_buf receives the signed acknowledgement to be sent back; ack_buf NULL with ack_size 0 gives its size. The
+// licenses are removed by whichever call comes first, and the same blob again gives the same acknowledgement, so a buffer that
+// was too small loses nothing.
+// Fails with WM_E_BUFFER_TOO_SMALL; and, the store untouched, with WM_E_INVALID_CRL for what is truncated or malformed,
+// WM_E_REVOCATION_TOO_LONG over 1 MiB, WM_E_REVOCATION_NOT_SIGNED, WM_E_REVOCATION_UNKNOWN_KEY, WM_E_REVOCATION_OTHER_DEVICE,
+// WM_E_REVOCATION_OLDER, WM_E_REVOCATION_CONFLICT, WM_E_REVOCATION_AHEAD, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALIDARG,
+// WM_E_NOT_OPEN, or an error of store or keys.
+wm_result wm_process_lrb(struct wm_revocation_agent *agent,
+                         const void *lrb,
+                         size_t lrb_size,
+                         void *ack_buf,
+                         size_t ack_size,
+                         size_t *needed_out);
+
+// Asks the service of WM_PROP_SERVICE_URL for its newest status list and for what was taken back from this device, takes both
+// and sends the acknowledgement, in the background.
+// Status: WM_STATUS_REVOCATIONS_REFRESHED once, with 0, WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names,
+// WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED where the device or the application was revoked, or one of the troubles
+// with a service that wm_individualize names. What was taken stays taken; calling again goes on from there.
+// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while WM_PROP_SERVICE_URL is missing, and
+// WM_E_REFRESHING_REVOCATIONS while it runs already.
+wm_result wm_refresh_revocations(struct wm_revocation_agent *agent);
 
 // Creates the client's event queue. Objects with a background verb that are created from now on with callback NULL deliver
 // their events to it, in order, with the context given for them; objects that have a callback, or that are older, do

@@ -141,13 +141,13 @@ mod tests {
     use crate::prop::Spec;
     use crate::{
         backup_restorer, client, content_header, decryptor, individualizer, license_enumerator, license_request,
-        store_keeper,
+        revocation_agent, store_keeper,
     };
     use std::collections::BTreeSet;
 
     #[test]
     fn every_property_name_is_some_objects_and_every_objects_is_named() {
-        let objects: [&[Spec]; 8] = [
+        let objects: [&[Spec]; 9] = [
             client::PROPERTIES,
             individualizer::PROPERTIES,
             content_header::PROPERTIES,
@@ -156,6 +156,7 @@ mod tests {
             backup_restorer::PROPERTIES,
             decryptor::PROPERTIES,
             store_keeper::PROPERTIES,
+            revocation_agent::PROPERTIES,
         ];
         let used: BTreeSet<&str> = objects.into_iter().flatten().map(|spec| spec.name).collect();
         let named: BTreeSet<&str> = NAMES.iter().map(|name| name.text).collect();

@@ -15,6 +15,7 @@ use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::keeper::{CheckError, CleanError};
 use wmlicense_core::renew::RenewError;
 use wmlicense_core::restore::RestoreError;
+use wmlicense_core::revoke::RevokeError;
 use wmlicense_core::rights;
 use wmlicense_core::store::{Fault, StoreError};
 use wmlicense_core::transport::{ServiceFailure, TransportError};
@@ -40,6 +41,7 @@ pub(crate) fn reason(reason: Reason) -> Failure {
         Reason::ConsentMissing => WM_E_INVALID_PROPERTY,
         Reason::DeviceRevoked => WM_E_CERTIFICATE_REVOKED,
         Reason::QuotaUsedUp => WM_E_INDIV_FRAUD,
+        Reason::ApplicationRevoked => WM_E_APPCERT_REVOKED,
     })
 }
 
@@ -140,6 +142,8 @@ const INDIVIDUALIZATION: Service =
 const ISSUER: Service = Service { unreachable: WM_E_UNABLE_TO_ACQUIRE_LICENSE, cancelled: WM_S_ACQUIRE_CANCELLED };
 const MANAGEMENT: Service =
     Service { unreachable: WM_E_RESTORE_SERVICE_UNAVAILABLE, cancelled: WM_E_OPERATION_CANCELED };
+
+const REVOCATION: Service = Service { unreachable: WM_E_INDIV_SERVICE_UNAVAILABLE, cancelled: WM_E_OPERATION_CANCELED };
 
 fn refused_request(failure: &ServiceFailure, text: String) -> Failure {
     let result = if failure.http_status == UNAUTHORIZED { WM_E_ACCOUNT_REQUIRED } else { WM_E_SERVICE_REFUSED };
@@ -263,6 +267,29 @@ pub(crate) fn restore(error: &RestoreError) -> Failure {
     }
 }
 
+pub(crate) fn revoke(error: &RevokeError) -> Failure {
+    let text = error.to_string();
+    match error {
+        RevokeError::Cancelled => Failure::new(WM_E_OPERATION_CANCELED),
+        RevokeError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
+        RevokeError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
+        RevokeError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
+        RevokeError::Transport(error) => transport(error, &REVOCATION),
+        RevokeError::BadAnswer(_) => Failure::with(WM_E_BAD_ANSWER, text),
+        RevokeError::Refused { reason: why, .. } => Failure::with(reason(*why).result(), text),
+        RevokeError::Malformed(_) => Failure::with(WM_E_INVALID_CRL, text),
+        RevokeError::TooLong => Failure::with(WM_E_REVOCATION_TOO_LONG, text),
+        RevokeError::NotSigned => Failure::with(WM_E_REVOCATION_NOT_SIGNED, text),
+        RevokeError::UnknownKey => Failure::with(WM_E_REVOCATION_UNKNOWN_KEY, text),
+        RevokeError::OtherDevice => Failure::with(WM_E_REVOCATION_OTHER_DEVICE, text),
+        RevokeError::Older(_) => Failure::with(WM_E_REVOCATION_OLDER, text),
+        RevokeError::Conflict => Failure::with(WM_E_REVOCATION_CONFLICT, text),
+        RevokeError::Ahead => Failure::with(WM_E_REVOCATION_AHEAD, text),
+        RevokeError::Store(error) => store(error),
+        RevokeError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
+    }
+}
+
 pub(crate) fn header(error: &HeaderError) -> Failure {
     match error {
         HeaderError::Io(error) => place(error),
@@ -298,6 +325,9 @@ fn right(refusal: rights::Refusal) -> Failure {
         rights::Refusal::RootMissing => WM_E_NO_UPLINK_LICENSE,
         rights::Refusal::SubscriptionEnded => WM_E_SUBSCRIPTION_ENDED,
         rights::Refusal::StateLost => WM_E_LICENSE_UNUSABLE,
+        rights::Refusal::IssuerRevoked => WM_E_ISSUER_REVOKED,
+        rights::Refusal::DeviceRevoked => WM_E_CERTIFICATE_REVOKED,
+        rights::Refusal::StatusListTooOld => WM_E_RIV_TOO_SMALL,
     })
 }
 

@@ -36,6 +36,8 @@ pub mod store_keeper;
 
 pub mod decryptor;
 
+pub mod revocation_agent;
+
 pub mod event_queue;
 
 pub mod transport;

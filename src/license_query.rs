@@ -26,6 +26,8 @@ const REASON_REQ_INDIV: u32 = 0x80;
 const REASON_CLOCK: u32 = 0x400;
 const REASON_ROOT_MISSING: u32 = 0x2000;
 const REASON_STATE_LOST: u32 = 0x4000;
+const REASON_REVOKED: u32 = 0x8000;
+const REASON_STATUS_LIST: u32 = 0x1_0000;
 
 /// Bits of wm_query_action_allowed: name, bit, meaning.
 pub const REASONS: &[(&str, u32, &str)] = &[
@@ -44,6 +46,12 @@ pub const REASONS: &[(&str, u32, &str)] = &[
         "the root license of the subscription is missing, or has ended where WM_REASON_EXPIRED is set too",
     ),
     ("WM_REASON_STATE_LOST", REASON_STATE_LOST, "the license lost its state"),
+    ("WM_REASON_REVOKED", REASON_REVOKED, "the key that signed the license, or the device, was revoked"),
+    (
+        "WM_REASON_STATUS_LIST",
+        REASON_STATUS_LIST,
+        "the license demands a newer status list; see wm_refresh_revocations",
+    ),
 ];
 
 /// Categories of wm_license_state.
@@ -100,6 +108,8 @@ fn bit(refusal: Refusal) -> u32 {
         Refusal::Clock => REASON_CLOCK,
         Refusal::RootMissing | Refusal::SubscriptionEnded => REASON_ROOT_MISSING,
         Refusal::StateLost => REASON_STATE_LOST,
+        Refusal::IssuerRevoked | Refusal::DeviceRevoked => REASON_REVOKED,
+        Refusal::StatusListTooOld => REASON_STATUS_LIST,
     }
 }
 

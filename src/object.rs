@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     LicenseEnumerator = 5,
     BackupRestorer = 6,
     Decryptor = 7,
+    RevocationAgent = 9,
     EventQueue = 10,
     Exchange = 11,
     StoreKeeper = 8,

@@ -120,6 +120,18 @@ results! {
     WM_E_LICENSE_UNUSABLE c"WM_E_LICENSE_UNUSABLE" = 0xC00D_2748, Rights, Reacquire, false, c"The license lost its state and cannot be used.";
     WM_E_NO_UPLINK_LICENSE c"WM_E_NO_UPLINK_LICENSE" = 0xC00D_2848, Rights, Reacquire, false, c"The root license of the subscription is missing.";
     WM_E_SUBSCRIPTION_ENDED c"WM_E_SUBSCRIPTION_ENDED" = 0xC00D_2A3A, Rights, Reacquire, false, c"The subscription has ended.";
+    WM_E_RIV_TOO_SMALL c"WM_E_RIV_TOO_SMALL" = 0xC00D_28B7, Rights, GoOnline, false, c"The license demands a newer status list.";
+    WM_E_ISSUER_REVOKED c"WM_E_ISSUER_REVOKED" = 0xC00D_2A3B, Rights, Reacquire, false, c"The key that signed the license was revoked.";
+    WM_E_INVALID_CRL c"WM_E_INVALID_CRL" = 0xC00D_28B1, Trust, ContactIssuer, false, c"Not a revocation or status list: truncated or malformed.";
+    WM_E_REVOCATION_NOT_SIGNED c"WM_E_REVOCATION_NOT_SIGNED" = 0xC00D_2A3C, Trust, ContactIssuer, false, c"A signature of the revocation or status list does not verify.";
+    WM_E_REVOCATION_UNKNOWN_KEY c"WM_E_REVOCATION_UNKNOWN_KEY" = 0xC00D_2A3D, Trust, ContactIssuer, false, c"No license and no trusted service names the key that signed the revocation.";
+    WM_E_REVOCATION_OLDER c"WM_E_REVOCATION_OLDER" = 0xC00D_2A3E, State, None, false, c"A newer revocation is kept already.";
+    WM_E_REVOCATION_OTHER_DEVICE c"WM_E_REVOCATION_OTHER_DEVICE" = 0xC00D_2A3F, Call, FixCall, false, c"The revocation is for another device.";
+    WM_E_REVOCATION_CONFLICT c"WM_E_REVOCATION_CONFLICT" = 0xC00D_2A40, Trust, ContactIssuer, false, c"Another revocation of the same number is kept already.";
+    WM_E_REVOCATION_AHEAD c"WM_E_REVOCATION_AHEAD" = 0xC00D_2A41, Trust, SetClock, true, c"The revocation is more than a day ahead of this device's clock.";
+    WM_E_REVOCATION_TOO_LONG c"WM_E_REVOCATION_TOO_LONG" = 0xC00D_2A42, Call, ContactIssuer, false, c"The revocation or machine ID is longer than it may be.";
+    WM_E_REFRESHING_REVOCATIONS c"WM_E_REFRESHING_REVOCATIONS" = 0xC00D_2A43, State, Retry, true, c"The revocation agent is refreshing already.";
+    WM_E_APPCERT_REVOKED c"WM_E_APPCERT_REVOKED" = 0xC00D_2752, Refused, Update, false, c"The application was revoked.";
     WM_E_USED_UP c"WM_E_USED_UP" = 0xC00D_2A10, Rights, Reacquire, false, c"All uses of the license are used up.";
     WM_E_CLOCK c"WM_E_CLOCK" = 0xC00D_2A11, Rights, SetClock, false, c"The clock cannot be trusted, and the license has dates.";
     // Backup and restore.

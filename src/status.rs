@@ -29,6 +29,7 @@ pub(crate) const STORE_CHECKED: wm_status = 0x1003;
 pub(crate) const STORE_CLEANED: wm_status = 0x1004;
 pub(crate) const DAMAGED_LICENSE: wm_status = 0x1005;
 pub(crate) const RENEWAL_DUE: wm_status = 0x1006;
+pub(crate) const REVOCATIONS_REFRESHED: wm_status = 0x1007;
 
 /// Every status: name, number, meaning with the value it carries.
 pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
@@ -88,6 +89,7 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
         RENEWAL_DUE,
         "The owner wants a stored license to be renewed by now; STRING, its key ID in base64.",
     ),
+    (c"WM_STATUS_REVOCATIONS_REFRESHED", REVOCATIONS_REFRESHED, "Final status of a refresh of revocations."),
 ];
 
 /// Phases in wm_individualize_progress: name and number.

@@ -32,6 +32,7 @@ const SOURCES: &[&str] = &[
     "decryptor",
     "backup_restorer",
     "store_keeper",
+    "revocation_agent",
     "event_queue",
     "transport",
     "log_callback",

@@ -198,5 +198,6 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
         Reason::ConsentMissing => "the user did not agree",
         Reason::DeviceRevoked => "this device may not ask any more",
         Reason::QuotaUsedUp => "the service certifies no more devices today",
+        Reason::ApplicationRevoked => "this application may not ask any more; update it",
     }
 }

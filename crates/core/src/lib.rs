@@ -17,6 +17,7 @@ pub mod logging;
 pub mod operation;
 pub mod renew;
 pub mod restore;
+pub mod revoke;
 pub mod rights;
 pub mod session;
 pub mod store;

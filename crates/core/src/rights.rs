@@ -5,7 +5,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-use crate::store::StoredLicense;
+use crate::store::{Standing, StoredLicense};
 pub use query::{Category, LicenseState, allowed, license_state};
 use std::cmp::Reverse;
 use wmlicense_wire::license::{ActionState, State};
@@ -36,6 +36,12 @@ pub enum Refusal {
     SubscriptionEnded,
     /// The license's state row is missing or was changed.
     StateLost,
+    /// The key that signed the license was revoked.
+    IssuerRevoked,
+    /// The device was revoked.
+    DeviceRevoked,
+    /// The license demands a newer status list.
+    StatusListTooOld,
 }
 
 /// What the evaluation needs to know about the device.
@@ -81,6 +87,12 @@ pub fn choose<'l>(
 
 /// Why this license does not permit the action; empty if it does.
 fn evaluate(license: &StoredLicense, action: &str, environment: &Environment) -> Vec<Refusal> {
+    match license.standing {
+        Standing::Good => {}
+        Standing::IssuerRevoked => return vec![Refusal::IssuerRevoked],
+        Standing::DeviceRevoked => return vec![Refusal::DeviceRevoked],
+        Standing::StatusListTooOld => return vec![Refusal::StatusListTooOld],
+    }
     let Some(state) = &license.state else { return vec![Refusal::StateLost] };
     let mut found = refusals(&license.policy, state, license.clock_behind, action, environment);
     match license.policy.kind {
@@ -133,10 +145,6 @@ pub(crate) fn refusals(
     let Some(conditions) = policy.action(action).filter(|conditions| !conditions.unknown_critical) else {
         return vec![Refusal::NoRight];
     };
-    // This version keeps no status list, so it has none of the number that is demanded.
-    if policy.minimum_status.is_some_and(|number| number > 0) {
-        return vec![Refusal::NoRight];
-    }
     let left = state.actions.get(action).copied();
     if conditions.is_stateful() && left.is_none() {
         return vec![Refusal::StateLost];

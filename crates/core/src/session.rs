@@ -10,6 +10,7 @@ use crate::client::{Client, Settings};
 use crate::device::DeviceIdentity;
 use crate::event::HttpPhase;
 use crate::operation::Context;
+use crate::revoke;
 use crate::store::StoreError;
 use crate::transport::{HttpRequest, ServiceFailure, Transport, TransportError, url};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub enum Endpoint {
     RestorePreview,
     /// Licenses of a backup.
     Restores,
+    /// What was taken back.
+    Revocations,
 }
 
 impl Endpoint {
@@ -56,6 +59,7 @@ impl Endpoint {
             Self::Returns => "returns",
             Self::RestorePreview => "restores/preview",
             Self::Restores => "restores",
+            Self::Revocations => "revocations",
         }
     }
 
@@ -63,7 +67,7 @@ impl Endpoint {
     pub const fn role(self) -> Role {
         match self {
             Self::Individualize => Role::Individualization,
-            Self::Licenses | Self::Renewals | Self::Returns => Role::Issuer,
+            Self::Licenses | Self::Renewals | Self::Returns | Self::Revocations => Role::Issuer,
             Self::RestorePreview | Self::Restores => Role::Management,
         }
     }
@@ -268,6 +272,12 @@ impl<'a> Session<'a> {
             result => result?,
         };
         let envelope = Envelope::parse(&bytes)?;
+        if let Some(list) = &envelope.status_list
+            && let Err(error) = revoke::take_status_list(self.client, self.authority(), list)
+        {
+            // What the answer says holds without it.
+            log::warn!("the status list beside an answer was not taken: {error}");
+        }
         let known = self.directory.services().len();
         for certificate in &envelope.certificates {
             self.directory.add(certificate)?;
@@ -288,6 +298,14 @@ impl<'a> Session<'a> {
         let without = matches!(question.endpoint, Endpoint::Individualize | Endpoint::Returns);
         let token = (!without).then_some(&*self.settings.account_token);
         let request = HttpRequest { url: place, body: Some(&question.bytes), token, cap: answer::MAX_LEN, progress };
+        Ok(self.transport.send(&request, self.context)?)
+    }
+
+    /// Gives the body that a resource of the service answers with: after a POST of `body`, else after a GET.
+    pub(crate) fn fetch(&self, name: &str, body: Option<&[u8]>, cap: usize) -> Result<Vec<u8>, SessionError> {
+        let below = || url::join(&self.base, &format!("v1/{name}"));
+        let place = self.current.document.url(name).map_or_else(below, str::to_owned);
+        let request = HttpRequest { url: &place, body, token: None, cap, progress: None };
         Ok(self.transport.send(&request, self.context)?)
     }
 
@@ -317,6 +335,11 @@ impl<'a> Session<'a> {
         let verified = envelope.verify(&question.expected(), &self.directory)?;
         if verified.signer.service_id != question.content.audience {
             return Err(AnswerError::Signer.into());
+        }
+        if let Some(list) = self.client.store.status_list(self.authority())?
+            && list.revokes_service(verified.signer.signer_id(), verified.answer.issued_at)
+        {
+            return Err(SessionError::BadAnswer("the key that signed it was revoked".to_owned()));
         }
         Ok(verified)
     }

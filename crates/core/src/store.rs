@@ -14,6 +14,7 @@ mod lookup;
 mod merge;
 mod recipe;
 mod repair;
+mod revocation;
 mod schema;
 mod snapshot;
 mod staging;
@@ -31,6 +32,7 @@ pub use give_back::{PrepareReturn, QueuedReturn, ReturnTo};
 use integrity::Integrity;
 pub use recipe::{Recipe, RenewalChoice, RenewalGroup};
 pub use repair::Repair;
+pub use revocation::{NotTaken, Standing};
 pub use snapshot::Snapshot;
 pub use staging::Staging;
 use std::collections::HashMap;
@@ -105,6 +107,8 @@ pub struct StoredLicense {
     pub binding: Binding,
     /// What is left of it; `None` where a stateful license lost its state row or the row was changed: unusable.
     pub state: Option<State>,
+    /// Whether a status list lets it be used.
+    pub(crate) standing: Standing,
     /// The time that the store knows to have passed, where the wall clock is behind it and a condition has dates.
     pub(crate) clock_behind: Option<i64>,
     /// Key under the batch's at-rest key.

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod listing;
+mod revocation;
 mod serve;
 
 use crate::clock::{Clock as _, SystemClock};
@@ -71,13 +72,22 @@ enum Command {
     Account(catalogue::AccountCommand),
     /// Licenses issued.
     #[command(subcommand)]
-    License(ListCommand),
+    License(revocation::LicenseCommand),
     /// Licenses restored to further devices.
     #[command(subcommand)]
     Restore(ListCommand),
     /// Individualized devices.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Applications.
+    #[command(subcommand)]
+    Application(revocation::ApplicationCommand),
+    /// What was taken back.
+    #[command(subcommand)]
+    Revocation(revocation::RevocationCommand),
+    /// The list of keys that count no more.
+    #[command(subcommand)]
+    Status(revocation::StatusCommand),
     /// Count everything.
     Stats(List),
 }
@@ -88,6 +98,19 @@ enum CertificateCommand {
     Renew {
         #[command(flatten)]
         data: Data,
+    },
+    /// Let a service's key count no more, once the next status list is published.
+    Revoke {
+        #[command(flatten)]
+        data: Data,
+        /// Certificate of the service.
+        certificate: PathBuf,
+        /// From when on what it signed counts for nothing; without it, nothing that it ever signed counts.
+        #[arg(long, value_name = "TIME", value_parser = revocation::time)]
+        from: Option<i64>,
+        /// Why, for your own records.
+        #[arg(long)]
+        reason: Option<String>,
     },
 }
 
@@ -102,13 +125,7 @@ enum DeviceCommand {
     /// List them, the latest first.
     List(List),
     /// Answer no request of a device any more.
-    Revoke {
-        #[command(flatten)]
-        data: Data,
-        /// Device ID in hexadecimal.
-        #[arg(value_parser = DeviceId::from_hex)]
-        device: DeviceId,
-    },
+    Revoke(revocation::RevokeDevice),
 }
 
 /// A command failed.
@@ -164,6 +181,18 @@ enum CommandError {
     /// No such device.
     #[error("there is no device {0}")]
     NoDevice(DeviceId),
+    /// No such order.
+    #[error("there is no revocation {0}")]
+    NoRevocation(u64),
+    /// The file is no certificate of this authority.
+    #[error("{} is no certificate of a service of this authority", .0.display())]
+    Certificate(PathBuf),
+    /// More keys are revoked than a status list takes.
+    #[error("more keys are revoked than a status list of 1 MiB takes")]
+    TooLong,
+    /// Another process published meanwhile.
+    #[error("another status list was published meanwhile; publish again")]
+    Published,
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Random,
@@ -207,14 +236,20 @@ fn execute(command: Command) -> Result<(), CommandError> {
         Command::Init { data, name } => init(&DataFolder::new(data.data), &name),
         Command::Serve(arguments) => serve::serve(*arguments),
         Command::Certificate(CertificateCommand::Renew { data }) => renew(&DataFolder::new(data.data)),
+        Command::Certificate(CertificateCommand::Revoke { data, certificate, from, reason }) => {
+            revocation::certificate(&data, certificate, from.unwrap_or(0), reason)
+        }
         Command::Content(command) => catalogue::content(command),
         Command::Policy(command) => catalogue::policy(command),
         Command::Subscription(command) => catalogue::subscription(command),
         Command::Account(command) => catalogue::account(command),
-        Command::License(ListCommand::List(list)) => listing::licenses(&list),
+        Command::License(command) => revocation::license(command),
         Command::Restore(ListCommand::List(list)) => listing::restores(&list),
         Command::Device(DeviceCommand::List(list)) => listing::devices(&list),
-        Command::Device(DeviceCommand::Revoke { data, device }) => revoke_device(&data, device),
+        Command::Device(DeviceCommand::Revoke(revoke)) => revocation::device(revoke),
+        Command::Application(command) => revocation::application(command),
+        Command::Revocation(command) => revocation::revocation(command),
+        Command::Status(command) => revocation::status(command),
         Command::Stats(list) => listing::stats(&list),
     }
 }
@@ -231,12 +266,6 @@ fn renew(folder: &DataFolder) -> Result<(), CommandError> {
         print(&format!("{}: valid until {}", certificate.role.name(), to_rfc3339(certificate.not_after)))?;
     }
     Ok(())
-}
-
-fn revoke_device(data: &Data, device: DeviceId) -> Result<(), CommandError> {
-    let opened = Opened::new(data)?;
-    let revoked = opened.wait(opened.store.revoke_device(device, SystemClock.now()))?;
-    if revoked { print(&format!("revoked: {device}")) } else { Err(CommandError::NoDevice(device)) }
 }
 
 fn checked_name(name: &str) -> Result<&str, CommandError> {

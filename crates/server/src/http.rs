@@ -5,12 +5,14 @@ mod support;
 
 use crate::metrics::count;
 use crate::problem::Fault;
-use crate::roles::{give_back::give_back, individualize::individualize, issue::issue, manage, renew::renew};
+use crate::roles::{
+    give_back::give_back, individualize::individualize, issue::issue, manage, renew::renew, revocations::revocations,
+};
 use crate::service::Service;
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{get, post};
 use base64::Engine as _;
@@ -22,8 +24,8 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Digest;
-use wmlicense_wire::request;
 use wmlicense_wire::service_document::{ServiceDocument, sign_time};
+use wmlicense_wire::{request, revocation};
 
 /// Most requests that run at once; more are told to come again.
 const MAX_REQUESTS: usize = 256;
@@ -57,6 +59,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     let mut router = Router::new()
         .route("/.well-known/wmlicense", get(document))
         .route("/v1/time", get(time))
+        .route("/v1/status-list", get(status_list))
         .route("/support", get(support::page));
     if individualizes {
         router = router.route("/v1/individualize", post(post_individualize));
@@ -65,7 +68,8 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         router = router
             .route("/v1/licenses", post(post_licenses))
             .route("/v1/renewals", post(post_renewals))
-            .route("/v1/returns", post(post_returns));
+            .route("/v1/returns", post(post_returns))
+            .route("/v1/revocations", post(post_revocations));
     }
     if manages {
         router = router.route("/v1/restores", post(post_restores)).route("/v1/restores/preview", post(post_preview));
@@ -231,6 +235,23 @@ async fn post_restores(State(shared): State<Arc<Shared>>, request: Request) -> A
     Ok(cose(manage::restore(Arc::clone(&shared.service), bytes, account).await?))
 }
 
+async fn post_revocations(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
+    let bytes = read_body(request, revocation::MAX_LEN).await?;
+    Ok(revocations(Arc::clone(&shared.service), bytes).await?.map_or_else(nothing, cose))
+}
+
+async fn status_list(State(shared): State<Arc<Shared>>) -> Answered {
+    let published = shared.service.reload_status().await?;
+    Ok(published.map_or_else(nothing, |published| cose(published.bytes.clone())))
+}
+
+/// An answer without content.
+fn nothing() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 async fn document(State(shared): State<Arc<Shared>>) -> Answered {
     let service = Arc::clone(&shared.service);
     Ok(cose(service.clone().compute(move || service_document(&service)).await??))
@@ -243,11 +264,12 @@ fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
     service.document(DOCUMENT_LIFETIME, Digest::of_parts(&hashes), |now| {
         let signer = keyring.roles().first().ok_or(Fault::Internal)?;
         let url = |name: &str| (name.to_owned(), format!("{}/v1/{name}", service.presence.public_url));
-        let mut urls = vec![url("time"), ("support".to_owned(), service.presence.support_url.clone())];
+        let mut urls =
+            vec![url("time"), url("status-list"), ("support".to_owned(), service.presence.support_url.clone())];
         for role in &service.roles {
             match role {
                 Role::Individualization => urls.push(url("individualize")),
-                Role::Issuer => urls.extend([url("licenses"), url("renewals"), url("returns")]),
+                Role::Issuer => urls.extend([url("licenses"), url("renewals"), url("returns"), url("revocations")]),
                 Role::Management => urls.extend([url("restores"), url("restores/preview")]),
             }
         }

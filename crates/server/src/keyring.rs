@@ -118,14 +118,18 @@ pub(crate) struct Keyring {
     backup_keys: HashMap<SignerId, HpkePrivateKey>,
     /// Key that revokes licenses of this issuer, where a policy asks for it.
     pub(crate) revocation: Option<SignerId>,
+    /// The same key, to sign what it takes back.
+    pub(crate) revocation_signing: Option<DualSigningKey>,
 }
 
 impl Keyring {
     /// Reads the keys of `roles` and every certificate; a role without both is an error.
     pub(crate) fn read(folder: &DataFolder, roles: &[Role]) -> Result<Self, KeyringError> {
         let directory = read_directory(folder)?;
+        let revocation_signing = read_revocation(folder)?;
+        let revocation = revocation_signing.as_ref().map(|key| key.verifying_key().signer_id(KeyKind::Revocation));
         let mut ring =
-            Self { roles: Vec::new(), backup_keys: HashMap::new(), revocation: read_revocation(folder)?, directory };
+            Self { roles: Vec::new(), backup_keys: HashMap::new(), revocation, revocation_signing, directory };
         let mut signing = HashMap::new();
         let keys = folder.keys();
         for path in files_with_ending(&keys, "key").map_err(at(keys))? {
@@ -211,14 +215,31 @@ fn read_directory(folder: &DataFolder) -> Result<Directory, KeyringError> {
     Ok(directory)
 }
 
-fn read_revocation(folder: &DataFolder) -> Result<Option<SignerId>, KeyringError> {
+fn read_revocation(folder: &DataFolder) -> Result<Option<DualSigningKey>, KeyringError> {
     let path = folder.revocation_key();
     if !path.exists() {
         return Ok(None);
     }
     let bytes = read_private(&path).map_err(at(path.clone()))?;
-    let key = DualSigningKey::from_bytes(&bytes).map_err(|_| KeyringError::Damaged(path))?;
-    Ok(Some(key.verifying_key().signer_id(KeyKind::Revocation)))
+    DualSigningKey::from_bytes(&bytes).map(Some).map_err(|_| KeyringError::Damaged(path))
+}
+
+/// The authority's certificate.
+pub(crate) fn authority(folder: &DataFolder) -> Result<AuthorityCertificate, KeyringError> {
+    Ok(read_directory(folder)?.authority)
+}
+
+/// The authority's certificate, and its keys from `path` or from where `init` left them. Only publishing and renewing need
+/// them, so they may be kept offline in between.
+pub(crate) fn authority_key(
+    folder: &DataFolder,
+    path: Option<PathBuf>,
+) -> Result<(AuthorityCertificate, DualSigningKey), KeyringError> {
+    let authority = read_directory(folder)?.authority;
+    let path = path.unwrap_or_else(|| folder.authority_key());
+    let bytes = read_private(&path).map_err(at(path.clone()))?;
+    let key = DualSigningKey::from_bytes(&bytes).map_err(|_| KeyringError::Damaged(path.clone()))?;
+    if key.verifying_key() == &authority.key { Ok((authority, key)) } else { Err(KeyringError::Damaged(path)) }
 }
 
 /// Makes authority, keys and certificates in an empty folder. Gives what clients pin.

@@ -19,6 +19,8 @@ pub(crate) struct Metrics {
     pub(crate) restores: AtomicU64,
     pub(crate) restore_refusals: AtomicU64,
     pub(crate) unlocks: AtomicU64,
+    pub(crate) revocations: AtomicU64,
+    pub(crate) acknowledgements: AtomicU64,
 }
 
 /// Counts `more`.
@@ -53,6 +55,8 @@ impl Metrics {
             ("restores_total", "Licenses restored.", &self.restores),
             ("restores_refused_total", "Licenses refused at a restore.", &self.restore_refusals),
             ("backup_unlocks_total", "Backup sections opened for a device.", &self.unlocks),
+            ("revocations_total", "Revocation blobs given to devices.", &self.revocations),
+            ("acknowledgements_total", "Revocation blobs acknowledged by devices.", &self.acknowledgements),
         ] {
             head(&mut text, name, help);
             let _ = writeln!(text, "wmlicensed_{name} {}", counter.load(Ordering::Relaxed));

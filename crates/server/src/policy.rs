@@ -6,7 +6,7 @@ mod time;
 
 pub(crate) use json::{Fault, is_version, parse};
 pub(crate) use renewal::{Renewal, carried, has_ended, is_used_up, known_state};
-pub(crate) use time::to_rfc3339;
+pub(crate) use time::{parse_rfc3339, to_rfc3339};
 
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, SignerId, UserId};
 use wmlicense_wire::policy::{BackupRight, Conditions, LicenseKind, Policy};
@@ -27,6 +27,8 @@ pub(crate) struct Terms {
     pub(crate) subscription: Option<String>,
     /// What a renewal gives.
     pub(crate) renewal: Renewal,
+    /// Least number of the status list that a device must have.
+    pub(crate) minimum_status: Option<u64>,
 }
 
 impl Terms {
@@ -53,7 +55,7 @@ impl Terms {
             user: facts.user,
             first_issued: facts.first_issued,
             replaces: facts.replaces,
-            minimum_status: None,
+            minimum_status: self.minimum_status,
             content_id: None,
             custom: Vec::new(),
         }
@@ -84,6 +86,7 @@ impl Default for Terms {
             revocable: false,
             subscription: None,
             renewal: Renewal::default(),
+            minimum_status: None,
         }
     }
 }

@@ -5,16 +5,17 @@ pub(crate) mod individualize;
 pub(crate) mod issue;
 pub(crate) mod manage;
 pub(crate) mod renew;
+pub(crate) mod revocations;
 
 use crate::keyring::{Keyring, RoleKey};
 use crate::problem::Fault;
-use crate::service::Service;
+use crate::service::{Published, Service};
 use crate::store::{Committed, Exchange, Prior};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Grant, Outcome, Reason, Refusal, Unlock};
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
 use wmlicense_wire::id::{Digest, SignerId, UserId};
-use wmlicense_wire::request::Request;
+use wmlicense_wire::request::{ClientInfo, Request};
 
 /// A decision is made again when what it rested on changed meanwhile; more often than this it is told as overload.
 pub(crate) const MAX_ATTEMPTS: usize = 5;
@@ -25,6 +26,8 @@ pub(crate) struct Caller {
     pub(crate) request_hash: Digest,
     pub(crate) device: Arc<DeviceCertificate>,
     pub(crate) thumbprint: SignerId,
+    /// The newest status list.
+    status: Option<Arc<Published>>,
 }
 
 impl Caller {
@@ -57,7 +60,18 @@ impl Caller {
         if request.cursor.is_some() && role != Role::Issuer {
             return Err(Fault::BadRequest("This service gives no cursors."));
         }
-        Ok(Self { request_hash: Digest::of(bytes), request, device, thumbprint })
+        Ok(Self { request_hash: Digest::of(bytes), request, device, thumbprint, status: service.status() })
+    }
+
+    /// Why neither this device nor this application gets anything, if that is so: the status list names one of them, or the
+    /// owner revoked the device here.
+    pub(crate) async fn barred(&self, service: &Service) -> Result<Option<Reason>, Fault> {
+        let listed = barred(self.status.as_deref(), self.thumbprint, &self.request.client, service.clock.now());
+        if listed.is_some() {
+            return Ok(listed);
+        }
+        let revoked = service.store.is_revoked(self.device.device_id).await?;
+        Ok(revoked.then_some(Reason::DeviceRevoked))
     }
 
     /// The exchange that this request is.
@@ -87,7 +101,9 @@ impl Caller {
         key: &RoleKey,
     ) -> Result<Vec<u8>, Fault> {
         let DeviceCertificate { device_id, keys, .. } = &*self.device;
-        let bytes = answer::seal(answer, *device_id, keys, grants, unlock, beside, &key.signing)?;
+        let (mut answer, mut beside) = (answer, beside.clone());
+        put_status(self.status.as_deref(), &self.request, &mut answer, &mut beside);
+        let bytes = answer::seal(answer, *device_id, keys, grants, unlock, &beside, &key.signing)?;
         if bytes.len() > answer::MAX_LEN { Err(Fault::TooLarge) } else { Ok(bytes) }
     }
 
@@ -103,6 +119,30 @@ impl Caller {
     pub(crate) fn not_held<'c>(&self, certificates: impl IntoIterator<Item = (Digest, &'c [u8])>) -> Vec<Vec<u8>> {
         let wanted = certificates.into_iter().filter(|(hash, _)| !self.request.held.contains(hash));
         wanted.map(|(_, bytes)| bytes.to_vec()).collect()
+    }
+}
+
+/// Why the status list bars a device or its application.
+pub(crate) fn barred(
+    status: Option<&Published>,
+    thumbprint: SignerId,
+    client: &ClientInfo,
+    now: i64,
+) -> Option<Reason> {
+    let list = &status?.list;
+    if list.names_device(thumbprint) {
+        return Some(Reason::DeviceRevoked);
+    }
+    let application = client.application.as_deref();
+    application.is_some_and(|name| list.revokes_application(name, now)).then_some(Reason::ApplicationRevoked)
+}
+
+/// Tells the number of the newest status list, and sends the list to who has an older one.
+pub(crate) fn put_status(status: Option<&Published>, request: &Request, answer: &mut Answer, beside: &mut Beside) {
+    let Some(status) = status else { return };
+    answer.status_number = Some(status.list.number);
+    if request.status_number.is_none_or(|number| number < status.list.number) {
+        beside.status_list = Some(status.bytes.clone());
     }
 }
 

@@ -141,6 +141,8 @@ async fn upkeep(service: Arc<Service>) {
         if task.await.is_err() {
             tracing::error!("the renewed certificates could not be read");
         }
+        // What went wrong is in the log.
+        let _ = service.reload_status().await;
         let before = service.clock.now().saturating_sub(ANSWER_LIFETIME);
         if let Err(error) = service.store.drop_answers(before).await {
             tracing::warn!(%error, "old answers could not be dropped");

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
 use wmlicense_wire::id::Digest;
+use wmlicense_wire::status_list::StatusList;
 
 /// Most device certificates whose verification is remembered.
 const MAX_CACHED_DEVICES: usize = 10_000;
@@ -41,6 +42,12 @@ pub(crate) struct Presence {
     pub(crate) privacy_url: Option<String>,
 }
 
+/// A status list that is handed out.
+pub(crate) struct Published {
+    pub(crate) list: StatusList,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// Everything that requests share.
 pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
@@ -57,6 +64,7 @@ pub(crate) struct Service {
     pub(crate) pace: Pace,
     /// Pages of pre-deliveries that are made at once.
     pub(crate) deliveries: Semaphore,
+    status: RwLock<Option<Arc<Published>>>,
     /// One permit a core: more computations side by side only wait for each other.
     computing: Semaphore,
 }
@@ -84,6 +92,7 @@ impl Service {
             document: Mutex::default(),
             pace,
             deliveries: Semaphore::new(MAX_DELIVERIES),
+            status: RwLock::default(),
             computing: Semaphore::new(cores),
         })
     }
@@ -99,6 +108,30 @@ impl Service {
             Ok(keyring) => *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring),
             Err(error) => tracing::error!(%error, "the renewed certificates cannot be used; the old ones stay in use"),
         }
+    }
+
+    /// The newest status list that was taken over.
+    pub(crate) fn status(&self) -> Option<Arc<Published>> {
+        self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over the newest status list of the database.
+    pub(crate) async fn reload_status(&self) -> Result<Option<Arc<Published>>, Fault> {
+        let found = self.store.status_list().await?;
+        let known = self.status();
+        let Some((number, bytes)) = found else { return Ok(known) };
+        if known.as_ref().is_some_and(|known| known.list.number >= number) {
+            return Ok(known);
+        }
+        let keyring = self.keyring();
+        let authority = keyring.directory.authority.clone();
+        let read = move || StatusList::parse(&bytes, &authority).map(|list| Arc::new(Published { list, bytes }));
+        let published = self.compute(read).await?.map_err(|error| {
+            tracing::error!(%error, "the status list in the database cannot be used");
+            Fault::Internal
+        })?;
+        *self.status.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&published));
+        Ok(Some(published))
     }
 
     /// The account of an `Authorization` header; none if there is no header.

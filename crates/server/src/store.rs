@@ -1,6 +1,7 @@
 //! What the service remembers, as a trait with one method for one transaction. SQLite is in `store/sqlite.rs`.
 
 mod give_back;
+pub(crate) mod revocation;
 mod seats;
 mod sqlite;
 
@@ -9,9 +10,12 @@ pub(crate) use seats::{Claim, Claimed, Holding, Seat};
 pub(crate) use sqlite::SqliteStore;
 
 use crate::accounts::Account;
+use revocation::Revocations;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, TransactionId, UserId};
+use wmlicense_wire::revocation::Rule;
 
 /// For how long the bytes of an answer are kept, in seconds.
 pub(crate) const ANSWER_LIFETIME: i64 = 30 * 24 * 60 * 60;
@@ -203,6 +207,10 @@ pub(crate) struct Offered {
     pub(crate) content: Content,
     /// Issued to the account that asks, or to nobody where the content is open.
     pub(crate) current: Option<Issued>,
+    /// That license was taken back.
+    pub(crate) taken_back: bool,
+    /// Rules by which licenses are taken back from this device.
+    pub(crate) rules: Arc<[Rule]>,
 }
 
 /// A license to be written down.
@@ -216,7 +224,7 @@ pub(crate) struct NewLicense {
 }
 
 /// What the roles need.
-pub(crate) trait Store: Returns + Send + Sync {
+pub(crate) trait Store: Returns + Revocations {
     /// Answers if the database answers.
     fn ready(&self) -> Pending<'_, ()>;
     /// The account of a token.
@@ -236,7 +244,7 @@ pub(crate) trait Store: Returns + Send + Sync {
     /// Content by key ID, in order.
     fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>>;
     /// What is known about licenses, in order.
-    fn holdings(&self, licenses: Vec<Lid>) -> Pending<'_, Vec<Holding>>;
+    fn holdings(&self, licenses: Vec<Lid>, device: DeviceId) -> Pending<'_, Vec<Holding>>;
     /// Counts a device in for each license that has room for it. All of it is one transaction.
     fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>) -> Pending<'_, Claimed>;
     /// Drops the bytes of answers given before this time, seconds UTC. The rows stay.
@@ -305,6 +313,10 @@ pub(crate) struct LicenseRow {
     /// When that device gave it back.
     pub(crate) returned_at: Option<i64>,
     pub(crate) devices: u64,
+    /// It was taken back by its ID or by a rule.
+    pub(crate) taken_back: bool,
+    /// When the device acknowledged that, seconds UTC.
+    pub(crate) acknowledged_at: Option<i64>,
 }
 
 /// One row of `restore list`: a device that holds a license because of a restore.
@@ -324,6 +336,7 @@ pub(crate) struct DeviceRow {
     pub(crate) certified_at: i64,
     pub(crate) security_version: String,
     pub(crate) revoked_at: Option<i64>,
+    pub(crate) reason: Option<String>,
 }
 
 /// Counts of everything.
@@ -332,7 +345,7 @@ pub(crate) struct Stats {
 }
 
 /// What the owner's commands need.
-pub(crate) trait Admin: Send + Sync {
+pub(crate) trait Admin: Revocations {
     /// Adds content. Keys of known key IDs are compared by the caller, who lists them in `same` when they are equal.
     fn add_content(&self, contents: Vec<NewContent>, same: Vec<Kid>, now: i64) -> Pending<'_, Added>;
     /// Forgets content; the number of key IDs that were there.
@@ -360,8 +373,9 @@ pub(crate) trait Admin: Send + Sync {
     fn restores(&self) -> Pending<'_, Vec<RestoreRow>>;
     /// Devices, the latest first.
     fn devices(&self) -> Pending<'_, Vec<DeviceRow>>;
-    /// Revokes a device; false if it is not known.
-    fn revoke_device(&self, device: DeviceId, now: i64) -> Pending<'_, bool>;
+    /// Revokes a device; false if it is not known. Licenses from `counts_from` on count for nothing once the next status
+    /// list is out.
+    fn revoke_device(&self, device: DeviceId, counts_from: i64, reason: Option<String>, now: i64) -> Pending<'_, bool>;
     /// Counts of everything.
     fn stats(&self) -> Pending<'_, Stats>;
 }

@@ -196,15 +196,18 @@ fn choose<'l>(
 
 /// Of several refusals the one that the user can do most about.
 fn foremost(refusals: &[Refusal]) -> Option<Refusal> {
-    const ORDER: [Refusal; 11] = [
+    const ORDER: [Refusal; 14] = [
         Refusal::Clock,
         Refusal::NeedsIndividualization,
+        Refusal::StatusListTooOld,
         Refusal::ApplicationLevelTooLow,
         Refusal::RootMissing,
         Refusal::SubscriptionEnded,
         Refusal::NotStarted,
         Refusal::Expired,
         Refusal::Exhausted,
+        Refusal::DeviceRevoked,
+        Refusal::IssuerRevoked,
         Refusal::StateLost,
         Refusal::NoRight,
         Refusal::NoLicense,

@@ -44,6 +44,7 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
         policy_hash: binding.policy_hash,
         policy,
         binding,
+        standing: Standing::Good,
         clock_behind: None,
         wrapped: Vec::new(),
         at_rest: [0; 16],
@@ -130,8 +131,14 @@ fn lost_state_roots_leaves_and_other_actions_are_refused() {
     assert_eq!(refused(&other), [Refusal::RootMissing]);
     other.policy.kind = LicenseKind::Content;
     assert_eq!(refused(&other), []);
-    other.policy.minimum_status = Some(1);
-    assert_eq!(refused(&other), [Refusal::NoRight]);
+    for (standing, refusal) in [
+        (Standing::IssuerRevoked, Refusal::IssuerRevoked),
+        (Standing::DeviceRevoked, Refusal::DeviceRevoked),
+        (Standing::StatusListTooOld, Refusal::StatusListTooOld),
+    ] {
+        other.standing = standing;
+        assert_eq!(refused(&other), [refusal]);
+    }
     let play = license(1, Conditions::default());
     assert_eq!(choose(&[play], "Copy", &environment()).err().unwrap(), [Refusal::NoRight]);
     assert_eq!(choose(&[], "Play", &environment()).err().unwrap(), [Refusal::NoLicense]);

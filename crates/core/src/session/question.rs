@@ -83,7 +83,8 @@ pub(super) fn request(
         page,
         cursor: None,
         epoch: None,
-        status_number: None,
+        // Without the number the service only sends more than it had to.
+        status_number: session.client.store.status_number(session.authority()).ok().flatten(),
         held: held.collect(),
         client: client_info(session.settings),
         device_certificate,

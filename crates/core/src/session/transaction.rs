@@ -82,6 +82,7 @@ fn recipe(session: &Session<'_>, body: &Body) -> Option<Recipe> {
         | Body::Individualize { .. }
         | Body::Returns { .. }
         | Body::RestorePreview { .. }
+        | Body::Revocations { .. }
         | Body::Restore { .. } => None,
     }
 }

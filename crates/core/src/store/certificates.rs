@@ -86,6 +86,15 @@ impl Store {
         })
     }
 
+    /// All service documents that are kept.
+    pub fn service_documents(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.inner.readers.with(|connection| {
+            let mut statement = connection.prepare_cached("SELECT bytes FROM service_document ORDER BY url")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Keeps a verified service document; an older one than the known is ignored.
     pub fn save_service_document(&self, url: &str, document: &[u8], issued_at: i64) -> Result<(), StoreError> {
         self.inner.write(|connection| {

@@ -2,6 +2,7 @@
 //! goes through it in the same transaction.
 
 use super::integrity::{Integrity, Row, Sum, Table};
+use super::revocation::{Kept, KeptKind};
 use super::{StoreError, error::fixed};
 use crate::clock::ClockRecord;
 use rusqlite::Connection;
@@ -20,6 +21,8 @@ pub(super) struct Head {
     pub(super) clock: ClockRecord,
     generation: i64,
     buckets: Vec<Sum>,
+    /// Kept revocations and status lists.
+    kept: Vec<Kept>,
     changed: bool,
 }
 
@@ -27,6 +30,7 @@ pub(super) struct Head {
 pub(super) struct SeenClock {
     mac: [u8; 32],
     clock: ClockRecord,
+    kept: Vec<Kept>,
 }
 
 impl Head {
@@ -35,7 +39,7 @@ impl Head {
         let store_id = StoreId::random().map_err(|_| StoreError::Random)?;
         let clock = ClockRecord { mark: now, ..ClockRecord::default() };
         let buckets = vec![Sum::default(); BUCKETS];
-        let head = Self { store_id, clock, generation: 0, buckets, changed: true };
+        let head = Self { store_id, clock, generation: 0, buckets, kept: Vec::new(), changed: true };
         connection.execute(
             "INSERT INTO head (one, store_id, key_check, generation, mark, floors, mac, buckets)
              VALUES (1, ?1, ?2, 0, 0, x'', x'', x'')",
@@ -47,7 +51,7 @@ impl Head {
     /// Reads and verifies the head.
     pub(super) fn load(connection: &Connection, integrity: &Integrity) -> Result<Self, StoreError> {
         let mut statement = connection.prepare_cached(
-            "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets FROM head WHERE one = 1",
+            "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets, kept FROM head WHERE one = 1",
         )?;
         let mut rows = statement.query([])?;
         let row = rows.next()?.ok_or(StoreError::Tampered)?;
@@ -62,7 +66,8 @@ impl Head {
         }
         let clock = ClockRecord { mark: row.get(3)?, provisional: row.get(4)?, floors: decode_floors(blob(5)?)? };
         let buckets = buckets.iter().map(|sum| Sum(*sum)).collect();
-        let head = Self { store_id, clock, generation: row.get(2)?, buckets, changed: false };
+        let kept = Kept::decode_all(blob(8)?)?;
+        let head = Self { store_id, clock, generation: row.get(2)?, buckets, kept, changed: false };
         if constant_time_eq(blob(6)?, &head.mac(integrity)) { Ok(head) } else { Err(StoreError::Tampered) }
     }
 
@@ -72,14 +77,53 @@ impl Head {
         integrity: &Integrity,
         seen: &mut Option<SeenClock>,
     ) -> Result<ClockRecord, StoreError> {
+        Self::load_seen(connection, integrity, seen, |seen| seen.clock.clone())
+    }
+
+    /// Number of the kept status list of an authority, as cheaply as [`Self::load_clock`].
+    pub(super) fn load_status_number(
+        connection: &Connection,
+        integrity: &Integrity,
+        seen: &mut Option<SeenClock>,
+        authority: &[u8],
+    ) -> Result<Option<u64>, StoreError> {
+        Self::load_seen(connection, integrity, seen, |seen| {
+            let found = seen.kept.iter().find(|kept| kept.kind == KeptKind::StatusList && kept.id == authority);
+            found.map(|kept| kept.number)
+        })
+    }
+
+    fn load_seen<T>(
+        connection: &Connection,
+        integrity: &Integrity,
+        seen: &mut Option<SeenClock>,
+        read: impl Fn(&SeenClock) -> T,
+    ) -> Result<T, StoreError> {
         let mut statement = connection.prepare_cached("SELECT mac FROM head WHERE one = 1")?;
         let mac: Vec<u8> = statement.query_row([], |row| row.get(0))?;
         if let Some(seen) = seen.as_ref().filter(|seen| constant_time_eq(&seen.mac, &mac)) {
-            return Ok(seen.clock.clone());
+            return Ok(read(seen));
         }
         let head = Self::load(connection, integrity)?;
-        *seen = Some(SeenClock { mac: head.mac(integrity), clock: head.clock.clone() });
-        Ok(head.clock)
+        let fresh = SeenClock { mac: head.mac(integrity), clock: head.clock, kept: head.kept };
+        Ok(read(seen.insert(fresh)))
+    }
+
+    /// Kept revocations and status lists.
+    pub(super) fn kept(&self) -> &[Kept] {
+        &self.kept
+    }
+
+    /// The kept document of a revocation key or authority.
+    pub(super) fn find_kept(&self, kind: KeptKind, id: &[u8; 32]) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.kind == kind && kept.id == *id)
+    }
+
+    /// Vouches for a kept document in place of the one before.
+    pub(super) fn keep(&mut self, fresh: Kept) {
+        self.kept.retain(|kept| kept.kind != fresh.kind || kept.id != fresh.id);
+        self.kept.push(fresh);
+        self.changed = true;
     }
 
     /// Replaces the clock.
@@ -178,7 +222,7 @@ impl Head {
         let buckets: Vec<u8> = self.buckets.iter().flat_map(|sum| sum.0).collect();
         let mut statement = connection.prepare_cached(
             "UPDATE head SET generation = ?1, mark = ?2, provisional = ?3, floors = ?4, mac = ?5, buckets = ?6, store_id = ?7,
-             key_check = ?8",
+             key_check = ?8, kept = ?9",
         )?;
         let clock = &self.clock;
         let floors = encode_floors(&clock.floors);
@@ -191,6 +235,7 @@ impl Head {
             buckets,
             self.store_id.as_bytes(),
             key_check(integrity, self.store_id),
+            Kept::encode_all(&self.kept),
         ))?;
         Ok(())
     }
@@ -203,6 +248,10 @@ impl Head {
         let mut parts: Vec<&[u8]> =
             vec![b"head\0", self.store_id.as_bytes(), &generation, &mark, &lengths, &provisional, &floors];
         parts.extend(self.buckets.iter().map(|sum| sum.0.as_slice()));
+        // The sums have one length in all, so what follows them is told apart from them; a store that keeps nothing has the
+        // code that it had before anything could be kept.
+        let kept = Kept::encode_all(&self.kept);
+        parts.push(&kept);
         integrity.code(&parts)
     }
 }

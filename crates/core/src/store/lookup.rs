@@ -3,7 +3,7 @@
 use super::head::Head;
 use super::integrity::{Integrity, Row as StateRow, Table};
 use super::merge::{AtRest, place};
-use super::{Filter, Inner, Store, StoreError, StoredLicense, error::fixed};
+use super::{Filter, Inner, Standing, Store, StoreError, StoredLicense, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
@@ -39,6 +39,18 @@ fn clock_behind(connection: &Connection, inner: &Inner, policy: &Policy) -> Resu
     Ok(record.behind(inner.clock.now(), [policy.issuer].into_iter().chain(policy.management)))
 }
 
+/// Whether a status list lets the license be used. Only licenses that demand a list look further than at their own row.
+fn standing(connection: &Connection, inner: &Inner, policy: &Policy, row: &Row<'_>) -> Result<Standing, StoreError> {
+    let standing = Standing::of_column(row.get(5)?);
+    let Some(demanded) = policy.minimum_status.filter(|number| *number > 0 && standing == Standing::Good) else {
+        return Ok(standing);
+    };
+    let authority = row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?;
+    let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = Head::load_status_number(connection, &inner.integrity, &mut seen, authority)?;
+    Ok(if number.is_some_and(|number| number >= demanded) { Standing::Good } else { Standing::StatusListTooOld })
+}
+
 fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result<StoredLicense, StoreError> {
     let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
     let (batch, index) = place(row.get(0)?);
@@ -48,6 +60,7 @@ fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result
         batch,
         index,
         state: read_state(connection, &inner.integrity, &policy)?,
+        standing: standing(connection, inner, &policy, row)?,
         clock_behind: clock_behind(connection, inner, &policy)?,
         policy,
         binding: Binding::decode(blob(2)?)?,
@@ -71,7 +84,7 @@ fn read_licenses(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec
 }
 
 fn read_bare(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
-    const SQL: &str = "SELECT license.id, policy, binding, wrapped, at_rest FROM license
+    const SQL: &str = "SELECT license.id, policy, binding, wrapped, at_rest, revoked, authority FROM license
         JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
     const { assert!(MAX_LICENSES == 4096) };
     let mut statement = connection.prepare_cached(SQL)?;

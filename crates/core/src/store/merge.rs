@@ -3,6 +3,7 @@
 
 use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
+use super::revocation;
 use super::tombstone::{self, Tombstone};
 use super::{Section, StoreError};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
@@ -12,6 +13,7 @@ use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
 use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
+use wmlicense_wire::revocation::VerifiedRevocation;
 
 const INSERT: &str = "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding, recipe) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const INSERT_UNLESS_KNOWN: &str =
@@ -107,6 +109,8 @@ pub(super) struct Merger<'a> {
     next_batch: i64,
     now: i64,
     insert: CachedStatement<'a>,
+    /// Kept revocations, read when the first license comes.
+    revocations: Option<Vec<VerifiedRevocation>>,
 }
 
 impl<'a> Merger<'a> {
@@ -132,6 +136,7 @@ impl<'a> Merger<'a> {
             next_batch: one("SELECT coalesce(max(id), 0) + 1 FROM batch")?,
             now,
             insert: connection.prepare_cached(insert)?,
+            revocations: None,
         })
     }
 
@@ -153,7 +158,7 @@ impl<'a> Merger<'a> {
 
     /// Puts a license in; false if a tombstone forbids it.
     pub(super) fn put(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
-        if self.is_forbidden(incoming)? {
+        if self.is_forbidden(incoming)? || self.is_taken_back(incoming)? {
             return Ok(false);
         }
         let section = incoming.section.as_ref().map(|section| self.section(section)).transpose()?;
@@ -204,6 +209,24 @@ impl<'a> Merger<'a> {
         tombstone::forbids(self.connection, self.integrity, incoming.lid, incoming.issuer)
     }
 
+    /// True if a kept revocation matches the license.
+    fn is_taken_back(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
+        let revocations = match &self.revocations {
+            Some(revocations) => revocations,
+            None => self.revocations.insert(revocation::revocations(self.connection, &self.head)?),
+        };
+        if revocations.is_empty() {
+            return Ok(false);
+        }
+        let policy = Policy::decode(incoming.policy)?;
+        Ok(revocations.iter().any(|revocation| revocation.matches(&policy)))
+    }
+
+    /// Another revocation is kept from here on.
+    pub(super) fn forget_revocations(&mut self) {
+        self.revocations = None;
+    }
+
     /// Inserts a license unless its LID is there.
     fn insert(
         &mut self,
@@ -224,9 +247,12 @@ impl<'a> Merger<'a> {
             recipe,
         ))?;
         if inserted == 1 && !batch.written {
+            let revoked = revocation::batch_column(self.connection, &self.head, batch.authority, &batch.signed)?;
             self.connection
-                .prepare_cached("INSERT INTO batch (id, at_rest, authority, signed) VALUES (?1, ?2, ?3, ?4)")?
-                .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed))?;
+                .prepare_cached(
+                    "INSERT INTO batch (id, at_rest, authority, signed, revoked) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed, revoked))?;
             batch.written = true;
             self.next_batch = batch.id + 1;
         }

@@ -62,6 +62,11 @@ CREATE TABLE quarantine (
     wrapped BLOB NOT NULL, policy BLOB NOT NULL, binding BLOB NOT NULL) STRICT;
 ALTER TABLE exchange ADD COLUMN page INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE delivery (name BLOB PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE status_list (authority BLOB PRIMARY KEY, number INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE taken_back (
+    revocation_key BLOB NOT NULL, lid BLOB NOT NULL, PRIMARY KEY (revocation_key, lid)) STRICT, WITHOUT ROWID;
+ALTER TABLE head ADD COLUMN kept BLOB NOT NULL DEFAULT x'';
+ALTER TABLE batch ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.

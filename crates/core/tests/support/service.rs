@@ -217,6 +217,7 @@ impl Shared {
             limits: Vec::new(),
             privacy_url: None,
             minimum_versions: Vec::new(),
+            revocation_keys: Vec::new(),
         };
         document.sign(&world.issuer.key).unwrap()
     }

@@ -5,7 +5,7 @@ use crate::policy::to_rfc3339;
 use serde_json::{Value, json};
 
 /// Prints rows as JSON, or as lines with a heading.
-fn show(list: &List, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), CommandError> {
+pub(super) fn show(list: &List, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), CommandError> {
     if list.json {
         let object = |row: Vec<Value>| {
             columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), value)).collect::<serde_json::Map<_, _>>()
@@ -75,9 +75,13 @@ pub(super) fn licenses(list: &List) -> Result<(), CommandError> {
             json!(row.devices),
             json!(to_rfc3339(row.issued_at)),
             json!(row.returned_at.map(to_rfc3339)),
+            json!(row.taken_back),
+            json!(row.acknowledged_at.map(to_rfc3339)),
         ]
     });
-    show(list, &["lid", "kid", "title", "account", "device", "devices", "issued", "returned"], rows.collect())
+    let columns =
+        ["lid", "kid", "title", "account", "device", "devices", "issued", "returned", "revoked", "acknowledged"];
+    show(list, &columns, rows.collect())
 }
 
 pub(super) fn restores(list: &List) -> Result<(), CommandError> {
@@ -106,9 +110,10 @@ pub(super) fn devices(list: &List) -> Result<(), CommandError> {
             json!(to_rfc3339(row.since)),
             json!(to_rfc3339(row.certified_at)),
             json!(row.revoked_at.map(to_rfc3339)),
+            json!(row.reason),
         ]
     });
-    show(list, &["device", "securityVersion", "since", "certified", "revoked"], rows.collect())
+    show(list, &["device", "securityVersion", "since", "certified", "revoked", "reason"], rows.collect())
 }
 
 pub(super) fn stats(list: &List) -> Result<(), CommandError> {

@@ -107,6 +107,8 @@ fn read_terms(object: &mut Object<'_>) -> Terms {
     object.set("revocationKey", "\"default\" is expected", key, &mut terms.revocable);
     let name = |value: Value| value.as_str().filter(|name| (1..=128).contains(&name.len())).map(str::to_owned);
     terms.subscription = object.take("subscription", "the name of a subscription is expected", name);
+    let number = |value: Value| value.as_u64().map(Some);
+    object.set("minimumStatus", "the number of a status list is expected", number, &mut terms.minimum_status);
     object.only("interaction", "only \"none\" is offered by this service", &Value::from("none"));
     object.only("clearKey", "only false is offered by this service", &Value::from(false));
     object.finish();

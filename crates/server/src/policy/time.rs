@@ -1,7 +1,7 @@
 //! Dates as RFC 3339 texts.
 
 /// Reads a date with time and offset (RFC 3339 §5.6) as seconds UTC; fractions of a second are cut off.
-pub(super) fn parse_rfc3339(text: &str) -> Option<i64> {
+pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
     let (date, time) = text.split_at_checked(10)?;
     let [year, month, day] = numbers(date, [4, 2, 2], '-')?;
     let time = time.strip_prefix(['T', 't', ' '])?;

@@ -1,6 +1,6 @@
 //! Individualization: a device proves its keys by signing with them and gets a certificate for a year.
 
-use super::{MAX_ATTEMPTS, known_answer, role_key, whole, written};
+use super::{MAX_ATTEMPTS, barred, known_answer, put_status, role_key, whole, written};
 use crate::keyring::{CLOCK_TOLERANCE, Keyring};
 use crate::metrics::count;
 use crate::policy::is_version;
@@ -45,10 +45,11 @@ pub(crate) async fn individualize(service: Arc<Service>, bytes: Vec<u8>) -> Resu
             (None, Some(certified)) => certified,
             (None, None) => DeviceId::random()?,
         };
-        let refusal = refusal(&applicant, known.as_ref());
+        let refusal = refusal(&service, &applicant, known.as_ref());
         let sealed = {
             let (applicant, keyring) = (Arc::clone(&applicant), Arc::clone(&keyring));
-            service.compute(move || seal(&applicant, &keyring, device_id, refusal)).await??
+            let service_ = Arc::clone(&service);
+            service.compute(move || seal(&service_, &applicant, &keyring, device_id, refusal)).await??
         };
         if refusal.is_some() {
             return Ok(sealed);
@@ -67,7 +68,11 @@ pub(crate) async fn individualize(service: Arc<Service>, bytes: Vec<u8>) -> Resu
     Err(Fault::Unavailable)
 }
 
-fn refusal(applicant: &Applicant, known: Option<&KnownDevice>) -> Option<Reason> {
+fn refusal(service: &Service, applicant: &Applicant, known: Option<&KnownDevice>) -> Option<Reason> {
+    let (exchange, client) = (&applicant.exchange, &applicant.request.client);
+    if let Some(reason) = barred(service.status().as_deref(), exchange.thumbprint, client, exchange.now) {
+        return Some(reason);
+    }
     if known.is_some_and(|device| device.revoked) {
         Some(Reason::DeviceRevoked)
     } else if !applicant.consent {
@@ -119,6 +124,7 @@ fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<Applicant
 }
 
 fn seal(
+    service: &Service,
     applicant: &Applicant,
     keyring: &Keyring,
     device_id: DeviceId,
@@ -131,7 +137,7 @@ fn seal(
     match refusal {
         Some(reason) => {
             answer.outcome = Outcome::Refused;
-            answer.refusals = vec![whole(reason, None)];
+            answer.refusals = vec![whole(reason, Some(&service.presence.support_url))];
         }
         None => {
             let claims = DeviceClaims {
@@ -151,5 +157,6 @@ fn seal(
     if !applicant.request.held.contains(&own.certificate.hash) {
         beside.certificates.push(own.certificate.bytes.clone());
     }
+    put_status(service.status().as_deref(), &applicant.request, &mut answer, &mut beside);
     Ok(answer::seal(answer, device_id, &applicant.keys, &[], None, &beside, &own.signing)?)
 }

@@ -54,6 +54,9 @@ pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option
         service.compute(move || check(&service_, &keyring, account.as_deref(), &bytes)).await??
     };
     let desk = Desk { now: service.clock.now(), service, keyring, caller: Arc::new(caller), account };
+    if let Some(reason) = desk.caller.barred(&desk.service).await? {
+        return desk.refuse(reason).await;
+    }
     match asked {
         Asked::Kids(kids) => issue_kids(desk, kids).await,
         Asked::Delivery(ask) => delivery::deliver(desk, ask).await,

@@ -71,8 +71,8 @@ pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     };
     let caller = Arc::new(opened.caller);
     let device = caller.device.device_id;
-    if service.store.is_revoked(device).await? {
-        return refuse(&service, keyring, caller, Reason::DeviceRevoked).await;
+    if let Some(reason) = caller.barred(&service).await? {
+        return refuse(&service, keyring, caller, reason).await;
     }
     let ticket = match opened.ticket {
         Ok(ticket) => ticket,
@@ -80,7 +80,7 @@ pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     };
     let Body::RestorePreview { source, lids } = &caller.request.body else { return Err(Fault::Internal) };
     let (backup_id, section, lids) = (source.backup_id, source.section, lids.clone());
-    let holdings = service.store.holdings(lids.clone()).await?;
+    let holdings = service.store.holdings(lids.clone(), device).await?;
     let now = service.clock.now();
     let seal = move || {
         let mut answer = caller.answer(now);
@@ -117,7 +117,10 @@ fn verdicts(lids: &[Lid], holdings: &[Holding], bound: DeviceId, device: DeviceI
         let full = !holds && used >= devices_limit as usize;
         Ok(Verdict {
             lid: *lid,
-            refusal: full.then_some(Reason::LimitReached),
+            refusal: match holding.taken_back {
+                true => Some(Reason::Revoked),
+                false => full.then_some(Reason::LimitReached),
+            },
             devices_used: u32::try_from(used).unwrap_or(u32::MAX),
             devices_limit,
         })
@@ -143,8 +146,8 @@ pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     };
     let caller = Arc::new(checked.0);
     let device = caller.device.device_id;
-    if service.store.is_revoked(device).await? {
-        return refuse(&service, keyring, caller, Reason::DeviceRevoked).await;
+    if let Some(reason) = caller.barred(&service).await? {
+        return refuse(&service, keyring, caller, reason).await;
     }
     let chunk = match checked.1 {
         Ok(chunk) => chunk,
@@ -184,6 +187,7 @@ fn claims(service: &Service, mut chunk: Chunk, contents: &[Option<Content>]) -> 
             bound: candidate.bound,
             limit: limit(content.as_ref(), candidate.limit_hint, &mut terms)?,
             state: candidate.state.clone(),
+            policy: candidate.policy.clone(),
         });
         kept.push(candidate);
     }
@@ -219,7 +223,11 @@ fn check(
     // The records may be long; they are not needed again.
     let batches = std::mem::take(batches);
     let directory = directory(keyring, certificates)?;
-    let chunk = record::check(&directory, keyring, &ticket, account, &batches, service.clock.now())?;
+    let chunk = {
+        let status = service.status();
+        let status = status.as_deref().map(|status| &status.list);
+        record::check(&directory, keyring, &ticket, account, &batches, status, service.clock.now())?
+    };
     Ok((caller, Ok(chunk)))
 }
 
@@ -255,6 +263,7 @@ impl Rebinding {
                     }
                     grants.push(Grant { policy: candidate.policy, key: candidate.key, state });
                 }
+                Seat::TakenBack => refusals.push(candidate.refusal(Reason::Revoked)),
                 Seat::Full => refusals.push(candidate.refusal(Reason::LimitReached)),
                 Seat::Returned => refusals.push(candidate.refusal(Reason::NotAllowed)),
             }

@@ -159,16 +159,19 @@ impl Work {
         terms: &mut TermsByName,
     ) -> Result<Result<Granted, Reason>, Fault> {
         let renewal = terms.of(&held.content)?.terms.renewal;
-        let HeldLicense { kid, content, current, state, restored } = held;
+        let HeldLicense { kid, content, current, state, restored, taken_back, rules } = held;
         let old = current.as_ref().and_then(|current| Policy::decode(&current.policy).ok());
         let runs_out =
             old.as_ref().is_some_and(|old| old.actions.iter().any(|(_, of)| of.is_stateful() || of.is_dated()));
+        if old.as_ref().is_some_and(|old| rules.iter().any(|rule| rule.matches(old))) {
+            return Ok(Err(Reason::Revoked));
+        }
         let mut current = current;
         if renewal != Renewal::Carry && runs_out {
             // The owner grants another one, as in place of one that was taken back.
             current = current.map(|license| Issued { withdrawn: true, ..license });
         }
-        let offered = Offered { content: content.clone(), current };
+        let offered = Offered { content: content.clone(), current, taken_back, rules };
         let (mut grant, license) = match self.granter.grant(kid, Some(offered), terms)? {
             Ok(granted) => granted,
             Err(reason) => return Ok(Err(reason)),

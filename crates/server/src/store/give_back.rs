@@ -1,8 +1,10 @@
 //! What is asked of the store about licenses that a device holds: to give them back, to renew them, to tell of their use.
 
 use super::{Committed, Content, Exchange, Issued, NewLicense, Pending, Prior};
+use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
+use wmlicense_wire::revocation::Rule;
 
 /// What is known before licenses are given back.
 pub(crate) struct Held {
@@ -35,6 +37,10 @@ pub(crate) struct HeldLicense {
     pub(crate) state: Option<State>,
     /// It came from another device's backup: this device has no row of its own.
     pub(crate) restored: bool,
+    /// It was taken back by its ID.
+    pub(crate) taken_back: bool,
+    /// Rules by which licenses are taken back from this device.
+    pub(crate) rules: Arc<[Rule]>,
 }
 
 /// A license in place of another one.

@@ -11,6 +11,8 @@ pub(crate) struct Holding {
     pub(crate) devices: Vec<DeviceId>,
     /// The content, where this service issued or restored the license.
     pub(crate) content: Option<Content>,
+    /// It was taken back, as far as its ID alone tells.
+    pub(crate) taken_back: bool,
 }
 
 /// A license that a device wants to hold.
@@ -23,6 +25,8 @@ pub(crate) struct Claim {
     pub(crate) limit: u32,
     /// State in the file, for licenses that have one.
     pub(crate) state: Option<State>,
+    /// Its terms, to know whether it was taken back.
+    pub(crate) policy: Vec<u8>,
 }
 
 /// What became of a claim.
@@ -34,6 +38,8 @@ pub(crate) enum Seat {
     Full,
     /// The device that it is bound to in the backup gave it back.
     Returned,
+    /// It was taken back.
+    TakenBack,
 }
 
 /// Answer to a set of claims.

@@ -8,6 +8,7 @@ mod issue;
 mod offer;
 mod renewal;
 mod restore;
+mod revocation;
 mod writer;
 
 use super::{ANSWER_LIFETIME, Exchange, Pending, Prior, StoreError};

@@ -21,7 +21,7 @@ pub struct Grant {
 }
 
 /// What goes out beside the signed part.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Beside {
     /// Certificates that the request did not list as held.
     pub certificates: Vec<Vec<u8>>,

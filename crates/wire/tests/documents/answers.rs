@@ -188,8 +188,8 @@ fn a_malformed_signed_part_is_refused_even_from_its_signer() {
         let wrong = resigned_answer(&good, &WORLD.issuer, |map| drop(map.insert(field, value)));
         assert_eq!(refused(&wrong, Role::Issuer), AnswerError::Content(CborError::Value { field }));
     }
-    let unknown = resigned_answer(&good, &WORLD.issuer, |map| drop(map.insert(25, vec![0])));
-    assert_eq!(refused(&unknown, Role::Issuer), AnswerError::Content(CborError::Unknown { field: 25 }));
+    let unknown = resigned_answer(&good, &WORLD.issuer, |map| drop(map.insert(26, vec![0])));
+    assert_eq!(refused(&unknown, Role::Issuer), AnswerError::Content(CborError::Unknown { field: 26 }));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid, UserId};
 use wmlicense_wire::license::InnerKey;
 use wmlicense_wire::policy::{LicenseKind, Policy};
+use wmlicense_wire::revocation::Rule;
 
 /// Grants licenses of one answer.
 pub(crate) struct Granter {
@@ -45,7 +46,12 @@ impl Granter {
         offered: Option<Offered>,
         terms: &mut TermsByName,
     ) -> Result<Result<Granted, Reason>, Fault> {
-        let Some(Offered { content, current }) = offered else { return Ok(Err(Reason::UnknownContent)) };
+        let Some(Offered { content, current, taken_back, rules }) = offered else {
+            return Ok(Err(Reason::UnknownContent));
+        };
+        if taken_back {
+            return Ok(Err(Reason::Revoked));
+        }
         let of_root = if let Part::Leaf(root) = &content.part { self.refusal(root.scope.as_ref()) } else { None };
         if let Some(reason) = self.refusal(content.scope.as_ref()).or(of_root) {
             return Ok(Err(reason));
@@ -56,13 +62,18 @@ impl Granter {
         let facts = self.facts(kid, &content, user, current.as_ref())?;
         let hash = *known.hash.get_or_insert_with(|| known.terms.hash(&facts));
         // The same terms give the same license, so that asking again resets no counter.
-        if let Some(Issued { policy, state, .. }) = current.as_ref().filter(|of| of.terms == hash && !of.withdrawn) {
+        let stays = |of: &&Issued| of.terms == hash && !of.withdrawn && stands(&rules, &of.policy);
+        if let Some(Issued { policy, state, .. }) = current.as_ref().filter(stays) {
             let key = inner_key(&self.service, kid, &content, Digest::of(policy))?;
             let state = Policy::decode(policy).ok().and_then(|policy| known_state(&policy, state.as_ref()));
             return Ok(Ok((Grant { policy: policy.clone(), key, state }, None)));
         }
         let (lid, replaces) = (facts.lid, facts.replaces);
         let terms = known.terms.policy(facts);
+        // A rule without a time takes back what it matches for good; after one with a time, another license may follow.
+        if rules.iter().any(|rule| rule.matches(&terms)) {
+            return Ok(Err(Reason::Revoked));
+        }
         // Neither other terms nor giving a license back make uses undone, unless the owner says so.
         let left = current.filter(|_| known.terms.renewal != Renewal::Fresh);
         let start =
@@ -128,6 +139,11 @@ pub(crate) fn inner_key(service: &Service, kid: Kid, content: &Content, policy: 
         tracing::error!("a key does not open under the master key");
         Fault::Internal
     })
+}
+
+/// True if no rule takes a license with this policy back.
+fn stands(rules: &[Rule], policy: &[u8]) -> bool {
+    rules.is_empty() || Policy::decode(policy).is_ok_and(|policy| !rules.iter().any(|rule| rule.matches(&policy)))
 }
 
 /// Terms by the name of their policy, each read and hashed once a request.

@@ -10,6 +10,7 @@ use wmlicense_wire::id::{DeviceId, Kid, Lid, ServiceId};
 use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::RestoreBatch;
+use wmlicense_wire::status_list::StatusList;
 
 /// A record that may be restored if there is room.
 pub(super) struct Candidate {
@@ -46,6 +47,7 @@ struct Checks<'a> {
     ticket: &'a ServiceTicket,
     content: RecordKey,
     account: Option<&'a Account>,
+    status: Option<&'a StatusList>,
     now: i64,
 }
 
@@ -56,11 +58,12 @@ pub(super) fn check(
     ticket: &ServiceTicket,
     account: Option<&Account>,
     batches: &[RestoreBatch],
+    status: Option<&StatusList>,
     now: i64,
 ) -> Result<Chunk, Fault> {
     let management = super::role_key(keyring, Role::Management)?.certificate.service_id;
     let content = RecordKey::of(&ticket.keys.content);
-    let checks = Checks { directory, management, ticket, content, account, now };
+    let checks = Checks { directory, management, ticket, content, account, status, now };
     let mut chunk = Chunk { candidates: Vec::new(), refusals: Vec::new() };
     for batch in batches {
         let verified = checks.batch(&batch.signed);
@@ -86,7 +89,13 @@ pub(super) fn check(
 
 impl Checks<'_> {
     fn batch(&self, signed: &[u8]) -> Batch<'_> {
-        verify_signed(signed, self.directory, &[Role::Issuer, Role::Management]).map_err(|error| match error {
+        let verified = verify_signed(signed, self.directory, &[Role::Issuer, Role::Management]);
+        if let (Ok((answer, signer)), Some(status)) = (&verified, self.status)
+            && status.revokes_service(signer.signer_id(), answer.issued_at)
+        {
+            return Err(Reason::Revoked);
+        }
+        verified.map_err(|error| match error {
             AnswerError::Signer => Reason::UnknownIssuer,
             AnswerError::Signature(_)
             | AnswerError::Content(_)

@@ -1,14 +1,17 @@
 //! The owner's commands in SQLite.
 
+use super::super::revocation::Order;
 use super::super::{
     Added, Admin, ContentRow, DeviceRow, LicenseRow, NewContent, NewSubscription, Pending, RestoreRow, Stats,
     StoreError, SubscriptionRow,
 };
 use super::offer::next_mark;
+use super::revocation::{is_taken_back, rules};
 use super::{SqliteStore, Verdict, id};
 use crate::accounts::Account;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use wmlicense_wire::id::{DeviceId, Digest, Kid};
+use wmlicense_wire::policy::Policy;
 
 impl Admin for SqliteStore {
     fn add_content(&self, contents: Vec<NewContent>, same: Vec<Kid>, now: i64) -> Pending<'_, Added> {
@@ -135,15 +138,22 @@ impl Admin for SqliteStore {
     fn licenses(&self) -> Pending<'_, Vec<LicenseRow>> {
         const LIST: &str = "SELECT license.lid, license.kid, content.title, license.device_id, account.name, \
             license.issued_at, license.returned_at, \
-            (SELECT count(*) FROM seat WHERE seat.lid = license.lid AND NOT seat.freed) FROM license \
+            (SELECT count(*) FROM seat WHERE seat.lid = license.lid AND NOT seat.freed), (SELECT received_at \
+            FROM acknowledged_license AS word WHERE word.lid = license.lid AND word.device_id = license.device_id), \
+            license.policy FROM license \
             LEFT JOIN content ON content.kid = license.kid LEFT JOIN account ON account.user_id = license.user_id \
             ORDER BY license.issued_at DESC, license.lid";
-        self.list(LIST, |row| {
+        self.list_with(LIST, rules, |connection, rules, row| {
+            let (lid, device) = (id_at(row, 0)?, id_at(row, 3)?);
+            let taken_back =
+                is_taken_back(connection, lid, device)? || is_of_rule(rules, &row.get::<_, Vec<u8>>(9)?, device)?;
             Ok(LicenseRow {
-                lid: id_at(row, 0)?,
+                taken_back,
+                acknowledged_at: row.get(8)?,
+                lid,
                 kid: id_at(row, 1)?,
                 title: row.get(2)?,
-                device: id_at(row, 3)?,
+                device,
                 account: row.get(4)?,
                 issued_at: row.get(5)?,
                 returned_at: row.get(6)?,
@@ -170,7 +180,7 @@ impl Admin for SqliteStore {
     }
 
     fn devices(&self) -> Pending<'_, Vec<DeviceRow>> {
-        const LIST: &str = "SELECT device_id, created_at, certified_at, security_version, revoked_at FROM device \
+        const LIST: &str = "SELECT device_id, created_at, certified_at, security_version, revoked_at, reason FROM device \
                             ORDER BY created_at DESC, device_id";
         self.list(LIST, |row| {
             Ok(DeviceRow {
@@ -179,24 +189,29 @@ impl Admin for SqliteStore {
                 certified_at: row.get(2)?,
                 security_version: row.get(3)?,
                 revoked_at: row.get(4)?,
+                reason: row.get(5)?,
             })
         })
     }
 
-    fn revoke_device(&self, device: DeviceId, now: i64) -> Pending<'_, bool> {
-        const REVOKE: &str = "UPDATE device SET revoked_at = coalesce(revoked_at, $1) WHERE device_id = $2";
+    fn revoke_device(&self, device: DeviceId, counts_from: i64, reason: Option<String>, now: i64) -> Pending<'_, bool> {
+        const REVOKE: &str = "UPDATE device SET revoked_at = coalesce(revoked_at, $1), counts_from = $2, \
+                              reason = coalesce($3, reason) WHERE device_id = $4";
         self.write(move |connection| {
-            Ok(Verdict::Keep(connection.execute(REVOKE, params![now, device.as_bytes()])? > 0))
+            let changed = connection.execute(REVOKE, params![now, counts_from, reason, device.as_bytes()])?;
+            Ok(Verdict::Keep(changed > 0))
         })
     }
 
     fn stats(&self) -> Pending<'_, Stats> {
-        const TABLES: [(&str, &str); 6] = [
+        const TABLES: [(&str, &str); 8] = [
             ("content", "content"),
             ("policies", "policy"),
             ("accounts", "account"),
             ("devices", "device"),
             ("licenses", "license"),
+            ("revocations", "revocation"),
+            ("acknowledgements", "acknowledgement"),
             ("answers", "exchange"),
         ];
         self.read(|connection| {
@@ -216,16 +231,35 @@ impl SqliteStore {
         sql: &'static str,
         read: impl Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<'_, Vec<T>> {
+        self.list_with(sql, |_| Ok(()), move |_, (), row| read(row))
+    }
+
+    /// As [`Self::list`], with something read first that every row needs.
+    fn list_with<T: Send + 'static, C>(
+        &self,
+        sql: &'static str,
+        common: impl FnOnce(&Connection) -> Result<C, StoreError> + Send + 'static,
+        read: impl Fn(&Connection, &C, &Row<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<'_, Vec<T>> {
         self.read(move |connection| {
+            let common = common(connection)?;
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query([])?;
             let mut list = Vec::new();
             while let Some(row) = rows.next()? {
-                list.push(read(row)?);
+                list.push(read(connection, &common, row)?);
             }
             Ok(list)
         })
     }
+}
+
+fn is_of_rule(rules: &[Order], policy: &[u8], device: DeviceId) -> Result<bool, StoreError> {
+    if rules.is_empty() {
+        return Ok(false);
+    }
+    let policy = Policy::decode(policy).map_err(|_| StoreError::Damaged("policy"))?;
+    Ok(rules.iter().any(|order| order.matches(&policy, device)))
 }
 
 fn id_at<const N: usize, K>(row: &Row<'_>, column: usize) -> Result<wmlicense_wire::id::Id<N, K>, StoreError> {

@@ -6,10 +6,13 @@ use super::offer::{
     CONTENT_COLUMNS, content_columns, content_tables, mark, read_content, read_issued, subscription_columns,
     subscription_tables,
 };
+use super::revocation::{offered, rules_for};
 use super::{id, prior};
 use rusqlite::{Connection, Row, params};
+use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Kid, UserId};
 use wmlicense_wire::request::MAX_LICENSES;
+use wmlicense_wire::revocation::Rule;
 
 /// Bytes of a key ID at the front of a joined key.
 const KID_LEN: usize = Kid::LEN;
@@ -28,7 +31,8 @@ pub(super) fn page(
     }
     // A mark that this database never reached is of a former life of it.
     let since = query.since.filter(|since| *since <= mark).unwrap_or(-1);
-    let of = Of { connection, device, user: exchange.account, since };
+    let rules = rules_for(connection, device)?.into();
+    let of = Of { connection, device, user: exchange.account, since, rules };
     let (first, mut after) = match &query.from {
         Position::Withdrawn(after) => {
             page.withdrawn = of.withdrawn(after)?;
@@ -65,6 +69,7 @@ struct Of<'c> {
     device: DeviceId,
     user: Option<UserId>,
     since: i64,
+    rules: Arc<[Rule]>,
 }
 
 impl Of<'_> {
@@ -125,7 +130,8 @@ impl Of<'_> {
         ])?;
         while let Some(row) = rows.next()? {
             let content = read_content(row, 1)?;
-            items.push((column(row, 0)?, Offered { content, current: read_issued(row, 1 + CONTENT_COLUMNS)? }));
+            let current = read_issued(row, 1 + CONTENT_COLUMNS)?;
+            items.push((column(row, 0)?, offered(self.connection, self.device, content, current, &self.rules)?));
         }
         Ok(())
     }

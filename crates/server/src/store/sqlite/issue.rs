@@ -5,10 +5,13 @@ use super::super::{
     KnownDevice, NewLicense, Offer, Offered, Part, Pending, Prior, Store, StoreError, Withdrawn,
 };
 use super::offer::{find_content, mark, read_issued};
+use super::revocation::{offered, rules_for};
 use super::{SqliteStore, Verdict, account, delivery, id, prior, restore, write_exchange};
 use crate::accounts::Account;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
+use wmlicense_wire::revocation::Rule;
 
 impl Store for SqliteStore {
     fn ready(&self) -> Pending<'_, ()> {
@@ -36,6 +39,7 @@ impl Store for SqliteStore {
             if prior != Prior::None || revoked {
                 return Ok(Offer { prior, revoked, items: Vec::new(), roots: Vec::new() });
             }
+            let rules: Arc<[Rule]> = rules_for(connection, device)?.into();
             let find = |kid: &Kid| -> Result<Option<Offered>, StoreError> {
                 let Some(content) = find_content(connection, *kid)? else { return Ok(None) };
                 let user = if content.scope.is_some() { exchange.account } else { None };
@@ -43,7 +47,7 @@ impl Store for SqliteStore {
                 if let Some(current) = &mut current {
                     current.state = restore::find_state(connection, current.lid)?;
                 }
-                Ok(Some(Offered { content, current }))
+                offered(connection, device, content, current, &rules).map(Some)
             };
             let items = kids.iter().map(find).collect::<Result<Vec<_>, _>>()?;
             let mut missing: Vec<Kid> = items.iter().flatten().filter_map(root_of).collect();
@@ -84,8 +88,8 @@ impl Store for SqliteStore {
         self.read(move |connection| kids.iter().map(|kid| find_content(connection, *kid)).collect())
     }
 
-    fn holdings(&self, licenses: Vec<Lid>) -> Pending<'_, Vec<Holding>> {
-        self.read(move |connection| restore::holdings(connection, &licenses))
+    fn holdings(&self, licenses: Vec<Lid>, device: DeviceId) -> Pending<'_, Vec<Holding>> {
+        self.read(move |connection| restore::holdings(connection, &licenses, device))
     }
 
     fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>) -> Pending<'_, Claimed> {

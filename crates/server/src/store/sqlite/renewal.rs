@@ -4,6 +4,7 @@ use super::super::{Exchange, HeldLicense, Issued, Prior, Renewable, RenewalOffer
 use super::issue::{find_license, is_revoked, user_key, write_first_seats, write_license};
 use super::offer::find_content;
 use super::restore::{find_state, keep_state};
+use super::revocation::{is_taken_back, rules_for};
 use super::{id, prior};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
@@ -53,7 +54,9 @@ fn renewable(
         Some(current) => find_state(connection, current.lid)?,
         None => find_state(connection, lid)?,
     };
-    Ok(Renewable::Held(Box::new(HeldLicense { kid, content, current, state, restored })))
+    let rules = rules_for(connection, device)?.into();
+    let taken_back = is_taken_back(connection, lid, device)?;
+    Ok(Renewable::Held(Box::new(HeldLicense { kid, content, current, state, restored, taken_back, rules })))
 }
 
 /// Writes licenses in place of others; false if a device has another license by now than the one to be replaced.

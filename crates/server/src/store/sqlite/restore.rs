@@ -1,13 +1,22 @@
 //! Seats in SQLite: which devices hold a license, counted and limited in the transaction of the writer.
 
+use super::super::revocation::Order;
 use super::super::{Claim, Claimed, Exchange, Holding, Prior, Seat, StoreError};
 use super::offer::find_content;
+use super::revocation::{is_taken_back, rules};
 use super::{Verdict, id, prior, write_exchange};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
+use wmlicense_wire::policy::Policy;
+use wmlicense_wire::revocation::{Entry, Rule};
 
-pub(super) fn holdings(connection: &Connection, licenses: &[Lid]) -> Result<Vec<Holding>, StoreError> {
+pub(super) fn holdings(
+    connection: &Connection,
+    licenses: &[Lid],
+    device: DeviceId,
+) -> Result<Vec<Holding>, StoreError> {
+    let rules = rules(connection)?;
     let holding = |lid: &Lid| -> Result<Holding, StoreError> {
         let (seats, kid) = seats(connection, *lid)?;
         let devices = seats.into_iter().filter(|seat| !seat.freed).map(|seat| seat.device).collect();
@@ -15,9 +24,24 @@ pub(super) fn holdings(connection: &Connection, licenses: &[Lid]) -> Result<Vec<
             Some(kid) => find_content(connection, kid)?,
             None => None,
         };
-        Ok(Holding { devices, content })
+        let taken_back =
+            is_taken_back(connection, *lid, device)? || rules.iter().any(|order| names(order, kid, device));
+        Ok(Holding { devices, content, taken_back })
     };
     licenses.iter().map(holding).collect()
+}
+
+/// True if a rule takes back every license of this key ID from a device, whoever has it and since when.
+fn names(order: &Order, kid: Option<Kid>, device: DeviceId) -> bool {
+    match order.entry {
+        Entry::License(_) => false,
+        Entry::Rule(Rule { user, kid: only, issued_before }) => {
+            user.is_none()
+                && issued_before.is_none()
+                && only.is_none_or(|only| kid == Some(only))
+                && order.device.is_none_or(|only| only == device)
+        }
+    }
 }
 
 /// A device that holds or held a license.
@@ -64,10 +88,35 @@ pub(super) fn claim(
     let mut order: Vec<usize> = (0..claims.len()).collect();
     order.sort_by_key(|index| claims[*index].lid);
     let mut seats = vec![Seat::Full; claims.len()];
+    let rules = rules(connection)?;
     for index in order {
-        seats[index] = take_seat(connection, device, &claims[index], exchange.now)?;
+        let claim = &claims[index];
+        seats[index] = match is_claim_taken_back(connection, &rules, claim, device)? {
+            true => Seat::TakenBack,
+            false => take_seat(connection, device, claim, exchange.now)?,
+        };
     }
     Ok(Verdict::Keep(Claimed::Seats(seats)))
+}
+
+/// True if a license was taken back from this device or from the one that made the backup.
+fn is_claim_taken_back(
+    connection: &Connection,
+    rules: &[Order],
+    claim: &Claim,
+    device: DeviceId,
+) -> Result<bool, StoreError> {
+    let devices = [device, claim.bound];
+    for device in devices {
+        if is_taken_back(connection, claim.lid, device)? {
+            return Ok(true);
+        }
+    }
+    if rules.is_empty() {
+        return Ok(false);
+    }
+    let policy = Policy::decode(&claim.policy).map_err(|_| StoreError::Damaged("policy"))?;
+    Ok(rules.iter().any(|order| devices.iter().any(|device| order.matches(&policy, *device))))
 }
 
 fn take_seat(connection: &Connection, device: DeviceId, claim: &Claim, now: i64) -> Result<Seat, StoreError> {

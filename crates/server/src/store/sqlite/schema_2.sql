@@ -39,3 +39,74 @@ CREATE TABLE subscription (
     changed    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX subscription_by_scope ON subscription (coalesce(scope, ''), kid);
+
+-- What the owner took back, one row an order. Rows stay, because devices apply them for good. Without any condition it is
+-- every license.
+CREATE TABLE revocation (
+    number        INTEGER NOT NULL PRIMARY KEY, -- creation time, or one more than the newest
+    lid           BLOB,                         -- one license; else a rule:
+    kid           BLOB,
+    user_id       BLOB,
+    issued_before INTEGER,
+    device_id     BLOB,                         -- only on this device
+    reason        TEXT
+) STRICT;
+CREATE INDEX revocation_by_license ON revocation (lid) WHERE lid IS NOT NULL;
+
+-- Who held a single license when it was taken back. The blob of a device is made of these and of rules, so that the same
+-- number always says the same.
+CREATE TABLE revocation_holder (
+    device_id BLOB    NOT NULL,
+    number    INTEGER NOT NULL REFERENCES revocation (number),
+    PRIMARY KEY (device_id, number)
+) STRICT, WITHOUT ROWID;
+
+-- Newest signed blob of a device; that with an empty device ID is everybody's to whom rules alone apply.
+CREATE TABLE revocation_blob (
+    device_id BLOB    NOT NULL PRIMARY KEY,
+    number    INTEGER NOT NULL,
+    blob      BLOB    NOT NULL
+) STRICT;
+
+-- Devices that asked what was taken back, with the key that their acknowledgement is signed by.
+CREATE TABLE revocation_asker (
+    thumbprint  BLOB    NOT NULL PRIMARY KEY,
+    device_id   BLOB    NOT NULL,
+    signing_key BLOB    NOT NULL,
+    asked_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE acknowledgement (
+    device_id   BLOB    NOT NULL PRIMARY KEY,
+    number      INTEGER NOT NULL,
+    removed     INTEGER NOT NULL,
+    taken_at    INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    document    BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE acknowledged_license (
+    lid         BLOB    NOT NULL,
+    device_id   BLOB    NOT NULL,
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (lid, device_id)
+) STRICT, WITHOUT ROWID;
+
+-- Keys beside those of devices that the next status list names.
+CREATE TABLE revoked_key (
+    kind        INTEGER NOT NULL,               -- 1: service, 2: application
+    key         BLOB    NOT NULL,
+    name        TEXT    NOT NULL,
+    counts_from INTEGER NOT NULL,
+    revoked_at  INTEGER NOT NULL,
+    reason      TEXT,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE status_list (
+    number INTEGER NOT NULL PRIMARY KEY,
+    list   BLOB    NOT NULL
+) STRICT;
+
+ALTER TABLE device ADD COLUMN counts_from INTEGER NOT NULL DEFAULT 0; -- where revoked: licenses from then on count for nothing
+ALTER TABLE device ADD COLUMN reason TEXT;

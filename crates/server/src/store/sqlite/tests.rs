@@ -76,7 +76,7 @@ async fn keys_that_belong_to_another_device_or_a_revoked_one_are_not_certified_a
     store.certify(exchange(1, 1000), device(), vec![1]).await.unwrap();
     let other = CertifiedDevice { device_id: DeviceId::new([9; 16]), ..device() };
     assert_eq!(store.certify(exchange(2, 1000), other, vec![2]).await.unwrap(), Committed::Changed);
-    assert!(store.revoke_device(DeviceId::new([2; 16]), 1500).await.unwrap());
+    assert!(store.revoke_device(DeviceId::new([2; 16]), 0, None, 1500).await.unwrap());
     assert_eq!(store.certify(exchange(3, 1600), device(), vec![3]).await.unwrap(), Committed::Changed);
     assert!(store.is_revoked(DeviceId::new([2; 16])).await.unwrap());
 }

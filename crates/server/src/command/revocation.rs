@@ -1,0 +1,261 @@
+//! Commands that take licenses back and publish which keys count no more.
+
+use super::listing::show;
+use super::{CommandError, Data, List, Opened, print};
+use crate::clock::{Clock as _, SystemClock};
+use crate::folder::{DataFolder, read_private};
+use crate::keyring::authority_key;
+use crate::policy::{parse_rfc3339, to_rfc3339};
+use crate::store::revocation::{ListedKey, NewRevokedKey, Order, OrderRow, RevokedRow, rule};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::path::PathBuf;
+use wmlicense_wire::certificate::ServiceCertificate;
+use wmlicense_wire::id::{DeviceId, Kid, Lid};
+use wmlicense_wire::revocation::{Entry, Rule};
+use wmlicense_wire::status_list::{StatusList, application_id};
+
+const DAY: i64 = 24 * 60 * 60;
+
+pub(super) fn time(text: &str) -> Result<i64, String> {
+    parse_rfc3339(text).ok_or_else(|| "a date like 2027-01-01T00:00:00Z is expected".to_owned())
+}
+
+#[derive(Subcommand)]
+pub(super) enum LicenseCommand {
+    /// List them, the latest first.
+    List(List),
+    /// Take licenses back: they are not issued or restored again, and devices that ask remove them.
+    Revoke(Box<Revoke>),
+}
+
+#[derive(Args)]
+#[group(id = "what", required = true, multiple = true, args = ["lid", "kid", "account", "issued_before", "all"])]
+pub(super) struct Revoke {
+    #[command(flatten)]
+    data: Data,
+    /// One license, by its ID in hexadecimal.
+    #[arg(long, value_name = "HEX", value_parser = Lid::from_hex, conflicts_with_all = ["kid", "account", "issued_before", "all"])]
+    lid: Option<Lid>,
+    /// Licenses for this key ID.
+    #[arg(long, value_name = "HEX", value_parser = Kid::from_hex)]
+    kid: Option<Kid>,
+    /// Licenses of this account.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Licenses first issued before then. Without it, no further license of the kind is issued either.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    issued_before: Option<i64>,
+    /// Every license.
+    #[arg(long, conflicts_with_all = ["kid", "account", "issued_before"])]
+    all: bool,
+    /// Only on this device.
+    #[arg(long, value_name = "HEX", value_parser = DeviceId::from_hex)]
+    device: Option<DeviceId>,
+    /// Why, for your own records.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct RevokeDevice {
+    #[command(flatten)]
+    data: Data,
+    /// Device ID in hexadecimal.
+    #[arg(value_parser = DeviceId::from_hex)]
+    device: DeviceId,
+    /// Leave it the licenses that it has; by default the next status list disables them.
+    #[arg(long)]
+    keep_licenses: bool,
+    /// Why, for your own records.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ApplicationCommand {
+    /// Answer no request of an application any more, once the next status list is published.
+    Revoke {
+        #[command(flatten)]
+        data: Data,
+        /// What the application calls itself (ApplicationID).
+        name: String,
+        /// From when on.
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        from: Option<i64>,
+        /// Why, for your own records.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum RevocationCommand {
+    /// List what was taken back, the latest first.
+    List(List),
+    /// Show one order.
+    Show {
+        #[command(flatten)]
+        list: List,
+        /// Its number.
+        number: u64,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum StatusCommand {
+    /// Sign a status list of everything that was revoked, with the authority's keys, and hand it out.
+    Publish {
+        #[command(flatten)]
+        data: Data,
+        /// Keys of the authority, where they are not in the data folder.
+        #[arg(long, value_name = "FILE")]
+        authority_key: Option<PathBuf>,
+        /// Days until the next one is made at the latest.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
+        next_update_days: u16,
+    },
+    /// Show what the next status list will name.
+    Show(List),
+}
+
+pub(super) fn license(command: LicenseCommand) -> Result<(), CommandError> {
+    match command {
+        LicenseCommand::List(list) => super::listing::licenses(&list),
+        LicenseCommand::Revoke(revoke) => take_back(*revoke),
+    }
+}
+
+fn take_back(revoke: Revoke) -> Result<(), CommandError> {
+    let opened = Opened::new(&revoke.data)?;
+    let user = match revoke.account {
+        None => None,
+        Some(name) => Some(opened.wait(opened.store.user_of(name.clone()))?.ok_or(CommandError::NoAccount(name))?),
+    };
+    let entry = revoke.lid.map_or_else(|| rule(user, revoke.kid, revoke.issued_before), Entry::License);
+    let order = Order { entry, device: revoke.device };
+    let (number, devices) = opened.wait(opened.store.take_back(order, revoke.reason, SystemClock.now()))?;
+    print(&format!("revocation: {number}"))?;
+    print(&format!("devices: {devices}"))
+}
+
+pub(super) fn device(revoke: RevokeDevice) -> Result<(), CommandError> {
+    let opened = Opened::new(&revoke.data)?;
+    let now = SystemClock.now();
+    let from = if revoke.keep_licenses { now } else { 0 };
+    if opened.wait(opened.store.revoke_device(revoke.device, from, revoke.reason, now))? {
+        print(&format!("revoked: {}", revoke.device))
+    } else {
+        Err(CommandError::NoDevice(revoke.device))
+    }
+}
+
+pub(super) fn application(command: ApplicationCommand) -> Result<(), CommandError> {
+    let ApplicationCommand::Revoke { data, name, from, reason } = command;
+    let opened = Opened::new(&data)?;
+    let name = super::checked_name(&name)?.to_owned();
+    let (key, kind) = (application_id(&name), ListedKey::Application);
+    let line = format!("revoked: {name}");
+    let key = NewRevokedKey { kind, key, name, from: from.unwrap_or(0), reason };
+    opened.wait(opened.store.revoke_key(key, SystemClock.now()))?;
+    print(&line)
+}
+
+/// Puts the key of a service's certificate on the next status list.
+pub(super) fn certificate(data: &Data, path: PathBuf, from: i64, reason: Option<String>) -> Result<(), CommandError> {
+    let opened = Opened::new(data)?;
+    let bytes = read_private(&path).map_err(|source| CommandError::File { path: path.clone(), source })?;
+    let authority = crate::keyring::authority(&DataFolder::new(&data.data))?;
+    let certificate = ServiceCertificate::parse(&bytes, &authority).map_err(|_| CommandError::Certificate(path))?;
+    let (key, kind) = (certificate.signer_id(), ListedKey::Service);
+    let key = NewRevokedKey { kind, key, name: certificate.name, from, reason };
+    opened.wait(opened.store.revoke_key(key, SystemClock.now()))?;
+    print(&format!("revoked: {}", certificate.role.name()))
+}
+
+pub(super) fn status(command: StatusCommand) -> Result<(), CommandError> {
+    match command {
+        StatusCommand::Show(list) => status_show(&list),
+        StatusCommand::Publish { data, authority_key, next_update_days } => {
+            publish(&data, authority_key, i64::from(next_update_days) * DAY)
+        }
+    }
+}
+
+fn publish(data: &Data, key: Option<PathBuf>, validity: i64) -> Result<(), CommandError> {
+    let opened = Opened::new(data)?;
+    let (authority, key) = authority_key(&DataFolder::new(&data.data), key)?;
+    let now = SystemClock.now();
+    let newest = opened.wait(opened.store.status_list())?.map_or(0, |(number, _)| number);
+    let number = now.unsigned_abs().max(newest + 1);
+    let rows = opened.wait(opened.store.revoked())?;
+    let of = |kind: &str| rows.iter().filter(|row| row.kind == kind).map(RevokedRow::listed).collect();
+    let list = StatusList {
+        authority: authority.hash,
+        next_update: now + validity,
+        issued_at: now,
+        number,
+        services: of("service"),
+        devices: of("device"),
+        applications: of("application"),
+    };
+    let bytes = list.sign(&key).map_err(crate::keyring::KeyringError::from)?;
+    if bytes.len() > wmlicense_wire::status_list::MAX_LEN {
+        return Err(CommandError::TooLong);
+    }
+    if !opened.wait(opened.store.add_status_list(number, bytes))? {
+        return Err(CommandError::Published);
+    }
+    print(&format!("status list: {number}"))?;
+    print(&format!("revoked keys: {}", rows.len()))
+}
+
+fn status_show(list: &List) -> Result<(), CommandError> {
+    let opened = Opened::new(&list.data)?;
+    let rows = opened.wait(opened.store.revoked())?.into_iter().map(|row| {
+        vec![
+            json!(row.kind),
+            json!(row.name.to_lowercase()),
+            json!(row.key.to_hex()),
+            json!(to_rfc3339(row.from)),
+            json!(to_rfc3339(row.revoked_at)),
+            json!(row.reason),
+        ]
+    });
+    show(list, &["kind", "name", "key", "from", "revoked", "reason"], rows.collect())
+}
+
+pub(super) fn revocation(command: RevocationCommand) -> Result<(), CommandError> {
+    let (list, only) = match command {
+        RevocationCommand::List(list) => (list, None),
+        RevocationCommand::Show { list, number } => (list, Some(number)),
+    };
+    let opened = Opened::new(&list.data)?;
+    let mut rows = opened.wait(opened.store.orders())?;
+    if let Some(number) = only {
+        rows.retain(|row| row.number == number);
+        if rows.is_empty() {
+            return Err(CommandError::NoRevocation(number));
+        }
+    }
+    let columns = ["number", "lid", "kid", "account", "issuedBefore", "device", "devices", "acknowledged", "reason"];
+    show(&list, &columns, rows.into_iter().map(row).collect())
+}
+
+fn row(row: OrderRow) -> Vec<serde_json::Value> {
+    let (lid, Rule { kid, issued_before, user: _ }) = match row.order.entry {
+        Entry::License(lid) => (Some(lid), Rule::default()),
+        Entry::Rule(rule) => (None, rule),
+    };
+    vec![
+        json!(row.number),
+        json!(lid.map(|lid| lid.to_hex())),
+        json!(kid.map(|kid| kid.to_hex())),
+        json!(row.account),
+        json!(issued_before.map(to_rfc3339)),
+        json!(row.order.device.map(|device| device.to_hex())),
+        json!(row.devices),
+        json!(row.acknowledged),
+        json!(row.reason),
+    ]
+}

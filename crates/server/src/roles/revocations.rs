@@ -1,0 +1,84 @@
+//! Revocation: what was taken back from a device, its acknowledgement of that, and the newest status list.
+
+use super::{Caller, role_key, whole};
+use crate::keyring::Keyring;
+use crate::metrics::count;
+use crate::problem::Fault;
+use crate::service::Service;
+use crate::store::revocation::Due;
+use std::sync::Arc;
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::SignerId;
+use wmlicense_wire::request::{self, Body};
+use wmlicense_wire::revocation::{Acknowledgement, Revocation};
+
+/// Answers `POST /v1/revocations`: a request with the blob, an acknowledgement with nothing. `None` is an empty answer.
+pub(crate) async fn revocations(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
+    match Acknowledgement::parse(&bytes).map(|document| document.signer_id()) {
+        Ok(thumbprint) => take_word(service, bytes, thumbprint).await.map(|()| None),
+        Err(_) => tell(service, bytes).await,
+    }
+}
+
+async fn tell(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
+    let keyring = service.keyring();
+    let caller = {
+        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
+        Arc::new(service.compute(move || check(&service_, &keyring, &bytes)).await??)
+    };
+    let (device, now) = (caller.device.device_id, service.clock.now());
+    if let Some(reason) = caller.barred(&service).await? {
+        let url = service.presence.support_url.clone();
+        let refuse = move || caller.refuse(whole(reason, Some(&url)), now, role_key(&keyring, Role::Issuer)?);
+        return service.compute(refuse).await?.map(Some);
+    }
+    service.store.note_asker(device, caller.thumbprint, caller.device.keys.signing, now).await?;
+    let Some(due) = service.store.due(device).await? else { return Ok(None) };
+    count(&service.metrics.revocations, 1);
+    let Due { number, target, entries, signed } = due;
+    if let Some(blob) = signed {
+        return Ok(Some(blob));
+    }
+    let sign = move || -> Result<Vec<u8>, Fault> {
+        let key = keyring.revocation_signing.as_ref().ok_or_else(|| {
+            tracing::error!("licenses were taken back, and the revocation key is not in the data folder");
+            Fault::Internal
+        })?;
+        Ok(Revocation { number, target, entries }.sign(key)?)
+    };
+    let blob = service.compute(sign).await??;
+    Ok(Some(service.store.keep_blob(target, number, blob).await?))
+}
+
+fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<Caller, Fault> {
+    let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
+    let Body::Revocations { machine_id } = &caller.request.body else {
+        return Err(Fault::BadRequest("The request asks for something else."));
+    };
+    // A device is told what is its own; machines of other issuers are not known here.
+    if !machine_id.is_empty() && machine_id != caller.device.device_id.as_bytes() {
+        return Err(Fault::BadRequest("The machine ID is not the device ID of who asks."));
+    }
+    Ok(caller)
+}
+
+/// Writes an acknowledgement down. It is taken from a revoked device as well.
+async fn take_word(service: Arc<Service>, bytes: Vec<u8>, thumbprint: SignerId) -> Result<(), Fault> {
+    let asker = service.store.asker(thumbprint).await?;
+    let unknown = Fault::UnknownDevice("No device with these keys asked what was taken back.");
+    let (device, key) = asker.ok_or(unknown)?;
+    let verify = move || {
+        let document = Acknowledgement::parse(&bytes).map_err(|_| Fault::BadRequest("The document is malformed."))?;
+        let word = Acknowledgement::verify(document, &key, thumbprint);
+        let word = word.map_err(|_| Fault::BadRequest("The acknowledgement is not by the device's key."))?;
+        Ok::<_, Fault>((word, bytes))
+    };
+    let (word, bytes) = service.compute(verify).await??;
+    let now = service.clock.now();
+    if word.device_id != device || !service.store.acknowledge(word, bytes, now).await? {
+        return Err(Fault::BadRequest("The acknowledgement is for a blob that this device was not given."));
+    }
+    count(&service.metrics.acknowledgements, 1);
+    tracing::info!("revocation acknowledged");
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! The C face of `core::revoke`.
+
+use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
+use crate::client::{ClientObject, wm_client};
+use crate::error_info::Failure;
+use crate::failure;
+use crate::gate;
+use crate::input::{self, Buffer};
+use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, SERVICE_URL};
+use crate::prop::{self, Access, Properties, Spec, TYPE_DWORD, number};
+use crate::result::{WM_E_REFRESHING_REVOCATIONS, WM_S_OK, wm_result};
+use crate::status;
+use std::ffi::c_void;
+use std::sync::{Arc, Mutex, PoisonError};
+use wmlicense_core::revoke;
+
+/// Learns from the issuer which licenses its owner took back, removes them for good, and tells the issuer so: all by itself
+/// with wm_refresh_revocations, or with a challenge, a blob and an acknowledgement that the application carries.
+pub struct wm_revocation_agent {
+    _opaque: [u8; 0],
+}
+
+impl Handle for wm_revocation_agent {
+    type Target = RevocationAgentObject;
+    const KIND: Kind = Kind::RevocationAgent;
+}
+
+pub(crate) const PROPERTIES: &[Spec] = &[
+    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
+    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+];
+
+/// The object behind a `wm_revocation_agent`.
+pub struct RevocationAgentObject {
+    client: Arc<ClientObject>,
+    properties: Properties,
+    /// A challenge that was sized and not fetched yet, with its machine ID.
+    challenge: Mutex<Option<(Vec<u8>, Vec<u8>)>>,
+    worker: Worker,
+}
+
+impl Object for RevocationAgentObject {
+    fn life(&self) -> &Life {
+        self.worker.life()
+    }
+
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
+        self.worker.idle(WM_E_REFRESHING_REVOCATIONS)
+    }
+
+    fn worker(&self) -> Option<&Worker> {
+        Some(&self.worker)
+    }
+}
+
+impl RevocationAgentObject {
+    /// The challenge for a machine ID; the same one until it was fetched, so that its size can be asked for first.
+    fn challenge(&self, machine_id: &[u8], buffer: Buffer, fetched: bool) -> Result<(), Failure> {
+        let client = self.client.opened()?;
+        let mut sized = self.challenge.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = match sized.take() {
+            Some((known, bytes)) if known == machine_id => bytes,
+            Some(_) | None => {
+                let settings = self.client.settings(&self.properties);
+                revoke::challenge(client, &settings, machine_id).map_err(|error| failure::revoke(&error))?
+            }
+        };
+        let filled = buffer.fill(&[&bytes]);
+        if filled.is_err() || !fetched {
+            *sized = Some((machine_id.to_vec(), bytes));
+        }
+        filled
+    }
+
+    fn process(&self, lrb: &[u8], buffer: Buffer) -> Result<(), Failure> {
+        let client = self.client.opened()?;
+        let processed = revoke::process(client, lrb).map_err(|error| failure::revoke(&error))?;
+        buffer.fill(&[&processed.acknowledgement])
+    }
+
+    fn refresh(&self) -> Result<(), Failure> {
+        let client = Arc::clone(self.client.opened()?);
+        let settings = self.client.settings(&self.properties);
+        if settings.service_url.is_none() {
+            return Err(prop::missing(SERVICE_URL));
+        }
+        let deadline = settings.network.deadline;
+        self.worker.start(status::REVOCATIONS_REFRESHED, WM_E_REFRESHING_REVOCATIONS, deadline, move |context| {
+            match revoke::refresh(&client, &settings, context) {
+                Ok(_) => Outcome::success(WM_S_OK),
+                Err(error) => Outcome::failure(failure::revoke(&error)),
+            }
+        })
+    }
+}
+
+/// Creates a revocation agent. callback may be NULL; context is passed to it. *out: receives a handle to release.
+/// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_create_revocation_agent(
+    client: *mut wm_client,
+    callback: wm_status_callback,
+    context: *mut c_void,
+    out: *mut *mut wm_revocation_agent,
+) -> wm_result {
+    // SAFETY: the header makes the caller answer for the place, the function and its context.
+    unsafe {
+        object::create(out, || {
+            let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
+            let worker = Worker::new(&client, Callback::new(callback, context));
+            Ok(RevocationAgentObject { client, properties, challenge: Mutex::new(None), worker })
+        })
+    }
+}
+
+/// Gives the signed challenge that asks the issuer what was taken back, for the application to carry to the service's
+/// /v1/revocations. Makes no network call. machine_id: what names the device to its issuer, at most 1024 bytes; NULL with size
+/// 0 for the device's own ID, which is what wmlicensed expects.
+/// buf NULL with size 0 gives the size; the challenge that is fetched then is the one that was sized. needed_out may be NULL.
+/// Fails with WM_E_BUFFER_TOO_SMALL, buffer untouched, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALID_PROPERTY while no service is
+/// known, WM_E_REVOCATION_TOO_LONG for a longer machine ID, WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_get_lrb_challenge(
+    agent: *mut wm_revocation_agent,
+    machine_id: *const c_void,
+    machine_id_size: usize,
+    buf: *mut c_void,
+    buf_size: usize,
+    needed_out: *mut usize,
+) -> wm_result {
+    gate::enter(|| {
+        let agent = resolve(agent)?;
+        // SAFETY: the header makes the caller answer for the bytes and for the buffer.
+        let (machine_id, buffer) = unsafe {
+            let machine_id: &[u8] = match machine_id_size {
+                0 => &[],
+                size => input::bytes(machine_id, size, "machine_id")?,
+            };
+            (machine_id, Buffer::new(buf, buf_size, needed_out)?)
+        };
+        agent.challenge(machine_id, buffer, !buf.is_null())
+    })
+}
+
+/// Takes a license revocation blob (LRB): removes every license that it takes back, leaves a tombstone for each, and keeps the
+/// blob, so that a license which comes later from a service or a backup is left out as well. All of it is one durable
+/// commit. ack_buf receives the signed acknowledgement to be sent back; ack_buf NULL with ack_size 0 gives its size. The
+/// licenses are removed by whichever call comes first, and the same blob again gives the same acknowledgement, so a buffer that
+/// was too small loses nothing.
+/// Fails with WM_E_BUFFER_TOO_SMALL; and, the store untouched, with WM_E_INVALID_CRL for what is truncated or malformed,
+/// WM_E_REVOCATION_TOO_LONG over 1 MiB, WM_E_REVOCATION_NOT_SIGNED, WM_E_REVOCATION_UNKNOWN_KEY, WM_E_REVOCATION_OTHER_DEVICE,
+/// WM_E_REVOCATION_OLDER, WM_E_REVOCATION_CONFLICT, WM_E_REVOCATION_AHEAD, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALIDARG,
+/// WM_E_NOT_OPEN, or an error of store or keys.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_process_lrb(
+    agent: *mut wm_revocation_agent,
+    lrb: *const c_void,
+    lrb_size: usize,
+    ack_buf: *mut c_void,
+    ack_size: usize,
+    needed_out: *mut usize,
+) -> wm_result {
+    gate::enter(|| {
+        let agent = resolve(agent)?;
+        // SAFETY: the header makes the caller answer for the bytes and for the buffer.
+        let (lrb, buffer) =
+            unsafe { (input::bytes(lrb, lrb_size, "lrb")?, Buffer::new(ack_buf, ack_size, needed_out)?) };
+        agent.process(lrb, buffer)
+    })
+}
+
+/// Asks the service of WM_PROP_SERVICE_URL for its newest status list and for what was taken back from this device, takes both
+/// and sends the acknowledgement, in the background.
+/// Status: WM_STATUS_REVOCATIONS_REFRESHED once, with 0, WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names,
+/// WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED where the device or the application was revoked, or one of the troubles
+/// with a service that wm_individualize names. What was taken stays taken; calling again goes on from there.
+/// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while WM_PROP_SERVICE_URL is missing, and
+/// WM_E_REFRESHING_REVOCATIONS while it runs already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_refresh_revocations(agent: *mut wm_revocation_agent) -> wm_result {
+    gate::enter(|| resolve(agent)?.refresh())
+}
