@@ -103,6 +103,8 @@
 #define WM_S_STORE_REPAIRED ((wm_result)0x000D2A01)
 /** The service has nothing new for this device. */
 #define WM_S_NOTHING_NEW ((wm_result)0x000D2A02)
+/** The monitor was cancelled; no license is stored. */
+#define WM_S_MONITOR_CANCELLED ((wm_result)0x000D2746)
 /** Some licenses are restored; the others were refused. */
 #define WM_S_RESTORE_PARTIAL ((wm_result)0x000D2A00)
 /** No stored license is to be renewed. */
@@ -187,6 +189,8 @@
 #define WM_E_POLICY_DISABLE_ONLINE ((wm_result)0xC00D2762)
 /** The account may not have the license until the user acts. */
 #define WM_E_NO_RIGHTS ((wm_result)0xC00D2720)
+/** The user declined, or did not decide in time. */
+#define WM_E_LICENSE_NOTACQUIRED ((wm_result)0xC00D2759)
 /** The service has no such content. */
 #define WM_E_LICENSE_UNAVAILABLE ((wm_result)0xC00D28A2)
 /** As many devices as allowed hold the licenses. */
@@ -415,6 +419,8 @@
 #define WM_DELETE_LOCAL 0x1u
 /** wm_acquire_license: without the user. */
 #define WM_ACQUIRE_SILENT 0x1u
+/** wm_acquire_license: the user can be sent to a page. */
+#define WM_ACQUIRE_NONSILENT 0x2u
 /** wm_backup_licenses: replace an existing backup. */
 #define WM_BACKUP_OVERWRITE 0x1u
 /** wm_restore_licenses: individualize first where it is needed; the user agreed. */
@@ -557,6 +563,10 @@
 #define WM_PROP_CUSTOM_DATA "CustomData"
 /** license request, STRING: base64 ID of the last transaction; set it to resume one after a restart. */
 #define WM_PROP_TRANSACTION_ID "TransactionID"
+/** license request, BOOL: the page leads back to a port of 127.0.0.1 that the monitor listens on, which shortens its wait; default no. */
+#define WM_PROP_LOOPBACK_REDIRECT "LoopbackRedirect"
+/** license request, STRING, read-only: the six digits that the page shows as well, while a request is pending. */
+#define WM_PROP_INTERACTION_CODE "InteractionCode"
 /** backup restorer, STRING, path: existing folder that receives the backup. Required to back up. */
 #define WM_PROP_BACKUP_PATH "BackupPath"
 /** backup restorer, STRING, path: folder that holds the backup. Required to restore. */
@@ -1079,7 +1089,8 @@ wm_result wm_create_license_request(struct wm_client *client,
                                     void *context,
                                     struct wm_license_request **out);
 
-// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT. With neither WM_PROP_KEY_IDS nor
+// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT, or WM_ACQUIRE_NONSILENT
+// where the user may be sent to a page of the service. With neither WM_PROP_KEY_IDS nor
 // WM_PROP_HEADER it is a pre-delivery: the service delivers all that the account may have, or what is in WM_PROP_SCOPE, and
 // the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
 // with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
@@ -1087,7 +1098,7 @@ wm_result wm_create_license_request(struct wm_client *client,
 // Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
 // license refused, WM_STATUS_RENEWAL_DUE for each stored that its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
 // it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
-// can act; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
+// can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
 // refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
 // cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED;
 // WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
@@ -1095,6 +1106,46 @@ wm_result wm_create_license_request(struct wm_client *client,
 // or no service is set, and WM_E_ACQUIRING_LICENSE.
 wm_result wm_acquire_license(struct wm_license_request *request,
                              uint32_t flags);
+
+// Gives the challenge: the exact bytes that ask the service for the licenses, for an application that carries them itself.
+// It is prepared and stored if there is none yet, without a network; the service must be known from an earlier contact,
+// such as wm_individualize. POST it as application/cose to the URL that wm_get_license_url gives before the user must act,
+// as often as needed: the service answers it once. It holds no account token. Two calls as for properties.
+// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
+// WM_E_INVALID_LICENSE_REQUEST for more than 1024 key IDs or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
+// WM_E_POLICY_DISABLE_ONLINE where the service is not known yet, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
+wm_result wm_get_challenge(struct wm_license_request *request,
+                           void *buf,
+                           size_t buf_size,
+                           size_t *needed_out);
+
+// Gives the URL that is next: the page on which the user must act, as soon as the service named one, with the way back to
+// this device where WM_PROP_LOOPBACK_REDIRECT is set; before that, where the challenge is POSTed. Open a page in the
+// user's browser, and show WM_PROP_INTERACTION_CODE beside it. Two calls as for properties. Fails as wm_get_challenge.
+wm_result wm_get_license_url(struct wm_license_request *request,
+                             char *buf,
+                             size_t buf_size,
+                             size_t *needed_out);
+
+// Takes the service's answer to the challenge from an application that carried both itself, verifies it and stores its
+// licenses. Allowed while a monitor runs on the same request; the monitor then ends.
+// Answers WM_S_LICENSE_ACQUIRED once a license is stored. Fails with WM_E_NO_RIGHTS where the user must act first, see
+// wm_get_license_url; WM_E_INVALID_LICENSE_ACQUIRED for anything that is no answer to this challenge; WM_E_NO_TRANSACTION
+// where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined;
+// another refusal of the service; or as wm_get_challenge. Then the store is as it was.
+wm_result wm_process_response(struct wm_license_request *request,
+                              const void *data,
+                              size_t size);
+
+// Waits in the background until the user has acted on the page and the license is stored, by asking the service at the
+// pace that it names, slower as time goes by. A lost connection is waited out. After a restart of the application set
+// WM_PROP_TRANSACTION_ID first. Cancelling gives the request up, without a word to the service; releasing the object
+// does not.
+// WM_STATUS_ACQUIRE_LICENSE ends it: WM_S_LICENSE_ACQUIRED; WM_S_MONITOR_CANCELLED; WM_E_LICENSE_NOTACQUIRED where the user
+// declined or did not act in time; WM_E_DEADLINE, which leaves the request as it is; WM_E_NO_TRANSACTION where none waits;
+// or as wm_acquire_license.
+// Fails at the call with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY, and WM_E_ACQUIRING_LICENSE.
+wm_result wm_monitor_license(struct wm_license_request *request);
 
 // Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
 // first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or

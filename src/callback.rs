@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use wmlicense_core::event::{Event, Flow, IndividualizePhase};
 use wmlicense_core::logging::{Level, Log};
@@ -235,6 +235,7 @@ pub(crate) struct Worker {
     log: Log,
     /// The object's handle, which events in a queue name.
     token: AtomicU64,
+    released: Arc<AtomicBool>,
 }
 
 impl Worker {
@@ -245,7 +246,8 @@ impl Worker {
     }
 
     fn telling(callback: Callback, queue: Option<Arc<Queue>>, log: Log) -> Self {
-        Self { life: Life::new(), operation: Operation::new(), callback, queue, log, token: AtomicU64::new(0) }
+        let (token, released) = (AtomicU64::new(0), Arc::default());
+        Self { life: Life::new(), operation: Operation::new(), callback, queue, log, token, released }
     }
 
     /// Learns the object's handle.
@@ -309,8 +311,14 @@ impl Worker {
         })
     }
 
+    /// True once a cancel may come from the object's end instead of the application's wish.
+    pub(crate) fn released(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.released)
+    }
+
     /// Ends what runs, as the last release does.
     pub(crate) fn end(&self) {
+        self.released.store(true, Ordering::Release);
         if self.operation.in_own_callback() {
             self.operation.silence();
             return;

@@ -30,6 +30,11 @@ const FLAGS: &[(&str, u32, &str)] = &[
     ("WM_DELETE_LOCAL", crate::client::WM_DELETE_LOCAL, "wm_delete_licenses: from this device only"),
     ("WM_ACQUIRE_SILENT", crate::license_request::WM_ACQUIRE_SILENT, "wm_acquire_license: without the user"),
     (
+        "WM_ACQUIRE_NONSILENT",
+        crate::license_request::WM_ACQUIRE_NONSILENT,
+        "wm_acquire_license: the user can be sent to a page",
+    ),
+    (
         "WM_BACKUP_OVERWRITE",
         crate::backup_restorer::WM_BACKUP_OVERWRITE,
         "wm_backup_licenses: replace an existing backup",

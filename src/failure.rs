@@ -42,6 +42,7 @@ pub(crate) fn reason(reason: Reason) -> Failure {
         Reason::DeviceRevoked => WM_E_CERTIFICATE_REVOKED,
         Reason::QuotaUsedUp => WM_E_INDIV_FRAUD,
         Reason::ApplicationRevoked => WM_E_APPCERT_REVOKED,
+        Reason::Declined | Reason::NotDecided => WM_E_LICENSE_NOTACQUIRED,
     })
 }
 
@@ -204,13 +205,14 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
     match error {
         AcquireError::Cancelled => Failure::new(ISSUER.cancelled),
         AcquireError::NothingAsked | AcquireError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
-        AcquireError::NoKeyId => Failure::with(WM_E_INVALID_LICENSE_REQUEST, text),
+        AcquireError::Over => Failure::with(WM_E_LICENSE_NOTACQUIRED, text),
+        AcquireError::NoKeyId | AcquireError::TooManyKeyIds => Failure::with(WM_E_INVALID_LICENSE_REQUEST, text),
         AcquireError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
         AcquireError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
         AcquireError::Transport(error) => transport(error, &ISSUER),
         AcquireError::BadAnswer(_) => Failure::with(WM_E_INVALID_LICENSE_ACQUIRED, text),
         AcquireError::Refused(refusals) => first_refusal(refusals),
-        AcquireError::InteractionRequired(_) => Failure::with(WM_E_NO_RIGHTS, text),
+        AcquireError::InteractionRequired { .. } => Failure::with(WM_E_NO_RIGHTS, text),
         AcquireError::Later { from, .. } => {
             let wait = u64::try_from(from.saturating_sub(now)).unwrap_or(0);
             Failure::with(WM_E_SERVICE_FAILING, text).retry_after_seconds(wait)
@@ -351,7 +353,8 @@ mod tests {
     #[test]
     fn every_reason_of_a_service_has_a_result_of_its_own() {
         let results: BTreeSet<_> = Reason::ALL.into_iter().map(|why| reason(why).result()).collect();
-        assert_eq!(results.len(), Reason::ALL.len());
+        // To decline and to leave a page alone come to the same.
+        assert_eq!(results.len(), Reason::ALL.len() - 1);
     }
 
     #[test]

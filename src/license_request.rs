@@ -1,5 +1,7 @@
-//! The C face of `core::acquire`. Renewals are in `license_request/renewal.rs`.
+//! The C face of `core::acquire`. Renewals are in `license_request/renewal.rs`, what the user has a part in is in
+//! `license_request/interaction.rs`.
 
+pub mod interaction;
 pub mod renewal;
 
 use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
@@ -10,14 +12,18 @@ use crate::gate;
 use crate::object::{self, Handle, Kind, Life, Object, resolve};
 use crate::prop::names::*;
 use crate::prop::{
-    self, Access, Properties, Spec, TYPE_BINARY, TYPE_DWORD, TYPE_STRING, Value, items, kids, number, service_url,
-    text_only, transaction,
+    self, Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, items, kids, number,
+    service_url, text_only, transaction,
 };
-use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, wm_result};
+use crate::result::{
+    WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_E_NO_RIGHTS, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM_S_OK,
+    wm_result,
+};
 use crate::status;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
-use wmlicense_core::acquire::{self, AcquireError, LicenseWish};
+use wmlicense_core::acquire::interaction::pending_challenge;
+use wmlicense_core::acquire::{self, AcquireError, LicenseWish, Loopback, Wake};
 use wmlicense_core::event::Event;
 use wmlicense_core::operation::Context;
 use wmlicense_wire::answer::Refusal;
@@ -36,6 +42,8 @@ impl Handle for wm_license_request {
 
 /// Acquires without the user: where the user must act, the operation ends and tells the URL.
 pub const WM_ACQUIRE_SILENT: u32 = 1;
+/// Acquires with the user: a page to open is a success.
+pub const WM_ACQUIRE_NONSILENT: u32 = 2;
 
 /// What is asked for where WM_PROP_ACTIONS is unset.
 const DEFAULT_ACTION: &str = "Play";
@@ -49,6 +57,8 @@ pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::new(EXPIRING_WITHIN, TYPE_DWORD, Access::Settable, number),
     Spec::new(CUSTOM_DATA, TYPE_BINARY, Access::Settable, number),
     Spec::new(TRANSACTION_ID, TYPE_STRING, Access::Settable, transaction),
+    Spec::new(LOOPBACK_REDIRECT, TYPE_BOOL, Access::Settable, number),
+    Spec::read_only(INTERACTION_CODE, TYPE_STRING),
     Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
     Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
 ];
@@ -57,9 +67,44 @@ pub(crate) const PROPERTIES: &[Spec] = &[
 pub struct LicenseRequestObject {
     client: Arc<ClientObject>,
     properties: Arc<Properties>,
-    /// The transaction that ended last.
-    last: Arc<Mutex<Option<TransactionId>>>,
+    progress: Arc<Progress>,
+    wake: Arc<Wake>,
     worker: Worker,
+}
+
+/// How far the request is. Shared with its operations, which do not keep the object.
+#[derive(Default)]
+struct Progress {
+    /// The transaction begun or ended last.
+    last: Mutex<Option<TransactionId>>,
+    /// Where the page leads back to, once one was told with a way back.
+    loopback: Mutex<Option<Arc<Loopback>>>,
+}
+
+impl Progress {
+    fn last(&self) -> Option<TransactionId> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, transaction: TransactionId) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(transaction);
+    }
+
+    fn loopback(&self) -> Option<Arc<Loopback>> {
+        self.loopback.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The page with the way back to this device, where the application wants one and a port can be had.
+    fn way_back(&self, page: String, properties: &Properties) -> String {
+        if !properties.is_set(LOOPBACK_REDIRECT) {
+            return page;
+        }
+        let mut loopback = self.loopback.lock().unwrap_or_else(PoisonError::into_inner);
+        if loopback.is_none() {
+            *loopback = Loopback::bind().ok().map(Arc::new);
+        }
+        loopback.as_ref().map_or(page.clone(), |loopback| loopback.page(&page))
+    }
 }
 
 impl Object for LicenseRequestObject {
@@ -72,8 +117,11 @@ impl Object for LicenseRequestObject {
     }
 
     fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(last.filter(|_| spec.name == TRANSACTION_ID).map(|id| Value::Text(id.to_base64().into_bytes())))
+        match spec.name {
+            TRANSACTION_ID => Ok(self.progress.last().map(|id| Value::Text(id.to_base64().into_bytes()))),
+            INTERACTION_CODE => self.interaction_code(),
+            _ => Ok(None),
+        }
     }
 
     fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
@@ -86,6 +134,30 @@ impl Object for LicenseRequestObject {
 }
 
 impl LicenseRequestObject {
+    /// The transaction to go on with: the one that the application names, else the last one.
+    fn current(&self) -> Option<TransactionId> {
+        let named = self.properties.text(TRANSACTION_ID).and_then(|id| TransactionId::from_base64(&id).ok());
+        named.or_else(|| self.progress.last())
+    }
+
+    /// The six digits, while a transaction is pending.
+    fn interaction_code(&self) -> Result<Option<Value>, Failure> {
+        let (Some(id), Ok(client)) = (self.current(), self.client.opened()) else { return Ok(None) };
+        let challenge = pending_challenge(client, id).map_err(|error| failure::store(&error))?;
+        Ok(challenge.map(|challenge| Value::Text(challenge.code().into_bytes())))
+    }
+
+    /// What is asked for, or the transaction to go on with where nothing else is.
+    fn wish_or_last(&self) -> Result<LicenseWish, Failure> {
+        let resume = self.current();
+        match self.wish() {
+            Err(_) if resume.is_some() => {
+                Ok(LicenseWish { url: self.properties.text(URL), resume, ..LicenseWish::default() })
+            }
+            wish => Ok(LicenseWish { resume, ..wish? }),
+        }
+    }
+
     fn wish(&self) -> Result<LicenseWish, Failure> {
         let own = &self.properties;
         let list = |name| own.text(name).unwrap_or_default();
@@ -103,7 +175,7 @@ impl LicenseRequestObject {
         Ok(wish)
     }
 
-    fn acquire(&self) -> Result<(), Failure> {
+    fn acquire(&self, flags: u32) -> Result<(), Failure> {
         let client = Arc::clone(self.client.opened()?);
         let wish = self.wish()?;
         let settings = self.client.settings(&self.properties);
@@ -114,7 +186,7 @@ impl LicenseRequestObject {
         if settings.service_url.is_none() && wish.url.is_none() {
             return Err(prop::missing(SERVICE_URL));
         }
-        let (properties, last) = (Arc::clone(&self.properties), Arc::clone(&self.last));
+        let (properties, progress) = (Arc::clone(&self.properties), Arc::clone(&self.progress));
         let deadline = settings.network.deadline;
         self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| {
             match acquire::acquire(&client, &settings, &wish, context) {
@@ -126,8 +198,16 @@ impl LicenseRequestObject {
                     }
                     // A transaction that ended is not resumed by the next call.
                     properties.forget(TRANSACTION_ID);
-                    *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(acquired.transaction);
+                    progress.remember(acquired.transaction);
                     Outcome::success(if acquired.stored == 0 { WM_S_NOTHING_NEW } else { WM_S_LICENSE_ACQUIRED })
+                }
+                Err(AcquireError::InteractionRequired { url, transaction }) => {
+                    progress.remember(transaction);
+                    let url = Some(progress.way_back(url, &properties));
+                    if flags == WM_ACQUIRE_NONSILENT {
+                        return Outcome::success(WM_S_OK).with_url(url);
+                    }
+                    Outcome::failure(Failure::new(WM_E_NO_RIGHTS)).with_url(url)
                 }
                 Err(error) => {
                     if let AcquireError::Refused(refusals) = &error {
@@ -152,11 +232,13 @@ fn tell_refusals(refusals: &[Refusal], context: &Context) {
 /// The page where the user can act.
 fn page_of(error: AcquireError) -> Option<String> {
     match error {
-        AcquireError::InteractionRequired(url) => Some(url),
+        AcquireError::InteractionRequired { url, .. } => Some(url),
         AcquireError::Refused(refusals) => refusals.into_iter().find_map(|refusal| refusal.url),
         AcquireError::Cancelled
         | AcquireError::NothingAsked
         | AcquireError::NoKeyId
+        | AcquireError::TooManyKeyIds
+        | AcquireError::Over
         | AcquireError::NoService
         | AcquireError::AuthorityNotTrusted
         | AcquireError::NeedsIndividualization
@@ -182,12 +264,14 @@ pub unsafe extern "C" fn wm_create_license_request(
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Arc::new(Properties::new(PROPERTIES)));
             let worker = Worker::new(&client, Callback::new(callback, context));
-            Ok(LicenseRequestObject { client, properties, last: Arc::default(), worker })
+            let (progress, wake) = (Arc::default(), Arc::default());
+            Ok(LicenseRequestObject { client, properties, progress, wake, worker })
         })
     }
 }
 
-/// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT. With neither WM_PROP_KEY_IDS nor
+/// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT, or WM_ACQUIRE_NONSILENT
+/// where the user may be sent to a page of the service. With neither WM_PROP_KEY_IDS nor
 /// WM_PROP_HEADER it is a pre-delivery: the service delivers all that the account may have, or what is in WM_PROP_SCOPE, and
 /// the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
 /// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
@@ -195,7 +279,7 @@ pub unsafe extern "C" fn wm_create_license_request(
 /// Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
 /// license refused, WM_STATUS_RENEWAL_DUE for each stored that its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
 /// it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
-/// can act; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
+/// can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
 /// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
 /// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED;
 /// WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
@@ -205,9 +289,12 @@ pub unsafe extern "C" fn wm_create_license_request(
 pub unsafe extern "C" fn wm_acquire_license(request: *mut wm_license_request, flags: u32) -> wm_result {
     gate::enter(|| {
         let request = resolve(request)?;
-        if flags != WM_ACQUIRE_SILENT {
-            return Err(Failure::with(WM_E_INVALIDARG, "The flags are not WM_ACQUIRE_SILENT."));
+        if flags != WM_ACQUIRE_SILENT && flags != WM_ACQUIRE_NONSILENT {
+            return Err(Failure::with(
+                WM_E_INVALIDARG,
+                "The flags are neither WM_ACQUIRE_SILENT nor WM_ACQUIRE_NONSILENT.",
+            ));
         }
-        request.acquire()
+        request.acquire(flags)
     })
 }

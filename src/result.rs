@@ -51,6 +51,7 @@ results! {
     WM_S_BACKUP_CLOSED c"WM_S_BACKUP_CLOSED" = 0x000D_2A04, None, None, false, c"What this device opens of the backup is whole; the rest only its own device or a service can open.";
     WM_S_STORE_REPAIRED c"WM_S_STORE_REPAIRED" = 0x000D_2A01, None, None, false, c"The store was damaged and is repaired.";
     WM_S_NOTHING_NEW c"WM_S_NOTHING_NEW" = 0x000D_2A02, None, None, false, c"The service has nothing new for this device.";
+    WM_S_MONITOR_CANCELLED c"WM_S_MONITOR_CANCELLED" = 0x000D_2746, Cancelled, None, true, c"The monitor was cancelled; no license is stored.";
     WM_S_RESTORE_PARTIAL c"WM_S_RESTORE_PARTIAL" = 0x000D_2A00, None, None, false, c"Some licenses are restored; the others were refused.";
     WM_S_NOTHING_TO_RENEW c"WM_S_NOTHING_TO_RENEW" = 0x000D_2A03, None, None, false, c"No stored license is to be renewed.";
     // Calls.
@@ -96,6 +97,7 @@ results! {
     WM_E_POLICY_DISABLE_ONLINE c"WM_E_POLICY_DISABLE_ONLINE" = 0xC00D_2762, State, GoOnline, false, c"The client is set to work offline.";
     // What a service decides.
     WM_E_NO_RIGHTS c"WM_E_NO_RIGHTS" = 0xC00D_2720, Refused, OpenUrl, false, c"The account may not have the license until the user acts.";
+    WM_E_LICENSE_NOTACQUIRED c"WM_E_LICENSE_NOTACQUIRED" = 0xC00D_2759, Refused, Reacquire, false, c"The user declined, or did not decide in time.";
     WM_E_LICENSE_UNAVAILABLE c"WM_E_LICENSE_UNAVAILABLE" = 0xC00D_28A2, Refused, ContactIssuer, false, c"The service has no such content.";
     WM_E_RESTORE_FRAUD c"WM_E_RESTORE_FRAUD" = 0xC00D_2753, Refused, FreeDevice, false, c"As many devices as allowed hold the licenses.";
     WM_E_LICENSE_CONTENT_REVOKED c"WM_E_LICENSE_CONTENT_REVOKED" = 0xC00D_27E1, Refused, ContactIssuer, false, c"The license was revoked.";

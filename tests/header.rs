@@ -26,6 +26,7 @@ const SOURCES: &[&str] = &[
     "individualizer",
     "content_header",
     "license_request",
+    "license_request/interaction",
     "license_request/renewal",
     "license_query",
     "license_enumerator",

@@ -48,6 +48,8 @@ names! {
     EXPIRING_WITHIN "WM_PROP_EXPIRING_WITHIN" = "ExpiringWithin", "license request, DWORD: for wm_renew_licenses, only licenses of which a right ends or whose renewal is due within so many days; ended ones are among them";
     CUSTOM_DATA "WM_PROP_CUSTOM_DATA" = "CustomData", "license request, BINARY: the application's own bytes for the service";
     TRANSACTION_ID "WM_PROP_TRANSACTION_ID" = "TransactionID", "license request, STRING: base64 ID of the last transaction; set it to resume one after a restart";
+    LOOPBACK_REDIRECT "WM_PROP_LOOPBACK_REDIRECT" = "LoopbackRedirect", "license request, BOOL: the page leads back to a port of 127.0.0.1 that the monitor listens on, which shortens its wait; default no";
+    INTERACTION_CODE "WM_PROP_INTERACTION_CODE" = "InteractionCode", "license request, STRING, read-only: the six digits that the page shows as well, while a request is pending";
     BACKUP_PATH "WM_PROP_BACKUP_PATH" = "BackupPath", "backup restorer, STRING, path: existing folder that receives the backup. Required to back up";
     RESTORE_PATH "WM_PROP_RESTORE_PATH" = "RestorePath", "backup restorer, STRING, path: folder that holds the backup. Required to restore";
     FILTER_KID "WM_PROP_FILTER_KID" = "FilterKID", "license enumerator, STRING: only licenses for this key ID, base64. Filters are set before the first wm_next_license";

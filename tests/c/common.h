@@ -195,6 +195,12 @@ static inline void title_kid(int number, uint8_t kid[KID_SIZE]) {
   kid[KID_SIZE - 1] = (uint8_t)number;
 }
 
+/* The key IDs of eight titles that the user must accept on the page; `number` counts from 1. */
+static inline void asked_kid(int number, uint8_t kid[KID_SIZE]) {
+  title_kid(number, kid);
+  kid[0] = 0xc6;
+}
+
 enum { KID_TEXT_SIZE = 25 };
 
 /* The base64 text by which properties and statuses name a key ID. */

@@ -27,6 +27,10 @@ const POLICIES: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// Content that the user must accept on the page of the service: `c6…01` to `c6…08`, and its terms.
+const ASKED: &str = r#"{"actions":{"Play":{"count":9}},"backup":true,"interaction":"page"}"#;
+const ASKED_COUNT: u8 = 8;
+
 /// What only accounts with the scope `gold` may have.
 const GOLD: &str = "c5000000000000000000000000000001";
 
@@ -144,6 +148,15 @@ fn fill(data: &Path) {
         set_policy(policy, terms);
         let key = turned(kid);
         let words = ["content", "add", "--kid", kid, "--key", &key, "--title", title, "--policy", policy, "--open"];
+        admin(data, &words);
+    }
+    let file = data.join("asked.json");
+    std::fs::write(&file, ASKED).expect("the data folder is writable");
+    admin(data, &["policy", "set", "asked", file.to_str().expect("a plain path")]);
+    for number in 1..=ASKED_COUNT {
+        let (kid, title) = (format!("c6{number:030x}"), format!("Asked {number}"));
+        let key = turned(&kid);
+        let words = ["content", "add", "--kid", &kid, "--key", &key, "--title", &title, "--policy", "asked", "--open"];
         admin(data, &words);
     }
     admin(data, &["content", "add", "--kid", GOLD, "--key", &turned(GOLD), "--title", "Gold", "--scope", "gold"]);

@@ -199,5 +199,7 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
         Reason::DeviceRevoked => "this device may not ask any more",
         Reason::QuotaUsedUp => "the service certifies no more devices today",
         Reason::ApplicationRevoked => "this application may not ask any more; update it",
+        Reason::Declined => "the user declined",
+        Reason::NotDecided => "the user did not decide in time",
     }
 }

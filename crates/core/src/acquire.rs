@@ -3,7 +3,10 @@
 
 mod answer;
 mod error;
+pub mod interaction;
+mod loopback;
 mod pages;
+mod wake;
 mod wish;
 
 use crate::client::{Client, Settings};
@@ -19,6 +22,8 @@ use wmlicense_wire::license::State;
 use wmlicense_wire::request::Body;
 
 pub use error::AcquireError;
+pub use loopback::Loopback;
+pub use wake::Wake;
 pub use wish::LicenseWish;
 use wish::{body_of, name_of, wished_kids};
 

@@ -158,6 +158,23 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
+    /// A session that only uses what is kept of earlier contacts, whatever its age, for work without a network.
+    pub fn offline(
+        client: &'a Client,
+        settings: &'a Settings,
+        url: Option<&str>,
+        context: &'a Context,
+    ) -> Result<Self, SessionError> {
+        let base = base(settings, url).ok_or(SessionError::NoService)?.to_owned();
+        let transport = client.transport(&settings.network)?;
+        let kept = client.store.service_document(&base)?.ok_or(TransportError::Offline)?;
+        let current = client.documents.read(&kept, &client.authorities)?;
+        let directory = Directory::new(current.directory.authority.clone());
+        let mut session = Self { client, settings, context, transport, base, current, fresh: true, directory };
+        session.merge()?;
+        Ok(session)
+    }
+
     /// Takes the document's certificates over into what is known under the authority.
     fn merge(&mut self) -> Result<(), SessionError> {
         let authority = self.authority();
@@ -272,6 +289,12 @@ impl<'a> Session<'a> {
             result => result?,
         };
         let envelope = Envelope::parse(&bytes)?;
+        self.learn(&envelope)?;
+        Ok(envelope)
+    }
+
+    /// Keeps the certificates beside an answer, which prove themselves.
+    pub fn learn(&mut self, envelope: &Envelope) -> Result<(), SessionError> {
         if let Some(list) = &envelope.status_list
             && let Err(error) = revoke::take_status_list(self.client, self.authority(), list)
         {
@@ -285,7 +308,7 @@ impl<'a> Session<'a> {
         if self.directory.services().len() > known {
             self.client.store.save_directory(&self.directory)?;
         }
-        Ok(envelope)
+        Ok(())
     }
 
     fn send(

@@ -23,6 +23,7 @@ mod state;
 mod time;
 mod tombstone;
 mod transactions;
+mod waiting;
 
 use crate::clock::SharedClock;
 use crate::device::Device;

@@ -26,7 +26,8 @@ pub(crate) fn new_token() -> Result<(Zeroizing<String>, Digest), getrandom::Erro
     Ok((token, hash))
 }
 
-fn token_hash(token: &str) -> Digest {
+/// The hash under which a token is found.
+pub(crate) fn token_hash(token: &str) -> Digest {
     Digest::of_parts(&[b"wmlicense/1 token\0", token.as_bytes()])
 }
 

@@ -1,6 +1,7 @@
 //! HTTP: routes, request IDs, body caps, time-outs and the bound on what runs at once. Deciding is the roles'.
 
 pub(crate) mod listener;
+mod page;
 mod support;
 
 use crate::metrics::count;
@@ -38,6 +39,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The service document is valid for this long and made anew far earlier. Seconds.
 const DOCUMENT_VALIDITY: i64 = 7 * 24 * 60 * 60;
 const DOCUMENT_LIFETIME: i64 = 60 * 60;
+/// How often a client may ask whether its user has decided.
+const POLL_SECONDS: u64 = 2;
 const COSE: &str = "application/cose";
 const REQUEST_ID: &str = "x-request-id";
 
@@ -69,7 +72,9 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
             .route("/v1/licenses", post(post_licenses))
             .route("/v1/renewals", post(post_renewals))
             .route("/v1/returns", post(post_returns))
-            .route("/v1/revocations", post(post_revocations));
+            .route("/v1/revocations", post(post_revocations))
+            .route("/interaction/{id}", get(page::show).post(page::act))
+            .route("/privacy", get(page::privacy));
     }
     if manages {
         router = router.route("/v1/restores", post(post_restores)).route("/v1/restores/preview", post(post_preview));
@@ -279,7 +284,10 @@ fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
             authority: keyring.directory.authority.bytes.clone(),
             certificates: certificates.iter().map(|certificate| certificate.bytes.clone()).collect(),
             urls,
-            limits: vec![("restoreDevices".to_owned(), crate::policy::DEFAULT_RESTORE_DEVICES.into())],
+            limits: vec![
+                ("restoreDevices".to_owned(), crate::policy::DEFAULT_RESTORE_DEVICES.into()),
+                ("pollSeconds".to_owned(), POLL_SECONDS),
+            ],
             privacy_url: service.presence.privacy_url.clone(),
             minimum_versions: Vec::new(),
             revocation_keys: keyring.revocation.iter().copied().collect(),

@@ -23,6 +23,7 @@ const BACKUP_VALIDITY: i64 = 3653 * DAY;
 pub(crate) const CLOCK_TOLERANCE: i64 = 300;
 const CONTENT_LABEL: &str = "wmlicense/1 service content";
 const CURSOR_LABEL: &str = "wmlicensed cursor";
+const PAGE_LABEL: &str = "wmlicense/1 service page";
 
 /// Keys or certificates could not be made, read or used.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,22 @@ impl MasterKey {
     pub(crate) fn open(&self, kid: Kid, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, sealed) = sealed.split_first_chunk::<12>()?;
         self.0.expand(CONTENT_LABEL, kid.as_bytes()).open(nonce, kid.as_bytes(), sealed).ok()
+    }
+}
+
+impl MasterKey {
+    /// Seals what the page of an interaction hands back to the service in its forms.
+    pub(crate) fn seal_page(&self, interaction: &str, content: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
+        let mut nonce = [0; 12];
+        getrandom::fill(&mut nonce)?;
+        let key = self.0.expand(PAGE_LABEL, interaction.as_bytes());
+        Ok([nonce.as_slice(), &key.seal(&nonce, interaction.as_bytes(), content)].concat())
+    }
+
+    /// Opens what [`Self::seal_page`] sealed for the same interaction.
+    pub(crate) fn open_page(&self, interaction: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<12>()?;
+        self.0.expand(PAGE_LABEL, interaction.as_bytes()).open(nonce, interaction.as_bytes(), sealed).ok()
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Terms {
     pub(crate) renewal: Renewal,
     /// Least number of the status list that a device must have.
     pub(crate) minimum_status: Option<u64>,
+    /// The user accepts on the page before a device gets a license.
+    pub(crate) asks_user: bool,
 }
 
 impl Terms {
@@ -87,6 +89,7 @@ impl Default for Terms {
             subscription: None,
             renewal: Renewal::default(),
             minimum_status: None,
+            asks_user: false,
         }
     }
 }

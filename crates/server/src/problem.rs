@@ -63,6 +63,11 @@ impl Fault {
         }
     }
 
+    /// HTTP status of the fault.
+    pub(crate) fn status(self) -> u16 {
+        self.kind().status()
+    }
+
     /// The problem as a response.
     pub(crate) fn response(self, request_id: &str) -> Response<Body> {
         let kind = self.kind();

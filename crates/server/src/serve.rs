@@ -32,6 +32,8 @@ pub struct Options {
     pub support_url: Option<String>,
     /// Privacy statement.
     pub privacy_url: Option<String>,
+    /// Terms of use.
+    pub terms_url: Option<String>,
     /// Roles that this process has.
     pub roles: Vec<Role>,
     /// Most licenses a second that are pre-delivered; no limit if there is none.
@@ -91,7 +93,8 @@ impl Server {
         let url = format!("{scheme}://{}", listener.local_addr().map_err(refused)?);
         let public_url = options.public_url.unwrap_or_else(|| url.clone()).trim_end_matches('/').to_owned();
         let support_url = options.support_url.unwrap_or_else(|| format!("{public_url}/support"));
-        let presence = Presence { public_url, support_url, privacy_url: options.privacy_url };
+        let (privacy_url, terms_url) = (options.privacy_url, options.terms_url);
+        let presence = Presence { public_url, support_url, privacy_url, terms_url };
         let pace = Pace::new(options.predelivery_rate);
         let open = move || Service::open(folder, options.roles, presence, pace, clock);
         let service = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
@@ -146,6 +149,9 @@ async fn upkeep(service: Arc<Service>) {
         let before = service.clock.now().saturating_sub(ANSWER_LIFETIME);
         if let Err(error) = service.store.drop_answers(before).await {
             tracing::warn!(%error, "old answers could not be dropped");
+        }
+        if let Err(error) = service.interactions.drop_interactions(before).await {
+            tracing::warn!(%error, "old interactions could not be dropped");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::keyring::{Keyring, KeyringError, MasterKey};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::problem::Fault;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{Interactions, SqliteStore, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Semaphore;
@@ -40,6 +40,8 @@ pub(crate) struct Presence {
     pub(crate) support_url: String,
     /// Privacy statement.
     pub(crate) privacy_url: Option<String>,
+    /// Terms of use.
+    pub(crate) terms_url: Option<String>,
 }
 
 /// A status list that is handed out.
@@ -51,6 +53,7 @@ pub(crate) struct Published {
 /// Everything that requests share.
 pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) interactions: Arc<dyn Interactions>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) presence: Presence,
     pub(crate) metrics: Metrics,
@@ -79,8 +82,10 @@ impl Service {
     ) -> Result<Self, OpenError> {
         let keyring = Keyring::read(&folder, &roles)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let store = Arc::new(SqliteStore::open(&folder.database())?);
         Ok(Self {
-            store: Arc::new(SqliteStore::open(&folder.database())?),
+            interactions: store.clone(),
+            store,
             clock,
             presence,
             metrics: Metrics::default(),

@@ -1,11 +1,13 @@
 //! What the service remembers, as a trait with one method for one transaction. SQLite is in `store/sqlite.rs`.
 
 mod give_back;
+mod interaction;
 pub(crate) mod revocation;
 mod seats;
 mod sqlite;
 
 pub(crate) use give_back::{Held, HeldLicense, Renewable, RenewalOffer, RenewedLicense, Returns};
+pub(crate) use interaction::{Decision, Interaction, Interactions, NewInteraction};
 pub(crate) use seats::{Claim, Claimed, Holding, Seat};
 pub(crate) use sqlite::SqliteStore;
 
@@ -233,8 +235,8 @@ pub(crate) trait Store: Returns + Revocations {
     fn known_device(&self, exchange: Exchange) -> Pending<'_, (Prior, Option<KnownDevice>)>;
     /// Writes a device and the answer with its certificate.
     fn certify(&self, exchange: Exchange, device: CertifiedDevice, answer: Vec<u8>) -> Pending<'_, Committed>;
-    /// What may be granted.
-    fn offer(&self, exchange: Exchange, device: DeviceId, kids: Vec<Kid>) -> Pending<'_, Offer>;
+    /// What may be granted to an account.
+    fn offer(&self, exchange: Exchange, device: DeviceId, user: Option<UserId>, kids: Vec<Kid>) -> Pending<'_, Offer>;
     /// What may be delivered, at most as much as one answer takes.
     fn delivery(&self, exchange: Exchange, device: DeviceId, query: DeliveryQuery) -> Pending<'_, DeliveryPage>;
     /// Writes licenses, their first devices, what was withdrawn, and the answer.

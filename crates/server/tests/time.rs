@@ -31,6 +31,7 @@ fn with_clock(data: &Data, test: impl FnOnce(&Known, &Moved) + Send) {
         public_url: None,
         support_url: None,
         privacy_url: None,
+        terms_url: None,
         roles: Role::ALL.to_vec(),
         predelivery_rate: None,
         tls: None,

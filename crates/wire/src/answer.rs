@@ -81,11 +81,15 @@ pub enum Reason {
     QuotaUsedUp = 13,
     /// The application may not ask any more.
     ApplicationRevoked = 14,
+    /// The user declined.
+    Declined = 15,
+    /// The user did not act in time.
+    NotDecided = 16,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownContent,
         Self::NotEntitled,
         Self::LimitReached,
@@ -100,6 +104,8 @@ impl Reason {
         Self::DeviceRevoked,
         Self::QuotaUsedUp,
         Self::ApplicationRevoked,
+        Self::Declined,
+        Self::NotDecided,
     ];
 
     fn from_number(number: u64) -> Option<Self> {

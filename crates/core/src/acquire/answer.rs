@@ -4,6 +4,7 @@ use super::{AcquireError, Acquired, wish};
 use crate::rights::is_renewal_due;
 use crate::session::{Credentials, Question, Session, SessionError, transaction};
 use crate::store::{Import, Page, Store, StoreError, TransactionState};
+use crate::transport::url::Target;
 use std::collections::HashSet;
 use wmlicense_wire::answer::{Answer, Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
 use wmlicense_wire::id::{Kid, Lid};
@@ -48,12 +49,13 @@ pub(super) fn take(
     match &verified.answer.outcome {
         Outcome::Done => {}
         Outcome::Refused => {
-            transaction::end(session, question, TransactionState::Refused)?;
+            let late = verified.answer.refusals.iter().any(|refusal| refusal.reason == Reason::NotDecided);
+            let end = if late { TransactionState::Expired } else { TransactionState::Refused };
+            transaction::end(session, question, end)?;
             return Err(all_refused(verified.answer.refusals));
         }
         Outcome::Interaction { url } => {
-            transaction::end(session, question, TransactionState::Waiting)?;
-            return Err(AcquireError::InteractionRequired(url.clone()));
+            return Err(wait_for_user(session, question, url)?);
         }
         Outcome::Later { from, until } => {
             transaction::end(session, question, TransactionState::Waiting)?;
@@ -130,6 +132,19 @@ fn next(
     }
     let now = session.client().clock.now();
     Ok(Some(question.next(cursor.clone(), now, &credentials.identity)?))
+}
+
+/// Keeps the page on which the user must act, if it is one that a browser may be sent to.
+fn wait_for_user(session: &Session<'_>, question: &Question, url: &str) -> Result<AcquireError, AcquireError> {
+    let allow_http = session.settings().network.allow_http;
+    if let Err(error) = Target::parse(url, allow_http) {
+        // The service itself said this; the same request would only bring it again.
+        transaction::end(session, question, TransactionState::Refused)?;
+        return Err(AcquireError::Transport(error));
+    }
+    let transaction = question.content.transaction;
+    session.client().store.wait_for_user(transaction, url)?;
+    Ok(AcquireError::InteractionRequired { url: url.to_owned(), transaction })
 }
 
 fn all_refused(refusals: Vec<Refusal>) -> AcquireError {

@@ -6,6 +6,7 @@ use crate::session::SessionError;
 use crate::store::StoreError;
 use crate::transport::TransportError;
 use wmlicense_wire::answer::Refusal;
+use wmlicense_wire::id::TransactionId;
 
 /// No license of the request was stored.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +40,18 @@ pub enum AcquireError {
     Refused(Vec<Refusal>),
     /// The user must act at this URL.
     #[error("the user must act first")]
-    InteractionRequired(String),
+    InteractionRequired {
+        /// The page.
+        url: String,
+        /// The transaction that waits.
+        transaction: TransactionId,
+    },
+    /// The transaction ended without a license.
+    #[error("the request ended without a license")]
+    Over,
+    /// More key IDs than one request carries.
+    #[error("one request carries at most 1024 key IDs")]
+    TooManyKeyIds,
     /// The service asks for patience.
     #[error("the service asks to come back later")]
     Later {

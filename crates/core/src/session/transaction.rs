@@ -93,6 +93,7 @@ pub(crate) fn exchange(
     question: &Question,
     progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
 ) -> Result<Envelope, SessionError> {
+    session.client().store.mark_sent(question.content.transaction)?;
     let result = session.exchange(question, progress);
     if let Err(error) = &result
         && let Some(end) = error.transaction_end()

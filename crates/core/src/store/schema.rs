@@ -67,6 +67,7 @@ CREATE TABLE taken_back (
     revocation_key BLOB NOT NULL, lid BLOB NOT NULL, PRIMARY KEY (revocation_key, lid)) STRICT, WITHOUT ROWID;
 ALTER TABLE head ADD COLUMN kept BLOB NOT NULL DEFAULT x'';
 ALTER TABLE batch ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE exchange ADD COLUMN user_page TEXT;
 ";
 
 /// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.

@@ -13,7 +13,7 @@ impl TransactionState {
     const ALL: [Self; 7] =
         [Self::Prepared, Self::Sent, Self::Waiting, Self::Answered, Self::Refused, Self::Cancelled, Self::Expired];
 
-    fn of(number: i64) -> Result<Self, StoreError> {
+    pub(super) fn of(number: i64) -> Result<Self, StoreError> {
         let found = Self::ALL.into_iter().find(|state| *state as i64 == number);
         found.ok_or_else(|| StoreError::Damaged("a transaction has an unknown state".into()))
     }

@@ -99,7 +99,7 @@ fn the_user_or_patience_being_asked_for_keeps_the_same_request() {
     desk.service
         .then_answer(move |service, post| service.ends(post, Role::Issuer, Outcome::Interaction { url }, Vec::new()));
     let result = desk.acquire(&[kid(1)]);
-    assert!(matches!(&result, Err(AcquireError::InteractionRequired(url)) if *url == page), "{result:?}");
+    assert!(matches!(&result, Err(AcquireError::InteractionRequired { url, .. }) if *url == page), "{result:?}");
     // The operation would be over by then.
     let (from, until) = (NOW + 3600, NOW + 7200);
     desk.service

@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Privacy statement.
     #[arg(long, value_name = "URL", value_parser = url)]
     privacy_url: Option<String>,
+    /// Terms of use, linked from the page where users accept.
+    #[arg(long, value_name = "URL", value_parser = url)]
+    terms_url: Option<String>,
     /// Roles of this process.
     #[arg(long, value_delimiter = ',', default_value = "individualization,issuer,management", value_parser = role)]
     roles: Vec<Role>,
@@ -73,6 +76,7 @@ pub(super) fn serve(arguments: Arguments) -> Result<(), CommandError> {
         public_url: arguments.public_url,
         support_url: arguments.support_url,
         privacy_url: arguments.privacy_url,
+        terms_url: arguments.terms_url,
         roles,
         predelivery_rate: arguments.predelivery_rate,
         tls: arguments.tls_cert.zip(arguments.tls_key),

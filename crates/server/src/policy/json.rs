@@ -109,7 +109,12 @@ fn read_terms(object: &mut Object<'_>) -> Terms {
     terms.subscription = object.take("subscription", "the name of a subscription is expected", name);
     let number = |value: Value| value.as_u64().map(Some);
     object.set("minimumStatus", "the number of a status list is expected", number, &mut terms.minimum_status);
-    object.only("interaction", "only \"none\" is offered by this service", &Value::from("none"));
+    let interaction = |value: Value| match value.as_str()? {
+        "none" => Some(false),
+        "page" => Some(true),
+        _ => None,
+    };
+    object.set("interaction", "\"none\" or \"page\" is expected", interaction, &mut terms.asks_user);
     object.only("clearKey", "only false is offered by this service", &Value::from(false));
     object.finish();
     terms

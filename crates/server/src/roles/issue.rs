@@ -5,6 +5,7 @@ mod cursor;
 mod delivery;
 pub(crate) mod grant;
 
+use super::ask::{self, Consent, ask_user};
 use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, whole, written};
 use crate::accounts::Account;
 use crate::keyring::Keyring;
@@ -12,11 +13,11 @@ use crate::metrics::count;
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::{Exchange, Issue, Offer, Withdrawn};
-use grant::{Granter, TermsByName};
+use grant::{Granter, NotGranted, TermsByName};
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::Kid;
+use wmlicense_wire::id::{Kid, UserId};
 use wmlicense_wire::request::{self, Body};
 
 /// What one answer grants and refuses, before it is sealed.
@@ -42,7 +43,19 @@ struct Desk {
     keyring: Arc<Keyring>,
     caller: Arc<Caller>,
     account: Option<Arc<Account>>,
+    /// The account that the user named on the page, where the request came without one.
+    named: Option<Arc<Account>>,
+    /// The user's word, where it was asked for.
+    consent: Option<Consent>,
     now: i64,
+}
+
+/// What comes of a request.
+enum Verdict {
+    /// It is decided.
+    Final(Decision),
+    /// The user must act on these first.
+    Ask(Vec<Kid>),
 }
 
 /// Answers `POST /v1/licenses`.
@@ -53,7 +66,8 @@ pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option
         let (service_, keyring, account) = (Arc::clone(&service), Arc::clone(&keyring), account.clone());
         service.compute(move || check(&service_, &keyring, account.as_deref(), &bytes)).await??
     };
-    let desk = Desk { now: service.clock.now(), service, keyring, caller: Arc::new(caller), account };
+    let (now, caller, named, consent) = (service.clock.now(), Arc::new(caller), None, None);
+    let desk = Desk { service, keyring, caller, account, named, consent, now };
     if let Some(reason) = desk.caller.barred(&desk.service).await? {
         return desk.refuse(reason).await;
     }
@@ -67,7 +81,7 @@ async fn issue_kids(mut desk: Desk, kids: Vec<Kid>) -> Result<Vec<u8>, Fault> {
     let device_id = desk.caller.device.device_id;
     for _ in 0..MAX_ATTEMPTS {
         let exchange = desk.exchange();
-        let offer = desk.service.store.offer(exchange.clone(), device_id, kids.clone()).await?;
+        let offer = desk.service.store.offer(exchange.clone(), device_id, desk.holder(), kids.clone()).await?;
         if offer.revoked {
             return desk.refuse(Reason::DeviceRevoked).await;
         }
@@ -76,7 +90,19 @@ async fn issue_kids(mut desk: Desk, kids: Vec<Kid>) -> Result<Vec<u8>, Fault> {
         }
         let offer = Offer { prior: crate::store::Prior::None, ..offer };
         let (work, kids) = (desk.clone(), kids.clone());
-        let decision = desk.service.compute(move || work.decide(&kids, offer)).await??;
+        let decision = match desk.service.compute(move || work.decide(&kids, offer)).await?? {
+            Verdict::Final(decision) => decision,
+            Verdict::Ask(kids) => match ask_user(&desk.service, &desk.caller, &exchange, kids).await? {
+                ask::Asked::Waiting(url) => {
+                    let waiting = desk.clone();
+                    return desk.service.compute(move || waiting.waiting(url)).await?;
+                }
+                ask::Asked::Decided(word, named) => {
+                    (desk.consent, desk.named) = (Some(word), named);
+                    continue;
+                }
+            },
+        };
         if let Some(bytes) = desk.conclude(exchange, decision).await? {
             return Ok(bytes);
         }
@@ -121,11 +147,26 @@ impl Desk {
         self.caller.exchange(self.account.as_deref().map(|account| account.user), self.now)
     }
 
+    /// Who gets the licenses.
+    fn holder(&self) -> Option<UserId> {
+        self.account.as_deref().or(self.named.as_deref()).map(|account| account.user)
+    }
+
+    /// Tells the page on which the user must act. The same request gets the result later, so this answer is not kept.
+    fn waiting(&self, url: String) -> Result<Vec<u8>, Fault> {
+        let own = role_key(&self.keyring, Role::Issuer)?;
+        let mut answer = self.caller.answer(self.now);
+        answer.outcome = Outcome::Interaction { url };
+        let certificates = self.caller.not_held([(own.certificate.hash, own.certificate.bytes.as_slice())]);
+        self.caller.seal(answer, &[], None, &Beside { certificates, ..Beside::default() }, own)
+    }
+
     fn granter(&self) -> Granter {
         Granter {
             service: Arc::clone(&self.service),
             keyring: Arc::clone(&self.keyring),
-            account: self.account.clone(),
+            account: self.account.clone().or_else(|| self.named.clone()),
+            consent: self.consent,
             now: self.now,
         }
     }
@@ -140,18 +181,23 @@ impl Desk {
         self.service.compute(refuse).await?
     }
 
-    fn decide(&self, kids: &[Kid], offer: Offer) -> Result<Decision, Fault> {
+    fn decide(&self, kids: &[Kid], offer: Offer) -> Result<Verdict, Fault> {
+        let mut asked = Vec::new();
         let (granter, mut terms, mut batch) = (self.granter(), TermsByName::default(), Batch::default());
         for (kid, offered) in kids.iter().zip(offer.items) {
             match granter.grant(*kid, offered, &mut terms)? {
                 Ok(granted) => batch.add(granted),
-                Err(reason) => batch.refusals.push(Refusal {
+                Err(NotGranted::AskUser) => asked.push(*kid),
+                Err(NotGranted::Refused(reason)) => batch.refusals.push(Refusal {
                     subject: Some(*kid.as_bytes()),
                     kid: None,
                     reason,
                     url: Some(self.service.presence.support_url.clone()),
                 }),
             }
+        }
+        if !asked.is_empty() {
+            return Ok(Verdict::Ask(asked));
         }
         // The roots without which the leaves among them would not open.
         for (kid, offered) in offer.roots {
@@ -161,7 +207,7 @@ impl Desk {
         }
         let mut answer = self.caller.answer(self.now);
         answer.outcome = if batch.grants.is_empty() { Outcome::Refused } else { Outcome::Done };
-        self.seal(answer, batch)
+        Ok(Verdict::Final(self.seal(answer, batch)?))
     }
 
     fn seal(&self, mut answer: Answer, batch: Batch) -> Result<Decision, Fault> {

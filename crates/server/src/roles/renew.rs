@@ -1,7 +1,7 @@
 //! Renewing: licenses that a device holds, on the terms that hold today. Whether an account may have the content, and on
 //! which terms, is decided as for a first license; what counts on is decided here.
 
-use super::issue::grant::{Granter, TermsByName, inner_key};
+use super::issue::grant::{Granter, NotGranted, TermsByName, inner_key};
 use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, whole, written};
 use crate::accounts::Account;
 use crate::keyring::Keyring;
@@ -51,7 +51,7 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
             return Ok(bytes);
         }
         let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        let granter = Granter { service: service_, keyring, account: account.clone(), now };
+        let granter = Granter { service: service_, keyring, account: account.clone(), consent: None, now };
         let work = Work { granter, caller: Arc::clone(&caller), lids: lids.clone() };
         let (revoked, items) = (offer.revoked, offer.items);
         let decision =
@@ -174,7 +174,9 @@ impl Work {
         let offered = Offered { content: content.clone(), current, taken_back, rules };
         let (mut grant, license) = match self.granter.grant(kid, Some(offered), terms)? {
             Ok(granted) => granted,
-            Err(reason) => return Ok(Err(reason)),
+            Err(NotGranted::Refused(reason)) => return Ok(Err(reason)),
+            // A renewal has no page: the user acts when the license is acquired again.
+            Err(NotGranted::AskUser) => return Ok(Err(Reason::NotEntitled)),
         };
         let policy = Policy::decode(&grant.policy).map_err(|_| Fault::Internal)?;
         let Some(mut license) = license else {

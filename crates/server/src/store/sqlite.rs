@@ -4,6 +4,7 @@
 mod admin;
 mod delivery;
 mod give_back;
+mod interaction;
 mod issue;
 mod offer;
 mod renewal;
@@ -207,10 +208,13 @@ fn write_exchange(connection: &Connection, exchange: &Exchange, answer: Option<&
 fn account(connection: &Connection, token_hash: Digest) -> Result<Option<Account>, StoreError> {
     let mut find = connection.prepare_cached("SELECT user_id FROM account WHERE token_hash = $1")?;
     let user: Option<Vec<u8>> = find.query_row([token_hash.as_bytes()], |row| row.get(0)).optional()?;
-    let Some(user) = user else { return Ok(None) };
+    user.map(|user| account_of(connection, id(&user, "account")?)).transpose()
+}
+
+fn account_of(connection: &Connection, user: UserId) -> Result<Account, StoreError> {
     let mut list = connection.prepare_cached("SELECT scope FROM account_scope WHERE user_id = $1")?;
-    let scopes = list.query_map([&user], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(Some(Account { user: id(&user, "account")?, scopes }))
+    let scopes = list.query_map([user.as_bytes()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(Account { user, scopes })
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn read(response: Response<ureq::Body>) -> Self {
+    pub fn read(response: Response<ureq::Body>) -> Self {
         Self::try_read(response).unwrap()
     }
 

@@ -10,7 +10,7 @@ use wmlicense_wire::cose::{CoseError, Document};
 use wmlicense_wire::id::{BackupId, Digest, Epoch, Id, Kid, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::request::{
-    Body, ClientInfo, MAX_LEN, MAX_RESTORE_LEN, Request, RequestError, RestoreBatch, RestoreSource,
+    Body, ClientInfo, MAX_LEN, MAX_RESTORE_LEN, Request, RequestError, RestoreBatch, RestoreSource, interaction_code,
 };
 
 fn request(body: Body) -> Request {
@@ -214,6 +214,15 @@ fn a_malformed_body_is_refused_even_from_its_device() {
     assert_eq!(unknown, RequestError::Content(CborError::Unknown { field: 8 }));
     let swapped = changed(licenses(Vec::new()), |map| drop(map.insert(10, write::uint(6))));
     assert!(matches!(swapped, RequestError::Content(_)));
+}
+
+#[test]
+fn the_six_digits_are_the_first_eight_bytes_of_the_hash_modulo_a_million() {
+    let mut hash = [0xff; 32];
+    hash[..8].copy_from_slice(&[0, 0, 0, 0, 0, 0x1e, 0x84, 0x87]);
+    // 0x1e8487 is 2 000 007.
+    assert_eq!(interaction_code(Digest::new(hash)), "000007");
+    assert_eq!(interaction_code(Digest::new([0xff; 32])), "551615");
 }
 
 #[test]

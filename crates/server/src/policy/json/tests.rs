@@ -22,7 +22,8 @@ fn the_example_of_the_manual_is_read() {
     assert_eq!(play.minimum_security_version.as_deref(), Some("2.4.0.0"));
     assert_eq!(play.on_clock_rollback, OnClockRollback::Delete);
     assert_eq!(terms.backup, BackupRight::Stateless);
-    assert!(terms.revocable);
+    assert!(terms.revocable && !terms.asks_user);
+    assert!(parse(r#"{"interaction":"page"}"#).unwrap().asks_user);
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn an_empty_policy_plays_and_is_not_backed_up() {
 #[test]
 fn every_wrong_field_is_pointed_at() {
     let text = r#"{ "actions": { "Play": { "count": -1, "notAfter": "tomorrow", "cuont": 1 }, "a/b~": 7 }, "backup": "yes",
-        "restoreDevices": 0, "priority": 0.5, "onClockRollback": 1, "interaction": "page", "clearKey": true, "minimumSecurityVersion": "1.2" }"#;
+        "restoreDevices": 0, "priority": 0.5, "onClockRollback": 1, "interaction": "popup", "clearKey": true, "minimumSecurityVersion": "1.2" }"#;
     assert_eq!(
         pointers(text),
         [

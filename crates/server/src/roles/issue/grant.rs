@@ -1,5 +1,6 @@
 //! One license for one key ID: may the account have it, on which terms, and is it the license that the device has already.
 
+use super::super::ask::Consent;
 use super::super::role_key;
 use crate::accounts::Account;
 use crate::keyring::Keyring;
@@ -22,21 +23,42 @@ pub(crate) struct Granter {
     pub(crate) keyring: Arc<Keyring>,
     /// Who asks.
     pub(crate) account: Option<Arc<Account>>,
+    /// The user's word, where it was asked for.
+    pub(crate) consent: Option<Consent>,
     /// Seconds UTC.
     pub(crate) now: i64,
+}
+
+/// Why there is no license at present.
+pub(crate) enum NotGranted {
+    /// It is refused.
+    Refused(Reason),
+    /// The user must act first.
+    AskUser,
 }
 
 /// A license to put into an answer, and the row to write where it is a new one.
 pub(crate) type Granted = (Grant, Option<NewLicense>);
 
 impl Granter {
-    /// Why the account may not have what has this scope, if it may not.
-    fn refusal(&self, scope: Option<&String>) -> Option<Reason> {
-        match (scope, &self.account) {
-            (None, _) => None,
-            (Some(_), None) => Some(Reason::AccountRequired),
-            (Some(scope), Some(account)) => (!account.scopes.contains(scope)).then_some(Reason::NotEntitled),
+    /// Whether the account may have the content. With `asks_user` the user must have accepted, and may have named the account
+    /// while doing so.
+    fn may_have(&self, content: &Content, asks_user: bool) -> Result<(), NotGranted> {
+        let root = if let Part::Leaf(root) = &content.part { root.scope.as_ref() } else { None };
+        let mut scopes = [content.scope.as_ref(), root].into_iter().flatten();
+        let lacks = |account: &Arc<Account>| scopes.clone().any(|scope| !account.scopes.contains(scope));
+        if self.account.as_ref().is_some_and(lacks) {
+            return Err(NotGranted::Refused(Reason::NotEntitled));
         }
+        match self.consent {
+            None if asks_user => return Err(NotGranted::AskUser),
+            Some(Consent::Withheld(reason)) if asks_user => return Err(NotGranted::Refused(reason)),
+            None | Some(_) => {}
+        }
+        if self.account.is_none() && scopes.next().is_some() {
+            return Err(NotGranted::Refused(Reason::AccountRequired));
+        }
+        Ok(())
     }
 
     /// The license for a key ID, with the row to write where it is a new one; or why there is none.
@@ -45,22 +67,23 @@ impl Granter {
         kid: Kid,
         offered: Option<Offered>,
         terms: &mut TermsByName,
-    ) -> Result<Result<Granted, Reason>, Fault> {
+    ) -> Result<Result<Granted, NotGranted>, Fault> {
         let Some(Offered { content, current, taken_back, rules }) = offered else {
-            return Ok(Err(Reason::UnknownContent));
+            return Ok(Err(NotGranted::Refused(Reason::UnknownContent)));
         };
         if taken_back {
-            return Ok(Err(Reason::Revoked));
-        }
-        let of_root = if let Part::Leaf(root) = &content.part { self.refusal(root.scope.as_ref()) } else { None };
-        if let Some(reason) = self.refusal(content.scope.as_ref()).or(of_root) {
-            return Ok(Err(reason));
+            return Ok(Err(NotGranted::Refused(Reason::Revoked)));
         }
         let user = self.account.as_ref().map(|account| account.user).filter(|_| content.scope.is_some());
         let known = terms.of(&content)?;
         check(&content, &known.terms, &self.keyring)?;
         let facts = self.facts(kid, &content, user, current.as_ref())?;
         let hash = *known.hash.get_or_insert_with(|| known.terms.hash(&facts));
+        // Whose license has or had these terms agreed to them.
+        let agreed = current.as_ref().is_some_and(|license| license.terms == hash);
+        if let Err(not_granted) = self.may_have(&content, known.terms.asks_user && !agreed) {
+            return Ok(Err(not_granted));
+        }
         // The same terms give the same license, so that asking again resets no counter.
         let stays = |of: &&Issued| of.terms == hash && !of.withdrawn && stands(&rules, &of.policy);
         if let Some(Issued { policy, state, .. }) = current.as_ref().filter(stays) {
@@ -72,7 +95,7 @@ impl Granter {
         let terms = known.terms.policy(facts);
         // A rule without a time takes back what it matches for good; after one with a time, another license may follow.
         if rules.iter().any(|rule| rule.matches(&terms)) {
-            return Ok(Err(Reason::Revoked));
+            return Ok(Err(NotGranted::Refused(Reason::Revoked)));
         }
         // Neither other terms nor giving a license back make uses undone, unless the owner says so.
         let left = current.filter(|_| known.terms.renewal != Renewal::Fresh);

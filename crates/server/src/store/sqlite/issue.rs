@@ -32,7 +32,13 @@ impl Store for SqliteStore {
         })
     }
 
-    fn offer(&self, exchange: Exchange, device: DeviceId, kids: Vec<Kid>) -> Pending<'_, Offer> {
+    fn offer(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        holder: Option<UserId>,
+        kids: Vec<Kid>,
+    ) -> Pending<'_, Offer> {
         self.read(move |connection| {
             let prior = prior(connection, &exchange)?;
             let revoked = is_revoked(connection, device)?;
@@ -42,7 +48,7 @@ impl Store for SqliteStore {
             let rules: Arc<[Rule]> = rules_for(connection, device)?.into();
             let find = |kid: &Kid| -> Result<Option<Offered>, StoreError> {
                 let Some(content) = find_content(connection, *kid)? else { return Ok(None) };
-                let user = if content.scope.is_some() { exchange.account } else { None };
+                let user = if content.scope.is_some() { holder } else { None };
                 let mut current = find_license(connection, device, *kid, user)?;
                 if let Some(current) = &mut current {
                     current.state = restore::find_state(connection, current.lid)?;

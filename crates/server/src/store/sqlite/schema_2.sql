@@ -110,3 +110,22 @@ CREATE TABLE status_list (
 
 ALTER TABLE device ADD COLUMN counts_from INTEGER NOT NULL DEFAULT 0; -- where revoked: licenses from then on count for nothing
 ALTER TABLE device ADD COLUMN reason TEXT;
+
+-- Requests for which a user must act on the page.
+CREATE TABLE interaction (
+    id             TEXT    NOT NULL PRIMARY KEY, -- random; the page's URL carries it
+    thumbprint     BLOB    NOT NULL,
+    transaction_id BLOB    NOT NULL,
+    page           INTEGER NOT NULL,
+    request_hash   BLOB    NOT NULL,
+    account        BLOB,                         -- that the application sent the request with
+    device_id      BLOB    NOT NULL,
+    application    TEXT,
+    kids           BLOB    NOT NULL,             -- key IDs of 16 bytes each
+    expires_at     INTEGER NOT NULL,
+    failures       INTEGER NOT NULL DEFAULT 0,   -- sign-ins that failed
+    decision       INTEGER,                      -- none: open, 1: accepted, 2: declined
+    decided_for    BLOB,                         -- account that accepted
+    UNIQUE (thumbprint, transaction_id, page)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX interaction_by_age ON interaction (expires_at);

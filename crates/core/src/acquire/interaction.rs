@@ -1,0 +1,239 @@
+//! Acquisition that the user has a part in: a request prepared without a network, an answer that the application fetched
+//! itself, and the monitor that asks again until the user has decided.
+
+use super::answer::take;
+use super::loopback::Loopback;
+use super::pages::take_all;
+use super::wake::Wake;
+use super::wish::{body_of, name_of, wished_kids};
+use super::{AcquireError, Acquired, LicenseWish, MAX_KIDS, usage};
+use crate::client::{Client, Settings};
+use crate::event::Flow;
+use crate::individualize::valid_credentials;
+use crate::operation::Context;
+use crate::session::{Credentials, Endpoint, Question, Session, SessionError, transaction};
+use crate::store::{StoreError, Transaction, TransactionState};
+use crate::transport::TransportError;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wmlicense_wire::answer::Envelope;
+use wmlicense_wire::id::{Digest, TransactionId};
+use wmlicense_wire::request::interaction_code;
+
+/// Pause between two polls where the service names none, and the bounds of what it may name.
+const POLL_SECONDS: u64 = 2;
+const MAX_POLL_SECONDS: u64 = 60;
+/// The pause grows by half each time, up to this.
+const SLOWEST_POLL: Duration = Duration::from_secs(15);
+/// Least time between two polls, however often the bell rings.
+const LEAST_PAUSE: Duration = Duration::from_millis(200);
+/// Limit of a service document: seconds between two polls.
+const POLL_LIMIT: &str = "pollSeconds";
+
+/// A stored request that anybody may carry to the service.
+#[derive(Debug, Clone)]
+pub struct Challenge {
+    /// Transaction.
+    pub transaction: TransactionId,
+    /// The exact bytes.
+    pub request: Vec<u8>,
+    /// Where they are POSTed as `application/cose`.
+    pub url: String,
+    /// Page on which the user must act, as far as the service named one.
+    pub page: Option<String>,
+}
+
+impl Challenge {
+    /// The six digits that the page shows as well.
+    pub fn code(&self) -> String {
+        interaction_code(Digest::of(&self.request))
+    }
+}
+
+/// A pending transaction as it can be carried by hand; `None` if it is over or unknown.
+pub fn pending_challenge(client: &Client, id: TransactionId) -> Result<Option<Challenge>, StoreError> {
+    let Some(stored) = client.store.transaction(id)? else { return Ok(None) };
+    let Transaction { request, url, .. } = stored;
+    Ok(Some(Challenge { transaction: id, request, url, page: client.store.page(id)? }))
+}
+
+/// Prepares a request without a network, or finds the pending one for the same wish. The service must be known from an
+/// earlier contact, such as individualization.
+pub fn prepare(client: &Client, settings: &Settings, wish: &LicenseWish) -> Result<Challenge, AcquireError> {
+    if let Some(id) = wish.resume
+        && let Some(challenge) = pending_challenge(client, id)?
+    {
+        return Ok(challenge);
+    }
+    let kids = wished_kids(wish, &settings.account_token)?;
+    if kids.len() > MAX_KIDS {
+        return Err(AcquireError::TooManyKeyIds);
+    }
+    let context = Context::inline(None, |_| Flow::Continue);
+    let session = Session::offline(client, settings, wish.url.as_deref(), &context)?;
+    let credentials = stored_credentials(&session)?;
+    let name = name_of(&session, wish, &kids, &credentials);
+    let Credentials { identity, certificate } = &credentials;
+    let question = match transaction::pending(&session, Endpoint::Licenses, name, identity)? {
+        Some(question) => question,
+        None => {
+            let body = body_of(&session, wish, &kids, usage(&session, &kids)?)?;
+            transaction::prepare(&session, Endpoint::Licenses, name, body, identity, Some(certificate))?
+        }
+    };
+    pending_challenge(client, question.content.transaction)?.ok_or_else(|| StoreError::NoTransaction.into())
+}
+
+fn stored_credentials(session: &Session<'_>) -> Result<Credentials, AcquireError> {
+    let now = session.client().clock.now();
+    let credentials = session.credentials()?.filter(|credentials| credentials.hold_at(now, 0));
+    credentials.ok_or(AcquireError::NeedsIndividualization)
+}
+
+/// Takes an answer that the application fetched itself. Only a pending transaction takes one, once.
+pub fn process(
+    client: &Client,
+    settings: &Settings,
+    wish: &LicenseWish,
+    answer: &[u8],
+) -> Result<Acquired, AcquireError> {
+    let id = transaction_of(client, settings, wish)?;
+    let context = Context::inline(None, |_| Flow::Continue);
+    let mut session = Session::offline(client, settings, wish.url.as_deref(), &context)?;
+    let credentials = session.credentials()?.ok_or(AcquireError::NeedsIndividualization)?;
+    let question = question_of(&session, id, &credentials)?;
+    let envelope = Envelope::parse(answer).map_err(SessionError::from)?;
+    session.learn(&envelope)?;
+    Ok(take(&session, &question, &envelope, &credentials)?.acquired)
+}
+
+fn question_of(session: &Session<'_>, id: TransactionId, credentials: &Credentials) -> Result<Question, AcquireError> {
+    let stored = session.client().store.transaction(id)?.ok_or(StoreError::NoTransaction)?;
+    let question = transaction::resumed(session, Endpoint::Licenses, stored, &credentials.identity)?;
+    Ok(question.ok_or(StoreError::NoTransaction)?)
+}
+
+/// The transaction that a wish is about: the one to resume, else the pending one for the same wish.
+fn transaction_of(client: &Client, settings: &Settings, wish: &LicenseWish) -> Result<TransactionId, AcquireError> {
+    if let Some(id) = wish.resume {
+        return Ok(id);
+    }
+    let kids = wished_kids(wish, &settings.account_token)?;
+    let context = Context::inline(None, |_| Flow::Continue);
+    let session = Session::offline(client, settings, wish.url.as_deref(), &context)?;
+    let credentials = stored_credentials(&session)?;
+    let pending = client.store.pending(name_of(&session, wish, &kids, &credentials))?;
+    Ok(pending.ok_or(StoreError::NoTransaction)?.id)
+}
+
+/// Waits until the user has decided and the license is stored, by sending the same request again: at the pace that the
+/// service names, slower as time goes by, at once when `wake` rings. A service that cannot be reached is asked again.
+pub fn monitor(
+    client: &Client,
+    settings: &Settings,
+    wish: &LicenseWish,
+    loopback: Option<&Arc<Loopback>>,
+    wake: &Arc<Wake>,
+    context: &Context,
+) -> Result<Acquired, AcquireError> {
+    let id = transaction_of(client, settings, wish)?;
+    // Without the way back the polls find out.
+    let _listening = loopback.and_then(|loopback| loopback.listen(wake).ok());
+    let mut pause = None;
+    loop {
+        let begun = Instant::now();
+        let waiting = match poll(client, settings, wish, id, context) {
+            Err(Poll::Again(waiting)) => waiting,
+            Err(Poll::Over(error)) => return Err(error),
+            Ok(acquired) => return Ok(acquired),
+        };
+        let next = match waiting {
+            Waiting::Until(time) => Duration::from_secs(time.saturating_sub(client.clock.now()).max(1).unsigned_abs()),
+            Waiting::Pace(first) => {
+                *pause.insert(pause.map_or(first, |last: Duration| (last * 3 / 2).min(SLOWEST_POLL.max(first))))
+            }
+        };
+        let until = begun + next + jitter(next);
+        wake.wait_until(context.deadline().map_or(until, |deadline| deadline.min(until)), context)?;
+        context.wait_until(begun + LEAST_PAUSE)?;
+        if context.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(AcquireError::Transport(TransportError::DeadlinePassed));
+        }
+    }
+}
+
+/// Up to a fifth of `pause`, so that many devices do not ask in step.
+fn jitter(pause: Duration) -> Duration {
+    let mut byte = [0];
+    // Without random bytes they may ask in step.
+    let _ = getrandom::fill(&mut byte);
+    pause * u32::from(byte[0]) / (5 * 255)
+}
+
+enum Waiting {
+    /// At the usual pace, which begins with this pause.
+    Pace(Duration),
+    /// Not before this time, seconds UTC.
+    Until(i64),
+}
+
+enum Poll {
+    Again(Waiting),
+    Over(AcquireError),
+}
+
+impl<E: Into<AcquireError>> From<E> for Poll {
+    fn from(error: E) -> Self {
+        let usual = || Self::Again(Waiting::Pace(Duration::from_secs(POLL_SECONDS)));
+        match error.into() {
+            AcquireError::Later { from, .. } => Self::Again(Waiting::Until(from)),
+            AcquireError::Transport(
+                TransportError::Unreachable(_) | TransportError::Unavailable(_) | TransportError::NotTheService(_),
+            ) => usual(),
+            error => Self::Over(error),
+        }
+    }
+}
+
+/// Asks once.
+fn poll(
+    client: &Client,
+    settings: &Settings,
+    wish: &LicenseWish,
+    id: TransactionId,
+    context: &Context,
+) -> Result<Acquired, Poll> {
+    match client.store.transaction_state(id)? {
+        Some(TransactionState::Prepared | TransactionState::Sent | TransactionState::Waiting) => {}
+        // The application handed the answer over, or another process was faster.
+        Some(TransactionState::Answered) => {
+            return Ok(Acquired { transaction: id, stored: 0, refusals: Vec::new(), due: Vec::new() });
+        }
+        Some(TransactionState::Refused | TransactionState::Cancelled | TransactionState::Expired) => {
+            return Err(Poll::Over(AcquireError::Over));
+        }
+        None => return Err(StoreError::NoTransaction.into()),
+    }
+    let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
+    let credentials = valid_credentials(&mut session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
+    let question = question_of(&session, id, &credentials)?;
+    let envelope = match transaction::exchange(&mut session, &question, None) {
+        Err(error) if error.transaction_end().is_some() => return Err(Poll::Over(AcquireError::Over)),
+        result => result?,
+    };
+    let named = session.document().limits.iter().find(|(name, _)| name == POLL_LIMIT);
+    let seconds = named.map_or(POLL_SECONDS, |(_, seconds)| (*seconds).clamp(1, MAX_POLL_SECONDS));
+    match take_all(&mut session, question, envelope, &credentials, context) {
+        Err(AcquireError::InteractionRequired { .. }) => Err(Poll::Again(Waiting::Pace(Duration::from_secs(seconds)))),
+        result => Ok(result?),
+    }
+}
+
+/// Ends a pending transaction that the user gave up. The service is told nothing; the page closes by itself.
+pub fn give_up(client: &Client, settings: &Settings, wish: &LicenseWish) -> Result<(), AcquireError> {
+    let id = transaction_of(client, settings, wish)?;
+    match client.store.set_transaction_state(id, TransactionState::Cancelled) {
+        Ok(()) | Err(StoreError::NoTransaction) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

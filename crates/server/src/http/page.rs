@@ -1,0 +1,279 @@
+//! The page of an interaction: shows who asks for what, signs the user in, takes the decision. What it says to the device
+//! that asked is decided in `roles`. Forms carry a sealed token of the page instead of a cookie, so that no other site can
+//! send them.
+
+mod form;
+mod html;
+mod terms;
+
+use super::{BODY_TIMEOUT, Shared, read_frames};
+use crate::accounts::{Account, token_hash};
+use crate::policy::{Terms, parse};
+use crate::problem::Fault;
+use crate::service::Service;
+use crate::store::{Content, Decision, Interaction};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::response::Html;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use form::{Back, Fields};
+use html::{Facts, Problem, Step};
+use std::sync::Arc;
+use wmlicense_wire::id::UserId;
+use wmlicense_wire::request::interaction_code;
+
+/// Longest form read, in bytes.
+const MAX_FORM: usize = 4096;
+/// Failed sign-ins on a device's open pages before no more are taken.
+const MAX_FAILURES: u64 = 10;
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Answers `GET /privacy`, for services whose owner names no privacy statement.
+pub(super) async fn privacy() -> Html<&'static str> {
+    Html(include_str!("page/privacy.html"))
+}
+
+/// Answers `GET /interaction/{id}`.
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let visit = match Visit::begin(&shared.service, id, query).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    visit.or_failed(visit.question(visit.interaction.account, StatusCode::OK, None).await)
+}
+
+/// Answers `POST /interaction/{id}`.
+pub(super) async fn act(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Response<Body> {
+    let visit = match Visit::begin(&shared.service, id, query).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    let own = is_own(request.headers());
+    let fields = match read_form(request).await {
+        Ok(fields) => fields,
+        Err(fault) => return visit.or_failed(Err(fault)),
+    };
+    visit.or_failed(visit.act(&fields, own).await)
+}
+
+/// False if the browser says that another site sent the form. Browsers that say nothing are held to the sealed token.
+fn is_own(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    site.is_none_or(|site| site == b"same-origin" || site == b"none")
+}
+
+async fn read_form(request: Request) -> Result<Fields, Fault> {
+    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(FORM) {
+        return Err(Fault::BadRequest("A form is expected."));
+    }
+    let read = tokio::time::timeout(BODY_TIMEOUT, read_frames(request.into_body(), MAX_FORM)).await;
+    let bytes = read.unwrap_or(Err(Fault::BadRequest("The form came too slowly.")))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Fault::BadRequest("A form is ASCII."))?;
+    Ok(Fields::parse(text))
+}
+
+/// One request of a browser to the page of an interaction.
+struct Visit<'s> {
+    service: &'s Arc<Service>,
+    interaction: Interaction,
+    back: Option<Back>,
+    now: i64,
+}
+
+impl<'s> Visit<'s> {
+    /// Finds the interaction; one that is unknown or over has no page to act on.
+    async fn begin(service: &'s Arc<Service>, id: String, query: Option<String>) -> Result<Self, Response<Body>> {
+        let now = service.clock.now();
+        let back = query.as_deref().and_then(|query| Back::parse(Fields::parse(query).get("return")?));
+        let found = service.interactions.interaction(id).await;
+        let found = found.map_err(|error| failed(error.into()))?;
+        let interaction = found.ok_or_else(|| {
+            let text = "The address is incomplete, or the question was asked too long ago. Go back to the app and start again.";
+            html::response(StatusCode::NOT_FOUND, html::told("There is no such page", text, None, None), None)
+        })?;
+        let visit = Self { service, interaction, back, now };
+        match visit.interaction.decision {
+            None if visit.interaction.expires_at <= now => {
+                let text = "The time to decide is over, and nothing was allowed. Go back to the app and start again.";
+                Err(visit.told(StatusCode::GONE, "Too late", text))
+            }
+            Some(decision) => Err(visit.over(StatusCode::OK, decision)),
+            None => Ok(visit),
+        }
+    }
+
+    fn told(&self, status: StatusCode, title: &str, text: &str) -> Response<Body> {
+        let back = self.back.as_ref().map(|back| back.url(&self.interaction.id));
+        html::response(status, html::told(title, text, None, back.as_deref()), None)
+    }
+
+    fn over(&self, status: StatusCode, decision: Decision) -> Response<Body> {
+        match decision {
+            Decision::Accepted(_) => {
+                let text = "You accepted. You can go back to the app, which gets the license now.";
+                self.told(status, "Accepted", text)
+            }
+            Decision::Declined => {
+                self.told(status, "Declined", "You declined; nothing was allowed. You can go back to the app.")
+            }
+        }
+    }
+
+    fn or_failed(&self, result: Result<Response<Body>, Fault>) -> Response<Body> {
+        result.unwrap_or_else(failed)
+    }
+
+    /// The page with what the user can do: as the holder of an account, or before signing in.
+    async fn question(
+        &self,
+        user: Option<UserId>,
+        status: StatusCode,
+        problem: Option<Problem>,
+    ) -> Result<Response<Body>, Fault> {
+        let contents = self.service.store.contents_of(self.interaction.kids.clone()).await?;
+        let holder = match user {
+            Some(user) => self.service.interactions.holder(user).await?,
+            None => None,
+        };
+        let step = match &holder {
+            Some((name, _)) => Step::Decide(Some(name.clone())),
+            None if needs_account(&contents) => Step::SignIn,
+            None => Step::Decide(None),
+        };
+        let sealed = self.seal(holder.map(|(_, account)| account.user))?;
+        let page = html::question(&self.facts(contents)?, &step, &sealed, problem);
+        Ok(html::response(status, page, self.back.as_ref()))
+    }
+
+    fn facts(&self, contents: Vec<Option<Content>>) -> Result<Facts, Fault> {
+        let presence = &self.service.presence;
+        let titled = self.interaction.kids.iter().zip(contents).map(|(kid, content)| {
+            let Some(content) = content else { return Ok((format!("content {kid}, which is gone"), Vec::new())) };
+            let terms = match &content.policy {
+                None => Terms::of_no_policy(),
+                Some((_, definition)) => parse(definition).map_err(|_| Fault::Internal)?,
+            };
+            Ok((content.title.unwrap_or_else(|| format!("content {kid}")), terms::sentences(&terms)))
+        });
+        Ok(Facts {
+            issuer: self.service.keyring().directory.authority.name.clone(),
+            code: interaction_code(self.interaction.request_hash),
+            device: self.interaction.device.to_hex(),
+            application: self.interaction.application.clone(),
+            titles: titled.collect::<Result<_, Fault>>()?,
+            privacy_url: presence.privacy_url.clone().unwrap_or_else(|| format!("{}/privacy", presence.public_url)),
+            terms_url: presence.terms_url.clone(),
+        })
+    }
+
+    async fn act(&self, fields: &Fields, own: bool) -> Result<Response<Body>, Fault> {
+        let session = fields.get("session").and_then(|sealed| self.open(sealed)).filter(|_| own);
+        let Some(user) = session else {
+            return self.question(self.interaction.account, StatusCode::FORBIDDEN, Some(Problem::Stale)).await;
+        };
+        match fields.get("action") {
+            Some("sign-in") => self.sign_in(fields.get("token").unwrap_or_default()).await,
+            Some("decline") => self.decide(Decision::Declined).await,
+            Some("accept") => {
+                let contents = self.service.store.contents_of(self.interaction.kids.clone()).await?;
+                if user.is_none() && needs_account(&contents) {
+                    return self.question(None, StatusCode::FORBIDDEN, Some(Problem::NoToken)).await;
+                }
+                self.decide(Decision::Accepted(user)).await
+            }
+            Some(_) | None => Err(Fault::BadRequest("The form asks for something else.")),
+        }
+    }
+
+    async fn sign_in(&self, token: &str) -> Result<Response<Body>, Fault> {
+        let interactions = &self.service.interactions;
+        if interactions.failed_sign_ins(self.interaction.thumbprint, self.now).await? >= MAX_FAILURES {
+            let text = "Too many wrong tokens were entered. Wait half an hour, then start again in the app.";
+            let mut response = self.told(StatusCode::TOO_MANY_REQUESTS, "Too many attempts", text);
+            let wait = self.interaction.expires_at.saturating_sub(self.now).unsigned_abs();
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+            return Ok(response);
+        }
+        let token = token.trim();
+        let problem = match (token.is_empty(), self.service.store.account(token_hash(token)).await?) {
+            (true, _) => Problem::NoToken,
+            (false, None) => {
+                interactions.count_failed_sign_in(self.interaction.id.clone()).await?;
+                Problem::WrongToken
+            }
+            (false, Some(account)) => {
+                let contents = self.service.store.contents_of(self.interaction.kids.clone()).await?;
+                if contents.iter().flatten().any(|content| includes(&account, content)) {
+                    return self.question(Some(account.user), StatusCode::OK, None).await;
+                }
+                Problem::NotIncluded
+            }
+        };
+        self.question(None, StatusCode::UNPROCESSABLE_ENTITY, Some(problem)).await
+    }
+
+    async fn decide(&self, decision: Decision) -> Result<Response<Body>, Fault> {
+        let id = self.interaction.id.clone();
+        if self.service.interactions.decide(id.clone(), decision, self.now).await? {
+            tracing::info!(accepted = matches!(decision, Decision::Accepted(_)), "the user decided");
+            return Ok(self.led_back(decision));
+        }
+        // Another tab was first, or the time has passed meanwhile.
+        let known = self.service.interactions.interaction(id).await?.and_then(|interaction| interaction.decision);
+        Ok(match known {
+            Some(decision) => self.over(StatusCode::CONFLICT, decision),
+            None => self.told(StatusCode::GONE, "Too late", "The time to decide is over. Start again in the app."),
+        })
+    }
+
+    /// The way back to the application, where it waits for one that a browser lets a form take.
+    fn led_back(&self, decision: Decision) -> Response<Body> {
+        let mut response = self.over(StatusCode::OK, decision);
+        let back = self.back.as_ref().filter(|back| back.policy_source().is_some());
+        if let Some(back) = back
+            && let Ok(location) = HeaderValue::from_str(&back.url(&self.interaction.id))
+        {
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+
+    /// What the form brings back: that it is of this page, and who signed in on it.
+    fn seal(&self, user: Option<UserId>) -> Result<String, Fault> {
+        let content = user.map_or_else(Vec::new, |user| user.as_bytes().to_vec());
+        Ok(URL_SAFE_NO_PAD.encode(self.service.master.seal_page(&self.interaction.id, &content)?))
+    }
+
+    fn open(&self, sealed: &str) -> Option<Option<UserId>> {
+        let content = self.service.master.open_page(&self.interaction.id, &URL_SAFE_NO_PAD.decode(sealed).ok()?)?;
+        if content.is_empty() { Some(None) } else { UserId::from_slice(&content).ok().map(Some) }
+    }
+}
+
+fn needs_account(contents: &[Option<Content>]) -> bool {
+    contents.iter().flatten().any(|content| content.scope.is_some())
+}
+
+fn includes(account: &Account, content: &Content) -> bool {
+    content.scope.as_ref().is_none_or(|scope| account.scopes.contains(scope))
+}
+
+fn failed(fault: Fault) -> Response<Body> {
+    let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let text = "Please go back and try again in a moment.";
+    html::response(status, html::told("This did not work", text, None, None), None)
+}
