@@ -26,7 +26,7 @@ pub(super) enum Then {
     /// It ended.
     End,
     /// With this request, which is stored.
-    Next(Question),
+    Next(Box<Question>),
     /// As the store has it: another thread or process took the answer first.
     Overtaken,
 }
@@ -100,7 +100,7 @@ fn store(
     let (authority, end) = (session.authority(), TransactionState::Answered);
     let (stored, then) =
         match store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end, page }) {
-            Ok(report) => (report.stored, next.map_or(Then::End, Then::Next)),
+            Ok(report) => (report.stored, next.map_or(Then::End, |next| Then::Next(Box::new(next)))),
             // Another thread or process asked the same and was first; the licenses are its licenses.
             Err(StoreError::NoTransaction) => (count_stored(store, &names)?, Then::Overtaken),
             Err(error) => return Err(error.into()),

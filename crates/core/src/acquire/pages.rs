@@ -50,7 +50,7 @@ pub(crate) fn take_all(
                 paused = 0;
                 let next = match taken.then {
                     Then::End => None,
-                    Then::Next(next) => Some(next),
+                    Then::Next(next) => Some(*next),
                     Then::Overtaken => as_stored(session, &question, credentials)?,
                 };
                 let Some(next) = next else {
