@@ -61,12 +61,20 @@ debian_packages() {
 }
 
 other_systems() {
-  local tool missing=()
-  for tool in gcc g++ clang make nm objcopy pkg-config valgrind strace python3 openssl sqlite3 age; do
+  local tool module element missing=()
+  for tool in gcc g++ clang make nm objcopy pkg-config valgrind strace python3 openssl sqlite3 age gst-launch-1.0; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
+  for module in glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0; do
+    pkg-config --exists "$module" 2>/dev/null || missing+=("$module (development files)")
+  done
+  for element in qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink; do
+    gst-inspect-1.0 --exists "$element" 2>/dev/null || missing+=("$element (GStreamer plugin)")
+  done
   if [ ${#missing[@]} -gt 0 ]; then
-    say "This system has no apt-get. Please install these programs, then start again: ${missing[*]}"
+    local list
+    printf -v list ', %s' "${missing[@]}"
+    say "This system has no apt-get. Please install this, then start again: ${list:2}"
     exit 1
   fi
 }

@@ -1,4 +1,4 @@
-/* play_ffmpeg.c: plays any protected MP4 or WebM with libavformat and libavcodec; gets the licenses that are missing.
+/* play_ffmpeg.c: plays protected MP4 and WebM with libavformat and libavcodec; gets the licenses that are missing.
  *
  * Build:  cc -std=c11 -Iinclude examples-c/play_ffmpeg.c $(pkg-config --cflags --libs libavformat libavcodec libavutil) -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o play_ffmpeg
  * Run:    ./play_ffmpeg STORE AUTHORITY SERVICE_URL|- TOKEN|- MEDIA [--out CLEAR]

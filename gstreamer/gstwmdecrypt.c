@@ -3,6 +3,8 @@
  */
 #include "gstwmdecrypt.h"
 
+#include "gstwmcaps.h"
+#include "gstwmfile.h"
 #include "gstwmsample.h"
 #include "gstwmsession.h"
 
@@ -11,36 +13,27 @@
 GST_DEBUG_CATEGORY_STATIC(wm_decrypt_debug);
 #define GST_CAT_DEFAULT wm_decrypt_debug
 
-#define CENC(system) "application/x-cenc, protection-system=(string)" system "; "
-
-/* Whatever a header names, licenses go by key ID: so streams count as ours that name this project's system, the common one,
- * or another that the content's owner serves too. GStreamer looks for one structure for each; the last ones take streams
- * that name no system. The rank is below that of an element made for such a system. */
-#define SINK_CAPS                                                        \
-  CENC("12a7e563-e111-4055-b7d8-957152b8d2fe") /* wmlicense */           \
-  CENC("1077efec-c0b2-4d02-ace3-3c1e52e2fb4b") /* W3C common */          \
-  CENC("e2719d58-a985-b3c9-781a-b030af78d30e") /* Clear Key, DASH-IF */  \
-  CENC("edef8ba9-79d6-4ace-a3c8-27dcd51d21ed") /* Widevine */            \
-  CENC("9a04f079-9840-4286-ab92-e65be0885f95") /* PlayReady */           \
-  CENC("94ce86fb-07ff-4f43-adb8-93d2fa968ca2") /* FairPlay */            \
-  "application/x-cenc; application/x-cbcs; application/x-webm-enc"
-
 struct _GstWmDecrypt {
   GstBaseTransform parent;
   GstWmSettings properties; /* under the object lock, as the next one is */
   GstWmSettings context;
   GstWmWaiter waiter;
   GstWmSession *session; /* the rest belongs to the streaming thread */
-  guint32 scheme;        /* of the caps */
+  guint32 scheme;        /* of the caps, as the next two are */
+  gboolean webm;
+  GstWmTrack track;
+  GstWmCounter counter;
+  GstWmFile file;        /* once a sample came whose meaning depends on it */
+  gboolean looked;
   GArray *subsamples;
 };
 
 G_DEFINE_TYPE(GstWmDecrypt, gst_wm_decrypt, GST_TYPE_BASE_TRANSFORM)
 
-enum { PROP_0, PROP_STORE_PATH, PROP_AUTHORITY, PROP_SERVICE_URL, PROP_ACCOUNT_TOKEN, PROP_SILENT_ACQUIRE };
+enum { PROP_0, PROP_STORE_PATH, PROP_AUTHORITY, PROP_SERVICE_URL, PROP_ACCOUNT_TOKEN, PROP_SILENT_ACQUIRE, PROP_NO_CLEAR_LEAD };
 
 static GstStaticPadTemplate sink_template =
-    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(SINK_CAPS));
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_WM_SINK_CAPS));
 static GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 
@@ -59,16 +52,16 @@ static gchar **setting(GstWmSettings *settings, guint id) {
 static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
   GstWmDecrypt *self = GST_WM_DECRYPT(object);
   gchar **text = setting(&self->properties, id);
-  if (text == NULL && id != PROP_SILENT_ACQUIRE) {
-    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-    return;
-  }
   GST_OBJECT_LOCK(self);
   if (text != NULL) {
     g_free(*text);
     *text = g_value_dup_string(value);
-  } else {
+  } else if (id == PROP_SILENT_ACQUIRE) {
     self->properties.silent_acquire = g_value_get_boolean(value);
+  } else if (id == PROP_NO_CLEAR_LEAD) {
+    self->properties.no_clear_lead = g_value_get_boolean(value);
+  } else {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
   GST_OBJECT_UNLOCK(self);
 }
@@ -79,6 +72,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *s
   GST_OBJECT_LOCK(self);
   if (text != NULL) g_value_set_string(value, *text);
   else if (id == PROP_SILENT_ACQUIRE) g_value_set_boolean(value, self->properties.silent_acquire);
+  else if (id == PROP_NO_CLEAR_LEAD) g_value_set_boolean(value, self->properties.no_clear_lead);
   else G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   GST_OBJECT_UNLOCK(self);
 }
@@ -90,14 +84,16 @@ static void set_context(GstElement *element, GstContext *context) {
   GstWmDecrypt *self = GST_WM_DECRYPT(element);
   if (gst_context_has_context_type(context, GST_WM_CONTEXT_TYPE)) {
     const GstStructure *structure = gst_context_get_structure(context);
-    gboolean silent = TRUE;
+    gboolean silent = TRUE, no_lead = FALSE;
     gst_structure_get_boolean(structure, "silent-acquire", &silent);
+    gst_structure_get_boolean(structure, "no-clear-lead", &no_lead);
     GST_OBJECT_LOCK(self);
     for (guint id = PROP_STORE_PATH; id < PROP_SILENT_ACQUIRE; id++) {
       g_free(*setting(&self->context, id));
       *setting(&self->context, id) = g_strdup(gst_structure_get_string(structure, fields[id]));
     }
     self->context.silent_acquire = silent;
+    self->context.no_clear_lead = no_lead;
     GST_OBJECT_UNLOCK(self);
   }
   GST_ELEMENT_CLASS(gst_wm_decrypt_parent_class)->set_context(element, context);
@@ -140,42 +136,9 @@ static gboolean open_session(GstWmDecrypt *self, GstWmFailure *failure) {
 
 /* --- caps --------------------------------------------------------------------------------------------------------- */
 
-static GstCaps *clear_caps(GstCaps *caps) {
-  GstCaps *out = gst_caps_new_empty();
-  for (guint i = 0; i < gst_caps_get_size(caps); i++) {
-    const GstStructure *locked = gst_caps_get_structure(caps, i);
-    const gchar *original = gst_structure_get_string(locked, "original-media-type");
-    if (original == NULL) { /* a template: nothing is known of what comes out */
-      gst_caps_unref(out);
-      return gst_caps_new_any();
-    }
-    GstStructure *clear = gst_structure_copy(locked);
-    gst_structure_set_name(clear, original);
-    gst_structure_remove_fields(clear, "original-media-type", "protection-system", "cipher-mode", "encryption-algorithm",
-                                "encoding-scope", NULL);
-    gst_caps_append_structure(out, clear);
-  }
-  return out;
-}
-
-static GstCaps *locked_caps(GstWmDecrypt *self, GstCaps *caps) {
-  static const gchar *const names[] = {"application/x-cenc", "application/x-cbcs", "application/x-webm-enc"};
-  if (gst_caps_is_any(caps)) return gst_pad_get_pad_template_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
-  GstCaps *out = gst_caps_new_empty();
-  for (guint i = 0; i < gst_caps_get_size(caps); i++) {
-    for (guint k = 0; k < G_N_ELEMENTS(names); k++) {
-      GstStructure *locked = gst_structure_copy(gst_caps_get_structure(caps, i));
-      const gchar *original = g_intern_string(gst_structure_get_name(locked));
-      gst_structure_set(locked, "original-media-type", G_TYPE_STRING, original, NULL);
-      gst_structure_set_name(locked, names[k]);
-      gst_caps_append_structure(out, locked);
-    }
-  }
-  return out;
-}
-
 static GstCaps *transform_caps(GstBaseTransform *base, GstPadDirection from, GstCaps *caps, GstCaps *filter) {
-  GstCaps *out = from == GST_PAD_SINK ? clear_caps(caps) : locked_caps(GST_WM_DECRYPT(base), caps);
+  GstCaps *out = from == GST_PAD_SINK ? gst_wm_caps_clear(caps)
+                                       : gst_wm_caps_locked(caps, GST_BASE_TRANSFORM_SINK_PAD(base));
   if (filter == NULL) return out;
   GstCaps *both = gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST);
   gst_caps_unref(out);
@@ -185,8 +148,11 @@ static GstCaps *transform_caps(GstBaseTransform *base, GstPadDirection from, Gst
 static gboolean set_caps(GstBaseTransform *base, GstCaps *in, GstCaps *out) {
   const GstStructure *structure = gst_caps_get_structure(in, 0);
   gboolean cbcs = gst_structure_has_name(structure, "application/x-cbcs");
-  GST_WM_DECRYPT(base)->scheme =
+  GstWmDecrypt *self = GST_WM_DECRYPT(base);
+  self->scheme =
       gst_wm_scheme_named(gst_structure_get_string(structure, "cipher-mode"), cbcs ? WM_SCHEME_CBCS : WM_SCHEME_CENC);
+  self->webm = gst_structure_has_name(structure, "application/x-webm-enc");
+  self->track = gst_wm_track_of(structure);
   GST_DEBUG_OBJECT(base, "%" GST_PTR_FORMAT " becomes %" GST_PTR_FORMAT, (gpointer)in, (gpointer)out);
   return TRUE;
 }
@@ -221,31 +187,75 @@ static GstFlowReturn fail(GstWmDecrypt *self, gboolean no_key, const guint8 *kid
   return GST_FLOW_ERROR;
 }
 
-static GstFlowReturn transform_ip(GstBaseTransform *base, GstBuffer *buffer) {
+static GstFlowReturn refuse(GstWmDecrypt *self, const guint8 *kid, const gchar *why) {
+  GstWmFailure failure = {.result = WM_E_INVALID_DATA};
+  g_strlcpy(failure.message, why, sizeof failure.message);
+  return fail(self, FALSE, kid, &failure);
+}
+
+/* `matroskademux` leaves the signal byte (WebM Encryption, 4.7) on frames that are clear. */
+static GstFlowReturn clear_frame(GstWmDecrypt *self, GstBuffer *buffer) {
   static const guint8 none[16];
-  GstWmDecrypt *self = GST_WM_DECRYPT(base);
-  GstProtectionMeta *meta = gst_buffer_get_protection_meta(buffer);
-  GstWmFailure failure = {.result = WM_E_INVALID_DATA, .message = "The description of an encrypted buffer is broken."};
-  guint8 kid[16] = {0}, iv[16];
-  gboolean encrypted = TRUE;
+  guint8 signal;
+  if (!self->webm) return GST_FLOW_OK;
+  if (gst_buffer_extract(buffer, 0, &signal, 1) != 1 || signal != 0)
+    return refuse(self, none, "A clear frame of WebM does not begin with the byte that says so.");
+  gst_buffer_resize(buffer, 1, -1);
+  return GST_FLOW_OK;
+}
+
+/* What demuxers keep for themselves and the file tells; NULL if the description can be believed. */
+static const gchar *why_not(GstWmDecrypt *self, const guint8 *kid, gboolean assumed) {
+  static const guint8 none[16];
+  if (!self->looked) self->file = gst_wm_file_look(GST_BASE_TRANSFORM_SINK_PAD(self), kid);
+  self->looked = TRUE;
+  GST_OBJECT_LOCK(self);
+  gboolean no_lead = self->properties.no_clear_lead || self->context.no_clear_lead;
+  GST_OBJECT_UNLOCK(self);
+  /* Demuxers do not read groups, and hand on a fragment's header before the last sample of the one before. */
+  if (memcmp(kid, none, 16) == 0 || self->file == GST_WM_FILE_GROUPS)
+    return "The keys rotate, and the demuxer does not tell which one a sample has.";
+  if (assumed && (self->track.kind != GST_WM_TONE || self->file == GST_WM_FILE_LEAD))
+    return "The beginning is clear, and the demuxer does not tell which samples are.";
+  if (assumed && self->file != GST_WM_FILE_PLAIN && !no_lead)
+    return "The demuxer does not tell whether the beginning is clear. If it is not, set no-clear-lead.";
+  return NULL;
+}
+
+static GstFlowReturn decrypt(GstWmDecrypt *self, GstBuffer *buffer, const guint8 *kid, const wm_sample *sample) {
+  GstWmFailure failure = {.result = WM_E_INVALID_DATA, .message = "An encrypted buffer cannot be written to."};
   GstMapInfo map;
-  wm_sample sample = {.struct_size = sizeof sample, .iv = iv, .scheme = self->scheme};
-  if (meta == NULL) return GST_FLOW_OK;
-  if (gst_structure_get_boolean(meta->info, "encrypted", &encrypted) && !encrypted) return GST_FLOW_OK;
-  if (!gst_wm_sample_read(meta->info, kid, iv, &sample, self->subsamples)) return fail(self, FALSE, kid, &failure);
-  if (memcmp(kid, none, 16) == 0) {
-    /* Demuxers do not read the groups that tell, and hand on a fragment's header before the last sample of the one before. */
-    g_strlcpy(failure.message, "The keys rotate, and the demuxer does not tell which one a sample has.", sizeof failure.message);
-    return fail(self, FALSE, kid, &failure);
-  }
   if (self->session == NULL && !open_session(self, &failure)) return fail(self, TRUE, kid, &failure);
   wm_decryptor *decryptor = gst_wm_session_decryptor(self->session, kid, &self->waiter, tell, self, &failure);
   if (decryptor == NULL) return fail(self, TRUE, kid, &failure);
   if (!gst_buffer_map(buffer, &map, GST_MAP_READWRITE)) return fail(self, FALSE, kid, &failure);
-  wm_result result = wm_decrypt_sample(decryptor, &sample, map.data, map.size);
+  wm_result result = wm_decrypt_sample(decryptor, sample, map.data, map.size);
   if (result < 0) gst_wm_failure_set(&failure, result);
   gst_buffer_unmap(buffer, &map);
-  if (result < 0) return fail(self, failure.category == WM_CATEGORY_RIGHTS, kid, &failure);
+  return result < 0 ? fail(self, failure.category == WM_CATEGORY_RIGHTS, kid, &failure) : GST_FLOW_OK;
+}
+
+static GstFlowReturn transform_ip(GstBaseTransform *base, GstBuffer *buffer) {
+  GstWmDecrypt *self = GST_WM_DECRYPT(base);
+  GstProtectionMeta *meta = gst_buffer_get_protection_meta(buffer);
+  guint8 kid[16] = {0}, iv[16];
+  gboolean encrypted = TRUE;
+  wm_sample sample = {.struct_size = sizeof sample, .iv = iv, .scheme = self->scheme};
+  if (GST_BUFFER_IS_DISCONT(buffer)) memset(&self->counter, 0, sizeof self->counter);
+  if (meta == NULL) return clear_frame(self, buffer);
+  if (gst_structure_get_boolean(meta->info, "encrypted", &encrypted) && !encrypted) return GST_FLOW_OK;
+  gboolean assumed = gst_wm_sample_is_assumed(meta->info);
+  if (!assumed || !gst_wm_track_shows_clear(&self->track, buffer)) {
+    if (!gst_wm_sample_read(meta->info, kid, iv, &sample, self->subsamples))
+      return refuse(self, kid, "The description of an encrypted buffer is broken.");
+    const gchar *why = why_not(self, kid, assumed);
+    if (why != NULL) return refuse(self, kid, why);
+    gboolean all = (base->segment.flags & GST_SEGMENT_FLAG_TRICKMODE) == 0;
+    if (self->webm && !gst_wm_counter_follows(&self->counter, iv, sample.subsample_count > 0) && all)
+      return refuse(self, kid, "Frames of this WebM are missing before this one: the demuxer drops those without partitions.");
+    GstFlowReturn flow = decrypt(self, buffer, kid, &sample);
+    if (flow != GST_FLOW_OK) return flow;
+  }
   gst_buffer_remove_meta(buffer, (GstMeta *)meta);
   return GST_FLOW_OK;
 }
@@ -259,7 +269,14 @@ static gboolean sink_event(GstBaseTransform *base, GstEvent *event) {
       gst_event_unref(event);
       return TRUE;
     case GST_EVENT_FLUSH_START: gst_wm_waiter_cancel(&self->waiter); break;
-    case GST_EVENT_FLUSH_STOP: gst_wm_waiter_resume(&self->waiter); break;
+    case GST_EVENT_FLUSH_STOP:
+      memset(&self->counter, 0, sizeof self->counter);
+      gst_wm_waiter_resume(&self->waiter);
+      break;
+    case GST_EVENT_STREAM_START:
+      memset(&self->counter, 0, sizeof self->counter);
+      self->looked = FALSE;
+      break;
     default: break;
   }
   return GST_BASE_TRANSFORM_CLASS(gst_wm_decrypt_parent_class)->sink_event(base, event);
@@ -319,6 +336,11 @@ static void gst_wm_decrypt_class_init(GstWmDecryptClass *class) {
       object, PROP_SILENT_ACQUIRE,
       g_param_spec_boolean("silent-acquire", "silent-acquire",
                            "Acquire missing licenses, and individualize the device: ask the user before", TRUE,
+                           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
+  g_object_class_install_property(
+      object, PROP_NO_CLEAR_LEAD,
+      g_param_spec_boolean("no-clear-lead", "no-clear-lead",
+                           "Promise that tones without data for each sample are encrypted from the first sample on", FALSE,
                            G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   gst_element_class_add_static_pad_template(element, &sink_template);
   gst_element_class_add_static_pad_template(element, &src_template);

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef struct GstWmSettings {
   gchar *store_path, *authority, *service_url, *account_token;
   gboolean silent_acquire;
+  gboolean no_clear_lead; /* of the element, not of its session */
 } GstWmSettings;
 
 typedef struct GstWmSession GstWmSession;

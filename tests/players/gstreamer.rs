@@ -121,17 +121,77 @@ fn cenc_and_cbcs_play_like_the_clear_source() {
 }
 
 #[test]
-fn a_tone_in_webm_plays_like_the_clear_source() {
+fn a_clear_lead_of_cbcs_plays_or_is_refused_but_never_wrong() {
     let Some(stage) = set() else { return };
-    let decoder = ["opusdec", "!", "checksumsink"];
-    let clear = stage.clear(&stage.media.clear_webm().1, "matroskademux", &decoder);
-    let packaged = stage.media.shaka_webm("webm", Options::plain("cenc"));
+    let [picture, _] = stage.clear_tracks();
+    let packaged = stage.media.shaka_mp4("lead", Options { clear_lead: true, ..Options::plain("cbcs") });
     stage.import(&packaged);
     let mut command = stage.online();
-    let chain = chain(&mut command, &packaged.audio, &["matroskademux", "!", "wmdecrypt"]);
-    expect_same(&frames(&run::succeed(chain.args(decoder))), &clear, &packaged.audio);
-    let printed = run::succeed(&mut stage.playbin(stage.online(), &packaged.audio));
-    assert_eq!(frames(&printed).len(), clear.len(), "{printed}");
+    let printed = run::succeed(chain(&mut command, &packaged.video, &["qtdemux", "!", "wmdecrypt"]).args(PICTURE));
+    expect_same(&frames(&printed), &picture, &packaged.video);
+    expect_same(&frames(&run::succeed(&mut stage.playbin(stage.online(), &packaged.video))), &picture, &packaged.video);
+    // A clear tone looks like an encrypted one.
+    let printed = expect_error(&mut stage.playbin(stage.online(), &packaged.audio));
+    assert!(printed.contains("The beginning is clear"), "{printed}");
+}
+
+#[test]
+fn a_tone_that_does_not_come_from_a_file_needs_a_promise() {
+    let Some(stage) = set() else { return };
+    let tone = &stage.clear_tracks()[1];
+    let packaged = stage.media.shaka_mp4("plain", Options::plain("cbcs"));
+    stage.import(&packaged);
+    let play = |promise| {
+        let mut command = stage.online();
+        let input = std::fs::File::open(&packaged.audio).unwrap();
+        command.stdin(input).args(["fdsrc", "!", "qtdemux", "!", "wmdecrypt", promise, "!"]).args(TONE);
+        command
+    };
+    let printed = expect_error(&mut play("no-clear-lead=false"));
+    assert!(printed.contains("set no-clear-lead"), "{printed}");
+    expect_same(&frames(&run::succeed(&mut play("no-clear-lead=true"))), tone, &packaged.audio);
+}
+
+#[test]
+fn webm_plays_like_the_clear_source() {
+    let Some(stage) = set() else { return };
+    let sources = [stage.media.noisy_webm(), stage.media.clear_webm().1];
+    let decoders = [["vp9dec", "!", "checksumsink"], ["opusdec", "!", "checksumsink"]];
+    let clear = [0, 1].map(|track| stage.clear(&sources[track], "matroskademux", &decoders[track]));
+    for (name, clear_lead) in [("whole", false), ("lead", true)] {
+        let options = Options { clear_lead, ..Options::plain("cenc") };
+        let packaged = stage.media.shaka([&sources[0], &sources[1]], name, "webm", options);
+        stage.import(&packaged);
+        for (track, media) in [&packaged.video, &packaged.audio].into_iter().enumerate() {
+            let mut command = stage.online();
+            let chain = chain(&mut command, media, &["matroskademux", "!", "wmdecrypt"]);
+            expect_same(&frames(&run::succeed(chain.args(decoders[track]))), &clear[track], media);
+            let printed = run::succeed(&mut stage.playbin(stage.online(), media));
+            assert_eq!(frames(&printed).len(), clear[track].len(), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn frames_that_a_demuxer_drops_are_noticed() {
+    let Some(stage) = set() else { return };
+    // Here some frames are so small that all of them stays clear: they are encrypted, but have no partition.
+    let source = stage.media.clear_webm().0;
+    let decoder = ["vp9dec", "!", "checksumsink"];
+    let clear = stage.clear(&source, "matroskademux", &decoder);
+    let packaged = stage.media.shaka_webm("small", Options::plain("cenc"));
+    stage.import(&packaged);
+    let mut command = stage.online();
+    let chain = chain(&mut command, &packaged.video, &["matroskademux", "!", "wmdecrypt"]).args(decoder);
+    let output = chain.output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let shown = frames(&printed);
+    assert!(clear.starts_with(&shown), "{shown:?} {clear:?}");
+    // A demuxer that drops nothing is as good.
+    assert!(
+        output.status.success() && shown == clear || printed.contains("Frames of this WebM are missing"),
+        "{printed}"
+    );
 }
 
 #[test]

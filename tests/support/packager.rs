@@ -106,6 +106,15 @@ impl Media {
         Some(media)
     }
 
+    /// Makes a VP9 picture, `noise.webm`, in which no frame is so small that a packager leaves all of it clear.
+    pub fn noisy_webm(&self) -> PathBuf {
+        let picture = format!("testsrc2=size=192x108:rate=25:duration={SECONDS},noise=alls=40:allf=t");
+        let vp9 =
+            ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "25", "-crf", "30", "-b:v", "0"];
+        let vp9 = [&vp9[..], &["-auto-alt-ref", "0"]].concat();
+        self.ffmpeg(&[&["-f", "lavfi", "-i", picture.as_str()][..], &vp9].concat(), "noise.webm")
+    }
+
     /// A file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -157,7 +166,8 @@ impl Media {
         Packaged { video: out.clone(), audio: out, video_keys: vec![key], audio_keys: vec![key] }
     }
 
-    fn shaka(&self, sources: [&Path; 2], name: &str, ending: &str, options: Options) -> Packaged {
+    /// Packages the picture of the first and the tone of the second source with Shaka Packager.
+    pub fn shaka(&self, sources: [&Path; 2], name: &str, ending: &str, options: Options) -> Packaged {
         let keys = [Key::random(), Key::random()];
         let mut command = Command::new(&self.tools.packager);
         let folder = self.path(name);
