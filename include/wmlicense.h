@@ -505,6 +505,17 @@
 /** seconds_after_first_use from the first use on, which did not happen yet; counts and dates apply as well. */
 #define WM_LICENSE_STATE_EXPIRATION_AFTER_FIRSTUSE 0x9u
 
+/* Values of WM_PROP_CLOCK_VERDICT. */
+
+/** a service told the time since the system started; the wall clock does not matter. */
+#define WM_CLOCK_GOOD 0x0u
+/** nothing speaks for the wall clock or against it; licenses follow it. */
+#define WM_CLOCK_UNKNOWN 0x1u
+/** the wall clock is behind what is known to have passed; licenses with dates wait until it is set right, or until one contact with a service. */
+#define WM_CLOCK_BEHIND 0x2u
+/** the wall clock is over 30 days ahead of what is known; licenses may seem to have ended until it is set right, or until one contact with a service. */
+#define WM_CLOCK_AHEAD 0x3u
+
 /* Properties: which object has it, type, meaning. Text is UTF-8; paths are bytes as the system has them. */
 
 /** client, STRING, path: folder of the license store; its last component is created 0700. Fixed at open. */
@@ -543,6 +554,8 @@
 #define WM_PROP_INDIVIDUALIZED "Individualized"
 /** client, STRING, read-only: security version of the device, four dotted numbers; none before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers. */
 #define WM_PROP_SECURITY_VERSION "SecurityVersion"
+/** client, DWORD, read-only: what the clock is worth for licenses with dates, WM_CLOCK_*. */
+#define WM_PROP_CLOCK_VERDICT "ClockVerdict"
 /** client, DWORD, read-only: requests that wait to be sent again. */
 #define WM_PROP_PENDING_TRANSACTIONS "PendingTransactions"
 /** individualizer, BOOL: the user agrees to individualization. Required. */

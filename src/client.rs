@@ -62,6 +62,7 @@ pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::read_only(DEVICE_ID, TYPE_STRING),
     Spec::read_only(INDIVIDUALIZED, TYPE_BOOL),
     Spec::read_only(SECURITY_VERSION, TYPE_STRING),
+    Spec::read_only(CLOCK_VERDICT, TYPE_DWORD),
     Spec::read_only(PENDING_TRANSACTIONS, TYPE_DWORD),
 ];
 
@@ -95,6 +96,10 @@ impl Object for ClientObject {
             DEVICE_ID => certificate()?.map(|found| Value::Text(found.device_id.to_base64().into_bytes())),
             INDIVIDUALIZED => Some(Value::Bool(certificate()?.is_some())),
             SECURITY_VERSION => certificate()?.map(|found| Value::Text(found.security_version.into_bytes())),
+            CLOCK_VERDICT => {
+                let verdict = client.store.clock_verdict().map_err(|error| failure::store(&error))?;
+                Some(Value::Dword(verdict as u32))
+            }
             PENDING_TRANSACTIONS => {
                 let count = client.store.pending_count().map_err(|error| failure::store(&error))?;
                 Some(Value::Dword(u32::try_from(count).unwrap_or(u32::MAX)))

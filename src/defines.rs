@@ -2,7 +2,7 @@
 //! writes the header asks for them.
 
 use crate::prop::names::NAMES;
-use crate::{error_info, license_query, log_callback, prop, result, status, version};
+use crate::{clock, error_info, license_query, log_callback, prop, result, status, version};
 use std::ffi::CStr;
 use std::fmt::Write as _;
 use wmlicense_core::decrypt::cenc::Scheme;
@@ -79,6 +79,7 @@ pub fn macros() -> Vec<Macro> {
     all.extend(log_callback::LEVELS.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(license_query::REASONS.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(license_query::STATE_CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
+    all.extend(clock::VERDICTS.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
     all.extend(NAMES.iter().map(|row| Macro::Text(row.define, row.text)));
     all
 }
@@ -119,6 +120,8 @@ pub fn c_text() -> String {
     numbers(&mut text, "Reasons of wm_query_action_allowed.", license_query::REASONS);
     let categories: Vec<_> = license_query::STATE_CATEGORIES.iter().map(|row| (row.0, row.1 as u32, row.2)).collect();
     numbers(&mut text, "Categories of wm_license_state.", &categories);
+    let verdicts: Vec<_> = clock::VERDICTS.iter().map(|row| (row.0, row.1 as u32, row.2)).collect();
+    numbers(&mut text, "Values of WM_PROP_CLOCK_VERDICT.", &verdicts);
     section(
         &mut text,
         "Properties: which object has it, type, meaning. Text is UTF-8; paths are bytes as the system has them.",

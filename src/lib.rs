@@ -19,6 +19,7 @@ pub mod object;
 pub mod prop;
 
 pub mod client;
+mod clock;
 
 pub mod individualizer;
 

@@ -7,7 +7,7 @@ use crate::event::{Event, Progress};
 use crate::individualize::valid_credentials;
 use crate::operation::{Cancelled, Context};
 use crate::rights;
-use crate::session::{Credentials, Endpoint, Session, fitting};
+use crate::session::{Credentials, Endpoint, Session, fitting, mend_clock};
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};
 use std::collections::HashMap;
 use wmlicense_wire::answer::{Reason, Refusal};
@@ -112,7 +112,11 @@ fn renew_all(
     let chosen = groups.iter().map(|group| group.licenses.len() as u64).sum();
     let mut run = Run { client, settings, context, renewed: Renewed { chosen, ..Renewed::default() }, done: 0 };
     let mut failure = None;
-    for place in places(client, wish, groups)? {
+    let places = places(client, wish, groups)?;
+    if places.is_empty() {
+        mend_clock(client, settings, context).map_err(AcquireError::from)?;
+    }
+    for place in places {
         match run.at(&place) {
             Ok(()) => {}
             Err(AcquireError::Cancelled) => return Err(AcquireError::Cancelled.into()),

@@ -96,9 +96,9 @@ pub(crate) fn take_status_list(client: &Client, authority: Digest, bytes: &[u8])
 
 /// Refuses a number more than a day ahead of a good clock. A clock that is behind what is known judges nothing.
 fn check_number(client: &Client, number: u64) -> Result<(), RevokeError> {
-    let now = client.clock.now();
-    let latest = u64::try_from(now.saturating_add(MAX_AHEAD)).unwrap_or(0);
-    if number > latest && client.store.clock_record()?.behind(now, []).is_none() {
+    let reading = client.store.clock_record()?.read(client.clock.moment(), []);
+    let latest = u64::try_from(reading.now.saturating_add(MAX_AHEAD)).unwrap_or(0);
+    if number > latest && reading.behind.is_none() {
         return Err(RevokeError::Ahead);
     }
     Ok(())

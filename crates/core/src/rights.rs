@@ -5,6 +5,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
+use crate::clock::Reading;
 use crate::store::{Standing, StoredLicense};
 pub use query::{Category, LicenseState, allowed, license_state};
 use std::cmp::Reverse;
@@ -47,12 +48,19 @@ pub enum Refusal {
 /// What the evaluation needs to know about the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// Seconds UTC.
+    /// Wall clock, seconds UTC, for what has no better one.
     pub now: i64,
     /// Four dotted numbers.
     pub security_version: String,
     /// Level of the application.
     pub application_level: u32,
+}
+
+impl Environment {
+    /// The time for a license.
+    pub(crate) fn reading(&self, of_license: Option<Reading>) -> Reading {
+        of_license.unwrap_or(Reading { now: self.now, behind: None })
+    }
 }
 
 /// Chooses the license to use for an action: unusable ones aside, highest priority first, then stateless before stateful,
@@ -94,7 +102,7 @@ fn evaluate(license: &StoredLicense, action: &str, environment: &Environment) ->
         Standing::StatusListTooOld => return vec![Refusal::StatusListTooOld],
     }
     let Some(state) = &license.state else { return vec![Refusal::StateLost] };
-    let mut found = refusals(&license.policy, state, license.clock_behind, action, environment);
+    let mut found = refusals(&license.policy, state, license.reading, action, environment);
     match license.policy.kind {
         LicenseKind::Content => {}
         // A root opens leaves and no content.
@@ -116,7 +124,7 @@ pub(crate) fn root_of<'l>(
             // A root is not counted.
             _ if root.policy.is_stateful() => vec![Refusal::NoRight],
             None => vec![Refusal::StateLost],
-            Some(state) => refusals(&root.policy, state, root.clock_behind, action, environment),
+            Some(state) => refusals(&root.policy, state, root.reading, action, environment),
         };
         found.extend(&refusals);
         refusals.is_empty()
@@ -133,12 +141,11 @@ pub(crate) fn root_of<'l>(
     })
 }
 
-/// Why a policy by itself does not permit an action in this state. `behind` is the time that is known to have passed, where the wall
-/// clock is behind it.
+/// Why a policy by itself does not permit an action in this state. `reading` is the time for a policy with dates.
 pub(crate) fn refusals(
     policy: &Policy,
     state: &State,
-    behind: Option<i64>,
+    reading: Option<Reading>,
     action: &str,
     environment: &Environment,
 ) -> Vec<Refusal> {
@@ -155,7 +162,7 @@ pub(crate) fn refusals(
         refusals.push(Refusal::Exhausted);
     }
     if conditions.is_dated() {
-        refusals.extend(refusal_of_time(policy, conditions, left, behind, environment.now));
+        refusals.extend(refusal_of_time(policy, conditions, left, environment.reading(reading)));
     }
     if environment.application_level < conditions.minimum_application_level.unwrap_or(0) {
         refusals.push(Refusal::ApplicationLevelTooLow);
@@ -176,8 +183,7 @@ fn refusal_of_time(
     policy: &Policy,
     conditions: &Conditions,
     left: ActionState,
-    behind: Option<i64>,
-    now: i64,
+    Reading { now, behind }: Reading,
 ) -> Option<Refusal> {
     // Within the grace the time that is known to have passed stands for a clock that is behind it.
     let now = match behind {

@@ -4,6 +4,7 @@
 mod document;
 mod error;
 mod question;
+mod time;
 pub(crate) mod transaction;
 
 use crate::client::{Client, Settings};
@@ -26,6 +27,7 @@ use document::Known;
 pub use error::SessionError;
 pub use question::Question;
 pub(crate) use question::{fitting, offline};
+pub(crate) use time::mend_clock;
 
 /// Path of the service document below a service URL.
 const DOCUMENT_PATH: &str = ".well-known/wmlicense";
@@ -155,6 +157,7 @@ impl<'a> Session<'a> {
         let directory = Directory::new(current.directory.authority.clone());
         let mut session = Self { client, settings, context, transport, base, current, fresh, directory };
         session.merge()?;
+        session.mend_clock()?;
         Ok(session)
     }
 
@@ -264,7 +267,8 @@ impl<'a> Session<'a> {
         let audience = self.service(endpoint.role())?.service_id;
         let certificate = certificate.map(|certificate| certificate.bytes.clone());
         let request = question::request(self, audience, transaction, page, body, certificate);
-        Question::sign(endpoint, request, identity)
+        let question = Question::sign(endpoint, request, identity)?;
+        Ok(Question { made_at: self.client.clock.since_boot(), ..question })
     }
 
     /// Sends a request and gives the answer, of which nothing is believed yet but the certificates, which prove themselves
@@ -353,9 +357,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Verifies an answer to `question`: signer, role, service asked, request, device, licenses of the manifest.
+    /// Verifies an answer to `question`: signer, role, service asked, request, device, licenses of the manifest, and that its
+    /// date can be. It tells the time.
     pub fn verify<'e>(&self, envelope: &'e Envelope, question: &Question) -> Result<Verified<'e>, SessionError> {
-        let verified = envelope.verify(&question.expected(), &self.directory)?;
+        let verified = envelope.verify(&question.expected(self.floor(question)?), &self.directory)?;
         if verified.signer.service_id != question.content.audience {
             return Err(AnswerError::Signer.into());
         }
@@ -364,6 +369,7 @@ impl<'a> Session<'a> {
         {
             return Err(SessionError::BadAnswer("the key that signed it was revoked".to_owned()));
         }
+        self.note_time(verified.signer.service_id, verified.answer.issued_at, question.made_at)?;
         Ok(verified)
     }
 

@@ -25,7 +25,7 @@ mod tombstone;
 mod transactions;
 mod waiting;
 
-use crate::clock::SharedClock;
+use crate::clock::{Reading, SharedClock};
 use crate::device::Device;
 pub use check::{Damaged, Fault, Walk};
 use connection::Pool;
@@ -110,8 +110,8 @@ pub struct StoredLicense {
     pub state: Option<State>,
     /// Whether a status list lets it be used.
     pub(crate) standing: Standing,
-    /// The time that the store knows to have passed, where the wall clock is behind it and a condition has dates.
-    pub(crate) clock_behind: Option<i64>,
+    /// What the time is for it, where a condition has dates.
+    pub(crate) reading: Option<Reading>,
     /// Key under the batch's at-rest key.
     pub(crate) wrapped: Vec<u8>,
     /// At-rest ID of the batch.

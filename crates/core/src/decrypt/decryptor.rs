@@ -2,6 +2,7 @@
 
 use super::cenc::{SampleCipher, SampleError, SampleInfo};
 use crate::client::Client;
+use crate::clock::Reading;
 use crate::rights::{self, Environment, Refusal};
 use crate::store::{StoreError, StoredLicense};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -113,7 +114,7 @@ impl Decryptor {
             }
             let cipher = self.cipher_of(license, &environment)?;
             let mut change = |policy: &Policy, state: &State| {
-                spend(policy, state, license.clock_behind, &self.action, &environment).map_err(UseError::Refused)
+                spend(policy, state, license.reading, &self.action, &environment).map_err(UseError::Refused)
             };
             match self.client.store.change_state(license.policy.lid, &mut change) {
                 Ok(state) => {
@@ -170,17 +171,19 @@ impl Decryptor {
 fn spend(
     policy: &Policy,
     state: &State,
-    behind: Option<i64>,
+    reading: Option<Reading>,
     action: &str,
     environment: &Environment,
 ) -> Result<State, Refusal> {
-    if let Some(refusal) = foremost(&rights::refusals(policy, state, behind, action, environment)) {
+    if let Some(refusal) = foremost(&rights::refusals(policy, state, reading, action, environment)) {
         return Err(refusal);
     }
     let mut next = state.clone();
     if let Some(left) = next.actions.get_mut(action) {
         left.counts_left = left.counts_left.map(|counts| counts.saturating_sub(1));
-        left.first_use = left.first_use.or(Some(environment.now));
+        // A first use in the future was made by a clock that was ahead: the time begins with this one.
+        let now = environment.reading(reading).now;
+        left.first_use = Some(left.first_use.map_or(now, |first| first.min(now)));
     }
     Ok(next)
 }

@@ -45,7 +45,7 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
         policy,
         binding,
         standing: Standing::Good,
-        clock_behind: None,
+        reading: None,
         wrapped: Vec::new(),
         at_rest: [0; 16],
         roots: std::sync::Arc::default(),
@@ -107,7 +107,7 @@ fn a_right_that_runs_from_the_first_use_ends() {
 fn a_clock_that_is_behind_closes_dated_rights_beyond_their_grace() {
     let behind = |set: fn(&mut Conditions)| {
         let mut license = conditions(set);
-        license.clock_behind = Some(NOW + 1000);
+        license.reading = Some(Reading { now: NOW, behind: Some(NOW + 1000) });
         refused(&license)
     };
     assert_eq!(behind(|_| {}), []);

@@ -3,6 +3,7 @@
 
 use super::{Credentials, Endpoint, Session, SessionError};
 use crate::client::{Client, Settings};
+use crate::clock::SinceBoot;
 use crate::device::DeviceIdentity;
 use crate::individualize::SECURITY_VERSION;
 use wmlicense_wire::answer::Expected;
@@ -27,13 +28,15 @@ pub struct Question {
     pub content: Request,
     /// Device keys that signed it.
     pub thumbprint: SignerId,
+    /// When it was made, for the one that was made for this contact; an answer to an earlier one may be an earlier answer.
+    pub(super) made_at: Option<SinceBoot>,
 }
 
 impl Question {
     pub(super) fn sign(endpoint: Endpoint, content: Request, identity: &DeviceIdentity) -> Result<Self, SessionError> {
         let thumbprint = identity.keys.thumbprint();
         let bytes = content.sign(&identity.signing, thumbprint).map_err(|_| SessionError::Keys)?;
-        Ok(Self { endpoint, bytes, content, thumbprint })
+        Ok(Self { endpoint, bytes, content, thumbprint, made_at: None })
     }
 
     /// The request for the page after this one.
@@ -49,19 +52,18 @@ impl Question {
         let thumbprint = identity.keys.thumbprint();
         let document = Request::parse(&bytes, request::MAX_RESTORE_LEN).ok()?;
         let content = Request::verify(document, &identity.keys.signing, thumbprint).ok()?;
-        Some(Self { endpoint, bytes, content, thumbprint })
+        Some(Self { endpoint, bytes, content, thumbprint, made_at: None })
     }
 
-    /// What the answer must match.
-    pub(super) fn expected(&self) -> Expected {
+    /// What the answer must match. `floor` is the newest time known from the service.
+    pub(super) fn expected(&self, floor: i64) -> Expected {
         Expected {
             role: self.endpoint.role(),
             transaction: self.content.transaction,
             page: self.content.page,
             request_hash: Digest::of(&self.bytes),
             thumbprint: self.thumbprint,
-            // No time of this service is known from before.
-            floor: 0,
+            floor,
         }
     }
 }

@@ -18,7 +18,7 @@ impl StoredLicense {
                 let left = state.actions.get(action).copied().unwrap_or_default();
                 let end = crate::rights::end_of(&self.policy, conditions, left);
                 let ended = end.is_some_and(|end| end.saturating_add(KEPT_AFTER_END) <= now);
-                left.counts_left == Some(0) || (ended && self.clock_behind.is_none())
+                left.counts_left == Some(0) || (ended && self.reading.is_none_or(|reading| reading.behind.is_none()))
             })
     }
 }

@@ -4,7 +4,7 @@
 use super::integrity::{Integrity, Row, Sum, Table};
 use super::revocation::{Kept, KeptKind};
 use super::{StoreError, error::fixed};
-use crate::clock::ClockRecord;
+use crate::clock::{Anchors, ClockRecord};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use wmlicense_wire::aead::constant_time_eq;
@@ -51,7 +51,8 @@ impl Head {
     /// Reads and verifies the head.
     pub(super) fn load(connection: &Connection, integrity: &Integrity) -> Result<Self, StoreError> {
         let mut statement = connection.prepare_cached(
-            "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets, kept FROM head WHERE one = 1",
+            "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets, kept, anchors
+             FROM head WHERE one = 1",
         )?;
         let mut rows = statement.query([])?;
         let row = rows.next()?.ok_or(StoreError::Tampered)?;
@@ -64,7 +65,12 @@ impl Head {
         if buckets.len() != BUCKETS || !rest.is_empty() {
             return Err(StoreError::Tampered);
         }
-        let clock = ClockRecord { mark: row.get(3)?, provisional: row.get(4)?, floors: decode_floors(blob(5)?)? };
+        let clock = ClockRecord {
+            mark: row.get(3)?,
+            provisional: row.get(4)?,
+            floors: decode_floors(blob(5)?)?,
+            anchors: decode_anchors(blob(9)?)?,
+        };
         let buckets = buckets.iter().map(|sum| Sum(*sum)).collect();
         let kept = Kept::decode_all(blob(8)?)?;
         let head = Self { store_id, clock, generation: row.get(2)?, buckets, kept, changed: false };
@@ -222,7 +228,7 @@ impl Head {
         let buckets: Vec<u8> = self.buckets.iter().flat_map(|sum| sum.0).collect();
         let mut statement = connection.prepare_cached(
             "UPDATE head SET generation = ?1, mark = ?2, provisional = ?3, floors = ?4, mac = ?5, buckets = ?6, store_id = ?7,
-             key_check = ?8, kept = ?9",
+             key_check = ?8, kept = ?9, anchors = ?10",
         )?;
         let clock = &self.clock;
         let floors = encode_floors(&clock.floors);
@@ -236,6 +242,7 @@ impl Head {
             self.store_id.as_bytes(),
             key_check(integrity, self.store_id),
             Kept::encode_all(&self.kept),
+            encode_anchors(clock.anchors.as_ref()),
         ))?;
         Ok(())
     }
@@ -245,8 +252,15 @@ impl Head {
         let provisional = self.clock.provisional.map_or_else(Vec::new, |time| [&[1], &time.to_be_bytes()[..]].concat());
         let lengths = [provisional.len() as u64, floors.len() as u64].map(u64::to_be_bytes).concat();
         let (generation, mark) = (self.generation.to_be_bytes(), self.clock.mark.to_be_bytes());
+        // A store of the first version has no anchors, and its code was made without them.
+        let anchors = encode_anchors(self.clock.anchors.as_ref());
+        let length = (anchors.len() as u64).to_be_bytes();
+        let label: &[u8] = if anchors.is_empty() { b"head\0" } else { b"head anchored\0" };
         let mut parts: Vec<&[u8]> =
-            vec![b"head\0", self.store_id.as_bytes(), &generation, &mark, &lengths, &provisional, &floors];
+            vec![label, self.store_id.as_bytes(), &generation, &mark, &lengths, &provisional, &floors];
+        if !anchors.is_empty() {
+            parts.extend([&length[..], &anchors]);
+        }
         parts.extend(self.buckets.iter().map(|sum| sum.0.as_slice()));
         // The sums have one length in all, so what follows them is told apart from them; a store that keeps nothing has the
         // code that it had before anything could be kept.
@@ -275,4 +289,17 @@ fn decode_floors(bytes: &[u8]) -> Result<BTreeMap<ServiceId, i64>, StoreError> {
         Ok((ServiceId::new(fixed(service)?), i64::from_be_bytes(fixed(time)?)))
     };
     floors.iter().map(floor).collect()
+}
+
+/// Run of the system ‖ its start by each service, in the form of floors; empty without an anchor.
+fn encode_anchors(anchors: Option<&Anchors>) -> Vec<u8> {
+    anchors.map_or_else(Vec::new, |anchors| [&anchors.boot[..], &encode_floors(&anchors.started)].concat())
+}
+
+fn decode_anchors(bytes: &[u8]) -> Result<Option<Anchors>, StoreError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let (boot, started) = bytes.split_at_checked(16).ok_or(StoreError::Tampered)?;
+    Ok(Some(Anchors { boot: fixed(boot)?, started: decode_floors(started)? }))
 }

@@ -4,6 +4,7 @@ use super::head::Head;
 use super::integrity::{Integrity, Row as StateRow, Table};
 use super::merge::{AtRest, place};
 use super::{Filter, Inner, Standing, Store, StoreError, StoredLicense, error::fixed};
+use crate::clock::Reading;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
@@ -29,14 +30,14 @@ pub(super) fn read_state(
     }
 }
 
-/// The time that is known to have passed, where the wall clock is behind it. Licenses without dates never look.
-fn clock_behind(connection: &Connection, inner: &Inner, policy: &Policy) -> Result<Option<i64>, StoreError> {
+/// What the time is for a license. One without dates never looks.
+fn reading(connection: &Connection, inner: &Inner, policy: &Policy) -> Result<Option<Reading>, StoreError> {
     if !policy.actions.iter().any(|(_, conditions)| conditions.is_dated()) {
         return Ok(None);
     }
     let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
     let record = Head::load_clock(connection, &inner.integrity, &mut seen)?;
-    Ok(record.behind(inner.clock.now(), [policy.issuer].into_iter().chain(policy.management)))
+    Ok(Some(record.read(inner.clock.moment(), [policy.issuer].into_iter().chain(policy.management))))
 }
 
 /// Whether a status list lets the license be used. Only licenses that demand a list look further than at their own row.
@@ -61,7 +62,7 @@ fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result
         index,
         state: read_state(connection, &inner.integrity, &policy)?,
         standing: standing(connection, inner, &policy, row)?,
-        clock_behind: clock_behind(connection, inner, &policy)?,
+        reading: reading(connection, inner, &policy)?,
         policy,
         binding: Binding::decode(blob(2)?)?,
         wrapped: blob(3)?.to_vec(),

@@ -68,6 +68,7 @@ CREATE TABLE taken_back (
 ALTER TABLE head ADD COLUMN kept BLOB NOT NULL DEFAULT x'';
 ALTER TABLE batch ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE exchange ADD COLUMN user_page TEXT;
+ALTER TABLE head ADD COLUMN anchors BLOB NOT NULL DEFAULT x'';
 ";
 
 /// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.

@@ -17,7 +17,7 @@ impl Store {
         change: &mut dyn FnMut(&Policy, &State) -> Result<State, E>,
     ) -> Result<State, E> {
         let inner = &*self.inner;
-        let now = inner.clock.now();
+        let at = inner.clock.moment();
         inner.write(|transaction| {
             let (mut head, policy, before) = (|| {
                 let head = Head::load(transaction, &inner.integrity)?;
@@ -38,7 +38,7 @@ impl Store {
                 head.put_row(transaction, &inner.integrity, (Table::State, lid), Some(&before), &content)?;
             }
             let mut clock = head.clock.clone();
-            clock.note_use(now);
+            clock.note_use(at);
             head.set_clock(clock);
             head.save(transaction, &inner.integrity)?;
             Ok(next)

@@ -2,7 +2,7 @@
 
 use super::head::Head;
 use super::{Store, StoreError};
-use crate::clock::ClockRecord;
+use crate::clock::{ClockRecord, SinceBoot, Verdict};
 use std::sync::PoisonError;
 use wmlicense_wire::id::ServiceId;
 
@@ -19,10 +19,27 @@ impl Store {
 
     /// Records a use of a dated license. Writes at most once a minute.
     pub fn note_use(&self) -> Result<(), StoreError> {
-        let now = self.inner.clock.now();
-        if self.clock_record()?.note_use(now) {
+        let at = self.inner.clock.moment();
+        if self.clock_record()?.note_use(at) {
             self.change_clock(|clock| {
-                clock.note_use(now);
+                clock.note_use(at);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What the clock is worth.
+    pub fn clock_verdict(&self) -> Result<Verdict, StoreError> {
+        Ok(self.clock_record()?.verdict(self.inner.clock.moment()))
+    }
+
+    /// Records the time in a verified answer of `service` to a question that this device `asked`, if it came soon enough.
+    /// Writes once in each run of the system, and when the service's clock was set.
+    pub fn note_anchor(&self, service: ServiceId, issued_at: i64, asked: Option<SinceBoot>) -> Result<(), StoreError> {
+        let at = self.inner.clock.since_boot();
+        if self.clock_record()?.note_anchor(service, issued_at, asked, at) {
+            self.change_clock(|clock| {
+                clock.note_anchor(service, issued_at, asked, at);
             })?;
         }
         Ok(())

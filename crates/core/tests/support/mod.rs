@@ -9,7 +9,7 @@ pub mod place;
 pub mod service;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use wmlicense_core::clock::Clock;
+use wmlicense_core::clock::{Clock, SinceBoot};
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Expected, Grant, OpenedLicense, seal};
 use wmlicense_wire::certificate::{
     Assurance, AuthorityCertificate, BackupKey, DeviceClaims, DeviceKeys, Directory, Role, ServiceCertificate,
@@ -26,24 +26,35 @@ use zeroize::Zeroizing;
 pub const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
 
-/// A clock that a test moves.
-pub struct ManualClock(AtomicI64);
+/// A clock that a test moves. The time since the system started goes its own way, once a test says that it is known.
+pub struct ManualClock {
+    wall: AtomicI64,
+    since_boot: std::sync::Mutex<Option<SinceBoot>>,
+}
 
 impl ManualClock {
     pub fn at(time: i64) -> std::sync::Arc<Self> {
-        std::sync::Arc::new(Self(AtomicI64::new(time)))
+        std::sync::Arc::new(Self { wall: AtomicI64::new(time), since_boot: std::sync::Mutex::default() })
     }
     pub fn set(&self, time: i64) {
-        self.0.store(time, Ordering::SeqCst);
+        self.wall.store(time, Ordering::SeqCst);
     }
     pub fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
+        self.wall.fetch_add(seconds, Ordering::SeqCst);
+    }
+    /// From here on the system tells that it runs for so long, in this run.
+    pub fn boot(&self, run: u8, seconds: i64) {
+        *self.since_boot.lock().unwrap() = Some(SinceBoot { boot: [run; 16], seconds });
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        self.wall.load(Ordering::SeqCst)
+    }
+
+    fn since_boot(&self) -> Option<SinceBoot> {
+        *self.since_boot.lock().unwrap()
     }
 }
 

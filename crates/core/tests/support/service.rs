@@ -15,7 +15,7 @@ use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind};
 use wmlicense_wire::request::{Body, MAX_LEN, Request};
-use wmlicense_wire::service_document::ServiceDocument;
+use wmlicense_wire::service_document::{ServiceDocument, sign_time};
 
 type MakeAnswer = Box<dyn FnOnce(&Shared, &Post) -> Vec<u8> + Send>;
 
@@ -184,6 +184,12 @@ impl Shared {
             return respond(stream, 200, "application/cose", &document);
         }
         let path = head.split(' ').nth(1).unwrap().to_owned();
+        if let Some(nonce) = path.strip_prefix("/v1/time?nonce=") {
+            let nonce: Vec<u8> =
+                (0..nonce.len()).step_by(2).map(|at| u8::from_str_radix(&nonce[at..at + 2], 16).unwrap()).collect();
+            let time = sign_time(self.now(), &nonce, &self.world.issuer.key).unwrap();
+            return respond(stream, 200, "application/cose", &time);
+        }
         let mut bytes = vec![0; header(&head, "content-length").unwrap().parse().unwrap()];
         stream.read_exact(&mut bytes).unwrap();
         let token = header(&head, "authorization").map(str::to_owned);

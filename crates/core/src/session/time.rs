@@ -1,0 +1,99 @@
+//! What a contact tells about the time: every verified answer to a question of this contact, and the signed time that is asked
+//! for where the wall clock cannot be right. What the store makes of it is `crate::clock`'s.
+
+use super::{Question, Session, SessionError};
+use crate::client::{Client, Settings};
+use crate::clock::{SinceBoot, Verdict};
+use crate::operation::Context;
+use crate::transport::{HttpRequest, url};
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::ServiceId;
+use wmlicense_wire::service_document::{MAX_TIME_LEN, verify_time};
+
+/// Name in the service document; the path below `/v1/` where the document names no URL.
+const NAME: &str = "time";
+
+/// Asks the client's service for the time where the wall clock is known to be wrong: for an operation that found nothing else
+/// to ask. A service that does not answer leaves the clock as it is.
+pub(crate) fn mend_clock(client: &Client, settings: &Settings, context: &Context) -> Result<(), SessionError> {
+    if settings.service_url.is_none() || !is_wrong(client)? {
+        return Ok(());
+    }
+    match Session::connect(client, settings, None, context) {
+        Err(SessionError::Cancelled) => Err(SessionError::Cancelled),
+        Err(error) => {
+            log::warn!("the time could not be asked for: {error}");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// True if the wall clock is known to be wrong, and an answer would become an anchor.
+fn is_wrong(client: &Client) -> Result<bool, SessionError> {
+    let wrong = match client.store.clock_verdict()? {
+        Verdict::Good | Verdict::Unknown => false,
+        Verdict::Behind | Verdict::Ahead => true,
+    };
+    Ok(wrong && client.clock.since_boot().is_some())
+}
+
+impl Session<'_> {
+    /// The newest time known from the service that a question is for.
+    pub(super) fn floor(&self, question: &Question) -> Result<i64, SessionError> {
+        let record = self.client.store.clock_record()?;
+        Ok(record.floors.get(&question.content.audience).copied().unwrap_or(0))
+    }
+
+    /// Takes the time of a verified document of `service`, which answers what was asked at `asked`; one that is too far ahead
+    /// is refused.
+    pub(super) fn note_time(
+        &self,
+        service: ServiceId,
+        issued_at: i64,
+        asked: Option<SinceBoot>,
+    ) -> Result<(), SessionError> {
+        let store = &self.client.store;
+        if store.clock_record()?.is_too_far_ahead(issued_at, self.client.clock.moment()) {
+            let reason = "it is dated over a day ahead of the time that services told since the system started";
+            return Err(SessionError::BadAnswer(reason.to_owned()));
+        }
+        if let Err(error) = store.note_anchor(service, issued_at, asked) {
+            log::warn!("the time of a service could not be recorded: {error}");
+        }
+        Ok(())
+    }
+
+    /// Asks for the time where the wall clock is known to be wrong. A service that does not tell leaves it as it is.
+    pub(super) fn mend_clock(&self) -> Result<(), SessionError> {
+        if !is_wrong(self.client)? {
+            return Ok(());
+        }
+        match self.ask_time() {
+            Err(SessionError::Cancelled) => Err(SessionError::Cancelled),
+            Err(error) => {
+                log::warn!("the time could not be asked for: {error}");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn ask_time(&self) -> Result<(), SessionError> {
+        let mut nonce = [0; 32];
+        getrandom::fill(&mut nonce).map_err(|_| SessionError::Keys)?;
+        let below = || url::join(&self.base, &format!("v1/{NAME}"));
+        let place = self.current.document.url(NAME).map_or_else(below, str::to_owned);
+        let digits: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+        let place = format!("{place}?nonce={digits}");
+        let asked = self.client.clock.since_boot();
+        let request = HttpRequest { url: &place, body: None, token: None, cap: MAX_TIME_LEN, progress: None };
+        let bytes = self.transport.send(&request, self.context)?;
+        let (time, signer) = verify_time(&bytes, &nonce, &self.directory)?;
+        let valid = |role: &Role| self.directory.by_signer_at(signer, *role, time);
+        let service = Role::ALL.iter().find_map(valid).ok_or_else(|| {
+            SessionError::BadAnswer("the time is signed by a service without a valid certificate".to_owned())
+        })?;
+        self.note_time(service.service_id, time, asked)
+    }
+}
