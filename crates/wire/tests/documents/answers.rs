@@ -176,7 +176,15 @@ fn a_malformed_signed_part_is_refused_even_from_its_signer() {
         (13, write::array([write::uint(0), write::uint(0)])),
         (13, write::array([write::uint(2)])),
         (14, write::array([write::array([write::null(), write::null(), write::uint(0), write::null()])])),
-        (14, write::array([write::array([write::null(), write::null(), write::uint(15), write::null()])])),
+        (
+            14,
+            write::array([write::array([
+                write::null(),
+                write::null(),
+                write::uint(Reason::ALL.len() as u64 + 1),
+                write::null(),
+            ])]),
+        ),
         (14, write::array([write::array([write::bytes([1; 15]), write::null(), write::uint(1), write::null()])])),
         (15, write::array((0..4097).map(|_| write::bytes([0; 16])))),
         (16, write::bytes([0; 1025])),
