@@ -203,6 +203,12 @@ static inline void asked_kid(int number, uint8_t kid[KID_SIZE]) {
 
 enum { KID_TEXT_SIZE = 25 };
 
+/* The key IDs of three titles whose licenses the service can take back; `number` counts from 1. */
+static inline void revocable_kid(int number, uint8_t kid[KID_SIZE]) {
+  title_kid(number, kid);
+  kid[0] = 0xd1;
+}
+
 /* The base64 text by which properties and statuses name a key ID. */
 static inline const char *kid_text(const uint8_t kid[KID_SIZE], char text[KID_TEXT_SIZE]) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

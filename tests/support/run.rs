@@ -70,6 +70,8 @@ pub(crate) fn with_service(command: &mut Command, service: &Service) {
         .env("WM_TEST_AUTHORITY", &service.authority)
         .env("WM_TEST_TOKEN", &service.token)
         .env("WM_TEST_GOLD_TOKEN", &service.gold_token)
+        .env("WM_TEST_SERVICE_PROGRAM", super::service::program())
+        .env("WM_TEST_SERVICE_DATA", service.data())
         .env("WM_TEST_LIBRARY", library_dir().join("libwmlicense.so"))
         .env("WM_TEST_MEDIA", root().join("tests/data/media"));
 }

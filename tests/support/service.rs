@@ -25,7 +25,13 @@ const POLICIES: &[(&str, &str, &str, &str)] = &[
         "to-come",
         r#"{"actions":{"Play":{"notBefore":"2090-01-01T00:00:00Z"}},"backup":true}"#,
     ),
+    ("Revocable 1", "d1000000000000000000000000000001", "revocable", REVOCABLE),
+    ("Revocable 2", "d1000000000000000000000000000002", "revocable", REVOCABLE),
+    ("Revocable 3", "d1000000000000000000000000000003", "revocable", REVOCABLE),
 ];
+
+/// Terms of content whose licenses the service's key takes back.
+const REVOCABLE: &str = r#"{"actions":{"Play":{}},"backup":true,"revocationKey":"default"}"#;
 
 /// Content that the user must accept on the page of the service: `c6…01` to `c6…08`, and its terms.
 const ASKED: &str = r#"{"actions":{"Play":{"count":9}},"backup":true,"interaction":"page"}"#;
@@ -100,6 +106,11 @@ impl Service {
         read.expect("the first line is readable");
         service.url = field(&first, "listening on ");
         service
+    }
+
+    /// The data folder, for a program that gives the service's commands itself.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// Adds the content of a CSV list to the running service, open to all on these terms.
