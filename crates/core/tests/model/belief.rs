@@ -1,0 +1,193 @@
+//! The model: what a device must hold, what must be left of it and what must play. It knows sets and numbers, no store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use wmlicense_wire::id::Lid;
+use wmlicense_wire::license::ActionState;
+use wmlicense_wire::policy::{Conditions, Policy};
+
+/// How far a clock may stand below what is known (`docs/protocol.md`, Clock).
+const TOLERANCE: i64 = 300;
+/// The mark rises at most this often.
+const MARK_INTERVAL: i64 = 60;
+/// A longer jump needs a service's word.
+const LONGEST_JUMP: i64 = 30 * super::step::DAY;
+/// A cleaning leaves what ended less than this ago.
+const KEPT_AFTER_END: i64 = 30 * super::step::DAY;
+
+/// A backup as it was made.
+#[derive(Clone)]
+pub struct Saved {
+    pub store: u32,
+    pub licenses: BTreeSet<Lid>,
+}
+
+/// What a restore does.
+#[derive(PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing: the service would have to be asked for some of it.
+    NeedsService,
+    /// These are taken, the rest stays out.
+    Takes(BTreeSet<Lid>),
+}
+
+/// All that is believed of one device.
+#[derive(Default)]
+pub struct Belief {
+    /// Every license that was ever granted, in the order of the grants.
+    pub granted: Vec<Policy>,
+    /// Uses of each license, whatever store they were made in.
+    pub uses: BTreeMap<Lid, u32>,
+    /// First use of each license, likewise.
+    pub first_uses: BTreeMap<Lid, i64>,
+    /// Number of the store: a lost one is followed by another.
+    pub store: u32,
+    /// What the store holds.
+    pub held: BTreeSet<Lid>,
+    /// What is left, of every license that the store ever held.
+    pub left: BTreeMap<Lid, ActionState>,
+    /// What must never be in this store again.
+    pub dead: BTreeSet<Lid>,
+    mark: i64,
+    jumped: Option<i64>,
+    floor: i64,
+}
+
+impl Belief {
+    pub fn at(now: i64) -> Self {
+        Self { mark: now, ..Self::default() }
+    }
+
+    pub fn policy(&self, lid: Lid) -> &Policy {
+        self.granted.iter().find(|policy| policy.lid == lid).unwrap()
+    }
+
+    fn conditions(&self, lid: Lid) -> &Conditions {
+        self.policy(lid).action("Play").unwrap()
+    }
+
+    /// The store is lost and another one made.
+    pub fn lose_store(&mut self, now: i64) {
+        let kept = std::mem::take(self);
+        *self = Self {
+            granted: kept.granted,
+            uses: kept.uses,
+            first_uses: kept.first_uses,
+            store: kept.store + 1,
+            ..Self::at(now)
+        };
+    }
+
+    /// An answer of the issuer is verified.
+    pub fn contact(&mut self, issued_at: i64) {
+        self.floor = self.floor.max(issued_at);
+        if let Some(jumped) = self.jumped.filter(|jumped| *jumped <= issued_at + TOLERANCE) {
+            self.mark = self.mark.max(jumped);
+            self.jumped = None;
+        }
+    }
+
+    /// A license comes, from the service or from a backup. `left` is what whoever sends it knows to be left.
+    pub fn put(&mut self, lid: Lid, left: ActionState) {
+        if self.dead.contains(&lid) {
+            return;
+        }
+        self.held.insert(lid);
+        if self.conditions(lid).is_stateful() {
+            self.left.entry(lid).or_insert(left);
+        }
+        if let Some(replaced) = self.policy(lid).replaces {
+            self.bury(replaced);
+        }
+    }
+
+    /// What is left by all that was ever used.
+    pub fn truly_left(&self, lid: Lid) -> ActionState {
+        let uses = self.uses.get(&lid).copied().unwrap_or_default();
+        let counts_left = self.conditions(lid).count.map(|count| count - uses);
+        ActionState { counts_left, first_use: self.first_uses.get(&lid).copied() }
+    }
+
+    pub fn bury(&mut self, lid: Lid) {
+        self.held.remove(&lid);
+        self.dead.insert(lid);
+    }
+
+    /// Whether the clock stands behind what the store knows.
+    fn is_behind(&self, now: i64) -> bool {
+        now < self.mark.max(self.floor) - TOLERANCE
+    }
+
+    fn end(&self, lid: Lid) -> Option<i64> {
+        let conditions = self.conditions(lid);
+        let first_use = self.left.get(&lid).and_then(|left| left.first_use);
+        let runs = first_use.zip(conditions.seconds_after_first_use).map(|(begin, length)| begin + length as i64);
+        conditions.not_after.into_iter().chain(runs).min()
+    }
+
+    /// Whether this license permits playing.
+    pub fn permits(&self, lid: Lid, now: i64) -> bool {
+        let conditions = self.conditions(lid);
+        let begun = conditions.not_before.is_none_or(|begin| begin <= now);
+        let over = self.end(lid).is_some_and(|end| end <= now);
+        let exhausted = self.left.get(&lid).is_some_and(|left| left.counts_left == Some(0));
+        let in_time = !conditions.is_dated() || (begun && !over && !self.is_behind(now));
+        self.held.contains(&lid) && !exhausted && in_time
+    }
+
+    /// A license was used.
+    pub fn play(&mut self, lid: Lid, now: i64) {
+        let conditions = self.conditions(lid).clone();
+        if conditions.is_stateful() {
+            let granted = conditions.count;
+            let uses = self.uses.entry(lid).or_default();
+            *uses += 1;
+            assert!(granted.is_none_or(|granted| *uses <= granted), "{uses} uses of {granted:?}");
+            self.first_uses.entry(lid).or_insert(now);
+            let left = self.left.get_mut(&lid).unwrap();
+            left.counts_left = left.counts_left.map(|counts| counts - 1);
+            left.first_use = left.first_use.or(Some(now));
+        }
+        if conditions.is_stateful() || conditions.is_dated() {
+            self.note_use(now);
+        }
+    }
+
+    fn note_use(&mut self, now: i64) {
+        if now > self.mark + LONGEST_JUMP {
+            self.jumped = Some(now);
+        } else if now >= self.mark + MARK_INTERVAL {
+            (self.mark, self.jumped) = (now, None);
+        }
+    }
+
+    /// Whether a cleaning may take a license away.
+    pub fn is_over(&self, lid: Lid, now: i64) -> bool {
+        let exhausted = self.left.get(&lid).is_some_and(|left| left.counts_left == Some(0));
+        let ended = self.end(lid).is_some_and(|end| end + KEPT_AFTER_END <= now);
+        exhausted || (ended && !self.is_behind(now))
+    }
+
+    /// What goes into a backup.
+    pub fn saved(&self) -> Saved {
+        let may_go = |lid: &Lid| self.policy(*lid).may_back_up();
+        Saved { store: self.store, licenses: self.held.iter().copied().filter(may_go).collect() }
+    }
+
+    /// What a restore without a service does: this store gets everything that nothing forbids; another store of the device
+    /// gets what nobody can use up or revoke.
+    pub fn restore(&mut self, saved: &Saved) -> Outcome {
+        let free = |lid: &&Lid| {
+            let policy = self.policy(**lid);
+            saved.store == self.store || !policy.is_stateful() && policy.revocation_key.is_none()
+        };
+        let (takes, rest): (BTreeSet<&Lid>, BTreeSet<&Lid>) = saved.licenses.iter().partition(|lid| free(&lid));
+        if rest.iter().any(|lid| self.policy(**lid).management.is_some()) {
+            return Outcome::NeedsService;
+        }
+        let takes: BTreeSet<Lid> = takes.into_iter().copied().filter(|lid| !self.dead.contains(lid)).collect();
+        for lid in &takes {
+            self.put(*lid, self.truly_left(*lid));
+        }
+        Outcome::Takes(takes)
+    }
+}
