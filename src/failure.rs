@@ -29,7 +29,7 @@ const UNAUTHORIZED: u16 = 401;
 pub(crate) fn reason(reason: Reason) -> Failure {
     Failure::new(match reason {
         Reason::UnknownContent => WM_E_LICENSE_UNAVAILABLE,
-        Reason::NotEntitled => WM_E_NO_RIGHTS,
+        Reason::NotEntitled | Reason::UserMustAct => WM_E_NO_RIGHTS,
         Reason::LimitReached => WM_E_RESTORE_FRAUD,
         Reason::Revoked => WM_E_LICENSE_CONTENT_REVOKED,
         Reason::Expired => WM_E_LICENSE_EXPIRED,
@@ -43,6 +43,7 @@ pub(crate) fn reason(reason: Reason) -> Failure {
         Reason::QuotaUsedUp => WM_E_INDIV_FRAUD,
         Reason::ApplicationRevoked => WM_E_APPCERT_REVOKED,
         Reason::Declined | Reason::NotDecided => WM_E_LICENSE_NOTACQUIRED,
+        Reason::Returned => WM_E_LICENSE_RETURNED,
     })
 }
 

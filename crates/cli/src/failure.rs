@@ -201,5 +201,7 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
         Reason::ApplicationRevoked => "this application may not ask any more; update it",
         Reason::Declined => "the user declined",
         Reason::NotDecided => "the user did not decide in time",
+        Reason::Returned => "it was given back",
+        Reason::UserMustAct => "its user must act in the application first",
     }
 }

@@ -10,6 +10,7 @@ use support::{Data, GOLD, KEY, OPEN};
 use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Kid, Lid};
+use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::{Body, Request};
@@ -126,6 +127,30 @@ fn a_scope_that_is_taken_away_takes_its_licenses_along_and_brings_new_ones_back(
     let (_, held) = device.acquire(&known, &[&format!("{:032x}", 1)], Some(&token));
     assert!(lids(&third).contains(&held[0].license.policy.lid));
     assert!(data.fails(&["account", "change", "nobody", "--add-scope", "x"]).1.contains("no account"));
+}
+
+#[test]
+fn a_license_that_takes_the_place_of_another_has_the_uses_that_are_left() {
+    let data = Data::new();
+    let terms = |count| format!(r#"{{"actions":{{"Play":{{"count":{count}}}}}}}"#);
+    data.policy("counted", &terms(5));
+    data.open_content(OPEN, Some("counted"));
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let first = run(&device, &known, None, None, None);
+    let lid = first.licenses[0].policy.lid;
+    let left = |left| State {
+        actions: [("Play".to_owned(), ActionState { counts_left: Some(left), first_use: None })].into(),
+    };
+    let renewal = device.request(&known, Role::Issuer, Body::Renewals { licenses: vec![(lid, left(2))], custom: None });
+    known.post("renewals", &device.sign(&renewal), None).granted();
+    let again = run(&device, &known, None, None, None);
+    assert_eq!((again.licenses[0].policy.lid, &again.licenses[0].binding.state), (lid, &Some(left(2))));
+    data.policy("counted", &terms(6));
+    let changed = run(&device, &known, None, first.since, None);
+    assert_eq!(changed.licenses[0].policy.replaces, Some(lid));
+    assert_eq!(changed.licenses[0].binding.state, Some(left(3)));
 }
 
 #[test]

@@ -7,9 +7,9 @@ use support::client::{Device, Held, Known, now};
 use support::{COUNTED, Data, GOLD, OPEN, Serving};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::Lid;
+use wmlicense_wire::id::{Digest, Lid};
 use wmlicense_wire::license::{ActionState, State};
-use wmlicense_wire::request::Body;
+use wmlicense_wire::request::{Body, Request};
 
 fn started() -> (Data, Serving, Known) {
     let data = Data::new();
@@ -153,4 +153,56 @@ fn fifty_renewals_at_once_make_one_license() {
     });
     assert!(lids.iter().all(|got| *got == (lids[0].0, Some(counts(17)))), "{lids:?}");
     assert_eq!(data.json(&["stats"])["licenses"], 1);
+}
+
+#[test]
+fn terms_that_want_the_users_word_are_refused_with_a_reason_of_their_own() {
+    let (data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    data.policy("counted", r#"{"actions":{"Play":{"count":9}},"interaction":"page"}"#);
+    let (answer, none) = renew(&device, &known, &[(lid(&held), counts(4))], None);
+    assert!(none.is_empty());
+    assert_eq!((answer.outcome.clone(), reason(&answer)), (Outcome::Refused, Some(Reason::UserMustAct)));
+    assert_eq!(answer.refusals[0].kid, Some(held[0].license.policy.kid));
+}
+
+#[test]
+fn certificates_that_the_device_has_are_not_sent_again() {
+    let (_data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let ask = |kid: &str, held: Vec<Digest>| {
+        let request = Request { held, ..device.licenses_request(&known, &[kid]) };
+        let bytes = device.sign(&request);
+        let reply = known.post("licenses", &bytes, None).granted();
+        // Both answers verify by what the device knows.
+        let (_, licenses, envelope) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);
+        assert_eq!(licenses.len(), 1);
+        envelope.certificates.iter().map(|bytes| Digest::of(bytes)).collect::<Vec<_>>()
+    };
+    let all = ask(OPEN, Vec::new());
+    assert_eq!(all.len(), 2);
+    assert_eq!(ask(COUNTED, vec![all[0]]), [all[1]]);
+    assert!(ask(COUNTED, all).is_empty());
+}
+
+#[test]
+fn a_certificate_in_place_of_a_held_one_is_sent_and_verifies() {
+    let (data, mut serving, known) = started();
+    let device = Device::individualized(&known);
+    let (_, old) = device.acquire(&known, &[OPEN], None);
+    serving.terminate();
+    data.admin(&["certificate", "renew"]);
+    let serving = data.serve(&[]);
+    let later = Known::discover(&serving.url, data.authority);
+    // The device knows the certificates of before, and asks the same service under the ID that they name.
+    let held: Vec<Digest> = known.directory.services().iter().map(|service| service.hash).collect();
+    let mut request = device.licenses_request(&later, &[COUNTED]);
+    request.held.clone_from(&held);
+    let bytes = device.sign(&request);
+    let reply = later.post("licenses", &bytes, None).granted();
+    let (_, licenses, envelope) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);
+    assert_eq!((licenses.len(), old.len()), (1, 1));
+    let sent: Vec<Digest> = envelope.certificates.iter().map(|bytes| Digest::of(bytes)).collect();
+    assert!(!sent.is_empty() && sent.iter().all(|hash| !held.contains(hash)), "{sent:?}");
 }

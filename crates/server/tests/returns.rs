@@ -100,8 +100,8 @@ fn a_freed_seat_serves_another_device_and_a_returned_backup_none() {
     assert_eq!(refusal(&devices[2].restore(&known, &backup, None).0), Some(Reason::LimitReached));
     give_back(&devices[0], &known, lid(&held));
     // The backup of the device that gave the license back is good for nobody, that of the other one is.
-    assert_eq!(refusal(&devices[2].restore(&known, &first, None).0), Some(Reason::NotAllowed));
-    assert_eq!(refusal(&devices[0].restore(&known, &first, None).0), Some(Reason::NotAllowed));
+    assert_eq!(refusal(&devices[2].restore(&known, &first, None).0), Some(Reason::Returned));
+    assert_eq!(refusal(&devices[0].restore(&known, &first, None).0), Some(Reason::Returned));
     let (_, held_by_third) = devices[2].restore(&known, &backup, None);
     assert_eq!(held_by_third.len(), 1);
     assert_eq!(refusal(&devices[0].restore(&known, &backup, None).0), Some(Reason::LimitReached));

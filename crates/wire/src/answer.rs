@@ -85,11 +85,15 @@ pub enum Reason {
     Declined = 15,
     /// The user did not act in time.
     NotDecided = 16,
+    /// The device gave it back.
+    Returned = 17,
+    /// The user must act on a page of the service first, which this request has not.
+    UserMustAct = 18,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::UnknownContent,
         Self::NotEntitled,
         Self::LimitReached,
@@ -106,6 +110,8 @@ impl Reason {
         Self::ApplicationRevoked,
         Self::Declined,
         Self::NotDecided,
+        Self::Returned,
+        Self::UserMustAct,
     ];
 
     fn from_number(number: u64) -> Option<Self> {

@@ -265,7 +265,7 @@ impl Rebinding {
                 }
                 Seat::TakenBack => refusals.push(candidate.refusal(Reason::Revoked)),
                 Seat::Full => refusals.push(candidate.refusal(Reason::LimitReached)),
-                Seat::Returned => refusals.push(candidate.refusal(Reason::NotAllowed)),
+                Seat::Returned => refusals.push(candidate.refusal(Reason::Returned)),
             }
         }
         for refusal in &mut refusals {

@@ -176,7 +176,7 @@ impl Work {
             Ok(granted) => granted,
             Err(NotGranted::Refused(reason)) => return Ok(Err(reason)),
             // A renewal has no page: the user acts when the license is acquired again.
-            Err(NotGranted::AskUser) => return Ok(Err(Reason::NotEntitled)),
+            Err(NotGranted::AskUser) => return Ok(Err(Reason::UserMustAct)),
         };
         let policy = Policy::decode(&grant.policy).map_err(|_| Fault::Internal)?;
         let Some(mut license) = license else {

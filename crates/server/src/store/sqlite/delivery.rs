@@ -7,7 +7,7 @@ use super::offer::{
     subscription_tables,
 };
 use super::revocation::{offered, rules_for};
-use super::{id, prior};
+use super::{id, prior, restore};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Kid, UserId};
@@ -130,7 +130,10 @@ impl Of<'_> {
         ])?;
         while let Some(row) = rows.next()? {
             let content = read_content(row, 1)?;
-            let current = read_issued(row, 1 + CONTENT_COLUMNS)?;
+            let mut current = read_issued(row, 1 + CONTENT_COLUMNS)?;
+            if let Some(current) = &mut current {
+                current.state = restore::find_state(self.connection, current.lid)?;
+            }
             items.push((column(row, 0)?, offered(self.connection, self.device, content, current, &self.rules)?));
         }
         Ok(())
