@@ -13,18 +13,23 @@ const PICTURE: [&str; 5] = ["h264parse", "!", "avdec_h264", "!", "checksumsink"]
 const TONE: [&str; 5] = ["aacparse", "!", "avdec_aac", "!", "checksumsink"];
 
 /// Everything a test needs, with the plugin built against this build's library; `None` where a tool is missing.
-fn set() -> Option<Stage> {
+pub(crate) fn set() -> Option<Stage> {
     let packages = ["gstreamer-1.0", "gstreamer-base-1.0"];
     if !run::has_tool("make") || !run::has_tool("gst-launch-1.0") || !run::has_packages(&packages) {
         return None;
     }
     let stage = Stage::set()?;
-    let folder = stage.path("plugins");
+    build_plugin(&stage, "plugins", "");
+    Some(stage)
+}
+
+/// Builds the plugin in a folder of the stage, with these words for the compiler.
+pub(crate) fn build_plugin(stage: &Stage, folder: &str, words: &str) {
+    let folder = stage.path(folder);
     std::fs::create_dir(&folder).unwrap();
     let mut make = Command::new("make");
-    make.args(["--silent", "-C", "gstreamer", "CFLAGS=-O1 -g -Werror"]).current_dir(root());
+    make.args(["--silent", "-C", "gstreamer"]).arg(format!("CFLAGS=-O1 -g -Werror {words}")).current_dir(root());
     run::succeed(make.arg(format!("BUILT={}", library_dir().display())).arg(format!("OUT={}", folder.display())));
-    Some(stage)
 }
 
 impl Stage {
@@ -87,13 +92,14 @@ fn frames(printed: &str) -> Vec<String> {
 }
 
 /// Packagers drop what says how much silence an encoder put before and behind a tone, so such a track may have one frame more
-/// at one of its ends. Its first frame sounds of what the decoder had before it, and its last one may be longer.
+/// at its end, and one frame of its ends is another: the first sounds of what the decoder had before it, or the last is longer.
 fn expect_same(found: &[String], clear: &[String], media: &Path) {
     let tone = usize::from(media.file_stem().unwrap() == "audio");
     let counts = clear.len()..=clear.len() + tone;
     assert!(counts.contains(&found.len()), "{}: {} frames, not {counts:?}", media.display(), found.len());
-    let expected = &clear[tone..clear.len() - tone];
-    assert!(found.windows(expected.len()).any(|part| part == expected), "{}: {found:?} {clear:?}", media.display());
+    let others: Vec<usize> = (0..clear.len()).filter(|&at| found[at] != clear[at]).collect();
+    let allowed = others.len() <= tone && others.iter().all(|&at| at == 0 || at == clear.len() - 1);
+    assert!(allowed, "{}: frames {others:?} are others", media.display());
 }
 
 /// Runs a pipeline that must end with an error, and answers all it printed.
@@ -136,6 +142,27 @@ fn a_clear_lead_of_cbcs_plays_or_is_refused_but_never_wrong() {
 }
 
 #[test]
+fn caps_that_name_cbcs_are_taken() {
+    let Some(stage) = set() else { return };
+    let packaged = stage.media.shaka_mp4("plain", Options::plain("cbcs"));
+    stage.import(&packaged);
+    let mut command = stage.online();
+    let renamed = [
+        "qtdemux",
+        "!",
+        "capssetter",
+        "join=false",
+        "caps=application/x-cbcs",
+        "!",
+        "application/x-cbcs",
+        "!",
+        "wmdecrypt",
+    ];
+    let printed = run::succeed(chain(&mut command, &packaged.video, &renamed).args(PICTURE));
+    expect_same(&frames(&printed), &stage.clear_tracks()[0], &packaged.video);
+}
+
+#[test]
 fn a_tone_that_does_not_come_from_a_file_needs_a_promise() {
     let Some(stage) = set() else { return };
     let tone = &stage.clear_tracks()[1];
@@ -166,6 +193,7 @@ fn webm_plays_like_the_clear_source() {
             let mut command = stage.online();
             let chain = chain(&mut command, media, &["matroskademux", "!", "wmdecrypt"]);
             expect_same(&frames(&run::succeed(chain.args(decoders[track]))), &clear[track], media);
+            // Its decoder may be another one, but all frames are there.
             let printed = run::succeed(&mut stage.playbin(stage.online(), media));
             assert_eq!(frames(&printed).len(), clear[track].len(), "{printed}");
         }
@@ -237,6 +265,13 @@ fn what_cannot_be_played_says_why() {
 
     let rotating = stage.media.shaka_mp4("rotating", Options { rotation: true, ..Options::plain("cenc") });
     stage.import(&rotating);
+    let printed = expect_error(&mut stage.playbin(stage.online(), &rotating.video));
+    assert!(printed.contains("The keys rotate"), "{printed}");
+    // The same where the sample entry names the first of the keys, which then only the groups in the file contradict.
+    let mut bytes = std::fs::read(&rotating.video).unwrap();
+    let tenc = bytes.windows(4).position(|four| four == b"tenc").unwrap();
+    bytes[tenc + 12..tenc + 28].copy_from_slice(&rotating.video_keys[0].kid);
+    std::fs::write(&rotating.video, bytes).unwrap();
     let printed = expect_error(&mut stage.playbin(stage.online(), &rotating.video));
     assert!(printed.contains("The keys rotate"), "{printed}");
 }

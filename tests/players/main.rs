@@ -2,6 +2,7 @@
 //! same player shows of the clear source.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod application;
 mod ffmpeg;
 mod gstreamer;
 #[path = "../support/packager.rs"]
