@@ -33,7 +33,7 @@ const POLICIES: &[(&str, &str, &str, &str)] = &[
 /// Terms of content whose licenses the service's key takes back.
 const REVOCABLE: &str = r#"{"actions":{"Play":{}},"backup":true,"revocationKey":"default"}"#;
 
-/// Content that the user must accept on the page of the service: `c6…01` to `c6…08`, and its terms.
+/// Content that the user must accept on the page of the service: `ca…01` to `ca…08`, and its terms.
 const ASKED: &str = r#"{"actions":{"Play":{"count":9}},"backup":true,"interaction":"page"}"#;
 const ASKED_COUNT: u8 = 8;
 
@@ -165,7 +165,7 @@ fn fill(data: &Path) {
     std::fs::write(&file, ASKED).expect("the data folder is writable");
     admin(data, &["policy", "set", "asked", file.to_str().expect("a plain path")]);
     for number in 1..=ASKED_COUNT {
-        let (kid, title) = (format!("c6{number:030x}"), format!("Asked {number}"));
+        let (kid, title) = (format!("ca{number:030x}"), format!("Asked {number}"));
         let key = turned(&kid);
         let words = ["content", "add", "--kid", &kid, "--key", &key, "--title", &title, "--policy", "asked", "--open"];
         admin(data, &words);
