@@ -1,7 +1,7 @@
 //! Pre-delivery of whole catalogues through the real service on the loopback interface, beside what it cannot do without.
 
 use crate::arguments::{Arguments, Predelivery};
-use crate::memory::peak_kb;
+use crate::memory::Watch;
 use crate::peers::PlainSqlite;
 use crate::table::{Table, Times};
 use std::fmt::Write as _;
@@ -81,7 +81,7 @@ impl Drop for Service {
     }
 }
 
-/// The child: one device that is delivered everything; prints the seconds, the licenses and its peak memory.
+/// The child: one device that is delivered everything; prints the seconds and the licenses.
 pub(crate) fn measure_here(of: &Predelivery) {
     let authorities = vec![Digest::from_base64(&of.authority).unwrap()];
     let open = OpenSettings { store_path: of.store.clone(), authorities };
@@ -95,7 +95,7 @@ pub(crate) fn measure_here(of: &Predelivery) {
     individualize(&client, &settings, false, &context()).unwrap();
     let start = Instant::now();
     let acquired = acquire(&client, &settings, &LicenseWish::default(), &context()).unwrap();
-    println!("{} {} {}", start.elapsed().as_secs_f64(), acquired.stored, peak_kb("self"));
+    println!("{} {}", start.elapsed().as_secs_f64(), acquired.stored);
 }
 
 struct Run {
@@ -107,22 +107,21 @@ struct Run {
 fn run(count: u64, folder: &Path) -> Run {
     let scratch = tempfile::tempdir_in(folder).unwrap();
     let service = Service::start(scratch.path(), count);
-    let output = Command::new(std::env::current_exe().unwrap())
+    let device = Command::new(std::env::current_exe().unwrap())
         .arg("--predelivery-of")
         .args([&service.authority, &service.url, &service.token])
         .arg(scratch.path().join("device"))
-        .output()
+        .stdout(Stdio::piped())
+        .spawn()
         .unwrap();
+    let watches = [device.id(), service.child.id()].map(Watch::over);
+    let output = device.wait_with_output().unwrap();
+    let [client_mb, service_mb] = watches.map(|watch| watch.peak_kb() as f64 / 1024.0);
     let text = String::from_utf8(output.stdout).unwrap();
     let words: Vec<&str> = text.split_whitespace().collect();
-    let [seconds, stored, peak] = words[..] else { panic!("{}", String::from_utf8_lossy(&output.stderr)) };
+    let [seconds, stored] = words[..] else { panic!("the device said {text:?}") };
     assert_eq!(stored.parse::<u64>().unwrap(), count);
-    let mb = |kb: u64| kb as f64 / 1024.0;
-    Run {
-        time: Duration::from_secs_f64(seconds.parse().unwrap()),
-        client_mb: mb(peak.parse().unwrap()),
-        service_mb: mb(peak_kb(&service.child.id().to_string())),
-    }
+    Run { time: Duration::from_secs_f64(seconds.parse().unwrap()), client_mb, service_mb }
 }
 
 pub(crate) fn measure(arguments: &Arguments, table: &mut Table) {
@@ -151,7 +150,7 @@ pub(crate) fn measure(arguments: &Arguments, table: &mut Table) {
         table.ratio("to plain SQLite, once for each side, time", ours.ratio_to(&plain) / 2.0, 1.0);
         memory.push((client_mb, service_mb));
     }
-    table.title("peak memory in a pre-delivery, MB: of 10 000, of 100 000 licenses, growth");
+    table.title("own memory in a pre-delivery at its peak, MB: of 10 000, of 100 000 licenses, growth");
     if let [(small, small_service), (large, large_service)] = memory[..] {
         table.ratio("client, 10 000", small, 64.0);
         table.ratio("client, growth", large / small, 1.2);

@@ -16,6 +16,7 @@ use wmlicense_core::individualize::{individualize, is_current};
 use wmlicense_core::operation::Context;
 use wmlicense_core::transport::NetworkSettings;
 use wmlicense_wire::id::Digest;
+use wmlicense_wire::request::Body;
 
 const NETWORK: &str = "connect,sendto,recvfrom";
 
@@ -140,4 +141,57 @@ fn an_individualization_is_whole_or_goes_on_with_the_same_keys() {
         assert!(current && after.is_empty() || same, "another request after {point:?}");
     });
     assert!(tried >= 40, "{tried} points");
+}
+
+const PAGES: u64 = 4;
+const EACH: u64 = 3;
+
+fn everything() -> LicenseWish {
+    LicenseWish { scope: Some("gold".into()), ..LicenseWish::default() }
+}
+
+#[test]
+fn child_is_delivered() {
+    let Some(base) = folder_of_child() else { return };
+    let (client, settings) = open(&base);
+    assert_eq!(acquire(&client, &settings, &everything(), &context()).unwrap().stored, PAGES * EACH);
+}
+
+#[test]
+fn a_pre_delivery_goes_on_at_its_page_and_ends_with_the_same_store() {
+    if !can_trace() {
+        return;
+    }
+    let desk = Desk::certified();
+    let page = |number| (number * EACH..(number + 1) * EACH).map(|number| desk.world.policy(kid(number))).collect();
+    *desk.service.pages.lock().unwrap() = (0..PAGES).map(page).collect();
+    let (base, service) = base_of(desk);
+    let tried = at_all_faults("child_is_delivered", base.path(), &service, &|left| {
+        let Left { folder, point, ended_well, sent } = left;
+        let (client, settings) = open(folder);
+        client.store.check_integrity().unwrap();
+        let count = client.store.license_count().unwrap();
+        let pending = client.store.pending_count().unwrap();
+        assert!(count % EACH == 0 && (count == PAGES * EACH || !ended_well), "{count} after {point:?}");
+        assert!((count > 0 && count < PAGES * EACH) <= (pending == 1), "{count} and {pending} after {point:?}");
+        let acquired = acquire(&client, &settings, &everything(), &context()).unwrap();
+        let after = service.posts();
+        if pending == 1 {
+            assert_eq!(acquired.stored, PAGES * EACH - count, "after {point:?}");
+            assert_eq!(u64::from(after[0].request.page), count / EACH, "after {point:?}");
+            let place = |post: &Post| (post.request.transaction, post.request.page);
+            let again = sent.iter().filter(|post| place(post) == place(&after[0]));
+            assert!(again.into_iter().all(|post| post.bytes == after[0].bytes), "another request after {point:?}");
+        }
+        assert_eq!(client.store.license_count().unwrap(), PAGES * EACH, "after {point:?}");
+        assert_eq!(client.store.pending_count().unwrap(), 0, "after {point:?}");
+        for number in 0..PAGES * EACH {
+            let license = &client.store.licenses(kid(number)).unwrap()[0];
+            assert_eq!(client.store.unwrap_key(license).unwrap().as_bytes(), content_key(kid(number)));
+        }
+        acquire(&client, &settings, &everything(), &context()).unwrap();
+        let Body::Licenses { since, .. } = service.posts()[after.len()].request.body else { panic!() };
+        assert_eq!(since, Some(NOW), "after {point:?}");
+    });
+    assert!(tried >= 60, "{tried} points");
 }

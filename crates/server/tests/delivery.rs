@@ -154,6 +154,41 @@ fn a_license_that_takes_the_place_of_another_has_the_uses_that_are_left() {
 }
 
 #[test]
+fn a_license_from_another_devices_backup_is_taken_back_where_it_was_restored() {
+    let data = Data::new();
+    import(&data, 4, "gold");
+    let token = data.account("alice", &["gold"]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let (first, second) = (Device::individualized(&known), Device::individualized(&known));
+    let kids: Vec<String> = (0..4).map(|number| format!("{number:032x}")).collect();
+    let named: Vec<&str> = kids.iter().map(String::as_str).collect();
+    let (_, held) = first.acquire(&known, &named, Some(&token));
+    let backup = first.back_up(&known, &held, held[0].license.policy.user);
+    let (_, restored) = second.restore(&known, &backup, Some(&token));
+    let lid_of = |kid: &str| {
+        let held = restored.iter().find(|held| held.license.policy.kid.to_hex() == kid);
+        held.unwrap().license.policy.lid
+    };
+    let own = run(&second, &known, None, None, Some(&token));
+    assert_eq!((own.licenses.len(), own.withdrawn.len()), (4, 0));
+    let own_of = |kid: &str| own.licenses.iter().find(|license| license.policy.kid.to_hex() == kid).unwrap().policy.lid;
+    // Content goes, one license is taken back by its ID, one by a rule.
+    data.admin(&["content", "remove", &kids[0]]);
+    data.admin(&["license", "revoke", "--lid", &lid_of(&kids[1]).to_hex()]);
+    data.admin(&["license", "revoke", "--kid", &kids[2], "--device", &second.id().to_hex()]);
+    let next = run(&second, &known, None, own.since, Some(&token));
+    let gone = [lid_of(&kids[0]), own_of(&kids[0]), lid_of(&kids[1]), lid_of(&kids[2]), own_of(&kids[2])];
+    assert_eq!(next.withdrawn, gone.into());
+    assert!(run(&second, &known, None, next.since, Some(&token)).withdrawn.is_empty());
+    // One that never got that answer is told again.
+    assert_eq!(run(&second, &known, None, own.since, Some(&token)).withdrawn, gone.into());
+    data.admin(&["account", "change", "alice", "--remove-scope", "gold"]);
+    let last = run(&second, &known, None, next.since, Some(&token));
+    assert_eq!(last.withdrawn, [own_of(&kids[1]), lid_of(&kids[3]), own_of(&kids[3])].into());
+}
+
+#[test]
 fn a_scope_is_delivered_to_those_who_have_it_only() {
     let data = Data::new();
     data.fill();

@@ -65,7 +65,7 @@ pub mod kind {
 
 /// Key ID: 16 bytes in the byte order of the UUID text.
 pub type Kid = Id<16, kind::Key>;
-/// License ID: 16 random bytes.
+/// License ID: 16 bytes from the issuer, of which enough are random that none comes twice.
 pub type Lid = Id<16, kind::License>;
 /// Service ID: derived from the authority certificate and the service's name.
 pub type ServiceId = Id<16, kind::Service>;

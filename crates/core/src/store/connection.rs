@@ -135,7 +135,8 @@ impl Inner {
         Ok(value)
     }
 
-    /// Copies a long log into the database. What was committed stays committed whatever comes of it.
+    /// Copies a long log into the database, and gives the page cache of the large commit back, so that the memory of many
+    /// commits in a row is that of one. What was committed stays committed whatever comes of it.
     fn copy_log(&self, connection: &Connection) {
         let mut log = self.path.clone().into_os_string();
         log.push("-wal");
@@ -143,6 +144,9 @@ impl Inner {
             let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             if let Err(error) = copied {
                 log::warn!("the store's log could not be copied into the database: {error}");
+            }
+            if let Err(error) = connection.execute_batch("PRAGMA shrink_memory") {
+                log::warn!("the store's page cache could not be given back: {error}");
             }
         }
     }

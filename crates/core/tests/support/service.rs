@@ -52,6 +52,8 @@ pub struct Shared {
     /// The service's clock.
     pub now: AtomicI64,
     pub catalogue: Mutex<HashMap<Kid, Policy>>,
+    /// What every pre-delivery brings, page by page.
+    pub pages: Mutex<Vec<Vec<Policy>>>,
     pub steps: Mutex<VecDeque<Step>>,
     pub posts: Mutex<Vec<Post>>,
     /// Documents given out.
@@ -59,7 +61,7 @@ pub struct Shared {
     /// Replaces the document.
     pub document: Mutex<Option<Vec<u8>>>,
     devices: Mutex<HashMap<SignerId, DeviceId>>,
-    kept: Mutex<HashMap<TransactionId, (Digest, Vec<u8>)>>,
+    kept: Mutex<HashMap<(TransactionId, u32), (Digest, Vec<u8>)>>,
     over: AtomicBool,
 }
 
@@ -86,6 +88,7 @@ impl Service {
             base: format!("http://{address}"),
             now: AtomicI64::new(NOW),
             catalogue: Mutex::default(),
+            pages: Mutex::default(),
             steps: Mutex::default(),
             posts: Mutex::default(),
             documents: Mutex::default(),
@@ -231,7 +234,8 @@ impl Shared {
     /// The same bytes get the same answer; a known transaction with other bytes is an error of the test.
     fn decide(&self, post: &Post) -> Vec<u8> {
         let mut kept = self.kept.lock().unwrap();
-        let (hash, answer) = kept.entry(post.request.transaction).or_insert_with(|| (post.hash(), self.answer(post)));
+        let place = (post.request.transaction, post.request.page);
+        let (hash, answer) = kept.entry(place).or_insert_with(|| (post.hash(), self.answer(post)));
         assert_eq!(*hash, post.hash(), "a transaction came with other bytes");
         answer.clone()
     }
@@ -246,7 +250,7 @@ impl Shared {
             Body::Licenses { kids, .. } => {
                 let device = self.device(post);
                 Request::verify(document(), &device.keys.signing, device.thumbprint()).unwrap();
-                self.issue(post, kids)
+                if kids.is_empty() { self.deliver(post) } else { self.issue(post, kids) }
             }
             Body::Renewals { licenses, .. } => {
                 let device = self.device(post);
@@ -317,6 +321,14 @@ impl Shared {
             url: None,
         });
         self.granted(post, &policies, refusals.collect(), Role::Issuer)
+    }
+
+    /// The page that is asked for. The cursor of a page is its number.
+    fn deliver(&self, post: &Post) -> Vec<u8> {
+        let (pages, page) = (self.pages.lock().unwrap(), post.request.page);
+        assert_eq!(post.request.cursor, (page > 0).then(|| page.to_be_bytes().to_vec()));
+        let more = (page as usize + 1 < pages.len()).then(|| (page + 1).to_be_bytes().to_vec());
+        self.page(post, &pages[page as usize], |answer| Answer { next_cursor: more, since: Some(NOW), ..answer })
     }
 
     /// A page of a pre-delivery with licenses on these terms, as `change` makes it.

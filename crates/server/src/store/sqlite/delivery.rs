@@ -10,12 +10,12 @@ use super::revocation::{offered, rules_for};
 use super::{id, prior, restore};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
-use wmlicense_wire::id::{DeviceId, Kid, UserId};
+use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
 use wmlicense_wire::request::MAX_LICENSES;
 use wmlicense_wire::revocation::Rule;
 
-/// Bytes of a key ID at the front of a joined key.
-const KID_LEN: usize = Kid::LEN;
+/// Bytes of a key ID and of a license ID at the front of a joined key.
+const FRONT: (usize, usize) = (Kid::LEN, Lid::LEN);
 
 pub(super) fn page(
     connection: &Connection,
@@ -58,9 +58,40 @@ pub(super) fn page(
     Ok(page)
 }
 
-/// Key ID and account of a license, as one key that sorts as both.
+/// Key ID, license ID and account of a license, as one key: the place after which the list goes on.
 fn joined(withdrawn: &Withdrawn) -> Vec<u8> {
-    [withdrawn.kid.as_bytes(), user_key(withdrawn.user.as_ref())].concat()
+    [withdrawn.kid.as_bytes(), withdrawn.lid.as_bytes(), user_key(withdrawn.user.as_ref())].concat()
+}
+
+/// What is offered under the key ID of a license or seat.
+macro_rules! offer_tables {
+    ($row:literal) => {
+        concat!(
+            "LEFT JOIN content ON content.kid = ",
+            $row,
+            ".kid LEFT JOIN subscription ON subscription.kid = ",
+            $row,
+            ".kid "
+        )
+    };
+}
+
+/// True of a license or seat that the device has to drop, or was told to drop after its last run.
+macro_rules! over {
+    ($row:literal) => {
+        concat!(
+            "CASE WHEN ",
+            $row,
+            ".withdrawn IS NOT NULL THEN ",
+            $row,
+            ".withdrawn > $6 \
+             WHEN content.kid IS NULL AND subscription.kid IS NULL THEN 1 \
+             WHEN license.user_id IS NULL THEN 0 \
+             WHEN license.user_id = x'' THEN coalesce(content.scope, subscription.scope) IS NOT NULL \
+             ELSE coalesce(content.scope, subscription.scope, '') NOT IN \
+             (SELECT scope FROM account_scope WHERE user_id = license.user_id) END"
+        )
+    };
 }
 
 /// Who asks.
@@ -73,22 +104,32 @@ struct Of<'c> {
 }
 
 impl Of<'_> {
-    /// Licenses of the device that are for nothing that it may have, and those that it was told of after its last run.
+    /// Licenses of the device that are for nothing that it may have, and those that it was told of after its last run: its
+    /// own, and those that it has from another device's backup. Of the latter the row of the first device tells the
+    /// account; where another license stands in that row by now, only the content's end takes them back.
     fn withdrawn(&self, after: &[u8]) -> Result<Vec<Withdrawn>, StoreError> {
-        const LIST: &str = "SELECT license.kid, license.user_id, license.lid FROM license \
-            LEFT JOIN content ON content.kid = license.kid LEFT JOIN subscription ON subscription.kid = license.kid \
-            WHERE license.device_id = $1 AND (license.kid, license.user_id) > ($2, $3) \
-            AND license.user_id IN (x'', $4) AND license.returned_at IS NULL AND CASE WHEN license.withdrawn IS NOT NULL THEN license.withdrawn > $5 \
-            WHEN content.kid IS NULL AND subscription.kid IS NULL THEN 1 \
-            WHEN license.user_id = x'' THEN coalesce(content.scope, subscription.scope) IS NOT NULL \
-            ELSE coalesce(content.scope, subscription.scope, '') NOT IN \
-            (SELECT scope FROM account_scope WHERE user_id = license.user_id) END \
-            ORDER BY license.kid, license.user_id LIMIT $6";
-        let (kid, user) = after.split_at_checked(KID_LEN).unwrap_or((&[], &[]));
+        const LIST: &str = concat!(
+            "SELECT license.kid AS kid, license.user_id AS user_id, license.lid AS lid FROM license ",
+            offer_tables!("license"),
+            "WHERE license.device_id = $1 AND (license.kid, license.user_id, license.lid) > ($2, $3, $4) \
+             AND license.user_id IN (x'', $5) AND license.returned_at IS NULL AND ",
+            over!("license"),
+            " UNION ALL SELECT seat.kid, coalesce(license.user_id, x''), seat.lid FROM seat \
+             LEFT JOIN license ON license.device_id IN (SELECT device_id FROM seat AS every WHERE every.lid = seat.lid) \
+             AND license.kid = seat.kid AND license.lid = seat.lid ",
+            offer_tables!("seat"),
+            "WHERE seat.device_id = $1 AND seat.restored = 1 AND seat.returned_at IS NULL \
+             AND (seat.kid, coalesce(license.user_id, x''), seat.lid) > ($2, $3, $4) \
+             AND coalesce(license.user_id, x'') IN (x'', $5) AND ",
+            over!("seat"),
+            " ORDER BY kid, user_id, lid LIMIT $7"
+        );
+        let (kid, rest) = after.split_at_checked(FRONT.0).unwrap_or((&[], &[]));
+        let (lid, user) = rest.split_at_checked(FRONT.1).unwrap_or((&[], &[]));
         let mut statement = self.connection.prepare_cached(LIST)?;
         let own = user_key(self.user.as_ref());
-        let mut rows =
-            statement.query(params![self.device.as_bytes(), kid, user, own, self.since, MAX_LICENSES as i64])?;
+        let limit = MAX_LICENSES as i64;
+        let mut rows = statement.query(params![self.device.as_bytes(), kid, user, lid, own, self.since, limit])?;
         let mut list = Vec::new();
         while let Some(row) = rows.next()? {
             let user: Vec<u8> = row.get(1)?;

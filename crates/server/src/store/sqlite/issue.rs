@@ -234,14 +234,19 @@ pub(super) fn write_first_seats(
 fn write_withdrawn(connection: &Connection, device: DeviceId, withdrawn: &[Withdrawn]) -> Result<bool, StoreError> {
     const TELL: &str = "UPDATE license SET withdrawn = coalesce(withdrawn, $1) \
                         WHERE device_id = $2 AND kid = $3 AND user_id = $4 AND lid = $5";
+    const TELL_SEAT: &str = "UPDATE seat SET withdrawn = coalesce(withdrawn, $1) \
+                             WHERE lid = $2 AND device_id = $3 AND restored = 1 AND returned_at IS NULL";
     if withdrawn.is_empty() {
         return Ok(true);
     }
     let mark = mark(connection)?;
     let mut tell = connection.prepare_cached(TELL)?;
+    let mut tell_seat = connection.prepare_cached(TELL_SEAT)?;
     for Withdrawn { lid, kid, user } in withdrawn {
         let user = user_key(user.as_ref());
-        if tell.execute(params![mark, device.as_bytes(), kid.as_bytes(), user, lid.as_bytes()])? != 1 {
+        let own = tell.execute(params![mark, device.as_bytes(), kid.as_bytes(), user, lid.as_bytes()])?;
+        let restored = tell_seat.execute(params![mark, lid.as_bytes(), device.as_bytes()])?;
+        if own + restored == 0 {
             return Ok(false);
         }
     }

@@ -158,7 +158,7 @@ pub(super) fn keep_state(connection: &Connection, lid: Lid, told: &State) -> Res
 }
 
 fn take_again(connection: &Connection, claim: &Claim, device: DeviceId, now: i64) -> Result<(), StoreError> {
-    const TAKE: &str = "UPDATE seat SET returned_at = NULL, freed = 0, restored = 1, since = $1 \
+    const TAKE: &str = "UPDATE seat SET returned_at = NULL, withdrawn = NULL, freed = 0, restored = 1, since = $1 \
                         WHERE lid = $2 AND device_id = $3";
     connection.prepare_cached(TAKE)?.execute(params![now, claim.lid.as_bytes(), device.as_bytes()])?;
     Ok(())

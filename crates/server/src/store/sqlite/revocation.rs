@@ -5,6 +5,7 @@ use super::super::{Content, Issued, Offered, Pending, StoreError};
 use super::offer::next_mark;
 use super::{SqliteStore, Verdict, id, optional_id};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Lid, SignerId, UserId};
 use wmlicense_wire::key::VerifyingKey;
@@ -148,9 +149,12 @@ fn write_order(
 fn withdraw_one(connection: &Connection, lid: Lid, only: Option<DeviceId>, now: i64) -> Result<(), StoreError> {
     const WITHDRAW: &str =
         "UPDATE license SET withdrawn = $1 WHERE lid = $2 AND ($3 IS NULL OR device_id = $3) AND withdrawn IS NULL";
+    const SEATS: &str = "UPDATE seat SET withdrawn = $1 WHERE lid = $2 AND ($3 IS NULL OR device_id = $3) \
+                         AND restored = 1 AND withdrawn IS NULL";
     let mark = next_mark(connection, now)?;
     let only = only.as_ref().map(|device| device.as_bytes());
     connection.execute(WITHDRAW, params![mark, lid.as_bytes(), only])?;
+    connection.execute(SEATS, params![mark, lid.as_bytes(), only])?;
     Ok(())
 }
 
@@ -164,28 +168,52 @@ fn holders(connection: &Connection, lid: Lid, only: Option<DeviceId>) -> Result<
     rows.map(|bytes| id(&bytes?, "seat")).collect()
 }
 
-/// Has devices told of the licenses of a rule at their next pre-delivery, and counts the devices.
+/// Has devices told of the licenses of a rule at their next pre-delivery, and counts the devices: those that licenses were
+/// issued to, and those that have them from a backup.
 fn withdraw_by_rule(connection: &Connection, order: &Order, now: i64) -> Result<u64, StoreError> {
-    let mut statement = connection.prepare("SELECT device_id, kid, user_id, policy FROM license ORDER BY device_id")?;
-    let mut rows = statement.query([])?;
-    let (mut devices, mut last, mut found) = (0, None, Vec::new());
-    while let Some(row) = rows.next()? {
-        let (key, kid, user): (Vec<u8>, Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let device: DeviceId = id(&key, "license")?;
-        if order.matches(&read_policy(&row.get::<_, Vec<u8>>(3)?)?, device) {
-            devices += u64::from(last != Some(device));
-            last = Some(device);
-            found.push((key, kid, user));
-        }
-    }
+    const LICENSES: &str = "SELECT device_id, policy, kid, user_id FROM license";
+    const SEATS: &str = "SELECT seat.device_id, license.policy, seat.lid FROM seat JOIN license \
+        ON license.device_id IN (SELECT device_id FROM seat AS every WHERE every.lid = seat.lid) \
+        AND license.kid = seat.kid AND license.lid = seat.lid WHERE seat.restored = 1";
+    let licenses = matching(connection, LICENSES, order, |row| Ok((row.get::<_, Vec<u8>>(2)?, row.get(3)?)))?;
+    let seats = matching(connection, SEATS, order, |row| Ok((row.get::<_, Vec<u8>>(2)?, ())))?;
     let mark = next_mark(connection, now)?;
     let mut withdraw = connection.prepare_cached(
         "UPDATE license SET withdrawn = $1 WHERE device_id = $2 AND kid = $3 AND user_id = $4 AND withdrawn IS NULL",
     )?;
-    for (device, kid, user) in found {
-        withdraw.execute(params![mark, device, kid, user])?;
+    let mut devices = HashSet::new();
+    for (device, (kid, user)) in licenses {
+        let user: Vec<u8> = user;
+        withdraw.execute(params![mark, device.as_bytes(), kid, user])?;
+        devices.insert(device);
     }
-    Ok(devices)
+    let mut withdraw = connection.prepare_cached(
+        "UPDATE seat SET withdrawn = $1 WHERE lid = $2 AND device_id = $3 AND restored = 1 AND withdrawn IS NULL",
+    )?;
+    for (device, (lid, ())) in seats {
+        withdraw.execute(params![mark, lid, device.as_bytes()])?;
+        devices.insert(device);
+    }
+    Ok(devices.len() as u64)
+}
+
+/// What `read` takes from the rows whose license, a policy in column 1, is taken back from the device in column 0.
+fn matching<T>(
+    connection: &Connection,
+    sql: &str,
+    order: &Order,
+    read: impl Fn(&Row<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<Vec<(DeviceId, T)>, StoreError> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let device: DeviceId = id(&row.get::<_, Vec<u8>>(0)?, "license")?;
+        if order.matches(&read_policy(&row.get::<_, Vec<u8>>(1)?)?, device) {
+            found.push((device, read(row)?));
+        }
+    }
+    Ok(found)
 }
 
 fn read_policy(bytes: &[u8]) -> Result<Policy, StoreError> {

@@ -26,6 +26,8 @@ ALTER TABLE policy ADD COLUMN subscription TEXT;              -- licenses on thi
 ALTER TABLE account_scope ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
 -- Mark at which the device was told to drop the license; none while it may have it.
 ALTER TABLE license ADD COLUMN withdrawn INTEGER;
+ALTER TABLE seat ADD COLUMN withdrawn INTEGER;                -- the same of a license that came from a backup
+CREATE INDEX seat_by_restore ON seat (device_id, kid) WHERE restored = 1;
 CREATE INDEX content_by_scope ON content (coalesce(scope, ''), kid);
 
 -- What a root license is for: its key opens every leaf.
