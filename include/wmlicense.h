@@ -486,7 +486,7 @@
 
 /* Categories of wm_license_state. */
 
-/** not permitted; wm_query_action_allowed tells why. */
+/** not permitted, now or later; wm_query_action_allowed tells why. */
 #define WM_LICENSE_STATE_NORIGHT 0x0u
 /** permitted without limit. */
 #define WM_LICENSE_STATE_UNLIM 0x1u
@@ -649,7 +649,8 @@ typedef struct wm_content_header wm_content_header;
 
 // Decrypts the samples of one key ID for one action. Any number of threads may use one decryptor at the same time. It
 // counts as one use: share it among tracks with the same key ID. Once the first sample is decrypted it stays usable until
-// it is released, expiry included, unless the license's policy says otherwise.
+// it is released, expiry included, unless the license's policy says otherwise: it may end with the right, and so many seconds
+// of use may make another count, which the first sample after them commits.
 typedef struct wm_decryptor wm_decryptor;
 
 // Receives the events of objects that have no callback, for reading at a time and on a thread of the application's
@@ -732,7 +733,7 @@ typedef wm_result (*wm_status_callback)(wm_status status,
                                         size_t size,
                                         void *context);
 
-// What the license that would be used still permits. Set struct_size to sizeof(wm_license_state) before the call.
+// What is left of an action by all licenses together. Set struct_size to sizeof(wm_license_state) before the call.
 typedef struct wm_license_state {
   // Size of the struct that the caller knows, in bytes.
   size_t struct_size;
@@ -1186,7 +1187,9 @@ wm_result wm_query_action_allowed(struct wm_client *client,
                                   const char *action,
                                   uint32_t *reasons_out);
 
-// Tells what the license that would be used for an action still permits. No network call, and nothing changes.
+// Tells what is left of an action by all licenses for the key ID together: of those that permit it now, else of those that will
+// later. What adds up is added up; where it does not, *state is what the license that is used first permits, with
+// WM_LICENSE_STATE_VAGUE. No network call, and nothing changes.
 // Fails as wm_query_action_allowed, and with WM_E_INVALIDARG if struct_size is not set.
 wm_result wm_query_license_state(struct wm_client *client,
                                  const uint8_t *kid,

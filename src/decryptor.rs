@@ -17,7 +17,8 @@ use wmlicense_wire::id::Kid;
 
 /// Decrypts the samples of one key ID for one action. Any number of threads may use one decryptor at the same time. It
 /// counts as one use: share it among tracks with the same key ID. Once the first sample is decrypted it stays usable until
-/// it is released, expiry included, unless the license's policy says otherwise.
+/// it is released, expiry included, unless the license's policy says otherwise: it may end with the right, and so many seconds
+/// of use may make another count, which the first sample after them commits.
 pub struct wm_decryptor {
     _opaque: [u8; 0],
 }

@@ -56,7 +56,7 @@ pub const REASONS: &[(&str, u32, &str)] = &[
 
 /// Categories of wm_license_state.
 pub const STATE_CATEGORIES: &[(&str, Category, &str)] = &[
-    ("WM_LICENSE_STATE_NORIGHT", Category::NoRight, "not permitted; wm_query_action_allowed tells why"),
+    ("WM_LICENSE_STATE_NORIGHT", Category::NoRight, "not permitted, now or later; wm_query_action_allowed tells why"),
     ("WM_LICENSE_STATE_UNLIM", Category::Unlimited, "permitted without limit"),
     ("WM_LICENSE_STATE_COUNT", Category::Count, "counts[0] uses left"),
     ("WM_LICENSE_STATE_FROM", Category::From, "from dates[0] on"),
@@ -72,10 +72,10 @@ pub const STATE_CATEGORIES: &[(&str, Category, &str)] = &[
     ),
 ];
 
-/// Set in wm_license_state::vague when further licenses apply: enumerate them to be sure.
+/// Set in wm_license_state::vague when further licenses apply that do not add up with this: enumerate them to be sure.
 pub const WM_LICENSE_STATE_VAGUE: u32 = 1;
 
-/// What the license that would be used still permits. Set struct_size to sizeof(wm_license_state) before the call.
+/// What is left of an action by all licenses together. Set struct_size to sizeof(wm_license_state) before the call.
 #[repr(C)]
 pub struct wm_license_state {
     /// Size of the struct that the caller knows, in bytes.
@@ -180,7 +180,9 @@ pub unsafe extern "C" fn wm_query_action_allowed(
     })
 }
 
-/// Tells what the license that would be used for an action still permits. No network call, and nothing changes.
+/// Tells what is left of an action by all licenses for the key ID together: of those that permit it now, else of those that will
+/// later. What adds up is added up; where it does not, *state is what the license that is used first permits, with
+/// WM_LICENSE_STATE_VAGUE. No network call, and nothing changes.
 /// Fails as wm_query_action_allowed, and with WM_E_INVALIDARG if struct_size is not set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_query_license_state(

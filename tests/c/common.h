@@ -186,6 +186,7 @@ static const uint8_t KID_FUTURE[KID_SIZE] = KID_LAST(0xc4, 1);     /* begins in 
 static const uint8_t KID_GOLD[KID_SIZE] = KID_LAST(0xc5, 1);       /* only for accounts with the scope `gold` */
 static const uint8_t KID_LEAF[KID_SIZE] = KID_LAST(0xc6, 1);       /* needs the root license of a subscription until 2090 */
 static const uint8_t KID_LEAF_OVER[KID_SIZE] = KID_LAST(0xc7, 1);  /* needs that of a subscription that ended in 2001 */
+static const uint8_t KID_DEMANDING[KID_SIZE] = KID_LAST(0xc8, 1);  /* each action on a condition of its own, see rights.c */
 static const uint8_t KID_UNKNOWN[KID_SIZE] = KID_LAST(0xcf, 1);    /* not in the catalogue */
 
 /* The key IDs of TITLE_COUNT ordinary titles, "Title 1" and so on; `number` counts from 1. */
@@ -224,7 +225,7 @@ static inline const char *kid_text(const uint8_t kid[KID_SIZE], char text[KID_TE
   *to = '\0';
   /* Every table above is used by some program; naming them here keeps the others free of warnings. */
   (void)KID_VIDEO, (void)KID_AUDIO, (void)KID_RESTRICTED, (void)KID_COUNTED, (void)KID_EXPIRED, (void)KID_FUTURE;
-  (void)KID_GOLD, (void)KID_LEAF, (void)KID_LEAF_OVER, (void)KID_UNKNOWN;
+  (void)KID_GOLD, (void)KID_LEAF, (void)KID_LEAF_OVER, (void)KID_DEMANDING, (void)KID_UNKNOWN;
   return text;
 }
 

@@ -25,6 +25,7 @@ const POLICIES: &[(&str, &str, &str, &str)] = &[
         "to-come",
         r#"{"actions":{"Play":{"notBefore":"2090-01-01T00:00:00Z"}},"backup":true}"#,
     ),
+    ("Demanding", "c8000000000000000000000000000001", "demanding", DEMANDING),
     ("Revocable 1", "d1000000000000000000000000000001", "revocable", REVOCABLE),
     ("Revocable 2", "d1000000000000000000000000000002", "revocable", REVOCABLE),
     ("Revocable 3", "d1000000000000000000000000000003", "revocable", REVOCABLE),
@@ -36,6 +37,13 @@ const REVOCABLE: &str = r#"{"actions":{"Play":{}},"backup":true,"revocationKey":
 /// Content that the user must accept on the page of the service: `ca…01` to `ca…08`, and its terms.
 const ASKED: &str = r#"{"actions":{"Play":{"count":9}},"backup":true,"interaction":"page"}"#;
 const ASKED_COUNT: u8 = 8;
+
+/// Each action on a condition of its own.
+const DEMANDING: &str = r#"{"backup":false,"actions":{
+    "Play":{"notBefore":"2001-01-01T00:00:00Z","notAfter":"2090-01-01T00:00:00Z","count":5,"secondsPerCount":3600,
+            "outputProtection":"aGRjcCA+PSAy"},
+    "Copy":{"count":1},"Print.redbook":{"count":2},"CreateThumbnailImage":{"secondsAfterFirstUse":3600},
+    "PlaylistBurn":{"minimumApplicationLevel":7},"Transfer.SDMI":{"minimumSecurityVersion":"99.0.0.0"}}}"#;
 
 /// What only accounts with the scope `gold` may have.
 const GOLD: &str = "c5000000000000000000000000000001";

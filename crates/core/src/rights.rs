@@ -10,7 +10,7 @@ use crate::store::{Standing, StoredLicense};
 pub use query::{Category, LicenseState, allowed, license_state};
 use std::cmp::Reverse;
 use wmlicense_wire::license::{ActionState, State};
-use wmlicense_wire::policy::{Conditions, LicenseKind, Policy};
+use wmlicense_wire::policy::{Conditions, LicenseKind, OnClockRollback, Policy};
 
 /// Why an action is refused. Several may hold at once when no license helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,16 +185,27 @@ fn refusal_of_time(
     left: ActionState,
     Reading { now, behind }: Reading,
 ) -> Option<Refusal> {
+    if is_beyond_grace(conditions, Reading { now, behind }) {
+        return Some(Refusal::Clock);
+    }
     // Within the grace the time that is known to have passed stands for a clock that is behind it.
-    let now = match behind {
-        None => now,
-        Some(known) if known.saturating_sub(now) <= conditions.grace_seconds.map_or(0, seconds) => known,
-        Some(_) => return Some(Refusal::Clock),
-    };
+    let now = behind.unwrap_or(now);
     if end_of(policy, conditions, left).is_some_and(|end| end <= now) {
         return Some(Refusal::Expired);
     }
     conditions.not_before.is_some_and(|begin| now < begin).then_some(Refusal::NotStarted)
+}
+
+fn is_beyond_grace(conditions: &Conditions, Reading { now, behind }: Reading) -> bool {
+    behind.is_some_and(|known| known.saturating_sub(now) > conditions.grace_seconds.map_or(0, seconds))
+}
+
+/// True if the policy wants the license deleted because of the time at a use of this action.
+pub(crate) fn is_forfeited(policy: &Policy, reading: Option<Reading>, action: &str) -> bool {
+    let conditions = policy.action(action).filter(|conditions| conditions.is_dated());
+    conditions.zip(reading).is_some_and(|(conditions, reading)| {
+        conditions.on_clock_rollback == OnClockRollback::Delete && is_beyond_grace(conditions, reading)
+    })
 }
 
 /// First second without the right, as far as it is known.

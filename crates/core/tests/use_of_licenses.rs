@@ -151,6 +151,71 @@ fn the_first_use_starts_the_time_and_later_ones_do_not() {
 }
 
 #[test]
+fn a_long_use_takes_another_count_each_time_its_seconds_are_over() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.clock.boot(1, 50);
+    home.acquire(&[with(&world, |c| (c.count, c.seconds_per_count) = (Some(3), Some(60)))]).unwrap();
+    let left = || home.client.store.licenses(kid(1)).unwrap()[0].state.clone().unwrap().actions["Play"].counts_left;
+    let decryptor = create(&home, kid(1)).unwrap();
+    for (seconds, wall, counts) in [(50, 0, 2), (109, 999, 2), (110, 0, 1), (150, -999, 1)] {
+        home.clock.set(NOW + wall);
+        home.clock.boot(1, seconds);
+        play(&decryptor, kid(1)).unwrap();
+        assert_eq!(left(), Some(counts), "after {seconds}");
+    }
+    // However many threads notice at once, and however long the pause, it is one count.
+    home.clock.boot(1, 9000);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| play(&decryptor, kid(1)).unwrap());
+        }
+    });
+    assert_eq!((left(), play(&decryptor, kid(1)).is_ok()), (Some(0), true));
+    home.clock.boot(1, 9060);
+    assert_eq!(refusal(play(&decryptor, kid(1))), Refusal::Exhausted);
+}
+
+#[test]
+fn a_decryptor_that_closes_with_the_right_is_not_held_open_by_the_wall_clock() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.clock.boot(1, 50);
+    home.acquire(&[with(&world, |c| (c.not_after, c.close_at_expiry) = (Some(NOW + 10), true))]).unwrap();
+    let decryptor = create(&home, kid(1)).unwrap();
+    play(&decryptor, kid(1)).unwrap();
+    home.clock.boot(1, 59);
+    play(&decryptor, kid(1)).unwrap();
+    home.clock.boot(1, 60);
+    assert_eq!(refusal(play(&decryptor, kid(1))), Refusal::Expired);
+}
+
+#[test]
+fn a_clock_set_back_deletes_only_where_the_policy_says_so_and_only_at_a_use() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let mut delete = with(&world, |c| {
+        (c.not_after, c.grace_seconds) = (Some(NOW + 10 * 86_400), Some(1000));
+        c.on_clock_rollback = wmlicense_wire::policy::OnClockRollback::Delete;
+    });
+    let disable = with(&world, |c| c.not_after = Some(NOW + 10 * 86_400));
+    delete.priority = 1;
+    home.acquire(&[delete.clone(), disable.clone(), world.policy(kid(2))]).unwrap();
+    let stored = || home.client.store.licenses(kid(1)).unwrap().len();
+    home.clock.advance(-900);
+    play(&create(&home, kid(1)).unwrap(), kid(1)).unwrap();
+    home.clock.advance(-101);
+    assert_eq!(stored(), 2, "looking deletes nothing");
+    assert_eq!(refusal(create(&home, kid(1))), Refusal::Clock);
+    assert_eq!(stored(), 1);
+    home.clock.set(NOW);
+    play(&create(&home, kid(1)).unwrap(), kid(1)).unwrap();
+    assert_eq!(home.acquire(&[delete]).unwrap().forbidden, 1, "a tombstone keeps it away");
+    play(&create(&home, kid(2)).unwrap(), kid(2)).unwrap();
+    home.client.store.check_integrity().unwrap();
+}
+
+#[test]
 fn a_clock_set_back_closes_dated_licenses_and_no_others() {
     let world = World::new();
     let home = Home::new(&world);

@@ -5,6 +5,7 @@ use crate::client::Client;
 use crate::clock::Reading;
 use crate::rights::{self, Environment, Refusal};
 use crate::store::{StoreError, StoredLicense};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::license::{ActionState, State};
@@ -49,15 +50,20 @@ struct Opened {
 
 struct Started {
     cipher: Arc<SampleCipher>,
-    /// End of the right, where the policy closes an open decryptor with it.
-    closes_at: Option<i64>,
+    /// End of the right, where the policy closes an open decryptor with it; [`NEVER`] if it does not. By [`Decryptor::lasted`].
+    closes_at: i64,
+    /// When the next count is due, where seconds of use make one; else [`NEVER`]. By [`Decryptor::lasted`].
+    counts_at: AtomicI64,
 }
 
+/// A time that does not come.
+const NEVER: i64 = i64::MAX;
+
 impl Decryptor {
-    /// Chooses a license and opens its key. Reserves nothing, writes nothing, makes no network call.
+    /// Chooses a license and opens its key. Reserves nothing, makes no network call, and writes nothing, unless a policy wants its
+    /// license deleted because the clock was set back.
     pub fn create(client: &Arc<Client>, kid: Kid, action: &str, application_level: u32) -> Result<Self, UseError> {
-        let mut licenses = client.store.licenses(kid)?;
-        let environment = environment(client, &licenses, action, application_level)?;
+        let (mut licenses, environment) = look(client, kid, action, application_level)?;
         let lid = choose(&licenses, action, &environment)?.policy.lid;
         licenses.retain(|license| license.policy.lid == lid);
         let license = licenses.pop().ok_or(UseError::Refused(Refusal::NoLicense))?;
@@ -73,16 +79,42 @@ impl Decryptor {
     }
 
     /// Decrypts a sample in place. The first one evaluates again and commits the use durably; it alone may be refused, unless
-    /// the policy closes an open decryptor when the right ends. On an error `data` is untouched.
+    /// the policy closes an open decryptor when the right ends, or makes each so many seconds of use a count of their own: then
+    /// the first sample after them commits another. On an error `data` is untouched.
     pub fn decrypt(&self, info: &SampleInfo<'_>, data: &mut [u8]) -> Result<(), UseError> {
         let started = match self.started.get() {
             Some(started) => started,
             None => self.start()?,
         };
-        if started.closes_at.is_some_and(|end| end <= self.client.clock.now()) {
+        self.go_on(started)?;
+        Ok(started.cipher.decrypt_in_place(info, data)?)
+    }
+
+    /// Closes with the right and counts on, where the policy says so; else costs two comparisons.
+    fn go_on(&self, started: &Started) -> Result<(), UseError> {
+        let counts_at = started.counts_at.load(Ordering::Acquire);
+        if started.closes_at == NEVER && counts_at == NEVER {
+            return Ok(());
+        }
+        let lasted = self.lasted();
+        if started.closes_at <= lasted {
             return Err(UseError::Refused(Refusal::Expired));
         }
-        Ok(started.cipher.decrypt_in_place(info, data)?)
+        if counts_at <= lasted {
+            let _counting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another thread may have counted meanwhile.
+            if started.counts_at.load(Ordering::Acquire) <= lasted {
+                let next = self.commit()?.counts_at.into_inner();
+                started.counts_at.store(next, Ordering::Release);
+            }
+        }
+        Ok(())
+    }
+
+    /// Seconds by the clock that nobody sets; by the wall clock where there is none.
+    fn lasted(&self) -> i64 {
+        let moment = self.client.clock.moment();
+        moment.since_boot.map_or(moment.wall, |since| since.seconds)
     }
 
     /// Output protection that the license demands, as the owner wrote it.
@@ -105,8 +137,7 @@ impl Decryptor {
             return self.commit_stateless();
         }
         for _ in 0..TRIES {
-            let licenses = self.client.store.licenses(self.kid)?;
-            let environment = environment(&self.client, &licenses, &self.action, self.application_level)?;
+            let (licenses, environment) = look(&self.client, self.kid, &self.action, self.application_level)?;
             let license = choose(&licenses, &self.action, &environment)?;
             if !self.is_counted(license) {
                 let cipher = open(&self.client, license, &self.action, &environment)?;
@@ -130,14 +161,15 @@ impl Decryptor {
     }
 
     fn commit_stateless(&self) -> Result<Started, UseError> {
-        let license = &self.chosen.license;
+        let mut license = &self.chosen.license;
+        let licenses;
         let is_leaf = license.policy.kind == LicenseKind::Leaf;
         if is_leaf || license.policy.action(&self.action).is_some_and(|conditions| conditions.is_dated()) {
             // The time of the evaluation at creation is over; the license is read again with the clock's record.
-            let licenses = self.client.store.licenses(self.kid)?;
-            let environment = environment(&self.client, &licenses, &self.action, self.application_level)?;
+            let environment;
+            (licenses, environment) = look(&self.client, self.kid, &self.action, self.application_level)?;
             let found = licenses.iter().find(|found| found.policy.lid == license.policy.lid);
-            choose(found.map_or(&[], std::slice::from_ref), &self.action, &environment)?;
+            license = choose(found.map_or(&[], std::slice::from_ref), &self.action, &environment)?;
             if let Err(error) = self.client.store.note_use() {
                 log::warn!("the time of a use could not be recorded: {error}");
             }
@@ -163,7 +195,20 @@ impl Decryptor {
         let own = own.and_then(|conditions| rights::end_of(&license.policy, conditions, left));
         let closes = closing(&license.policy) || license.roots.iter().any(|root| closing(&root.policy));
         let root = if closes { rights::root_end(license, &self.action) } else { None };
-        Started { cipher, closes_at: own.into_iter().chain(root).min() }
+        let readings = license.reading.into_iter().chain(license.roots.iter().filter_map(|root| root.reading));
+        // Within its grace a clock that is behind is taken for what is known.
+        let now = readings.map(|reading| reading.behind.unwrap_or(reading.now)).next();
+        let now = now.unwrap_or_else(|| self.client.clock.now());
+        let end = own.into_iter().chain(root).min();
+        let counted = license.policy.action(&self.action).filter(|conditions| conditions.count.is_some());
+        let period = counted.and_then(|conditions| conditions.seconds_per_count).filter(|seconds| *seconds > 0);
+        let lasted = self.lasted();
+        let after = |seconds: i64| lasted.saturating_add(seconds);
+        Started {
+            cipher,
+            closes_at: end.map_or(NEVER, |end| after(end.saturating_sub(now))),
+            counts_at: AtomicI64::new(period.map_or(NEVER, |period| after(i64::try_from(period).unwrap_or(NEVER)))),
+        }
     }
 }
 
@@ -235,6 +280,23 @@ fn open(
     let damaged = |_| StoreError::Damaged("a license has no content key".into());
     let key: &[u8; 16] = key.as_bytes().try_into().map_err(damaged)?;
     Ok(Arc::new(SampleCipher::new(key)))
+}
+
+/// The licenses for a key ID and what they are judged by, for a use. One that its policy wants deleted because the clock was set
+/// back is deleted for good; this use is refused for the clock.
+fn look(
+    client: &Client,
+    kid: Kid,
+    action: &str,
+    application_level: u32,
+) -> Result<(Vec<StoredLicense>, Environment), StoreError> {
+    let licenses = client.store.licenses(kid)?;
+    if licenses.iter().any(|license| rights::is_forfeited(&license.policy, license.reading, action)) {
+        let deleted = client.store.forfeit(kid, action)?;
+        log::warn!("{deleted} licenses were deleted because the clock was set back, as their policy says");
+    }
+    let environment = environment(client, &licenses, action, application_level)?;
+    Ok((licenses, environment))
 }
 
 /// What the licenses are judged by. The device's certificate is read only where a license asks for its version.

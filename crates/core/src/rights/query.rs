@@ -29,7 +29,7 @@ pub enum Category {
     AfterFirstUse = 9,
 }
 
-/// What the license that would be used still permits.
+/// What is left of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LicenseState {
     /// How the right is limited.
@@ -40,7 +40,7 @@ pub struct LicenseState {
     pub dates: Vec<i64>,
     /// Seconds from the first use on, where it did not happen yet; else 0.
     pub seconds_after_first_use: u64,
-    /// More licenses permit the action: what is left is more than this, and enumerating them tells how much.
+    /// More licenses permit the action and do not add up with this: enumerating them tells what is left in all.
     pub vague: bool,
 }
 
@@ -59,12 +59,54 @@ pub fn allowed(licenses: &[StoredLicense], action: &str, environment: &Environme
     choose(licenses, action, environment).map(|_| ())
 }
 
-/// What is left of an action: that of the license that would be used first, and whether others would follow it.
+/// What is left of an action by all licenses together: of those that permit it now, else of those that will. What adds up is
+/// added up; where it does not, this is what the license that is used first permits, and `vague`.
 pub fn license_state(licenses: &[StoredLicense], action: &str, environment: &Environment) -> LicenseState {
-    let Ok(first) = choose(licenses, action, environment) else { return LicenseState::NONE };
-    let others = licenses.iter().filter(|license| license.policy.lid != first.policy.lid);
-    let vague = others.into_iter().any(|license| super::evaluate(license, action, environment).is_empty());
-    LicenseState { vague, ..describe(first, action) }
+    let with = |wanted: &[Refusal]| -> Vec<StoredLicense> {
+        let fits = |license: &&StoredLicense| super::evaluate(license, action, environment) == wanted;
+        licenses.iter().filter(fits).cloned().collect()
+    };
+    let (usable, coming) = (with(&[]), with(&[Refusal::NotStarted]));
+    if let Ok(first) = choose(&usable, action, environment) {
+        let all: Vec<LicenseState> = usable.iter().map(|license| describe(license, action)).collect();
+        return merge(&all).unwrap_or_else(|| LicenseState { vague: true, ..describe(first, action) });
+    }
+    let begin = |license: &&StoredLicense| license.policy.action(action).and_then(|conditions| conditions.not_before);
+    let next = coming.iter().min_by_key(begin);
+    next.map_or(LicenseState::NONE, |next| LicenseState { vague: coming.len() > 1, ..describe(next, action) })
+}
+
+/// Several states that all hold now as one, if one says the same as they do.
+fn merge(all: &[LicenseState]) -> Option<LicenseState> {
+    if let [only] = all {
+        return Some(only.clone());
+    }
+    if let Some(unlimited) = all.iter().find(|state| state.category == Category::Unlimited) {
+        return Some(unlimited.clone());
+    }
+    let first = all.first()?;
+    if all.iter().all(|state| !state.counts.is_empty() && state.category != Category::AfterFirstUse) {
+        let alike = all.iter().all(|state| (state.category, &state.dates) == (first.category, &first.dates));
+        let sum = all.iter().flat_map(|state| &state.counts).fold(0_u32, |sum, count| sum.saturating_add(*count));
+        return alike.then(|| LicenseState { counts: vec![sum], ..first.clone() });
+    }
+    // All of them hold now, so what is between the earliest begin and the latest end is covered.
+    let span = |state: &LicenseState| match (state.category, state.dates.as_slice()) {
+        (Category::From, [begin]) => Some((Some(*begin), None)),
+        (Category::Until, [end]) => Some((None, Some(*end))),
+        (Category::FromUntil, [begin, end]) => Some((Some(*begin), Some(*end))),
+        _ => None,
+    };
+    let spans: Vec<(Option<i64>, Option<i64>)> = all.iter().map(span).collect::<Option<_>>()?;
+    let begin = spans.iter().map(|(begin, _)| begin.unwrap_or(i64::MIN)).min().filter(|begin| *begin != i64::MIN);
+    let end = spans.iter().map(|(_, end)| end.unwrap_or(i64::MAX)).max().filter(|end| *end != i64::MAX);
+    let category = match (begin, end) {
+        (None, None) => Category::Unlimited,
+        (Some(_), None) => Category::From,
+        (None, Some(_)) => Category::Until,
+        (Some(_), Some(_)) => Category::FromUntil,
+    };
+    Some(LicenseState { category, dates: begin.into_iter().chain(end).collect(), ..LicenseState::NONE })
 }
 
 fn describe(license: &StoredLicense, action: &str) -> LicenseState {

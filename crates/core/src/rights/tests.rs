@@ -195,10 +195,27 @@ fn what_is_left_is_told_in_the_published_categories() {
 }
 
 #[test]
-fn a_state_is_vague_only_where_another_license_would_follow() {
-    let first = license(1, Conditions::default());
-    let expired = license(2, Conditions { not_after: Some(NOW), ..Conditions::default() });
-    let counted = license(3, Conditions { count: Some(1), ..Conditions::default() });
-    assert!(!license_state(&[first.clone(), expired.clone()], "Play", &environment()).vague);
-    assert!(license_state(&[first, expired, counted], "Play", &environment()).vague);
+fn states_of_several_licenses_are_told_as_one_where_they_add_up() {
+    let told = |all: &[Conditions]| {
+        let licenses: Vec<_> = (1..).zip(all).map(|(number, of)| license(number, of.clone())).collect();
+        let state = license_state(&licenses, "Play", &environment());
+        (state.category as u32, state.counts, state.dates, state.vague)
+    };
+    let any = Conditions::default;
+    let count = |count| Conditions { count: Some(count), ..any() };
+    let from = |time| Conditions { not_before: Some(time), ..any() };
+    let until = |time| Conditions { not_after: Some(time), ..any() };
+    let last = |uses, time| Conditions { count: Some(uses), not_after: Some(time), ..any() };
+    let expired = until(NOW);
+    assert_eq!(told(&[]), (0, vec![], vec![], false));
+    assert_eq!(told(&[any(), expired.clone(), count(1), until(NOW + 5)]), (1, vec![], vec![], false));
+    assert_eq!(told(&[count(2), count(3), count(0), expired.clone()]), (2, vec![5], vec![], false));
+    assert_eq!(told(&[from(NOW - 9), from(NOW - 5), from(NOW + 1)]), (3, vec![], vec![NOW - 9], false));
+    assert_eq!(told(&[until(NOW + 7), until(NOW + 9), expired]), (4, vec![], vec![NOW + 9], false));
+    assert_eq!(told(&[until(NOW + 7), from(NOW - 9)]), (1, vec![], vec![], false));
+    assert_eq!(told(&[last(2, NOW + 7), last(3, NOW + 7)]), (7, vec![5], vec![NOW + 7], false));
+    assert_eq!(told(&[last(2, NOW + 7), last(3, NOW + 9)]), (7, vec![2], vec![NOW + 7], true));
+    assert_eq!(told(&[until(NOW + 7), count(3)]), (4, vec![], vec![NOW + 7], true));
+    assert_eq!(told(&[from(NOW + 9), from(NOW + 5)]), (3, vec![], vec![NOW + 5], true));
+    assert_eq!(told(&[from(NOW + 9)]), (3, vec![], vec![NOW + 9], false));
 }

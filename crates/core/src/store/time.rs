@@ -1,10 +1,14 @@
 //! The store's memory of the clock: read at evaluations of dated licenses, written at their uses.
 
 use super::head::Head;
+use super::merge::Merger;
+use super::tombstone::Tombstone;
 use super::{Store, StoreError};
 use crate::clock::{ClockRecord, SinceBoot, Verdict};
+use crate::rights;
 use std::sync::PoisonError;
-use wmlicense_wire::id::ServiceId;
+use wmlicense_wire::id::{Kid, ServiceId};
+use wmlicense_wire::policy::Policy;
 
 impl Store {
     /// What the store remembers about the time.
@@ -48,6 +52,33 @@ impl Store {
     /// Records the time in a document that was verified from `service`; its licenses are never used before it.
     pub fn note_contact(&self, service: ServiceId, issued_at: i64) -> Result<(), StoreError> {
         self.change_clock(|clock| clock.note_contact(service, issued_at))
+    }
+
+    /// Removes those licenses of a key ID for good whose policy says so when the clock is behind at a use of this action, and
+    /// gives their number. The clock is judged again in the same commit.
+    pub(crate) fn forfeit(&self, kid: Kid, action: &str) -> Result<u64, StoreError> {
+        let inner = &*self.inner;
+        let at = inner.clock.moment();
+        inner.write(|connection| {
+            let mut merger = Merger::new(connection, &inner.integrity, at.wall)?;
+            let policies = connection
+                .prepare_cached("SELECT policy FROM license WHERE kid = ?1")?
+                .query_map([kid.as_bytes()], |row| row.get(0))?
+                .collect::<Result<Vec<Vec<u8>>, _>>()?;
+            let mut deleted = 0;
+            for policy in policies {
+                let policy = Policy::decode(&policy)?;
+                let services = [policy.issuer].into_iter().chain(policy.management);
+                let reading = merger.head.clock.read(at, services);
+                if rights::is_forfeited(&policy, Some(reading), action) {
+                    let removed_at = reading.behind.unwrap_or(reading.now);
+                    merger.bury(&Tombstone { lid: policy.lid, issuer: policy.issuer, removed_at })?;
+                    deleted += 1;
+                }
+            }
+            merger.finish()?;
+            Ok(deleted)
+        })
     }
 
     fn change_clock(&self, change: impl FnOnce(&mut ClockRecord)) -> Result<(), StoreError> {
