@@ -283,4 +283,15 @@ static inline wm_result acquire(wm_client *client, const uint8_t kid[KID_SIZE]) 
   return result;
 }
 
+/* Acquires without naming content; a scope may be NULL. */
+static inline wm_result predeliver(wm_client *client, const char *scope, recorder *events) {
+  wm_license_request *request = NULL;
+  CHECK_OK(wm_create_license_request(client, events != NULL ? record : NULL, events, &request));
+  if (scope != NULL) CHECK_OK(wm_set_string_prop(request, WM_PROP_SCOPE, scope));
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  wm_result result = finish(request);
+  CHECK_OK(wm_release(request));
+  return result;
+}
+
 #endif

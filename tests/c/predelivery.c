@@ -1,17 +1,6 @@
 /* Pre-delivery and subscriptions: everything before it is needed, then only what changed; leaves that open with their root. */
 #include "common.h"
 
-/* Acquires without naming content; a scope may be NULL. */
-static wm_result predeliver(wm_client *client, const char *scope, recorder *events) {
-  wm_license_request *request = NULL;
-  CHECK_OK(wm_create_license_request(client, events != NULL ? record : NULL, events, &request));
-  if (scope != NULL) CHECK_OK(wm_set_string_prop(request, WM_PROP_SCOPE, scope));
-  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
-  wm_result result = finish(request);
-  CHECK_OK(wm_release(request));
-  return result;
-}
-
 static uint32_t reasons(wm_client *client, const uint8_t kid[KID_SIZE]) {
   uint32_t found = 0;
   CHECK_OK(wm_query_action_allowed(client, kid, "Play", &found));

@@ -35,4 +35,9 @@ fn a_server_certificate_is_believed_only_under_a_trusted_authority() {
     };
     run_program("client.c", &stranger);
     run_program("pinned.c", &certificate);
+    // As many as `predelivery.c` waits for; a page is of 4096.
+    let list: String =
+        (0..10_000).map(|number| format!("d0{number:030x},{number:032x},Delivered {number}\n")).collect();
+    service.import(&list, r#"{"actions":{"Play":{}},"backup":true}"#);
+    run_program("predelivery.c", &stranger);
 }

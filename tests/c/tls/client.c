@@ -1,15 +1,5 @@
 /* An application and an HTTPS service whose certificate only the application knows (tests/c_programs/tls.rs). */
-#include "../common.h"
-
-static char *text_of(const char *path) {
-  static char text[16 * 1024];
-  FILE *file = fopen(path, "rb");
-  CHECK(file != NULL);
-  size_t size = fread(text, 1, sizeof text - 1, file);
-  fclose(file);
-  text[size] = '\0';
-  return text;
-}
+#include "tls.h"
 
 static wm_result try_individualize(wm_client *client) {
   wm_individualizer *individualizer = NULL;
