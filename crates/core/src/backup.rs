@@ -162,6 +162,12 @@ fn write_front(section: &SectionPlan, out: &mut SectionWriter) -> Result<(), Bac
     for certificate in &section.service_certificates {
         out.put(&Item::ServiceCertificate(certificate.clone()))?;
     }
+    if let Some(list) = &section.status_list {
+        out.put(&Item::StatusList(list.clone()))?;
+    }
+    for revocation in &section.revocations {
+        out.put(&Item::LicenseRevocation(revocation.clone()))?;
+    }
     for tombstone in &section.tombstones {
         out.put(&Item::Tombstone(tombstone.clone()))?;
     }

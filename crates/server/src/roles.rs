@@ -75,6 +75,20 @@ impl Caller {
         Ok(revoked.then_some(Reason::DeviceRevoked))
     }
 
+    /// The answer that refuses this request whole, where [`Self::barred`] says why.
+    pub(crate) async fn turned_away(
+        self: &Arc<Self>,
+        service: &Service,
+        keyring: &Arc<Keyring>,
+        role: Role,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(reason) = self.barred(service).await? else { return Ok(None) };
+        let (caller, keyring, now) = (Arc::clone(self), Arc::clone(keyring), service.clock.now());
+        let url = service.presence.support_url.clone();
+        let refuse = move || caller.refuse(whole(reason, Some(&url)), now, role_key(&keyring, role)?);
+        service.compute(refuse).await?.map(Some)
+    }
+
     /// The exchange that this request is.
     pub(crate) fn exchange(&self, account: Option<UserId>, now: i64) -> Exchange {
         Exchange {

@@ -7,7 +7,8 @@ use support::client::*;
 use support::*;
 use wmlicense_wire::answer::{Envelope, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::Digest;
+use wmlicense_wire::id::{Digest, Lid};
+use wmlicense_wire::license::State;
 use wmlicense_wire::request::Body;
 use wmlicense_wire::revocation::{Acknowledgement, Entry, Revocation, VerifiedRevocation};
 use wmlicense_wire::status_list::StatusList;
@@ -83,4 +84,78 @@ fn a_status_list_names_the_revoked_device_and_the_device_is_told_why() {
     assert_eq!(answer.refusals[0].reason, Reason::DeviceRevoked);
     assert!(answer.refusals[0].url.is_some() && answer.status_number == Some(list.number));
     assert!(envelope.status_list.is_some() && Envelope::parse(&reply).is_ok());
+}
+
+/// What every endpoint answers to a device or application: all of a refusal's parts that a user is told.
+fn everywhere(
+    device: &Device,
+    known: &Known,
+    held: &[Held],
+    backup: &Backup,
+    application: &str,
+) -> Vec<(&'static str, Outcome, Option<Reason>)> {
+    let lid = held[0].license.policy.lid;
+    let preview = Body::RestorePreview { source: backup.source.clone(), lids: vec![lid] };
+    let asked = [
+        ("individualize", Role::Individualization, device.individualize_request(known, true).body),
+        ("licenses", Role::Issuer, device.licenses_request(known, &[OPEN]).body),
+        ("renewals", Role::Issuer, Body::Renewals { licenses: vec![(lid, State::default())], custom: None }),
+        ("returns", Role::Issuer, Body::Returns { licenses: vec![(Lid::new([7; 16]), State::default())] }),
+        ("revocations", Role::Issuer, Body::Revocations { machine_id: Vec::new() }),
+        ("restores/preview", Role::Management, preview),
+        ("restores", Role::Management, device.restore_request(known, backup).body),
+    ];
+    let answers = asked.into_iter().filter_map(|(endpoint, role, body)| {
+        let mut request = device.request(known, role, body);
+        request.client.application = Some(application.to_owned());
+        let signed = device.sign(&request);
+        let reply = known.post(endpoint, &signed, None);
+        if reply.status == 204 {
+            return None; // Nothing was taken back.
+        }
+        let answer = device.verify(known, role, &signed, request.transaction, &reply.granted()).0;
+        let whole = answer.refusals.first().filter(|refusal| refusal.subject.is_none() && refusal.url.is_some());
+        Some((endpoint, answer.outcome, whole.map(|refusal| refusal.reason)))
+    });
+    answers.collect()
+}
+
+fn all_say(answers: &[(&'static str, Outcome, Option<Reason>)], reason: Reason) {
+    assert_eq!(answers.len(), 7, "{answers:?}");
+    for (endpoint, outcome, told) in answers {
+        assert_eq!((outcome, told), (&Outcome::Refused, &Some(reason)), "{endpoint}");
+    }
+}
+
+#[test]
+fn a_revoked_device_or_application_is_told_why_at_every_endpoint() {
+    let data = Data::new();
+    data.policy("plain", r#"{"backup":true}"#);
+    data.open_content(OPEN, Some("plain"));
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[OPEN], None);
+    let backup = device.back_up(&known, &held, None);
+    let publish = || {
+        data.admin(&["status", "publish"]);
+        // The service looks for a new list from time to time, and when somebody asks for it.
+        get(&format!("{}/v1/status-list", known.url)).granted();
+    };
+    let asked = |application| everywhere(&device, &known, &held, &backup, application);
+    assert!(asked("player").iter().all(|(_, outcome, reason)| *outcome == Outcome::Done && reason.is_none()));
+
+    data.admin(&["application", "revoke", "player"]);
+    publish();
+    all_say(&asked("player"), Reason::ApplicationRevoked);
+    assert!(asked("another").iter().all(|(_, outcome, _)| *outcome == Outcome::Done));
+
+    data.admin(&["device", "revoke", &device.id().to_hex()]);
+    all_say(&asked("another"), Reason::DeviceRevoked);
+
+    // A service with a database of its own knows it from the status list alone.
+    publish();
+    let database = rusqlite::Connection::open(data.path().join("wmlicensed.db")).unwrap();
+    assert_eq!(database.execute("UPDATE device SET revoked_at = NULL", []).unwrap(), 1);
+    all_say(&asked("another"), Reason::DeviceRevoked);
 }

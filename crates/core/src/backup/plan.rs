@@ -33,6 +33,8 @@ pub(super) struct SectionPlan {
     header: SectionHeader,
     pub(super) device_certificate: Vec<u8>,
     pub(super) service_certificates: Vec<Vec<u8>>,
+    pub(super) status_list: Option<Vec<u8>>,
+    pub(super) revocations: Vec<Vec<u8>>,
     pub(super) tombstones: Vec<Vec<u8>>,
     pub(super) titles: Vec<(Kid, String)>,
 }
@@ -52,11 +54,13 @@ impl Plan {
             let index = plan.sections.len() as u32;
             let mut section = plan.section(client, index, section)?;
             section.titles = titles_of(&client.store, &section.section, &titles)?;
+            section.status_list = snapshot.status_list(section.section.authority)?;
             plan.sections.push(section);
         }
-        // Tombstones count on this device only, which opens every section: one is enough to carry them, and the first is
-        // one without a service where there is any.
+        // Tombstones and revocations count on this device only, which opens every section: one is enough to carry them, and
+        // the first is one without a service where there is any.
         if let Some(first) = plan.sections.first_mut() {
+            first.revocations = snapshot.revocations()?;
             first.tombstones = snapshot.tombstones()?;
         }
         Ok(plan)
@@ -83,6 +87,8 @@ impl Plan {
             header: SectionHeader { device, service },
             device_certificate: certificate.bytes,
             service_certificates: directory.services().iter().map(|service| service.bytes.clone()).collect(),
+            status_list: None,
+            revocations: Vec::new(),
             tombstones: Vec::new(),
             titles: Vec::new(),
         })

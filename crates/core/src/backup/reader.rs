@@ -1,6 +1,10 @@
 //! Reading a backup: every byte is authenticated before it is interpreted, every item checked against the rules of the
 //! format, and nothing believed before the signed footer. What becomes of the licenses is the restore's.
+
+mod entry;
+
 use aws_lc_rs::digest;
+pub(crate) use entry::{Entry, LicenseEntry};
 use std::io::{self, Read, Seek, SeekFrom};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::answer::{Answer, read_vouched};
@@ -9,9 +13,9 @@ use wmlicense_wire::backup::{
 };
 use wmlicense_wire::certificate::{DeviceKeys, Directory};
 use wmlicense_wire::chunked::{ChunkedError, Opener};
-use wmlicense_wire::id::{Digest, Kid, StoreId};
+use wmlicense_wire::id::{Digest, StoreId};
 use wmlicense_wire::license::bound_to;
-use wmlicense_wire::policy::{Glance, LicenseKind, Policy};
+use wmlicense_wire::policy::{Glance, LicenseKind};
 
 /// Magic and length of the header.
 const FRONT_LEN: usize = 12;
@@ -76,47 +80,6 @@ pub(crate) enum Witness<'a> {
     /// A device's that this authority's individualization service certified. The service certificates in the section are
     /// taken into account.
     Certified(Directory),
-}
-
-/// What a section yields, in the order of the file. It is to be believed only after the whole section was read.
-pub(crate) enum Entry<'a> {
-    /// Certificate of a service, not verified.
-    ServiceCertificate(&'a [u8]),
-    /// A tombstone of the store that the backup was made of.
-    Tombstone(&'a [u8]),
-    /// Title of a key ID.
-    Title(Kid, String),
-    /// A signed answer; its licenses follow.
-    Batch(&'a [u8]),
-    /// A license; it is in the manifest of the batch before.
-    License(LicenseEntry<'a>),
-}
-
-impl Entry<'_> {
-    /// Bytes that it takes in the file, about.
-    pub(crate) fn len(&self) -> u64 {
-        let length = match self {
-            Self::ServiceCertificate(bytes) | Self::Tombstone(bytes) | Self::Batch(bytes) => bytes.len(),
-            Self::Title(kid, title) => kid.as_bytes().len() + title.len(),
-            Self::License(license) => license.record.encoded.len(),
-        };
-        length as u64
-    }
-}
-
-/// A license of a section.
-pub(crate) struct LicenseEntry<'a> {
-    /// As it stands in the file.
-    pub(crate) record: RecordView<'a>,
-    /// What its key is.
-    pub(crate) kind: LicenseKind,
-}
-
-impl LicenseEntry<'_> {
-    /// Its policy. Read only where it decides something, because that costs more than all the rest.
-    pub(crate) fn policy(&self) -> Result<Policy, ReadError> {
-        Policy::decode(self.record.policy).map_err(|error| corrupt(format!("policy: {error}")))
-    }
 }
 
 /// What the footer of a wholly read section says.
@@ -348,9 +311,9 @@ impl<'a, R: Read> SectionReader<'a, R> {
                 let kind = self.check_record(&record)?;
                 Ok(Some(Entry::License(LicenseEntry { record, kind })))
             }
-            ItemView::StatusList(_) | ItemView::LicenseRevocation(_) | ItemView::Padding | ItemView::Footer(_) => {
-                Ok(None)
-            }
+            ItemView::StatusList(bytes) => Ok(Some(Entry::StatusList(bytes))),
+            ItemView::LicenseRevocation(bytes) => Ok(Some(Entry::LicenseRevocation(bytes))),
+            ItemView::Padding | ItemView::Footer(_) => Ok(None),
         }
     }
 

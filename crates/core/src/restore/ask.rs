@@ -214,7 +214,11 @@ impl Asking<'_> {
                         survey.certificates.push(bytes.to_vec());
                     }
                 }
-                Entry::Batch(_) | Entry::Title(..) | Entry::Tombstone(_) => {}
+                Entry::Batch(_)
+                | Entry::Title(..)
+                | Entry::Tombstone(_)
+                | Entry::StatusList(_)
+                | Entry::LicenseRevocation(_) => {}
             }
             Ok::<(), RestoreError>(context.check()?)
         })?;
@@ -277,7 +281,12 @@ impl Sending<'_, '_> {
                     self.chunk.add(&license, &license.policy()?, &self.batch);
                 }
             }
-            Entry::Title(..) | Entry::ServiceCertificate(_) | Entry::Tombstone(_) => {}
+            // The service tells this device itself what was revoked.
+            Entry::Title(..)
+            | Entry::ServiceCertificate(_)
+            | Entry::Tombstone(_)
+            | Entry::StatusList(_)
+            | Entry::LicenseRevocation(_) => {}
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use crate::store::{StagedLicense, Staging};
 use std::io::{Read, Seek};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::backup::RecordKey;
+use wmlicense_wire::revocation::Revocation;
+use wmlicense_wire::status_list::StatusList;
 
 /// Stages every section that this device opens. The footer of each was verified when this returns.
 pub(super) fn stage_all<R: Read + Seek>(
@@ -54,6 +56,18 @@ impl Local<'_> {
         match entry {
             // What is here was verified under the same authority when the licenses came.
             Entry::ServiceCertificate(_) => {}
+            Entry::StatusList(bytes) => {
+                // As the certificates, and the footer will say that it was this device that kept it.
+                let list = StatusList::read_vouched(bytes).map_err(|error| RestoreError::Corrupt(error.to_string()))?;
+                if list.authority != self.own.authority {
+                    return Err(RestoreError::Corrupt("a status list of another authority".into()));
+                }
+                self.staging.put_status_list(list, bytes);
+            }
+            Entry::LicenseRevocation(bytes) => {
+                let verified = Revocation::verify(bytes).map_err(|error| RestoreError::Corrupt(error.to_string()))?;
+                self.staging.put_revocation(verified, bytes);
+            }
             Entry::Tombstone(tombstone) => {
                 if self.own.same_store {
                     self.staging.put_tombstone(tombstone)?;

@@ -156,7 +156,11 @@ impl Previewing<'_> {
                 Entry::Title(kid, title) => {
                     titles.insert(kid, title);
                 }
-                Entry::ServiceCertificate(_) | Entry::Tombstone(_) | Entry::Batch(_) => {}
+                Entry::ServiceCertificate(_)
+                | Entry::StatusList(_)
+                | Entry::LicenseRevocation(_)
+                | Entry::Tombstone(_)
+                | Entry::Batch(_) => {}
             }
             Ok::<(), RestoreError>(context.check()?)
         })?;

@@ -98,7 +98,7 @@ struct Batch {
 
 /// One run of puts in a write transaction.
 pub(super) struct Merger<'a> {
-    connection: &'a Connection,
+    pub(super) connection: &'a Connection,
     integrity: &'a Integrity,
     pub(super) head: Head,
     tombstones: bool,

@@ -135,7 +135,7 @@ fn standing_of(list: &StatusList, signed: &[u8]) -> Result<Standing, StoreError>
 }
 
 /// Bytes that the head vouches for; a row that is gone or was changed is told.
-fn vouched(connection: &Connection, kept: &Kept) -> Result<Vec<u8>, StoreError> {
+pub(super) fn vouched(connection: &Connection, kept: &Kept) -> Result<Vec<u8>, StoreError> {
     let sql = match kept.kind {
         KeptKind::Revocation => "SELECT bytes FROM revocation WHERE revocation_key = ?1",
         KeptKind::StatusList => "SELECT bytes FROM status_list WHERE authority = ?1",
@@ -230,6 +230,35 @@ fn matching(
     Ok(found)
 }
 
+/// Keeps a status list in place of the one before and marks what it revokes, in the caller's transaction.
+pub(super) fn keep_list(
+    connection: &Connection,
+    head: &mut Head,
+    list: &StatusList,
+    bytes: &[u8],
+    now: i64,
+) -> Result<(), NotTaken> {
+    let (id, hash) = (list.authority.as_bytes(), Digest::of(bytes));
+    if is_known(head.find_kept(KeptKind::StatusList, id), list.number, hash)? {
+        return Ok(());
+    }
+    let number = i64::try_from(list.number).map_err(|_| StoreError::Damaged("a number is too high".into()))?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO status_list (authority, number, bytes) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| statement.execute((id, number, bytes)))
+        .map_err(StoreError::from)?;
+    head.keep(Kept { kind: KeptKind::StatusList, id: *id, number: list.number, taken_at: now, hash });
+    Ok(mark_batches(connection, list.authority, list)?)
+}
+
+/// What a backup brings counts where it is newer than what is kept; otherwise it says less and is passed over.
+pub(super) fn if_newer<T>(taken: Result<T, NotTaken>) -> Result<(), StoreError> {
+    match taken {
+        Ok(_) | Err(NotTaken::Older(_) | NotTaken::Conflict) => Ok(()),
+        Err(NotTaken::Store(error)) => Err(error),
+    }
+}
+
 /// Marks the batches of an authority as its status list has them.
 fn mark_batches(connection: &Connection, authority: Digest, list: &StatusList) -> Result<(), StoreError> {
     let mut changes = Vec::new();
@@ -309,24 +338,14 @@ impl Store {
     /// Keeps a verified status list and marks what it revokes, in one durable commit. The kept one again changes nothing.
     pub fn take_status_list(&self, list: &StatusList, bytes: &[u8]) -> Result<(), NotTaken> {
         let inner = &*self.inner;
-        let (now, id, hash) = (inner.clock.now(), list.authority.as_bytes(), Digest::of(bytes));
-        if is_known(
-            self.with_head(|_, _, head| Ok(head.find_kept(KeptKind::StatusList, id).copied()))?.as_ref(),
-            list.number,
-            hash,
-        )? {
+        let (now, id) = (inner.clock.now(), list.authority.as_bytes());
+        let kept = self.with_head(|_, _, head| Ok(head.find_kept(KeptKind::StatusList, id).copied()))?;
+        if is_known(kept.as_ref(), list.number, Digest::of(bytes))? {
             return Ok(());
         }
-        let number = i64::try_from(list.number).map_err(|_| StoreError::Damaged("a number is too high".into()))?;
         inner.write(|transaction| {
             let mut head = Head::load(transaction, &inner.integrity)?;
-            is_known(head.find_kept(KeptKind::StatusList, id), list.number, hash)?;
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO status_list (authority, number, bytes) VALUES (?1, ?2, ?3)")
-                .and_then(|mut statement| statement.execute((id, number, bytes)))
-                .map_err(StoreError::from)?;
-            head.keep(Kept { kind: KeptKind::StatusList, id: *id, number: list.number, taken_at: now, hash });
-            mark_batches(transaction, list.authority, list)?;
+            keep_list(transaction, &mut head, list, bytes, now)?;
             head.save(transaction, &inner.integrity)?;
             Ok(())
         })

@@ -1,8 +1,10 @@
 //! A consistent view of the whole store for a backup, read in the order of the file and in constant memory.
 
+use super::head::Head;
 use super::integrity::{Row, Table};
 use super::lookup::read_state;
 use super::merge::{AtRest, place};
+use super::revocation::{KeptKind, vouched};
 use super::{BackupItem, BackupLicense, Inner, Section, Store, StoreError, error::fixed};
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ impl Store {
         connection.pragma_update(None, "mmap_size", 0)?;
         connection.execute_batch("BEGIN")?;
         // The view is of the moment of the first read, not of the BEGIN.
-        super::head::Head::load(&connection, &self.inner.integrity)?;
+        Head::load(&connection, &self.inner.integrity)?;
         Ok(Snapshot { inner: Arc::clone(&self.inner), connection })
     }
 }
@@ -93,6 +95,20 @@ impl Snapshot {
             }
         }
         Ok(())
+    }
+
+    /// The kept status list of an authority, as it was signed.
+    pub fn status_list(&self, authority: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let head = Head::load(&self.connection, &self.inner.integrity)?;
+        let kept = head.find_kept(KeptKind::StatusList, authority.as_bytes());
+        kept.map(|kept| vouched(&self.connection, kept)).transpose()
+    }
+
+    /// The kept license revocation blobs, as they were signed.
+    pub fn revocations(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let head = Head::load(&self.connection, &self.inner.integrity)?;
+        let kept = head.kept().iter().filter(|kept| kept.kind == KeptKind::Revocation);
+        kept.map(|kept| vouched(&self.connection, kept)).collect()
     }
 
     /// Tombstones, encoded.

@@ -3,6 +3,7 @@
 use super::head::Head;
 use super::import::start_state;
 use super::merge::{AtRest, Incoming, Merger, section_of};
+use super::revocation::{if_newer, keep_list, take};
 use super::staging_file::{ChunkLog, Entry, Scratch};
 use super::tombstone::Tombstone;
 use super::{Inner, RestoreReport, StagedLicense, Store, StoreError, schema};
@@ -13,6 +14,8 @@ use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::id::{Digest, Kid};
 use wmlicense_wire::license::Binding;
 use wmlicense_wire::policy::Policy;
+use wmlicense_wire::revocation::VerifiedRevocation;
+use wmlicense_wire::status_list::StatusList;
 
 /// Rows of a restore that are not part of the store until [`Staging::commit`]. Dropping it removes them.
 pub struct Staging {
@@ -20,6 +23,9 @@ pub struct Staging {
     scratch: Scratch,
     chunks: ChunkLog,
     batch: Option<(Digest, AtRest)>,
+    /// Status lists and revocations that were kept where the backup was made, with their signed bytes.
+    lists: Vec<(StatusList, Vec<u8>)>,
+    revocations: Vec<(VerifiedRevocation, Vec<u8>)>,
     tombstones: Vec<Tombstone>,
     titles: Vec<(Kid, String)>,
     /// Licenses in the scratch file.
@@ -47,6 +53,8 @@ impl Store {
             scratch: Scratch::new(inner.folder())?,
             inner,
             batch: None,
+            lists: Vec::new(),
+            revocations: Vec::new(),
             tombstones: Vec::new(),
             titles: Vec::new(),
             licenses: 0,
@@ -84,6 +92,16 @@ impl Staging {
         self.licenses += 1;
         self.replaces |= policy.replaces.is_some();
         Ok(())
+    }
+
+    /// Stages a verified status list.
+    pub fn put_status_list(&mut self, list: StatusList, bytes: &[u8]) {
+        self.lists.push((list, bytes.to_vec()));
+    }
+
+    /// Stages a verified license revocation blob.
+    pub fn put_revocation(&mut self, revocation: VerifiedRevocation, bytes: &[u8]) {
+        self.revocations.push((revocation, bytes.to_vec()));
     }
 
     /// Stages a tombstone of the backup.
@@ -125,7 +143,7 @@ impl Staging {
         Ok(self.chunks.is_done(section, chunk))
     }
 
-    /// Takes everything staged over in one transaction: tombstones first; a license that a tombstone forbids stays out; one
+    /// Takes everything staged over in one transaction: what was revoked and tombstones first; a license that a tombstone forbids stays out; one
     /// already there keeps the stricter state and the later binding; the staging area is empty afterwards.
     pub fn commit(mut self) -> Result<RestoreReport, StoreError> {
         let inner = Arc::clone(&self.inner);
@@ -161,11 +179,19 @@ impl Staging {
     }
 
     fn put_all(&mut self, mut merger: Merger<'_>) -> Result<RestoreReport, StoreError> {
+        let now = self.inner.clock.now();
+        for (list, bytes) in &self.lists {
+            if_newer(keep_list(merger.connection, &mut merger.head, list, bytes, now))?;
+        }
+        for (revocation, bytes) in &self.revocations {
+            let connection = merger.connection;
+            if_newer(take(connection, &mut merger, revocation, bytes, now))?;
+        }
         for tombstone in &self.tombstones {
             merger.bury(tombstone)?;
         }
         let mut report = RestoreReport::default();
-        let mut take = |entry: Entry<'_>| {
+        let mut put = |entry: Entry<'_>| {
             match entry {
                 Entry::Batch { authority, at_rest, signed } => merger.batch(authority, at_rest, signed),
                 Entry::License(license) => {
@@ -178,8 +204,8 @@ impl Staging {
             }
             Ok(())
         };
-        self.scratch.each(&mut take)?;
-        self.chunks.each(&self.inner.integrity, &mut take)?;
+        self.scratch.each(&mut put)?;
+        self.chunks.each(&self.inner.integrity, &mut put)?;
         merger.finish()?;
         Ok(report)
     }

@@ -24,6 +24,9 @@ pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>) -> Result<V
     };
     let device = caller.device.device_id;
     let lids: Vec<Lid> = licenses.iter().map(|(lid, _)| *lid).collect();
+    if let Some(refused) = caller.turned_away(&service, &keyring, Role::Issuer).await? {
+        return Ok(refused);
+    }
     for _ in 0..MAX_ATTEMPTS {
         let now = service.clock.now();
         let exchange = caller.exchange(None, now);

@@ -43,6 +43,9 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
     if !usage.is_empty() {
         service.store.report(device, usage).await?;
     }
+    if let Some(refused) = caller.turned_away(&service, &keyring, Role::Issuer).await? {
+        return Ok(refused);
+    }
     for _ in 0..MAX_ATTEMPTS {
         let now = service.clock.now();
         let exchange = caller.exchange(user, now);

@@ -1,6 +1,6 @@
 //! Revocation: what was taken back from a device, its acknowledgement of that, and the newest status list.
 
-use super::{Caller, role_key, whole};
+use super::Caller;
 use crate::keyring::Keyring;
 use crate::metrics::count;
 use crate::problem::Fault;
@@ -27,10 +27,8 @@ async fn tell(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, 
         Arc::new(service.compute(move || check(&service_, &keyring, &bytes)).await??)
     };
     let (device, now) = (caller.device.device_id, service.clock.now());
-    if let Some(reason) = caller.barred(&service).await? {
-        let url = service.presence.support_url.clone();
-        let refuse = move || caller.refuse(whole(reason, Some(&url)), now, role_key(&keyring, Role::Issuer)?);
-        return service.compute(refuse).await?.map(Some);
+    if let Some(refused) = caller.turned_away(&service, &keyring, Role::Issuer).await? {
+        return Ok(Some(refused));
     }
     service.store.note_asker(device, caller.thumbprint, caller.device.keys.signing, now).await?;
     let Some(due) = service.store.due(device).await? else { return Ok(None) };

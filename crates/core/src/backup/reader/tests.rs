@@ -8,6 +8,7 @@ use crate::backup::fixture::{STORE, backup, batch};
 use crate::test_support::{NOW, TestDevice, World, content_key};
 use std::io::Cursor;
 use wmlicense_wire::backup::{DeviceTicket, RecordKey, SectionHeader};
+use wmlicense_wire::id::Kid;
 
 /// What a backup gave: (KID, key) of each license.
 type Licenses = Vec<(Kid, Vec<u8>)>;
