@@ -109,7 +109,7 @@ pub struct StoredLicense {
     /// What is left of it; `None` where a stateful license lost its state row or the row was changed: unusable.
     pub state: Option<State>,
     /// Whether a status list lets it be used.
-    pub(crate) standing: Standing,
+    pub standing: Standing,
     /// What the time is for it, where a condition has dates.
     pub(crate) reading: Option<Reading>,
     /// Key under the batch's at-rest key.

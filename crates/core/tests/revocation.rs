@@ -12,12 +12,12 @@ use support::place::{backed_up, restored};
 use support::{ManualClock, NOW, World, kid};
 use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::revoke::{RevokeError, process};
-use wmlicense_core::store::NotTaken;
+use wmlicense_core::store::{NotTaken, Standing};
 use wmlicense_wire::id::{DeviceId, Digest};
 use wmlicense_wire::key::{DualSigningKey, KeyKind};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::{Acknowledgement, Entry, Revocation};
-use wmlicense_wire::status_list::StatusList;
+use wmlicense_wire::status_list::{Revoked, StatusList};
 
 const NUMBER: u64 = NOW as u64;
 
@@ -140,6 +140,44 @@ fn a_status_list_never_goes_back() {
     let result = home.client.store.take_status_list(&conflicting, &conflicting_bytes);
     assert!(matches!(result, Err(NotTaken::Conflict)), "{result:?}");
     assert_eq!(home.client.store.status_list(world.pin()).unwrap(), Some(list));
+}
+
+#[test]
+fn what_the_store_s_rows_say_of_a_revoked_key_cannot_be_edited() {
+    let world = World::new();
+    let (home, policy) = (Home::new(&world), world.policy(kid(1)));
+    home.acquire(std::slice::from_ref(&policy)).unwrap();
+    let standing = || home.client.store.licenses(policy.kid).unwrap()[0].standing;
+    let edit = |sql: &str| {
+        let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+        assert_eq!(database.execute(sql, []).unwrap(), 1, "{sql}");
+    };
+    edit("UPDATE batch SET revoked = 1");
+    assert_eq!(standing(), Standing::Good, "nothing was revoked");
+    let (empty, _) = status_list(&world, NUMBER);
+    let keep = |list: &StatusList| {
+        home.client.store.take_status_list(list, &list.sign(&world.authority_key).unwrap()).unwrap();
+    };
+    keep(&empty);
+    assert_eq!(standing(), Standing::Good);
+    let before = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+    before.execute_batch("CREATE TEMP TABLE before AS SELECT revoked, vouched FROM batch").unwrap();
+    let device = Revoked { key: home.identity().keys.thumbprint(), from: 0 };
+    keep(&StatusList { number: NUMBER + 1, devices: vec![device], ..empty.clone() });
+    assert_eq!(standing(), Standing::DeviceRevoked);
+    for sql in ["UPDATE batch SET revoked = 0", "UPDATE batch SET vouched = x''"] {
+        edit(sql);
+        assert_eq!(standing(), Standing::DeviceRevoked, "{sql}");
+    }
+    let put_back = "UPDATE batch SET (revoked, vouched) = (SELECT revoked, vouched FROM before)";
+    assert_eq!(before.execute(put_back, []).unwrap(), 1);
+    assert_eq!(standing(), Standing::DeviceRevoked, "a row of an older list was put back");
+    let signer = home.client.store.directory(world.pin()).unwrap().unwrap();
+    let issuer = signer.services().iter().find(|service| service.service_id == world.issuer.id).unwrap().signer_id();
+    keep(&StatusList { number: NUMBER + 2, services: vec![Revoked { key: issuer, from: NOW }], ..empty.clone() });
+    assert_eq!(standing(), Standing::IssuerRevoked);
+    keep(&StatusList { number: NUMBER + 3, ..empty });
+    assert_eq!(standing(), Standing::Good, "the newest list counts");
 }
 
 /// Opens the store of a folder whose pin is in a file beside it.

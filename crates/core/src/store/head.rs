@@ -86,16 +86,15 @@ impl Head {
         Self::load_seen(connection, integrity, seen, |seen| seen.clock.clone())
     }
 
-    /// Number of the kept status list of an authority, as cheaply as [`Self::load_clock`].
-    pub(super) fn load_status_number(
+    /// The head's word on the kept status list of an authority, as cheaply as [`Self::load_clock`].
+    pub(super) fn load_status_list(
         connection: &Connection,
         integrity: &Integrity,
         seen: &mut Option<SeenClock>,
         authority: &[u8],
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<Option<Kept>, StoreError> {
         Self::load_seen(connection, integrity, seen, |seen| {
-            let found = seen.kept.iter().find(|kept| kept.kind == KeptKind::StatusList && kept.id == authority);
-            found.map(|kept| kept.number)
+            seen.kept.iter().find(|kept| kept.kind == KeptKind::StatusList && kept.id == authority).copied()
         })
     }
 

@@ -3,6 +3,7 @@
 use super::head::Head;
 use super::integrity::{Integrity, Row as StateRow, Table};
 use super::merge::{AtRest, place};
+use super::revocation::standing_in;
 use super::{Filter, Inner, Standing, Store, StoreError, StoredLicense, error::fixed};
 use crate::clock::Reading;
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -40,16 +41,20 @@ fn reading(connection: &Connection, inner: &Inner, policy: &Policy) -> Result<Op
     Ok(Some(record.read(inner.clock.moment(), [policy.issuer].into_iter().chain(policy.management))))
 }
 
-/// Whether a status list lets the license be used. Only licenses that demand a list look further than at their own row.
+/// Whether a status list lets the license be used. The head says which list counts, and without one there is nothing to ask.
 fn standing(connection: &Connection, inner: &Inner, policy: &Policy, row: &Row<'_>) -> Result<Standing, StoreError> {
-    let standing = Standing::of_column(row.get(5)?);
-    let Some(demanded) = policy.minimum_status.filter(|number| *number > 0 && standing == Standing::Good) else {
-        return Ok(standing);
+    let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+    let kept = {
+        let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        Head::load_status_list(connection, &inner.integrity, &mut seen, blob(6)?)?
     };
-    let authority = row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?;
-    let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
-    let number = Head::load_status_number(connection, &inner.integrity, &mut seen, authority)?;
-    Ok(if number.is_some_and(|number| number >= demanded) { Standing::Good } else { Standing::StatusListTooOld })
+    let standing = match &kept {
+        None => Standing::Good,
+        Some(kept) => standing_in(connection, &inner.integrity, kept, (blob(4)?, row.get(5)?, blob(7)?))?,
+    };
+    let demanded = policy.minimum_status.unwrap_or(0);
+    let new_enough = demanded == 0 || kept.is_some_and(|kept| kept.number >= demanded);
+    Ok(if standing == Standing::Good && !new_enough { Standing::StatusListTooOld } else { standing })
 }
 
 fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result<StoredLicense, StoreError> {
@@ -85,7 +90,7 @@ fn read_licenses(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec
 }
 
 fn read_bare(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
-    const SQL: &str = "SELECT license.id, policy, binding, wrapped, at_rest, revoked, authority FROM license
+    const SQL: &str = "SELECT license.id, policy, binding, wrapped, at_rest, revoked, authority, vouched FROM license
         JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
     const { assert!(MAX_LICENSES == 4096) };
     let mut statement = connection.prepare_cached(SQL)?;

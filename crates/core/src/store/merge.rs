@@ -247,12 +247,13 @@ impl<'a> Merger<'a> {
             recipe,
         ))?;
         if inserted == 1 && !batch.written {
-            let revoked = revocation::batch_column(self.connection, &self.head, batch.authority, &batch.signed)?;
+            let place = (batch.authority, batch.at_rest.as_slice(), batch.signed.as_slice());
+            let (revoked, code) = revocation::mark_of(self.connection, self.integrity, &self.head, place)?;
             self.connection
                 .prepare_cached(
-                    "INSERT INTO batch (id, at_rest, authority, signed, revoked) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO batch (id, at_rest, authority, signed, revoked, vouched) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
-                .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed, revoked))?;
+                .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed, revoked, code))?;
             batch.written = true;
             self.next_batch = batch.id + 1;
         }

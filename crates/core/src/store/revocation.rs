@@ -7,6 +7,7 @@ use super::merge::Merger;
 use super::tombstone::Tombstone;
 use super::{Inner, Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
+use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::read_vouched;
 use wmlicense_wire::cose::{Document, Unverified};
 use wmlicense_wire::id::{Digest, Lid, SignerId};
@@ -158,15 +159,42 @@ pub(super) fn revocations(connection: &Connection, head: &Head) -> Result<Vec<Ve
     kept.map(|kept| read_revocation(&vouched(connection, kept)?)).collect()
 }
 
-/// What the kept status list of an authority, if there is one, says of a batch; as the column of its row.
-pub(super) fn batch_column(
+/// What a status list says of a batch, as the row has it, and the code that vouches for it. The code names the list, so that
+/// no row outlives its list or is copied from another batch.
+type Marked = (i64, Vec<u8>);
+
+fn mark(integrity: &Integrity, at_rest: &[u8], list: Digest, standing: Standing) -> Marked {
+    let column = standing.column();
+    let code = integrity.code(&[b"standing\0", at_rest, list.as_bytes(), &column.to_be_bytes()]);
+    (column, code.to_vec())
+}
+
+/// What the kept status list of an authority says of a batch; nothing where none is kept.
+pub(super) fn mark_of(
     connection: &Connection,
+    integrity: &Integrity,
     head: &Head,
-    authority: Digest,
-    signed: &[u8],
-) -> Result<i64, StoreError> {
-    let Some(kept) = head.find_kept(KeptKind::StatusList, authority.as_bytes()) else { return Ok(0) };
-    Ok(standing_of(&read_list(&vouched(connection, kept)?)?, signed)?.column())
+    (authority, at_rest, signed): (Digest, &[u8], &[u8]),
+) -> Result<Marked, StoreError> {
+    let Some(kept) = head.find_kept(KeptKind::StatusList, authority.as_bytes()) else { return Ok((0, Vec::new())) };
+    let list = read_list(&vouched(connection, kept)?)?;
+    Ok(mark(integrity, at_rest, kept.hash, standing_of(&list, signed)?))
+}
+
+/// What the row of a batch says under the kept list. A row that was changed is not believed: it is worked out again.
+pub(super) fn standing_in(
+    connection: &Connection,
+    integrity: &Integrity,
+    kept: &Kept,
+    (at_rest, column, code): (&[u8], i64, &[u8]),
+) -> Result<Standing, StoreError> {
+    let standing = Standing::of_column(column);
+    if constant_time_eq(&mark(integrity, at_rest, kept.hash, standing).1, code) {
+        return Ok(standing);
+    }
+    let sql = "SELECT signed FROM batch WHERE at_rest = ?1";
+    let signed: Vec<u8> = connection.prepare_cached(sql)?.query_row([at_rest], |row| row.get(0))?;
+    standing_of(&read_list(&vouched(connection, kept)?)?, &signed)
 }
 
 /// Refuses what is not newer than the kept one; true if it is the kept one.
@@ -232,10 +260,9 @@ fn matching(
 
 /// Keeps a status list in place of the one before and marks what it revokes, in the caller's transaction.
 pub(super) fn keep_list(
-    connection: &Connection,
+    (connection, integrity): (&Connection, &Integrity),
     head: &mut Head,
-    list: &StatusList,
-    bytes: &[u8],
+    (list, bytes): (&StatusList, &[u8]),
     now: i64,
 ) -> Result<(), NotTaken> {
     let (id, hash) = (list.authority.as_bytes(), Digest::of(bytes));
@@ -248,7 +275,7 @@ pub(super) fn keep_list(
         .and_then(|mut statement| statement.execute((id, number, bytes)))
         .map_err(StoreError::from)?;
     head.keep(Kept { kind: KeptKind::StatusList, id: *id, number: list.number, taken_at: now, hash });
-    Ok(mark_batches(connection, list.authority, list)?)
+    Ok(mark_batches(connection, integrity, list, hash)?)
 }
 
 /// What a backup brings counts where it is newer than what is kept; otherwise it says less and is passed over.
@@ -259,25 +286,27 @@ pub(super) fn if_newer<T>(taken: Result<T, NotTaken>) -> Result<(), StoreError> 
     }
 }
 
-/// Marks the batches of an authority as its status list has them.
-fn mark_batches(connection: &Connection, authority: Digest, list: &StatusList) -> Result<(), StoreError> {
-    let mut changes = Vec::new();
-    {
-        let mut statement = connection.prepare_cached("SELECT id, revoked, signed FROM batch WHERE authority = ?1")?;
-        let mut rows = statement.query([authority.as_bytes()])?;
-        while let Some(row) = rows.next()? {
-            let signed = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-            let revoked = standing_of(list, signed)?.column();
-            if row.get::<_, i64>(1)? != revoked {
-                changes.push((row.get::<_, i64>(0)?, revoked));
-            }
-        }
+/// Marks the batches of a list's authority as it has them.
+fn mark_batches(
+    connection: &Connection,
+    integrity: &Integrity,
+    list: &StatusList,
+    hash: Digest,
+) -> Result<(), StoreError> {
+    let mut find = connection.prepare_cached(
+        "SELECT id, at_rest, signed FROM batch WHERE authority = ?1 AND id > ?2
+        ORDER BY id LIMIT 1",
+    )?;
+    let mut update = connection.prepare_cached("UPDATE batch SET revoked = ?2, vouched = ?3 WHERE id = ?1")?;
+    let mut last = 0;
+    loop {
+        let mut rows = find.query((list.authority.as_bytes(), last))?;
+        let Some(row) = rows.next()? else { return Ok(()) };
+        let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+        last = row.get::<_, i64>(0)?;
+        let (column, code) = mark(integrity, blob(1)?, hash, standing_of(list, blob(2)?)?);
+        update.execute((last, column, code))?;
     }
-    let mut update = connection.prepare_cached("UPDATE batch SET revoked = ?2 WHERE id = ?1")?;
-    for change in changes {
-        update.execute(change)?;
-    }
-    Ok(())
 }
 
 impl Store {
@@ -345,7 +374,7 @@ impl Store {
         }
         inner.write(|transaction| {
             let mut head = Head::load(transaction, &inner.integrity)?;
-            keep_list(transaction, &mut head, list, bytes, now)?;
+            keep_list((transaction, &inner.integrity), &mut head, (list, bytes), now)?;
             head.save(transaction, &inner.integrity)?;
             Ok(())
         })

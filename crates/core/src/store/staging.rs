@@ -181,7 +181,7 @@ impl Staging {
     fn put_all(&mut self, mut merger: Merger<'_>) -> Result<RestoreReport, StoreError> {
         let now = self.inner.clock.now();
         for (list, bytes) in &self.lists {
-            if_newer(keep_list(merger.connection, &mut merger.head, list, bytes, now))?;
+            if_newer(keep_list((merger.connection, &self.inner.integrity), &mut merger.head, (list, bytes), now))?;
         }
         for (revocation, bytes) in &self.revocations {
             let connection = merger.connection;
