@@ -15,8 +15,8 @@ gstreamer: ## the GStreamer element, gstreamer/libgstwmlicense.so
 test: ## everything CI checks: format, lints, tests, the C harness under valgrind and sanitizers
 	@ci/test.sh
 
-test-crash: ## kill -9 at every change of a file that a step makes, not only at a hundred of them
-	@WM_TEST_ALL_TOOLS=1 WM_TEST_LONG=1 cargo test --test c_programs crash -- --nocapture
+test-crash: ## kill -9 and failing disks at every change of a file that a step makes; at least 1000 points
+	@ci/test_crash.sh
 
 check-format: ## whether the sources are formatted
 	@cargo fmt --all --check

@@ -10,8 +10,18 @@ export WM_TEST_ALL_TOOLS=1
 
 format() { cargo fmt --all --check; }
 lints() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
-# A run of the whole workspace builds its programs before the tests that start them.
-tests() { WM_TEST_PROGRAMS_BUILT=1 cargo test --workspace --quiet; }
+# A run of the whole workspace builds its programs before the tests that start them. Its log names every test: the last step
+# looks there for those that documents name.
+tests() {
+  local log=${CARGO_TARGET_DIR:-target}/tests.log
+  mkdir -p "$(dirname "$log")"
+  if ! WM_TEST_PROGRAMS_BUILT=1 cargo test --workspace >"$log" 2>&1; then
+    cat "$log"
+    return 1
+  fi
+  grep '^test result:' "$log" | awk '{ passed += $4; ignored += $8 } END { print passed " tests passed, " ignored " ignored" }'
+  ci/tests_ran.sh "$log"
+}
 install() { ci/install.sh; }
 
 begin=$SECONDS

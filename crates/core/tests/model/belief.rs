@@ -114,7 +114,9 @@ impl Belief {
 
     /// Whether the clock stands behind what the store knows.
     fn is_behind(&self, now: i64) -> bool {
-        now < self.mark.max(self.floor) - TOLERANCE
+        // A clock that jumped far ahead must at least go on from there.
+        let noted = self.jumped.filter(|_| now > self.mark + LONGEST_JUMP).unwrap_or(self.mark);
+        now < self.mark.max(noted).max(self.floor) - TOLERANCE
     }
 
     fn end(&self, lid: Lid) -> Option<i64> {
@@ -148,13 +150,15 @@ impl Belief {
             left.first_use = left.first_use.or(Some(now));
         }
         if conditions.is_stateful() || conditions.is_dated() {
-            self.note_use(now);
+            self.note_use(now, conditions.is_stateful());
         }
     }
 
-    fn note_use(&mut self, now: i64) {
+    fn note_use(&mut self, now: i64, counted: bool) {
         if now > self.mark + LONGEST_JUMP {
-            self.jumped = Some(now);
+            // What counts is written anyway; the rest at most once a minute.
+            let noted = self.jumped.is_some_and(|jumped| (now - jumped).abs() < MARK_INTERVAL);
+            self.jumped = if noted && !counted { self.jumped } else { Some(now) };
         } else if now >= self.mark + MARK_INTERVAL {
             (self.mark, self.jumped) = (now, None);
         }

@@ -19,8 +19,8 @@ const LONG: &str = "WM_TEST_LONG";
 #[test]
 fn any_life_of_a_device_agrees_with_the_model() {
     let long = std::env::var_os(LONG).is_some();
-    let (cases, steps) = if long { (1500, 20..=80) } else { (24, 24..=32) };
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
+    let (cases, steps) = if long { (1500, 20..=80) } else { (16, 24..=32) };
+    let config = Config { cases, failure_persistence: None, max_shrink_time: 20_000, ..Config::default() };
     let world = World::new();
     let seen = Cell::new(Seen::default());
     let lives = proptest::collection::vec(step::some(), steps);
