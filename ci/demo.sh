@@ -139,6 +139,11 @@ say delivered "$(field delivered: <<<"$printed") to device 6, $(field stored: <<
 example predeliver "$work/device6" "$authority" "$url" "$token"
 say "delivered again" "$(head -n 1 <<<"$printed")"
 
+# --- what ends within 30 days is renewed without its content, and one title is given back
+example renew "$work/device6" "$authority" "$url" "$token" 30 "${titles[0]}"
+say renewed "$(head -n 1 <<<"$printed"), within 30 days"
+say "given back" "$(field 'given back:' <<<"$printed") from device 6"
+
 # --- an application that does not link the library
 example dynamic_load "$built/libwmlicense.so" "$work/device2" "$authority"
 say loaded "$(head -n 1 <<<"$printed"): $(count license:) licenses on device 2"

@@ -132,6 +132,12 @@ fn whole_journey(compiler: &str) {
     assert!(printed.starts_with("delivered: ") && printed.contains("\nstored: "), "{printed}");
     assert!(predeliver().starts_with("nothing new\n"));
 
+    // Nothing ends soon; one title is not wanted any more, and the service hears of it.
+    journey.acquire("device7", &titles[..2].iter().map(String::as_str).collect::<Vec<_>>());
+    let mut command = journey.example("renew", "device7");
+    let printed = run::succeed(command.args([&journey.service.url, &journey.service.token]).args(["30", &titles[0]]));
+    assert_eq!(printed, "nothing to renew\ngiven back: Title 1\n");
+
     let mut load = run::limited([journey.path("dynamic_load").to_str().unwrap()]);
     load.arg(library_dir().join("libwmlicense.so")).arg(journey.path("device2")).arg(&journey.service.authority);
     let printed = run::succeed(&mut load);

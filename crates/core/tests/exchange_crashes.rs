@@ -12,10 +12,13 @@ use support::{ManualClock, NOW, content_key, kid};
 use wmlicense_core::acquire::{LicenseWish, acquire};
 use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::event::Flow;
+use wmlicense_core::give_back::delete;
 use wmlicense_core::individualize::{individualize, is_current};
 use wmlicense_core::operation::Context;
+use wmlicense_core::renew::{RenewalWish, renew};
 use wmlicense_core::transport::NetworkSettings;
-use wmlicense_wire::id::Digest;
+use wmlicense_wire::id::{Digest, Lid};
+use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::Body;
 
 const NETWORK: &str = "connect,sendto,recvfrom";
@@ -194,4 +197,87 @@ fn a_pre_delivery_goes_on_at_its_page_and_ends_with_the_same_store() {
         assert_eq!(since, Some(NOW), "after {point:?}");
     });
     assert!(tried >= 60, "{tried} points");
+}
+
+#[test]
+fn child_deletes() {
+    let Some(base) = folder_of_child() else { return };
+    let (client, settings) = open(&base);
+    assert_eq!(delete(&client, &settings, kid(1)).unwrap(), 1);
+    // What is asked next tells the service first.
+    let wish = LicenseWish { kids: vec![kid(2)], ..LicenseWish::default() };
+    acquire(&client, &settings, &wish, &context()).unwrap();
+}
+
+#[test]
+fn a_deletion_is_whole_and_told_or_waits_to_be_told() {
+    if !can_trace() {
+        return;
+    }
+    let desk = Desk::certified();
+    let lid = [1, 2].map(|number| desk.service.offer(kid(number)).lid)[0];
+    desk.acquire(&[kid(1), kid(2)]).unwrap();
+    let (base, service) = base_of(desk);
+    let tried = at_all_faults("child_deletes", base.path(), &service, &|left| {
+        let Left { folder, point, sent, .. } = left;
+        let (client, settings) = open(folder);
+        client.store.check_integrity().unwrap();
+        let is_there = !client.store.licenses(kid(1)).unwrap().is_empty();
+        let told = sent.iter().filter(|post| post.path == "/v1/returns").count();
+        let waits = client.store.return_places().unwrap().len();
+        assert!(!is_there || (told, waits) == (0, 0), "told of a license that is there, at {point:?}");
+        assert!(is_there || told + waits > 0, "gone and never told, at {point:?}");
+        assert_eq!(delete(&client, &settings, kid(1)).unwrap(), u64::from(is_there), "after {point:?}");
+        let wish = LicenseWish { kids: vec![kid(2)], ..LicenseWish::default() };
+        acquire(&client, &settings, &wish, &context()).unwrap();
+        assert_eq!(client.store.return_places().unwrap().len(), 0, "after {point:?}");
+        assert!(client.store.licenses(kid(1)).unwrap().is_empty(), "back after {point:?}");
+        let returns: Vec<Post> =
+            sent.into_iter().chain(service.posts()).filter(|post| post.path == "/v1/returns").collect();
+        // It is told once, or again with the same bytes.
+        assert!(!returns.is_empty() && returns.iter().all(|post| post.bytes == returns[0].bytes), "after {point:?}");
+        let Body::Returns { licenses } = &returns[0].request.body else { panic!("{point:?}") };
+        assert!(licenses.len() == 1 && licenses[0].0 == lid, "after {point:?}");
+    });
+    assert!(tried >= 40, "{tried} points");
+}
+
+#[test]
+fn child_renews() {
+    let Some(base) = folder_of_child() else { return };
+    let (client, settings) = open(&base);
+    assert_eq!(renew(&client, &settings, &renewal(), &context()).unwrap().stored, 1);
+}
+
+fn renewal() -> RenewalWish {
+    RenewalWish { kids: vec![kid(1)], ..RenewalWish::default() }
+}
+
+#[test]
+fn a_renewal_is_whole_or_goes_on_with_the_same_request() {
+    if !can_trace() {
+        return;
+    }
+    let desk = Desk::certified();
+    let old = desk.service.offer(kid(1));
+    desk.acquire(&[kid(1)]).unwrap();
+    let lid = Lid::new([7; 16]);
+    let fresh = Policy { lid, replaces: Some(old.lid), ..old.clone() };
+    desk.service.catalogue.lock().unwrap().insert(kid(1), fresh);
+    let (base, service) = base_of(desk);
+    let tried = at_all_faults("child_renews", base.path(), &service, &|left| {
+        let Left { folder, point, ended_well, sent } = left;
+        let (client, settings) = open(folder);
+        client.store.check_integrity().unwrap();
+        let stored = || -> Vec<Lid> { client.store.licenses(kid(1)).unwrap().iter().map(|of| of.policy.lid).collect() };
+        let before = stored();
+        assert!(before == [old.lid] || before == [lid], "{before:?} after {point:?}");
+        assert!(!ended_well || before == [lid], "after {point:?}");
+        renew(&client, &settings, &renewal(), &context()).unwrap();
+        assert_eq!((stored(), client.store.pending_count().unwrap()), (vec![lid], 0), "after {point:?}");
+        let after = service.posts();
+        let same = sent.iter().all(|post| post.bytes == after[0].bytes);
+        assert!(before == [lid] || same, "another request after {point:?}");
+    });
+    assert!(tried >= 40, "{tried} points");
 }
