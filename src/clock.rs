@@ -3,7 +3,7 @@
 use wmlicense_core::clock::Verdict;
 
 /// Values of WM_PROP_CLOCK_VERDICT, each with what helps.
-pub const VERDICTS: &[(&str, Verdict, &str)] = &[
+pub(crate) const VERDICTS: &[(&str, Verdict, &str)] = &[
     (
         "WM_CLOCK_GOOD",
         Verdict::Good,

@@ -1,11 +1,14 @@
 //! Kept revocations: the newest blob of each revocation key and the newest status list of each authority. The head vouches for
 //! both, so that neither can be taken away or put back unnoticed.
 
+mod kept;
+
 use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
 use super::merge::Merger;
 use super::tombstone::Tombstone;
 use super::{Inner, Store, StoreError, error::fixed};
+pub(super) use kept::{Kept, KeptKind};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::read_vouched;
@@ -14,9 +17,6 @@ use wmlicense_wire::id::{Digest, Lid, SignerId};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::{Revocation, VerifiedRevocation};
 use wmlicense_wire::status_list::StatusList;
-
-/// Bytes of one entry in the head: kind, ID, number, time, SHA-256.
-const KEPT_LEN: usize = 1 + 32 + 8 + 8 + 32;
 
 /// A list or blob is not newer than the one that is kept. The store is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -30,62 +30,6 @@ pub enum NotTaken {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// What a kept document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum KeptKind {
-    /// License revocation blob of a revocation key.
-    Revocation = 1,
-    /// Status list of an authority.
-    StatusList = 2,
-}
-
-/// The head's word on one kept document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kept {
-    pub(super) kind: KeptKind,
-    /// Revocation key or authority.
-    pub(super) id: [u8; 32],
-    pub(super) number: u64,
-    /// When it was taken, seconds UTC.
-    pub(super) taken_at: i64,
-    pub(super) hash: Digest,
-}
-
-impl Kept {
-    pub(super) fn encode_all(kept: &[Self]) -> Vec<u8> {
-        let entry = |kept: &Self| {
-            let (number, taken_at) = (kept.number.to_be_bytes(), kept.taken_at.to_be_bytes());
-            [&[kept.kind as u8], &kept.id[..], &number, &taken_at, kept.hash.as_bytes()].concat()
-        };
-        kept.iter().flat_map(entry).collect()
-    }
-
-    pub(super) fn decode_all(bytes: &[u8]) -> Result<Vec<Self>, StoreError> {
-        let (entries, rest) = bytes.as_chunks::<KEPT_LEN>();
-        if !rest.is_empty() {
-            return Err(StoreError::Tampered);
-        }
-        entries.iter().map(|entry| Self::decode(entry)).collect()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        let part = |from: usize, to: usize| bytes.get(from..to).ok_or(StoreError::Tampered);
-        let kind = match bytes.first() {
-            Some(1) => KeptKind::Revocation,
-            Some(2) => KeptKind::StatusList,
-            _ => return Err(StoreError::Tampered),
-        };
-        Ok(Self {
-            kind,
-            id: fixed(part(1, 33)?)?,
-            number: u64::from_be_bytes(fixed(part(33, 41)?)?),
-            taken_at: i64::from_be_bytes(fixed(part(41, 49)?)?),
-            hash: Digest::new(fixed(part(49, 81)?)?),
-        })
-    }
 }
 
 /// Why no license of a batch may be used.

@@ -184,7 +184,7 @@ impl Belief {
             let policy = self.policy(**lid);
             saved.store == self.store || !policy.is_stateful() && policy.revocation_key.is_none()
         };
-        let (takes, rest): (BTreeSet<&Lid>, BTreeSet<&Lid>) = saved.licenses.iter().partition(|lid| free(&lid));
+        let (takes, rest): (BTreeSet<&Lid>, BTreeSet<&Lid>) = saved.licenses.iter().partition(free);
         if rest.iter().any(|lid| self.policy(**lid).management.is_some()) {
             return Outcome::NeedsService;
         }

@@ -61,9 +61,12 @@ pub struct Shared {
     /// Replaces the document.
     pub document: Mutex<Option<Vec<u8>>>,
     devices: Mutex<HashMap<SignerId, DeviceId>>,
-    kept: Mutex<HashMap<(TransactionId, u32), (Digest, Vec<u8>)>>,
+    kept: Mutex<HashMap<(TransactionId, u32), Kept>>,
     over: AtomicBool,
 }
+
+/// The request that a page was asked for with, and what was answered.
+type Kept = (Digest, Vec<u8>);
 
 /// A running service.
 pub struct Service {
