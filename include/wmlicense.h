@@ -169,6 +169,32 @@
 #define WM_E_SERVICE_REFUSED ((wm_result)0xC00D2A26)
 /** The service's answer cannot be verified. */
 #define WM_E_BAD_ANSWER ((wm_result)0xC00D2A27)
+/** The answer was changed after the service signed it. */
+#define WM_E_SIGNATURE_FAILURE ((wm_result)0xC00D283F)
+/** The answer is signed by another service than the one asked. */
+#define WM_E_ANSWER_SIGNER ((wm_result)0xC00D2A44)
+/** The service's certificate does not hold at the time of its answer. */
+#define WM_E_LICENSE_CERT_EXPIRED ((wm_result)0xC00D27DF)
+/** The answer belongs to another request. */
+#define WM_E_ANSWER_REPLAYED ((wm_result)0xC00D2A45)
+/** The answer or a license in it is for another device. */
+#define WM_E_INVALID_MACHINE ((wm_result)0xC00D2719)
+/** What comes with the answer is not what the service signed. */
+#define WM_E_ANSWER_MANIFEST ((wm_result)0xC00D2A46)
+/** A license in the answer is one that this service may not issue. */
+#define WM_E_LICENSE_ISSUER ((wm_result)0xC00D2A47)
+/** The answer holds the same license twice. */
+#define WM_E_LICENSE_TWICE ((wm_result)0xC00D2A48)
+/** The answer holds a license that was not asked for. */
+#define WM_E_LICENSE_UNASKED ((wm_result)0xC00D2A49)
+/** The service announces pages that nobody asked for, or without end. */
+#define WM_E_ENDLESS_ANSWER ((wm_result)0xC00D2A4A)
+/** The certificate in the answer is not the one that this device asked for. */
+#define WM_E_INVALID_CERTIFICATE ((wm_result)0xC00D28A0)
+/** The service's clock is more than a day away from this device's. */
+#define WM_E_SERVICE_CLOCK ((wm_result)0xC00D2A4B)
+/** This device's clock is more than a day off. */
+#define WM_E_DEVICE_CLOCK ((wm_result)0xC00D2A4C)
 /** The URL is malformed, or plain HTTP is not allowed. */
 #define WM_E_URL_NOT_ALLOWED ((wm_result)0xC00D2A28)
 /** Something that is not the license service answered. */
@@ -229,6 +255,8 @@
 #define WM_E_LICENSE_OUTOFDATE ((wm_result)0xC00D0BC0)
 /** The license does not grant this action. */
 #define WM_E_LICENSE_INCORRECT_RIGHTS ((wm_result)0xC00D0BC1)
+/** The license has a condition that this version does not know. */
+#define WM_E_NEED_UPGRADE_PD ((wm_result)0xC00D283E)
 /** The license is not yet valid. */
 #define WM_E_LICENSE_NOTENABLED ((wm_result)0xC00D27D9)
 /** The application's security level is too low. */
@@ -483,6 +511,8 @@
 #define WM_REASON_REVOKED 0x8000u
 /** the license demands a newer status list; see wm_refresh_revocations. */
 #define WM_REASON_STATUS_LIST 0x10000u
+/** the right has a condition that this version does not know. */
+#define WM_REASON_UNKNOWN_CONDITION 0x20000u
 
 /* Categories of wm_license_state. */
 
@@ -1070,7 +1100,9 @@ wm_result wm_create_individualizer(struct wm_client *client,
 // Statuses: WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
 // failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST, WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING,
 // WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE, WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED,
-// WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED, WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
+// WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED, WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE,
+// WM_E_ANSWER_SIGNER, WM_E_LICENSE_CERT_EXPIRED, WM_E_ANSWER_REPLAYED, WM_E_INVALID_MACHINE, WM_E_ANSWER_MANIFEST,
+// WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_DEVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
 // WM_E_INDIV_FRAUD, WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or
 // keys. A failure leaves the device as it was.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or
@@ -1116,7 +1148,8 @@ wm_result wm_create_license_request(struct wm_client *client,
 // it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
 // can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
 // refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
-// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED;
+// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED in
+// place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE, WM_E_LICENSE_UNASKED and WM_E_ENDLESS_ANSWER;
 // WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
 // or no service is set, and WM_E_ACQUIRING_LICENSE.

@@ -1,13 +1,15 @@
 //! Which core error is which result. Every match names every variant, so that a new one gets its number here first.
 
+mod answer;
+mod stored;
+
 use crate::error_info::Failure;
 use crate::result::*;
 use std::io;
+pub(crate) use stored::decrypt;
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::backup::BackupError;
 use wmlicense_core::client::OpenError;
-use wmlicense_core::decrypt::cenc::SampleError;
-use wmlicense_core::decrypt::decryptor::UseError;
 use wmlicense_core::device::DeviceError;
 use wmlicense_core::give_back::DeleteError;
 use wmlicense_core::header::HeaderError;
@@ -16,7 +18,6 @@ use wmlicense_core::keeper::{CheckError, CleanError};
 use wmlicense_core::renew::RenewError;
 use wmlicense_core::restore::RestoreError;
 use wmlicense_core::revoke::RevokeError;
-use wmlicense_core::rights;
 use wmlicense_core::store::{Fault, StoreError};
 use wmlicense_core::transport::{ServiceFailure, TransportError};
 use wmlicense_wire::answer::{Reason, Refusal};
@@ -180,7 +181,7 @@ pub(crate) fn individualize(error: &IndividualizeError) -> Failure {
         IndividualizeError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
         IndividualizeError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
         IndividualizeError::Transport(error) => transport(error, &INDIVIDUALIZATION),
-        IndividualizeError::BadAnswer(_) => Failure::with(WM_E_BAD_ANSWER, text),
+        IndividualizeError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_BAD_ANSWER), text),
         IndividualizeError::Refused(why, failure) => reason(*why).told_by_service(failure),
         IndividualizeError::Device(error) => device(error),
         IndividualizeError::Store(error) => store(error),
@@ -211,7 +212,7 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
         AcquireError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
         AcquireError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
         AcquireError::Transport(error) => transport(error, &ISSUER),
-        AcquireError::BadAnswer(_) => Failure::with(WM_E_INVALID_LICENSE_ACQUIRED, text),
+        AcquireError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_INVALID_LICENSE_ACQUIRED), text),
         AcquireError::Refused(refusals) => first_refusal(refusals),
         AcquireError::InteractionRequired { .. } => Failure::with(WM_E_NO_RIGHTS, text),
         AcquireError::Later { from, .. } => {
@@ -263,7 +264,7 @@ pub(crate) fn restore(error: &RestoreError) -> Failure {
         RestoreError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
         RestoreError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
         RestoreError::Transport(error) => transport(error, &MANAGEMENT),
-        RestoreError::BadAnswer(_) => Failure::with(WM_E_BAD_ANSWER, text),
+        RestoreError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_BAD_ANSWER), text),
         RestoreError::Refused { reason: why, .. } => reason(*why),
         RestoreError::Store(error) => store(error),
         RestoreError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
@@ -278,7 +279,7 @@ pub(crate) fn revoke(error: &RevokeError) -> Failure {
         RevokeError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
         RevokeError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
         RevokeError::Transport(error) => transport(error, &REVOCATION),
-        RevokeError::BadAnswer(_) => Failure::with(WM_E_BAD_ANSWER, text),
+        RevokeError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_BAD_ANSWER), text),
         RevokeError::Refused { reason: why, .. } => Failure::with(reason(*why).result(), text),
         RevokeError::Malformed(_) => Failure::with(WM_E_INVALID_CRL, text),
         RevokeError::TooLong => Failure::with(WM_E_REVOCATION_TOO_LONG, text),
@@ -311,38 +312,6 @@ pub(crate) fn header(error: &HeaderError) -> Failure {
         | HeaderError::NoSuchTrack { .. }
         | HeaderError::NoSampleData { .. }
         | HeaderError::SampleCountMismatch { .. } => Failure::with(WM_E_MALFORMED_CONTENT_HEADER, error.to_string()),
-    }
-}
-
-/// Why a stored license does not permit an action.
-fn right(refusal: rights::Refusal) -> Failure {
-    Failure::new(match refusal {
-        rights::Refusal::NoLicense => WM_E_LICENSE_REQUIRED,
-        rights::Refusal::NoRight => WM_E_LICENSE_INCORRECT_RIGHTS,
-        rights::Refusal::Exhausted => WM_E_USED_UP,
-        rights::Refusal::Expired => WM_E_LICENSE_OUTOFDATE,
-        rights::Refusal::NotStarted => WM_E_LICENSE_NOTENABLED,
-        rights::Refusal::ApplicationLevelTooLow => WM_E_LICENSE_APPSECLOW,
-        rights::Refusal::NeedsIndividualization => WM_E_NEEDS_INDIVIDUALIZATION,
-        rights::Refusal::Clock => WM_E_CLOCK,
-        rights::Refusal::RootMissing => WM_E_NO_UPLINK_LICENSE,
-        rights::Refusal::SubscriptionEnded => WM_E_SUBSCRIPTION_ENDED,
-        rights::Refusal::StateLost => WM_E_LICENSE_UNUSABLE,
-        rights::Refusal::IssuerRevoked => WM_E_ISSUER_REVOKED,
-        rights::Refusal::DeviceRevoked => WM_E_CERTIFICATE_REVOKED,
-        rights::Refusal::StatusListTooOld => WM_E_RIV_TOO_SMALL,
-    })
-}
-
-pub(crate) fn decrypt(error: &UseError) -> Failure {
-    match error {
-        UseError::Refused(refusal) => right(*refusal),
-        UseError::Store(error) => store(error),
-        UseError::Sample(error) => match error {
-            SampleError::Subsamples { .. } | SampleError::IvLength { .. } | SampleError::Pattern { .. } => {
-                Failure::with(WM_E_INVALID_DATA, error.to_string())
-            }
-        },
     }
 }
 

@@ -28,6 +28,7 @@ const REASON_ROOT_MISSING: u32 = 0x2000;
 const REASON_STATE_LOST: u32 = 0x4000;
 const REASON_REVOKED: u32 = 0x8000;
 const REASON_STATUS_LIST: u32 = 0x1_0000;
+const REASON_UNKNOWN_CONDITION: u32 = 0x2_0000;
 
 /// Bits of wm_query_action_allowed: name, bit, meaning.
 pub const REASONS: &[(&str, u32, &str)] = &[
@@ -51,6 +52,11 @@ pub const REASONS: &[(&str, u32, &str)] = &[
         "WM_REASON_STATUS_LIST",
         REASON_STATUS_LIST,
         "the license demands a newer status list; see wm_refresh_revocations",
+    ),
+    (
+        "WM_REASON_UNKNOWN_CONDITION",
+        REASON_UNKNOWN_CONDITION,
+        "the right has a condition that this version does not know",
     ),
 ];
 
@@ -110,6 +116,7 @@ fn bit(refusal: Refusal) -> u32 {
         Refusal::StateLost => REASON_STATE_LOST,
         Refusal::IssuerRevoked | Refusal::DeviceRevoked => REASON_REVOKED,
         Refusal::StatusListTooOld => REASON_STATUS_LIST,
+        Refusal::UnknownCondition => REASON_UNKNOWN_CONDITION,
     }
 }
 

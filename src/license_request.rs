@@ -281,7 +281,8 @@ pub unsafe extern "C" fn wm_create_license_request(
 /// it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
 /// can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
 /// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
-/// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED;
+/// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED in
+/// place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE, WM_E_LICENSE_UNASKED and WM_E_ENDLESS_ANSWER;
 /// WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
 /// or no service is set, and WM_E_ACQUIRING_LICENSE.

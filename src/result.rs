@@ -86,6 +86,18 @@ results! {
     WM_E_AUTHORITY_NOT_TRUSTED c"WM_E_AUTHORITY_NOT_TRUSTED" = 0xC00D_2A25, Trust, ContactIssuer, false, c"The service belongs to an authority that this client does not trust.";
     WM_E_SERVICE_REFUSED c"WM_E_SERVICE_REFUSED" = 0xC00D_2A26, Service, ContactIssuer, false, c"The service refused the request.";
     WM_E_BAD_ANSWER c"WM_E_BAD_ANSWER" = 0xC00D_2A27, Trust, ContactIssuer, false, c"The service's answer cannot be verified.";
+    WM_E_SIGNATURE_FAILURE c"WM_E_SIGNATURE_FAILURE" = 0xC00D_283F, Trust, Retry, true, c"The answer was changed after the service signed it.";
+    WM_E_ANSWER_SIGNER c"WM_E_ANSWER_SIGNER" = 0xC00D_2A44, Trust, ContactIssuer, false, c"The answer is signed by another service than the one asked.";
+    WM_E_LICENSE_CERT_EXPIRED c"WM_E_LICENSE_CERT_EXPIRED" = 0xC00D_27DF, Trust, ContactIssuer, false, c"The service's certificate does not hold at the time of its answer.";
+    WM_E_ANSWER_REPLAYED c"WM_E_ANSWER_REPLAYED" = 0xC00D_2A45, Trust, Retry, true, c"The answer belongs to another request.";
+    WM_E_INVALID_MACHINE c"WM_E_INVALID_MACHINE" = 0xC00D_2719, Trust, ContactIssuer, false, c"The answer or a license in it is for another device.";
+    WM_E_ANSWER_MANIFEST c"WM_E_ANSWER_MANIFEST" = 0xC00D_2A46, Trust, Retry, true, c"What comes with the answer is not what the service signed.";
+    WM_E_LICENSE_ISSUER c"WM_E_LICENSE_ISSUER" = 0xC00D_2A47, Trust, ContactIssuer, false, c"A license in the answer is one that this service may not issue.";
+    WM_E_LICENSE_TWICE c"WM_E_LICENSE_TWICE" = 0xC00D_2A48, Service, ContactIssuer, false, c"The answer holds the same license twice.";
+    WM_E_LICENSE_UNASKED c"WM_E_LICENSE_UNASKED" = 0xC00D_2A49, Service, ContactIssuer, false, c"The answer holds a license that was not asked for.";
+    WM_E_ENDLESS_ANSWER c"WM_E_ENDLESS_ANSWER" = 0xC00D_2A4A, Service, ContactIssuer, false, c"The service announces pages that nobody asked for, or without end.";
+    WM_E_INVALID_CERTIFICATE c"WM_E_INVALID_CERTIFICATE" = 0xC00D_28A0, Trust, ContactIssuer, false, c"The certificate in the answer is not the one that this device asked for.";
+    WM_E_SERVICE_CLOCK c"WM_E_SERVICE_CLOCK" = 0xC00D_2A4B, Service, ContactIssuer, true, c"The answer is dated more than a day ahead of the time that services told before.";
     WM_E_URL_NOT_ALLOWED c"WM_E_URL_NOT_ALLOWED" = 0xC00D_2A28, Call, FixCall, false, c"The URL is malformed, or plain HTTP is not allowed.";
     WM_E_ERROR_BAD_NET_RESP c"WM_E_ERROR_BAD_NET_RESP" = 0xC00D_275E, Network, GoOnline, true, c"Something that is not the license service answered.";
     WM_E_CONNECTION_LOST c"WM_E_CONNECTION_LOST" = 0xC00D_2A33, Network, Retry, true, c"The connection to the service broke or fell silent.";
@@ -118,6 +130,7 @@ results! {
     WM_E_LICENSE_REQUIRED c"WM_E_LICENSE_REQUIRED" = 0xC00D_0BBE, Rights, Reacquire, false, c"There is no license for this content.";
     WM_E_LICENSE_OUTOFDATE c"WM_E_LICENSE_OUTOFDATE" = 0xC00D_0BC0, Rights, Reacquire, false, c"The license has expired.";
     WM_E_LICENSE_INCORRECT_RIGHTS c"WM_E_LICENSE_INCORRECT_RIGHTS" = 0xC00D_0BC1, Rights, ContactIssuer, false, c"The license does not grant this action.";
+    WM_E_NEED_UPGRADE_PD c"WM_E_NEED_UPGRADE_PD" = 0xC00D_283E, Rights, Update, false, c"The license has a condition that this version does not know.";
     WM_E_LICENSE_NOTENABLED c"WM_E_LICENSE_NOTENABLED" = 0xC00D_27D9, Rights, Retry, true, c"The license is not yet valid.";
     WM_E_LICENSE_APPSECLOW c"WM_E_LICENSE_APPSECLOW" = 0xC00D_27DA, Rights, Update, false, c"The application's security level is too low.";
     WM_E_LICENSE_UNUSABLE c"WM_E_LICENSE_UNUSABLE" = 0xC00D_2748, Rights, Reacquire, false, c"The license lost its state and cannot be used.";

@@ -118,6 +118,7 @@ fn every_status_and_result_of_acquisition_is_in_its_table_and_no_other() {
     let services =
         failure.split("const INDIVIDUALIZATION").nth(1).and_then(|rest| rest.split("const MANAGEMENT").next());
     let mut sources = bodies(&failure, &mapped) + services.unwrap();
+    sources += &bodies(&read(&root().join("src/failure/answer.rs")), &["result"]);
     let mut files = files_in("src/license_request", "rs");
     files.extend(["src/license_request.rs", "src/individualizer.rs"].map(|file| root().join(file)));
     files.iter().for_each(|file| sources += &read(file));

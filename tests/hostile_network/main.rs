@@ -7,9 +7,11 @@ mod offline;
 mod owner;
 mod player;
 mod scenarios;
+mod signed;
 #[allow(dead_code, reason = "each driver uses another part")]
 #[path = "../support/mod.rs"]
 mod support;
+mod verbs;
 
 use player::Player;
 use support::compile::Form;
@@ -22,9 +24,16 @@ fn every_trouble(form: Form) {
     let mut player = Player::start(form);
     scenarios::on_the_way(&mut player);
     scenarios::in_the_answer(&mut player);
-    scenarios::in_what_is_signed(&mut player);
-    scenarios::in_the_terms(&mut player);
+    signed::in_who_answers_whom(&mut player);
+    signed::in_what_is_granted(&mut player);
+    signed::in_the_time(&mut player);
+    signed::in_the_pages(&mut player);
+    signed::in_the_terms(&mut player);
+    verbs::in_an_individualization(&mut player);
+    verbs::in_a_redirect(&mut player);
+    verbs::in_a_restore(&mut player);
     player.end();
+    verbs::in_the_clock_of_the_device(form);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use wmlicense_wire::id::Kid;
@@ -20,7 +21,7 @@ pub(crate) struct Player {
     answers: BufReader<ChildStdout>,
     /// What the store holds as far as the test knows.
     stored: String,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// The program, compiled.
@@ -35,28 +36,47 @@ pub(crate) fn environment(command: &mut Command, service: &Service) {
     command.env("WM_TEST_LIBRARY", library_dir().join("libwmlicense.so"));
 }
 
-/// A service whose certificates hold by the clock of this machine.
+/// A service whose certificates hold by the clock of this machine, since a month ago.
 pub(crate) fn service() -> Service {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
-    let service = Service::start(&Arc::new(World::at(now)));
-    service.now.store(now, std::sync::atomic::Ordering::SeqCst);
+    service_apart(0)
+}
+
+/// As [`service`], for people who live `seconds` ahead of this machine.
+pub(crate) fn service_apart(seconds: i64) -> Service {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 + seconds;
+    let certified = if seconds == 0 { now - 30 * 86_400 } else { now };
+    let service = Service::start(&Arc::new(World::at(certified)));
+    service.now.store(now, Ordering::SeqCst);
     service
 }
 
 impl Player {
     /// A device that is individualized, holds one license, and repeats nothing.
     pub(crate) fn start(form: Form) -> Self {
-        let (folder, service) = (tempfile::tempdir().unwrap(), service());
+        let mut player = Self::new(form, service());
+        player.prepare();
+        let kid = player.offer(1);
+        assert!(player.ask(&format!("acquire {}", kid.to_base64())).starts_with("WM_S_LICENSE_ACQUIRED "));
+        player.remember();
+        player
+    }
+
+    /// The device is individualized, and repeats nothing.
+    pub(crate) fn prepare(&mut self) {
+        assert!(self.ask("individualize").starts_with("WM_S_INDIVIDUALIZED "));
+        assert_eq!(self.ask("set RetryLimit 0"), "WM_S_OK");
+        self.remember();
+    }
+
+    /// A device that knows nothing yet.
+    pub(crate) fn new(form: Form, service: Service) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let program = compiled(form, folder.path());
         let mut command = run::limited([program.to_str().unwrap(), folder.path().to_str().unwrap()]);
         environment(&mut command, &service);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (commands, answers) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        let mut player = Self { service, child, commands, answers, stored: String::new(), _folder: folder };
-        assert!(player.ask("individualize").starts_with("WM_S_INDIVIDUALIZED "));
-        let kid = player.offer(1);
-        assert!(player.ask(&format!("acquire {}", kid.to_base64())).starts_with("WM_S_LICENSE_ACQUIRED "));
-        assert_eq!(player.ask("set RetryLimit 0"), "WM_S_OK");
+        let mut player = Self { service, child, commands, answers, stored: String::new(), folder };
         player.remember();
         player
     }
@@ -104,6 +124,16 @@ impl Player {
     /// The connection of the next POST is the test's.
     pub(crate) fn then_take(&self, take: impl FnOnce(TcpStream) + Send + 'static) {
         self.service.then(Step::Take(Box::new(take)));
+    }
+
+    /// As [`Self::then_answer`], made by a service whose clock is this many seconds off.
+    pub(crate) fn then_answer_off(&self, seconds: i64, make: impl FnOnce(&Shared, &Post) -> Vec<u8> + Send + 'static) {
+        self.service.then_answer(move |service, post| {
+            service.now.fetch_add(seconds, Ordering::SeqCst);
+            let bytes = make(service, post);
+            service.now.fetch_sub(seconds, Ordering::SeqCst);
+            bytes
+        });
     }
 
     pub(crate) fn then_answer(&self, make: impl FnOnce(&Shared, &Post) -> Vec<u8> + Send + 'static) {

@@ -1,19 +1,15 @@
-//! What can go wrong with a service, in four kinds, and how each ends.
+//! What can go wrong on the way to a service and before anything is signed, and how each ends.
 
-use crate::owner::service::Post;
-use crate::owner::{TestDevice, content_key, grant, kid};
+use crate::owner::kid;
 use crate::player::Player;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 use wmlicense::error_info::Remedy;
-use wmlicense_wire::answer::{Answer, Beside, Outcome, seal};
-use wmlicense_wire::certificate::Role;
-use wmlicense_wire::policy::{Conditions, Policy};
 
-const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n";
+pub(crate) const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n";
 
-fn acquire(number: u64) -> String {
+pub(crate) fn acquire(number: u64) -> String {
     format!("acquire {}", kid(number).to_base64())
 }
 
@@ -48,7 +44,7 @@ pub(crate) fn on_the_way(player: &mut Player) {
     assert_eq!(player.ask("set DeadlineMs 0"), "WM_S_OK");
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
 }
 
@@ -98,90 +94,5 @@ pub(crate) fn in_the_answer(player: &mut Player) {
     player.offer(3);
     assert!(player.ask(&acquire(3)).starts_with("WM_S_LICENSE_ACQUIRED "));
     assert_eq!(player.ask("set RetryLimit 0"), "WM_S_OK");
-    player.remember();
-}
-
-/// Answers that are signed, and wrong.
-pub(crate) fn in_what_is_signed(player: &mut Player) {
-    let unverified = |player: &mut Player, trouble: &str| {
-        player.fails(trouble, &acquire(2), "WM_E_INVALID_LICENSE_ACQUIRED", Remedy::ContactIssuer as u32);
-    };
-    player.then_raw(answer("200 OK", "Content-Type: application/cose\r\n", "nonsense"));
-    unverified(player, "no document");
-    let world = std::sync::Arc::clone(&player.service.world);
-    let policy = world.policy(kid(2));
-
-    let earlier: Vec<Post> = player.service.posts();
-    let (replayed, terms) = (earlier.into_iter().find(|post| post.path.ends_with("licenses")).unwrap(), policy.clone());
-    player.then_answer(move |service, _| service.granted(&replayed, &[terms], Vec::new(), Role::Issuer));
-    unverified(player, "an answer to an earlier request");
-
-    let terms = policy.clone();
-    player.then_answer(move |service, post| {
-        let stranger = TestDevice::new();
-        let to = Answer { ..service.to(post, stranger.keys.thumbprint()) };
-        let grants = [grant(&terms, content_key(terms.kid))];
-        let key = &service.world.issuer.key;
-        seal(to, stranger.device_id, &stranger.keys, &grants, None, &Beside::default(), key).unwrap()
-    });
-    unverified(player, "licenses for another device");
-
-    let (terms, encoded) = (policy.clone(), policy.encode());
-    player.then_answer(move |service, post| {
-        let mut bytes = service.granted(post, &[terms], Vec::new(), Role::Issuer);
-        let at = bytes.windows(encoded.len()).position(|window| window == encoded).unwrap();
-        bytes[at + encoded.len() - 1] ^= 1;
-        bytes
-    });
-    unverified(player, "licenses that the manifest does not name");
-
-    let terms = policy.clone();
-    player.then_answer(move |service, post| service.granted(post, &[terms], Vec::new(), Role::Management));
-    unverified(player, "a signature by the wrong role");
-
-    let terms = world.policy(kid(9));
-    player.then_answer(move |service, post| service.granted(post, &[terms], Vec::new(), Role::Issuer));
-    unverified(player, "a license that nobody asked for");
-
-    let other = Policy { issuer: world.management.id, ..policy.clone() };
-    player.then_answer(move |service, post| service.granted(post, &[other], Vec::new(), Role::Issuer));
-    unverified(player, "a license of another issuer");
-
-    let first = world.policy(kid(5));
-    let second = Policy { lid: first.lid, ..world.policy(kid(6)) };
-    player.then_answer(move |service, post| service.granted(post, &[first, second], Vec::new(), Role::Issuer));
-    let both = format!("acquire {};{}", kid(5).to_base64(), kid(6).to_base64());
-    player.fails("one LID twice", &both, "WM_E_INVALID_LICENSE_ACQUIRED", Remedy::ContactIssuer as u32);
-
-    for years in [-20, 20] {
-        let terms = policy.clone();
-        player.then_answer(move |service, post| {
-            let now = service.now();
-            service.now.store(now + years * 365 * 86_400, std::sync::atomic::Ordering::SeqCst);
-            let bytes = service.granted(post, &[terms], Vec::new(), Role::Issuer);
-            service.now.store(now, std::sync::atomic::Ordering::SeqCst);
-            bytes
-        });
-        unverified(player, "a clock far off");
-    }
-    assert!(player.ask(&acquire(2)).starts_with("WM_S_LICENSE_ACQUIRED "), "the honest answer is still welcome");
-    player.remember();
-}
-
-/// Terms that this version cannot keep are not granted; equal names do not make two of one license.
-pub(crate) fn in_the_terms(player: &mut Player) {
-    let mut policy =
-        player.service.world.policy_with(kid(4), Conditions { not_before: Some(1), ..Conditions::default() });
-    policy.first_issued = player.service.now();
-    player.then_answer(move |service, post| {
-        let mut granted = grant(&policy, content_key(policy.kid));
-        // A condition is [number, critical, value]: this one gets a number that nobody knows.
-        let at = granted.policy.windows(3).position(|item| item[0] == 0x83 && item[2] == 0xf5).unwrap();
-        granted.policy[at + 1] = 0x17;
-        service.sealed(post, &[granted], Vec::new(), Role::Issuer, Outcome::Done)
-    });
-    assert!(player.ask(&acquire(4)).starts_with("WM_S_LICENSE_ACQUIRED "));
-    let used = player.ask(&format!("use {}", kid(4).to_base64()));
-    assert_eq!(used, "WM_E_LICENSE_INCORRECT_RIGHTS");
     player.remember();
 }

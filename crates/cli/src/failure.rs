@@ -8,6 +8,7 @@ use wmlicense_core::device::DeviceError;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::keeper::{CheckError, CleanError};
 use wmlicense_core::restore::RestoreError;
+use wmlicense_core::session::AnswerFault;
 use wmlicense_core::store::StoreError;
 use wmlicense_core::transport::TransportError;
 use wmlicense_wire::answer::Reason;
@@ -120,7 +121,7 @@ fn restore_remedy(error: &RestoreError) -> &str {
         RestoreError::NoService => "name the license service with --service",
         RestoreError::AuthorityNotTrusted => "give the authority that the service's owner publishes with --authority",
         RestoreError::Transport(error) => transport_remedy(error),
-        RestoreError::BadAnswer(_) => "check the service's URL and this machine's clock",
+        RestoreError::BadAnswer(fault) => answer_remedy(fault),
         RestoreError::Store(error) => store_remedy(error),
         RestoreError::Keys => "open the application once while it is online",
     }
@@ -134,9 +135,30 @@ fn individualize_remedy(error: &IndividualizeError) -> &str {
             "give the authority that the service's owner publishes with --authority"
         }
         IndividualizeError::Transport(error) => transport_remedy(error),
-        IndividualizeError::BadAnswer(_) => "check the service's URL and this machine's clock",
+        IndividualizeError::BadAnswer(fault) => answer_remedy(fault),
         IndividualizeError::Device(error) => device_remedy(error),
         IndividualizeError::Store(error) => store_remedy(error),
+    }
+}
+
+fn answer_remedy(fault: &AnswerFault) -> &'static str {
+    match fault {
+        AnswerFault::Signature | AnswerFault::OtherRequest | AnswerFault::Manifest => {
+            "try again; if it stays so, use another network"
+        }
+        AnswerFault::Malformed(_)
+        | AnswerFault::Signer
+        | AnswerFault::SignerRevoked
+        | AnswerFault::SignerDates
+        | AnswerFault::OtherDevice
+        | AnswerFault::OtherIssuer(_)
+        | AnswerFault::Twice(_)
+        | AnswerFault::UnaskedKid(_)
+        | AnswerFault::UnaskedLicense(_)
+        | AnswerFault::Pages
+        | AnswerFault::DeviceCertificate(_)
+        | AnswerFault::ServiceClock
+        | AnswerFault::Undecided => "check the service's URL, and tell its owner",
     }
 }
 

@@ -4,7 +4,9 @@ use crate::client::{Client, Settings};
 use crate::device::{DeviceError, DeviceIdentity};
 use crate::event::{Event, HttpPhase, IndividualizePhase};
 use crate::operation::{Cancelled, Context};
-use crate::session::{Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction};
+use crate::session::{
+    AnswerFault, Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction,
+};
 use crate::store::{StoreError, TransactionState};
 use crate::transport::{ServiceFailure, TransportError};
 use std::sync::Arc;
@@ -46,7 +48,7 @@ pub enum IndividualizeError {
     Transport(TransportError),
     /// The answer does not verify.
     #[error("the service's answer is not acceptable: {0}")]
-    BadAnswer(String),
+    BadAnswer(AnswerFault),
     /// The service refuses.
     #[error("the individualization service refuses: {0:?}")]
     Refused(Reason, ServiceFailure),
@@ -230,7 +232,7 @@ fn install(
             let failure = ServiceFailure { retry_after: wait, message, ..ServiceFailure::default() };
             return Err(IndividualizeError::Transport(TransportError::Unavailable(failure)));
         }
-        Outcome::Interaction { .. } => return Err(unacceptable("it asks for the user")),
+        Outcome::Interaction { .. } => return Err(IndividualizeError::BadAnswer(AnswerFault::Undecided)),
     }
     steps.tell(IndividualizePhase::Install, HttpPhase::Completed, 0, 0)?;
     let Some(bytes) = envelope.device_certificate.as_deref() else {
@@ -240,7 +242,7 @@ fn install(
     let checked = session
         .directory()
         .device(bytes)
-        .map_err(|error| IndividualizeError::from(SessionError::from(error)))
+        .map_err(|_| unacceptable("the certificate is of no service known here"))
         .and_then(|certificate| check(certificate, question, identity, current, answer.issued_at));
     if checked.is_err() {
         // The service itself said this; the same request would only bring it again.
@@ -282,11 +284,13 @@ fn check(
 }
 
 fn refused(refusals: Vec<Refusal>) -> IndividualizeError {
-    let Some(first) = refusals.into_iter().next() else { return unacceptable("it refuses without a reason") };
+    let Some(first) = refusals.into_iter().next() else {
+        return IndividualizeError::BadAnswer(AnswerFault::Undecided);
+    };
     let failure = ServiceFailure { message: first.url.unwrap_or_default(), ..ServiceFailure::default() };
     IndividualizeError::Refused(first.reason, failure)
 }
 
-fn unacceptable(reason: &str) -> IndividualizeError {
-    IndividualizeError::BadAnswer(reason.to_owned())
+fn unacceptable(reason: &'static str) -> IndividualizeError {
+    IndividualizeError::BadAnswer(AnswerFault::DeviceCertificate(reason))
 }

@@ -14,6 +14,7 @@ use crate::client::{Client, Settings};
 use crate::event::{Event, Progress};
 use crate::individualize::IndividualizeError;
 use crate::operation::{Cancelled, Context};
+use crate::session::AnswerFault;
 use crate::store::{Staging, StoreError};
 use crate::transport::TransportError;
 use ask::{Asked, Management};
@@ -82,7 +83,7 @@ pub enum RestoreError {
     Transport(TransportError),
     /// The answer does not verify.
     #[error("the service's answer is not acceptable: {0}")]
-    BadAnswer(String),
+    BadAnswer(AnswerFault),
     /// The service refuses everything.
     #[error("the service refuses the restore: {reason:?}")]
     Refused {

@@ -19,6 +19,8 @@ pub enum Refusal {
     NoLicense,
     /// No license grants the action.
     NoRight,
+    /// A license grants the action on a condition that this version does not know, and that nobody may ignore.
+    UnknownCondition,
     /// All uses are used up.
     Exhausted,
     /// The right has ended.
@@ -149,9 +151,10 @@ pub(crate) fn refusals(
     action: &str,
     environment: &Environment,
 ) -> Vec<Refusal> {
-    let Some(conditions) = policy.action(action).filter(|conditions| !conditions.unknown_critical) else {
-        return vec![Refusal::NoRight];
-    };
+    let Some(conditions) = policy.action(action) else { return vec![Refusal::NoRight] };
+    if conditions.unknown_critical {
+        return vec![Refusal::UnknownCondition];
+    }
     let left = state.actions.get(action).copied();
     if conditions.is_stateful() && left.is_none() {
         return vec![Refusal::StateLost];

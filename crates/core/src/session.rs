@@ -3,6 +3,7 @@
 
 mod document;
 mod error;
+mod fault;
 mod question;
 mod time;
 pub(crate) mod transaction;
@@ -20,17 +21,15 @@ use wmlicense_wire::certificate::{AuthorityCertificate, DeviceCertificate, Direc
 use wmlicense_wire::id::{Digest, TransactionId};
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::Body;
-use wmlicense_wire::service_document::{self, ServiceDocument};
+use wmlicense_wire::service_document::ServiceDocument;
 
 pub(crate) use document::Documents;
-use document::Known;
+use document::{Known, fetch};
 pub use error::SessionError;
+pub use fault::AnswerFault;
 pub use question::Question;
 pub(crate) use question::{fitting, offline};
 pub(crate) use time::mend_clock;
-
-/// Path of the service document below a service URL.
-const DOCUMENT_PATH: &str = ".well-known/wmlicense";
 
 /// What a service can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -367,7 +366,7 @@ impl<'a> Session<'a> {
         if let Some(list) = self.client.store.status_list(self.authority())?
             && list.revokes_service(verified.signer.signer_id(), verified.answer.issued_at)
         {
-            return Err(SessionError::BadAnswer("the key that signed it was revoked".to_owned()));
+            return Err(SessionError::BadAnswer(AnswerFault::SignerRevoked));
         }
         self.note_time(verified.signer.service_id, verified.answer.issued_at, question.made_at)?;
         Ok(verified)
@@ -381,27 +380,5 @@ impl<'a> Session<'a> {
     /// The settings that hold for this session.
     pub fn settings(&self) -> &'a Settings {
         self.settings
-    }
-}
-
-/// Fetches, verifies and keeps the service document. One that is older than the known is ignored, so that nobody can take a
-/// client back to former certificates.
-fn fetch(
-    client: &Client,
-    transport: &dyn Transport,
-    base: &str,
-    known: Option<Arc<Known>>,
-    context: &Context,
-) -> Result<Arc<Known>, SessionError> {
-    let place = url::join(base, DOCUMENT_PATH);
-    let request = HttpRequest { url: &place, body: None, token: None, cap: service_document::MAX_LEN, progress: None };
-    let bytes = transport.send(&request, context)?;
-    let fetched = client.documents.read(&bytes, &client.authorities)?;
-    match known {
-        Some(known) if fetched.document.issued_at < known.document.issued_at => Ok(known),
-        Some(_) | None => {
-            client.store.save_service_document(base, &bytes, fetched.document.issued_at)?;
-            Ok(fetched)
-        }
     }
 }

@@ -9,6 +9,7 @@ use support::{TestDevice, World};
 use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::event::{Event, HttpPhase, IndividualizePhase};
 use wmlicense_core::individualize::{IndividualizeError, Individualized, individualize, is_current};
+use wmlicense_core::session::AnswerFault;
 use wmlicense_core::transport::TransportError;
 use wmlicense_wire::answer::{Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::{DeviceCertificate, DeviceKeys, Role};
@@ -27,9 +28,9 @@ fn keys_of(post: &Post) -> DeviceKeys {
     keys.clone()
 }
 
-fn bad_answer(result: Result<Individualized, IndividualizeError>) -> String {
+fn bad_answer(result: Result<Individualized, IndividualizeError>) -> AnswerFault {
     match result {
-        Err(IndividualizeError::BadAnswer(reason)) => reason,
+        Err(IndividualizeError::BadAnswer(fault)) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -162,16 +163,19 @@ fn with_certificate(make: impl FnOnce(&Shared, &DeviceKeys) -> Vec<u8> + Send + 
 fn a_certificate_that_is_not_the_one_asked_for_is_refused() {
     let other_keys =
         with_certificate(|service, keys| service.world.certify(service.device_id(keys), &TestDevice::new().keys));
-    assert_eq!(bad_answer(other_keys.individualize(false)), "the certificate is for other keys");
+    assert_eq!(
+        bad_answer(other_keys.individualize(false)),
+        AnswerFault::DeviceCertificate("the certificate is for other keys")
+    );
     let ended = with_certificate(|service, keys| {
         service.world.certify_at(service.device_id(keys), keys, service.now() - 500 * DAY)
     });
-    assert_eq!(bad_answer(ended.individualize(false)), "the certificate is not valid");
+    assert_eq!(bad_answer(ended.individualize(false)), AnswerFault::DeviceCertificate("the certificate is not valid"));
     let stranger = with_certificate(|service, keys| World::new().certify(service.device_id(keys), keys));
     bad_answer(stranger.individualize(false));
     let none = Desk::new();
     none.service.then_answer(|service, post| service.ends(post, Role::Individualization, Outcome::Done, Vec::new()));
-    assert_eq!(bad_answer(none.individualize(false)), "it holds no certificate");
+    assert_eq!(bad_answer(none.individualize(false)), AnswerFault::DeviceCertificate("it holds no certificate"));
     for desk in [other_keys, ended, stranger, none] {
         assert!(certificate(&desk).is_none());
         assert_eq!(desk.pending(), 0);
@@ -188,7 +192,10 @@ fn a_renewal_never_changes_the_device() {
         let certificate = service.world.certify(DeviceId::random().unwrap(), &keys);
         service.certified(post, &keys, certificate)
     });
-    assert_eq!(bad_answer(desk.individualize(true)), "the certificate is for another device");
+    assert_eq!(
+        bad_answer(desk.individualize(true)),
+        AnswerFault::DeviceCertificate("the certificate is for another device")
+    );
     assert!(certificate(&desk).unwrap().bytes == before.bytes);
 }
 

@@ -32,13 +32,25 @@ pub enum AnswerError {
     /// No acceptable certificate for the signer in the role asked for.
     #[error("answer: signed by a service without a valid certificate for this role")]
     Signer,
-    /// The answer is to another request, transaction, page or device.
+    /// The signer's certificate is not valid at the time of the answer.
+    #[error("answer: made when the service's certificate did not hold")]
+    NotValid,
+    /// The answer is to another request, transaction or page.
     #[error("answer: belongs to another request")]
     Mismatch,
-    /// The licenses beside are not those of the manifest.
+    /// The answer, or a license in it, is for another device.
+    #[error("answer: made for another device")]
+    OtherDevice,
+    /// What is beside the answer is not what it names.
     #[error("answer: the licenses are not those that were signed")]
     Manifest,
-    /// A license is bound to another device, its key does not open, or its signer may not issue it.
+    /// The signer may not sign a license of this issuer.
+    #[error("answer: license {index} is of another issuer")]
+    OtherIssuer {
+        /// Place in the batch.
+        index: usize,
+    },
+    /// A license is malformed, or its key does not open.
     #[error("answer: license {index} is not acceptable")]
     License {
         /// Place in the batch.

@@ -4,8 +4,13 @@
  *   url URL KID            the same, at another service
  *   set NAME VALUE         sets a number of the client
  *   text NAME VALUE        sets a text of the client
+ *   deliver                the same, for all that the account may have
+ *   backup FOLDER          the same
+ *   restore FOLDER         the same
+ *   trust FILE             trusts the certificates of this PEM file only
+ *   client NAME            another client takes the place of this one
  *   list                   the key IDs stored
- *   use KID                the result of making a decryptor */
+ *   use KID                RESULT REMEDY of making a decryptor */
 #include "../common.h"
 
 static void tell(void *object) {
@@ -36,6 +41,40 @@ static void acquire_and_tell(wm_client *client, const char *kid, const char *url
   CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
   tell(request);
   CHECK_OK(wm_release(request));
+}
+
+static void deliver_and_tell(wm_client *client) {
+  wm_license_request *request = NULL;
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  tell(request);
+  CHECK_OK(wm_release(request));
+}
+
+static void copy_and_tell(wm_client *client, const char *folder, bool restore) {
+  wm_backup_restorer *restorer = NULL;
+  CHECK_OK(wm_create_backup_restorer(client, NULL, NULL, &restorer));
+  CHECK_OK(wm_set_string_prop(restorer, restore ? WM_PROP_RESTORE_PATH : WM_PROP_BACKUP_PATH, folder));
+  CHECK_OK(restore ? wm_restore_licenses(restorer, 0) : wm_backup_licenses(restorer, 0));
+  tell(restorer);
+  CHECK_OK(wm_release(restorer));
+}
+
+static void trust(wm_client *client, const char *path) {
+  static char text[16 * 1024];
+  FILE *file = fopen(path, "rb");
+  CHECK(file != NULL);
+  text[fread(text, 1, sizeof text - 1, file)] = '\0';
+  fclose(file);
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_TLS_TRUST, "pem"));
+  printf("%s\n", wm_result_name(wm_set_string_prop(client, WM_PROP_TLS_CA_PEM, text)));
+}
+
+static wm_client *another(wm_client *client, const char *folder, const char *name) {
+  CHECK_OK(wm_release(client));
+  client = open_client(folder, name);
+  printf("WM_S_OK\n");
+  return client;
 }
 
 static void list(wm_client *client) {
@@ -70,8 +109,12 @@ static void kid_of(const char *text, uint8_t kid[KID_SIZE + 2]) {
 static void use(wm_client *client, const char *text) {
   uint8_t kid[KID_SIZE + 2];
   wm_decryptor *decryptor = NULL;
+  wm_error_info info = {0};
+  info.struct_size = sizeof info;
   kid_of(text, kid);
-  printf("%s\n", wm_result_name(wm_create_decryptor(client, kid, "Play", &decryptor)));
+  wm_result result = wm_create_decryptor(client, kid, "Play", &decryptor);
+  if (result < 0) CHECK_OK(wm_get_error_info(&info));
+  printf("%s %u\n", wm_result_name(result), info.remedy);
   CHECK_OK(wm_release(decryptor));
 }
 
@@ -86,6 +129,11 @@ int main(int argc, char **argv) {
     if (strcmp(verb, "individualize") == 0) individualize_and_tell(client);
     else if (strcmp(verb, "acquire") == 0) acquire_and_tell(client, first, NULL);
     else if (strcmp(verb, "url") == 0) acquire_and_tell(client, second, first);
+    else if (strcmp(verb, "deliver") == 0) deliver_and_tell(client);
+    else if (strcmp(verb, "backup") == 0) copy_and_tell(client, first, false);
+    else if (strcmp(verb, "restore") == 0) copy_and_tell(client, first, true);
+    else if (strcmp(verb, "trust") == 0) trust(client, first);
+    else if (strcmp(verb, "client") == 0) client = another(client, argv[1], first);
     else if (strcmp(verb, "list") == 0) list(client);
     else if (strcmp(verb, "use") == 0) use(client, first);
     else if (strcmp(verb, "set") == 0) printf("%s\n", wm_result_name(wm_set_number_prop(client, first, strtoull(second, NULL, 10))));

@@ -1,8 +1,9 @@
 //! An issuer's answer: verified, opened, held against what was asked, and stored in one commit.
 
+use super::pages::Cursors;
 use super::{AcquireError, Acquired, wish};
 use crate::rights::is_renewal_due;
-use crate::session::{Credentials, Question, Session, SessionError, transaction};
+use crate::session::{AnswerFault, Credentials, Question, Session, SessionError, transaction};
 use crate::store::{Import, Page, Store, StoreError, TransactionState};
 use crate::transport::url::Target;
 use std::collections::HashSet;
@@ -38,6 +39,7 @@ pub(super) fn take(
     question: &Question,
     envelope: &Envelope,
     credentials: &Credentials,
+    cursors: &mut Cursors,
 ) -> Result<Taken, AcquireError> {
     let mut verified = session.verify(envelope, question)?;
     if let Body::Licenses { .. } = &question.content.body {
@@ -63,7 +65,7 @@ pub(super) fn take(
         }
     }
     let opened = open(session, question, &verified, credentials).and_then(|licenses| {
-        let next = next(session, question, &verified, credentials)?;
+        let next = next(session, question, &verified, credentials, cursors)?;
         Ok((licenses, next))
     });
     if opened.is_err() {
@@ -117,18 +119,20 @@ pub(super) fn is_delivery(question: &Question) -> bool {
 }
 
 /// The request for the page after this answer, where there is one. Only a pre-delivery has several, and each page of it
-/// brings something, so that no service can keep a device asking for nothing.
+/// brings something and leads to one that was not there before, so that no service can keep a device asking for nothing.
 fn next(
     session: &Session<'_>,
     question: &Question,
     verified: &Verified<'_>,
     credentials: &Credentials,
+    cursors: &mut Cursors,
 ) -> Result<Option<Question>, AcquireError> {
     let answer = &verified.answer;
     let Some(cursor) = &answer.next_cursor else { return Ok(None) };
     let brings = !(answer.manifest.is_empty() && answer.withdrawn.is_empty() && answer.refusals.is_empty());
-    if !is_delivery(question) || !brings || question.content.page >= MAX_PAGES {
-        return Err(AcquireError::BadAnswer("it announces a page that nobody asked for".to_owned()));
+    let asked = question.content.cursor.as_deref();
+    if !is_delivery(question) || !brings || question.content.page >= MAX_PAGES || !cursors.advance(asked, cursor) {
+        return Err(AcquireError::BadAnswer(AnswerFault::Pages));
     }
     let now = session.client().clock.now();
     Ok(Some(question.next(cursor.clone(), now, &credentials.identity)?))
@@ -148,11 +152,7 @@ fn wait_for_user(session: &Session<'_>, question: &Question, url: &str) -> Resul
 }
 
 fn all_refused(refusals: Vec<Refusal>) -> AcquireError {
-    if refusals.is_empty() {
-        AcquireError::BadAnswer("it neither grants nor refuses".to_owned())
-    } else {
-        AcquireError::Refused(refusals)
-    }
+    if refusals.is_empty() { AcquireError::BadAnswer(AnswerFault::Undecided) } else { AcquireError::Refused(refusals) }
 }
 
 /// How many of these licenses the store holds.
@@ -176,7 +176,7 @@ fn open(
     let licenses = opened.map_err(SessionError::from)?;
     let mut lids = HashSet::with_capacity(licenses.len());
     if let Some(twice) = licenses.iter().find(|license| !lids.insert(license.policy.lid)) {
-        return Err(AcquireError::BadAnswer(format!("it holds license {} twice", twice.policy.lid)));
+        return Err(AcquireError::BadAnswer(AnswerFault::Twice(twice.policy.lid)));
     }
     if let Body::Renewals { licenses: asked, .. } = &question.content.body {
         return renewed(session, asked, licenses);
@@ -198,7 +198,7 @@ fn open(
         asked.contains(&policy.kid) || (policy.kind == LicenseKind::Root && roots.contains(&policy.kid))
     };
     match licenses.iter().find(|license| !wanted(&license.policy)) {
-        Some(license) => Err(AcquireError::BadAnswer(format!("nobody asked for key ID {}", license.policy.kid))),
+        Some(license) => Err(AcquireError::BadAnswer(AnswerFault::UnaskedKid(license.policy.kid))),
         None => Ok(licenses),
     }
 }
@@ -219,7 +219,7 @@ fn renewed(
             || kids.contains(&policy.kid)
     };
     match licenses.iter().find(|license| !fits(license)) {
-        Some(license) => Err(AcquireError::BadAnswer(format!("nobody asked for license {}", license.policy.lid))),
+        Some(license) => Err(AcquireError::BadAnswer(AnswerFault::UnaskedLicense(license.policy.lid))),
         None => Ok(licenses),
     }
 }

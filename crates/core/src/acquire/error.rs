@@ -2,7 +2,7 @@
 
 use crate::individualize::IndividualizeError;
 use crate::operation::Cancelled;
-use crate::session::SessionError;
+use crate::session::{AnswerFault, SessionError};
 use crate::store::StoreError;
 use crate::transport::TransportError;
 use wmlicense_wire::answer::Refusal;
@@ -34,7 +34,7 @@ pub enum AcquireError {
     Transport(TransportError),
     /// The answer does not verify.
     #[error("the service's answer is not acceptable: {0}")]
-    BadAnswer(String),
+    BadAnswer(AnswerFault),
     /// The service refuses everything.
     #[error("the service refuses the licenses")]
     Refused(Vec<Refusal>),

@@ -3,6 +3,7 @@
 
 use super::answer::take;
 use super::loopback::Loopback;
+use super::pages::Cursors;
 use super::pages::take_all;
 use super::wake::Wake;
 use super::wish::{body_of, name_of, wished_kids};
@@ -104,7 +105,7 @@ pub fn process(
     let question = question_of(&session, id, &credentials)?;
     let envelope = Envelope::parse(answer).map_err(SessionError::from)?;
     session.learn(&envelope)?;
-    Ok(take(&session, &question, &envelope, &credentials)?.acquired)
+    Ok(take(&session, &question, &envelope, &credentials, &mut Cursors::default())?.acquired)
 }
 
 fn question_of(session: &Session<'_>, id: TransactionId, credentials: &Credentials) -> Result<Question, AcquireError> {

@@ -244,11 +244,12 @@ fn choose<'l>(
 
 /// Of several refusals the one that the user can do most about.
 fn foremost(refusals: &[Refusal]) -> Option<Refusal> {
-    const ORDER: [Refusal; 14] = [
+    const ORDER: [Refusal; 15] = [
         Refusal::Clock,
         Refusal::NeedsIndividualization,
         Refusal::StatusListTooOld,
         Refusal::ApplicationLevelTooLow,
+        Refusal::UnknownCondition,
         Refusal::RootMissing,
         Refusal::SubscriptionEnded,
         Refusal::NotStarted,

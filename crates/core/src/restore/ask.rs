@@ -7,6 +7,7 @@ use super::open::{Opened, Opening, OwnSection};
 use crate::backup::reader::{Backup, Entry, LicenseEntry, ReadError, Witness};
 use crate::event::Event;
 use crate::operation::Context;
+use crate::session::AnswerFault;
 use crate::store::{StagedLicense, Staging};
 use std::collections::HashSet;
 use std::io::{Read, Seek};
@@ -81,10 +82,15 @@ impl Asked {
 
     /// Notes the answer to a chunk: what it grants, and for everything else why not.
     fn note(&mut self, reply: &Reply, asked_for: &[(Lid, Kid)]) -> Result<(), RestoreError> {
-        let granted: HashSet<Lid> = reply.licenses.iter().map(|license| license.policy.lid).collect();
         let known: HashSet<Lid> = asked_for.iter().map(|(lid, _)| *lid).collect();
-        if granted.len() != reply.licenses.len() || !granted.is_subset(&known) {
-            return Err(RestoreError::BadAnswer("licenses that were not asked for".into()));
+        let mut granted = HashSet::with_capacity(reply.licenses.len());
+        for lid in reply.licenses.iter().map(|license| license.policy.lid) {
+            if !granted.insert(lid) {
+                return Err(RestoreError::BadAnswer(AnswerFault::Twice(lid)));
+            }
+            if !known.contains(&lid) {
+                return Err(RestoreError::BadAnswer(AnswerFault::UnaskedLicense(lid)));
+            }
         }
         let refusals = &reply.answer.refusals;
         refusals.iter().for_each(|refusal| self.note_url(refusal));
@@ -142,9 +148,7 @@ impl Asking<'_> {
         let reply = self.management.ask(body, page)?;
         match reply.answer.outcome {
             Outcome::Done | Outcome::Refused => Ok(reply),
-            Outcome::Interaction { .. } | Outcome::Later { .. } => {
-                Err(RestoreError::BadAnswer("neither granted nor refused".into()))
-            }
+            Outcome::Interaction { .. } | Outcome::Later { .. } => Err(RestoreError::BadAnswer(AnswerFault::Undecided)),
         }
     }
 

@@ -29,7 +29,7 @@ impl From<SessionError> for RestoreError {
 
 impl From<AnswerError> for RestoreError {
     fn from(error: AnswerError) -> Self {
-        Self::BadAnswer(error.to_string())
+        Self::BadAnswer(error.into())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::individualize::IndividualizeError;
 use crate::operation::Cancelled;
-use crate::session::SessionError;
+use crate::session::{AnswerFault, SessionError};
 use crate::store::{NotTaken, StoreError};
 use crate::transport::TransportError;
 use wmlicense_wire::answer::Reason;
@@ -29,7 +29,7 @@ pub enum RevokeError {
     Transport(TransportError),
     /// The answer does not verify.
     #[error("the service's answer is not acceptable: {0}")]
-    BadAnswer(String),
+    BadAnswer(AnswerFault),
     /// The service refuses: the device or the application was revoked.
     #[error("the service refuses: {reason:?}; see {}", .url.as_deref().unwrap_or("its owner"))]
     Refused {

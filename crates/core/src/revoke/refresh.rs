@@ -4,7 +4,7 @@ use super::{RevokeError, authority_of, take, take_status_list, unreadable};
 use crate::client::{Client, Settings};
 use crate::individualize::valid_credentials;
 use crate::operation::Context;
-use crate::session::{Credentials, Endpoint, Session};
+use crate::session::{AnswerFault, Credentials, Endpoint, Session};
 use wmlicense_wire::answer::{Envelope, Outcome};
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::request::Body;
@@ -65,6 +65,6 @@ fn ask(session: &Session<'_>, credentials: &Credentials) -> Result<Option<Vec<u8
     let refusal = verified.answer.refusals.into_iter().next();
     match (verified.answer.outcome, refusal) {
         (Outcome::Refused, Some(refusal)) => Err(RevokeError::Refused { reason: refusal.reason, url: refusal.url }),
-        _ => Err(RevokeError::BadAnswer("it neither refuses nor says what was taken back".to_owned())),
+        _ => Err(RevokeError::BadAnswer(AnswerFault::Undecided)),
     }
 }

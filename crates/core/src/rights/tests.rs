@@ -86,7 +86,7 @@ fn each_condition_refuses_on_its_own_side_of_its_limit() {
         ("device too low", |c| c.minimum_security_version = Some("1.10".into()), &[Refusal::NeedsIndividualization]),
         ("device enough", |c| c.minimum_security_version = Some("1.2.0.0".into()), nothing),
         ("unreadable version", |c| c.minimum_security_version = Some("1.x".into()), &[Refusal::NoRight]),
-        ("unknown and critical", |c| c.unknown_critical = true, &[Refusal::NoRight]),
+        ("unknown and critical", |c| c.unknown_critical = true, &[Refusal::UnknownCondition]),
         ("huge length", |c| c.seconds_after_storing = Some(u64::MAX), nothing),
     ];
     for (name, set, expected) in cases {

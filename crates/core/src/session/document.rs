@@ -1,10 +1,17 @@
 //! The newest service document of a client, read once: its certificates carry two signatures each, and every operation
 //! looks at it.
 
+use super::SessionError;
+use crate::client::Client;
+use crate::operation::Context;
+use crate::transport::{HttpRequest, Transport, url};
 use std::sync::{Arc, Mutex};
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::Digest;
-use wmlicense_wire::service_document::{ServiceDocument, ServiceDocumentError};
+use wmlicense_wire::service_document::{self, ServiceDocument, ServiceDocumentError};
+
+/// Path of the service document below a service URL.
+const DOCUMENT_PATH: &str = ".well-known/wmlicense";
 
 /// A document and its verified certificates.
 pub(crate) struct Known {
@@ -32,5 +39,27 @@ impl Documents {
         let known = Arc::new(Known { document, directory });
         *latest = Some((hash, Arc::clone(&known)));
         Ok(known)
+    }
+}
+
+/// Fetches, verifies and keeps the service document. One that is older than the known is ignored, so that nobody can take a
+/// client back to former certificates.
+pub(super) fn fetch(
+    client: &Client,
+    transport: &dyn Transport,
+    base: &str,
+    known: Option<Arc<Known>>,
+    context: &Context,
+) -> Result<Arc<Known>, SessionError> {
+    let place = url::join(base, DOCUMENT_PATH);
+    let request = HttpRequest { url: &place, body: None, token: None, cap: service_document::MAX_LEN, progress: None };
+    let bytes = transport.send(&request, context)?;
+    let fetched = client.documents.read(&bytes, &client.authorities)?;
+    match known {
+        Some(known) if fetched.document.issued_at < known.document.issued_at => Ok(known),
+        Some(_) | None => {
+            client.store.save_service_document(base, &bytes, fetched.document.issued_at)?;
+            Ok(fetched)
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Why a service could not be asked, and what that means for a transaction.
 
+use super::AnswerFault;
 use crate::operation::Cancelled;
 use crate::store::{StoreError, TransactionState};
 use crate::transport::{ServiceFailure, TransportError};
@@ -25,7 +26,7 @@ pub enum SessionError {
     Transport(TransportError),
     /// The answer does not verify.
     #[error("the service's answer is not acceptable: {0}")]
-    BadAnswer(String),
+    BadAnswer(AnswerFault),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -51,7 +52,7 @@ impl From<TransportError> for SessionError {
 
 impl From<AnswerError> for SessionError {
     fn from(error: AnswerError) -> Self {
-        Self::BadAnswer(error.to_string())
+        Self::BadAnswer(error.into())
     }
 }
 
@@ -59,7 +60,7 @@ impl From<CertificateError> for SessionError {
     fn from(error: CertificateError) -> Self {
         match error {
             CertificateError::NotTrusted => Self::AuthorityNotTrusted,
-            other => Self::BadAnswer(other.to_string()),
+            other => Self::BadAnswer(other.into()),
         }
     }
 }
@@ -68,7 +69,7 @@ impl From<ServiceDocumentError> for SessionError {
     fn from(error: ServiceDocumentError) -> Self {
         match error {
             ServiceDocumentError::Certificate(error) => error.into(),
-            other => Self::BadAnswer(other.to_string()),
+            other => Self::BadAnswer(other.into()),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::support::{content_key, home, kid};
 use super::{bad_answer, challenges};
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::event::Event;
+use wmlicense_core::session::AnswerFault;
 use wmlicense_wire::answer::Answer;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::policy::Policy;
@@ -105,14 +106,14 @@ fn a_service_that_cheats_with_pages_leaves_the_store_as_it_was() {
     let desk = Desk::certified();
     // A page that brings nothing and does not end.
     then_page(&desk, Vec::new(), b"again");
-    assert!(bad_answer(desk.wish(&everything())).contains("nobody asked"));
+    assert_eq!(bad_answer(desk.wish(&everything())), AnswerFault::Pages);
     // The same license twice.
     let one = desk.world.policy(kid(1));
     then_last(&desk, vec![one.clone(), one.clone()], Vec::new());
-    assert!(bad_answer(desk.wish(&everything())).contains("twice"));
+    assert_eq!(bad_answer(desk.wish(&everything())), AnswerFault::Twice(one.lid));
     // Pages of a request that names its key IDs.
     then_page(&desk, vec![one], b"more");
-    assert!(bad_answer(desk.acquire(&[kid(1)])).contains("nobody asked"));
+    assert_eq!(bad_answer(desk.acquire(&[kid(1)])), AnswerFault::Pages);
     assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (0, 0));
 }
 
@@ -129,7 +130,7 @@ fn an_answer_to_an_earlier_page_is_none_to_a_later_one() {
         bytes
     });
     desk.service.then_answer(move |_, _| kept.lock().unwrap().clone());
-    assert!(bad_answer(desk.wish(&everything())).contains("another request"));
+    assert_eq!(bad_answer(desk.wish(&everything())), AnswerFault::OtherRequest);
     assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (2, 1));
     then_last(&desk, policies(&desk, 2..3), Vec::new());
     desk.wish(&everything()).unwrap();

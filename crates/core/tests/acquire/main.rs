@@ -11,6 +11,7 @@ use support::service::{Post, Step};
 use support::{content_key, kid};
 use wmlicense_core::acquire::{AcquireError, Acquired, LicenseWish};
 use wmlicense_core::event::Event;
+use wmlicense_core::session::AnswerFault;
 use wmlicense_core::transport::TransportError;
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::certificate::Role;
@@ -20,9 +21,9 @@ use wmlicense_wire::request::Body;
 
 const DAY: i64 = 86_400;
 
-fn bad_answer(result: Result<Acquired, AcquireError>) -> String {
+fn bad_answer(result: Result<Acquired, AcquireError>) -> AnswerFault {
     match result {
-        Err(AcquireError::BadAnswer(reason)) => reason,
+        Err(AcquireError::BadAnswer(fault)) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -157,7 +158,7 @@ fn an_answer_without_licenses_and_reasons_is_no_answer() {
     let desk = Desk::certified();
     for outcome in [Outcome::Refused, Outcome::Done] {
         desk.service.then_answer(|service, post| service.ends(post, Role::Issuer, outcome, Vec::new()));
-        assert_eq!(bad_answer(desk.acquire(&[kid(1)])), "it neither grants nor refuses");
+        assert_eq!(bad_answer(desk.acquire(&[kid(1)])), AnswerFault::Undecided);
         assert_eq!(desk.pending(), 0);
     }
 }
@@ -167,7 +168,7 @@ fn a_license_that_nobody_asked_for_is_refused_with_all_beside_it() {
     let desk = Desk::certified();
     let policies = [desk.service.offer(kid(1)), desk.service.offer(kid(9))];
     desk.service.then_answer(move |service, post| service.granted(post, &policies, Vec::new(), Role::Issuer));
-    assert!(bad_answer(desk.acquire(&[kid(1)])).contains(&kid(9).to_hex()));
+    assert_eq!(bad_answer(desk.acquire(&[kid(1)])), AnswerFault::UnaskedKid(kid(9)));
     assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (0, 0));
     assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);
 }
@@ -181,11 +182,11 @@ fn an_answer_to_another_request_or_of_another_role_is_not_believed() {
         let other = Post { bytes: [post.bytes.as_slice(), b"x"].concat(), ..post.clone() };
         service.granted(&other, &[terms], Vec::new(), Role::Issuer)
     });
-    bad_answer(desk.acquire(&[kid(1)]));
+    assert_eq!(bad_answer(desk.acquire(&[kid(1)])), AnswerFault::OtherRequest);
     desk.service.then_answer(move |service, post| service.granted(post, &[policy], Vec::new(), Role::Management));
-    bad_answer(desk.acquire(&[kid(1)]));
+    assert_eq!(bad_answer(desk.acquire(&[kid(1)])), AnswerFault::Signer);
     desk.service.then_answer(|_, _| Vec::new());
-    bad_answer(desk.acquire(&[kid(1)]));
+    assert!(matches!(bad_answer(desk.acquire(&[kid(1)])), AnswerFault::Malformed(_)));
     assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (0, 1));
 }
 

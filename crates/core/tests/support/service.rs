@@ -305,7 +305,7 @@ impl Shared {
         seal(answer, unused.device_id, &unused.keys, &[], None, &Beside::default(), key).unwrap()
     }
 
-    fn key(&self, role: Role) -> &wmlicense_wire::key::SigningKey {
+    pub fn key(&self, role: Role) -> &wmlicense_wire::key::SigningKey {
         match role {
             Role::Individualization => &self.world.individualization.key,
             Role::Issuer => &self.world.issuer.key,

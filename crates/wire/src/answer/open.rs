@@ -82,17 +82,21 @@ impl Envelope {
         // A certificate renewed for the same key may have taken over since the answer was made.
         let signer = directory
             .by_signer_at(signer.signer_id(), expected.role, answer.issued_at.max(expected.floor))
-            .ok_or(AnswerError::Signer)?;
+            .ok_or(AnswerError::NotValid)?;
         let matches = answer.transaction == expected.transaction
             && answer.page == expected.page
-            && answer.request_hash == expected.request_hash
-            && answer.thumbprint == expected.thumbprint
-            && answer.device_certificate == self.device_certificate.as_deref().map(Digest::of);
+            && answer.request_hash == expected.request_hash;
         if !matches {
             return Err(AnswerError::Mismatch);
         }
+        if answer.thumbprint != expected.thumbprint {
+            return Err(AnswerError::OtherDevice);
+        }
         let hashes = self.licenses.iter().map(|license| Digest::of(license));
-        if answer.enc_hash != self.enc.as_deref().map(Digest::of) || !hashes.eq(answer.manifest.iter().copied()) {
+        let complete = answer.device_certificate == self.device_certificate.as_deref().map(Digest::of)
+            && answer.enc_hash == self.enc.as_deref().map(Digest::of)
+            && hashes.eq(answer.manifest.iter().copied());
+        if !complete {
             return Err(AnswerError::Manifest);
         }
         Ok(Verified { answer, signer: signer.clone(), envelope: self })
@@ -116,7 +120,7 @@ pub fn verify_signed<'d>(
     let signer_id = document.signer_id();
     let signer = roles.iter().find_map(|role| directory.by_signer(signer_id, *role)).ok_or(AnswerError::Signer)?;
     let answer = Answer::decode(document.verify(&signer.key, signer_id)?)?;
-    let signer = directory.by_signer_at(signer_id, signer.role, answer.issued_at).ok_or(AnswerError::Signer)?;
+    let signer = directory.by_signer_at(signer_id, signer.role, answer.issued_at).ok_or(AnswerError::NotValid)?;
     Ok((answer, signer))
 }
 
@@ -170,9 +174,7 @@ impl Verified<'_> {
             return Ok(Vec::new());
         }
         let wrap_key = SecretKey::new(self.context(key)?.export(WRAP_LABEL));
-        let open = |(index, bytes): (usize, &Vec<u8>)| {
-            self.open_license(index, bytes, &wrap_key, device_id, directory).ok_or(AnswerError::License { index })
-        };
+        let open = |(index, bytes): (usize, &Vec<u8>)| self.open_license(index, bytes, &wrap_key, device_id, directory);
         self.envelope.licenses.iter().enumerate().map(open).collect()
     }
 
@@ -183,20 +185,24 @@ impl Verified<'_> {
         wrap_key: &SecretKey,
         device_id: DeviceId,
         directory: &Directory,
-    ) -> Option<OpenedLicense> {
-        let license = License::decode(bytes).ok()?;
-        let policy = Policy::decode(&license.policy).ok()?;
-        let binding = Binding::decode(&license.binding).ok()?;
-        let bound = binding.policy_hash == license.policy_hash()
-            && binding.device_id == device_id
-            && binding.thumbprint == self.answer.thumbprint;
-        if !bound || !may_sign(&self.signer, &policy, directory, self.answer.issued_at) {
-            return None;
+    ) -> Result<OpenedLicense, AnswerError> {
+        let damaged = || AnswerError::License { index };
+        let license = License::decode(bytes).map_err(|_| damaged())?;
+        let policy = Policy::decode(&license.policy).map_err(|_| damaged())?;
+        let binding = Binding::decode(&license.binding).map_err(|_| damaged())?;
+        if binding.policy_hash != license.policy_hash() {
+            return Err(damaged());
+        }
+        if binding.device_id != device_id || binding.thumbprint != self.answer.thumbprint {
+            return Err(AnswerError::OtherDevice);
+        }
+        if !may_sign(&self.signer, &policy, directory, self.answer.issued_at) {
+            return Err(AnswerError::OtherIssuer { index });
         }
         let aad = wrap_aad(binding.policy_hash, device_id, binding.thumbprint);
-        let inner = wrap_key.open(&counter_nonce(index as u64), &aad, &binding.wrapped).ok()?;
-        let key = InnerKey::new(policy.kind, inner)?;
-        Some(OpenedLicense { index: index as u32, license, policy, binding, key })
+        let inner = wrap_key.open(&counter_nonce(index as u64), &aad, &binding.wrapped).map_err(|_| damaged())?;
+        let key = InnerKey::new(policy.kind, inner).ok_or_else(damaged)?;
+        Ok(OpenedLicense { index: index as u32, license, policy, binding, key })
     }
 
     /// Opens `K_meta` of a section, where the answer carries it.

@@ -63,11 +63,12 @@ fn an_answer_to_another_request_transaction_page_or_device_is_refused() {
         Answer { request_hash: Digest::of(b"other"), ..reply() },
         Answer { transaction: TransactionId::new([0; 16]), ..reply() },
         Answer { page: 1, ..reply() },
-        Answer { thumbprint: SignerId::new([0; 32]), ..reply() },
     ];
     for answer in others {
         assert_eq!(refused(&sealed(answer, &[]), Role::Issuer), AnswerError::Mismatch);
     }
+    let stranger = Answer { thumbprint: SignerId::new([0; 32]), ..reply() };
+    assert_eq!(refused(&sealed(stranger, &[]), Role::Issuer), AnswerError::OtherDevice);
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn the_certificate_of_the_signer_is_valid_when_the_answer_was_made() {
         let sealed = sealed(Answer { issued_at: time, ..reply() }, &[]);
         let envelope = Envelope::parse(&sealed).unwrap();
         let verdict = envelope.verify(&expected(Role::Issuer), &WORLD.directory).map(drop);
-        assert_eq!(verdict, if valid { Ok(()) } else { Err(AnswerError::Signer) }, "{time}");
+        assert_eq!(verdict, if valid { Ok(()) } else { Err(AnswerError::NotValid) }, "{time}");
         let alone = verify_signed(&envelope.signed, &WORLD.directory, &Role::ALL).map(drop);
         assert_eq!(alone, verdict);
     }
@@ -119,7 +120,7 @@ fn a_dated_back_answer_does_not_revive_an_expired_certificate() {
         let mut expected = expected(Role::Issuer);
         expected.floor = floor;
         let verdict = envelope.verify(&expected, &WORLD.directory).map(drop);
-        assert_eq!(verdict, if valid { Ok(()) } else { Err(AnswerError::Signer) });
+        assert_eq!(verdict, if valid { Ok(()) } else { Err(AnswerError::NotValid) });
     }
 }
 
@@ -239,7 +240,7 @@ fn a_device_certificate_beside_is_the_one_that_was_signed() {
     let other = edited(&good, |map| drop(map.insert(5, write::bytes(b"other"))));
     let added = edited(&sealed_by(service, reply(), &[]), |map| drop(map.insert(5, write::bytes(b"other"))));
     for changed in [without, other, added] {
-        assert_eq!(refused(&changed, Role::Individualization), AnswerError::Mismatch);
+        assert_eq!(refused(&changed, Role::Individualization), AnswerError::Manifest);
     }
 }
 

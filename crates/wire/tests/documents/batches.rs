@@ -148,8 +148,8 @@ fn a_wrapped_key_of_another_place_in_the_batch_does_not_open() {
 #[test]
 fn a_binding_to_another_device_or_policy_is_refused() {
     let refused = AnswerError::License { index: 0 };
-    assert_eq!(with_binding(|binding| binding.device_id = DeviceId::new([0; 16])), refused);
-    assert_eq!(with_binding(|binding| binding.thumbprint = SignerId::new([0; 32])), refused);
+    assert_eq!(with_binding(|binding| binding.device_id = DeviceId::new([0; 16])), AnswerError::OtherDevice);
+    assert_eq!(with_binding(|binding| binding.thumbprint = SignerId::new([0; 32])), AnswerError::OtherDevice);
     assert_eq!(with_binding(|binding| binding.policy_hash = Digest::of(b"other")), refused);
     assert_eq!(with_binding(|binding| binding.wrapped[0] ^= 1), refused);
     assert_eq!(with_binding(|binding| binding.wrapped.truncate(31)), refused);
@@ -178,7 +178,7 @@ fn a_license_wrapped_for_another_device_does_not_open() {
     let envelope = Envelope::parse(&good).unwrap();
     let verified = envelope.verify(&expected(Role::Issuer), &WORLD.directory).unwrap();
     let opened = verified.open_licenses(&WORLD.device.hpke, DeviceId::new([0; 16]), &WORLD.directory);
-    assert_eq!(opened.err(), Some(AnswerError::License { index: 0 }));
+    assert_eq!(opened.err(), Some(AnswerError::OtherDevice));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn only_the_issuer_and_its_appointed_manager_sign_a_policy() {
         assert_eq!(may_sign(&signer.certificate, &policy, &WORLD.directory, NOW), may, "{policy:?}");
         let role = signer.certificate.role;
         let opened = opened(&sealed_by(signer, reply(), &[grant(&policy)]), role);
-        assert_eq!(opened.err(), if may { None } else { Some(AnswerError::License { index: 0 }) });
+        assert_eq!(opened.err(), if may { None } else { Some(AnswerError::OtherIssuer { index: 0 }) });
     }
 }
 
@@ -260,7 +260,7 @@ fn a_manager_that_the_issuer_does_not_appoint_is_refused() {
     let envelope = Envelope::parse(&sealed).unwrap();
     let verified = envelope.verify(&expected(Role::Management), &directory).unwrap();
     let opened = verified.open_licenses(&WORLD.device.hpke, DEVICE_ID, &directory);
-    assert_eq!(opened.err(), Some(AnswerError::License { index: 0 }));
+    assert_eq!(opened.err(), Some(AnswerError::OtherIssuer { index: 0 }));
 }
 
 #[test]

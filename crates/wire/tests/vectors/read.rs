@@ -344,10 +344,10 @@ fn of_answer(error: AnswerError) -> &'static str {
     match error {
         AnswerError::Signature(error) => of_cose(&error),
         AnswerError::Content(error) => of_cbor(&error),
-        AnswerError::Signer => "signer",
-        AnswerError::Mismatch => "mismatch",
+        AnswerError::Signer | AnswerError::NotValid => "signer",
+        AnswerError::Mismatch | AnswerError::OtherDevice => "mismatch",
         AnswerError::Manifest => "manifest",
-        AnswerError::License { .. } => "license",
+        AnswerError::License { .. } | AnswerError::OtherIssuer { .. } => "license",
         AnswerError::Suite => "suite",
     }
 }

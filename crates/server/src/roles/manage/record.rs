@@ -96,10 +96,12 @@ impl Checks<'_> {
             return Err(Reason::Revoked);
         }
         verified.map_err(|error| match error {
-            AnswerError::Signer => Reason::UnknownIssuer,
+            AnswerError::Signer | AnswerError::NotValid => Reason::UnknownIssuer,
             AnswerError::Signature(_)
             | AnswerError::Content(_)
             | AnswerError::Mismatch
+            | AnswerError::OtherDevice
+            | AnswerError::OtherIssuer { .. }
             | AnswerError::Manifest
             | AnswerError::License { .. }
             | AnswerError::Suite => Reason::Damaged,
