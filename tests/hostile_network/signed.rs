@@ -90,11 +90,8 @@ pub(crate) fn in_what_is_granted(player: &mut Player) {
 /// Clocks that are far off: outside the service's own certificate, or only ahead of what services said before.
 pub(crate) fn in_the_time(player: &mut Player) {
     let policy = player.service.world.policy(kid(2));
-    let off = [
-        (-20 * 365, "WM_E_LICENSE_CERT_EXPIRED"),
-        (7, "WM_E_SERVICE_CLOCK"),
-        (20 * 365, "WM_E_LICENSE_CERT_EXPIRED"),
-    ];
+    let off =
+        [(-20 * 365, "WM_E_LICENSE_CERT_EXPIRED"), (7, "WM_E_SERVICE_CLOCK"), (20 * 365, "WM_E_LICENSE_CERT_EXPIRED")];
     for (days, result) in off {
         let terms = policy.clone();
         player.then_answer_off(days * DAY, |service, post| service.granted(post, &[terms], Vec::new(), Role::Issuer));

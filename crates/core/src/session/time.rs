@@ -1,7 +1,7 @@
 //! What a contact tells about the time: every verified answer to a question of this contact, and the signed time that is asked
 //! for where the wall clock cannot be right. What the store makes of it is `crate::clock`'s.
 
-use super::{Question, Session, SessionError};
+use super::{AnswerFault, Question, Session, SessionError};
 use crate::client::{Client, Settings};
 use crate::clock::{SinceBoot, Verdict};
 use crate::operation::Context;
@@ -55,8 +55,7 @@ impl Session<'_> {
     ) -> Result<(), SessionError> {
         let store = &self.client.store;
         if store.clock_record()?.is_too_far_ahead(issued_at, self.client.clock.moment()) {
-            let reason = "it is dated over a day ahead of the time that services told since the system started";
-            return Err(SessionError::BadAnswer(reason.to_owned()));
+            return Err(SessionError::BadAnswer(AnswerFault::ServiceClock));
         }
         if let Err(error) = store.note_anchor(service, issued_at, asked) {
             log::warn!("the time of a service could not be recorded: {error}");
@@ -91,9 +90,7 @@ impl Session<'_> {
         let bytes = self.transport.send(&request, self.context)?;
         let (time, signer) = verify_time(&bytes, &nonce, &self.directory)?;
         let valid = |role: &Role| self.directory.by_signer_at(signer, *role, time);
-        let service = Role::ALL.iter().find_map(valid).ok_or_else(|| {
-            SessionError::BadAnswer("the time is signed by a service without a valid certificate".to_owned())
-        })?;
+        let service = Role::ALL.iter().find_map(valid).ok_or(SessionError::BadAnswer(AnswerFault::SignerDates))?;
         self.note_time(service.service_id, time, asked)
     }
 }
