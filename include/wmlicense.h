@@ -172,7 +172,7 @@
 /** The answer was changed after the service signed it. */
 #define WM_E_SIGNATURE_FAILURE ((wm_result)0xC00D283F)
 /** The answer is signed by another service than the one asked. */
-#define WM_E_ANSWER_SIGNER ((wm_result)0xC00D2A44)
+#define WM_E_ANSWER_SIGNER ((wm_result)0xC00D2A4C)
 /** The service's certificate does not hold at the time of its answer. */
 #define WM_E_LICENSE_CERT_EXPIRED ((wm_result)0xC00D27DF)
 /** The answer belongs to another request. */
@@ -191,10 +191,8 @@
 #define WM_E_ENDLESS_ANSWER ((wm_result)0xC00D2A4A)
 /** The certificate in the answer is not the one that this device asked for. */
 #define WM_E_INVALID_CERTIFICATE ((wm_result)0xC00D28A0)
-/** The service's clock is more than a day away from this device's. */
+/** The answer is dated more than a day ahead of the time that services told before. */
 #define WM_E_SERVICE_CLOCK ((wm_result)0xC00D2A4B)
-/** This device's clock is more than a day off. */
-#define WM_E_DEVICE_CLOCK ((wm_result)0xC00D2A4C)
 /** The URL is malformed, or plain HTTP is not allowed. */
 #define WM_E_URL_NOT_ALLOWED ((wm_result)0xC00D2A28)
 /** Something that is not the license service answered. */
@@ -1102,7 +1100,7 @@ wm_result wm_create_individualizer(struct wm_client *client,
 // WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE, WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED,
 // WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED, WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE,
 // WM_E_ANSWER_SIGNER, WM_E_LICENSE_CERT_EXPIRED, WM_E_ANSWER_REPLAYED, WM_E_INVALID_MACHINE, WM_E_ANSWER_MANIFEST,
-// WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_DEVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
+// WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
 // WM_E_INDIV_FRAUD, WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or
 // keys. A failure leaves the device as it was.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or

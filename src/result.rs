@@ -87,7 +87,7 @@ results! {
     WM_E_SERVICE_REFUSED c"WM_E_SERVICE_REFUSED" = 0xC00D_2A26, Service, ContactIssuer, false, c"The service refused the request.";
     WM_E_BAD_ANSWER c"WM_E_BAD_ANSWER" = 0xC00D_2A27, Trust, ContactIssuer, false, c"The service's answer cannot be verified.";
     WM_E_SIGNATURE_FAILURE c"WM_E_SIGNATURE_FAILURE" = 0xC00D_283F, Trust, Retry, true, c"The answer was changed after the service signed it.";
-    WM_E_ANSWER_SIGNER c"WM_E_ANSWER_SIGNER" = 0xC00D_2A44, Trust, ContactIssuer, false, c"The answer is signed by another service than the one asked.";
+    WM_E_ANSWER_SIGNER c"WM_E_ANSWER_SIGNER" = 0xC00D_2A4C, Trust, ContactIssuer, false, c"The answer is signed by another service than the one asked.";
     WM_E_LICENSE_CERT_EXPIRED c"WM_E_LICENSE_CERT_EXPIRED" = 0xC00D_27DF, Trust, ContactIssuer, false, c"The service's certificate does not hold at the time of its answer.";
     WM_E_ANSWER_REPLAYED c"WM_E_ANSWER_REPLAYED" = 0xC00D_2A45, Trust, Retry, true, c"The answer belongs to another request.";
     WM_E_INVALID_MACHINE c"WM_E_INVALID_MACHINE" = 0xC00D_2719, Trust, ContactIssuer, false, c"The answer or a license in it is for another device.";

@@ -114,7 +114,7 @@ fn a_lost_answer_is_asked_for_again_with_the_same_bytes() {
     let mut desk = Desk::new();
     desk.service.then(Step::Lose);
     let lost = desk.individualize(false);
-    assert!(matches!(lost, Err(IndividualizeError::Transport(TransportError::Unreachable(_)))), "{lost:?}");
+    assert!(matches!(lost, Err(IndividualizeError::Transport(TransportError::Broken(_)))), "{lost:?}");
     assert_eq!(desk.pending(), 1);
     desk.restart();
     assert_eq!(desk.individualize(false).unwrap(), Individualized::Certified);
