@@ -227,6 +227,8 @@
 #define WM_E_OTHER_ACCOUNT ((wm_result)0xC00D2A29)
 /** The license's policy does not allow this. */
 #define WM_E_NOT_ALLOWED ((wm_result)0xC00D2A2A)
+/** The account may not have the license. */
+#define WM_E_NOT_ENTITLED ((wm_result)0xC00D2A4D)
 /** The license was given back to the service. */
 #define WM_E_LICENSE_RETURNED ((wm_result)0xC00D2A44)
 /** The service does not manage licenses of this issuer. */

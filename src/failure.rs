@@ -30,7 +30,8 @@ const UNAUTHORIZED: u16 = 401;
 pub(crate) fn reason(reason: Reason) -> Failure {
     Failure::new(match reason {
         Reason::UnknownContent => WM_E_LICENSE_UNAVAILABLE,
-        Reason::NotEntitled | Reason::UserMustAct => WM_E_NO_RIGHTS,
+        Reason::NotEntitled => WM_E_NOT_ENTITLED,
+        Reason::UserMustAct => WM_E_NO_RIGHTS,
         Reason::LimitReached => WM_E_RESTORE_FRAUD,
         Reason::Revoked => WM_E_LICENSE_CONTENT_REVOKED,
         Reason::Expired => WM_E_LICENSE_EXPIRED,

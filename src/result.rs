@@ -116,6 +116,7 @@ results! {
     WM_E_LICENSE_EXPIRED c"WM_E_LICENSE_EXPIRED" = 0xC00D_27D8, Refused, Reacquire, false, c"The license has ended.";
     WM_E_OTHER_ACCOUNT c"WM_E_OTHER_ACCOUNT" = 0xC00D_2A29, Refused, SignIn, false, c"The license belongs to another account.";
     WM_E_NOT_ALLOWED c"WM_E_NOT_ALLOWED" = 0xC00D_2A2A, Refused, ContactIssuer, false, c"The license's policy does not allow this.";
+    WM_E_NOT_ENTITLED c"WM_E_NOT_ENTITLED" = 0xC00D_2A4D, Refused, ContactIssuer, false, c"The account may not have the license.";
     WM_E_LICENSE_RETURNED c"WM_E_LICENSE_RETURNED" = 0xC00D_2A44, Refused, Reacquire, false, c"The license was given back to the service.";
     WM_E_UNKNOWN_ISSUER c"WM_E_UNKNOWN_ISSUER" = 0xC00D_2A2B, Refused, ContactIssuer, false, c"The service does not manage licenses of this issuer.";
     WM_E_ACCOUNT_REQUIRED c"WM_E_ACCOUNT_REQUIRED" = 0xC00D_2A2C, Refused, SignIn, false, c"The service needs a valid account token.";

@@ -162,7 +162,7 @@ static void what_the_service_refuses_is_told_apart(wm_client *client) {
   CHECK_EQ(info.result, WM_E_LICENSE_UNAVAILABLE); /* the operation's detail became this thread's */
   CHECK_EQ(info.retryable, 0);
   CHECK(strlen(info.message) > 0);
-  CHECK_RESULT(acquire(client, KID_GOLD), WM_E_NO_RIGHTS);
+  CHECK_RESULT(acquire(client, KID_GOLD), WM_E_NOT_ENTITLED);
   CHECK(!usable(client, KID_GOLD));
   CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, gold_account_token()));
   CHECK_RESULT(acquire(client, KID_GOLD), WM_S_LICENSE_ACQUIRED);

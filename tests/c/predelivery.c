@@ -37,7 +37,7 @@ static void everything_comes_at_once_and_then_nothing_new(wm_client *client) {
 }
 
 static void a_scope_is_for_the_account_that_has_it(wm_client *client) {
-  CHECK_RESULT(predeliver(client, "gold", NULL), WM_E_NO_RIGHTS);
+  CHECK_RESULT(predeliver(client, "gold", NULL), WM_E_NOT_ENTITLED);
   CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, gold_account_token()));
   CHECK_RESULT(predeliver(client, "gold", NULL), WM_S_LICENSE_ACQUIRED);
   CHECK_EQ(reasons(client, KID_GOLD), 0);

@@ -19,7 +19,7 @@ static uint32_t reasons(wm_client *client, uint32_t number) {
 
 static void a_scope_comes_alone(wm_client *client) {
   uint32_t found = 0;
-  CHECK_RESULT(predeliver(client, "silver", NULL), WM_E_NO_RIGHTS);
+  CHECK_RESULT(predeliver(client, "silver", NULL), WM_E_NOT_ENTITLED);
   CHECK_RESULT(predeliver(client, "gold", NULL), WM_S_LICENSE_ACQUIRED);
   CHECK_OK(wm_query_action_allowed(client, KID_GOLD, "Play", &found));
   CHECK_EQ(found, 0);
