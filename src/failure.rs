@@ -44,7 +44,8 @@ pub(crate) fn reason(reason: Reason) -> Failure {
         Reason::DeviceRevoked => WM_E_CERTIFICATE_REVOKED,
         Reason::QuotaUsedUp => WM_E_INDIV_FRAUD,
         Reason::ApplicationRevoked => WM_E_APPCERT_REVOKED,
-        Reason::Declined | Reason::NotDecided => WM_E_LICENSE_NOTACQUIRED,
+        Reason::Declined => return Failure::with(WM_E_LICENSE_NOTACQUIRED, "the user declined"),
+        Reason::NotDecided => return Failure::with(WM_E_LICENSE_NOTACQUIRED, "the user did not decide in time"),
         Reason::Returned => WM_E_LICENSE_RETURNED,
     })
 }

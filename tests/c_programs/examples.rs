@@ -1,7 +1,8 @@
 //! The examples: each builds by the line in its first comment, and together they make the whole journey.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -143,6 +144,60 @@ fn whole_journey(compiler: &str) {
     let printed = run::succeed(&mut load);
     assert_eq!(printed.matches("license: ").count(), 12, "{printed}");
     assert!(printed.contains(" Title 7\n"), "{printed}");
+}
+
+/// The example that sends its user to the page, with a script in the place of user and browser.
+struct WithUser {
+    service: Service,
+    folder: TempDir,
+}
+
+impl WithUser {
+    fn begin() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let line = build_line(&root().join("examples-c/non_silent.c"));
+        run::succeed(&mut command_of(&line, "gcc", &folder.path().join("non_silent")));
+        Self { service: Service::start(), folder }
+    }
+
+    /// Asks for the title of this key ID, base64.
+    fn example(&self, key_id: &str) -> Command {
+        let mut command = run::limited([self.folder.path().join("non_silent").to_str().unwrap()]);
+        command.arg(self.folder.path().join("store")).args([&self.service.authority, &self.service.url, "-", key_id]);
+        command.current_dir(root());
+        command
+    }
+}
+
+/// What follows a label in one of the printed lines.
+fn after<'p>(printed: &'p str, label: &str) -> &'p str {
+    let found = printed.lines().find_map(|line| line.strip_prefix(label));
+    found.unwrap_or_else(|| panic!("no line begins with `{label}` in: {printed}"))
+}
+
+#[test]
+fn by_example_the_user_accepts_declines_or_gives_up() {
+    if !run::has_tool("gcc") || !run::has_tool("python3") {
+        return;
+    }
+    let with_user = WithUser::begin();
+    let printed = run::succeed(with_user.example("ygAAAAAAAAAAAAAAAAAAAQ==").arg("ci/user.py"));
+    assert!(printed.ends_with("license acquired\n"), "{printed}");
+    assert_eq!(after(&printed, "the user sees "), format!("{}: accept", after(&printed, "code: ")));
+    // Who accepted is not asked again.
+    assert_eq!(run::succeed(&mut with_user.example("ygAAAAAAAAAAAAAAAAAAAQ==")), "license acquired\n");
+
+    let mut command = with_user.example("ygAAAAAAAAAAAAAAAAAAAg==");
+    let printed = run::fail(command.arg("ci/user.py").env("DECISION", "decline"));
+    assert!(printed.ends_with("no license: The user declined.\n"), "{printed}");
+
+    let mut asking = with_user.example("ygAAAAAAAAAAAAAAAAAAAw==").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(asking.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().starts_with("open: http://127.0.0.1:"));
+    assert!(lines.next().unwrap().starts_with("code: "));
+    run::succeed(Command::new("kill").args(["-INT", &asking.id().to_string()]));
+    assert_eq!(lines.next().as_deref(), Some("cancelled"));
+    assert_eq!(asking.wait().unwrap().code(), Some(1));
 }
 
 /// Both examples that read the queue in a poll loop end as the one with callbacks does.
