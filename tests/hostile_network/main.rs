@@ -2,6 +2,7 @@
 //! and the store is as before. The signed-but-wrong answers come from an authority of the test's own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cancels;
 mod offline;
 #[path = "../../crates/core/tests/support/mod.rs"]
 mod owner;

@@ -108,9 +108,14 @@ impl Player {
         assert_eq!(words[0], result, "{trouble}: {answer}");
         let numbers: Vec<u64> = words[1..].iter().map(|word| word.parse().unwrap()).collect();
         assert_eq!(numbers[1], u64::from(remedy), "{trouble}: {answer}");
+        self.unchanged(trouble);
+        numbers
+    }
+
+    /// The store holds what it held.
+    pub(crate) fn unchanged(&mut self, trouble: &str) {
         let stored = self.ask("list");
         assert_eq!(stored, self.stored, "{trouble}");
-        numbers
     }
 
     /// The next POST gets these bytes, and then the connection ends.

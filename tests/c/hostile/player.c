@@ -5,13 +5,20 @@
  *   set NAME VALUE         sets a number of the client
  *   text NAME VALUE        sets a text of the client
  *   deliver                the same, for all that the account may have
+ *   begin URL KID          begins to acquire, at the client's own service where URL is -
+ *   looking                waits until the name stuck.test is being looked up
+ *   cancel                 RESULT MICROSECONDS of what was begun, from the cancel to its end
  *   backup FOLDER          the same
  *   restore FOLDER         the same
  *   trust FILE             trusts the certificates of this PEM file only
  *   client NAME            another client takes the place of this one
  *   list                   the key IDs stored
  *   use KID                RESULT REMEDY of making a decryptor */
+#define _GNU_SOURCE
 #include "../common.h"
+
+#include <dlfcn.h>
+#include <netdb.h>
 
 static void tell(void *object) {
   wm_error_info info = {0};
@@ -50,6 +57,65 @@ static void deliver_and_tell(wm_client *client) {
   tell(request);
   CHECK_OK(wm_release(request));
 }
+
+/* --- cancel -------------------------------------------------------------------------------------------------------- */
+
+static struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  bool begun, over;
+} lookup = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+/* The library finds this one before the system's, which it stands in front of: one name is looked up until the test says
+ * that it is over. */
+int getaddrinfo(const char *restrict node, const char *restrict service, const struct addrinfo *restrict hints,
+                struct addrinfo **restrict found) {
+  if (node == NULL || strcmp(node, "stuck.test") != 0) {
+    int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
+    *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
+    return next(node, service, hints, found);
+  }
+  pthread_mutex_lock(&lookup.mutex);
+  lookup.begun = true;
+  pthread_cond_broadcast(&lookup.changed);
+  while (!lookup.over) pthread_cond_wait(&lookup.changed, &lookup.mutex);
+  pthread_mutex_unlock(&lookup.mutex);
+  return EAI_AGAIN;
+}
+
+static void looking(void) {
+  pthread_mutex_lock(&lookup.mutex);
+  while (!lookup.begun) pthread_cond_wait(&lookup.changed, &lookup.mutex);
+  pthread_mutex_unlock(&lookup.mutex);
+  printf("looking\n");
+}
+
+static wm_license_request *begin(wm_client *client, const char *url, const char *kid) {
+  wm_license_request *request = NULL;
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_set_string_prop(request, WM_PROP_KEY_IDS, kid));
+  if (strcmp(url, "-") != 0) CHECK_OK(wm_set_string_prop(request, WM_PROP_URL, url));
+  printf("%s\n", wm_result_name(wm_acquire_license(request, WM_ACQUIRE_SILENT)));
+  return request;
+}
+
+static void cancel_and_tell(wm_license_request *request) {
+  struct timespec from, to;
+  wm_result result = 0;
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  CHECK_OK(wm_cancel(request));
+  CHECK_OK(wm_wait(request, WM_INFINITE, &result));
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  printf("%s %lld\n", wm_result_name(result),
+         (to.tv_sec - from.tv_sec) * 1000000LL + (to.tv_nsec - from.tv_nsec) / 1000);
+  CHECK_OK(wm_release(request));
+  pthread_mutex_lock(&lookup.mutex);
+  lookup.over = true;
+  pthread_cond_broadcast(&lookup.changed);
+  pthread_mutex_unlock(&lookup.mutex);
+}
+
+/* --- other verbs --------------------------------------------------------------------------------------------------- */
 
 static void copy_and_tell(wm_client *client, const char *folder, bool restore) {
   wm_backup_restorer *restorer = NULL;
@@ -121,6 +187,7 @@ static void use(wm_client *client, const char *text) {
 int main(int argc, char **argv) {
   CHECK(argc == 2);
   wm_client *client = open_client(argv[1], "store");
+  wm_license_request *begun = NULL;
   static char line[4096];
   while (fgets(line, sizeof line, stdin) != NULL) {
     line[strcspn(line, "\n")] = '\0';
@@ -130,6 +197,9 @@ int main(int argc, char **argv) {
     else if (strcmp(verb, "acquire") == 0) acquire_and_tell(client, first, NULL);
     else if (strcmp(verb, "url") == 0) acquire_and_tell(client, second, first);
     else if (strcmp(verb, "deliver") == 0) deliver_and_tell(client);
+    else if (strcmp(verb, "begin") == 0) begun = begin(client, first, second);
+    else if (strcmp(verb, "looking") == 0) looking();
+    else if (strcmp(verb, "cancel") == 0) cancel_and_tell(begun);
     else if (strcmp(verb, "backup") == 0) copy_and_tell(client, first, false);
     else if (strcmp(verb, "restore") == 0) copy_and_tell(client, first, true);
     else if (strcmp(verb, "trust") == 0) trust(client, first);
