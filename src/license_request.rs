@@ -236,6 +236,7 @@ fn page_of(error: AcquireError) -> Option<String> {
         AcquireError::Refused(refusals) => refusals.into_iter().find_map(|refusal| refusal.url),
         AcquireError::Cancelled
         | AcquireError::NothingAsked
+        | AcquireError::Header(_)
         | AcquireError::NoKeyId
         | AcquireError::TooManyKeyIds
         | AcquireError::Over
@@ -280,9 +281,11 @@ pub unsafe extern "C" fn wm_create_license_request(
 /// license refused, WM_STATUS_RENEWAL_DUE for each stored that its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
 /// it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
 /// can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
-/// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
+/// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID, and where it cannot be read the results of
+/// wm_create_content_header, whose detail names byte and field; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
 /// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED in
-/// place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE, WM_E_LICENSE_UNASKED and WM_E_ENDLESS_ANSWER;
+/// place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE, WM_E_LICENSE_TERMS, WM_E_LICENSE_UNASKED and
+/// WM_E_ENDLESS_ANSWER;
 /// WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
 /// or no service is set, and WM_E_ACQUIRING_LICENSE.

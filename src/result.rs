@@ -94,6 +94,7 @@ results! {
     WM_E_ANSWER_MANIFEST c"WM_E_ANSWER_MANIFEST" = 0xC00D_2A46, Trust, Retry, true, c"What comes with the answer is not what the service signed.";
     WM_E_LICENSE_ISSUER c"WM_E_LICENSE_ISSUER" = 0xC00D_2A47, Trust, ContactIssuer, false, c"A license in the answer is one that this service may not issue.";
     WM_E_LICENSE_TWICE c"WM_E_LICENSE_TWICE" = 0xC00D_2A48, Service, ContactIssuer, false, c"The answer holds the same license twice.";
+    WM_E_LICENSE_TERMS c"WM_E_LICENSE_TERMS" = 0xC00D_2A4E, Service, ContactIssuer, false, c"A license that is stored came with other terms.";
     WM_E_LICENSE_UNASKED c"WM_E_LICENSE_UNASKED" = 0xC00D_2A49, Service, ContactIssuer, false, c"The answer holds a license that was not asked for.";
     WM_E_ENDLESS_ANSWER c"WM_E_ENDLESS_ANSWER" = 0xC00D_2A4A, Service, ContactIssuer, false, c"The service announces pages that nobody asked for, or without end.";
     WM_E_INVALID_CERTIFICATE c"WM_E_INVALID_CERTIFICATE" = 0xC00D_28A0, Trust, ContactIssuer, false, c"The certificate in the answer is not the one that this device asked for.";
@@ -171,7 +172,7 @@ results! {
     WM_E_SECURE_STORE_NOT_FOUND c"WM_E_SECURE_STORE_NOT_FOUND" = 0xC00D_274A, Storage, RestoreBackup, false, c"The device key file is missing.";
     WM_E_SECURE_STORE_UNLOCK_ERROR c"WM_E_SECURE_STORE_UNLOCK_ERROR" = 0xC00D_2715, Storage, Retry, true, c"The device's keys cannot be read, made or used.";
     // Content.
-    WM_E_MALFORMED_CONTENT_HEADER c"WM_E_MALFORMED_CONTENT_HEADER" = 0xC00D_279C, Content, None, false, c"The content header is malformed or of an unknown kind.";
+    WM_E_MALFORMED_CONTENT_HEADER c"WM_E_MALFORMED_CONTENT_HEADER" = 0xC00D_279C, Content, ContactIssuer, false, c"The content header is malformed or of an unknown kind.";
     WM_E_CONTENT_HEADER_TOO_NEW c"WM_E_CONTENT_HEADER_TOO_NEW" = 0xC00D_2A39, Content, Update, false, c"The content header has a version that is not known.";
     WM_E_UNSUPPORTED_ALGORITHM c"WM_E_UNSUPPORTED_ALGORITHM" = 0xC00D_284D, Content, Update, false, c"The protection scheme is not supported.";
     WM_E_INVALID_DATA c"WM_E_INVALID_DATA" = 0xC00D_2761, Content, FixCall, false, c"The sample's description contradicts itself or its data.";

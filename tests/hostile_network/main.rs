@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cancels;
+mod content;
 mod offline;
 #[path = "../../crates/core/tests/support/mod.rs"]
 mod owner;
@@ -23,6 +24,7 @@ fn every_trouble(form: Form) {
         return;
     }
     let mut player = Player::start(form);
+    content::in_the_header(&mut player);
     scenarios::on_the_way(&mut player);
     scenarios::in_the_answer(&mut player);
     signed::in_who_answers_whom(&mut player);

@@ -41,6 +41,7 @@ fn an_offline_client_opens_no_socket() {
     let (told, sockets) = run_with(true, &format!("offline\nindividualize\nacquire {kid}\nuse {kid}\nlist\n"));
     let lines: Vec<&str> = told.lines().collect();
     assert!(lines[1].starts_with("WM_E_POLICY_DISABLE_ONLINE ") && lines[2].starts_with("WM_E_POLICY_DISABLE_ONLINE "));
-    assert_eq!((lines[3], lines[4]), ("WM_S_OK 0", format!("licenses: {kid}").as_str()));
+    assert_eq!(lines[3], "WM_S_OK 0");
+    assert!(lines[4].starts_with(&format!("licenses: {kid}:")), "{}", lines[4]);
     assert_eq!((sockets, service.contacts()), (0, contacts));
 }

@@ -147,6 +147,7 @@ impl Player {
 
     /// Nothing is left over of what went wrong: the program ends well, and memory as it should.
     pub(crate) fn end(mut self) {
+        assert_eq!(self.ask("check"), "WM_S_OK");
         drop(self.commands.take());
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}");

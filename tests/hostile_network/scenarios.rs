@@ -27,6 +27,12 @@ pub(crate) fn on_the_way(player: &mut Player) {
         player.then_raw(bytes);
         player.fails(trouble, &acquire(2), "WM_E_CONNECTION_LOST", Remedy::Retry as u32);
     }
+    let begun = half.clone();
+    player.then_take(move |mut stream| {
+        let _ = stream.write_all(begun.as_bytes());
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    });
+    player.fails("reset in the body", &acquire(2), "WM_E_CONNECTION_LOST", Remedy::Retry as u32);
     assert_eq!(player.ask("set DeadlineMs 700"), "WM_S_OK");
     player.then_take(move |mut stream| {
         let _ = stream.write_all(half.as_bytes());

@@ -3,8 +3,9 @@
 use crate::owner::service::Post;
 use crate::owner::{TestDevice, World, content_key, grant, kid};
 use crate::player::Player;
-use crate::scenarios::{acquire, answer};
-use std::sync::Arc;
+use crate::scenarios::{HEAD, acquire, answer};
+use std::io::{Read as _, Write as _};
+use std::sync::{Arc, Mutex};
 use wmlicense::error_info::Remedy;
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Outcome, seal};
 use wmlicense_wire::certificate::Role;
@@ -24,6 +25,7 @@ pub(crate) fn in_who_answers_whom(player: &mut Player) {
     let (replayed, terms) = (earlier.into_iter().find(|post| post.path.ends_with("licenses")).unwrap(), policy.clone());
     player.then_answer(move |service, _| service.granted(&replayed, &[terms], Vec::new(), Role::Issuer));
     player.fails("an answer to an earlier request", &acquire(2), "WM_E_ANSWER_REPLAYED", RETRY);
+    heard_before(player);
 
     let terms = policy.clone();
     player.then_answer(move |service, post| {
@@ -34,6 +36,15 @@ pub(crate) fn in_who_answers_whom(player: &mut Player) {
         seal(to, stranger.device_id, &stranger.keys, &grants, None, &Beside::default(), key).unwrap()
     });
     player.fails("licenses for another device", &acquire(2), "WM_E_INVALID_MACHINE", CONTACT);
+
+    let terms = policy.clone();
+    player.then_answer(move |service, post| {
+        let (to, keys) = service.answer_for(post);
+        let grants = [grant(&terms, content_key(terms.kid))];
+        seal(to, TestDevice::new().device_id, &keys, &grants, None, &Beside::default(), &service.world.issuer.key)
+            .unwrap()
+    });
+    player.fails("a license for another device", &acquire(2), "WM_E_INVALID_MACHINE", CONTACT);
 
     let terms = policy.clone();
     player.then_answer(move |service, post| service.granted(post, &[terms], Vec::new(), Role::Management));
@@ -54,6 +65,21 @@ pub(crate) fn in_who_answers_whom(player: &mut Player) {
         bytes
     });
     player.fails("a signature that does not verify", &acquire(2), "WM_E_SIGNATURE_FAILURE", RETRY);
+}
+
+/// The very bytes that an earlier request for the same was answered with.
+fn heard_before(player: &mut Player) {
+    let heard: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let kept = Arc::clone(&heard);
+    player.offer(8);
+    player.then_answer(move |service, post| {
+        *kept.lock().unwrap() = service.answer(post);
+        kept.lock().unwrap().clone()
+    });
+    assert!(player.ask(&acquire(8)).starts_with("WM_S_LICENSE_ACQUIRED "));
+    player.remember();
+    player.then_answer(move |_, _| heard.lock().unwrap().clone());
+    player.fails("an answer that came before", &acquire(8), "WM_E_ANSWER_REPLAYED", RETRY);
 }
 
 /// The licenses of an answer.
@@ -82,6 +108,13 @@ pub(crate) fn in_what_is_granted(player: &mut Player) {
     player.then_answer(move |service, post| service.granted(post, &[first, second], Vec::new(), Role::Issuer));
     let both = format!("acquire {};{}", kid(5).to_base64(), kid(6).to_base64());
     player.fails("one LID twice", &both, "WM_E_LICENSE_TWICE", CONTACT);
+
+    let stored = player.service.catalogue.lock().unwrap()[&kid(1)].clone();
+    let other = Policy { priority: stored.priority + 1, ..stored };
+    player.then_answer(move |service, post| service.granted(post, &[other], Vec::new(), Role::Issuer));
+    player.fails("a stored LID with other terms", &acquire(1), "WM_E_LICENSE_TERMS", CONTACT);
+    assert!(player.ask(&acquire(1)).starts_with("WM_S_LICENSE_ACQUIRED "), "the next request is answered anew");
+    player.remember();
 
     player.then_answer(|service, post| service.granted(post, &[], Vec::new(), Role::Issuer));
     player.fails("neither granted nor refused", &acquire(2), "WM_E_INVALID_LICENSE_ACQUIRED", CONTACT);
@@ -122,6 +155,36 @@ pub(crate) fn in_the_pages(player: &mut Player) {
     player
         .then_answer(|service, post| service.page(post, &[], |answer| Answer { next_cursor: Some(vec![1]), ..answer }));
     player.fails("a page of what was named", &acquire(7), "WM_E_ENDLESS_ANSWER", CONTACT);
+    unfinished(player);
+}
+
+/// A page that never completes: what came before it stays, and the next time goes on from there.
+fn unfinished(player: &mut Player) {
+    let world = Arc::clone(&player.service.world);
+    *player.service.pages.lock().unwrap() = (20..22).map(|number| vec![world.policy(kid(number))]).collect();
+    let hang = |player: &Player| {
+        player.then_take(|mut stream| {
+            let _ = stream.write_all(format!("{HEAD}Content-Length: 100000\r\n\r\nhalf").as_bytes());
+            // Until the client gives up.
+            let _ = stream.read(&mut [0]);
+        });
+    };
+    assert_eq!(player.ask("set DeadlineMs 700"), "WM_S_OK");
+    hang(player);
+    player.fails("a page that never completes", "deliver", "WM_E_DEADLINE", RETRY);
+    player.then_answer(|service, post| service.answer(post));
+    hang(player);
+    assert!(player.ask("deliver").starts_with("WM_E_DEADLINE "));
+    let stored = player.ask("list");
+    let holds = |stored: &str, number: u64| stored.contains(&format!(" {}:", kid(number).to_base64()));
+    assert!(holds(&stored, 20) && !holds(&stored, 21), "{stored}");
+    assert_eq!(player.ask("set DeadlineMs 0"), "WM_S_OK");
+    let before = player.service.posts().len();
+    assert!(player.ask("deliver").starts_with("WM_S_LICENSE_ACQUIRED "));
+    assert_eq!(player.service.posts().len(), before + 1, "only the open page is asked for");
+    player.remember();
+    let stored = player.ask("list");
+    assert!(holds(&stored, 20) && holds(&stored, 21), "{stored}");
 }
 
 /// Terms that this version cannot keep are not granted; equal names do not make two of one license.

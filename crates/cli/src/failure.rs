@@ -153,6 +153,7 @@ fn answer_remedy(fault: &AnswerFault) -> &'static str {
         | AnswerFault::OtherDevice
         | AnswerFault::OtherIssuer(_)
         | AnswerFault::Twice(_)
+        | AnswerFault::OtherTerms(_)
         | AnswerFault::UnaskedKid(_)
         | AnswerFault::UnaskedLicense(_)
         | AnswerFault::Pages

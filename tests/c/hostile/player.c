@@ -12,7 +12,9 @@
  *   restore FOLDER         the same
  *   trust FILE             trusts the certificates of this PEM file only
  *   client NAME            another client takes the place of this one
- *   list                   the key IDs stored
+ *   header FILE            as acquire, for the content header in this file; and then the detail's sentence
+ *   check                  the result of checking the store
+ *   list                   the licenses stored, each KID:LID:ISSUED
  *   use KID                RESULT REMEDY of making a decryptor */
 #define _GNU_SOURCE
 #include "../common.h"
@@ -48,6 +50,32 @@ static void acquire_and_tell(wm_client *client, const char *kid, const char *url
   CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
   tell(request);
   CHECK_OK(wm_release(request));
+}
+
+static void acquire_header_and_tell(wm_client *client, const char *path) {
+  static uint8_t bytes[16 * 1024];
+  wm_license_request *request = NULL;
+  wm_error_info info = {0};
+  FILE *file = fopen(path, "rb");
+  CHECK(file != NULL);
+  size_t size = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_set_prop(request, WM_PROP_HEADER, WM_TYPE_BINARY, bytes, size));
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  wm_result result = finish(request);
+  info.struct_size = sizeof info;
+  if (result < 0) CHECK_OK(wm_get_error_info(&info));
+  printf("%s %u %u %s\n", wm_result_name(result), info.category, info.remedy, info.message);
+  CHECK_OK(wm_release(request));
+}
+
+static void check(wm_client *client) {
+  wm_store_keeper *keeper = NULL;
+  CHECK_OK(wm_create_store_keeper(client, NULL, NULL, &keeper));
+  CHECK_OK(wm_check_store(keeper, 0));
+  printf("%s\n", wm_result_name(finish(keeper)));
+  CHECK_OK(wm_release(keeper));
 }
 
 static void deliver_and_tell(wm_client *client) {
@@ -145,13 +173,16 @@ static wm_client *another(wm_client *client, const char *folder, const char *nam
 
 static void list(wm_client *client) {
   wm_license_enumerator *licenses = NULL;
-  char kid[KID_TEXT_SIZE];
+  char kid[KID_TEXT_SIZE], lid[KID_TEXT_SIZE];
+  uint64_t issued = 0;
   wm_result result;
   CHECK_OK(wm_create_license_enumerator(client, &licenses));
   printf("licenses:");
   while ((result = wm_next_license(licenses)) == 0) {
     CHECK_OK(wm_get_prop(licenses, WM_PROP_KID, NULL, kid, sizeof kid, NULL));
-    printf(" %s", kid);
+    CHECK_OK(wm_get_prop(licenses, WM_PROP_LID, NULL, lid, sizeof lid, NULL));
+    CHECK_OK(wm_get_prop(licenses, WM_PROP_ISSUE_DATE, NULL, &issued, sizeof issued, NULL));
+    printf(" %s:%s:%llu", kid, lid, (unsigned long long)issued);
   }
   CHECK_RESULT(result, WM_E_NO_MORE_ITEMS);
   printf("\n");
@@ -204,6 +235,8 @@ int main(int argc, char **argv) {
     else if (strcmp(verb, "restore") == 0) copy_and_tell(client, first, true);
     else if (strcmp(verb, "trust") == 0) trust(client, first);
     else if (strcmp(verb, "client") == 0) client = another(client, argv[1], first);
+    else if (strcmp(verb, "header") == 0) acquire_header_and_tell(client, first);
+    else if (strcmp(verb, "check") == 0) check(client);
     else if (strcmp(verb, "list") == 0) list(client);
     else if (strcmp(verb, "use") == 0) use(client, first);
     else if (strcmp(verb, "set") == 0) printf("%s\n", wm_result_name(wm_set_number_prop(client, first, strtoull(second, NULL, 10))));

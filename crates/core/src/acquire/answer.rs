@@ -105,6 +105,11 @@ fn store(
             Ok(report) => (report.stored, next.map_or(Then::End, |next| Then::Next(Box::new(next)))),
             // Another thread or process asked the same and was first; the licenses are its licenses.
             Err(StoreError::NoTransaction) => (count_stored(store, &names)?, Then::Overtaken),
+            Err(StoreError::OtherPolicy(lid)) => {
+                // The service itself said this; the same request would only bring it again.
+                transaction::end(session, question, TransactionState::Refused)?;
+                return Err(AcquireError::BadAnswer(AnswerFault::OtherTerms(lid)));
+            }
             Err(error) => return Err(error.into()),
         };
     if stored == 0 && !is_delivery(question) {

@@ -1,5 +1,6 @@
 //! Why no license of a request was stored.
 
+use crate::header::HeaderError;
 use crate::individualize::IndividualizeError;
 use crate::operation::Cancelled;
 use crate::session::{AnswerFault, SessionError};
@@ -17,7 +18,10 @@ pub enum AcquireError {
     /// Neither key IDs nor a header was given, and neither a scope nor an account says what to deliver.
     #[error("nothing was asked for: set KeyIDs, Header, Scope or AccountToken")]
     NothingAsked,
-    /// The header was not understood or names no key ID.
+    /// The header cannot be read.
+    #[error("the content header cannot be read: {0}")]
+    Header(HeaderError),
+    /// The header names no key ID.
     #[error("the content header names no key ID")]
     NoKeyId,
     /// `ServiceURL` and `URL` are not set.

@@ -36,8 +36,7 @@ pub struct LicenseWish {
 pub(super) fn wished_kids(wish: &LicenseWish, account: &AccountToken) -> Result<Vec<Kid>, AcquireError> {
     let mut kids = match &wish.header {
         Some(header) if wish.kids.is_empty() => {
-            let header = ContentHeader::parse(header).map_err(|_| AcquireError::NoKeyId)?;
-            header.kids().to_vec()
+            ContentHeader::parse(header).map_err(AcquireError::Header)?.kids().to_vec()
         }
         Some(_) | None => wish.kids.clone(),
     };

@@ -39,6 +39,9 @@ pub enum AnswerFault {
     /// A license comes twice.
     #[error("it holds license {0} twice")]
     Twice(Lid),
+    /// A license that is stored comes with other terms, which is what another license ID would be for.
+    #[error("license {0} in it has other terms than the stored one")]
+    OtherTerms(Lid),
     /// A license for a key ID that was not asked for.
     #[error("nobody asked for key ID {0}")]
     UnaskedKid(Kid),

@@ -11,6 +11,7 @@ use support::service::{Post, Step};
 use support::{content_key, kid};
 use wmlicense_core::acquire::{AcquireError, Acquired, LicenseWish};
 use wmlicense_core::event::Event;
+use wmlicense_core::header::HeaderError;
 use wmlicense_core::session::AnswerFault;
 use wmlicense_core::transport::TransportError;
 use wmlicense_wire::answer::{Outcome, Reason};
@@ -94,7 +95,9 @@ fn the_key_ids_of_a_header_are_asked_for() {
     assert_eq!(desk.wish(&LicenseWish { header: Some(header), ..LicenseWish::default() }).unwrap().stored, 1);
     assert_eq!(desk.key(kid).unwrap(), content_key(kid));
     let nonsense = LicenseWish { header: Some(b"nonsense".to_vec()), ..LicenseWish::default() };
-    assert!(matches!(desk.wish(&nonsense), Err(AcquireError::NoKeyId)));
+    assert!(matches!(desk.wish(&nonsense), Err(AcquireError::Header(HeaderError::NotRecognised))));
+    let nobody = LicenseWish { header: Some(br#"{"kids":[]}"#.to_vec()), ..LicenseWish::default() };
+    assert!(matches!(desk.wish(&nobody), Err(AcquireError::NoKeyId)));
     desk.settings.account_token = std::sync::Arc::default();
     assert!(matches!(desk.wish(&LicenseWish::default()), Err(AcquireError::NothingAsked)));
 }

@@ -296,6 +296,12 @@ impl Shared {
         Answer::to(post.request.transaction, post.request.page, post.hash(), thumbprint, self.now())
     }
 
+    /// An answer to the device of `post` that grants nothing yet, and the keys of that device.
+    pub fn answer_for(&self, post: &Post) -> (Answer, DeviceKeys) {
+        let device = self.device(post);
+        (self.to(post, device.thumbprint()), device.keys)
+    }
+
     /// An answer that ends in `outcome` with these refusals, signed by the service in `role`.
     pub fn ends(&self, post: &Post, role: Role, outcome: Outcome, refusals: Vec<Refusal>) -> Vec<u8> {
         let thumbprint = Request::parse(&post.bytes, MAX_LEN).unwrap().signer_id();
