@@ -80,6 +80,7 @@ static uint32_t explain(const char *what, wm_result result) {
       [WM_REMEDY_SIGN_IN] = "sign in",
       [WM_REMEDY_OPEN_URL] = "visit the page of the service",
       [WM_REMEDY_UPDATE] = "update the player",
+      [WM_REMEDY_INDIVIDUALIZE_ANEW] = "individualize this device anew",
   };
   wm_error_info info = {.struct_size = sizeof info};
   bool detailed = wm_get_error_info(&info) == 0 && info.result == result;

@@ -239,6 +239,10 @@
 #define WM_E_ACCOUNT_REQUIRED ((wm_result)0xC00D2A2C)
 /** The device's certificate was revoked. */
 #define WM_E_CERTIFICATE_REVOKED ((wm_result)0xC00D28A1)
+/** Too many copies of the device's store asked the service; what counts is refused until the device is individualized anew. */
+#define WM_E_DEVICE_COPIED ((wm_result)0xC00D2A4F)
+/** The device has other keys by now; these are the keys of an old copy. */
+#define WM_E_KEY_REPLACED ((wm_result)0xC00D2A4E)
 /** The day's quota of individualizations is used up. */
 #define WM_E_INDIV_FRAUD ((wm_result)0xC00D2843)
 /** The license is damaged. */
@@ -376,6 +380,7 @@
 #define WM_REMEDY_FIX_CALL 14u
 #define WM_REMEDY_NETWORK_SIGN_IN 15u
 #define WM_REMEDY_CHECK_PROXY 16u
+#define WM_REMEDY_INDIVIDUALIZE_ANEW 17u
 
 /* Statuses, told to the callback. Values are described by type and struct. */
 

@@ -75,6 +75,8 @@ pub enum Remedy {
     NetworkSignIn = 15,
     /// Another proxy, or none.
     CheckProxy = 16,
+    /// Individualizing the device anew, with `WM_INDIVIDUALIZE_FORCE`.
+    IndividualizeAnew = 17,
 }
 
 /// Names of the categories in the header, in the order of their values.
@@ -112,6 +114,7 @@ pub const REMEDIES: &[(&str, Remedy)] = &[
     ("WM_REMEDY_FIX_CALL", Remedy::FixCall),
     ("WM_REMEDY_NETWORK_SIGN_IN", Remedy::NetworkSignIn),
     ("WM_REMEDY_CHECK_PROXY", Remedy::CheckProxy),
+    ("WM_REMEDY_INDIVIDUALIZE_ANEW", Remedy::IndividualizeAnew),
 ];
 
 /// Detail of a failure. Set struct_size to sizeof(wm_error_info) before the call. No field ever holds a secret.

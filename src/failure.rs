@@ -47,6 +47,8 @@ pub(crate) fn reason(reason: Reason) -> Failure {
         Reason::Declined => return Failure::with(WM_E_LICENSE_NOTACQUIRED, "the user declined"),
         Reason::NotDecided => return Failure::with(WM_E_LICENSE_NOTACQUIRED, "the user did not decide in time"),
         Reason::Returned => WM_E_LICENSE_RETURNED,
+        Reason::DeviceCopied => WM_E_DEVICE_COPIED,
+        Reason::KeyReplaced => WM_E_KEY_REPLACED,
     })
 }
 
@@ -319,63 +321,4 @@ pub(crate) fn header(error: &HeaderError) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_reason_of_a_service_has_a_result_of_its_own() {
-        let results: BTreeSet<_> = Reason::ALL.into_iter().map(|why| reason(why).result()).collect();
-        // To decline and to leave a page alone come to the same.
-        assert_eq!(results.len(), Reason::ALL.len() - 1);
-    }
-
-    #[test]
-    fn each_trouble_on_the_way_to_a_service_has_a_result_of_its_own() {
-        let told = ServiceFailure::default;
-        let unauthorized = ServiceFailure { http_status: 401, ..told() };
-        let troubles = [
-            TransportError::Cancelled,
-            TransportError::DeadlinePassed,
-            TransportError::Offline,
-            TransportError::Url(String::new()),
-            TransportError::Unreachable(String::new()),
-            TransportError::Tls(String::new()),
-            TransportError::Refused(told()),
-            TransportError::Refused(unauthorized),
-            TransportError::Unavailable(told()),
-            TransportError::NotTheService(String::new()),
-            TransportError::Broken(String::new()),
-            TransportError::Proxy(String::new()),
-            TransportError::TlsDate(String::new()),
-            TransportError::CaptivePortal(String::new()),
-            TransportError::Redirect(String::new()),
-            TransportError::TooLarge,
-        ];
-        for service in [INDIVIDUALIZATION, ISSUER, MANAGEMENT] {
-            let results: BTreeSet<_> = troubles.iter().map(|error| transport(error, &service).result()).collect();
-            assert_eq!(results.len(), troubles.len());
-        }
-    }
-
-    #[test]
-    fn a_missing_place_differs_from_a_forbidden_and_a_full_one() {
-        let results = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied, io::ErrorKind::StorageFull]
-            .map(|kind| place(&io::Error::from(kind)).result());
-        assert_eq!(results, [WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_DISK_FULL]);
-    }
-
-    #[test]
-    fn what_the_service_told_is_in_the_detail() {
-        let told = ServiceFailure {
-            http_status: 503,
-            server_code: 50300,
-            request_id: Some("r-1".to_owned()),
-            retry_after: Some(2),
-            message: "busy".to_owned(),
-        };
-        let detail = transport(&TransportError::Unavailable(told), &ISSUER).into_detail();
-        assert_eq!((detail.http_status, detail.server_code, detail.retry_after_ms), (503, 50300, 2000));
-        assert_eq!(detail.request_id.as_deref(), Some("r-1"));
-    }
-}
+mod tests;

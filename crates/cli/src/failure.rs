@@ -226,5 +226,7 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
         Reason::NotDecided => "the user did not decide in time",
         Reason::Returned => "it was given back",
         Reason::UserMustAct => "its user must act in the application first",
+        Reason::DeviceCopied => "copies of this device's store asked too often; individualize it anew",
+        Reason::KeyReplaced => "the device has other keys by now; individualize it anew",
     }
 }

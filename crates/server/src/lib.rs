@@ -22,4 +22,4 @@ pub use clock::{Clock, SystemClock};
 pub use command::run;
 pub use folder::DataFolder;
 pub use keyring::{KeyringError, init};
-pub use serve::{Options, ServeError, Server};
+pub use serve::{DEFAULT_EPOCH_PERIOD, Options, ServeError, Server};

@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     pub(crate) unlocks: AtomicU64,
     pub(crate) revocations: AtomicU64,
     pub(crate) acknowledgements: AtomicU64,
+    pub(crate) forks: AtomicU64,
 }
 
 /// Counts `more`.
@@ -57,6 +58,7 @@ impl Metrics {
             ("backup_unlocks_total", "Backup sections opened for a device.", &self.unlocks),
             ("revocations_total", "Revocation blobs given to devices.", &self.revocations),
             ("acknowledgements_total", "Revocation blobs acknowledged by devices.", &self.acknowledgements),
+            ("forks_total", "Requests from a copy of a device's store.", &self.forks),
         ] {
             head(&mut text, name, help);
             let _ = writeln!(text, "wmlicensed_{name} {}", counter.load(Ordering::Relaxed));

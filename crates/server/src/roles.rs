@@ -9,13 +9,15 @@ pub(crate) mod renew;
 pub(crate) mod revocations;
 
 use crate::keyring::{Keyring, RoleKey};
+use crate::metrics::count;
 use crate::problem::Fault;
 use crate::service::{Published, Service};
+use crate::store::epoch::{Presented, Standing};
 use crate::store::{Committed, Exchange, Prior};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Grant, Outcome, Reason, Refusal, Unlock};
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
-use wmlicense_wire::id::{Digest, SignerId, UserId};
+use wmlicense_wire::id::{Digest, Epoch, SignerId, UserId};
 use wmlicense_wire::request::{ClientInfo, Request};
 
 /// A decision is made again when what it rested on changed meanwhile; more often than this it is told as overload.
@@ -27,6 +29,8 @@ pub(crate) struct Caller {
     pub(crate) request_hash: Digest,
     pub(crate) device: Arc<DeviceCertificate>,
     pub(crate) thumbprint: SignerId,
+    /// Who is asked.
+    role: Role,
     /// The newest status list.
     status: Option<Arc<Published>>,
 }
@@ -61,48 +65,66 @@ impl Caller {
         if request.cursor.is_some() && role != Role::Issuer {
             return Err(Fault::BadRequest("This service gives no cursors."));
         }
-        Ok(Self { request_hash: Digest::of(bytes), request, device, thumbprint, status: service.status() })
+        Ok(Self { request_hash: Digest::of(bytes), request, device, thumbprint, role, status: service.status() })
     }
 
-    /// Why neither this device nor this application gets anything, if that is so: the status list names one of them, or the
-    /// owner revoked the device here.
-    pub(crate) async fn barred(&self, service: &Service) -> Result<Option<Reason>, Fault> {
-        let listed = barred(self.status.as_deref(), self.thumbprint, &self.request.client, service.clock.now());
-        if listed.is_some() {
-            return Ok(listed);
-        }
-        let revoked = service.store.is_revoked(self.device.device_id).await?;
-        Ok(revoked.then_some(Reason::DeviceRevoked))
-    }
-
-    /// The answer that refuses this request whole, where [`Self::barred`] says why.
-    pub(crate) async fn turned_away(
-        self: &Arc<Self>,
+    /// The exchange that this request is, with how it stands by its epoch. Or why neither this device nor this application
+    /// gets anything: the status list names one of them, the owner revoked the device here, or it has other keys by now.
+    pub(crate) async fn enter(
+        &self,
         service: &Service,
-        keyring: &Arc<Keyring>,
-        role: Role,
-    ) -> Result<Option<Vec<u8>>, Fault> {
-        let Some(reason) = self.barred(service).await? else { return Ok(None) };
-        let (caller, keyring, now) = (Arc::clone(self), Arc::clone(keyring), service.clock.now());
-        let url = service.presence.support_url.clone();
-        let refuse = move || caller.refuse(whole(reason, Some(&url)), now, role_key(&keyring, role)?);
-        service.compute(refuse).await?.map(Some)
-    }
-
-    /// The exchange that this request is.
-    pub(crate) fn exchange(&self, account: Option<UserId>, now: i64) -> Exchange {
-        Exchange {
+        account: Option<UserId>,
+        now: i64,
+    ) -> Result<Result<Exchange, Reason>, Fault> {
+        if let Some(listed) = barred(self.status.as_deref(), self.thumbprint, &self.request.client, now) {
+            return Ok(Err(listed));
+        }
+        let presented = Presented {
+            role: self.role,
+            device: self.device.device_id,
+            certified_at: self.device.issued_at,
+            epoch: self.request.epoch,
+            period: service.epoch_period,
+        };
+        let exchange = Exchange {
             thumbprint: self.thumbprint,
             transaction: self.request.transaction,
             page: self.request.page,
             request_hash: self.request_hash,
             account,
             now,
-        }
+            presented: Some(presented),
+            fresh: Epoch::random()?,
+            standing: Standing::default(),
+        };
+        let (revoked, exchange) = service.store.standing(exchange).await?;
+        Ok(match (revoked, exchange.standing.replaced) {
+            (true, _) => Err(Reason::DeviceRevoked),
+            (false, true) => Err(Reason::KeyReplaced),
+            (false, false) => Ok(exchange),
+        })
     }
 
-    /// An answer to this request that grants nothing yet.
-    pub(crate) fn answer(&self, now: i64) -> Answer {
+    /// The answer that refuses this request whole, for a reason that [`Self::enter`] gave.
+    pub(crate) async fn turn_away(
+        self: &Arc<Self>,
+        service: &Service,
+        keyring: &Arc<Keyring>,
+        reason: Reason,
+    ) -> Result<Vec<u8>, Fault> {
+        let (caller, keyring, now) = (Arc::clone(self), Arc::clone(keyring), service.clock.now());
+        let url = service.presence.support_url.clone();
+        let refuse = move || caller.refuse(whole(reason, Some(&url)), now, role_key(&keyring, caller.role)?);
+        service.compute(refuse).await?
+    }
+
+    /// An answer to this request that grants nothing yet. It tells the epoch, so what it says must be written.
+    pub(crate) fn answer(&self, now: i64, standing: &Standing) -> Answer {
+        let answer = self.bare_answer(now);
+        Answer { epoch: standing.epoch, ..answer }
+    }
+
+    fn bare_answer(&self, now: i64) -> Answer {
         Answer::to(self.request.transaction, self.request.page, self.request_hash, self.thumbprint, now)
     }
 
@@ -122,9 +144,9 @@ impl Caller {
         if bytes.len() > answer::MAX_LEN { Err(Fault::TooLarge) } else { Ok(bytes) }
     }
 
-    /// An answer that refuses the whole request.
+    /// An answer that refuses the whole request. It leaves no trace, so it tells no epoch.
     pub(crate) fn refuse(&self, refusal: Refusal, now: i64, key: &RoleKey) -> Result<Vec<u8>, Fault> {
-        let mut answer = self.answer(now);
+        let mut answer = self.bare_answer(now);
         answer.outcome = Outcome::Refused;
         answer.refusals = vec![refusal];
         self.seal(answer, &[], None, &Beside::default(), key)
@@ -182,10 +204,26 @@ pub(crate) fn known_answer(prior: Prior) -> Result<Option<Vec<u8>>, Fault> {
     }
 }
 
+/// Logs and counts a fork. Which device it is, `device list` tells.
+pub(crate) fn tell_fork(service: &Service, standing: &Standing) {
+    if standing.fork {
+        count(&service.metrics.forks, 1);
+        tracing::warn!(stopped = standing.stopped, "a copy of a device's store asked");
+    }
+}
+
 /// What to send after writing `answer`; `None` if the decision must be made again.
-pub(crate) fn written(committed: Committed, answer: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
+pub(crate) fn written(
+    service: &Service,
+    standing: &Standing,
+    committed: Committed,
+    answer: Vec<u8>,
+) -> Result<Option<Vec<u8>>, Fault> {
     match committed {
-        Committed::Done => Ok(Some(answer)),
+        Committed::Done => {
+            tell_fork(service, standing);
+            Ok(Some(answer))
+        }
         Committed::Prior(prior) => known_answer(prior),
         Committed::Changed => Ok(None),
     }

@@ -21,6 +21,9 @@ const GRACE: Duration = Duration::from_secs(20);
 /// How often renewed certificates are looked for and old answers dropped.
 const UPKEEP: Duration = Duration::from_secs(60);
 
+/// Least time between two epochs of a device, in seconds, where nothing else is said.
+pub const DEFAULT_EPOCH_PERIOD: u32 = 60 * 60;
+
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -38,6 +41,8 @@ pub struct Options {
     pub roles: Vec<Role>,
     /// Most licenses a second that are pre-delivered; no limit if there is none.
     pub predelivery_rate: Option<u32>,
+    /// Least time between two epochs of a device, in seconds.
+    pub epoch_period: u32,
     /// Certificate chain and key for TLS, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
@@ -96,7 +101,8 @@ impl Server {
         let (privacy_url, terms_url) = (options.privacy_url, options.terms_url);
         let presence = Presence { public_url, support_url, privacy_url, terms_url };
         let pace = Pace::new(options.predelivery_rate);
-        let open = move || Service::open(folder, options.roles, presence, pace, clock);
+        let period = i64::from(options.epoch_period);
+        let open = move || Service::open(folder, options.roles, presence, pace, period, clock);
         let service = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
         Ok(Self { service: Arc::new(service), connections: Connections::start(listener, tls)?, url })
     }

@@ -59,6 +59,8 @@ pub(crate) struct Service {
     pub(crate) metrics: Metrics,
     pub(crate) master: MasterKey,
     pub(crate) roles: Vec<Role>,
+    /// Least time between two epochs of a device, in seconds.
+    pub(crate) epoch_period: i64,
     folder: DataFolder,
     keyring: RwLock<Arc<Keyring>>,
     devices: Mutex<HashMap<Digest, Arc<DeviceCertificate>>>,
@@ -78,6 +80,7 @@ impl Service {
         roles: Vec<Role>,
         presence: Presence,
         pace: Pace,
+        epoch_period: i64,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
         let keyring = Keyring::read(&folder, &roles)?;
@@ -91,6 +94,7 @@ impl Service {
             metrics: Metrics::default(),
             master: MasterKey::read(&folder)?,
             roles,
+            epoch_period,
             folder,
             keyring: RwLock::new(Arc::new(keyring)),
             devices: Mutex::default(),

@@ -1,5 +1,6 @@
 //! What the service remembers, as a trait with one method for one transaction. SQLite is in `store/sqlite.rs`.
 
+pub(crate) mod epoch;
 mod give_back;
 mod interaction;
 pub(crate) mod revocation;
@@ -12,11 +13,12 @@ pub(crate) use seats::{Claim, Claimed, Holding, Seat};
 pub(crate) use sqlite::SqliteStore;
 
 use crate::accounts::Account;
+use epoch::{Presented, Standing};
 use revocation::Revocations;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, TransactionId, UserId};
+use wmlicense_wire::id::{DeviceId, Digest, Epoch, Kid, Lid, SignerId, TransactionId, UserId};
 use wmlicense_wire::revocation::Rule;
 
 /// For how long the bytes of an answer are kept, in seconds.
@@ -63,6 +65,12 @@ pub(crate) struct Exchange {
     pub(crate) account: Option<UserId>,
     /// Seconds UTC.
     pub(crate) now: i64,
+    /// What it says about the store that it comes from; none where no store is checked.
+    pub(crate) presented: Option<Presented>,
+    /// Random bytes for the case that the device gets a new epoch.
+    pub(crate) fresh: Epoch,
+    /// What its answer was made from.
+    pub(crate) standing: Standing,
 }
 
 /// What is known about an exchange.
@@ -241,8 +249,10 @@ pub(crate) trait Store: Returns + Revocations {
     fn delivery(&self, exchange: Exchange, device: DeviceId, query: DeliveryQuery) -> Pending<'_, DeliveryPage>;
     /// Writes licenses, their first devices, what was withdrawn, and the answer.
     fn issue(&self, exchange: Exchange, device: DeviceId, issue: Issue, answer: Vec<u8>) -> Pending<'_, Committed>;
-    /// True if the device was revoked.
-    fn is_revoked(&self, device: DeviceId) -> Pending<'_, bool>;
+    /// True if the device was revoked; the exchange with how it stands by its epoch.
+    fn standing(&self, exchange: Exchange) -> Pending<'_, (bool, Exchange)>;
+    /// Writes down how an exchange stands that is not decided yet.
+    fn note(&self, exchange: Exchange) -> Pending<'_, Committed>;
     /// Content by key ID, in order.
     fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>>;
     /// What is known about licenses, in order.
@@ -339,6 +349,9 @@ pub(crate) struct DeviceRow {
     pub(crate) security_version: String,
     pub(crate) revoked_at: Option<i64>,
     pub(crate) reason: Option<String>,
+    /// How often a copy of its store was noticed, and when last.
+    pub(crate) forks: u64,
+    pub(crate) forked_at: Option<i64>,
 }
 
 /// Counts of everything.

@@ -53,6 +53,7 @@ impl World {
             terms_url: Some("https://example.org/terms?a=1&b=2".to_owned()),
             roles: Role::ALL.to_vec(),
             predelivery_rate: None,
+            epoch_period: wmlicense_server::DEFAULT_EPOCH_PERIOD,
             tls: None,
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -6,48 +6,11 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use support::client::{Device, Known, get, now};
+use std::sync::atomic::Ordering;
+use support::client::{Device, get};
+use support::clock::{DAY, with_clock};
 use support::{Data, OPEN};
-use wmlicense_server::{Clock, DataFolder, Options, Server};
-use wmlicense_wire::certificate::Role;
 use wmlicense_wire::problem::ProblemKind;
-
-const DAY: i64 = 24 * 60 * 60;
-
-struct Moved(AtomicI64);
-
-impl Clock for Moved {
-    fn now(&self) -> i64 {
-        now() + self.0.load(Ordering::SeqCst)
-    }
-}
-
-/// Runs `test` against a service in this process.
-fn with_clock(data: &Data, test: impl FnOnce(&Known, &Moved) + Send) {
-    let clock = Arc::new(Moved(AtomicI64::new(0)));
-    let options = Options {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        public_url: None,
-        support_url: None,
-        privacy_url: None,
-        terms_url: None,
-        roles: Role::ALL.to_vec(),
-        predelivery_rate: None,
-        tls: None,
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let server = runtime.block_on(Server::bind(DataFolder::new(data.path()), options, clock.clone())).unwrap();
-    let url = server.url().to_owned();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = runtime.spawn(server.run(async move {
-        // Both a word and a dropped sender mean stop.
-        let _ = stopped.await;
-    }));
-    test(&Known::discover(&url, data.authority), &clock);
-    stop.send(()).unwrap();
-    runtime.block_on(running).unwrap().unwrap();
-}
 
 #[test]
 fn answers_are_repeated_for_thirty_days_and_then_gone() {

@@ -101,11 +101,15 @@ pub enum Reason {
     Returned = 17,
     /// The user must act on a page of the service first, which this request has not.
     UserMustAct = 18,
+    /// Too many copies of the device's store asked; nothing that counts is given until the device is made anew.
+    DeviceCopied = 19,
+    /// The device has other keys by now.
+    KeyReplaced = 20,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::UnknownContent,
         Self::NotEntitled,
         Self::LimitReached,
@@ -124,6 +128,8 @@ impl Reason {
         Self::NotDecided,
         Self::Returned,
         Self::UserMustAct,
+        Self::DeviceCopied,
+        Self::KeyReplaced,
     ];
 
     fn from_number(number: u64) -> Option<Self> {

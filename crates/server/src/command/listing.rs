@@ -111,9 +111,12 @@ pub(super) fn devices(list: &List) -> Result<(), CommandError> {
             json!(to_rfc3339(row.certified_at)),
             json!(row.revoked_at.map(to_rfc3339)),
             json!(row.reason),
+            json!(row.forks),
+            json!(row.forked_at.map(to_rfc3339)),
         ]
     });
-    show(list, &["device", "securityVersion", "since", "certified", "revoked", "reason"], rows.collect())
+    let columns = ["device", "securityVersion", "since", "certified", "revoked", "reason", "forks", "lastFork"];
+    show(list, &columns, rows.collect())
 }
 
 pub(super) fn stats(list: &List) -> Result<(), CommandError> {

@@ -3,7 +3,7 @@
 use super::{CommandError, Data};
 use crate::clock::SystemClock;
 use crate::folder::DataFolder;
-use crate::serve::{Options, Server};
+use crate::serve::{DEFAULT_EPOCH_PERIOD, Options, Server};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// Most licenses a second that are pre-delivered; devices beyond that are told when to come again. No limit if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     predelivery_rate: Option<u32>,
+    /// Seconds after which a device gets another epoch, by which copies of its store show. With 0 it gets one in every answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_EPOCH_PERIOD)]
+    epoch_period: u32,
     /// Certificate chain for TLS, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -79,6 +82,7 @@ pub(super) fn serve(arguments: Arguments) -> Result<(), CommandError> {
         terms_url: arguments.terms_url,
         roles,
         predelivery_rate: arguments.predelivery_rate,
+        epoch_period: arguments.epoch_period,
         tls: arguments.tls_cert.zip(arguments.tls_key),
     };
     let runtime =

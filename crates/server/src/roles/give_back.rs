@@ -24,12 +24,13 @@ pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>) -> Result<V
     };
     let device = caller.device.device_id;
     let lids: Vec<Lid> = licenses.iter().map(|(lid, _)| *lid).collect();
-    if let Some(refused) = caller.turned_away(&service, &keyring, Role::Issuer).await? {
-        return Ok(refused);
-    }
     for _ in 0..MAX_ATTEMPTS {
         let now = service.clock.now();
-        let exchange = caller.exchange(None, now);
+        let exchange = match caller.enter(&service, None, now).await? {
+            Ok(exchange) => exchange,
+            Err(reason) => return caller.turn_away(&service, &keyring, reason).await,
+        };
+        let standing = exchange.standing.clone();
         let Held { prior, revoked, known } = service.store.held(exchange.clone(), device, lids.clone()).await?;
         if let Some(bytes) = known_answer(prior)? {
             return Ok(bytes);
@@ -37,6 +38,7 @@ pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>) -> Result<V
         let sealed = {
             let (service_, keyring, caller, lids) =
                 (Arc::clone(&service), Arc::clone(&keyring), Arc::clone(&caller), lids.clone());
+            let standing = standing.clone();
             let seal = move || {
                 let url = &service_.presence.support_url;
                 let own = role_key(&keyring, Role::Issuer)?;
@@ -44,7 +46,7 @@ pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>) -> Result<V
                     return caller.refuse(whole(Reason::DeviceRevoked, Some(url)), now, own);
                 }
                 let unknown = lids.iter().zip(known).filter(|(_, known)| !known);
-                let mut answer = caller.answer(now);
+                let mut answer = caller.answer(now, &standing);
                 answer.refusals = unknown.map(|(lid, _)| never_held(*lid)).collect();
                 let certificates = caller.not_held([(own.certificate.hash, own.certificate.bytes.as_slice())]);
                 caller.seal(answer, &[], None, &Beside { certificates, ..Beside::default() }, own)
@@ -55,7 +57,7 @@ pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>) -> Result<V
             return Ok(sealed);
         }
         let committed = service.store.give_back(exchange, device, licenses.clone(), sealed.clone()).await?;
-        if let Some(bytes) = written(committed, sealed)? {
+        if let Some(bytes) = written(&service, &standing, committed, sealed)? {
             count(&service.metrics.returns, licenses.len());
             tracing::info!(licenses = licenses.len(), "given back");
             return Ok(bytes);

@@ -6,11 +6,12 @@ use crate::metrics::count;
 use crate::policy::is_version;
 use crate::problem::Fault;
 use crate::service::Service;
+use crate::store::epoch::Standing;
 use crate::store::{CertifiedDevice, Exchange, KnownDevice};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Outcome, Reason};
 use wmlicense_wire::certificate::{Assurance, DeviceClaims, DeviceKeys, Role};
-use wmlicense_wire::id::{DeviceId, Digest};
+use wmlicense_wire::id::{DeviceId, Digest, Epoch};
 use wmlicense_wire::kem::Suite;
 use wmlicense_wire::request::{self, Body, Request};
 
@@ -60,7 +61,7 @@ pub(crate) async fn individualize(service: Arc<Service>, bytes: Vec<u8>) -> Resu
             assurance: applicant.assurance as u8,
         };
         let committed = service.store.certify(applicant.exchange.clone(), device, sealed.clone()).await?;
-        if let Some(bytes) = written(committed, sealed)? {
+        if let Some(bytes) = written(&service, &applicant.exchange.standing, committed, sealed)? {
             count(&service.metrics.devices, 1);
             return Ok(bytes);
         }
@@ -118,6 +119,10 @@ fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<Applicant
         request_hash: Digest::of(bytes),
         account: None,
         now: service.clock.now(),
+        // A device that was copied is made anew here.
+        presented: None,
+        fresh: Epoch::new([0; 16]),
+        standing: Standing::default(),
     };
     let (keys, assurance, consent) = (keys.clone(), *assurance, *consent);
     Ok(Applicant { request, keys, assurance, consent, certified, exchange })

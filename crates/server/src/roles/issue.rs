@@ -12,6 +12,7 @@ use crate::keyring::Keyring;
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::service::Service;
+use crate::store::epoch::Standing;
 use crate::store::{Exchange, Issue, Offer, Withdrawn};
 use grant::{Granter, NotGranted, TermsByName};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ struct Desk {
     /// The user's word, where it was asked for.
     consent: Option<Consent>,
     now: i64,
+    /// How the request stands by its epoch.
+    standing: Standing,
 }
 
 /// What comes of a request.
@@ -67,10 +70,7 @@ pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option
         service.compute(move || check(&service_, &keyring, account.as_deref(), &bytes)).await??
     };
     let (now, caller, named, consent) = (service.clock.now(), Arc::new(caller), None, None);
-    let desk = Desk { service, keyring, caller, account, named, consent, now };
-    if let Some(reason) = desk.caller.barred(&desk.service).await? {
-        return desk.refuse(reason).await;
-    }
+    let desk = Desk { service, keyring, caller, account, named, consent, now, standing: Standing::default() };
     match asked {
         Asked::Kids(kids) => issue_kids(desk, kids).await,
         Asked::Delivery(ask) => delivery::deliver(desk, ask).await,
@@ -80,7 +80,10 @@ pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option
 async fn issue_kids(mut desk: Desk, kids: Vec<Kid>) -> Result<Vec<u8>, Fault> {
     let device_id = desk.caller.device.device_id;
     for _ in 0..MAX_ATTEMPTS {
-        let exchange = desk.exchange();
+        let exchange = match desk.enter().await? {
+            Ok(exchange) => exchange,
+            Err(reason) => return desk.refuse(reason).await,
+        };
         let offer = desk.service.store.offer(exchange.clone(), device_id, desk.holder(), kids.clone()).await?;
         if offer.revoked {
             return desk.refuse(Reason::DeviceRevoked).await;
@@ -95,7 +98,11 @@ async fn issue_kids(mut desk: Desk, kids: Vec<Kid>) -> Result<Vec<u8>, Fault> {
             Verdict::Ask(kids) => match ask_user(&desk.service, &desk.caller, &exchange, kids).await? {
                 ask::Asked::Waiting(url) => {
                     let waiting = desk.clone();
-                    return desk.service.compute(move || waiting.waiting(url)).await?;
+                    let answer = desk.service.compute(move || waiting.waiting(url)).await??;
+                    match desk.note(exchange, answer).await? {
+                        Some(bytes) => return Ok(bytes),
+                        None => continue,
+                    }
                 }
                 ask::Asked::Decided(word, named) => {
                     (desk.consent, desk.named) = (Some(word), named);
@@ -143,8 +150,20 @@ fn check(
 }
 
 impl Desk {
-    fn exchange(&self) -> Exchange {
-        self.caller.exchange(self.account.as_deref().map(|account| account.user), self.now)
+    /// Takes the request up; or why it is refused whole.
+    async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
+        let user = self.account.as_deref().map(|account| account.user);
+        let entered = self.caller.enter(&self.service, user, self.now).await?;
+        if let Ok(exchange) = &entered {
+            self.standing = exchange.standing.clone();
+        }
+        Ok(entered)
+    }
+
+    /// Writes that the request was checked, and gives the answer that decides nothing yet; `None` if it must be made again.
+    async fn note(&self, exchange: Exchange, answer: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
+        let committed = self.service.store.note(exchange).await?;
+        written(&self.service, &self.standing, committed, answer)
     }
 
     /// Who gets the licenses.
@@ -155,7 +174,7 @@ impl Desk {
     /// Tells the page on which the user must act. The same request gets the result later, so this answer is not kept.
     fn waiting(&self, url: String) -> Result<Vec<u8>, Fault> {
         let own = role_key(&self.keyring, Role::Issuer)?;
-        let mut answer = self.caller.answer(self.now);
+        let mut answer = self.caller.answer(self.now, &self.standing);
         answer.outcome = Outcome::Interaction { url };
         let certificates = self.caller.not_held([(own.certificate.hash, own.certificate.bytes.as_slice())]);
         self.caller.seal(answer, &[], None, &Beside { certificates, ..Beside::default() }, own)
@@ -167,6 +186,7 @@ impl Desk {
             keyring: Arc::clone(&self.keyring),
             account: self.account.clone().or_else(|| self.named.clone()),
             consent: self.consent,
+            copied: self.standing.stopped,
             now: self.now,
         }
     }
@@ -205,7 +225,7 @@ impl Desk {
                 batch.add(granted);
             }
         }
-        let mut answer = self.caller.answer(self.now);
+        let mut answer = self.caller.answer(self.now, &self.standing);
         answer.outcome = if batch.grants.is_empty() { Outcome::Refused } else { Outcome::Done };
         Ok(Verdict::Final(self.seal(answer, batch)?))
     }
@@ -227,7 +247,7 @@ impl Desk {
     async fn conclude(&self, exchange: Exchange, decision: Decision) -> Result<Option<Vec<u8>>, Fault> {
         let device = self.caller.device.device_id;
         let committed = self.service.store.issue(exchange, device, decision.issue, decision.sealed.clone()).await?;
-        let bytes = written(committed, decision.sealed)?;
+        let bytes = written(&self.service, &self.standing, committed, decision.sealed)?;
         if bytes.is_some() {
             count(&self.service.metrics.licenses, decision.granted);
             count(&self.service.metrics.license_refusals, decision.refused);

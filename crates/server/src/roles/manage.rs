@@ -4,13 +4,14 @@
 mod record;
 
 use super::issue::grant::{TermsByName, inner_key};
-use super::{Caller, role_key, whole};
+use super::{Caller, role_key, tell_fork, whole};
 use crate::accounts::Account;
 use crate::keyring::Keyring;
 use crate::metrics::count;
 use crate::policy::DEFAULT_RESTORE_DEVICES;
 use crate::problem::Fault;
 use crate::service::Service;
+use crate::store::epoch::Standing;
 use crate::store::{Claim, Claimed, Content, Holding, Part, Seat};
 use record::Chunk;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ async fn refuse(
 /// Answers `POST /v1/restores/preview`: the key to the section, and what a restore would give. Counts nothing.
 pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
     let keyring = service.keyring();
+    let user = account.as_ref().map(|account| account.user);
     let opened = {
         let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
         let check = move || {
@@ -71,8 +73,13 @@ pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     };
     let caller = Arc::new(opened.caller);
     let device = caller.device.device_id;
-    if let Some(reason) = caller.barred(&service).await? {
-        return refuse(&service, keyring, caller, reason).await;
+    let now = service.clock.now();
+    match caller.enter(&service, user, now).await? {
+        Ok(exchange) if exchange.standing.stopped => {
+            return refuse(&service, keyring, caller, Reason::DeviceCopied).await;
+        }
+        Ok(_) => {}
+        Err(reason) => return refuse(&service, keyring, caller, reason).await,
     }
     let ticket = match opened.ticket {
         Ok(ticket) => ticket,
@@ -81,9 +88,9 @@ pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     let Body::RestorePreview { source, lids } = &caller.request.body else { return Err(Fault::Internal) };
     let (backup_id, section, lids) = (source.backup_id, source.section, lids.clone());
     let holdings = service.store.holdings(lids.clone(), device).await?;
-    let now = service.clock.now();
     let seal = move || {
-        let mut answer = caller.answer(now);
+        // Nothing is written, so nothing is told of the epoch.
+        let mut answer = caller.answer(now, &Standing::default());
         answer.verdicts = verdicts(&lids, &holdings, ticket.device_id, device)?;
         unlock(&caller, answer, backup_id, section, &ticket, &keyring)
     };
@@ -146,9 +153,11 @@ pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     };
     let caller = Arc::new(checked.0);
     let device = caller.device.device_id;
-    if let Some(reason) = caller.barred(&service).await? {
-        return refuse(&service, keyring, caller, reason).await;
-    }
+    let now = service.clock.now();
+    let exchange = match caller.enter(&service, user, now).await? {
+        Ok(exchange) => exchange,
+        Err(reason) => return refuse(&service, keyring, caller, reason).await,
+    };
     let chunk = match checked.1 {
         Ok(chunk) => chunk,
         Err(reason) => return refuse(&service, keyring, caller, reason).await,
@@ -159,12 +168,16 @@ pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Opti
         let service = Arc::clone(&service);
         service.clone().compute(move || claims(&service, chunk, &contents)).await??
     };
-    let now = service.clock.now();
-    let seats = match service.store.claim(caller.exchange(user, now), device, claims).await? {
-        Claimed::Seats(seats) => seats,
+    let (seats, standing) = match service.store.claim(exchange, device, claims).await? {
+        Claimed::Seats(seats, standing) => (seats, standing),
+        Claimed::Stopped(standing) => {
+            tell_fork(&service, &standing);
+            return refuse(&service, keyring, caller, Reason::DeviceCopied).await;
+        }
         Claimed::Conflict => return Err(Fault::Conflict),
     };
-    let work = Rebinding { service: Arc::clone(&service), keyring, caller, seats, now };
+    tell_fork(&service, &standing);
+    let work = Rebinding { service: Arc::clone(&service), keyring, caller, seats, standing, now };
     service.compute(move || work.seal(chunk)).await?
 }
 
@@ -247,6 +260,7 @@ struct Rebinding {
     keyring: Arc<Keyring>,
     caller: Arc<Caller>,
     seats: Vec<Seat>,
+    standing: Standing,
     now: i64,
 }
 
@@ -279,7 +293,7 @@ impl Rebinding {
         let appointing = issuers.into_iter().filter_map(|id| self.keyring.directory.by_service(id, Role::Issuer));
         certificates.extend(appointing.map(|issuer| (issuer.hash, issuer.bytes.as_slice())));
         let beside = Beside { certificates: self.caller.not_held(certificates), ..Beside::default() };
-        let mut answer = self.caller.answer(self.now);
+        let mut answer = self.caller.answer(self.now, &self.standing);
         answer.outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
         answer.refusals = refusals;
         self.caller.seal(answer, &grants, None, &beside, own)

@@ -9,6 +9,7 @@ use crate::metrics::count;
 use crate::policy::{Renewal, carried, has_ended, is_used_up, known_state};
 use crate::problem::Fault;
 use crate::service::Service;
+use crate::store::epoch::Standing;
 use crate::store::{HeldLicense, Issued, Offered, Renewable, RenewedLicense};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -43,19 +44,27 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
     if !usage.is_empty() {
         service.store.report(device, usage).await?;
     }
-    if let Some(refused) = caller.turned_away(&service, &keyring, Role::Issuer).await? {
-        return Ok(refused);
-    }
     for _ in 0..MAX_ATTEMPTS {
         let now = service.clock.now();
-        let exchange = caller.exchange(user, now);
+        let exchange = match caller.enter(&service, user, now).await? {
+            Ok(exchange) => exchange,
+            Err(reason) => return caller.turn_away(&service, &keyring, reason).await,
+        };
+        let standing = exchange.standing.clone();
         let offer = service.store.renewable(exchange.clone(), device, lids.clone()).await?;
         if let Some(bytes) = known_answer(offer.prior)? {
             return Ok(bytes);
         }
         let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        let granter = Granter { service: service_, keyring, account: account.clone(), consent: None, now };
-        let work = Work { granter, caller: Arc::clone(&caller), lids: lids.clone() };
+        let granter = Granter {
+            service: service_,
+            keyring,
+            account: account.clone(),
+            consent: None,
+            copied: standing.stopped,
+            now,
+        };
+        let work = Work { granter, caller: Arc::clone(&caller), standing: standing.clone(), lids: lids.clone() };
         let (revoked, items) = (offer.revoked, offer.items);
         let decision =
             service.compute(move || if revoked { work.refuse_device() } else { work.decide(items) }).await??;
@@ -63,7 +72,7 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
             return Ok(decision.sealed);
         }
         let committed = service.store.renew(exchange, device, decision.licenses, decision.sealed.clone()).await?;
-        if let Some(bytes) = written(committed, decision.sealed)? {
+        if let Some(bytes) = written(&service, &standing, committed, decision.sealed)? {
             count(&service.metrics.renewals, decision.granted);
             count(&service.metrics.license_refusals, decision.refused);
             tracing::info!(granted = decision.granted, refused = decision.refused, "renewals");
@@ -87,6 +96,7 @@ fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, 
 struct Work {
     granter: Granter,
     caller: Arc<Caller>,
+    standing: Standing,
     lids: Vec<Lid>,
 }
 
@@ -103,7 +113,7 @@ impl Work {
 
     fn decide(&self, items: Vec<Renewable>) -> Result<Decision, Fault> {
         let mut terms = TermsByName::default();
-        let mut answer = self.caller.answer(self.granter.now);
+        let mut answer = self.caller.answer(self.granter.now, &self.standing);
         let (mut grants, mut licenses, mut done) = (Vec::new(), Vec::new(), HashSet::new());
         for (lid, item) in self.lids.iter().zip(items) {
             let result = match item {

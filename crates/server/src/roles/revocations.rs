@@ -27,8 +27,9 @@ async fn tell(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, 
         Arc::new(service.compute(move || check(&service_, &keyring, &bytes)).await??)
     };
     let (device, now) = (caller.device.device_id, service.clock.now());
-    if let Some(refused) = caller.turned_away(&service, &keyring, Role::Issuer).await? {
-        return Ok(Some(refused));
+    // What was taken back is told to a copy as well.
+    if let Err(reason) = caller.enter(&service, None, now).await? {
+        return caller.turn_away(&service, &keyring, reason).await.map(Some);
     }
     service.store.note_asker(device, caller.thumbprint, caller.device.keys.signing, now).await?;
     let Some(due) = service.store.due(device).await? else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! Seats: which devices hold a license, and what becomes of a wish for one more.
 
 use super::Content;
+use super::epoch::Standing;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
 
@@ -44,8 +45,10 @@ pub(crate) enum Seat {
 
 /// Answer to a set of claims.
 pub(crate) enum Claimed {
-    /// One seat a claim, in order.
-    Seats(Vec<Seat>),
+    /// One seat a claim, in order, and how the exchange stands by its epoch.
+    Seats(Vec<Seat>, Standing),
+    /// The device was found to be copied too often.
+    Stopped(Standing),
     /// The exchange is in conflict.
     Conflict,
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 pub mod client;
+pub mod clock;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;

@@ -5,7 +5,7 @@ use super::grant::TermsByName;
 use super::{Account, Batch, Caller, Decision, Desk, MAX_ATTEMPTS, known_answer};
 use crate::problem::Fault;
 use crate::service::Service;
-use crate::store::{DeliveryPage, DeliveryQuery, Position, Prior};
+use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Position, Prior};
 use wmlicense_wire::answer::{self, Outcome, Reason};
 use wmlicense_wire::license;
 
@@ -73,9 +73,15 @@ pub(super) async fn deliver(mut desk: Desk, ask: Ask) -> Result<Vec<u8>, Fault> 
     };
     let device = desk.caller.device.device_id;
     for _ in 0..MAX_ATTEMPTS {
-        let exchange = desk.exchange();
+        let exchange = match desk.enter().await? {
+            Ok(exchange) => exchange,
+            Err(reason) => return desk.refuse(reason).await,
+        };
         let Ok(_permit) = desk.service.deliveries.try_acquire() else {
-            return desk.later(desk.now + PATIENCE.0).await;
+            match desk.later(exchange, desk.now + PATIENCE.0).await? {
+                Some(bytes) => return Ok(bytes),
+                None => continue,
+            }
         };
         let query = DeliveryQuery { scopes: scopes.clone(), since: ask.since, from: ask.from.clone() };
         let page = desk.service.store.delivery(exchange.clone(), device, query).await?;
@@ -87,10 +93,13 @@ pub(super) async fn deliver(mut desk: Desk, ask: Ask) -> Result<Vec<u8>, Fault> 
             None => DeliveryPage { prior: Prior::None, ..page },
         };
         if let Some(from) = desk.service.pace.wait(desk.now) {
-            return desk.later(from).await;
+            match desk.later(exchange, from).await? {
+                Some(bytes) => return Ok(bytes),
+                None => continue,
+            }
         }
-        let (work, mark) = (desk.clone(), ask.mark);
-        let decision = desk.service.compute(move || work.page(page, mark)).await??;
+        let (work, of) = (desk.clone(), (ask.mark, ask.since));
+        let decision = desk.service.compute(move || work.page(page, of)).await??;
         let licenses = decision.granted;
         if let Some(bytes) = desk.conclude(exchange, decision).await? {
             desk.service.pace.spend(licenses);
@@ -102,16 +111,17 @@ pub(super) async fn deliver(mut desk: Desk, ask: Ask) -> Result<Vec<u8>, Fault> 
 }
 
 impl Desk {
-    /// Asks the device to come again with the same bytes; the request leaves no trace.
-    async fn later(&self, from: i64) -> Result<Vec<u8>, Fault> {
-        let mut answer = self.caller.answer(self.now);
+    /// Asks the device to come again with the same bytes, which decides nothing yet.
+    async fn later(&self, exchange: Exchange, from: i64) -> Result<Option<Vec<u8>>, Fault> {
+        let mut answer = self.caller.answer(self.now, &self.standing);
         answer.outcome = Outcome::Later { from, until: from + PATIENCE.1 };
         let desk = self.clone();
-        Ok(self.service.compute(move || desk.seal(answer, Batch::default())).await??.sealed)
+        let sealed = self.service.compute(move || desk.seal(answer, Batch::default())).await??.sealed;
+        self.note(exchange, sealed).await
     }
 
     /// Grants as much of the page as an answer takes.
-    fn page(&self, page: DeliveryPage, mark: Option<i64>) -> Result<Decision, Fault> {
+    fn page(&self, page: DeliveryPage, (mark, since): (Option<i64>, Option<i64>)) -> Result<Decision, Fault> {
         let mark = mark.unwrap_or(page.mark);
         let (granter, mut terms, mut batch) = (self.granter(), TermsByName::default(), Batch::default());
         batch.withdraw(page.withdrawn);
@@ -132,8 +142,9 @@ impl Desk {
             }
             last = Some(Position::Scope(scope, kid.as_bytes().to_vec()));
         }
-        let mut answer = self.caller.answer(self.now);
-        answer.since = Some(mark);
+        let mut answer = self.caller.answer(self.now, &self.standing);
+        // What a copied device is not given waits for it.
+        answer.since = if self.standing.stopped { since } else { Some(mark) };
         answer.next_cursor = next.map(|position| Cursor { mark, position }.seal(&self.caller, &self.service));
         self.seal(answer, batch)
     }

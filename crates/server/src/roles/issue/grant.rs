@@ -28,6 +28,8 @@ pub(crate) struct Granter {
     pub(crate) account: Option<Arc<Account>>,
     /// The user's word, where it was asked for.
     pub(crate) consent: Option<Consent>,
+    /// The device was copied too often to be given what counts.
+    pub(crate) copied: bool,
     /// Seconds UTC.
     pub(crate) now: i64,
 }
@@ -91,7 +93,11 @@ impl Granter {
         let stays = |of: &&Issued| of.terms == hash && !of.withdrawn && stands(&rules, &of.policy);
         if let Some(Issued { policy, state, .. }) = current.as_ref().filter(stays) {
             let key = inner_key(&self.service, kid, &content, Digest::of(policy))?;
-            let state = Policy::decode(policy).ok().and_then(|policy| known_state(&policy, state.as_ref()));
+            let read = Policy::decode(policy).ok();
+            if self.copied && read.as_ref().is_none_or(Policy::is_stateful) {
+                return Ok(Err(NotGranted::Refused(Reason::DeviceCopied)));
+            }
+            let state = read.and_then(|policy| known_state(&policy, state.as_ref()));
             return Ok(Ok((Grant { policy: policy.clone(), key, state }, None)));
         }
         let (lid, replaces) = (facts.lid, facts.replaces);
@@ -99,6 +105,9 @@ impl Granter {
         // A rule without a time takes back what it matches for good; after one with a time, another license may follow.
         if rules.iter().any(|rule| rule.matches(&terms)) {
             return Ok(Err(NotGranted::Refused(Reason::Revoked)));
+        }
+        if self.copied && terms.is_stateful() {
+            return Ok(Err(NotGranted::Refused(Reason::DeviceCopied)));
         }
         // Neither other terms nor giving a license back make uses undone, unless the owner says so.
         let left = current.filter(|_| known.terms.renewal != Renewal::Fresh);

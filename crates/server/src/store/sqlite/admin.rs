@@ -180,7 +180,10 @@ impl Admin for SqliteStore {
     }
 
     fn devices(&self) -> Pending<'_, Vec<DeviceRow>> {
-        const LIST: &str = "SELECT device_id, created_at, certified_at, security_version, revoked_at, reason FROM device \
+        const LIST: &str = "SELECT device_id, created_at, certified_at, security_version, revoked_at, reason, \
+            (SELECT count(*) FROM fork WHERE fork.device_id = device.device_id AND fork.thumbprint = device.thumbprint), \
+            (SELECT max(noticed_at) FROM fork WHERE fork.device_id = device.device_id \
+             AND fork.thumbprint = device.thumbprint) FROM device \
                             ORDER BY created_at DESC, device_id";
         self.list(LIST, |row| {
             Ok(DeviceRow {
@@ -190,6 +193,8 @@ impl Admin for SqliteStore {
                 security_version: row.get(3)?,
                 revoked_at: row.get(4)?,
                 reason: row.get(5)?,
+                forks: row.get::<_, i64>(6)?.unsigned_abs(),
+                forked_at: row.get(7)?,
             })
         })
     }

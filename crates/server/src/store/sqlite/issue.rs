@@ -6,7 +6,7 @@ use super::super::{
 };
 use super::offer::{find_content, mark, read_issued};
 use super::revocation::{offered, rules_for};
-use super::{SqliteStore, Verdict, account, delivery, id, prior, restore, write_exchange};
+use super::{SqliteStore, Verdict, account, delivery, epoch, id, prior, restore, write_exchange};
 use crate::accounts::Account;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::sync::Arc;
@@ -86,8 +86,12 @@ impl Store for SqliteStore {
         })
     }
 
-    fn is_revoked(&self, device: DeviceId) -> Pending<'_, bool> {
-        self.read(move |connection| is_revoked(connection, device))
+    fn standing(&self, exchange: Exchange) -> Pending<'_, (bool, Exchange)> {
+        self.standing_of(exchange)
+    }
+
+    fn note(&self, exchange: Exchange) -> Pending<'_, Committed> {
+        self.note_contact(exchange)
     }
 
     fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>> {
@@ -104,7 +108,11 @@ impl Store for SqliteStore {
 
     fn drop_answers(&self, before: i64) -> Pending<'_, u64> {
         const DROP: &str = "UPDATE exchange SET kept = 2, answer = NULL WHERE kept = 1 AND answered_at < $1";
-        self.write(move |connection| Ok(Verdict::Keep(connection.execute(DROP, [before])? as u64)))
+        const FORGET: &str = "DELETE FROM known_exchange WHERE seen_at < $1";
+        self.write(move |connection| {
+            connection.execute(FORGET, [before])?;
+            Ok(Verdict::Keep(connection.execute(DROP, [before])? as u64))
+        })
     }
 }
 
@@ -126,7 +134,7 @@ pub(super) fn answer_once(
             return Ok(Verdict::Undo(Committed::Prior(known)));
         }
     }
-    if !change()? {
+    if !epoch::apply(connection, exchange)? || !change()? {
         return Ok(Verdict::Undo(Committed::Changed));
     }
     write_exchange(connection, exchange, Some(answer))?;

@@ -4,7 +4,7 @@ use super::super::revocation::Order;
 use super::super::{Claim, Claimed, Exchange, Holding, Prior, Seat, StoreError};
 use super::offer::find_content;
 use super::revocation::{is_taken_back, rules};
-use super::{Verdict, id, prior, write_exchange};
+use super::{Verdict, epoch, id, prior, write_exchange};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
@@ -79,10 +79,17 @@ pub(super) fn claim(
     device: DeviceId,
     claims: &[Claim],
 ) -> Result<Verdict<Claimed>, StoreError> {
-    match prior(connection, exchange)? {
-        Prior::None => write_exchange(connection, exchange, None)?,
-        Prior::Answered(_) => {}
+    let prior = prior(connection, exchange)?;
+    match prior {
+        Prior::None | Prior::Answered(_) => {}
         Prior::Gone | Prior::Conflict => return Ok(Verdict::Undo(Claimed::Conflict)),
+    }
+    let standing = epoch::decide(connection, exchange)?;
+    if standing.stopped {
+        return Ok(Verdict::Keep(Claimed::Stopped(standing)));
+    }
+    if prior == Prior::None {
+        write_exchange(connection, exchange, None)?;
     }
     // In the order of the table, because scattered inserts cost several times as much.
     let mut order: Vec<usize> = (0..claims.len()).collect();
@@ -96,7 +103,7 @@ pub(super) fn claim(
             false => take_seat(connection, device, claim, exchange.now)?,
         };
     }
-    Ok(Verdict::Keep(Claimed::Seats(seats)))
+    Ok(Verdict::Keep(Claimed::Seats(seats, standing)))
 }
 
 /// True if a license was taken back from this device or from the one that made the backup.

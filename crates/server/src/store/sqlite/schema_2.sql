@@ -131,3 +131,37 @@ CREATE TABLE interaction (
     UNIQUE (thumbprint, transaction_id, page)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX interaction_by_age ON interaction (expires_at);
+
+-- Newest epoch of each device at each role, by which a copied or copied-back store shows.
+CREATE TABLE epoch (
+    device_id    BLOB    NOT NULL,
+    role         INTEGER NOT NULL,
+    thumbprint   BLOB    NOT NULL,              -- keys of the device that asked last
+    certified_at INTEGER NOT NULL,              -- of the certificate that they asked with first
+    current      BLOB    NOT NULL,
+    predecessor  BLOB,                          -- none: the device had none before
+    replaced_at  INTEGER NOT NULL,              -- when the current one was made
+    presented_at INTEGER,                       -- when it was first presented
+    PRIMARY KEY (device_id, role)
+) STRICT, WITHOUT ROWID;
+
+-- Each time that a request presented another epoch than it could.
+CREATE TABLE fork (
+    device_id  BLOB    NOT NULL,
+    thumbprint BLOB    NOT NULL,
+    role       INTEGER NOT NULL,
+    presented  BLOB,                            -- none: no epoch
+    noticed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX fork_by_device ON fork (device_id, noticed_at);
+
+-- Requests that were checked but not decided yet, so that they are not checked again when they come again.
+CREATE TABLE known_exchange (
+    thumbprint     BLOB    NOT NULL,
+    transaction_id BLOB    NOT NULL,
+    page           INTEGER NOT NULL,
+    request_hash   BLOB    NOT NULL,
+    seen_at        INTEGER NOT NULL,
+    PRIMARY KEY (thumbprint, transaction_id, page, request_hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX known_exchange_by_age ON known_exchange (seen_at);

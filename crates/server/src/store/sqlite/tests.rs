@@ -1,7 +1,8 @@
+use super::super::epoch::Standing;
 use super::super::{Admin as _, CertifiedDevice, Committed, Issue, Issued, NewLicense, Prior, Store as _};
 use super::*;
 use std::sync::Arc;
-use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, TransactionId};
+use wmlicense_wire::id::{DeviceId, Epoch, Kid, Lid, SignerId, TransactionId};
 
 fn exchange(number: u8, now: i64) -> Exchange {
     Exchange {
@@ -11,6 +12,9 @@ fn exchange(number: u8, now: i64) -> Exchange {
         request_hash: Digest::new([number; 32]),
         account: None,
         now,
+        presented: None,
+        fresh: Epoch::new([0; 16]),
+        standing: Standing::default(),
     }
 }
 
@@ -78,7 +82,7 @@ async fn keys_that_belong_to_another_device_or_a_revoked_one_are_not_certified_a
     assert_eq!(store.certify(exchange(2, 1000), other, vec![2]).await.unwrap(), Committed::Changed);
     assert!(store.revoke_device(DeviceId::new([2; 16]), 0, None, 1500).await.unwrap());
     assert_eq!(store.certify(exchange(3, 1600), device(), vec![3]).await.unwrap(), Committed::Changed);
-    assert!(store.is_revoked(DeviceId::new([2; 16])).await.unwrap());
+    assert!(store.read(|connection| issue::is_revoked(connection, DeviceId::new([2; 16]))).await.unwrap());
 }
 
 #[tokio::test]

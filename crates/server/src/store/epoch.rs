@@ -1,0 +1,123 @@
+//! Epochs: the rules by which a copied or copied-back store of a device shows. Rows are in `sqlite/epoch.rs`; the only clock is
+//! the service's.
+
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::{DeviceId, Epoch, SignerId};
+
+/// For this part of the period an epoch still counts after its successor was first presented.
+const TOLERANCE_PART: i64 = 6;
+/// Forks within [`YEAR`] that are forgiven: a disk image that was put back and a challenge that was carried by hand for long look
+/// the same.
+pub(crate) const FORGIVEN: u64 = 4;
+/// In seconds.
+pub(crate) const YEAR: i64 = 365 * 24 * 60 * 60;
+
+/// What a request says about the store that it comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Presented {
+    pub(crate) role: Role,
+    pub(crate) device: DeviceId,
+    /// When the certificate in the request was issued, seconds UTC: of two keys of a device the later certified one counts.
+    pub(crate) certified_at: i64,
+    /// The newest epoch that the store knows.
+    pub(crate) epoch: Option<Epoch>,
+    /// Least time between two epochs, in seconds.
+    pub(crate) period: i64,
+}
+
+impl Presented {
+    /// For how long an epoch counts after its successor was first presented, in seconds.
+    pub(crate) fn tolerance(&self) -> i64 {
+        self.period / TOLERANCE_PART
+    }
+}
+
+/// The epochs of a device at one role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Epochs {
+    /// Keys of the device.
+    pub(crate) thumbprint: SignerId,
+    pub(crate) certified_at: i64,
+    pub(crate) current: Epoch,
+    /// `None`: the device had none before.
+    pub(crate) predecessor: Option<Epoch>,
+    pub(crate) replaced_at: i64,
+    /// When the current one was first presented.
+    pub(crate) presented_at: Option<i64>,
+}
+
+/// What the service remembers that a request is held against.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// Of the keys that ask, at the role that is asked.
+    pub(crate) epochs: Option<Epochs>,
+    /// Keys of this device that were certified later asked before.
+    pub(crate) replaced: bool,
+    /// Forks of these keys within a year at the role that is asked.
+    pub(crate) forks: u64,
+    /// The same at the role that has most of them.
+    pub(crate) most_forks: u64,
+    /// This very request was checked before, or this very fork was counted within the tolerance.
+    pub(crate) known: bool,
+}
+
+/// What a request's epoch means for its answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Goes into the answer.
+    pub(crate) epoch: Option<Epoch>,
+    /// This request is one fork more.
+    pub(crate) fork: bool,
+    /// More forks than are forgiven: nothing that counts, and no restore, until the device is made anew.
+    pub(crate) stopped: bool,
+    /// The device has other keys by now.
+    pub(crate) replaced: bool,
+}
+
+/// Holds a request against what is known. Gives the row to write where it changes; `fresh` is taken for a new epoch.
+pub(crate) fn judge(
+    history: &History,
+    presented: &Presented,
+    thumbprint: SignerId,
+    now: i64,
+    fresh: Epoch,
+) -> (Standing, Option<Epochs>) {
+    let stopped = history.most_forks > FORGIVEN;
+    let replaced = history.replaced;
+    let Some(known) = &history.epochs else {
+        // What a device presents that is not known here comes from a former life of this database, or of the device's keys.
+        let certified_at = presented.certified_at;
+        let predecessor = presented.epoch;
+        let first =
+            Epochs { thumbprint, certified_at, current: fresh, predecessor, replaced_at: now, presented_at: None };
+        return (Standing { epoch: Some(fresh), fork: false, stopped, replaced }, Some(first));
+    };
+    // A clock that went back makes an epoch as old as one that went on.
+    let is_old = !(0..presented.period).contains(&now.saturating_sub(known.replaced_at));
+    let is_current = presented.epoch == Some(known.current);
+    let late = known.presented_at.is_some_and(|since| now >= since.saturating_add(presented.tolerance()));
+    let good = is_current || history.known || (presented.epoch == known.predecessor && !late);
+    let fork = !good;
+    let stopped = stopped || (fork && history.forks >= FORGIVEN);
+    // Only who presents the current one, or is found to be a copy, gets another: an answer may have been lost.
+    let next = if is_old && (is_current || fork) {
+        Some(Epochs {
+            current: fresh,
+            predecessor: Some(known.current),
+            replaced_at: now,
+            presented_at: None,
+            ..known.clone()
+        })
+    } else if is_current && known.presented_at.is_none() {
+        Some(Epochs { presented_at: Some(now), ..known.clone() })
+    } else {
+        None
+    };
+    let newest = next.as_ref().map_or(known.current, |next| next.current);
+    let epoch = (presented.epoch != Some(newest)).then_some(newest);
+    (Standing { epoch, fork, stopped, replaced }, next)
+}
+
+#[cfg(test)]
+#[path = "epoch/tests.rs"]
+mod tests;
