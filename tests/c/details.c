@@ -66,6 +66,10 @@ static void requests_that_cannot_be_sent_are_told_apart(wm_client *client) {
   request = NULL;
   CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
   CHECK_OK(wm_set_prop(request, WM_PROP_HEADER, WM_TYPE_BINARY, "not a content header", 20));
+  CHECK_RESULT(ending(request), WM_E_MALFORMED_CONTENT_HEADER); /* as reading it alone ends */
+  request = NULL;
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_set_prop(request, WM_PROP_HEADER, WM_TYPE_BINARY, "{\"kids\":[]}", 11));
   CHECK_RESULT(ending(request), WM_E_INVALID_LICENSE_REQUEST);
 }
 
@@ -104,6 +108,53 @@ static void titles_are_the_applications_to_choose(wm_client *client) {
   CHECK_RESULT(wm_set_string_prop(licenses, WM_PROP_FILTER_ACTION, "Play"), WM_E_ALREADY_OPEN);
   CHECK_RESULT(wm_set_string_prop(licenses, WM_PROP_TITLE, "x"), WM_E_UNSUPPORTED_PROPERTY); /* read-only here */
   CHECK_OK(wm_release(licenses));
+}
+
+typedef struct titled {
+  wm_client *client;
+  const uint8_t *kid;
+  wm_status status;
+  char title[64];
+} titled;
+
+/* A status names a key ID, and the application shows its title. */
+static wm_result show_title(recorder *from, const event *seen, void *context) {
+  char text[KID_TEXT_SIZE];
+  titled *to = context;
+  (void)from;
+  if (seen->status != to->status) return 0;
+  CHECK_EQ(seen->type, WM_TYPE_STRING);
+  CHECK_TEXT((const char *)seen->value, kid_text(to->kid, text));
+  CHECK_OK(wm_get_content_title(to->client, to->kid, to->title, sizeof to->title, NULL));
+  return 0;
+}
+
+static void a_status_about_a_license_can_be_shown_by_its_title(wm_client *client, const char *folder) {
+  char text[KID_TEXT_SIZE];
+  wm_license_request *request = NULL;
+  wm_backup_restorer *restorer = NULL;
+  /* A title of the application, for content that no license came for. */
+  titled unknown = {.client = client, .kid = KID_UNKNOWN, .status = WM_STATUS_LICENSE_REFUSED};
+  recorder of_request = RECORDER_INIT;
+  of_request.hook = show_title, of_request.hook_context = &unknown;
+  CHECK_OK(wm_set_content_title(client, KID_UNKNOWN, "Nobody has this"));
+  CHECK_OK(wm_create_license_request(client, record, &of_request, &request));
+  CHECK_OK(wm_set_string_prop(request, WM_PROP_KEY_IDS, kid_text(KID_UNKNOWN, text)));
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  CHECK_RESULT(finish(request), WM_E_LICENSE_UNAVAILABLE);
+  CHECK_OK(wm_release(request));
+  CHECK_TEXT(unknown.title, "Nobody has this");
+  /* A title that came with the license. */
+  titled restricted = {.client = client, .kid = KID_RESTRICTED, .status = WM_STATUS_RESTRICTED_LICENSE};
+  recorder of_backup = RECORDER_INIT;
+  of_backup.hook = show_title, of_backup.hook_context = &restricted;
+  CHECK_RESULT(acquire(client, KID_RESTRICTED), WM_S_LICENSE_ACQUIRED);
+  CHECK_OK(wm_create_backup_restorer(client, record, &of_backup, &restorer));
+  CHECK_OK(wm_set_string_prop(restorer, WM_PROP_BACKUP_PATH, folder));
+  CHECK_OK(wm_backup_licenses(restorer, 0));
+  CHECK_RESULT(finish(restorer), 0);
+  CHECK_OK(wm_release(restorer));
+  CHECK_TEXT(restricted.title, "Not for backup");
 }
 
 static void samples_and_headers_have_codes_of_their_own(wm_client *client) {
@@ -156,6 +207,7 @@ int main(int argc, char **argv) {
   requests_that_cannot_be_sent_are_told_apart(client);
   a_finished_request_shows_its_transaction_and_asks_anew(client);
   titles_are_the_applications_to_choose(client);
+  a_status_about_a_license_can_be_shown_by_its_title(client, argv[1]);
   samples_and_headers_have_codes_of_their_own(client);
   CHECK_OK(wm_release(client));
   a_store_of_a_later_version_is_left_alone(argv[1], store);
