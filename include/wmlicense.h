@@ -514,7 +514,7 @@
 #define WM_REASON_ROOT_MISSING 0x2000u
 /** the license lost its state. */
 #define WM_REASON_STATE_LOST 0x4000u
-/** the key that signed the license, or the device, was revoked. */
+/** the key that signed the license, the device, or the application was revoked. */
 #define WM_REASON_REVOKED 0x8000u
 /** the license demands a newer status list; see wm_refresh_revocations. */
 #define WM_REASON_STATUS_LIST 0x10000u
@@ -567,7 +567,7 @@
 #define WM_PROP_SERVICE_URL "ServiceURL"
 /** client, STRING, write-only: names the user's account to the service. */
 #define WM_PROP_ACCOUNT_TOKEN "AccountToken"
-/** client, STRING: name of the application, told to the service. */
+/** client, STRING: name of the application, told to the service, and compared with the newest status list at each use. */
 #define WM_PROP_APPLICATION_ID "ApplicationID"
 /** client, DWORD: level of the application, default 0; licenses may demand one. */
 #define WM_PROP_SECURITY_LEVEL "SecurityLevel"

@@ -25,6 +25,7 @@ use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::clock::SystemClock;
 use wmlicense_core::give_back;
 use wmlicense_core::logging::Log;
+use wmlicense_core::rights::Application;
 use wmlicense_core::transport::{
     AppStack, DEFAULT_RETRY_LIMIT, NetworkSettings, ProxyChoice, ProxyEnvironment, TlsTrust,
 };
@@ -210,8 +211,7 @@ impl ClientObject {
         Settings {
             service_url: all.text(SERVICE_URL),
             account_token: all.secret(ACCOUNT_TOKEN).unwrap_or_default(),
-            application_id: all.text(APPLICATION_ID),
-            application_level: self.application_level(),
+            application: self.application(),
             network: NetworkSettings {
                 user_agent: all.text(USER_AGENT).unwrap_or_default(),
                 tls_trust: match all.text(TLS_TRUST).as_deref() {
@@ -233,9 +233,10 @@ impl ClientObject {
         }
     }
 
-    /// Level of the application.
-    pub(crate) fn application_level(&self) -> u32 {
-        self.properties.dword(SECURITY_LEVEL).unwrap_or(0)
+    /// The application as it names itself.
+    pub(crate) fn application(&self) -> Application {
+        let level = self.properties.dword(SECURITY_LEVEL).unwrap_or(0);
+        Application { id: self.properties.text(APPLICATION_ID), level }
     }
 
     /// Security version of the device; none before it is individualized.

@@ -94,7 +94,7 @@ impl Object for DecryptorObject {
 
 impl DecryptorObject {
     fn create(client: &ClientObject, kid: Kid, action: &str) -> Result<Self, Failure> {
-        let decryptor = Decryptor::create(client.opened()?, kid, action, client.application_level())
+        let decryptor = Decryptor::create(client.opened()?, kid, action, &client.application())
             .map_err(|error| failure::decrypt(&error).about(kid))?;
         Ok(Self { life: Life::new(), properties: Properties::new(PROPERTIES), decryptor })
     }

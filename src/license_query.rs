@@ -12,9 +12,6 @@ use wmlicense_core::rights::{self, Category, Environment, Refusal};
 use wmlicense_core::store::StoredLicense;
 use wmlicense_wire::id::Kid;
 
-/// Security version of a device that has none yet: lower than every other.
-const NO_SECURITY_VERSION: &str = "0.0.0.0";
-
 const NOT_ENABLED: u32 = 0x1;
 const REASON_NO_LICENSE: u32 = 0x2;
 const REASON_NO_RIGHT: u32 = 0x4;
@@ -47,7 +44,11 @@ pub const REASONS: &[(&str, u32, &str)] = &[
         "the root license of the subscription is missing, or has ended where WM_REASON_EXPIRED is set too",
     ),
     ("WM_REASON_STATE_LOST", REASON_STATE_LOST, "the license lost its state"),
-    ("WM_REASON_REVOKED", REASON_REVOKED, "the key that signed the license, or the device, was revoked"),
+    (
+        "WM_REASON_REVOKED",
+        REASON_REVOKED,
+        "the key that signed the license, the device, or the application was revoked",
+    ),
     (
         "WM_REASON_STATUS_LIST",
         REASON_STATUS_LIST,
@@ -114,34 +115,33 @@ fn bit(refusal: Refusal) -> u32 {
         Refusal::Clock => REASON_CLOCK,
         Refusal::RootMissing | Refusal::SubscriptionEnded => REASON_ROOT_MISSING,
         Refusal::StateLost => REASON_STATE_LOST,
-        Refusal::IssuerRevoked | Refusal::DeviceRevoked => REASON_REVOKED,
+        Refusal::IssuerRevoked | Refusal::DeviceRevoked | Refusal::ApplicationRevoked => REASON_REVOKED,
         Refusal::StatusListTooOld => REASON_STATUS_LIST,
         Refusal::UnknownCondition => REASON_UNKNOWN_CONDITION,
     }
 }
 
-/// What a question is judged by.
-pub(crate) fn environment(client: &ClientObject) -> Result<Environment, Failure> {
-    Ok(Environment {
-        now: client.opened()?.clock.now(),
-        security_version: client.security_version()?.unwrap_or_else(|| NO_SECURITY_VERSION.to_owned()),
-        application_level: client.application_level(),
-    })
-}
-
-fn licenses(client: &ClientObject, kid: Kid) -> Result<Vec<StoredLicense>, Failure> {
-    client.opened()?.store.licenses(kid).map_err(|error| failure::store(&error))
+/// The licenses for a key ID and what a question about them is judged by.
+fn look(client: &ClientObject, kid: Kid, action: &str) -> Result<(Vec<StoredLicense>, Environment), Failure> {
+    let opened = client.opened()?;
+    let found = opened.store.licenses(kid).and_then(|licenses| {
+        let environment = Environment::of(opened, &licenses, action, &client.application())?;
+        Ok((licenses, environment))
+    });
+    found.map_err(|error| failure::store(&error))
 }
 
 fn refusals(client: &ClientObject, kid: Kid, action: &str) -> Result<u32, Failure> {
-    Ok(match rights::allowed(&licenses(client, kid)?, action, &environment(client)?) {
+    let (licenses, environment) = look(client, kid, action)?;
+    Ok(match rights::allowed(&licenses, action, &environment) {
         Ok(()) => 0,
         Err(refusals) => refusals.into_iter().map(bit).fold(NOT_ENABLED, |bits, bit| bits | bit),
     })
 }
 
 fn state(client: &ClientObject, kid: Kid, action: &str, struct_size: usize) -> Result<wm_license_state, Failure> {
-    let found = rights::license_state(&licenses(client, kid)?, action, &environment(client)?);
+    let (licenses, environment) = look(client, kid, action)?;
+    let found = rights::license_state(&licenses, action, &environment);
     let ((counts, count_count), (dates, date_count)) = (first_four(&found.counts), first_four(&found.dates));
     Ok(wm_license_state {
         struct_size,

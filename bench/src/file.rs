@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use wmlicense_core::decrypt::decryptor::Decryptor;
 use wmlicense_core::header::ContentHeader;
 use wmlicense_core::header::samples::SampleReader;
+use wmlicense_core::rights::Application;
 
 const BYTES: u64 = 250_000_000;
 /// Seconds of the picture that is repeated until there are enough bytes.
@@ -56,7 +57,7 @@ pub(crate) fn measure(world: &World, arguments: &Arguments, table: &mut Table) {
 fn decrypt(home: &Home<'_>, from: &Path, to: &Path) {
     let track = ContentHeader::read_file(from).unwrap().tracks().first().unwrap().id;
     let reader = SampleReader::open(from, track).unwrap();
-    let decryptor = Decryptor::create(&home.client, kid(1), "Play", 0).unwrap();
+    let decryptor = Decryptor::create(&home.client, kid(1), "Play", &Application::default()).unwrap();
     let mut bytes = fs::read(from).unwrap();
     for sample in reader.samples() {
         let protection = sample.protection.expect("every sample is protected");

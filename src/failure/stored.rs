@@ -23,6 +23,7 @@ fn right(refusal: rights::Refusal) -> Failure {
         rights::Refusal::StateLost => WM_E_LICENSE_UNUSABLE,
         rights::Refusal::IssuerRevoked => WM_E_ISSUER_REVOKED,
         rights::Refusal::DeviceRevoked => WM_E_CERTIFICATE_REVOKED,
+        rights::Refusal::ApplicationRevoked => WM_E_APPCERT_REVOKED,
         rights::Refusal::StatusListTooOld => WM_E_RIV_TOO_SMALL,
         rights::Refusal::UnknownCondition => WM_E_NEED_UPGRADE_PD,
     })

@@ -298,6 +298,30 @@ static void a_blob_for_others_or_from_before_is_refused(wm_client *client, wm_cl
   CHECK(!usable(other, 2) && !usable(other, 3));
 }
 
+/* The newest status list that a device holds decides, also without a network. */
+static void a_revoked_application_uses_nothing_that_is_stored(wm_client *client) {
+  char printed[4096];
+  wm_decryptor *decryptor = NULL;
+  uint32_t reasons = 77;
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_APPLICATION_ID, "Withdrawn Player"));
+  CHECK_OK(wm_create_decryptor(client, KID_VIDEO, "Play", &decryptor));
+  CHECK_OK(wm_release(decryptor));
+  owner("application revoke 'Withdrawn Player' --reason test", printed, sizeof printed);
+  owner("status publish", printed, sizeof printed);
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_APPLICATION_ID, "Example Player"));
+  CHECK_OK(refresh(client));
+  CHECK_OK(wm_set_bool_prop(client, WM_PROP_OFFLINE_ONLY, true));
+  CHECK_OK(wm_query_action_allowed(client, KID_VIDEO, "Play", &reasons));
+  CHECK_EQ(reasons, 0);
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_APPLICATION_ID, "Withdrawn Player"));
+  CHECK_RESULT(wm_create_decryptor(client, KID_VIDEO, "Play", &decryptor), WM_E_APPCERT_REVOKED);
+  CHECK_OK(wm_query_action_allowed(client, KID_VIDEO, "Play", &reasons));
+  CHECK_EQ(reasons, WM_REASON_NOT_ENABLED | WM_REASON_REVOKED);
+  CHECK_OK(wm_remove_prop(client, WM_PROP_APPLICATION_ID));
+  CHECK_OK(wm_query_action_allowed(client, KID_VIDEO, "Play", &reasons));
+  CHECK_EQ(reasons, 0);
+}
+
 int main(int argc, char **argv) {
   CHECK(argc == 2);
   static bytes blob;
@@ -317,6 +341,7 @@ int main(int argc, char **argv) {
   a_challenge_needs_a_device_and_a_short_name(client, stranger);
   a_blob_is_carried_by_hand_and_acts_once(client, &blob);
   a_blob_for_others_or_from_before_is_refused(client, other, stranger, &blob);
+  a_revoked_application_uses_nothing_that_is_stored(client);
   CHECK_OK(wm_release(client));
   CHECK_OK(wm_release(other));
   CHECK_OK(wm_release(stranger));

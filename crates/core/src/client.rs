@@ -2,6 +2,7 @@
 
 use crate::clock::SharedClock;
 use crate::device::{Device, DeviceError};
+use crate::rights::Application;
 use crate::session::Documents;
 use crate::store::{Store, StoreError};
 use crate::transport::{AccountToken, HttpTransport, NetworkSettings, TlsConfigs, Transport};
@@ -25,10 +26,8 @@ pub struct Settings {
     pub service_url: Option<String>,
     /// Account token.
     pub account_token: Arc<AccountToken>,
-    /// Application ID.
-    pub application_id: Option<String>,
-    /// Level of the application.
-    pub application_level: u32,
+    /// The application.
+    pub application: Application,
     /// Network.
     pub network: NetworkSettings,
 }

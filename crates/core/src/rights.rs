@@ -1,12 +1,14 @@
 //! Evaluation of policies: what may be done now, what is left, which license is used. Pure functions over policy, state and
 //! time; committing a use is the decryptor's.
 
+mod environment;
 mod query;
 #[cfg(test)]
 mod tests;
 
 use crate::clock::Reading;
 use crate::store::{Standing, StoredLicense};
+pub use environment::{Application, Environment};
 pub use query::{Category, LicenseState, allowed, license_state};
 use std::cmp::Reverse;
 use wmlicense_wire::license::{ActionState, State};
@@ -43,26 +45,10 @@ pub enum Refusal {
     IssuerRevoked,
     /// The device was revoked.
     DeviceRevoked,
+    /// The application was revoked.
+    ApplicationRevoked,
     /// The license demands a newer status list.
     StatusListTooOld,
-}
-
-/// What the evaluation needs to know about the device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Environment {
-    /// Wall clock, seconds UTC, for what has no better one.
-    pub now: i64,
-    /// Four dotted numbers.
-    pub security_version: String,
-    /// Level of the application.
-    pub application_level: u32,
-}
-
-impl Environment {
-    /// The time for a license.
-    pub(crate) fn reading(&self, of_license: Option<Reading>) -> Reading {
-        of_license.unwrap_or(Reading { now: self.now, behind: None })
-    }
 }
 
 /// Chooses the license to use for an action: unusable ones aside, highest priority first, then stateless before stateful,
@@ -97,6 +83,9 @@ pub fn choose<'l>(
 
 /// Why this license does not permit the action; empty if it does.
 fn evaluate(license: &StoredLicense, action: &str, environment: &Environment) -> Vec<Refusal> {
+    if environment.barred_by.contains(&license.authority) {
+        return vec![Refusal::ApplicationRevoked];
+    }
     match license.standing {
         Standing::Good => {}
         Standing::IssuerRevoked => return vec![Refusal::IssuerRevoked],

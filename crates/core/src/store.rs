@@ -45,6 +45,7 @@ use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, StoreId, TransactionId, UserId};
 use wmlicense_wire::license::{Binding, InnerKey, License, State};
 use wmlicense_wire::policy::Policy;
+use wmlicense_wire::status_list::StatusList;
 
 /// Name of the database in the client's folder.
 pub const FILE_NAME: &str = "licenses.db";
@@ -102,6 +103,8 @@ pub struct StoredLicense {
     pub batch: i64,
     /// Place in the batch.
     pub index: u32,
+    /// Authority of the service that signed it.
+    pub authority: Digest,
     /// Its policy.
     pub policy: Policy,
     /// Its binding.
@@ -281,6 +284,8 @@ struct Inner {
     batch_keys: Mutex<HashMap<[u8; 16], Arc<merge::AtRest>>>,
     /// The clock of the head that was verified last, by the head's MAC.
     seen_clock: Mutex<Option<head::SeenClock>>,
+    /// The status list that was read last, by its hash: an application asks it at every use.
+    seen_list: Mutex<Option<(Digest, Arc<StatusList>)>>,
 }
 
 impl Store {
@@ -300,6 +305,7 @@ impl Store {
             directories: Mutex::new(HashMap::new()),
             batch_keys: Mutex::new(HashMap::new()),
             seen_clock: Mutex::new(None),
+            seen_list: Mutex::new(None),
         };
         let store = Self { inner: Arc::new(inner) };
         store.drop_stale_staging()?;

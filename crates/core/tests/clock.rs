@@ -11,7 +11,7 @@ use wmlicense_core::clock::Verdict;
 use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::renew::{RenewalWish, Renewed, renew};
-use wmlicense_core::rights::Refusal;
+use wmlicense_core::rights::{Application, Refusal};
 use wmlicense_wire::policy::Conditions;
 
 const DAY: i64 = 86_400;
@@ -36,7 +36,8 @@ fn play(desk: &Desk, number: u64) -> Result<(), Refusal> {
         SampleInfo { scheme: Scheme::Cenc, iv: &[7; 8], subsamples: &[], crypt_byte_block: 0, skip_byte_block: 0 };
     let mut data = b"a sample of 20 bytes".to_vec();
     SampleCipher::new(&content_key(kid(number))).decrypt_in_place(&info, &mut data).unwrap();
-    let used = Decryptor::create(&desk.client, kid(number), "Play", 0).and_then(|it| it.decrypt(&info, &mut data));
+    let used = Decryptor::create(&desk.client, kid(number), "Play", &Application::default())
+        .and_then(|it| it.decrypt(&info, &mut data));
     match used {
         Ok(()) => assert_eq!(data, b"a sample of 20 bytes"),
         Err(UseError::Refused(refusal)) => return Err(refusal),

@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme, Subsample};
 use wmlicense_core::decrypt::decryptor::Decryptor;
 use wmlicense_core::header::samples::SampleReader;
+use wmlicense_core::rights::Application;
 
 const LIMIT: u64 = 64_000_000;
 
@@ -45,7 +46,7 @@ fn a_decryptor_allocates_for_its_first_sample_only() {
     let world = World::new();
     let home = Home::new(&world);
     home.acquire(&[world.policy(kid(1))]).unwrap();
-    let decryptor = Decryptor::create(&home.client, kid(1), "Play", 0).unwrap();
+    let decryptor = Decryptor::create(&home.client, kid(1), "Play", &Application::default()).unwrap();
     let info =
         SampleInfo { scheme: Scheme::Cbcs, iv: &[9; 16], subsamples: &[], crypt_byte_block: 1, skip_byte_block: 9 };
     let mut data = vec![3; 10_000];

@@ -11,13 +11,15 @@ use support::home::Home;
 use support::place::{backed_up, restored};
 use support::{ManualClock, NOW, World, kid};
 use wmlicense_core::client::{Client, OpenSettings};
+use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::revoke::{RevokeError, process};
+use wmlicense_core::rights::{Application, Refusal};
 use wmlicense_core::store::{NotTaken, Standing};
 use wmlicense_wire::id::{DeviceId, Digest};
 use wmlicense_wire::key::{DualSigningKey, KeyKind};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::{Acknowledgement, Entry, Revocation};
-use wmlicense_wire::status_list::{Revoked, StatusList};
+use wmlicense_wire::status_list::{Revoked, StatusList, application_id};
 
 const NUMBER: u64 = NOW as u64;
 
@@ -178,6 +180,31 @@ fn what_the_store_s_rows_say_of_a_revoked_key_cannot_be_edited() {
     assert_eq!(standing(), Standing::IssuerRevoked);
     keep(&StatusList { number: NUMBER + 3, ..empty });
     assert_eq!(standing(), Standing::Good, "the newest list counts");
+}
+
+#[test]
+fn an_application_that_the_newest_list_names_may_use_nothing_of_that_authority() {
+    let world = World::new();
+    let (home, policy) = (Home::new(&world), world.policy(kid(1)));
+    home.acquire(std::slice::from_ref(&policy)).unwrap();
+    let named = |id: &str| Application { id: Some(id.to_owned()), level: 0 };
+    let use_by = |application: &Application| Decryptor::create(&home.client, policy.kid, "Play", application).map(drop);
+    let refused = |id: &str| matches!(use_by(&named(id)), Err(UseError::Refused(Refusal::ApplicationRevoked)));
+    let keep = |number: u64, applications: Vec<Revoked>| {
+        let list = StatusList { applications, ..status_list(&world, number).0 };
+        home.client.store.take_status_list(&list, &list.sign(&world.authority_key).unwrap()).unwrap();
+    };
+    assert!(!refused("Player"));
+    keep(NUMBER, vec![Revoked { key: application_id("Player"), from: NOW }]);
+    assert!(refused("Player") && !refused("Other Player"));
+    use_by(&Application::default()).unwrap();
+    home.clock.set(NOW - 3600);
+    assert!(refused("Player"), "a clock that is set back does not help");
+    home.clock.set(NOW);
+    keep(NUMBER + 1, vec![Revoked { key: application_id("Player"), from: NOW + 60 }]);
+    assert!(!refused("Player"), "the newest list counts, from its date on");
+    home.clock.set(NOW + 60);
+    assert!(refused("Player"));
 }
 
 /// Opens the store of a folder whose pin is in a file beside it.

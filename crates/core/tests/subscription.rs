@@ -7,7 +7,7 @@ use support::home::Home;
 use support::{NOW, World, content_key, kid};
 use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
-use wmlicense_core::rights::{self, Category, Environment, Refusal};
+use wmlicense_core::rights::{self, Application, Category, Environment, Refusal};
 use wmlicense_core::store::{Filter, StoreError};
 use wmlicense_wire::answer::Grant;
 use wmlicense_wire::id::{Digest, Kid, Lid};
@@ -59,7 +59,7 @@ fn with_leaves(world: &World) -> Home<'_> {
 }
 
 fn create(home: &Home<'_>, kid: Kid) -> Result<Decryptor, UseError> {
-    Decryptor::create(&home.client, kid, "Play", 0)
+    Decryptor::create(&home.client, kid, "Play", &Application::default())
 }
 
 fn refusal<T>(result: Result<T, UseError>) -> Refusal {
@@ -82,7 +82,12 @@ fn play(decryptor: &Decryptor, kid: Kid) -> Result<(), UseError> {
 
 fn environment(home: &Home<'_>) -> Environment {
     use wmlicense_core::clock::Clock as _;
-    Environment { now: home.clock.now(), security_version: "1.0.0.0".into(), application_level: 0 }
+    Environment {
+        now: home.clock.now(),
+        security_version: "1.0.0.0".into(),
+        application_level: 0,
+        barred_by: Vec::new(),
+    }
 }
 
 #[test]

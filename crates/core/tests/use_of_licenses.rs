@@ -8,7 +8,7 @@ use support::home::{Home, open};
 use support::{ManualClock, NOW, World, content_key, kid};
 use wmlicense_core::decrypt::cenc::{SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
-use wmlicense_core::rights::Refusal;
+use wmlicense_core::rights::{Application, Refusal};
 use wmlicense_core::store::StoreError;
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::policy::{Conditions, Policy};
@@ -41,7 +41,7 @@ fn refusal<T>(result: Result<T, UseError>) -> Refusal {
 }
 
 fn create(home: &Home<'_>, kid: Kid) -> Result<Decryptor, UseError> {
-    Decryptor::create(&home.client, kid, "Play", 0)
+    Decryptor::create(&home.client, kid, "Play", &Application::default())
 }
 
 fn with(world: &World, set: impl FnOnce(&mut Conditions)) -> Policy {
@@ -73,7 +73,7 @@ fn a_stateless_license_decrypts_without_a_write() {
     }
     assert!(disk(&home) == before);
     assert_eq!(refusal(create(&home, kid(2))), Refusal::NoLicense);
-    assert_eq!(refusal(Decryptor::create(&home.client, kid(1), "Copy", 0)), Refusal::NoRight);
+    assert_eq!(refusal(Decryptor::create(&home.client, kid(1), "Copy", &Application::default())), Refusal::NoRight);
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn child_spends_until_refused() {
     let settings = wmlicense_core::client::OpenSettings { store_path: folder.into(), authorities: Vec::new() };
     let client = wmlicense_core::client::Client::open(&settings, ManualClock::at(NOW)).unwrap();
     let uses: u32 = std::thread::scope(|scope| {
-        let spend = || spend_all(|| Decryptor::create(&client, kid(1), "Play", 0));
+        let spend = || spend_all(|| Decryptor::create(&client, kid(1), "Play", &Application::default()));
         let threads: Vec<_> = (0..3).map(|_| scope.spawn(spend)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });

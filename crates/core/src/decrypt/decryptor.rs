@@ -3,7 +3,7 @@
 use super::cenc::{SampleCipher, SampleError, SampleInfo};
 use crate::client::Client;
 use crate::clock::Reading;
-use crate::rights::{self, Environment, Refusal};
+use crate::rights::{self, Application, Environment, Refusal};
 use crate::store::{StoreError, StoredLicense};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,8 +11,6 @@ use wmlicense_wire::id::Kid;
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 
-/// Security version of a device that has no certificate: lower than every other.
-const NO_VERSION: &str = "0.0.0.0";
 /// Licenses tried at the first sample before giving up: each that fails was used up by somebody else in between.
 const TRIES: usize = 16;
 
@@ -35,7 +33,7 @@ pub struct Decryptor {
     client: Arc<Client>,
     kid: Kid,
     action: String,
-    application_level: u32,
+    application: Application,
     /// What creation chose; the first sample may choose again.
     chosen: Opened,
     /// Held while the first use is committed, so that it counts once.
@@ -62,8 +60,8 @@ const NEVER: i64 = i64::MAX;
 impl Decryptor {
     /// Chooses a license and opens its key. Reserves nothing, makes no network call, and writes nothing, unless a policy wants its
     /// license deleted because the clock was set back.
-    pub fn create(client: &Arc<Client>, kid: Kid, action: &str, application_level: u32) -> Result<Self, UseError> {
-        let (mut licenses, environment) = look(client, kid, action, application_level)?;
+    pub fn create(client: &Arc<Client>, kid: Kid, action: &str, application: &Application) -> Result<Self, UseError> {
+        let (mut licenses, environment) = look(client, kid, action, application)?;
         let lid = choose(&licenses, action, &environment)?.policy.lid;
         licenses.retain(|license| license.policy.lid == lid);
         let license = licenses.pop().ok_or(UseError::Refused(Refusal::NoLicense))?;
@@ -72,7 +70,7 @@ impl Decryptor {
             client: Arc::clone(client),
             kid,
             action: action.to_owned(),
-            application_level,
+            application: application.clone(),
             starting: Mutex::new(()),
             started: OnceLock::new(),
         })
@@ -137,7 +135,7 @@ impl Decryptor {
             return self.commit_stateless();
         }
         for _ in 0..TRIES {
-            let (licenses, environment) = look(&self.client, self.kid, &self.action, self.application_level)?;
+            let (licenses, environment) = look(&self.client, self.kid, &self.action, &self.application)?;
             let license = choose(&licenses, &self.action, &environment)?;
             if !self.is_counted(license) {
                 let cipher = open(&self.client, license, &self.action, &environment)?;
@@ -167,7 +165,7 @@ impl Decryptor {
         if is_leaf || license.policy.action(&self.action).is_some_and(|conditions| conditions.is_dated()) {
             // The time of the evaluation at creation is over; the license is read again with the clock's record.
             let environment;
-            (licenses, environment) = look(&self.client, self.kid, &self.action, self.application_level)?;
+            (licenses, environment) = look(&self.client, self.kid, &self.action, &self.application)?;
             let found = licenses.iter().find(|found| found.policy.lid == license.policy.lid);
             license = choose(found.map_or(&[], std::slice::from_ref), &self.action, &environment)?;
             if let Err(error) = self.client.store.note_use() {
@@ -244,7 +242,8 @@ fn choose<'l>(
 
 /// Of several refusals the one that the user can do most about.
 fn foremost(refusals: &[Refusal]) -> Option<Refusal> {
-    const ORDER: [Refusal; 15] = [
+    const ORDER: [Refusal; 16] = [
+        Refusal::ApplicationRevoked,
         Refusal::Clock,
         Refusal::NeedsIndividualization,
         Refusal::StatusListTooOld,
@@ -289,35 +288,13 @@ fn look(
     client: &Client,
     kid: Kid,
     action: &str,
-    application_level: u32,
+    application: &Application,
 ) -> Result<(Vec<StoredLicense>, Environment), StoreError> {
     let licenses = client.store.licenses(kid)?;
     if licenses.iter().any(|license| rights::is_forfeited(&license.policy, license.reading, action)) {
         let deleted = client.store.forfeit(kid, action)?;
         log::warn!("{deleted} licenses were deleted because the clock was set back, as their policy says");
     }
-    let environment = environment(client, &licenses, action, application_level)?;
+    let environment = Environment::of(client, &licenses, action, application)?;
     Ok((licenses, environment))
-}
-
-/// What the licenses are judged by. The device's certificate is read only where a license asks for its version.
-fn environment(
-    client: &Client,
-    licenses: &[StoredLicense],
-    action: &str,
-    application_level: u32,
-) -> Result<Environment, StoreError> {
-    let asks = |license: &StoredLicense| {
-        license.policy.action(action).is_some_and(|conditions| conditions.minimum_security_version.is_some())
-    };
-    let mut security_version = NO_VERSION.to_owned();
-    if licenses.iter().any(|license| asks(license) || license.roots.iter().any(asks)) {
-        for authority in &client.authorities {
-            if let Some(certificate) = client.store.device_certificate(*authority)? {
-                security_version = certificate.security_version;
-                break;
-            }
-        }
-    }
-    Ok(Environment { now: client.clock.now(), security_version, application_level })
 }

@@ -40,6 +40,7 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
     StoredLicense {
         batch: 1,
         index: 0,
+        authority: Digest::new([9; 32]),
         state: Some(State::initial(&policy)),
         policy_hash: binding.policy_hash,
         policy,
@@ -53,7 +54,7 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
 }
 
 fn environment() -> Environment {
-    Environment { now: NOW, security_version: "1.2.0.0".into(), application_level: 5 }
+    Environment { now: NOW, security_version: "1.2.0.0".into(), application_level: 5, barred_by: Vec::new() }
 }
 
 fn refused(license: &StoredLicense) -> Vec<Refusal> {

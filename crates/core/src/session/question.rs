@@ -98,8 +98,8 @@ fn client_info(settings: &Settings) -> ClientInfo {
     ClientInfo {
         library: env!("CARGO_PKG_VERSION").to_owned(),
         security_version: SECURITY_VERSION.to_owned(),
-        application: settings.application_id.clone(),
-        application_level: settings.application_level,
+        application: settings.application.id.clone(),
+        application_level: settings.application.level,
     }
 }
 

@@ -65,6 +65,7 @@ fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result
     Ok(StoredLicense {
         batch,
         index,
+        authority: Digest::new(fixed(blob(6)?)?),
         state: read_state(connection, &inner.integrity, &policy)?,
         standing: standing(connection, inner, &policy, row)?,
         reading: reading(connection, inner, &policy)?,

@@ -10,6 +10,7 @@ use super::tombstone::Tombstone;
 use super::{Inner, Store, StoreError, error::fixed};
 pub(super) use kept::{Kept, KeptKind};
 use rusqlite::{Connection, OptionalExtension as _};
+use std::sync::{Arc, PoisonError};
 use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::read_vouched;
 use wmlicense_wire::cose::{Document, Unverified};
@@ -336,6 +337,30 @@ impl Store {
         self.with_head(|connection, _, head| {
             let kept = head.find_kept(KeptKind::StatusList, authority.as_bytes());
             kept.map(|kept| read_list(&vouched(connection, kept)?)).transpose()
+        })
+    }
+
+    /// True if the newest status list of the authority names the application. `now` is seconds UTC; a clock that is behind the
+    /// list itself changes nothing.
+    pub fn bars_application(&self, authority: Digest, id: &str, now: i64) -> Result<bool, StoreError> {
+        let inner: &Inner = &self.inner;
+        inner.readers.with(|connection| {
+            let transaction = super::connection::read(connection)?;
+            let kept = {
+                let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
+                Head::load_status_list(&transaction, &inner.integrity, &mut seen, authority.as_bytes())?
+            };
+            let Some(kept) = kept else { return Ok(false) };
+            let mut seen = inner.seen_list.lock().unwrap_or_else(PoisonError::into_inner);
+            let list = match seen.as_ref().filter(|(hash, _)| *hash == kept.hash) {
+                Some((_, list)) => Arc::clone(list),
+                None => {
+                    let list = Arc::new(read_list(&vouched(&transaction, &kept)?)?);
+                    *seen = Some((kept.hash, Arc::clone(&list)));
+                    list
+                }
+            };
+            Ok(list.revokes_application(id, now.max(list.issued_at)))
         })
     }
 

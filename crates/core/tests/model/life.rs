@@ -14,6 +14,7 @@ use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::event::Event;
 use wmlicense_core::operation::Context;
 use wmlicense_core::restore::{RestoreError, restore};
+use wmlicense_core::rights::Application;
 use wmlicense_wire::id::{Kid, Lid, SignerId};
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::Policy;
@@ -310,5 +311,5 @@ fn cancelling() -> Context {
 fn decrypt(home: &Home<'_>, kid: Kid) -> Result<(), UseError> {
     let info =
         SampleInfo { scheme: Scheme::Cenc, iv: &[7; 8], subsamples: &[], crypt_byte_block: 0, skip_byte_block: 0 };
-    Decryptor::create(&home.client, kid, "Play", 0)?.decrypt(&info, &mut [0; 20])
+    Decryptor::create(&home.client, kid, "Play", &Application::default())?.decrypt(&info, &mut [0; 20])
 }

@@ -11,6 +11,7 @@ use wmlicense_core::client::{Client, Settings};
 use wmlicense_core::event::{Event, Flow};
 use wmlicense_core::individualize::{IndividualizeError, Individualized, individualize};
 use wmlicense_core::operation::Context;
+use wmlicense_core::rights::Application;
 use wmlicense_core::transport::{AccountToken, NetworkSettings};
 use wmlicense_wire::id::Kid;
 
@@ -35,8 +36,7 @@ impl Desk {
         let settings = Settings {
             service_url: Some(service.base.clone()),
             account_token: Arc::new(AccountToken::new("the-token".to_owned())),
-            application_id: Some("player".to_owned()),
-            application_level: 3,
+            application: Application { id: Some("player".to_owned()), level: 3 },
             network: NetworkSettings { retry_limit: 0, ..NetworkSettings::default() },
         };
         Self { world, service, folder, clock, client, settings, events: Arc::default() }
