@@ -123,6 +123,11 @@ impl Service {
 
     /// Adds the content of a CSV list to the running service, open to all on these terms.
     pub(crate) fn import(&self, list: &str, terms: &str) {
+        self.import_for(&["--open"], list, terms);
+    }
+
+    /// The same for those whom these words of `wmlicensed content import` name.
+    pub(crate) fn import_for(&self, whom: &[&str], list: &str, terms: &str) {
         let write = |name: &str, content: &str| {
             let file = self.data.path().join(name);
             std::fs::write(&file, content).expect("the data folder is writable");
@@ -130,7 +135,7 @@ impl Service {
         };
         admin(self.data.path(), &["policy", "set", "imported", &write("imported.json", terms)]);
         let list = write("import.csv", list);
-        admin(self.data.path(), &["content", "import", &list, "--policy", "imported", "--open"]);
+        admin(self.data.path(), &[&["content", "import", &list, "--policy", "imported"], whom].concat());
     }
 }
 

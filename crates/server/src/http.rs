@@ -2,7 +2,6 @@
 
 pub(crate) mod listener;
 mod page;
-mod support;
 
 use crate::metrics::count;
 use crate::problem::Fault;
@@ -39,8 +38,6 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The service document is valid for this long and made anew far earlier. Seconds.
 const DOCUMENT_VALIDITY: i64 = 7 * 24 * 60 * 60;
 const DOCUMENT_LIFETIME: i64 = 60 * 60;
-/// How often a client may ask whether its user has decided.
-const POLL_SECONDS: u64 = 2;
 const COSE: &str = "application/cose";
 const REQUEST_ID: &str = "x-request-id";
 
@@ -63,7 +60,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/.well-known/wmlicense", get(document))
         .route("/v1/time", get(time))
         .route("/v1/status-list", get(status_list))
-        .route("/support", get(support::page));
+        .route("/support", get(page::support));
     if individualizes {
         router = router.route("/v1/individualize", post(post_individualize));
     }
@@ -286,7 +283,7 @@ fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
             urls,
             limits: vec![
                 ("restoreDevices".to_owned(), crate::policy::DEFAULT_RESTORE_DEVICES.into()),
-                ("pollSeconds".to_owned(), POLL_SECONDS),
+                ("pollSeconds".to_owned(), service.presence.poll_seconds),
             ],
             privacy_url: service.presence.privacy_url.clone(),
             minimum_versions: Vec::new(),

@@ -43,6 +43,8 @@ pub struct Options {
     pub predelivery_rate: Option<u32>,
     /// Least time between two epochs of a device, in seconds.
     pub epoch_period: u32,
+    /// Seconds between two questions of a device whose user is on the page, at least: 1 to 60.
+    pub poll_seconds: u64,
     /// Certificate chain and key for TLS, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
@@ -98,8 +100,8 @@ impl Server {
         let url = format!("{scheme}://{}", listener.local_addr().map_err(refused)?);
         let public_url = options.public_url.unwrap_or_else(|| url.clone()).trim_end_matches('/').to_owned();
         let support_url = options.support_url.unwrap_or_else(|| format!("{public_url}/support"));
-        let (privacy_url, terms_url) = (options.privacy_url, options.terms_url);
-        let presence = Presence { public_url, support_url, privacy_url, terms_url };
+        let Options { privacy_url, terms_url, poll_seconds, .. } = options;
+        let presence = Presence { public_url, support_url, privacy_url, terms_url, poll_seconds };
         let pace = Pace::new(options.predelivery_rate);
         let period = i64::from(options.epoch_period);
         let open = move || Service::open(folder, options.roles, presence, pace, period, clock);

@@ -42,6 +42,8 @@ pub(crate) struct Presence {
     pub(crate) privacy_url: Option<String>,
     /// Terms of use.
     pub(crate) terms_url: Option<String>,
+    /// Seconds between two questions of a device whose user is on the page, at least.
+    pub(crate) poll_seconds: u64,
 }
 
 /// A status list that is handed out.

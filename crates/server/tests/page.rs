@@ -54,6 +54,7 @@ impl World {
             roles: Role::ALL.to_vec(),
             predelivery_rate: None,
             epoch_period: wmlicense_server::DEFAULT_EPOCH_PERIOD,
+            poll_seconds: 2,
             tls: None,
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -316,4 +317,13 @@ fn a_page_leads_back_to_the_own_machine_only() {
     assert!(page.policy.contains("form-action 'self';"));
     assert_eq!((done.status, done.location.as_deref()), (200, None));
     assert!(!done.shows("evil"));
+}
+
+#[test]
+fn pages_for_everybody_are_guarded_as_well() {
+    let world = World::new();
+    for (name, heading) in [("privacy", "What this service keeps"), ("support", "About a refused license")] {
+        let page = Page::read(agent().get(format!("{}/{name}", world.known.url)).call().unwrap());
+        assert!(page.status == 200 && page.shows(heading) && !page.shows("<script"), "{name}");
+    }
 }

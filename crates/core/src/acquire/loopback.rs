@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 const MAX_HEAD: usize = 4096;
 /// Longest time that one connection may take.
 const PATIENCE: Duration = Duration::from_secs(1);
-const THANKS: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Back to the app</title></head>\
+const THANKS: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
+    <title>Back to the app</title></head>\
     <body><main><h1>Back to the app</h1><p>You can close this page and go back to the app.</p></main></body></html>\n";
 
 /// A port of this machine that only the page of one request knows.

@@ -43,6 +43,9 @@ pub(super) struct Arguments {
     /// Seconds after which a device gets another epoch, by which copies of its store show. With 0 it gets one in every answer.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_EPOCH_PERIOD)]
     epoch_period: u32,
+    /// Seconds after which a device asks for the first time whether its user has decided on the page, then ever more slowly.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
+    poll_seconds: u64,
     /// Certificate chain for TLS, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -83,6 +86,7 @@ pub(super) fn serve(arguments: Arguments) -> Result<(), CommandError> {
         roles,
         predelivery_rate: arguments.predelivery_rate,
         epoch_period: arguments.epoch_period,
+        poll_seconds: arguments.poll_seconds,
         tls: arguments.tls_cert.zip(arguments.tls_key),
     };
     let runtime =

@@ -15,7 +15,6 @@ use crate::store::{Content, Decision, Interaction};
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use axum::response::Html;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use form::{Back, Fields};
@@ -31,8 +30,13 @@ const MAX_FAILURES: u64 = 10;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Answers `GET /privacy`, for services whose owner names no privacy statement.
-pub(super) async fn privacy() -> Html<&'static str> {
-    Html(include_str!("page/privacy.html"))
+pub(super) async fn privacy() -> Response<Body> {
+    html::fixed("What this service keeps", include_str!("page/privacy.html"))
+}
+
+/// Answers `GET /support`: the page behind the URL of a refusal, for services whose owner names none.
+pub(super) async fn support() -> Response<Body> {
+    html::fixed("About a refused license", include_str!("page/support.html"))
 }
 
 /// Answers `GET /interaction/{id}`.
@@ -107,7 +111,7 @@ impl<'s> Visit<'s> {
         let visit = Self { service, interaction, back, now };
         match visit.interaction.decision {
             None if visit.interaction.expires_at <= now => {
-                let text = "The time to decide is over, and nothing was allowed. Go back to the app and start again.";
+                let text = "The time to decide is over, and nothing was unlocked. Go back to the app and start again.";
                 Err(visit.told(StatusCode::GONE, "Too late", text))
             }
             Some(decision) => Err(visit.over(StatusCode::OK, decision)),
@@ -123,11 +127,12 @@ impl<'s> Visit<'s> {
     fn over(&self, status: StatusCode, decision: Decision) -> Response<Body> {
         match decision {
             Decision::Accepted(_) => {
-                let text = "You accepted. You can go back to the app, which gets the license now.";
+                let text = "You accepted. You can go back to the app, which goes on by itself, and close this page.";
                 self.told(status, "Accepted", text)
             }
             Decision::Declined => {
-                self.told(status, "Declined", "You declined; nothing was allowed. You can go back to the app.")
+                let text = "You declined, and nothing was unlocked. You can go back to the app and close this page.";
+                self.told(status, "Declined", text)
             }
         }
     }

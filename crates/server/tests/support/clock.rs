@@ -29,6 +29,7 @@ pub fn with_clock(data: &Data, test: impl FnOnce(&Known, &Moved) + Send) {
         roles: Role::ALL.to_vec(),
         predelivery_rate: None,
         epoch_period: DEFAULT_EPOCH_PERIOD,
+        poll_seconds: 2,
         tls: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -78,7 +78,7 @@ pub(super) fn question(facts: &Facts, step: &Step, sealed: &str, problem: Option
              <h2 id=\"problem\">There is a problem</h2><p id=\"problem-text\">{text}</p></div>"
         );
     }
-    let _ = write!(main, "<h1>Allow a license for this device?</h1>{}", described(facts));
+    let _ = write!(main, "<h1>Unlock this for your app?</h1>{}", described(facts));
     let hidden = format!("<input type=\"hidden\" name=\"session\" value=\"{}\">", escape(sealed));
     let decline = "<button name=\"action\" value=\"decline\" formnovalidate>Decline</button>";
     let _ = match step {
@@ -86,7 +86,7 @@ pub(super) fn question(facts: &Facts, step: &Step, sealed: &str, problem: Option
         Step::Decide(holder) => {
             let holder = holder.as_deref().map_or_else(
                 || "<p>No account is needed.</p>".to_owned(),
-                |name| format!("<p>The license goes to the account <strong>{}</strong>.</p>", quoted(name)),
+                |name| format!("<p>You are signed in as <strong>{}</strong>.</p>", quoted(name)),
             );
             write!(
                 main,
@@ -95,7 +95,7 @@ pub(super) fn question(facts: &Facts, step: &Step, sealed: &str, problem: Option
             )
         }
     };
-    let title = if problem.is_some() { "Error: allow a license?" } else { "Allow a license?" };
+    let title = if problem.is_some() { "Error: unlock this for your app?" } else { "Unlock this for your app?" };
     document(title, Some(facts), &main)
 }
 
@@ -108,8 +108,8 @@ fn sign_in(hidden: &str, decline: &str, problem: Option<Problem>) -> String {
     };
     format!(
         "<h2>Sign in</h2><form method=\"post\">{hidden}<label for=\"token\">Account token</label>\
-         <p id=\"hint\">The owner of the content gave it to you with your account. Only enter it if the six digits are \
-         those that your app shows.</p>\
+         <p id=\"hint\">You got it with your account, from whoever this content is from. Enter it only if your app shows \
+         the six digits above.</p>\
          <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" maxlength=\"256\" required{marks}>\
          <div><button class=\"first\" name=\"action\" value=\"sign-in\">Sign in</button>{decline}</div></form>"
     )
@@ -118,25 +118,26 @@ fn sign_in(hidden: &str, decline: &str, problem: Option<Problem>) -> String {
 fn described(facts: &Facts) -> String {
     let mut titles = String::new();
     for (title, terms) in facts.titles.iter().take(MAX_LISTED) {
-        let _ = write!(titles, "<dd>{}<ul>", quoted(title));
+        let _ = write!(titles, "<li><strong>{}</strong><ul>", quoted(title));
         for sentence in terms {
             let _ = write!(titles, "<li>{}</li>", escape(sentence));
         }
-        titles.push_str("</ul></dd>");
+        titles.push_str("</ul></li>");
     }
     if let Some(more) = facts.titles.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
-        let _ = write!(titles, "<dd>and {more} more</dd>");
+        let _ = write!(titles, "<li>and {more} more</li>");
     }
-    let application = facts.application.as_deref().map_or_else(
-        || "an app that gives no name".to_owned(),
-        |name| format!("an app that calls itself {}", quoted(name)),
-    );
+    let application = facts
+        .application
+        .as_deref()
+        .map_or_else(|| "It gives no name".to_owned(), |name| format!("It calls itself {}", quoted(name)));
     format!(
-        "<p>Your app sent you here. Go on only if it shows the same six digits:</p>\
+        "<p>Your app sent you here, because you have to accept the terms before it can go on. It shows these six digits:</p>\
          <p class=\"code\" id=\"code\">{}</p>\
-         <dl><dt>Who asks</dt><dd>{application}, on the device {}</dd>\
-         <dt>For what, on which terms</dt>{titles}\
-         <dt>Who gives it</dt><dd>{}</dd></dl>",
+         <p>If your app shows others, or none, somebody else sent you here: decline.</p>\
+         <h2>What you get</h2><ul class=\"titles\">{titles}</ul>\
+         <h2>Who is asking</h2>\
+         <dl><dt>App</dt><dd>{application}</dd><dt>Device</dt><dd>{}</dd><dt>The content is from</dt><dd>{}</dd></dl>",
         escape(&facts.code),
         escape(&facts.device),
         quoted(&facts.issuer),
@@ -150,17 +151,23 @@ pub(super) fn told(title: &str, text: &str, facts: Option<&Facts>, back: Option<
     document(title, facts, &main)
 }
 
+/// A page that is the same for everybody: `main` is HTML of our own.
+pub(super) fn fixed(title: &str, main: &str) -> Response<Body> {
+    response(StatusCode::OK, document(title, None, main), None)
+}
+
 fn document(title: &str, facts: Option<&Facts>, main: &str) -> String {
     let (mut header, mut footer) = (String::new(), String::new());
     if let Some(facts) = facts {
         header = format!("<header><p>{}</p></header>", quoted(&facts.issuer));
-        let terms = facts.terms_url.as_deref();
-        let terms =
-            terms.map(|url| format!("<li><a href=\"{}\">Terms of use</a></li>", escape(url))).unwrap_or_default();
-        let privacy = escape(&facts.privacy_url);
-        footer = format!(
-            "<footer><nav aria-label=\"Legal\"><ul>{terms}<li><a href=\"{privacy}\">Privacy statement</a></li></ul></nav></footer>"
-        );
+        // In another tab: what was entered here stays, and the way back is no form sent twice.
+        let link = |url: &str, text| {
+            let url = escape(url);
+            format!("<li><a href=\"{url}\" target=\"_blank\" rel=\"noopener\">{text} (opens in a new tab)</a></li>")
+        };
+        let terms = facts.terms_url.as_deref().map(|url| link(url, "Terms of use")).unwrap_or_default();
+        let privacy = link(&facts.privacy_url, "Privacy statement");
+        footer = format!("<footer><nav aria-label=\"Legal\"><ul>{terms}{privacy}</ul></nav></footer>");
     }
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\

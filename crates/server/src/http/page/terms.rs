@@ -10,18 +10,18 @@ pub(super) fn sentences(terms: &Terms) -> Vec<String> {
         .iter()
         .map(|(action, conditions)| {
             let limits = limits(conditions);
-            let limits = if limits.is_empty() { "without limit".to_owned() } else { limits.join(", ") };
+            let limits = if limits.is_empty() { "as often as you like".to_owned() } else { limits.join(", ") };
             format!("{}: {limits}.", name_of(action))
         })
         .collect();
     let devices = terms.restore_devices;
     said.push(match terms.backup {
-        BackupRight::No => "The license stays on this device and may not be backed up.".to_owned(),
+        BackupRight::No => "It stays on this device: backups leave it out.".to_owned(),
         BackupRight::Stateless | BackupRight::Stateful if devices == 1 => {
-            "The license may be backed up, for this device only.".to_owned()
+            "You may back it up, for this device only.".to_owned()
         }
         BackupRight::Stateless | BackupRight::Stateful => {
-            format!("The license may be backed up and restored, on {devices} devices in all.")
+            format!("You may back it up, and restore it on {devices} devices in all.")
         }
     });
     said
@@ -82,14 +82,14 @@ mod tests {
         assert_eq!(
             sentences(&terms.unwrap()),
             [
-                "Play together with others: without limit.",
+                "Play together with others: as often as you like.",
                 "Copy: once.",
                 "Play: until 2027-01-01, 00:00 UTC, for 2 days after the first use, 10 times.",
-                "The license may be backed up and restored, on 4 devices in all.",
+                "You may back it up, and restore it on 4 devices in all.",
             ]
         );
         assert_eq!(duration(1), "1 second");
         assert_eq!(duration(5400), "90 minutes");
-        assert_eq!(sentences(&Terms::default())[1], "The license stays on this device and may not be backed up.");
+        assert_eq!(sentences(&Terms::default())[1], "It stays on this device: backups leave it out.");
     }
 }
