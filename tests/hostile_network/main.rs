@@ -8,6 +8,7 @@ mod offline;
 #[path = "../../crates/core/tests/support/mod.rs"]
 mod owner;
 mod player;
+mod proxies;
 mod scenarios;
 mod signed;
 #[allow(dead_code, reason = "each driver uses another part")]

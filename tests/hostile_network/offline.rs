@@ -38,7 +38,8 @@ fn an_offline_client_opens_no_socket() {
     assert!(told.contains("WM_S_LICENSE_ACQUIRED"), "{told}");
     assert!(sockets > 0, "the trace shows the sockets of an online client");
     let contacts = service.contacts();
-    let (told, sockets) = run_with(true, &format!("offline\nindividualize\nacquire {kid}\nuse {kid}\nlist\n"));
+    let (told, sockets) =
+        run_with(true, &format!("flag OfflineOnly 1\nindividualize\nacquire {kid}\nuse {kid}\nlist\n"));
     let lines: Vec<&str> = told.lines().collect();
     assert!(lines[1].starts_with("WM_E_POLICY_DISABLE_ONLINE ") && lines[2].starts_with("WM_E_POLICY_DISABLE_ONLINE "));
     assert_eq!(lines[3], "WM_S_OK 0");

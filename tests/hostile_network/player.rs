@@ -70,10 +70,19 @@ impl Player {
 
     /// A device that knows nothing yet.
     pub(crate) fn new(form: Form, service: Service) -> Self {
+        Self::with(form, service, &[])
+    }
+
+    /// As [`Self::new`], with these variables, and no proxy of the machine that runs the test.
+    pub(crate) fn with(form: Form, service: Service, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = compiled(form, folder.path());
         let mut command = run::limited([program.to_str().unwrap(), folder.path().to_str().unwrap()]);
         environment(&mut command, &service);
+        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            command.env_remove(name).env_remove(name.to_ascii_uppercase());
+        }
+        command.envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (commands, answers) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         let mut player = Self { service, child, commands, answers, stored: String::new(), folder };
