@@ -171,7 +171,8 @@ pub(crate) fn ask_for(
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
     if let Some(question) = transaction::pending(session, asked.endpoint, asked.name, &credentials.identity)? {
-        match transaction::exchange(session, &question, None) {
+        let mut question = transaction::fresh(session, question, &credentials.identity)?;
+        match transaction::exchange(session, &mut question, None) {
             // Done or lost at the service; a fresh request says the same.
             Err(error) if error.transaction_end().is_some() => {}
             result => return pages::take_all(session, question, result?, credentials, context),
@@ -197,7 +198,7 @@ fn ask(
 ) -> Result<(Question, Envelope), SessionError> {
     let Credentials { identity, certificate } = credentials;
     let body = (asked.body)();
-    let question = transaction::prepare(session, asked.endpoint, asked.name, body, identity, Some(certificate))?;
-    let envelope = transaction::exchange(session, &question, None)?;
+    let mut question = transaction::prepare(session, asked.endpoint, asked.name, body, identity, Some(certificate))?;
+    let envelope = transaction::exchange(session, &mut question, None)?;
     Ok((question, envelope))
 }

@@ -3,7 +3,7 @@
 
 use crate::client::{Client, Settings};
 use crate::operation::Context;
-use crate::session::{Credentials, Endpoint, Question, Session, SessionError, fitting, offline};
+use crate::session::{Credentials, Endpoint, Question, Session, SessionError, fitting, offline, transaction};
 use crate::store::{QueuedReturn, ReturnTo, StoreError, Transaction, TransactionState};
 use wmlicense_wire::answer::Outcome;
 use wmlicense_wire::certificate::Role;
@@ -67,13 +67,10 @@ fn queue(
     }
     let to = (Endpoint::Returns, place.issuer);
     let question = offline(client, settings, to, Body::Returns { licenses }, credentials)?;
-    Ok(QueuedReturn {
-        transaction: transaction(client, place.authority, place.url.as_deref(), &question),
-        replaces_earlier,
-    })
+    Ok(QueuedReturn { transaction: stored(client, place.authority, place.url.as_deref(), &question), replaces_earlier })
 }
 
-fn transaction(client: &Client, authority: Digest, url: Option<&str>, question: &Question) -> Transaction {
+fn stored(client: &Client, authority: Digest, url: Option<&str>, question: &Question) -> Transaction {
     let id = question.content.transaction;
     Transaction {
         id,
@@ -117,7 +114,9 @@ fn send_one(session: &mut Session<'_>, credentials: &Credentials, queued: Transa
         store.set_transaction_state(id, TransactionState::Expired)?;
         return Ok(false);
     };
-    let (question, result) = match session.exchange(&question, None) {
+    let mut question = transaction::fresh(session, question, &credentials.identity)?;
+    let sent = transaction::send(session, &mut question, None);
+    let (question, result) = match sent {
         Err(error) if error.is_unknown_device() && is_older(&question, credentials) => {
             let fresh = renewed(session, credentials, &queued, question)?;
             let result = session.exchange(&fresh, None);
@@ -136,7 +135,9 @@ fn send_one(session: &mut Session<'_>, credentials: &Credentials, queued: Transa
             return Err(error);
         }
     };
-    let end = match session.verify(&envelope, &question)?.answer.outcome {
+    let verified = session.verify(&envelope, &question)?;
+    session.note_epoch(&verified)?;
+    let end = match verified.answer.outcome {
         Outcome::Done => TransactionState::Answered,
         Outcome::Refused => TransactionState::Refused,
         Outcome::Interaction { .. } | Outcome::Later { .. } => TransactionState::Waiting,
@@ -162,6 +163,6 @@ fn renewed(
     let client = session.client();
     let to = (Endpoint::Returns, old.content.audience);
     let fresh = offline(client, session.settings(), to, old.content.body, credentials)?;
-    client.store.requeue_return(queued, &transaction(client, queued.authority, Some(&queued.url), &fresh))?;
+    client.store.requeue_return(queued, &stored(client, queued.authority, Some(&queued.url), &fresh))?;
     Ok(fresh)
 }

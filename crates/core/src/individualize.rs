@@ -160,15 +160,15 @@ fn certify(session: &mut Session<'_>, steps: &Steps<'_>) -> Result<Credentials, 
     let wish = wish(session.authority(), &identity, current.as_ref());
     let pending = transaction::pending(session, Endpoint::Individualize, wish, &identity)?;
     let resumed = pending.is_some();
-    let question = match pending {
+    let mut question = match pending {
         Some(question) => question,
         None => prepare(session, wish, &identity, current.as_ref())?,
     };
-    let envelope = match ask(session, &question, steps) {
+    let envelope = match ask(session, &mut question, steps) {
         Err(error) if resumed && error.transaction_end().is_some() => {
             // The service took the earlier request for done or lost; a fresh one says the same.
-            let question = prepare(session, wish, &identity, current.as_ref())?;
-            let envelope = ask(session, &question, steps)?;
+            let mut question = prepare(session, wish, &identity, current.as_ref())?;
+            let envelope = ask(session, &mut question, steps)?;
             return install(session, &question, &envelope, &identity, current.as_ref(), steps);
         }
         result => result?,
@@ -200,7 +200,7 @@ fn prepare(
     Ok(transaction::prepare(session, Endpoint::Individualize, wish, body, identity, current)?)
 }
 
-fn ask(session: &mut Session<'_>, question: &Question, steps: &Steps<'_>) -> Result<Envelope, SessionError> {
+fn ask(session: &mut Session<'_>, question: &mut Question, steps: &Steps<'_>) -> Result<Envelope, SessionError> {
     // A cancel inside the event is seen by the exchange itself.
     let progress = |http: HttpPhase, bytes: u64, total: u64| {
         let _ = steps.tell(IndividualizePhase::Download, http, bytes, total);

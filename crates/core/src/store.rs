@@ -5,6 +5,7 @@ mod certificates;
 mod check;
 mod clean;
 mod connection;
+mod epoch;
 mod error;
 mod give_back;
 mod head;

@@ -48,6 +48,9 @@ pub(super) fn take(
             refusal.kid = refusal.kid.or(refusal.subject.map(Kid::new));
         }
     }
+    if verified.answer.outcome != Outcome::Done {
+        session.note_epoch(&verified)?;
+    }
     match &verified.answer.outcome {
         Outcome::Done => {}
         Outcome::Refused => {
@@ -74,6 +77,7 @@ pub(super) fn take(
     }
     let (licenses, next) = opened?;
     if licenses.is_empty() && !is_delivery(question) {
+        session.note_epoch(&verified)?;
         transaction::end(session, question, TransactionState::Refused)?;
         return Err(all_refused(verified.answer.refusals));
     }
@@ -140,7 +144,8 @@ fn next(
         return Err(AcquireError::BadAnswer(AnswerFault::Pages));
     }
     let now = session.client().clock.now();
-    Ok(Some(question.next(cursor.clone(), now, &credentials.identity)?))
+    let known = session.client().store.epoch(question.content.audience)?;
+    Ok(Some(question.next(cursor.clone(), answer.epoch.or(known), now, &credentials.identity)?))
 }
 
 /// Keeps the page on which the user must act, if it is one that a browser may be sent to.

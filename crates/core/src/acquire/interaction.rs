@@ -76,7 +76,7 @@ pub fn prepare(client: &Client, settings: &Settings, wish: &LicenseWish) -> Resu
     let name = name_of(&session, wish, &kids, &credentials);
     let Credentials { identity, certificate } = &credentials;
     let question = match transaction::pending(&session, Endpoint::Licenses, name, identity)? {
-        Some(question) => question,
+        Some(question) => transaction::fresh(&session, question, identity)?,
         None => {
             let body = body_of(&session, wish, &kids, usage(&session, &kids)?)?;
             transaction::prepare(&session, Endpoint::Licenses, name, body, identity, Some(certificate))?
@@ -105,7 +105,23 @@ pub fn process(
     let question = question_of(&session, id, &credentials)?;
     let envelope = Envelope::parse(answer).map_err(SessionError::from)?;
     session.learn(&envelope)?;
+    let question = answered(&session, question, &envelope, &credentials)?;
     Ok(take(&session, &question, &envelope, &credentials, &mut Cursors::default())?.acquired)
+}
+
+/// The request that an answer is to: the stored one, or the one before it that was carried away.
+fn answered(
+    session: &Session<'_>,
+    question: Question,
+    envelope: &Envelope,
+    credentials: &Credentials,
+) -> Result<Question, AcquireError> {
+    if session.verify(envelope, &question).is_ok() {
+        return Ok(question);
+    }
+    let earlier = session.client().store.other_request(question.content.transaction, &question.bytes)?;
+    let earlier = earlier.and_then(|bytes| Question::resume(Endpoint::Licenses, bytes, &credentials.identity));
+    Ok(earlier.filter(|earlier| session.verify(envelope, earlier).is_ok()).unwrap_or(question))
 }
 
 fn question_of(session: &Session<'_>, id: TransactionId, credentials: &Credentials) -> Result<Question, AcquireError> {
@@ -218,7 +234,8 @@ fn poll(
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
     let credentials = valid_credentials(&mut session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
     let question = question_of(&session, id, &credentials)?;
-    let envelope = match transaction::exchange(&mut session, &question, None) {
+    let mut question = transaction::fresh(&session, question, &credentials.identity)?;
+    let envelope = match transaction::exchange(&mut session, &mut question, None) {
         Err(error) if error.transaction_end().is_some() => return Err(Poll::Over(AcquireError::Over)),
         result => result?,
     };

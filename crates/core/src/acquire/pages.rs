@@ -21,7 +21,8 @@ pub(crate) fn run(
     credentials: &Credentials,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let envelope = transaction::exchange(session, &question, None)?;
+    let mut question = transaction::fresh(session, question, &credentials.identity)?;
+    let envelope = transaction::exchange(session, &mut question, None)?;
     take_all(session, question, envelope, credentials, context)
 }
 
@@ -63,7 +64,8 @@ pub(crate) fn take_all(
                 question = next;
             }
         }
-        envelope = transaction::exchange(session, &question, None)?;
+        question = transaction::fresh(session, question, &credentials.identity)?;
+        envelope = transaction::exchange(session, &mut question, None)?;
     }
 }
 

@@ -89,6 +89,7 @@ impl Management for Service<'_> {
         let question = self.session.sign(endpoint, self.transaction, page, body, identity, Some(certificate))?;
         let envelope = self.session.exchange(&question, None)?;
         let verified = self.session.verify(&envelope, &question)?;
+        self.session.note_epoch(&verified)?;
         let licenses = verified.open_licenses(&identity.hpke, certificate.device_id, self.session.directory())?;
         let unlock = match &question.content.body {
             Body::RestorePreview { source, .. } => {

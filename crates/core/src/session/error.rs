@@ -90,6 +90,11 @@ impl SessionError {
         ends.iter().any(|kind| kind.code() == code).then_some(TransactionState::Refused)
     }
 
+    /// True if the service knows the transaction with other bytes.
+    pub fn is_conflict(&self) -> bool {
+        self.refusal().is_some_and(|failure| failure.server_code == ProblemKind::Conflict.code())
+    }
+
     /// True if the service does not accept the device's certificate.
     pub fn is_unknown_device(&self) -> bool {
         self.refusal().is_some_and(|failure| failure.server_code == ProblemKind::UnknownDevice.code())

@@ -7,7 +7,7 @@ use crate::clock::SinceBoot;
 use crate::device::DeviceIdentity;
 use crate::individualize::SECURITY_VERSION;
 use wmlicense_wire::answer::Expected;
-use wmlicense_wire::id::{Digest, Lid, ServiceId, SignerId, TransactionId};
+use wmlicense_wire::id::{Digest, Epoch, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::{self, Body, ClientInfo, Request};
 
@@ -40,9 +40,21 @@ impl Question {
     }
 
     /// The request for the page after this one.
-    pub(crate) fn next(&self, cursor: Vec<u8>, now: i64, identity: &DeviceIdentity) -> Result<Self, SessionError> {
+    pub(crate) fn next(
+        &self,
+        cursor: Vec<u8>,
+        epoch: Option<Epoch>,
+        now: i64,
+        identity: &DeviceIdentity,
+    ) -> Result<Self, SessionError> {
         let page = self.content.page.checked_add(1).ok_or(SessionError::Keys)?;
-        let content = Request { page, cursor: Some(cursor), time: now, ..self.content.clone() };
+        let content = Request { page, cursor: Some(cursor), epoch, time: now, ..self.content.clone() };
+        Self::sign(self.endpoint, content, identity)
+    }
+
+    /// The same request with the newest epoch of its service.
+    pub(super) fn anew(&self, epoch: Epoch, now: i64, identity: &DeviceIdentity) -> Result<Self, SessionError> {
+        let content = Request { epoch: Some(epoch), time: now, ..self.content.clone() };
         Self::sign(self.endpoint, content, identity)
     }
 
@@ -84,13 +96,27 @@ pub(super) fn request(
         transaction,
         page,
         cursor: None,
-        epoch: None,
+        epoch: newest_epoch(session.client, audience, &body),
         // Without the number the service only sends more than it had to.
         status_number: session.client.store.status_number(session.authority()).ok().flatten(),
         held: held.collect(),
         client: client_info(session.settings),
         device_certificate,
         body,
+    }
+}
+
+/// The epoch that a request names. Who individualizes the device does not ask for one.
+fn newest_epoch(client: &Client, audience: ServiceId, body: &Body) -> Option<Epoch> {
+    match body {
+        Body::Individualize { .. } => None,
+        // Without it the request is one that a copy could have made, which the service forgives a few times.
+        Body::Licenses { .. }
+        | Body::Renewals { .. }
+        | Body::Returns { .. }
+        | Body::RestorePreview { .. }
+        | Body::Revocations { .. }
+        | Body::Restore { .. } => client.store.epoch(audience).ok().flatten(),
     }
 }
 
@@ -117,7 +143,7 @@ pub(crate) fn offline(
         transaction: TransactionId::random().map_err(|_| SessionError::Keys)?,
         page: 0,
         cursor: None,
-        epoch: None,
+        epoch: newest_epoch(client, audience, &body),
         status_number: None,
         held: Vec::new(),
         client: client_info(settings),

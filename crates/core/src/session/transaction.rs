@@ -4,7 +4,7 @@ use super::{Endpoint, Question, Session, SessionError};
 use crate::device::DeviceIdentity;
 use crate::event::HttpPhase;
 use crate::store::{Recipe, StoreError, Transaction, TransactionState};
-use wmlicense_wire::answer::Envelope;
+use wmlicense_wire::answer::{Envelope, Verified};
 use wmlicense_wire::certificate::DeviceCertificate;
 use wmlicense_wire::id::{Digest, TransactionId};
 use wmlicense_wire::request::Body;
@@ -87,14 +87,71 @@ fn recipe(session: &Session<'_>, body: &Body) -> Option<Recipe> {
     }
 }
 
+impl Endpoint {
+    /// True if its requests are held against the newest epoch.
+    const fn has_epochs(self) -> bool {
+        match self {
+            Self::Licenses | Self::Renewals | Self::Returns | Self::Restores => true,
+            Self::Individualize | Self::RestorePreview | Self::Revocations => false,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Keeps the epoch of a verified answer that brings nothing to be stored with it.
+    pub(crate) fn note_epoch(&self, verified: &Verified<'_>) -> Result<(), SessionError> {
+        let (answer, service) = (&verified.answer, verified.signer.service_id);
+        if let Some(epoch) = answer.epoch {
+            self.client.store.note_epoch(service, epoch, answer.issued_at)?;
+        }
+        Ok(())
+    }
+}
+
+/// A stored request as it is to be sent: signed anew if the epoch moved since it was made, so that nobody takes this device
+/// for a copy of itself. One that waits for its user is known to the service and stays as it is.
+pub(crate) fn fresh(
+    session: &Session<'_>,
+    question: Question,
+    identity: &DeviceIdentity,
+) -> Result<Question, SessionError> {
+    let (client, id) = (session.client(), question.content.transaction);
+    let newest = client.store.epoch(question.content.audience)?.filter(|_| question.endpoint.has_epochs());
+    let Some(newest) = newest.filter(|newest| question.content.epoch != Some(*newest)) else { return Ok(question) };
+    let anew = question.anew(newest, client.clock.now(), identity)?;
+    if client.store.sign_anew(id, &question.bytes, &anew.bytes)? {
+        return Ok(anew);
+    }
+    let stored = client.store.transaction(id)?;
+    let stored = stored.and_then(|stored| Question::resume(question.endpoint, stored.request, identity));
+    Ok(stored.unwrap_or(question))
+}
+
+/// Sends the request. Where the service knows the transaction with other bytes, because an answer to the request before it was
+/// signed anew got lost, it gets those.
+pub(crate) fn send(
+    session: &mut Session<'_>,
+    question: &mut Question,
+    progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
+) -> Result<Envelope, SessionError> {
+    let result = session.exchange(question, progress);
+    if matches!(&result, Err(error) if error.is_conflict())
+        && let Some(other) = session.client().store.other_request(question.content.transaction, &question.bytes)?
+    {
+        question.bytes = other;
+        return session.exchange(question, progress);
+    }
+    result
+}
+
 /// Sends the request. A refusal that no repetition mends ends the transaction; anything else leaves it pending.
 pub(crate) fn exchange(
     session: &mut Session<'_>,
-    question: &Question,
+    question: &mut Question,
     progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
 ) -> Result<Envelope, SessionError> {
     session.client().store.mark_sent(question.content.transaction)?;
-    let result = session.exchange(question, progress);
+    let result = send(session, question, progress);
     if let Err(error) = &result
         && let Some(end) = error.transaction_end()
     {

@@ -2,10 +2,10 @@
 
 use super::merge::{AtRest, Incoming, Merger, section_of};
 use super::tombstone::Tombstone;
-use super::{Import, ImportReport, Store, StoreError, transactions};
+use super::{Import, ImportReport, Store, StoreError, epoch, transactions};
 use wmlicense_wire::answer::{OpenedLicense, verify_signed};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Digest, Lid, ServiceId};
+use wmlicense_wire::id::{Digest, Epoch, Lid, ServiceId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
 
@@ -29,6 +29,9 @@ impl Store {
                 let mut clock = merger.head.clock.clone();
                 clock.note_contact(contact.service, contact.issued_at);
                 merger.head.set_clock(clock);
+                if let Some(told) = contact.epoch {
+                    epoch::note(transaction, contact.service, told, contact.issued_at)?;
+                }
                 for lid in &contact.withdrawn {
                     merger.bury(&Tombstone { lid: *lid, issuer: contact.service, removed_at: now })?;
                 }
@@ -51,6 +54,7 @@ impl Store {
         Ok(verified.ok().map(|(answer, signer)| Contact {
             service: signer.service_id,
             issued_at: answer.issued_at,
+            epoch: answer.epoch,
             // Only an issuer takes licenses back, and only its own.
             withdrawn: if signer.role == Role::Issuer { answer.withdrawn } else { Vec::new() },
         }))
@@ -61,6 +65,7 @@ struct Contact {
     service: ServiceId,
     /// The floor of that service's clock.
     issued_at: i64,
+    epoch: Option<Epoch>,
     withdrawn: Vec<Lid>,
 }
 

@@ -70,6 +70,8 @@ ALTER TABLE batch ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batch ADD COLUMN vouched BLOB NOT NULL DEFAULT x'';
 ALTER TABLE exchange ADD COLUMN user_page TEXT;
 ALTER TABLE head ADD COLUMN anchors BLOB NOT NULL DEFAULT x'';
+CREATE TABLE epoch (service BLOB PRIMARY KEY, epoch BLOB NOT NULL, issued_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+ALTER TABLE exchange ADD COLUMN earlier BLOB;
 ";
 
 /// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.

@@ -28,7 +28,8 @@ impl TransactionState {
 pub(super) fn end(connection: &Connection, id: TransactionId, state: TransactionState) -> Result<(), StoreError> {
     let changed = connection
         .prepare_cached(
-            "UPDATE exchange SET state = ?2, request = CASE WHEN ?2 <= 2 THEN request END WHERE id = ?1 AND state <= 2",
+            "UPDATE exchange SET state = ?2, request = CASE WHEN ?2 <= 2 THEN request END,
+             earlier = CASE WHEN ?2 <= 2 THEN earlier END WHERE id = ?1 AND state <= 2",
         )?
         .execute((id.as_bytes(), state as i64))?;
     if changed == 1 { Ok(()) } else { Err(StoreError::NoTransaction) }
@@ -48,7 +49,8 @@ pub(super) fn answered(
     };
     let changed = connection
         .prepare_cached(
-            "UPDATE exchange SET state = ?3, request = ?4, page = page + 1 WHERE id = ?1 AND page = ?2 AND state <= 2",
+            "UPDATE exchange SET state = ?3, request = ?4, earlier = NULL, page = page + 1
+             WHERE id = ?1 AND page = ?2 AND state <= 2",
         )?
         .execute((id.as_bytes(), page.number, state as i64, next))?;
     if changed != 1 {

@@ -1,19 +1,22 @@
 //! A license service for tests, over real HTTP: it certifies, issues, remembers its answers by transaction, and misbehaves
 //! on command. What a true service decides is not here.
 
+mod http;
+
 use super::{NOW, World, content_key, grant};
+use http::{header, refuse, respond};
 use std::collections::{HashMap, VecDeque};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal, seal};
 use wmlicense_wire::certificate::{DeviceCertificate, DeviceKeys, Role};
-use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, TransactionId};
+use wmlicense_wire::id::{DeviceId, Digest, Epoch, Kid, Lid, SignerId, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
-use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind};
+use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::{Body, MAX_LEN, Request};
 use wmlicense_wire::service_document::{ServiceDocument, sign_time};
 
@@ -60,6 +63,8 @@ pub struct Shared {
     pub documents: Mutex<u32>,
     /// Replaces the document.
     pub document: Mutex<Option<Vec<u8>>>,
+    /// Told in every answer; what is asked anew may then differ.
+    pub epoch: Mutex<Option<Epoch>>,
     devices: Mutex<HashMap<SignerId, DeviceId>>,
     kept: Mutex<HashMap<(TransactionId, u32), Kept>>,
     over: AtomicBool,
@@ -96,6 +101,7 @@ impl Service {
             posts: Mutex::default(),
             documents: Mutex::default(),
             document: Mutex::default(),
+            epoch: Mutex::default(),
             devices: Mutex::default(),
             kept: Mutex::default(),
             over: AtomicBool::new(false),
@@ -152,22 +158,6 @@ impl Drop for Service {
     }
 }
 
-fn respond(mut stream: &TcpStream, status: u16, kind: &str, body: &[u8]) {
-    let head = format!(
-        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    // A client that was cancelled is gone already.
-    let _ = stream.write_all(&[head.as_bytes(), body].concat());
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        key.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
-}
-
 impl Shared {
     pub fn now(&self) -> i64 {
         self.now.load(Ordering::SeqCst)
@@ -204,12 +194,12 @@ impl Shared {
         self.posts.lock().unwrap().push(post.clone());
         let step = self.steps.lock().unwrap().pop_front();
         match step {
-            None => respond(stream, 200, "application/cose", &self.decide(&post)),
+            None => match self.decide(&post) {
+                Some(answer) => respond(stream, 200, "application/cose", &answer),
+                None => refuse(stream, ProblemKind::Conflict),
+            },
             Some(Step::Lose) => drop(self.decide(&post)),
-            Some(Step::Problem(kind)) => {
-                let problem = serde_json::to_vec(&Problem::new(kind, "no")).unwrap();
-                respond(stream, kind.status(), MEDIA_TYPE, &problem);
-            }
+            Some(Step::Problem(kind)) => refuse(stream, kind),
             Some(Step::Take(take)) => take(stream.try_clone().unwrap()),
             Some(Step::Answer(make)) => respond(stream, 200, "application/cose", &make(self, &post)),
         }
@@ -234,13 +224,21 @@ impl Shared {
         document.sign(&world.issuer.key).unwrap()
     }
 
-    /// The same bytes get the same answer; a known transaction with other bytes is an error of the test.
-    fn decide(&self, post: &Post) -> Vec<u8> {
+    /// The same bytes get the same answer. A known transaction with other bytes gets none, and is an error of the test where
+    /// nothing is signed anew.
+    fn decide(&self, post: &Post) -> Option<Vec<u8>> {
         let mut kept = self.kept.lock().unwrap();
         let place = (post.request.transaction, post.request.page);
         let (hash, answer) = kept.entry(place).or_insert_with(|| (post.hash(), self.answer(post)));
-        assert_eq!(*hash, post.hash(), "a transaction came with other bytes");
-        answer.clone()
+        let same = *hash == post.hash();
+        assert!(same || self.epoch.lock().unwrap().is_some(), "a transaction came with other bytes");
+        same.then(|| answer.clone())
+    }
+
+    /// The answer to a request that somebody carried here.
+    pub fn answer_to(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let request = Request::decode_unverified(&Request::parse(&bytes, MAX_LEN).unwrap()).unwrap();
+        self.answer(&Post { path: String::new(), bytes, request, token: None })
     }
 
     pub fn answer(&self, post: &Post) -> Vec<u8> {
@@ -293,7 +291,8 @@ impl Shared {
 
     /// An answer to `post` that grants nothing yet.
     pub fn to(&self, post: &Post, thumbprint: SignerId) -> Answer {
-        Answer::to(post.request.transaction, post.request.page, post.hash(), thumbprint, self.now())
+        let answer = Answer::to(post.request.transaction, post.request.page, post.hash(), thumbprint, self.now());
+        Answer { epoch: *self.epoch.lock().unwrap(), ..answer }
     }
 
     /// An answer to the device of `post` that grants nothing yet, and the keys of that device.
