@@ -311,6 +311,12 @@
 #define WM_E_PATH_UNUSABLE ((wm_result)0xC00D2A21)
 /** The file or folder does not exist. */
 #define WM_E_PATH_NOT_FOUND ((wm_result)0xC00D2A30)
+/** The place may not be written. */
+#define WM_E_PATH_READ_ONLY ((wm_result)0xC00D2A50)
+/** Something that is not a file has the backup's name. */
+#define WM_E_PATH_OCCUPIED ((wm_result)0xC00D2A51)
+/** The medium failed, or was taken out. */
+#define WM_E_MEDIUM_FAILED ((wm_result)0xC00D2A52)
 /** No space is left at the place. */
 #define WM_E_DISK_FULL ((wm_result)0xC00D2A2E)
 /** The backup was written by a later version. */
@@ -1278,7 +1284,8 @@ wm_result wm_create_backup_restorer(struct wm_client *client,
 // complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
 // Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
 // WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out),
-// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_DISK_FULL, or an error of store or keys.
+// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is gone by the end), WM_E_PATH_READ_ONLY,
+// WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL, or an error of store or keys.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
 // WM_E_BACKUP_EXISTS without the flag, and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
@@ -1292,7 +1299,8 @@ wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
 // WM_STATUS_ERROR_WITHURL at most once, and BEGIN, PROGRESS, END. With WM_RESTORE_INDIVIDUALIZE,
 // WM_STATUS_INDIVIDUALIZE comes before them. BEGIN may be missing when END fails.
 // END comes once, with 0, WM_S_RESTORE_PARTIAL, WM_E_OPERATION_CANCELED, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT,
-// WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
+// WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED,
+// WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
 // WM_E_RESTORE_FRAUD at the limit of devices, another refusal, WM_E_RESTORE_SERVICE_UNAVAILABLE and the other troubles with
 // a service that wm_individualize names, WM_E_INVALID_PROPERTY where WM_PROP_SERVICE_URL is needed and unset, or an error
 // of store or keys.
@@ -1315,7 +1323,7 @@ wm_result wm_preview_restore(struct wm_backup_restorer *restorer);
 // backup is thrown away.
 // Statuses: WM_STATUS_PROGRESS in bytes, and WM_STATUS_BACKUPRESTORE_END once, with 0, WM_S_BACKUP_CLOSED if a part of it
 // opens elsewhere only and was not looked at, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT, WM_E_BACKUP_TOO_NEW,
-// WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, or WM_E_OPERATION_CANCELED.
+// WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED, or WM_E_OPERATION_CANCELED.
 // Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_verify_backup(struct wm_backup_restorer *restorer);
 

@@ -160,6 +160,9 @@ results! {
     WM_E_BACKUP_NOT_FOUND c"WM_E_BACKUP_NOT_FOUND" = 0xC00D_2A20, Storage, ChoosePlace, false, c"There is no backup at this place.";
     WM_E_PATH_UNUSABLE c"WM_E_PATH_UNUSABLE" = 0xC00D_2A21, Storage, ChoosePlace, false, c"The file or folder cannot be used.";
     WM_E_PATH_NOT_FOUND c"WM_E_PATH_NOT_FOUND" = 0xC00D_2A30, Storage, ChoosePlace, false, c"The file or folder does not exist.";
+    WM_E_PATH_READ_ONLY c"WM_E_PATH_READ_ONLY" = 0xC00D_2A50, Storage, ChoosePlace, false, c"The place may not be written.";
+    WM_E_PATH_OCCUPIED c"WM_E_PATH_OCCUPIED" = 0xC00D_2A51, Storage, ChoosePlace, false, c"Something that is not a file has the backup's name.";
+    WM_E_MEDIUM_FAILED c"WM_E_MEDIUM_FAILED" = 0xC00D_2A52, Storage, ChoosePlace, true, c"The medium failed, or was taken out.";
     WM_E_DISK_FULL c"WM_E_DISK_FULL" = 0xC00D_2A2E, Storage, FreeSpace, true, c"No space is left at the place.";
     WM_E_BACKUP_TOO_NEW c"WM_E_BACKUP_TOO_NEW" = 0xC00D_2A31, Storage, Update, false, c"The backup was written by a later version.";
     WM_E_NOT_RESTORABLE c"WM_E_NOT_RESTORABLE" = 0xC00D_2A32, Refused, Reacquire, false, c"No service can restore this backup on another device.";

@@ -122,6 +122,47 @@ fn a_crash_anywhere_leaves_the_old_state_or_the_new_one() {
     assert!(kills >= 100, "only {kills} kills");
 }
 
+#[test]
+fn a_medium_that_fails_is_told_with_what_helps_and_keeps_the_older_backup() {
+    if !run::has_tool("strace") {
+        return;
+    }
+    let stage = Stage::new();
+    let (store, place) = (stage.path("store"), stage.path("backup"));
+    std::fs::create_dir(&place).expect("a new folder");
+    let place = place.to_str().expect("a plain path");
+    stage.run(&store, &["individualize"]);
+    stage.run(&store, &["acquire"]);
+    stage.run(&store, &["backup", place]);
+    let kept = std::fs::read(Path::new(place).join("licenses.wmbackup")).expect("a backup");
+    let (another_place, more_space) = (8, 9);
+    let troubles = [
+        ("fsync", "EIO", "WM_E_MEDIUM_FAILED", another_place),
+        ("fsync", "ENOSPC", "WM_E_DISK_FULL", more_space),
+        ("fsync", "EDQUOT", "WM_E_DISK_FULL", more_space),
+        ("renameat", "ENODEV", "WM_E_MEDIUM_FAILED", another_place),
+        ("renameat", "EROFS", "WM_E_PATH_READ_ONLY", another_place),
+    ];
+    for (call, error, result, remedy) in troubles {
+        let inject = format!("inject={call}:error={error}");
+        let trace = ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
+        let told = run::succeed(&mut stage.command(&trace, &store, &["try-backup", place]));
+        assert_eq!(told.trim(), format!("{result} remedy {remedy}"), "{call} {error}");
+        assert_eq!(std::fs::read(Path::new(place).join("licenses.wmbackup")).ok().as_ref(), Some(&kept));
+        assert_eq!(std::fs::read_dir(place).expect("a readable folder").count(), 1, "{call} {error}");
+    }
+    // Where no file takes the place of another at once, the old one steps aside.
+    for refusal in ["EEXIST", "EPERM"] {
+        let inject = format!("inject=renameat:error={refusal}");
+        let trace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=renameat", "-e", &inject];
+        let told = run::succeed(&mut stage.command(&trace, &store, &["try-backup", place]));
+        assert_eq!(told.trim(), "WM_S_OK remedy 0", "{refusal}");
+        assert_eq!(std::fs::read_dir(place).expect("a readable folder").count(), 1, "{refusal}");
+    }
+    assert_ne!(std::fs::read(Path::new(place).join("licenses.wmbackup")).expect("a backup"), kept);
+    stage.run(&store, &["restore", place]);
+}
+
 fn acquiring(stage: &Stage, before: &Path) -> usize {
     let store = stage.path("store");
     copy(before, &store);

@@ -84,7 +84,11 @@ impl From<&BackupError> for Failure {
         let remedy = match error {
             BackupError::Cancelled => "",
             BackupError::Exists => "choose another folder, or replace it with --overwrite",
-            BackupError::Place(_) => "choose a folder that exists and that you may write",
+            BackupError::Place(_) | BackupError::ReadOnly(_) => "choose a folder that exists and that you may write",
+            BackupError::Occupied => "choose another folder, or move away what has the name licenses.wmbackup",
+            BackupError::Medium(_) => {
+                "check that the medium is still there, or choose another; an older backup is kept"
+            }
             BackupError::Full => "make room or choose another folder; an older backup is still there",
             BackupError::Keys => "open the application once while it is online",
             BackupError::Store(error) => store_remedy(error),
@@ -110,7 +114,8 @@ fn restore_remedy(error: &RestoreError) -> &str {
     match error {
         RestoreError::Cancelled | RestoreError::Refused { .. } => "",
         RestoreError::NotFound => "give the folder that holds licenses.wmbackup",
-        RestoreError::Place(_) => "choose a folder that you may read",
+        RestoreError::Place(_) | RestoreError::Occupied => "choose a folder that you may read",
+        RestoreError::Medium(_) => "check that the medium is still there, or use another copy of the backup",
         RestoreError::Corrupt(_) => "nothing was changed; use another copy of the backup if there is one",
         RestoreError::TooNew => "use a newer version of this program",
         RestoreError::NotRestorable => "restore it on the device that made it",

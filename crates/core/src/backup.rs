@@ -38,9 +38,18 @@ pub enum BackupError {
     /// There is a backup and overwriting was not asked for.
     #[error("a backup exists at this place already")]
     Exists,
-    /// The folder does not exist, is not a folder, or cannot be written.
+    /// The folder does not exist, is not a folder, is elsewhere by the end, or cannot be used for another reason.
     #[error("the folder cannot be used: {0}")]
     Place(std::io::Error),
+    /// A folder, a link or a device has the backup's name: it is neither followed nor replaced.
+    #[error("something that is not a file has the backup's name")]
+    Occupied,
+    /// The place may not be written.
+    #[error("the place may not be written: {0}")]
+    ReadOnly(std::io::Error),
+    /// The medium failed, or was taken out.
+    #[error("the medium failed: {0}")]
+    Medium(std::io::Error),
     /// No space left at the place.
     #[error("the place is full")]
     Full,
@@ -63,6 +72,8 @@ impl From<io::Error> for BackupError {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Self::Full,
             io::ErrorKind::AlreadyExists => Self::Exists,
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly(error),
+            _ if place::is_medium_failure(&error) => Self::Medium(error),
             _ => Self::Place(error),
         }
     }
@@ -100,9 +111,7 @@ pub fn back_up(
         Occupant::Nothing => {}
         Occupant::File if overwrite => {}
         Occupant::File => return Err(BackupError::Exists),
-        Occupant::Other => {
-            return Err(BackupError::Place(io::Error::other("what has the backup's name is not a file")));
-        }
+        Occupant::Other => return Err(BackupError::Occupied),
     }
     place.remove_stale();
     let temporary = place.create_temporary()?;

@@ -8,7 +8,7 @@ mod open;
 mod preview;
 mod service;
 
-use crate::backup::place::Place;
+use crate::backup::place::{self, Occupant, Place};
 use crate::backup::reader::{Backup, ReadError};
 use crate::client::{Client, Settings};
 use crate::event::{Event, Progress};
@@ -57,6 +57,12 @@ pub enum RestoreError {
     /// The place cannot be read.
     #[error("the place cannot be read: {0}")]
     Place(std::io::Error),
+    /// A folder, a link or a device has the backup's name: it is not followed.
+    #[error("something that is not a file has the backup's name")]
+    Occupied,
+    /// The medium failed, or was taken out.
+    #[error("the medium failed: {0}")]
+    Medium(std::io::Error),
     /// Truncated, changed, or not a backup.
     #[error("the backup is damaged: {0}")]
     Corrupt(String),
@@ -106,10 +112,16 @@ impl From<Cancelled> for RestoreError {
     }
 }
 
+impl RestoreError {
+    fn of_place(error: io::Error) -> Self {
+        if place::is_medium_failure(&error) { Self::Medium(error) } else { Self::Place(error) }
+    }
+}
+
 impl From<ReadError> for RestoreError {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Io(error) => Self::Place(error),
+            ReadError::Io(error) => Self::of_place(error),
             ReadError::TooNew => Self::TooNew,
             ReadError::Corrupt(reason) => Self::Corrupt(reason),
         }
@@ -176,9 +188,12 @@ fn run(client: &Client, folder: &Path, connect: &Connect<'_>, context: &Context)
 fn open_file(folder: &Path) -> Result<File, RestoreError> {
     let place = Place::open(folder).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => RestoreError::NotFound,
-        _ => RestoreError::Place(error),
+        _ => RestoreError::of_place(error),
     })?;
-    place.open_backup().map_err(RestoreError::Place)?.ok_or(RestoreError::NotFound)
+    if place.occupant().map_err(RestoreError::of_place)? == Occupant::Other {
+        return Err(RestoreError::Occupied);
+    }
+    place.open_backup().map_err(RestoreError::of_place)?.ok_or(RestoreError::NotFound)
 }
 
 /// Reads and asks everything into the staging area; the store stays as it is.

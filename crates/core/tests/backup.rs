@@ -179,10 +179,10 @@ fn a_place_that_cannot_be_used_is_told_before_anything_is_written() {
     // A folder or a link that has the backup's name is nobody's to replace.
     fs::create_dir(place.path().join(FILE_NAME)).unwrap();
     assert!(exists(place.path()));
-    assert!(matches!(backed_up(&home, place.path(), true).0, Err(BackupError::Place(_))));
+    assert!(matches!(backed_up(&home, place.path(), true).0, Err(BackupError::Occupied)));
     fs::remove_dir(place.path().join(FILE_NAME)).unwrap();
     symlink(place.path().join("a file"), place.path().join(FILE_NAME)).unwrap();
-    assert!(matches!(backed_up(&home, place.path(), true).0, Err(BackupError::Place(_))));
+    assert!(matches!(backed_up(&home, place.path(), true).0, Err(BackupError::Occupied)));
     assert!(fs::read(place.path().join("a file")).unwrap().is_empty());
 }
 
@@ -196,7 +196,7 @@ fn a_restore_from_nowhere_says_that_there_is_no_backup() {
         assert!(matches!(result, Err(RestoreError::NotFound)) && events.all().is_empty());
     }
     fs::create_dir(place.path().join(FILE_NAME)).unwrap();
-    assert!(matches!(restored(&home, place.path()).0, Err(RestoreError::Place(_))));
+    assert!(matches!(restored(&home, place.path()).0, Err(RestoreError::Occupied)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 
 use std::path::Path;
 use std::sync::Arc;
-use support::crash::{Fault, Point, at_each_point, can_trace, copy, folder_of_child};
+use support::crash::{Fault, Point, at_each_call_with, at_each_point, can_trace, copy, folder_of_child};
 use support::home::{Home, pending};
 use support::{Asked, ManualClock, NOW, World, content_key, grant, kid};
 use wmlicense_core::backup::back_up;
@@ -229,6 +229,38 @@ fn a_backup_is_the_old_one_or_the_new_one() {
         assert!(count == LICENSES || !ended_well && count == 20, "{count} licenses after {point:?}");
         assert_whole(&client(folder), &[LICENSES], point);
     });
+    assert!(tried >= 10, "{tried} points");
+}
+
+/// What changes the disk, but the one call that puts a file in the place of another.
+const WITHOUT_EXCHANGE: &str = "write,pwrite64,fsync,fdatasync,ftruncate,renameat2,unlink,unlinkat";
+
+#[test]
+fn where_files_are_not_exchanged_there_is_a_whole_backup_at_every_moment() {
+    if !can_trace() {
+        return;
+    }
+    let world = World::new();
+    let home = Home::new(&world);
+    let all: Vec<_> = (0..LICENSES).map(|number| world.policy(kid(number))).collect();
+    home.acquire(&all[..20]).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    back_up(&home.client, place.path(), false, &context()).unwrap();
+    home.acquire(&all[20..]).unwrap();
+    let base = base_of(home);
+    copy(place.path(), &base.path().join("place"));
+    let mut check = |folder: &Path, point: &Point, ended_well: bool| {
+        let count = restored(folder);
+        assert!(count == LICENSES || !ended_well && count == 20, "{count} licenses after {point:?}");
+        back_up(&client(folder), &folder.join("place"), true, &context()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.join("place")).unwrap().count(), 1, "what is left after {point:?}");
+    };
+    let refused = [("renameat", "EEXIST")];
+    let faults = [(12, Fault::Kill), (5, Fault::Error("ENOSPC")), (5, Fault::Error("EIO"))];
+    let tried: usize = faults
+        .into_iter()
+        .map(|how| at_each_call_with(&refused, WITHOUT_EXCHANGE, "child_backs_up", base.path(), how, &mut check))
+        .sum();
     assert!(tried >= 10, "{tried} points");
 }
 

@@ -1,7 +1,8 @@
 /* One step of the crash test (tests/crash.rs), so that it can be killed anywhere in it.
  *
- *   step STORE individualize | acquire | backup FOLDER | restore FOLDER | count
+ *   step STORE individualize | acquire | backup FOLDER | try-backup FOLDER | restore FOLDER | count
  *
+ * `try-backup` prints what came of the backup, and the remedy of a failure.
  * `acquire` asks for titles 1 to 4 in one request. `count` prints how many licenses the store holds and how many of
  * those titles may be played, using no network. */
 #include "../common.h"
@@ -48,6 +49,19 @@ static void run_restorer(wm_client *client, bool backup, const char *folder) {
   CHECK_OK(wm_release(restorer));
 }
 
+static void try_backup(wm_client *client, const char *folder) {
+  wm_backup_restorer *restorer = NULL;
+  wm_error_info info = {0};
+  info.struct_size = sizeof info;
+  CHECK_OK(wm_create_backup_restorer(client, NULL, NULL, &restorer));
+  CHECK_OK(wm_set_string_prop(restorer, WM_PROP_BACKUP_PATH, folder));
+  CHECK_OK(wm_backup_licenses(restorer, WM_BACKUP_OVERWRITE));
+  wm_result result = finish(restorer);
+  if (result < 0) CHECK_OK(wm_get_error_info(&info));
+  printf("%s remedy %u\n", wm_result_name(result), (unsigned)info.remedy);
+  CHECK_OK(wm_release(restorer));
+}
+
 static void print_count(wm_client *client) {
   wm_license_enumerator *enumerator = NULL;
   int stored = 0, playable = 0;
@@ -75,6 +89,7 @@ int main(int argc, char **argv) {
   if (strcmp(step, "individualize") == 0) individualize(client);
   else if (strcmp(step, "acquire") == 0) acquire_titles(client);
   else if (strcmp(step, "backup") == 0) run_restorer(client, true, folder);
+  else if (strcmp(step, "try-backup") == 0) try_backup(client, folder);
   else if (strcmp(step, "restore") == 0) run_restorer(client, false, folder);
   else if (strcmp(step, "count") == 0) print_count(client);
   else return 2;

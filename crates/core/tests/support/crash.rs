@@ -57,14 +57,17 @@ fn traced(child: &str, folder: &Path, arguments: &[String]) -> bool {
 }
 
 /// All points of an undisturbed run at these calls.
-fn points(child: &str, folder: &Path, calls: &str) -> Vec<Point> {
+fn points(child: &str, folder: &Path, calls: &str, (also, always): (&str, &[String])) -> Vec<Point> {
     let log = folder.with_extension("trace");
-    let arguments = ["-o".into(), log.display().to_string(), "-e".into(), format!("trace={calls}")];
-    assert!(traced(child, folder, &arguments), "{child} fails without a fault");
+    let arguments = ["-o".into(), log.display().to_string(), "-e".into(), format!("trace={calls}{also}")];
+    assert!(traced(child, folder, &[&arguments[..], always].concat()), "{child} fails without a fault");
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for line in std::fs::read_to_string(&log).unwrap().lines() {
         let Some((thread, rest)) = line.split_once(' ') else { continue };
         let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
+        if !calls.split(',').any(|known| known == call) {
+            continue;
+        }
         *counts.entry(call.to_owned()).or_default().entry(thread.to_owned()).or_default() += 1;
     }
     let all = counts.into_iter().flat_map(|(call, threads)| {
@@ -95,10 +98,25 @@ pub fn at_each_call(
     fault: Fault,
     check: &mut dyn FnMut(&Path, &Point, bool),
 ) -> usize {
+    at_each_call_with(&[], calls, child, base, (most, fault), check)
+}
+
+/// As [`at_each_call`], in runs in which these calls, none of `calls`, fail as well: (call, error).
+pub fn at_each_call_with(
+    failing: &[(&str, &str)],
+    calls: &str,
+    child: &str,
+    base: &Path,
+    (most, fault): (usize, Fault),
+    check: &mut dyn FnMut(&Path, &Point, bool),
+) -> usize {
     let work = tempfile::tempdir().unwrap();
     let folder = work.path().join("run");
     copy(base, &folder);
-    let all = points(child, &folder, calls);
+    let always: Vec<_> =
+        failing.iter().flat_map(|(call, error)| ["-e".into(), format!("inject={call}:error={error}")]).collect();
+    let also: String = failing.iter().map(|(call, _)| format!(",{call}")).collect();
+    let all = points(child, &folder, calls, (&also, &always));
     let most = if std::env::var_os(ALL_POINTS).is_some() { all.len() } else { most };
     let step = all.len().div_ceil(most.max(1)).max(1);
     let mut tried = 0;
@@ -111,8 +129,9 @@ pub fn at_each_call(
         };
         let inject = format!("inject={}:{what}:when={}", point.call, point.number);
         // Only a call that is traced is injected into.
-        let trace = format!("trace={}", point.call);
-        let ended_well = traced(child, &folder, &["-o", "/dev/null", "-e", &trace, "-e", &inject].map(String::from));
+        let trace = format!("trace={}{also}", point.call);
+        let arguments = ["-o", "/dev/null", "-e", &trace, "-e", &inject].map(String::from);
+        let ended_well = traced(child, &folder, &[&arguments[..], &always].concat());
         // How many reads an answer takes is up to the network.
         let must_reach = calls == DISK && matches!(fault, Fault::Kill);
         assert!(!ended_well || !must_reach, "{point:?} was not reached");

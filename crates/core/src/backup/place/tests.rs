@@ -61,12 +61,12 @@ fn a_file_that_is_not_published_is_removed() {
 fn only_own_files_that_nobody_holds_are_cleaned() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::open(folder.path()).unwrap();
-    let stale = format!("{TEMPORARY_PREFIX}0123456789abcdef{TEMPORARY_SUFFIX}");
-    let foreign = [format!("{TEMPORARY_PREFIX}xyz{TEMPORARY_SUFFIX}"), "holiday.part".into(), FILE_NAME.into()];
+    let stale = format!("{PREFIX}0123456789abcdef{TEMPORARY_SUFFIX}");
+    let foreign = [format!("{PREFIX}xyz{TEMPORARY_SUFFIX}"), "holiday.part".into(), FILE_NAME.into()];
     for name in foreign.iter().chain([&stale]) {
         fs::write(folder.path().join(name), b"").unwrap();
     }
-    let link = format!("{TEMPORARY_PREFIX}fedcba9876543210{TEMPORARY_SUFFIX}");
+    let link = format!("{PREFIX}fedcba9876543210{TEMPORARY_SUFFIX}");
     symlink("holiday.part", folder.path().join(&link)).unwrap();
     let held = place.create_temporary().unwrap();
     // Another opening of the folder, as another process has it.
@@ -110,15 +110,24 @@ fn a_pipe_in_the_place_of_the_backup_does_not_block() {
 
 #[test]
 fn two_writers_at_once_leave_one_whole_file() {
+    let exchanging = |folder: &Path| Place::open(folder).unwrap();
+    for open in [exchanging, step_by_step] {
+        writers_at_once(open);
+    }
+}
+
+fn writers_at_once(open: fn(&Path) -> Place) {
     let folder = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
         for letter in [b'a', b'b', b'c', b'd'] {
             let folder = folder.path();
             scope.spawn(move || {
                 for _ in 0..20 {
-                    let place = Place::open(folder).unwrap();
+                    let place = open(folder);
                     place.remove_stale();
                     write(&place, &[letter; 10_000], true).unwrap();
+                    // At every moment there is a whole one.
+                    assert_eq!(read(&place).len(), 10_000);
                 }
             });
         }
@@ -126,4 +135,50 @@ fn two_writers_at_once_leave_one_whole_file() {
     let content = read(&Place::open(folder.path()).unwrap());
     assert!(content.len() == 10_000 && content.iter().all(|byte| *byte == content[0]));
     assert_eq!(names(folder.path()), [FILE_NAME]);
+}
+
+/// A place on a file system that does not exchange two files at once.
+fn step_by_step(folder: &Path) -> Place {
+    Place { renames_over: false, ..Place::open(folder).unwrap() }
+}
+
+#[test]
+fn where_files_are_not_exchanged_the_old_backup_steps_aside_until_the_new_one_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = step_by_step(folder.path());
+    for content in [b"one", b"two"] {
+        write(&place, content, true).unwrap();
+        assert_eq!(read(&place), content);
+        assert_eq!(names(folder.path()), [FILE_NAME]);
+    }
+}
+
+#[test]
+fn a_backup_that_was_left_aside_is_the_backup_until_another_has_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::open(folder.path()).unwrap();
+    write(&place, b"old", true).unwrap();
+    let aside = |number: u8| folder.path().join(format!("{PREFIX}{number:016x}{ASIDE_SUFFIX}"));
+    fs::rename(folder.path().join(FILE_NAME), aside(1)).unwrap();
+    symlink("/dev/null", aside(2)).unwrap();
+    assert_eq!((place.occupant().unwrap(), read(&place)), (Occupant::File, b"old".to_vec()));
+    // Cleaning keeps the only one there is.
+    place.remove_stale();
+    assert_eq!(read(&place), b"old");
+    write(&place, b"new", true).unwrap();
+    assert_eq!(read(&place), b"new");
+    assert_eq!(names(folder.path()), [FILE_NAME]);
+}
+
+#[test]
+fn a_folder_that_is_elsewhere_by_the_end_is_told() {
+    let outside = tempfile::tempdir().unwrap();
+    let (folder, moved) = (outside.path().join("folder"), outside.path().join("moved"));
+    fs::create_dir(&folder).unwrap();
+    let place = Place::open(&folder).unwrap();
+    let temporary = place.create_temporary().unwrap();
+    fs::rename(&folder, &moved).unwrap();
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(temporary.publish(true).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert!(names(&folder).is_empty());
 }
