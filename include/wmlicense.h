@@ -242,7 +242,7 @@
 /** Too many copies of the device's store asked the service; what counts is refused until the device is individualized anew. */
 #define WM_E_DEVICE_COPIED ((wm_result)0xC00D2A4F)
 /** The device has other keys by now; these are the keys of an old copy. */
-#define WM_E_KEY_REPLACED ((wm_result)0xC00D2A4E)
+#define WM_E_KEY_REPLACED ((wm_result)0xC00D2A53)
 /** The day's quota of individualizations is used up. */
 #define WM_E_INDIV_FRAUD ((wm_result)0xC00D2843)
 /** The license is damaged. */

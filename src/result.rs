@@ -123,7 +123,7 @@ results! {
     WM_E_ACCOUNT_REQUIRED c"WM_E_ACCOUNT_REQUIRED" = 0xC00D_2A2C, Refused, SignIn, false, c"The service needs a valid account token.";
     WM_E_CERTIFICATE_REVOKED c"WM_E_CERTIFICATE_REVOKED" = 0xC00D_28A1, Refused, ContactIssuer, false, c"The device's certificate was revoked.";
     WM_E_DEVICE_COPIED c"WM_E_DEVICE_COPIED" = 0xC00D_2A4F, Refused, IndividualizeAnew, false, c"Too many copies of the device's store asked the service; what counts is refused until the device is individualized anew.";
-    WM_E_KEY_REPLACED c"WM_E_KEY_REPLACED" = 0xC00D_2A4E, Refused, IndividualizeAnew, false, c"The device has other keys by now; these are the keys of an old copy.";
+    WM_E_KEY_REPLACED c"WM_E_KEY_REPLACED" = 0xC00D_2A53, Refused, IndividualizeAnew, false, c"The device has other keys by now; these are the keys of an old copy.";
     WM_E_INDIV_FRAUD c"WM_E_INDIV_FRAUD" = 0xC00D_2843, Refused, Retry, true, c"The day's quota of individualizations is used up.";
     WM_E_INVALID_LICENSE c"WM_E_INVALID_LICENSE" = 0xC00D_2718, Trust, Reacquire, false, c"The license is damaged.";
     WM_E_INVALID_LICENSE_ACQUIRED c"WM_E_INVALID_LICENSE_ACQUIRED" = 0xC00D_271F, Trust, ContactIssuer, false, c"The service's license cannot be verified.";
