@@ -108,14 +108,14 @@ pub struct StoredLicense {
     pub authority: Digest,
     /// Its policy.
     pub policy: Policy,
-    /// Its binding.
-    pub binding: Binding,
     /// What is left of it; `None` where a stateful license lost its state row or the row was changed: unusable.
     pub state: Option<State>,
     /// Whether a status list lets it be used.
     pub standing: Standing,
     /// What the time is for it, where a condition has dates.
     pub(crate) reading: Option<Reading>,
+    /// Bytes of its binding: few who look a license up want to know what is in it.
+    pub(crate) binding: Vec<u8>,
     /// Key under the batch's at-rest key.
     pub(crate) wrapped: Vec<u8>,
     /// At-rest ID of the batch.
@@ -124,6 +124,13 @@ pub struct StoredLicense {
     pub(crate) policy_hash: Digest,
     /// Of a leaf: the root licenses of its issuer and root key ID.
     pub(crate) roots: Arc<[StoredLicense]>,
+}
+
+impl StoredLicense {
+    /// What ties it to this device.
+    pub fn binding(&self) -> Result<Binding, StoreError> {
+        Ok(Binding::decode(&self.binding)?)
+    }
 }
 
 /// A batch that arrived from a service and was verified.
@@ -283,8 +290,8 @@ struct Inner {
     directories: Mutex<HashMap<Digest, Directory>>,
     /// Keys of batches that were read lately, by at-rest ID: deriving one costs as much as opening a key under it.
     batch_keys: Mutex<HashMap<[u8; 16], Arc<merge::AtRest>>>,
-    /// The clock of the head that was verified last, by the head's MAC.
-    seen_clock: Mutex<Option<head::SeenClock>>,
+    /// What the head said that was verified last, by its MAC.
+    seen_head: Mutex<Option<head::SeenHead>>,
     /// The status list that was read last, by its hash: an application asks it at every use.
     seen_list: Mutex<Option<(Digest, Arc<StatusList>)>>,
 }
@@ -305,7 +312,7 @@ impl Store {
             writer: Mutex::new(writer),
             directories: Mutex::new(HashMap::new()),
             batch_keys: Mutex::new(HashMap::new()),
-            seen_clock: Mutex::new(None),
+            seen_head: Mutex::new(None),
             seen_list: Mutex::new(None),
         };
         let store = Self { inner: Arc::new(inner) };

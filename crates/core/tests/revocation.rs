@@ -154,7 +154,7 @@ fn what_the_store_s_rows_say_of_a_revoked_key_cannot_be_edited() {
         let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
         assert_eq!(database.execute(sql, []).unwrap(), 1, "{sql}");
     };
-    edit("UPDATE batch SET revoked = 1");
+    edit("INSERT INTO standing (batch, revoked, vouched) SELECT id, 1, x'' FROM batch");
     assert_eq!(standing(), Standing::Good, "nothing was revoked");
     let (empty, _) = status_list(&world, NUMBER);
     let keep = |list: &StatusList| {
@@ -163,15 +163,15 @@ fn what_the_store_s_rows_say_of_a_revoked_key_cannot_be_edited() {
     keep(&empty);
     assert_eq!(standing(), Standing::Good);
     let before = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
-    before.execute_batch("CREATE TEMP TABLE before AS SELECT revoked, vouched FROM batch").unwrap();
+    before.execute_batch("CREATE TEMP TABLE before AS SELECT revoked, vouched FROM standing").unwrap();
     let device = Revoked { key: home.identity().keys.thumbprint(), from: 0 };
     keep(&StatusList { number: NUMBER + 1, devices: vec![device], ..empty.clone() });
     assert_eq!(standing(), Standing::DeviceRevoked);
-    for sql in ["UPDATE batch SET revoked = 0", "UPDATE batch SET vouched = x''"] {
+    for sql in ["UPDATE standing SET revoked = 0", "UPDATE standing SET vouched = x''", "DELETE FROM standing"] {
         edit(sql);
         assert_eq!(standing(), Standing::DeviceRevoked, "{sql}");
     }
-    let put_back = "UPDATE batch SET (revoked, vouched) = (SELECT revoked, vouched FROM before)";
+    let put_back = "INSERT INTO standing SELECT batch.id, revoked, vouched FROM batch, before";
     assert_eq!(before.execute(put_back, []).unwrap(), 1);
     assert_eq!(standing(), Standing::DeviceRevoked, "a row of an older list was put back");
     let signer = home.client.store.directory(world.pin()).unwrap().unwrap();

@@ -87,11 +87,11 @@ fn the_later_binding_wins_and_the_stricter_state_stays() {
     spend(&home, policy.lid).unwrap();
     home.acquire_at(std::slice::from_ref(&policy), NOW + 10).unwrap();
     let found = home.client.store.licenses(policy.kid).unwrap();
-    assert_eq!((found.len(), found[0].binding.issued_at), (1, NOW + 10));
+    assert_eq!((found.len(), found[0].binding().unwrap().issued_at), (1, NOW + 10));
     assert_eq!(home.client.store.unwrap_key(&found[0]).unwrap().as_bytes(), content_key(policy.kid));
     assert_eq!(left(&home, &policy), Some(2));
     home.acquire(std::slice::from_ref(&policy)).unwrap();
-    assert_eq!(home.client.store.licenses(policy.kid).unwrap()[0].binding.issued_at, NOW + 10);
+    assert_eq!(home.client.store.licenses(policy.kid).unwrap()[0].binding().unwrap().issued_at, NOW + 10);
 }
 
 #[test]

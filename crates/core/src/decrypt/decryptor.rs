@@ -195,16 +195,16 @@ impl Decryptor {
         let root = if closes { rights::root_end(license, &self.action) } else { None };
         let readings = license.reading.into_iter().chain(license.roots.iter().filter_map(|root| root.reading));
         // Within its grace a clock that is behind is taken for what is known.
-        let now = readings.map(|reading| reading.behind.unwrap_or(reading.now)).next();
-        let now = now.unwrap_or_else(|| self.client.clock.now());
+        let known = readings.map(|reading| reading.behind.unwrap_or(reading.now)).next();
+        let now = || known.unwrap_or_else(|| self.client.clock.now());
         let end = own.into_iter().chain(root).min();
         let counted = license.policy.action(&self.action).filter(|conditions| conditions.count.is_some());
         let period = counted.and_then(|conditions| conditions.seconds_per_count).filter(|seconds| *seconds > 0);
-        let lasted = self.lasted();
-        let after = |seconds: i64| lasted.saturating_add(seconds);
+        // Most licenses neither close nor count on, and ask no clock.
+        let after = |seconds: i64| self.lasted().saturating_add(seconds);
         Started {
             cipher,
-            closes_at: end.map_or(NEVER, |end| after(end.saturating_sub(now))),
+            closes_at: end.map_or(NEVER, |end| after(end.saturating_sub(now()))),
             counts_at: AtomicI64::new(period.map_or(NEVER, |period| after(i64::try_from(period).unwrap_or(NEVER)))),
         }
     }

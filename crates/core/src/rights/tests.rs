@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, ServiceId, SignerId};
-use wmlicense_wire::license::Binding;
+use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
 use wmlicense_wire::policy::BackupRight;
 
 const NOW: i64 = 1_800_000_000;
@@ -29,22 +28,14 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
         content_id: None,
         custom: Vec::new(),
     };
-    let binding = Binding {
-        policy_hash: Digest::of(&policy.encode()),
-        device_id: DeviceId::new([0; 16]),
-        thumbprint: SignerId::new([0; 32]),
-        wrapped: Vec::new(),
-        issued_at: NOW,
-        state: None,
-    };
     StoredLicense {
         batch: 1,
         index: 0,
         authority: Digest::new([9; 32]),
         state: Some(State::initial(&policy)),
-        policy_hash: binding.policy_hash,
+        policy_hash: Digest::of(&policy.encode()),
         policy,
-        binding,
+        binding: Vec::new(),
         standing: Standing::Good,
         reading: None,
         wrapped: Vec::new(),

@@ -26,11 +26,18 @@ pub(super) struct Head {
     changed: bool,
 }
 
-/// A clock that was read under a head MAC that verified.
-pub(super) struct SeenClock {
+/// What was read of a head whose MAC verified.
+pub(super) struct SeenHead {
     mac: [u8; 32],
-    clock: ClockRecord,
+    pub(super) clock: ClockRecord,
     kept: Vec<Kept>,
+}
+
+impl SeenHead {
+    /// The head's word on the kept status list of an authority.
+    pub(super) fn status_list(&self, authority: &[u8]) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.kind == KeptKind::StatusList && kept.id == authority)
+    }
 }
 
 impl Head {
@@ -77,41 +84,30 @@ impl Head {
         if constant_time_eq(blob(6)?, &head.mac(integrity)) { Ok(head) } else { Err(StoreError::Tampered) }
     }
 
-    /// The clock of the head, without reading the sums again where `seen` was verified under the same MAC.
-    pub(super) fn load_clock(
+    /// As [`Self::load_seen`], where the MAC was not read beside something else.
+    pub(super) fn load_current<'s>(
         connection: &Connection,
         integrity: &Integrity,
-        seen: &mut Option<SeenClock>,
-    ) -> Result<ClockRecord, StoreError> {
-        Self::load_seen(connection, integrity, seen, |seen| seen.clock.clone())
-    }
-
-    /// The head's word on the kept status list of an authority, as cheaply as [`Self::load_clock`].
-    pub(super) fn load_status_list(
-        connection: &Connection,
-        integrity: &Integrity,
-        seen: &mut Option<SeenClock>,
-        authority: &[u8],
-    ) -> Result<Option<Kept>, StoreError> {
-        Self::load_seen(connection, integrity, seen, |seen| {
-            seen.kept.iter().find(|kept| kept.kind == KeptKind::StatusList && kept.id == authority).copied()
-        })
-    }
-
-    fn load_seen<T>(
-        connection: &Connection,
-        integrity: &Integrity,
-        seen: &mut Option<SeenClock>,
-        read: impl Fn(&SeenClock) -> T,
-    ) -> Result<T, StoreError> {
+        seen: &'s mut Option<SeenHead>,
+    ) -> Result<&'s SeenHead, StoreError> {
         let mut statement = connection.prepare_cached("SELECT mac FROM head WHERE one = 1")?;
         let mac: Vec<u8> = statement.query_row([], |row| row.get(0))?;
-        if let Some(seen) = seen.as_ref().filter(|seen| constant_time_eq(&seen.mac, &mac)) {
-            return Ok(read(seen));
+        Self::load_seen(connection, integrity, seen, &mac)
+    }
+
+    /// What was verified under the MAC that the head has at the moment, read in the caller's transaction or statement. The head
+    /// itself is read only where that is another one than `seen` has.
+    pub(super) fn load_seen<'s>(
+        connection: &Connection,
+        integrity: &Integrity,
+        seen: &'s mut Option<SeenHead>,
+        mac: &[u8],
+    ) -> Result<&'s SeenHead, StoreError> {
+        if let Some(known) = seen.take().filter(|seen| constant_time_eq(&seen.mac, mac)) {
+            return Ok(seen.insert(known));
         }
         let head = Self::load(connection, integrity)?;
-        let fresh = SeenClock { mac: head.mac(integrity), clock: head.clock, kept: head.kept };
-        Ok(read(seen.insert(fresh)))
+        Ok(seen.insert(SeenHead { mac: head.mac(integrity), clock: head.clock, kept: head.kept }))
     }
 
     /// Kept revocations and status lists.

@@ -3,13 +3,13 @@
 use super::head::Head;
 use super::integrity::{Integrity, Row as StateRow, Table};
 use super::merge::{AtRest, place};
-use super::revocation::standing_in;
+use super::revocation::{Kept, standing_in};
 use super::{Filter, Inner, Standing, Store, StoreError, StoredLicense, error::fixed};
 use crate::clock::Reading;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
-use wmlicense_wire::license::{Binding, InnerKey, State};
+use wmlicense_wire::license::{InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
 
@@ -31,26 +31,32 @@ pub(super) fn read_state(
     }
 }
 
-/// What the time is for a license. One without dates never looks.
-fn reading(connection: &Connection, inner: &Inner, policy: &Policy) -> Result<Option<Reading>, StoreError> {
-    if !policy.actions.iter().any(|(_, conditions)| conditions.is_dated()) {
-        return Ok(None);
-    }
-    let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
-    let record = Head::load_clock(connection, &inner.integrity, &mut seen)?;
-    Ok(Some(record.read(inner.clock.moment(), [policy.issuer].into_iter().chain(policy.management))))
+/// What the head says of a license: what the time is, where the license has dates, and which status list counts.
+fn head_of(
+    connection: &Connection,
+    inner: &Inner,
+    policy: &Policy,
+    (mac, authority): (&[u8], &[u8]),
+) -> Result<(Option<Reading>, Option<Kept>), StoreError> {
+    let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
+    let head = Head::load_seen(connection, &inner.integrity, &mut seen, mac)?;
+    let is_dated = policy.actions.iter().any(|(_, conditions)| conditions.is_dated());
+    let services = || [policy.issuer].into_iter().chain(policy.management);
+    let reading = is_dated.then(|| head.clock.read(inner.clock.moment(), services()));
+    Ok((reading, head.status_list(authority).copied()))
 }
 
-/// Whether a status list lets the license be used. The head says which list counts, and without one there is nothing to ask.
-fn standing(connection: &Connection, inner: &Inner, policy: &Policy, row: &Row<'_>) -> Result<Standing, StoreError> {
-    let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
-    let kept = {
-        let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
-        Head::load_status_list(connection, &inner.integrity, &mut seen, blob(6)?)?
-    };
-    let standing = match &kept {
+/// Whether a status list lets the license be used; without one there is nothing to ask.
+fn standing(
+    connection: &Connection,
+    inner: &Inner,
+    policy: &Policy,
+    kept: Option<&Kept>,
+    (batch, at_rest): (i64, &[u8]),
+) -> Result<Standing, StoreError> {
+    let standing = match kept {
         None => Standing::Good,
-        Some(kept) => standing_in(connection, &inner.integrity, kept, (blob(4)?, row.get(5)?, blob(7)?))?,
+        Some(kept) => standing_in(connection, &inner.integrity, kept, (batch, at_rest))?,
     };
     let demanded = policy.minimum_status.unwrap_or(0);
     let new_enough = demanded == 0 || kept.is_some_and(|kept| kept.number >= demanded);
@@ -62,15 +68,16 @@ fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result
     let (batch, index) = place(row.get(0)?);
     let policy_bytes = blob(1)?;
     let policy = Policy::decode(policy_bytes)?;
+    let (reading, kept) = head_of(connection, inner, &policy, (blob(6)?, blob(5)?))?;
     Ok(StoredLicense {
         batch,
         index,
-        authority: Digest::new(fixed(blob(6)?)?),
+        authority: Digest::new(fixed(blob(5)?)?),
         state: read_state(connection, &inner.integrity, &policy)?,
-        standing: standing(connection, inner, &policy, row)?,
-        reading: reading(connection, inner, &policy)?,
+        standing: standing(connection, inner, &policy, kept.as_ref(), (batch, blob(4)?))?,
+        reading,
         policy,
-        binding: Binding::decode(blob(2)?)?,
+        binding: blob(2)?.to_vec(),
         wrapped: blob(3)?.to_vec(),
         at_rest: fixed(blob(4)?)?,
         policy_hash: Digest::of(policy_bytes),
@@ -91,8 +98,10 @@ fn read_licenses(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec
 }
 
 fn read_bare(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
-    const SQL: &str = "SELECT license.id, policy, binding, wrapped, at_rest, revoked, authority, vouched FROM license
-        JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
+    // One statement for all of it, so that what it tells is of one moment.
+    const SQL: &str =
+        "SELECT license.id, policy, binding, wrapped, at_rest, authority, (SELECT mac FROM head WHERE one = 1)
+        FROM license JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
     const { assert!(MAX_LICENSES == 4096) };
     let mut statement = connection.prepare_cached(SQL)?;
     let mut rows = statement.query([kid.as_bytes()])?;

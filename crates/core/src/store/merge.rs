@@ -248,12 +248,10 @@ impl<'a> Merger<'a> {
         ))?;
         if inserted == 1 && !batch.written {
             let place = (batch.authority, batch.at_rest.as_slice(), batch.signed.as_slice());
-            let (revoked, code) = revocation::mark_of(self.connection, self.integrity, &self.head, place)?;
+            revocation::mark_fresh(self.connection, self.integrity, &self.head, batch.id, place)?;
             self.connection
-                .prepare_cached(
-                    "INSERT INTO batch (id, at_rest, authority, signed, revoked, vouched) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed, revoked, code))?;
+                .prepare_cached("INSERT INTO batch (id, at_rest, authority, signed) VALUES (?1, ?2, ?3, ?4)")?
+                .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed))?;
             batch.written = true;
             self.next_batch = batch.id + 1;
         }
@@ -315,11 +313,14 @@ impl<'a> Merger<'a> {
 pub(super) fn remove(connection: &Connection, id: i64) -> Result<(), StoreError> {
     let (batch, _) = place(id);
     connection.prepare_cached("DELETE FROM license WHERE id = ?1")?.execute([id])?;
-    connection
+    let removed = connection
         .prepare_cached(
             "DELETE FROM batch WHERE id = ?1
              AND NOT EXISTS (SELECT 1 FROM license WHERE license.id >= ?2 AND license.id < ?3)",
         )?
         .execute((batch, row_id(batch, 0), row_id(batch + 1, 0)))?;
+    if removed > 0 {
+        connection.prepare_cached("DELETE FROM standing WHERE batch = ?1")?.execute([batch])?;
+    }
     Ok(())
 }

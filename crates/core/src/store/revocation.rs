@@ -104,41 +104,56 @@ pub(super) fn revocations(connection: &Connection, head: &Head) -> Result<Vec<Ve
     kept.map(|kept| read_revocation(&vouched(connection, kept)?)).collect()
 }
 
-/// What a status list says of a batch, as the row has it, and the code that vouches for it. The code names the list, so that
-/// no row outlives its list or is copied from another batch.
-type Marked = (i64, Vec<u8>);
-
-fn mark(integrity: &Integrity, at_rest: &[u8], list: Digest, standing: Standing) -> Marked {
-    let column = standing.column();
-    let code = integrity.code(&[b"standing\0", at_rest, list.as_bytes(), &column.to_be_bytes()]);
-    (column, code.to_vec())
+/// Vouches for what a status list says of a batch. The code names the list, so that no row outlives its list or is copied from
+/// another batch.
+fn code_of(integrity: &Integrity, at_rest: &[u8], list: Digest, standing: Standing) -> [u8; 32] {
+    integrity.code(&[b"standing\0", at_rest, list.as_bytes(), &standing.column().to_be_bytes()])
 }
 
-/// What the kept status list of an authority says of a batch; nothing where none is kept.
-pub(super) fn mark_of(
+/// Writes down what a status list says of a batch.
+fn mark(
+    connection: &Connection,
+    integrity: &Integrity,
+    list: Digest,
+    (batch, at_rest, standing): (i64, &[u8], Standing),
+) -> Result<(), StoreError> {
+    let code = code_of(integrity, at_rest, list, standing);
+    let sql = "INSERT OR REPLACE INTO standing (batch, revoked, vouched) VALUES (?1, ?2, ?3)";
+    connection.prepare_cached(sql)?.execute((batch, standing.column(), code))?;
+    Ok(())
+}
+
+/// Writes down what the kept status list of an authority says of a batch that comes in; nothing where none is kept.
+pub(super) fn mark_fresh(
     connection: &Connection,
     integrity: &Integrity,
     head: &Head,
+    batch: i64,
     (authority, at_rest, signed): (Digest, &[u8], &[u8]),
-) -> Result<Marked, StoreError> {
-    let Some(kept) = head.find_kept(KeptKind::StatusList, authority.as_bytes()) else { return Ok((0, Vec::new())) };
+) -> Result<(), StoreError> {
+    let Some(kept) = head.find_kept(KeptKind::StatusList, authority.as_bytes()) else { return Ok(()) };
     let list = read_list(&vouched(connection, kept)?)?;
-    Ok(mark(integrity, at_rest, kept.hash, standing_of(&list, signed)?))
+    mark(connection, integrity, kept.hash, (batch, at_rest, standing_of(&list, signed)?))
 }
 
-/// What the row of a batch says under the kept list. A row that was changed is not believed: it is worked out again.
+/// What is written down of a batch under the kept list. A row that was changed or taken away is not believed: what it said is
+/// worked out again.
 pub(super) fn standing_in(
     connection: &Connection,
     integrity: &Integrity,
     kept: &Kept,
-    (at_rest, column, code): (&[u8], i64, &[u8]),
+    (batch, at_rest): (i64, &[u8]),
 ) -> Result<Standing, StoreError> {
-    let standing = Standing::of_column(column);
-    if constant_time_eq(&mark(integrity, at_rest, kept.hash, standing).1, code) {
-        return Ok(standing);
+    let mut find = connection.prepare_cached("SELECT revoked, vouched FROM standing WHERE batch = ?1")?;
+    if let Some(row) = find.query([batch])?.next()? {
+        let standing = Standing::of_column(row.get(0)?);
+        let code = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        if constant_time_eq(&code_of(integrity, at_rest, kept.hash, standing), code) {
+            return Ok(standing);
+        }
     }
-    let sql = "SELECT signed FROM batch WHERE at_rest = ?1";
-    let signed: Vec<u8> = connection.prepare_cached(sql)?.query_row([at_rest], |row| row.get(0))?;
+    let sql = "SELECT signed FROM batch WHERE id = ?1";
+    let signed: Vec<u8> = connection.prepare_cached(sql)?.query_row([batch], |row| row.get(0))?;
     standing_of(&read_list(&vouched(connection, kept)?)?, &signed)
 }
 
@@ -242,15 +257,13 @@ fn mark_batches(
         "SELECT id, at_rest, signed FROM batch WHERE authority = ?1 AND id > ?2
         ORDER BY id LIMIT 1",
     )?;
-    let mut update = connection.prepare_cached("UPDATE batch SET revoked = ?2, vouched = ?3 WHERE id = ?1")?;
     let mut last = 0;
     loop {
         let mut rows = find.query((list.authority.as_bytes(), last))?;
         let Some(row) = rows.next()? else { return Ok(()) };
         let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
         last = row.get::<_, i64>(0)?;
-        let (column, code) = mark(integrity, blob(1)?, hash, standing_of(list, blob(2)?)?);
-        update.execute((last, column, code))?;
+        mark(connection, integrity, hash, (last, blob(1)?, standing_of(list, blob(2)?)?))?;
     }
 }
 
@@ -347,8 +360,9 @@ impl Store {
         inner.readers.with(|connection| {
             let transaction = super::connection::read(connection)?;
             let kept = {
-                let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
-                Head::load_status_list(&transaction, &inner.integrity, &mut seen, authority.as_bytes())?
+                let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
+                let head = Head::load_current(&transaction, &inner.integrity, &mut seen)?;
+                head.status_list(authority.as_bytes()).copied()
             };
             let Some(kept) = kept else { return Ok(false) };
             let mut seen = inner.seen_list.lock().unwrap_or_else(PoisonError::into_inner);

@@ -48,7 +48,8 @@ CREATE INDEX exchange_wish ON exchange (wish) WHERE state <= 2;
 /// A recipe is what a license was asked for with: many licenses share one. It is written with the request that waits for
 /// an answer, and the licenses of the answer take it over. Quarantine
 /// keeps licenses that a check found damaged, as they were, for whoever has to find out why. A transaction goes on page by
-/// page, and a pre-delivery remembers where its next run begins.
+/// page, and a pre-delivery remembers where its next run begins. What a status list says of a batch is apart from the batch:
+/// behind its long signed answer it would cost every lookup a walk over that answer's pages.
 const VERSION_2: &str = "
 CREATE TABLE recipe (
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, url TEXT NOT NULL, scope TEXT, actions BLOB NOT NULL,
@@ -66,8 +67,7 @@ CREATE TABLE status_list (authority BLOB PRIMARY KEY, number INTEGER NOT NULL, b
 CREATE TABLE taken_back (
     revocation_key BLOB NOT NULL, lid BLOB NOT NULL, PRIMARY KEY (revocation_key, lid)) STRICT, WITHOUT ROWID;
 ALTER TABLE head ADD COLUMN kept BLOB NOT NULL DEFAULT x'';
-ALTER TABLE batch ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE batch ADD COLUMN vouched BLOB NOT NULL DEFAULT x'';
+CREATE TABLE standing (batch INTEGER PRIMARY KEY, revoked INTEGER NOT NULL, vouched BLOB NOT NULL) STRICT;
 ALTER TABLE exchange ADD COLUMN user_page TEXT;
 ALTER TABLE head ADD COLUMN anchors BLOB NOT NULL DEFAULT x'';
 CREATE TABLE epoch (service BLOB PRIMARY KEY, epoch BLOB NOT NULL, issued_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;

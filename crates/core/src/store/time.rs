@@ -16,8 +16,8 @@ impl Store {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
             let transaction = super::connection::read(connection)?;
-            let mut seen = inner.seen_clock.lock().unwrap_or_else(PoisonError::into_inner);
-            Head::load_clock(&transaction, &inner.integrity, &mut seen)
+            let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(Head::load_current(&transaction, &inner.integrity, &mut seen)?.clock.clone())
         })
     }
 
