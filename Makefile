@@ -21,8 +21,8 @@ test-crash: ## kill -9 and failing disks at every change of a file that a step m
 check-format: ## whether the sources are formatted
 	@cargo fmt --all --check
 
-bench: ## the library beside its peers, in one run (BENCH="--licenses 1000000" for more)
-	@cargo run --quiet --profile bench -p wmlicense-bench -- $(BENCH)
+bench: ## the library beside its peers, in one run of a quarter of an hour (BENCH="--only lookup" for a part)
+	@ci/bench.sh $(BENCH)
 
 fuzz: ## every fuzz target for a minute (SECONDS=3600 for longer)
 	@ci/fuzz.sh $(or $(SECONDS),60)

@@ -19,6 +19,7 @@ const BATCH: u64 = 4096;
 
 /// A store with all the licenses, and the same device before it had any.
 pub(crate) struct Full<'w> {
+    pub(crate) licenses: u64,
     pub(crate) home: Home<'w>,
     pub(crate) before: Home<'w>,
     /// Where everything else is written.
@@ -26,11 +27,7 @@ pub(crate) struct Full<'w> {
 }
 
 impl<'w> Full<'w> {
-    pub(crate) fn new(world: &'w World, arguments: &Arguments) -> Self {
-        Self::with(world, arguments.licenses, arguments)
-    }
-
-    pub(crate) fn with(world: &'w World, licenses: u64, arguments: &Arguments) -> Self {
+    pub(crate) fn new(world: &'w World, licenses: u64, arguments: &Arguments) -> Self {
         let home = Home::new(world);
         let before = home.copied();
         for first in (0..licenses).step_by(BATCH as usize) {
@@ -38,7 +35,7 @@ impl<'w> Full<'w> {
             let policies: Vec<_> = (first..last).map(|number| world.policy(kid(number))).collect();
             assert_eq!(home.acquire(&policies).unwrap().stored, last - first);
         }
-        Self { home, before, scratch: TempDir::new_in(&arguments.folder).unwrap() }
+        Self { licenses, home, before, scratch: TempDir::new_in(&arguments.folder).unwrap() }
     }
 
     fn store_file(&self) -> PathBuf {
@@ -53,8 +50,10 @@ fn quiet() -> Context {
 /// Bytes that a backup must carry: each license with its key. Taken from a sample, because the licenses are alike.
 fn payload(store: &Store, licenses: u64) -> f64 {
     let license = store.next_license(&Filter::default(), None).unwrap().unwrap();
-    let encoded =
-        wmlicense_wire::license::License { policy: license.policy.encode(), binding: license.binding.encode() };
+    let encoded = wmlicense_wire::license::License {
+        policy: license.policy.encode(),
+        binding: license.binding().unwrap().encode(),
+    };
     // The manifest's hash, the key and its tag.
     (encoded.encode().len() + 32 + 32) as f64 * licenses as f64
 }
@@ -64,18 +63,18 @@ pub(crate) fn measure(full: &Full<'_>, arguments: &Arguments, table: &mut Table)
     let (identity, recipient) = peers::age_key(scratch);
     let file = scratch.join(FILE_NAME);
     let [mut ours, mut sqlite_and_age, mut copy, mut restoring, mut restore_peer] = Default::default();
-    for _ in 0..arguments.rounds {
+    for _ in 0..arguments.rounds_for(full.licenses) {
         let report = Times::measure(&mut ours, || back_up(&full.home.client, scratch, true, &quiet()).unwrap());
-        assert_eq!(report.backed_up, arguments.licenses);
+        assert_eq!(report.backed_up, full.licenses);
         Times::measure(&mut sqlite_and_age, || peers::backup(&full.store_file(), scratch, &recipient));
         Times::measure(&mut copy, || peers::encrypting_copy(&file, &scratch.join("plain.copy")));
         let target = full.before.copied();
         let report = Times::measure(&mut restoring, || restored(&target, scratch).0.unwrap());
-        assert_eq!(report.restored, arguments.licenses);
+        assert_eq!(report.restored, full.licenses);
         Times::measure(&mut restore_peer, || peers::restore(scratch, &identity));
     }
-    let count = arguments.licenses;
-    table.title("backup, durable");
+    let count = full.licenses;
+    table.title(&format!("backup of {count} licenses, durable"));
     table.time("wmlicense back_up", &ours, count);
     table.time("sqlite3 .backup, then age -r", &sqlite_and_age, count);
     table.time("read, AES-256-GCM, write, fdatasync of the same bytes", &copy, count);
@@ -83,7 +82,7 @@ pub(crate) fn measure(full: &Full<'_>, arguments: &Arguments, table: &mut Table)
     table.compare("to the bare copy", &ours, &copy, 1.5);
     let size = std::fs::metadata(&file).unwrap().len() as f64;
     table.ratio("file to payload", size / payload(&full.home.client.store, count), 1.1);
-    table.title("restore, same device, durable");
+    table.title(&format!("restore of {count} licenses, same device, durable"));
     table.time("wmlicense restore", &restoring, count);
     table.time("age -d, then sqlite3 .restore", &restore_peer, count);
     table.compare("to age and sqlite3", &restoring, &restore_peer, 0.6);

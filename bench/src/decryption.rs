@@ -7,7 +7,7 @@ use crate::support::{World, kid};
 use crate::table::{Rates, Table};
 use std::process::Command;
 
-const SIZES: [usize; 3] = [1 << 10, 16 << 10, 1 << 20];
+pub(crate) const SIZES: [usize; 3] = [1 << 10, 16 << 10, 1 << 20];
 /// Scheme, the cipher of `openssl speed`, and whether every byte is encrypted, so that the two do the same.
 const KINDS: [(&str, &str, bool); 3] =
     [("cenc", "aes-128-ctr", true), ("cbc1", "aes-128-cbc", true), ("cbcs", "aes-128-cbc", false)];
@@ -50,7 +50,7 @@ fn openssl(cipher: &str, size: usize) -> f64 {
 }
 
 /// The processor's name, and whether it has AES on vectors of 512 bits.
-fn processor() -> (String, bool) {
+pub(crate) fn processor() -> (String, bool) {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap();
     let field = |name: &str| text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(": "));
     let name = field("model name").map_or("unknown", |(_, name)| name);

@@ -14,12 +14,10 @@ pub(crate) struct Face {
 impl Face {
     pub(crate) fn new(world: &World) -> Self {
         let folder = TempDir::new().unwrap();
-        let (root, library) = (root(), library_folder());
-        let mut compiler = Command::new("cc");
-        compiler.args(["-std=gnu11", "-O2", "-o"]).arg(folder.path().join("use")).arg(root.join("bench/c/use.c"));
-        compiler.arg(format!("-I{}", root.join("include").display())).arg(format!("-L{}", library.display()));
-        compiler.arg(format!("-Wl,-rpath,{}", library.display())).arg("-lwmlicense");
-        assert!(compiler.status().unwrap().success(), "bench/c/use.c does not compile");
+        let library = library();
+        let library = library.parent().unwrap().display();
+        let words = [format!("-L{library}"), format!("-Wl,-rpath,{library}"), "-lwmlicense".to_owned()];
+        compile("use.c", &folder.path().join("use"), &words.each_ref().map(String::as_str));
         Self { folder, authority: world.pin().to_base64() }
     }
 
@@ -34,15 +32,24 @@ impl Face {
     }
 }
 
+/// Compiles a program of `bench/c`.
+pub(crate) fn compile(source: &str, program: &Path, words: &[&str]) {
+    let root = root();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=gnu11", "-O2", "-o"]).arg(program).arg(root.join("bench/c").join(source));
+    compiler.arg(format!("-I{}", root.join("include").display())).args(words);
+    assert!(compiler.status().unwrap().success(), "bench/c/{source} does not compile");
+}
+
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
 /// Where this build put the shared library: beside the dependencies of this program.
-fn library_folder() -> PathBuf {
+pub(crate) fn library() -> PathBuf {
     let program = std::env::current_exe().unwrap();
-    let folder = program.parent().unwrap().join("deps");
-    assert!(folder.join("libwmlicense.so").exists(), "no libwmlicense.so in {}", folder.display());
-    folder
+    let file = program.parent().unwrap().join("deps/libwmlicense.so");
+    assert!(file.exists(), "no {}", file.display());
+    file
 }

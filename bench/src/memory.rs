@@ -1,20 +1,13 @@
-//! Peak memory of a backup, each in a process of its own.
+//! Peak memory of backups and restores, each in a process of its own.
 
-use crate::arguments::{Arguments, MemoryOf};
+use crate::arguments::Arguments;
 use crate::backup::Full;
+use crate::device::{Job, Owner};
 use crate::support::World;
 use crate::table::Table;
-use std::process::Command;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use wmlicense_core::backup::back_up;
-use wmlicense_core::client::{Client, OpenSettings};
-use wmlicense_core::clock::SystemClock;
-use wmlicense_core::event::Flow;
-use wmlicense_core::operation::Context;
-use wmlicense_wire::id::Digest;
 
 /// What a backup may take, in MB.
 const TARGET_MB: f64 = 32.0;
@@ -61,32 +54,24 @@ impl Watch {
     }
 }
 
-/// The child: backs up and prints what it took.
-pub(crate) fn measure_here(of: &MemoryOf) {
-    let authorities = vec![Digest::from_base64(&of.authority).unwrap()];
-    let settings = OpenSettings { store_path: of.store.clone(), authorities };
-    let client = Client::open(&settings, Arc::new(SystemClock)).unwrap();
-    back_up(&client, &of.place, true, &Context::inline(None, |_| Flow::Continue)).unwrap();
-    println!("{}", peak_kb("self"));
-}
-
-fn peak_mb(world: &World, full: &Full<'_>) -> f64 {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .arg("--memory-of-backup")
-        .arg(world.pin().to_base64())
-        .arg(full.home.path())
-        .arg(full.scratch.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.trim().parse::<u64>().unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr))) as f64 / 1024.0
+/// All memory of a backup, and own memory of a restore, whose store is mapped.
+fn peaks(world: &World, full: &Full<'_>) -> [f64; 2] {
+    let (authority, place) = (world.pin().to_base64(), full.scratch.path());
+    let owner = Owner { authority: &authority, service: None };
+    let backup = Job::BackUp(place).run(&owner, full.home.path(), None);
+    assert_eq!(backup.licenses, full.licenses);
+    let target = full.before.copied();
+    let restore = Job::Restore(place).run(&owner, target.path(), None);
+    assert_eq!(restore.licenses, full.licenses);
+    [backup.all_mb, restore.own_mb]
 }
 
 pub(crate) fn measure(world: &World, full: &Full<'_>, arguments: &Arguments, table: &mut Table) {
-    let tenth = Full::with(world, arguments.licenses / 10, arguments);
-    let (small, large) = (peak_mb(world, &tenth), peak_mb(world, full));
-    table.title("peak memory of a process that backs up, MB");
-    table.ratio("all licenses", large, TARGET_MB);
-    table.ratio("a tenth of them", small, TARGET_MB);
-    table.ratio("growth from a tenth to all", large / small, 1.2);
+    let tenth = Full::new(world, full.licenses / 10, arguments);
+    let [small, large] = [peaks(world, &tenth), peaks(world, full)];
+    table.title(&format!("peak memory of a process, {} licenses and a tenth of them, MB", full.licenses));
+    for ((what, small), large) in ["backup", "restore, same device"].iter().zip(small).zip(large) {
+        table.ratio(&format!("{what}, all licenses"), large, TARGET_MB);
+        table.ratio(&format!("{what}, growth from a tenth to all"), large / small, 1.2);
+    }
 }

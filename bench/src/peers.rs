@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 const CHUNK: usize = 16 * 1024;
 /// Bytes handed to the system at once, as many as the library hands.
@@ -67,6 +68,15 @@ pub(crate) fn encrypting_copy(from: &Path, to: &Path) {
     to.into_inner().unwrap().sync_data().unwrap();
 }
 
+/// The time of one Ed25519 verification, as `openssl speed` has it.
+pub(crate) fn ed25519_verification() -> Duration {
+    let output = Command::new("openssl").args(["speed", "-mr", "-seconds", "1", "ed25519"]).output();
+    let text = String::from_utf8(output.expect("openssl is installed").stdout).unwrap();
+    let line = text.lines().find(|line| line.starts_with("+F6:")).unwrap_or_else(|| panic!("{text}"));
+    let a_second: f64 = line.rsplit(':').next().unwrap().parse().unwrap();
+    Duration::from_secs_f64(1.0 / a_second)
+}
+
 fn read_up_to(file: &mut File, buffer: &mut [u8]) -> usize {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -105,6 +115,11 @@ impl PlainSqlite {
             }
         }
         transaction.commit().unwrap();
+    }
+
+    /// Copies the log into the database, as a store that is at rest has it.
+    pub(crate) fn settle(&self) {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     }
 
     /// Looks every key up with one held statement.

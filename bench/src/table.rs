@@ -63,60 +63,67 @@ impl Rates {
 
 /// User and system time of this process and of its children that ended, in steps of 10 ms.
 fn processor_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    processor_time_of("self", 4)
+}
+
+/// The first `times` of: user time and system time of a process, and of its children that ended.
+pub(crate) fn processor_time_of(process: &str, times: usize) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let (_, fields) = stat.rsplit_once(')').unwrap();
-    let ticks: u64 = fields.split_whitespace().skip(11).take(4).map(|field| field.parse::<u64>().unwrap()).sum();
+    let ticks: u64 = fields.split_whitespace().skip(11).take(times).map(|field| field.parse::<u64>().unwrap()).sum();
     Duration::from_millis(ticks * 10)
 }
 
-/// What is printed at the end.
-pub(crate) struct Table(Vec<String>);
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What is printed, each line as soon as it is known.
+pub(crate) struct Table;
 
 impl Table {
     pub(crate) fn new(arguments: &Arguments) -> Self {
-        let Arguments { licenses, rounds, folder, .. } = arguments;
-        Self(vec![format!("{licenses} licenses, medians of {rounds} rounds, files in {}", folder.display())])
+        let Arguments { rounds, folder, .. } = arguments;
+        let mut table = Self;
+        table.title(&format!("medians of {rounds} rounds, {} processors, files in {}", processors(), folder.display()));
+        table
     }
 
     pub(crate) fn time(&mut self, what: &str, times: &Times, count: u64) {
         let median = times.median();
         let each = median.as_secs_f64() * 1e6 / count.max(1) as f64;
         let (median, processor) = (median.as_secs_f64() * 1e3, times.processor().as_secs_f64() * 1e3);
-        self.0.push(format!("  {what:<54} {median:>9.1} ms {each:>7.2} us each, processors {processor:>6.0} ms"));
+        println!("  {what:<54} {median:>9.1} ms {each:>7.2} us each, processors {processor:>6.0} ms");
     }
 
     pub(crate) fn licenses(&mut self, what: &str, times: &Times, count: u64) {
         let rate = count as f64 / times.median().as_secs_f64();
-        self.0.push(format!("  {what:<54} {rate:>9.0} a second"));
+        println!("  {what:<54} {rate:>9.0} a second");
     }
 
     pub(crate) fn ratio(&mut self, what: &str, ratio: f64, target: f64) {
         let verdict = if ratio <= target { "met" } else { "MISSED" };
-        self.0.push(format!("  {what:<54} {ratio:>9.3} x  target <= {target} {verdict}"));
+        println!("  {what:<54} {ratio:>9.3} x  target <= {target} {verdict}");
     }
 
     /// The ratio of clock times to its target, and beside it that of processor times.
     pub(crate) fn compare(&mut self, what: &str, ours: &Times, peer: &Times, target: f64) {
         let (ratio, processors) = (ours.ratio_to(peer), ours.processor_ratio_to(peer));
         let verdict = if ratio <= target { "met" } else { "MISSED" };
-        self.0.push(format!("  {what:<54} {ratio:>9.3} x  target <= {target} {verdict}, processors {processors:.3} x"));
+        println!("  {what:<54} {ratio:>9.3} x  target <= {target} {verdict}, processors {processors:.3} x");
     }
 
     pub(crate) fn rate(&mut self, what: &str, rates: &Rates) {
-        self.0.push(format!("  {what:<54} {:>9.0} MB/s", rates.median() / 1e6));
+        println!("  {what:<54} {:>9.0} MB/s", rates.median() / 1e6);
     }
 
     /// A ratio that should be large.
     pub(crate) fn at_least(&mut self, what: &str, ratio: f64, target: f64) {
         let verdict = if ratio >= target { "met" } else { "MISSED" };
-        self.0.push(format!("  {what:<54} {ratio:>9.2} x  target >= {target} {verdict}"));
+        println!("  {what:<54} {ratio:>9.2} x  target >= {target} {verdict}");
     }
 
     pub(crate) fn title(&mut self, title: &str) {
-        self.0.push(title.to_owned());
-    }
-
-    pub(crate) fn print(&self) {
-        self.0.iter().for_each(|line| println!("{line}"));
+        println!("{title}");
     }
 }

@@ -27,6 +27,10 @@ const MIGRATIONS: [&str; 2] = [include_str!("sqlite/schema.sql"), include_str!("
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.
 const APPLICATION_ID: i64 = 0x776d_6c73;
+/// Page cache of the writing connection, in KiB: a page of a pre-delivery is not written before its commit.
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
+/// Pages in the log before it is copied into the database: several pages of pre-deliveries, so that few commits pay for it.
+const CHECKPOINT_PAGES: i64 = 4096;
 /// How long a command waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,6 +50,8 @@ impl SqliteStore {
     /// Opens the database, and makes it if there is none.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path)?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         migrate(&connection)?;
         let readers = Arc::new(Readers { path: path.to_owned(), idle: Mutex::new(Vec::new()) });
         Ok(Self { readers, writer: Writer::start(connection)? })

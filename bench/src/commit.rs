@@ -1,0 +1,37 @@
+//! The store's part of acquiring one license: one durable commit, beside one appended record.
+
+use crate::arguments::Arguments;
+use crate::support::home::{Home, pending};
+use crate::support::{NOW, World, content_key, grant, kid};
+use crate::table::{Table, Times};
+use std::fs::File;
+use std::io::Write as _;
+use wmlicense_core::store::{Import, Page, TransactionState};
+
+/// Acquisitions in a round.
+const EACH: u64 = 40;
+
+pub(crate) fn measure(world: &World, arguments: &Arguments, table: &mut Table) {
+    let home = Home::new(world);
+    let scratch = tempfile::tempdir_in(&arguments.folder).unwrap();
+    let mut log = File::create(scratch.path().join("log")).unwrap();
+    let [mut ours, mut peer] = <[Times; 2]>::default();
+    for number in 0..arguments.rounds as u64 * EACH {
+        let policy = world.policy(kid(number));
+        let (transaction, signed, licenses) = home.receive(&[grant(&policy, content_key(policy.kid))], NOW);
+        let transaction = pending(&home.client, world, transaction);
+        let license = &licenses[0].license;
+        let record = vec![7; signed.len() + license.policy.len() + license.binding.len() + 32];
+        let (authority, end, page) = (world.pin(), TransactionState::Answered, Page::default());
+        let import = Import { authority, signed: &signed, licenses, transaction, end, page };
+        ours.measure(|| assert_eq!(home.client.store.import(&import).unwrap().stored, 1));
+        peer.measure(|| {
+            log.write_all(&record).unwrap();
+            log.sync_data().unwrap();
+        });
+    }
+    table.title("one acquired license, store part, durable");
+    table.time("wmlicense import", &ours, 1);
+    table.time("one appended record, fdatasync", &peer, 1);
+    table.ratio("to the appended record", ours.ratio_to(&peer), 1.3);
+}

@@ -1,0 +1,86 @@
+//! The real service on the loopback interface, with a catalogue of its own.
+
+use crate::device::Owner;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use wmlicense_wire::id::Digest;
+
+/// As many devices as a benchmark has rounds.
+const TERMS: &str = r#"{"actions":{"Play":{}},"backup":true,"restoreDevices":100}"#;
+
+/// The service of a folder, stopped when dropped.
+pub(crate) struct Service {
+    child: Child,
+    url: String,
+    authority: String,
+    token: String,
+}
+
+fn program() -> PathBuf {
+    std::env::current_exe().unwrap().with_file_name("wmlicensed")
+}
+
+fn admin(data: &Path, words: &[&str]) -> String {
+    let output = Command::new(program()).args(words).arg("--data").arg(data).output();
+    let output = output.expect("wmlicensed is built beside this program (ci/bench.sh does)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn after<'t>(printed: &'t str, label: &str) -> &'t str {
+    printed.strip_prefix(label).unwrap().trim()
+}
+
+impl Service {
+    /// Starts a service whose one account may have `count` licenses.
+    pub(crate) fn start(data: &Path, count: u64) -> Self {
+        let authority = after(&admin(data, &["init"]), "authority: ").to_owned();
+        let list = (0..count).fold(String::new(), |mut list, number| {
+            let kid = Digest::of(&number.to_be_bytes()).to_hex();
+            writeln!(list, "{},00112233445566778899aabbccddeeff,Title {number}", &kid[..32]).unwrap();
+            list
+        });
+        let [list_file, terms_file] = ["list.csv", "terms.json"].map(|name| data.join(name).display().to_string());
+        std::fs::write(&list_file, list).unwrap();
+        std::fs::write(&terms_file, TERMS).unwrap();
+        admin(data, &["policy", "set", "all", &terms_file]);
+        admin(data, &["content", "import", &list_file, "--policy", "all", "--scope", "all"]);
+        let token = after(&admin(data, &["account", "add", "bench", "--scope", "all"]), "token: ").to_owned();
+        let mut child = Command::new(program())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            // One arena of the C library: what it keeps for each thread that once held a page is no need of the service.
+            .env("MALLOC_ARENA_MAX", "1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, url: after(&line, "listening on ").to_owned(), authority, token }
+    }
+
+    /// A device of its account.
+    pub(crate) fn owner(&self) -> Owner<'_> {
+        Owner { authority: &self.authority, service: Some((&self.url, &self.token)) }
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Processor time so far, in steps of 10 ms.
+    pub(crate) fn processor(&self) -> Duration {
+        crate::table::processor_time_of(&self.process().to_string(), 2)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
