@@ -60,9 +60,9 @@ fn a_user_reads_signs_in_and_accepts_and_the_page_leads_back() {
     browser.click(ACCEPT);
     browser.shows("h1", "Back to the app");
     assert!(browser.url().starts_with("http://127.0.0.1:") && browser.url().contains("?interaction="));
-    inspector.inspect(&browser, "back-to-the-app");
     assert_eq!(device.ended().trim_end(), ACQUIRED);
     assert!(accepted.elapsed() < Duration::from_secs(45), "{:?}", accepted.elapsed());
+    inspector.inspect(&browser, "back-to-the-app");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

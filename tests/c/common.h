@@ -261,6 +261,20 @@ static inline wm_result finish(void *object) {
   return result;
 }
 
+/* As the owner does: runs `wmlicensed WORDS` on the service's data and keeps what it printed. */
+static inline void owner(const char *words, char *printed, size_t size) {
+  char line[4096];
+  int length = snprintf(line, sizeof line, "'%s' %s --data '%s'", setting("WM_TEST_SERVICE_PROGRAM"), words,
+                        setting("WM_TEST_SERVICE_DATA"));
+  CHECK(length > 0 && (size_t)length < sizeof line);
+  FILE *output = popen(line, "r");
+  CHECK(output != NULL);
+  size_t got = fread(printed, 1, size - 1, output);
+  CHECK(got < size - 1);
+  printed[got] = '\0';
+  CHECK_EQ(pclose(output), 0);
+}
+
 /* Gives the client's device its certificate. */
 static inline void individualize(wm_client *client) {
   wm_individualizer *individualizer = NULL;

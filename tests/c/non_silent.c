@@ -273,6 +273,46 @@ static void an_answer_that_is_handed_over_ends_the_monitor(wm_client *client) {
   free(answer);
 }
 
+/* --- renewal ---------------------------------------------------------------------------------------------------------- */
+
+static void owner_allows_eight_uses(const char *folder) {
+  char *file = path_in(folder, "terms.json"), words[1024], printed[1024];
+  FILE *terms = fopen(file, "w");
+  CHECK(terms != NULL && fputs("{\"actions\":{\"Play\":{\"count\":8}},\"interaction\":\"page\"}", terms) >= 0);
+  CHECK_EQ(fclose(terms), 0);
+  snprintf(words, sizeof words, "policy set asked '%s'", file);
+  owner(words, printed, sizeof printed);
+  free(file);
+}
+
+static void on_other_terms_a_renewal_says_that_the_user_must_accept(wm_client *client, const char *folder) {
+  recorder events = RECORDER_INIT;
+  char text[KID_TEXT_SIZE], code[8], url[MAX_URL];
+  uint8_t kid[KID_SIZE];
+  wm_license_state state = {0};
+  wm_license_request *request = request_for(client, &events, 1);
+  asked_kid(1, kid);
+  state.struct_size = sizeof state;
+  owner_allows_eight_uses(folder);
+  CHECK_OK(wm_renew_licenses(request, WM_ACQUIRE_SILENT));
+  CHECK_RESULT(finish(request), WM_E_NO_RIGHTS);
+  event refused = recorder_await(&events, WM_STATUS_LICENSE_REFUSED);
+  CHECK_RESULT(refused.result, WM_E_NO_RIGHTS);
+  CHECK_TEXT((const char *)refused.value, kid_text(kid, text));
+  CHECK_EQ(recorder_await(&events, WM_STATUS_ACQUIRE_LICENSE).size, 0); /* a renewal has no page */
+  CHECK(usable(client, 1));                                            /* as before */
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_NONSILENT));
+  CHECK_OK(finish(request));
+  page_of(request, url);
+  code_of(request, code);
+  decide(url, code, "accept");
+  CHECK_OK(wm_monitor_license(request));
+  CHECK_RESULT(finish(request), WM_S_LICENSE_ACQUIRED);
+  CHECK_OK(wm_query_license_state(client, kid, "Play", &state));
+  CHECK_EQ(state.counts[0], 8);
+  CHECK_OK(wm_release(request));
+}
+
 int main(int argc, char **argv) {
   CHECK(argc == 2);
   wm_client *client = open_client(argv[1], "non-silent");
@@ -288,6 +328,7 @@ int main(int argc, char **argv) {
   a_release_leaves_the_request_for_the_next_start(client);
   the_application_carries_challenge_and_answer(client);
   an_answer_that_is_handed_over_ends_the_monitor(client);
+  on_other_terms_a_renewal_says_that_the_user_must_accept(client, argv[1]);
   CHECK_OK(wm_release(client));
   CHECK_EQ(wm_live_objects(), 0);
   return 0;

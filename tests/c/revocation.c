@@ -17,20 +17,6 @@ typedef struct bytes {
 
 /* --- the owner, who gives commands to the running service ---------------------------------------------------------- */
 
-/* Runs `wmlicensed WORDS` on the service's data and keeps what it printed. */
-static void owner(const char *words, char *printed, size_t size) {
-  char line[4096];
-  int length = snprintf(line, sizeof line, "'%s' %s --data '%s'", setting("WM_TEST_SERVICE_PROGRAM"), words,
-                        setting("WM_TEST_SERVICE_DATA"));
-  CHECK(length > 0 && (size_t)length < sizeof line);
-  FILE *output = popen(line, "r");
-  CHECK(output != NULL);
-  size_t got = fread(printed, 1, size - 1, output);
-  CHECK(got < size - 1);
-  printed[got] = '\0';
-  CHECK_EQ(pclose(output), 0);
-}
-
 /* The device ID of a client in hexadecimal, as commands name it. */
 static const char *device_of(wm_client *client, char hex[KID_SIZE * 2 + 3]) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

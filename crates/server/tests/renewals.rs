@@ -164,7 +164,7 @@ fn terms_that_want_the_users_word_are_refused_with_a_reason_of_their_own() {
     let (answer, none) = renew(&device, &known, &[(lid(&held), counts(4))], None);
     assert!(none.is_empty());
     assert_eq!((answer.outcome.clone(), reason(&answer)), (Outcome::Refused, Some(Reason::UserMustAct)));
-    assert_eq!(answer.refusals[0].kid, Some(held[0].license.policy.kid));
+    assert_eq!((answer.refusals[0].kid, &answer.refusals[0].url), (Some(held[0].license.policy.kid), &None));
 }
 
 #[test]

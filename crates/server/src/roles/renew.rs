@@ -160,7 +160,9 @@ impl Work {
     }
 
     fn refusal(&self, lid: Lid, kid: Option<Kid>, reason: Reason) -> Refusal {
-        let url = Some(self.granter.service.presence.support_url.clone());
+        let support = || self.granter.service.presence.support_url.clone();
+        // The page where the user can act comes with an acquisition; another one would only mislead.
+        let url = (reason != Reason::UserMustAct).then(support);
         Refusal { subject: Some(*lid.as_bytes()), kid, reason, url }
     }
 
