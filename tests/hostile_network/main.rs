@@ -7,6 +7,7 @@ mod content;
 mod offline;
 #[path = "../../crates/core/tests/support/mod.rs"]
 mod owner;
+mod pages;
 mod player;
 mod proxies;
 mod scenarios;

@@ -2,6 +2,7 @@
  *   individualize          RESULT CATEGORY REMEDY RETRYABLE HTTP_STATUS RETRY_AFTER_MS
  *   acquire KID            the same; KID is base64
  *   url URL KID            the same, at another service
+ *   monitor KID            the same, of the monitor after the user was sent to a page
  *   set NAME VALUE         sets a number of the client
  *   text NAME VALUE        sets a text of the client
  *   flag NAME 0|1          sets a truth value of the client
@@ -49,6 +50,17 @@ static void acquire_and_tell(wm_client *client, const char *kid, const char *url
   CHECK_OK(wm_set_string_prop(request, WM_PROP_KEY_IDS, kid));
   if (url != NULL) CHECK_OK(wm_set_string_prop(request, WM_PROP_URL, url));
   CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  tell(request);
+  CHECK_OK(wm_release(request));
+}
+
+static void monitor_and_tell(wm_client *client, const char *kid) {
+  wm_license_request *request = NULL;
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_set_string_prop(request, WM_PROP_KEY_IDS, kid));
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_NONSILENT));
+  CHECK_OK(finish(request));
+  CHECK_OK(wm_monitor_license(request));
   tell(request);
   CHECK_OK(wm_release(request));
 }
@@ -238,6 +250,7 @@ int main(int argc, char **argv) {
     else if (strcmp(verb, "restore") == 0) copy_and_tell(client, first, true);
     else if (strcmp(verb, "trust") == 0) trust(client, first);
     else if (strcmp(verb, "client") == 0) client = another(client, argv[1], first);
+    else if (strcmp(verb, "monitor") == 0) monitor_and_tell(client, first);
     else if (strcmp(verb, "header") == 0) acquire_header_and_tell(client, first);
     else if (strcmp(verb, "check") == 0) check(client);
     else if (strcmp(verb, "list") == 0) list(client);

@@ -205,7 +205,12 @@ impl<E: Into<AcquireError>> From<E> for Poll {
         match error.into() {
             AcquireError::Later { from, .. } => Self::Again(Waiting::Until(from)),
             AcquireError::Transport(
-                TransportError::Unreachable(_) | TransportError::Unavailable(_) | TransportError::NotTheService(_),
+                TransportError::Unreachable(_)
+                | TransportError::Broken(_)
+                | TransportError::Proxy(_)
+                | TransportError::CaptivePortal(_)
+                | TransportError::Unavailable(_)
+                | TransportError::NotTheService(_),
             ) => usual(),
             error => Self::Over(error),
         }
