@@ -108,19 +108,17 @@ impl Browser {
         found[ELEMENT].as_str().unwrap().to_owned()
     }
 
-    /// The text that a user sees of an element; none where its page is just being left.
-    fn text(&self, selector: &str) -> Option<String> {
-        let url = format!("{}/element/{}/text", self.session, self.element(selector));
-        match self.try_send("GET", &url, Value::Null) {
-            Ok(text) => Some(text.as_str().unwrap().to_owned()),
-            Err(error) if error["error"] == "stale element reference" => None,
-            Err(error) => panic!("{selector}: {error}"),
-        }
+    /// The text that a user sees of an element, or why it cannot be told: its page may just be left.
+    fn text(&self, selector: &str) -> Result<String, Value> {
+        let wanted = json!({ "using": "css selector", "value": selector });
+        let found = self.try_send("POST", &format!("{}/element", self.session), wanted)?;
+        let url = format!("{}/element/{}/text", self.session, found[ELEMENT].as_str().unwrap());
+        Ok(self.try_send("GET", &url, Value::Null)?.as_str().unwrap().to_owned())
     }
 
     /// Waits until a user sees this text in an element.
     pub(crate) fn shows(&self, selector: &str, text: &str) {
-        let seen = || self.text(selector).filter(|seen| seen.contains(text));
+        let seen = || self.text(selector).ok().filter(|seen| seen.contains(text));
         until(seen).unwrap_or_else(|| panic!("{selector} does not show {text:?} but {:?}", self.text(selector)));
     }
 
