@@ -178,6 +178,8 @@ pub unsafe extern "C" fn wm_backup_licenses(restorer: *mut wm_backup_restorer, f
 /// WM_STATUS_BACKUPRESTORE_DISCONNECTING, then WM_STATUS_LICENSE_REFUSED for each license left out,
 /// WM_STATUS_ERROR_WITHURL at most once, and BEGIN, PROGRESS, END. With WM_RESTORE_INDIVIDUALIZE,
 /// WM_STATUS_INDIVIDUALIZE comes before them. BEGIN may be missing when END fails.
+/// Where there is no way to the service, the licenses of this device that need none are restored all the same, the others are
+/// told by WM_STATUS_LICENSE_REFUSED with WM_E_RESTORE_SERVICE_UNAVAILABLE, and END comes with WM_S_RESTORE_PARTIAL.
 /// END comes once, with 0, WM_S_RESTORE_PARTIAL, WM_E_OPERATION_CANCELED, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT,
 /// WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED,
 /// WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,

@@ -57,6 +57,11 @@ pub(crate) fn limit_reached() -> Failure {
     reason(Reason::LimitReached)
 }
 
+/// A license for which the service must be asked, and cannot.
+pub(crate) fn not_asked() -> Failure {
+    Failure::new(MANAGEMENT.unreachable)
+}
+
 /// A file or folder that the application named.
 pub(crate) fn place(error: &io::Error) -> Failure {
     Failure::with(place_result(error), error.to_string())

@@ -239,6 +239,9 @@ impl Told {
             Event::LicenseRefused { kid, reason } => {
                 Self::failed(LICENSE_REFUSED, failure::reason(*reason).about(*kid), Payload::Text(kid.to_base64()))
             }
+            Event::LicenseUnasked(kid) => {
+                Self::failed(LICENSE_REFUSED, failure::not_asked().about(*kid), Payload::Text(kid.to_base64()))
+            }
             Event::RestoreVerdict(verdict) => told_verdict(verdict),
             Event::DamagedLicense { kid, fault } => {
                 Self::failed(DAMAGED_LICENSE, failure::fault(*fault).about(*kid), Payload::Text(kid.to_base64()))

@@ -52,6 +52,7 @@ impl<R> Observer<R> for Watch {
             Event::BackupRestoreBegin
             | Event::ErrorWithUrl(_)
             | Event::LicenseRefused { .. }
+            | Event::LicenseUnasked(_)
             | Event::RenewalDue(_)
             | Event::Individualize { .. }
             | Event::NeedsIndividualization => {}

@@ -94,6 +94,13 @@ pub struct Reading {
     pub behind: Option<i64>,
 }
 
+impl Reading {
+    /// The latest time that is known to have passed.
+    pub(crate) fn known(&self) -> i64 {
+        self.behind.unwrap_or(self.now)
+    }
+}
+
 /// What the clock is worth, and thereby what the user can do (`docs/protocol.md`, Clock).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]

@@ -62,6 +62,8 @@ pub enum Event {
         /// Why.
         reason: Reason,
     },
+    /// A license that a restore leaves out because the service must be asked for it and cannot be reached.
+    LicenseUnasked(Kid),
     /// What a restore would do with one license of a backup.
     RestoreVerdict(Verdict),
     /// A license that a check of the store found damaged.

@@ -24,7 +24,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use wmlicense_wire::answer::Reason;
-use wmlicense_wire::id::Kid;
+use wmlicense_wire::id::{Kid, Lid};
 
 /// What a restore did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub struct Restored {
     pub restored: u64,
     /// Licenses left out, and why. The restore is partial if there are any.
     pub refused: Vec<(Kid, Reason)>,
+    /// Licenses left out because only the service knows what is left of them, and it cannot be reached. The restore is partial
+    /// if there are any.
+    pub unasked: Vec<Kid>,
     /// Sections that neither this device nor the service opens: what they hold is not known. The restore is partial if
     /// there are any.
     pub closed_sections: u32,
@@ -41,7 +44,7 @@ pub struct Restored {
 impl Restored {
     /// True if something of the backup was left out.
     pub fn is_partial(&self) -> bool {
-        !self.refused.is_empty() || self.closed_sections > 0
+        !self.refused.is_empty() || !self.unasked.is_empty() || self.closed_sections > 0
     }
 }
 
@@ -113,6 +116,11 @@ impl From<Cancelled> for RestoreError {
 }
 
 impl RestoreError {
+    /// True if there is no way to the service, rather than that it answered something else.
+    fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Transport(_) | Self::Individualize(IndividualizeError::Transport(_)))
+    }
+
     fn of_place(error: io::Error) -> Self {
         if place::is_medium_failure(&error) { Self::Medium(error) } else { Self::Place(error) }
     }
@@ -153,7 +161,8 @@ impl From<TransportError> for RestoreError {
 /// Restores the backup in `folder`. With `individualize`, a device without a certificate gets one first.
 ///
 /// Sections of this device go in without a network. The rest is asked for, before anything is changed: either everything
-/// that is granted goes in, in one commit, or nothing.
+/// that is granted goes in, in one commit, or nothing. Where there is no way to the service, what needs none goes in and the
+/// rest is told.
 pub fn restore(
     client: &Client,
     settings: &Settings,
@@ -210,9 +219,20 @@ fn stage(
     }
     let mut asked = Asked::default();
     if opened.iter().any(Opened::needs_service) {
-        let mut management = connect()?;
-        ask::ask_all(backup, opened, &mut *management, staging, &mut asked, context)?;
-        context.emit(Event::Disconnecting)?;
+        match connect() {
+            Ok(mut management) => {
+                ask::ask_all(backup, opened, &mut *management, staging, &mut asked, context)?;
+                context.emit(Event::Disconnecting)?;
+            }
+            // What needs no service does not wait for one.
+            Err(error) if error.is_out_of_reach() && opened.iter().any(Opened::offers_offline) => {
+                asked.out_of_reach(opened);
+                if matches!(error, RestoreError::Transport(_)) {
+                    context.emit(Event::Disconnecting)?;
+                }
+            }
+            Err(error) => return Err(error),
+        }
     }
     asked.closed_sections += closed as u32;
     let any_local = opened.iter().any(|section| matches!(section.opening, Opening::Own(_)));
@@ -222,7 +242,9 @@ fn stage(
     }
     context.emit(Event::BackupRestoreBegin)?;
     asked.tell(context)?;
+    let told = asked.refused.len();
     local::stage_all(backup, opened, staging, &mut asked, context)?;
+    asked.tell_local(told, context)?;
     Ok(asked)
 }
 
@@ -230,7 +252,8 @@ fn stage(
 fn commit(staging: Staging, mut asked: Asked, total: u64, context: &Context) -> Result<Restored, RestoreError> {
     context.check()?;
     let report = staging.commit()?;
-    let forbidden: Vec<_> = report.forbidden.iter().map(|(_, kid)| (*kid, Reason::Revoked)).collect();
+    let with = |left_out: &[(Lid, Kid)], reason| left_out.iter().map(|(_, kid)| (*kid, reason)).collect::<Vec<_>>();
+    let forbidden = [with(&report.forbidden, Reason::Revoked), with(&report.ended, Reason::Expired)].concat();
     for (kid, reason) in &forbidden {
         let _ = context.emit(Event::LicenseRefused { kid: *kid, reason: *reason });
     }
@@ -240,7 +263,8 @@ fn commit(staging: Staging, mut asked: Asked, total: u64, context: &Context) -> 
     if report.restored == 0 && asked.is_partial() {
         return Err(asked.into_refusal());
     }
-    Ok(Restored { restored: report.restored, refused: asked.refused, closed_sections: asked.closed_sections })
+    let Asked { refused, unasked, closed_sections, .. } = asked;
+    Ok(Restored { restored: report.restored, refused, unasked, closed_sections })
 }
 
 #[cfg(test)]

@@ -208,6 +208,15 @@ pub(crate) fn end_of(policy: &Policy, conditions: &Conditions, left: ActionState
     [conditions.not_after, storing, first_use].into_iter().flatten().min()
 }
 
+/// First second without a right to anything, as far as it is known; `None` if some right has no end.
+pub(crate) fn end_of_all(policy: &Policy, state: &State) -> Option<i64> {
+    let ends = policy.actions.iter().map(|(action, conditions)| {
+        let left = state.actions.get(action).copied().unwrap_or_default();
+        end_of(policy, conditions, left)
+    });
+    ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
 /// When a policy next needs to be renewed: where some right ends, or earlier where it says that a renewal is due.
 pub(crate) fn due_at(policy: &Policy, state: &State) -> Option<i64> {
     let due = policy.actions.iter().flat_map(|(action, conditions)| {

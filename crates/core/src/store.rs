@@ -269,8 +269,10 @@ pub struct StagedLicense<'a> {
 pub struct RestoreReport {
     /// Licenses that are in the store now.
     pub restored: u64,
-    /// Licenses left out because of a tombstone.
+    /// Licenses left out because of a tombstone or a revocation.
     pub forbidden: Vec<(Lid, Kid)>,
+    /// Licenses left out because they ended.
+    pub ended: Vec<(Lid, Kid)>,
 }
 
 /// The license store of one folder.

@@ -4,14 +4,19 @@
 mod support;
 
 use support::desk::Desk;
+use support::home::Home;
+use support::place::{backed_up, restored};
 use support::service::Step;
-use support::{NOW, content_key, kid};
+use support::{NOW, World, content_key, kid};
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::clock::Verdict;
 use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
+use wmlicense_core::event::Event;
 use wmlicense_core::renew::{RenewalWish, Renewed, renew};
+use wmlicense_core::restore::Restored;
 use wmlicense_core::rights::{Application, Refusal};
+use wmlicense_wire::answer::Reason;
 use wmlicense_wire::policy::Conditions;
 
 const DAY: i64 = 86_400;
@@ -130,4 +135,31 @@ fn an_answer_dated_over_a_day_ahead_is_refused_and_nothing_of_it_stays() {
     assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Ok(())));
     desk.clock.boot(2, 5);
     desk.acquire(&[kid(4)]).unwrap();
+}
+
+#[test]
+fn a_restore_takes_nothing_up_again_that_ended_and_says_so() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let fresh = home.copied();
+    let ends =
+        |number, end| world.policy_with(kid(number), Conditions { not_after: Some(end), ..Conditions::default() });
+    let (short, long) = (ends(1, NOW + 3600), ends(2, NOW + 90 * DAY));
+    home.acquire(&[short.clone(), long.clone()]).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    backed_up(&home, place.path(), false).0.unwrap();
+    home.clock.set(NOW + 7200);
+    for _ in 0..2 {
+        let (result, events) = restored(&fresh, place.path());
+        let refused = vec![(kid(1), Reason::Expired)];
+        assert_eq!(result.unwrap(), Restored { restored: 1, refused, ..Restored::default() });
+        assert!(events.all().contains(&Event::LicenseRefused { kid: kid(1), reason: Reason::Expired }));
+        assert!(fresh.client.store.licenses(kid(1)).unwrap().is_empty());
+    }
+    // Where it is, it stays, so that it can be renewed.
+    assert_eq!(restored(&home, place.path()).0.unwrap(), Restored { restored: 2, ..Restored::default() });
+    // A clock that is turned back does not help: a service told the time.
+    fresh.acquire_at(&[world.policy(kid(3))], NOW + 7200).unwrap();
+    fresh.clock.set(NOW - DAY);
+    assert_eq!(restored(&fresh, place.path()).0.unwrap().refused, [(kid(1), Reason::Expired)]);
 }

@@ -62,7 +62,8 @@ fn at_all_faults(child: &str, base: &Path, service: &Service, check: &dyn Fn(Lef
     let faults = [
         (DISK, 40, Fault::Kill),
         (NETWORK, 20, Fault::Kill),
-        (DISK, 12, Fault::Error("ENOSPC")),
+        (DISK, 6, Fault::Error("ENOSPC")),
+        (DISK, 6, Fault::Error("EIO")),
         (NETWORK, 12, Fault::Error("ECONNRESET")),
     ];
     let at = |(calls, most, fault)| {

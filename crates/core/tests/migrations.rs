@@ -7,6 +7,7 @@ mod support;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use support::crash::{Fault, at_each_point, can_trace, folder_of_child};
 use support::{ManualClock, NOW, content_key, kid};
 use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::event::Flow;
@@ -42,22 +43,25 @@ fn schema(folder: &Path) -> i64 {
     database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
 }
 
+/// Licenses, counts, tombstones and titles are as they were written.
+fn assert_whole(client: &Client) {
+    let licenses = client.store.licenses(kid(1)).unwrap();
+    assert_eq!(client.store.unwrap_key(&licenses[0]).unwrap().as_bytes(), content_key(kid(1)));
+    assert_eq!(client.store.title(kid(1)).unwrap().as_deref(), Some("First title"));
+    let counted = client.store.licenses(kid(2)).unwrap();
+    assert_eq!(counted[0].state.as_ref().unwrap().actions["Play"].counts_left, Some(4));
+    assert!(client.store.licenses(kid(3)).unwrap().is_empty());
+    let context = Context::inline(None, |_| Flow::Continue);
+    assert_eq!(check(client, false, &context).unwrap().licenses, 2);
+}
+
 #[test]
 fn a_store_of_each_earlier_schema_opens_with_its_licenses_counts_tombstones_and_titles() {
     for store in stores() {
         let folder = copied(&store);
         let before = schema(folder.path());
         for _ in 0..2 {
-            let client = open(folder.path());
-            let licenses = client.store.licenses(kid(1)).unwrap();
-            assert_eq!(client.store.unwrap_key(&licenses[0]).unwrap().as_bytes(), content_key(kid(1)));
-            assert_eq!(client.store.title(kid(1)).unwrap().as_deref(), Some("First title"));
-            let counted = client.store.licenses(kid(2)).unwrap();
-            let left = counted[0].state.as_ref().unwrap().actions["Play"].counts_left;
-            assert_eq!(left, Some(4), "{}", store.display());
-            assert!(client.store.licenses(kid(3)).unwrap().is_empty());
-            let context = Context::inline(None, |_| Flow::Continue);
-            assert_eq!(check(&client, false, &context).unwrap().licenses, 2);
+            assert_whole(&open(folder.path()));
         }
         assert!(schema(folder.path()) > before, "{} was migrated", store.display());
     }
@@ -73,5 +77,27 @@ fn a_migration_that_many_begin_at_once_happens_once() {
                 assert_eq!(thread.join().unwrap().unwrap(), 2);
             }
         });
+    }
+}
+
+#[test]
+fn child_migrates() {
+    let Some(base) = folder_of_child() else { return };
+    open(&base);
+}
+
+#[test]
+fn a_migration_that_a_crash_or_the_disk_breaks_off_is_made_by_the_next_run() {
+    if !can_trace() {
+        return;
+    }
+    for store in stores() {
+        let faults = [(Fault::Kill, 10), (Fault::Error("ENOSPC"), 4), (Fault::Error("EIO"), 4)];
+        for (fault, most) in faults {
+            let tried = at_each_point("child_migrates", &store, most, fault, &mut |folder, _, _| {
+                assert_whole(&open(folder));
+            });
+            assert!(tried >= 3, "{tried} points");
+        }
     }
 }

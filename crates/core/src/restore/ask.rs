@@ -42,6 +42,10 @@ pub(super) trait Management {
 pub(super) struct Asked {
     pub(super) granted: u64,
     pub(super) refused: Vec<(Kid, Reason)>,
+    /// Licenses that the service must be asked for and cannot.
+    pub(super) unasked: Vec<Kid>,
+    /// There is no way to the service.
+    pub(super) unreached: bool,
     /// Sections that the service refuses to open.
     pub(super) closed_sections: u32,
     /// Reasons for them.
@@ -51,7 +55,25 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn is_partial(&self) -> bool {
-        !self.refused.is_empty() || self.closed_sections > 0
+        !self.refused.is_empty() || !self.unasked.is_empty() || self.closed_sections > 0
+    }
+
+    /// There is no way to the service: the sections that only it opens stay closed.
+    pub(super) fn out_of_reach(&mut self, opened: &[Opened]) {
+        self.unreached = true;
+        self.closed_sections +=
+            opened.iter().filter(|section| matches!(section.opening, Opening::Service)).count() as u32;
+    }
+
+    /// Tells what this device left out of its own sections; the first `told` refusals were told.
+    pub(super) fn tell_local(&self, told: usize, context: &Context) -> Result<(), RestoreError> {
+        for (kid, reason) in self.refused.iter().skip(told) {
+            context.emit(Event::LicenseRefused { kid: *kid, reason: *reason })?;
+        }
+        for kid in &self.unasked {
+            context.emit(Event::LicenseUnasked(*kid))?;
+        }
+        Ok(())
     }
 
     /// Tells what was refused, and once where the user finds help.

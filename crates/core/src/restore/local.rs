@@ -80,6 +80,8 @@ impl Local<'_> {
                     self.stage_license(&license)?;
                 } else if !may_ask {
                     self.asked.refused.push((license.policy()?.kid, Reason::NotAllowed));
+                } else if self.asked.unreached {
+                    self.asked.unasked.push(license.policy()?.kid);
                 }
             }
         }

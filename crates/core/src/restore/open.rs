@@ -39,6 +39,8 @@ pub(super) struct OwnSection {
     pub(super) same_store: bool,
     /// Licenses that the service must be asked for although the device opens them.
     pub(super) to_ask: u64,
+    /// Some license goes in without the service.
+    pub(super) offers_offline: bool,
 }
 
 impl OwnSection {
@@ -59,6 +61,11 @@ impl OwnSection {
 }
 
 impl Opened {
+    /// True if something of the section goes in without the service.
+    pub(super) fn offers_offline(&self) -> bool {
+        matches!(&self.opening, Opening::Own(own) if own.offers_offline)
+    }
+
     /// True if the management service must be asked for the section or a part of it.
     pub(super) fn needs_service(&self) -> bool {
         match &self.opening {
@@ -83,9 +90,10 @@ pub(super) fn open_sections<R: Read + Seek>(
         let opening = match open_as_device(&header, &identities, backup.header.backup_id, section)? {
             Some((authority, identity, ticket)) => {
                 let same_store = is_own_section(&ticket, &client.store)?;
-                let mut own = OwnSection { authority, identity, ticket, same_store, to_ask: 0 };
+                let mut own =
+                    OwnSection { authority, identity, ticket, same_store, to_ask: 0, offers_offline: same_store };
                 if !same_store {
-                    own.to_ask = count_to_ask(backup, section, &own, context)?;
+                    (own.to_ask, own.offers_offline) = count_to_ask(backup, section, &own, context)?;
                 }
                 Opening::Own(Box::new(own))
             }
@@ -119,19 +127,22 @@ fn open_as_device(
     Ok(None)
 }
 
-/// Reads a section of another store of this device and counts the licenses that do not go in offline.
+/// Reads a section of another store of this device and counts the licenses that do not go in offline; says too whether some
+/// do.
 fn count_to_ask<R: Read + Seek>(
     backup: &mut Backup<R>,
     section: u32,
     own: &OwnSection,
     context: &Context,
-) -> Result<u64, RestoreError> {
-    let mut count = 0;
+) -> Result<(u64, bool), RestoreError> {
+    let (mut count, mut offers_offline) = (0, false);
     backup.read_section(section, &own.ticket.keys.meta, own.witness(), &mut |entry| {
         if let Entry::License(license) = entry {
-            count += u64::from(!own.goes_in_offline(&license)?);
+            let offline = own.goes_in_offline(&license)?;
+            count += u64::from(!offline);
+            offers_offline |= offline;
         }
         Ok::<(), RestoreError>(context.check()?)
     })?;
-    Ok(count)
+    Ok((count, offers_offline))
 }

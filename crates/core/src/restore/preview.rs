@@ -186,6 +186,8 @@ impl Previewing<'_> {
         };
         let refusal = if self.client.store.forbids(policy.lid, policy.issuer)? {
             Some(Reason::Revoked)
+        } else if self.client.store.leaves_out_ended(&policy, license.record.state().as_ref())? {
+            Some(Reason::Expired)
         } else if offline {
             None
         } else if let Some(question) = question {

@@ -10,6 +10,7 @@ use crate::store::{Store, StoreError};
 use crate::test_support::home::Home;
 use crate::test_support::place::{Events, backed_up};
 use crate::test_support::{World, content_key, kid};
+use crate::transport::TransportError;
 use fake::{Fake, Manner};
 use std::sync::atomic::Ordering;
 use tempfile::TempDir;
@@ -81,7 +82,7 @@ fn what_the_service_refuses_is_told_and_the_rest_goes_in() {
     let (result, events) = restore_at(&other, &folder, &fake);
     let reason = Reason::LimitReached;
     let left_out = vec![(kid(1), reason), (kid(3), reason)];
-    assert_eq!(result.unwrap(), Restored { restored: 2, refused: left_out, closed_sections: 0 });
+    assert_eq!(result.unwrap(), Restored { restored: 2, refused: left_out, ..Restored::default() });
     let expected = [
         Event::Connecting,
         Event::Disconnecting,
@@ -239,4 +240,36 @@ fn a_store_that_was_lost_gets_its_counted_licenses_through_the_service() {
     assert_eq!(fake.devices(counted.lid), 1, "the device has its seat already");
     let stored = fresh.client.store.licenses(kid(9)).unwrap();
     assert_eq!(stored[0].state.as_ref().unwrap().actions["Play"].counts_left, Some(3));
+}
+
+#[test]
+fn where_the_service_is_out_of_reach_what_needs_none_goes_in_and_the_rest_is_told() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let conditions = Conditions { count: Some(5), ..Conditions::default() };
+    let counted = Policy { backup: BackupRight::Stateful, ..world.policy_with(kid(9), conditions) };
+    let mut policies = plain(&world, 0..2);
+    policies.push(counted.clone());
+    home.acquire(&policies).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    let fresh = home.without_store();
+    let events = Events::default();
+    let context = events.context(|_| false);
+    let unreachable = || {
+        context.emit(Event::Connecting)?;
+        Err(RestoreError::Transport(TransportError::Unreachable("nobody listens".into())))
+    };
+    let restored = run(&fresh.client, folder.path(), &unreachable, &context).unwrap();
+    assert_eq!(restored, Restored { restored: 2, unasked: vec![kid(9)], ..Restored::default() });
+    assert!(restored.is_partial());
+    let expected = [Event::Connecting, Event::Disconnecting, Event::BackupRestoreBegin, Event::LicenseUnasked(kid(9))];
+    assert_eq!(events.milestones(), expected);
+    assert!(policies[..2].iter().all(|policy| opens(&fresh.client.store, policy)));
+    // Later, with the service, the rest comes as well.
+    assert_eq!(restore_at(&fresh, &folder, &Fake::new(&world)).0.unwrap().restored, 3);
+    // Where nothing goes in without it, the restore fails as the contact does.
+    let other = Home::new(&world);
+    let result = run(&other.client, folder.path(), &unreachable, &context);
+    assert!(matches!(result, Err(RestoreError::Transport(_))), "{result:?}");
 }

@@ -71,6 +71,8 @@ struct Contact {
 
 fn incoming<'a>(authority: Digest, license: &'a OpenedLicense, wrapped: &'a [u8]) -> Incoming<'a> {
     Incoming {
+        // What a service grants goes in as it comes.
+        ends_at: i64::MAX,
         index: license.index,
         kid: license.policy.kid,
         lid: license.policy.lid,

@@ -6,6 +6,7 @@ use super::integrity::{Integrity, Row, Table};
 use super::revocation;
 use super::tombstone::{self, Tombstone};
 use super::{Section, StoreError};
+use crate::clock::Moment;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
 use wmlicense_wire::aead::{SecretKey, counter_nonce};
@@ -74,6 +75,8 @@ pub(super) struct Incoming<'a> {
     pub(super) policy_hash: Digest,
     pub(super) issued_at: i64,
     pub(super) replaces: Option<Lid>,
+    /// First second without a right to anything; `i64::MAX` if some right has no end.
+    pub(super) ends_at: i64,
     /// `None` if it may not be backed up.
     pub(super) section: Option<Section>,
     /// State to start from or to merge; `None` for a stateless license.
@@ -174,6 +177,24 @@ impl<'a> Merger<'a> {
             self.bury(&Tombstone { lid: replaced, issuer: incoming.issuer, removed_at: self.now })?;
         }
         Ok(true)
+    }
+
+    /// True if a license that is not in the store ended already, by the latest time that is known to have passed. One that is
+    /// there stays: it may still be renewed.
+    pub(super) fn has_ended(&self, incoming: &Incoming<'_>, at: Moment) -> Result<bool, StoreError> {
+        if incoming.ends_at == i64::MAX {
+            return Ok(false);
+        }
+        let management = incoming.section.as_ref().and_then(|section| section.management);
+        let reading = self.head.clock.read(at, [incoming.issuer].into_iter().chain(management));
+        if reading.known() < incoming.ends_at {
+            return Ok(false);
+        }
+        let known = self
+            .connection
+            .prepare_cached("SELECT 1 FROM license WHERE lid = ?1")?
+            .exists([incoming.lid.as_bytes()])?;
+        Ok(!known)
     }
 
     /// Removes a license for good, and keeps it from coming back.

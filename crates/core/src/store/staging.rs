@@ -7,12 +7,13 @@ use super::revocation::{if_newer, keep_list, take};
 use super::staging_file::{ChunkLog, Entry, Scratch};
 use super::tombstone::Tombstone;
 use super::{Inner, RestoreReport, StagedLicense, Store, StoreError, schema};
+use crate::rights;
 use rusqlite::Transaction;
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::id::{Digest, Kid};
-use wmlicense_wire::license::Binding;
+use wmlicense_wire::license::{Binding, State};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::VerifiedRevocation;
 use wmlicense_wire::status_list::StatusList;
@@ -65,6 +66,16 @@ impl Store {
     /// Removes the staging area that a crash left, unless it can be resumed.
     pub fn drop_stale_staging(&self) -> Result<(), StoreError> {
         ChunkLog::drop_stale(self.inner.folder(), &self.inner.integrity)
+    }
+}
+
+impl Store {
+    /// True if a restore leaves a license with this state out because it ended.
+    pub fn leaves_out_ended(&self, policy: &Policy, state: Option<&State>) -> Result<bool, StoreError> {
+        let Some(end) = rights::end_of_all(policy, state.unwrap_or(&State::default())) else { return Ok(false) };
+        let services = [policy.issuer].into_iter().chain(policy.management);
+        let known = self.clock_record()?.read(self.inner.clock.moment(), services).known();
+        Ok(known >= end && self.licenses(policy.kid)?.iter().all(|license| license.policy.lid != policy.lid))
     }
 }
 
@@ -143,7 +154,7 @@ impl Staging {
         Ok(self.chunks.is_done(section, chunk))
     }
 
-    /// Takes everything staged over in one transaction: what was revoked and tombstones first; a license that a tombstone forbids stays out; one
+    /// Takes everything staged over in one transaction: what was revoked and tombstones first; a license that a tombstone forbids or that ended stays out; one
     /// already there keeps the stricter state and the later binding; the staging area is empty afterwards.
     pub fn commit(mut self) -> Result<RestoreReport, StoreError> {
         let inner = Arc::clone(&self.inner);
@@ -179,7 +190,8 @@ impl Staging {
     }
 
     fn put_all(&mut self, mut merger: Merger<'_>) -> Result<RestoreReport, StoreError> {
-        let now = self.inner.clock.now();
+        let at = self.inner.clock.moment();
+        let now = at.wall;
         for (list, bytes) in &self.lists {
             if_newer(keep_list((merger.connection, &self.inner.integrity), &mut merger.head, (list, bytes), now))?;
         }
@@ -195,7 +207,9 @@ impl Staging {
             match entry {
                 Entry::Batch { authority, at_rest, signed } => merger.batch(authority, at_rest, signed),
                 Entry::License(license) => {
-                    if merger.put(&license)? {
+                    if merger.has_ended(&license, at)? {
+                        report.ended.push((license.lid, license.kid));
+                    } else if merger.put(&license)? {
                         report.restored += 1;
                     } else {
                         report.forbidden.push((license.lid, license.kid));
@@ -229,7 +243,7 @@ fn incoming<'a>(
     (authority, index): (Digest, u32),
     policy: &Policy,
     binding: &Binding,
-    state: Option<wmlicense_wire::license::State>,
+    state: Option<State>,
     (policy_bytes, binding_bytes, wrapped): (&'a [u8], &'a [u8], &'a [u8]),
 ) -> Incoming<'a> {
     Incoming {
@@ -240,6 +254,7 @@ fn incoming<'a>(
         policy_hash: binding.policy_hash,
         issued_at: binding.issued_at,
         replaces: policy.replaces,
+        ends_at: rights::end_of_all(policy, state.as_ref().unwrap_or(&State::default())).unwrap_or(i64::MAX),
         section: section_of(authority, policy),
         state,
         policy: policy_bytes,

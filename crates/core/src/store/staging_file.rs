@@ -118,6 +118,7 @@ fn append_license(out: &mut Vec<u8>, license: &Incoming<'_>) {
     out.extend_from_slice(license.policy_hash.as_bytes());
     out.extend_from_slice(&license.issued_at.to_be_bytes());
     put_optional(out, license.replaces.as_ref().map(|lid| lid.as_bytes()));
+    out.extend_from_slice(&license.ends_at.to_be_bytes());
     put_optional(out, license.section.as_ref().map(|section| section.authority.as_bytes()));
     if let Some(section) = &license.section {
         put_optional(out, section.management.as_ref().map(|id| id.as_bytes()));
@@ -141,6 +142,7 @@ fn read_license<'a>(cursor: &mut Cursor<'a>) -> Option<Incoming<'a>> {
         policy_hash: Digest::new(cursor.array()?),
         issued_at: i64::from_be_bytes(cursor.array()?),
         replaces: cursor.optional()?.map(Lid::new),
+        ends_at: i64::from_be_bytes(cursor.array()?),
         section: match cursor.optional()? {
             None => None,
             Some(authority) => Some(Section {

@@ -19,6 +19,8 @@ const KEPT_AFTER_END: i64 = 30 * super::step::DAY;
 pub struct Saved {
     pub store: u32,
     pub licenses: BTreeSet<Lid>,
+    /// What was left of them.
+    left: BTreeMap<Lid, ActionState>,
 }
 
 /// What a restore does.
@@ -114,14 +116,23 @@ impl Belief {
 
     /// Whether the clock stands behind what the store knows.
     fn is_behind(&self, now: i64) -> bool {
+        now < self.known(now) - TOLERANCE
+    }
+
+    /// What uses and answers tell of the time.
+    fn known(&self, now: i64) -> i64 {
         // A clock that jumped far ahead must at least go on from there.
         let noted = self.jumped.filter(|_| now > self.mark + LONGEST_JUMP).unwrap_or(self.mark);
-        now < self.mark.max(noted).max(self.floor) - TOLERANCE
+        self.mark.max(noted).max(self.floor)
     }
 
     fn end(&self, lid: Lid) -> Option<i64> {
+        self.end_with(lid, &self.left)
+    }
+
+    fn end_with(&self, lid: Lid, left: &BTreeMap<Lid, ActionState>) -> Option<i64> {
         let conditions = self.conditions(lid);
-        let first_use = self.left.get(&lid).and_then(|left| left.first_use);
+        let first_use = left.get(&lid).and_then(|left| left.first_use);
         let runs = first_use.zip(conditions.seconds_after_first_use).map(|(begin, length)| begin + length as i64);
         conditions.not_after.into_iter().chain(runs).min()
     }
@@ -174,12 +185,13 @@ impl Belief {
     /// What goes into a backup.
     pub fn saved(&self) -> Saved {
         let may_go = |lid: &Lid| self.policy(*lid).may_back_up();
-        Saved { store: self.store, licenses: self.held.iter().copied().filter(may_go).collect() }
+        let licenses = self.held.iter().copied().filter(may_go).collect();
+        Saved { store: self.store, licenses, left: self.left.clone() }
     }
 
     /// What a restore without a service does: this store gets everything that nothing forbids; another store of the device
-    /// gets what nobody can use up or revoke.
-    pub fn restore(&mut self, saved: &Saved) -> Outcome {
+    /// gets what nobody can use up or revoke. What ended is not taken up again.
+    pub fn restore(&mut self, saved: &Saved, now: i64) -> Outcome {
         let free = |lid: &&Lid| {
             let policy = self.policy(**lid);
             saved.store == self.store || !policy.is_stateful() && policy.revocation_key.is_none()
@@ -188,7 +200,11 @@ impl Belief {
         if rest.iter().any(|lid| self.policy(**lid).management.is_some()) {
             return Outcome::NeedsService;
         }
-        let takes: BTreeSet<Lid> = takes.into_iter().copied().filter(|lid| !self.dead.contains(lid)).collect();
+        let time = if self.is_behind(now) { self.known(now) } else { now };
+        let ended =
+            |lid: &Lid| !self.held.contains(lid) && self.end_with(*lid, &saved.left).is_some_and(|end| end <= time);
+        let forbidden = |lid: &Lid| self.dead.contains(lid) || ended(lid);
+        let takes: BTreeSet<Lid> = takes.into_iter().copied().filter(|lid| !forbidden(lid)).collect();
         for lid in &takes {
             self.put(*lid, self.truly_left(*lid));
         }

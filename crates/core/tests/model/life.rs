@@ -251,7 +251,7 @@ impl<'w> Life<'w> {
             assert!(matches!(result, Err(RestoreError::NotFound)));
             return;
         };
-        match self.belief.restore(&saved) {
+        match self.belief.restore(&saved, self.now()) {
             Outcome::NeedsService => {
                 assert!(matches!(result, Err(RestoreError::NoService)), "{result:?}");
                 self.seen.needed_service += 1;
