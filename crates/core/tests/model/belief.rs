@@ -155,10 +155,12 @@ impl Belief {
             let uses = self.uses.entry(lid).or_default();
             *uses += 1;
             assert!(granted.is_none_or(|granted| *uses <= granted), "{uses} uses of {granted:?}");
-            self.first_uses.entry(lid).or_insert(now);
+            // A first use that lies in the future was made by a clock that was ahead: the time begins with this one.
+            let begun = self.first_uses.entry(lid).or_insert(now);
+            *begun = now.min(*begun);
             let left = self.left.get_mut(&lid).unwrap();
             left.counts_left = left.counts_left.map(|counts| counts - 1);
-            left.first_use = left.first_use.or(Some(now));
+            left.first_use = Some(left.first_use.map_or(now, |begun| begun.min(now)));
         }
         if conditions.is_stateful() || conditions.is_dated() {
             self.note_use(now, conditions.is_stateful());
