@@ -1219,7 +1219,8 @@ wm_result wm_monitor_license(struct wm_license_request *request);
 // Statuses: WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
 // wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:
 // WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_E_LICENSE_REQUIRED
-// where there is none for the key IDs, else the results of wm_acquire_license. A service that fails does not keep others from
+// where there is none for the key IDs, else the results of wm_acquire_license. A license whose changed terms the user must
+// accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with WM_ACQUIRE_NONSILENT. A service that fails does not keep others from
 // being asked, and its failure is the result; what was renewed before is stored.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where no license is named,
 // WM_E_MALFORMED_CONTENT_HEADER, and WM_E_ACQUIRING_LICENSE.

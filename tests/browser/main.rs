@@ -41,7 +41,7 @@ fn a_user_reads_signs_in_and_accepts_and_the_page_leads_back() {
     let device = stage.device(Content::Gold(1), true);
     browser.open(&device.page);
     browser.shows("#code", &device.code);
-    for text in ["Songs of the Forest", "Play: until 2090-01-01, 00:00 UTC, 9 times.", "It calls itself Player"] {
+    for text in ["Songs of the Forest", "Play: until 2090-01-01, 00:00 UTC, up to 9 times.", "It calls itself Player"] {
         browser.shows("main", text);
     }
     assert_eq!(title_behind(&browser, "footer li:first-child a"), TERMS_TITLE);

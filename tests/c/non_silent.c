@@ -1,5 +1,5 @@
-/* Acquisition that the user has a part in: the page, the monitor, and a challenge that the application carries itself. The
- * program plays the browser. */
+/* Acquisition that the user has a part in: the page, the monitor, a challenge that the application carries itself, a
+ * renewal. The program plays the browser. */
 #include "common.h"
 
 #include <netinet/in.h>

@@ -178,7 +178,7 @@ fn a_user_signs_in_and_accepts_and_the_device_gets_its_license() {
     let page = asking.get();
     assert_eq!(page.status, 200);
     assert!(page.shows(&interaction_code(Digest::of(&asking.bytes))) && page.shows(&asking.device.id().to_hex()));
-    assert!(page.shows("Play: 3 times.") && page.shows("<label for=\"token\">") && page.shows("/privacy\""));
+    assert!(page.shows("Play: up to 3 times.") && page.shows("<label for=\"token\">") && page.shows("/privacy\""));
     assert!(!page.shows("value=\"accept\""));
     let page = asking.signed_in(&token);
     assert_eq!(page.status, 200);

@@ -46,7 +46,9 @@ fn limits(conditions: &Conditions) -> Vec<String> {
     limits.extend(conditions.not_after.map(|time| format!("until {}", date(time))));
     limits.extend(conditions.seconds_after_first_use.map(|time| format!("for {} after the first use", duration(time))));
     limits.extend(conditions.seconds_after_storing.map(|time| format!("for {} from now on", duration(time))));
-    limits.extend(conditions.count.map(|count| if count == 1 { "once".to_owned() } else { format!("{count} times") }));
+    limits.extend(
+        conditions.count.map(|count| if count == 1 { "once".to_owned() } else { format!("up to {count} times") }),
+    );
     limits
 }
 
@@ -84,7 +86,7 @@ mod tests {
             [
                 "Play together with others: as often as you like.",
                 "Copy: once.",
-                "Play: until 2027-01-01, 00:00 UTC, for 2 days after the first use, 10 times.",
+                "Play: until 2027-01-01, 00:00 UTC, for 2 days after the first use, up to 10 times.",
                 "You may back it up, and restore it on 4 devices in all.",
             ]
         );
