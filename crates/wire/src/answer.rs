@@ -10,7 +10,7 @@ use crate::request::MAX_LICENSES;
 mod open;
 mod seal;
 
-pub use open::{Envelope, Expected, OpenedLicense, Verified, may_sign, read_vouched, verify_signed};
+pub use open::{Envelope, Expected, OpenedLicense, Verified, may_sign, read_vouched, read_vouched_of, verify_signed};
 pub use seal::{Beside, Grant, Unlock, seal};
 
 /// Longest answer accepted, in bytes.

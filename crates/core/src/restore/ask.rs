@@ -297,7 +297,10 @@ impl Sending<'_, '_> {
     fn entry(&mut self, entry: Entry<'_>) -> Result<(), RestoreError> {
         self.asking.context.check()?;
         match entry {
-            Entry::Batch(signed) => self.batch = signed.to_vec(),
+            Entry::Batch(signed) => {
+                self.batch = signed.to_vec();
+                self.chunk.begin_batch();
+            }
             Entry::Title(kid, title) if self.own.is_none() => self.asking.staging.put_title(kid, &title)?,
             Entry::License(license) => {
                 if is_asked(self.own, &license)? {

@@ -19,11 +19,18 @@ pub(super) struct Chunk {
     /// What the service decides on.
     pub(super) licenses: Vec<(Lid, Kid)>,
     bytes: usize,
+    /// The batch that is being read is the last of `batches`.
+    named: bool,
 }
 
 impl Chunk {
     pub(super) fn is_empty(&self) -> bool {
         self.licenses.is_empty()
+    }
+
+    /// Records that follow are of another batch.
+    pub(super) fn begin_batch(&mut self) {
+        self.named = false;
     }
 
     /// True if a record of the batch `signed` still fits.
@@ -33,8 +40,7 @@ impl Chunk {
     }
 
     fn batch_cost(&self, signed: &[u8]) -> usize {
-        let is_last = self.batches.last().is_some_and(|batch| batch.signed == signed);
-        if is_last { 0 } else { signed.len() + 2 * FRAME }
+        if self.named { 0 } else { signed.len() + 2 * FRAME }
     }
 
     /// Adds a record; a batch is named with its first one.
@@ -42,9 +48,10 @@ impl Chunk {
         let record = entry.record.encoded;
         self.bytes += FRAME + record.len() + self.batch_cost(signed);
         match self.batches.last_mut() {
-            Some(batch) if batch.signed == signed => batch.records.push(record.to_vec()),
+            Some(batch) if self.named => batch.records.push(record.to_vec()),
             _ => self.batches.push(RestoreBatch { signed: signed.to_vec(), records: vec![record.to_vec()] }),
         }
+        self.named = true;
         self.licenses.push((policy.lid, policy.kid));
     }
 }

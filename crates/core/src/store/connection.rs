@@ -16,7 +16,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(2);
 /// Pages of a store this large are read without a copy; beyond it, with one.
 const MMAP_BYTES: i64 = 1 << 30;
 /// Page cache of the writing connection, in KiB: the indexes' pages of a large import stay in memory until its commit.
-const WRITER_CACHE_KIB: i64 = 32 * 1024;
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// The log is copied into the database after a commit that left it longer than this: one commit in many pays for the copy,
 /// the others are one sync each, and reads seldom have to look into a long log.
 const CHECKPOINT_BYTES: u64 = 4 << 20;

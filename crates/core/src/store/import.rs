@@ -3,7 +3,7 @@
 use super::merge::{AtRest, Incoming, Merger, section_of};
 use super::tombstone::Tombstone;
 use super::{Import, ImportReport, Store, StoreError, epoch, transactions};
-use wmlicense_wire::answer::{OpenedLicense, verify_signed};
+use wmlicense_wire::answer::{OpenedLicense, read_vouched_of};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Epoch, Lid, ServiceId};
 use wmlicense_wire::license::State;
@@ -47,11 +47,12 @@ impl Store {
         })
     }
 
-    /// What the signed part says beside the licenses, if its signer is known here.
+    /// What the signed part says beside the licenses, if its signer is known here. An import was verified by who made it; once
+    /// more would cost as much as all the rest of one license.
     fn contact(&self, import: &Import<'_>) -> Result<Option<Contact>, StoreError> {
         let Some(directory) = self.directory(import.authority)? else { return Ok(None) };
-        let verified = verify_signed(import.signed, &directory, &[Role::Issuer, Role::Management]);
-        Ok(verified.ok().map(|(answer, signer)| Contact {
+        let read = read_vouched_of(import.signed, &directory, &[Role::Issuer, Role::Management]);
+        Ok(read.ok().map(|(answer, signer)| Contact {
             service: signer.service_id,
             issued_at: answer.issued_at,
             epoch: answer.epoch,

@@ -29,9 +29,9 @@ pub struct Staging {
     revocations: Vec<(VerifiedRevocation, Vec<u8>)>,
     tombstones: Vec<Tombstone>,
     titles: Vec<(Kid, String)>,
-    /// Licenses in the scratch file.
+    /// Licenses staged in this run.
     licenses: usize,
-    /// One of them replaces another license.
+    /// One of those staged replaces another license, or may.
     replaces: bool,
 }
 
@@ -49,8 +49,11 @@ impl Store {
     /// Another restore into this store at the same time, also of another process, is [`StoreError::Busy`].
     pub fn stage(&self, header_hash: Digest) -> Result<Staging, StoreError> {
         let inner = Arc::clone(&self.inner);
+        let chunks = ChunkLog::open(inner.folder(), header_hash, &inner.integrity)?;
         Ok(Staging {
-            chunks: ChunkLog::open(inner.folder(), header_hash, &inner.integrity)?,
+            // What an earlier run was answered is not looked through for it.
+            replaces: !chunks.is_empty(),
+            chunks,
             scratch: Scratch::new(inner.folder())?,
             inner,
             batch: None,
@@ -59,7 +62,6 @@ impl Store {
             tombstones: Vec::new(),
             titles: Vec::new(),
             licenses: 0,
-            replaces: false,
         })
     }
 
@@ -146,6 +148,8 @@ impl Staging {
             let place = (authority, opened.index);
             Entry::License(incoming(place, &opened.policy, &opened.binding, state, parts)).append(&mut entries);
         }
+        self.licenses += licenses.len();
+        self.replaces |= licenses.iter().any(|opened| opened.policy.replaces.is_some());
         self.chunks.put((section, chunk), &entries, &self.inner.integrity)
     }
 

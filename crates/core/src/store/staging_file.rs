@@ -265,6 +265,11 @@ impl ChunkLog {
         if whole == 0 { log.clear() } else { Ok(()) }
     }
 
+    /// True if no chunk was answered so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
     pub(super) fn is_done(&self, section: u32, chunk: u32) -> bool {
         self.chunks.contains(&(section, chunk))
     }

@@ -15,6 +15,7 @@ mod writer;
 
 use super::{ANSWER_LIFETIME, Exchange, Pending, Prior, StoreError};
 use crate::accounts::Account;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -117,6 +118,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
+            // Plans that depend on bound values would be made anew at each use of a held statement.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)
         });

@@ -109,6 +109,19 @@ pub fn read_vouched(signed: &[u8]) -> Result<Answer, AnswerError> {
     Ok(Answer::decode(Unverified::parse(Document::Answer, signed, MAX_LEN)?.unverified_payload())?)
 }
 
+/// As [`read_vouched`], with the certificate of its signer, which must have been valid when the answer was made.
+pub fn read_vouched_of<'d>(
+    signed: &[u8],
+    directory: &'d Directory,
+    roles: &[Role],
+) -> Result<(Answer, &'d ServiceCertificate), AnswerError> {
+    let document = Unverified::parse(Document::Answer, signed, MAX_LEN)?;
+    let answer = Answer::decode(document.unverified_payload())?;
+    let by_role = |role: &Role| directory.by_signer_at(document.signer_id(), *role, answer.issued_at);
+    let signer = roles.iter().find_map(by_role).ok_or(AnswerError::Signer)?;
+    Ok((answer, signer))
+}
+
 /// Verifies a signed answer by itself, as it is kept in a store or a backup, against the certificates of `directory`.
 /// The signer's certificate must have been valid when the answer was made.
 pub fn verify_signed<'d>(
