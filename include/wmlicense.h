@@ -456,7 +456,7 @@
 
 /** wm_wait: no timeout. */
 #define WM_INFINITE 0xFFFFFFFFu
-/** wm_individualize: ask the service again even if the certificate is current. */
+/** wm_individualize: new keys for the device even if the certificate is current. */
 #define WM_INDIVIDUALIZE_FORCE 0x4u
 /** wm_delete_licenses: from this device only. */
 #define WM_DELETE_LOCAL 0x1u
@@ -1109,7 +1109,9 @@ wm_result wm_create_individualizer(struct wm_client *client,
                                    struct wm_individualizer **out);
 
 // Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
-// network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE.
+// network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE, which gives the device new keys. It stays the same
+// device with all its licenses, and backups of the old keys open as before; but a copy of the store made earlier is refused by the
+// services from now on. Where such a copy did the same before, this one becomes another device with a seat of its own.
 // Statuses: WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
 // failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST, WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING,
 // WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE, WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED,

@@ -25,7 +25,7 @@ const FLAGS: &[(&str, u32, &str)] = &[
     (
         "WM_INDIVIDUALIZE_FORCE",
         crate::individualizer::WM_INDIVIDUALIZE_FORCE,
-        "wm_individualize: ask the service again even if the certificate is current",
+        "wm_individualize: new keys for the device even if the certificate is current",
     ),
     ("WM_DELETE_LOCAL", crate::client::WM_DELETE_LOCAL, "wm_delete_licenses: from this device only"),
     ("WM_ACQUIRE_SILENT", crate::license_request::WM_ACQUIRE_SILENT, "wm_acquire_license: without the user"),

@@ -6,7 +6,7 @@ mod protector;
 #[cfg(test)]
 mod tests;
 
-use file::{Entry, KeyFile};
+use file::{Entry, KeyFile, Use};
 pub use protector::{FileProtector, KeyProtector};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,6 +18,9 @@ use wmlicense_wire::key::{Signer as _, SigningKey};
 
 /// Name of the key file in the client's folder.
 pub const FILE_NAME: &str = "device.key";
+
+/// Most retired keys that are kept for one authority; the oldest go first.
+const MAX_RETIRED: usize = 64;
 
 /// The device's keys could not be read, made or stored.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +112,23 @@ impl Device {
         })
     }
 
+    /// The keys that a stored certificate is for, if they are the device's and were not replaced since. Where a crash came
+    /// between the certificate and the change of keys, the change is made up for.
+    pub fn identity_of(&self, authority: Digest, keys: &DeviceKeys) -> Option<Arc<DeviceIdentity>> {
+        let found = self.certified(authority, keys).filter(|(purpose, _)| *purpose == Use::Current);
+        let (purpose, identity) = found.or_else(|| {
+            // Another process may have made or changed them since.
+            self.reload().ok()?;
+            self.certified(authority, keys)
+        })?;
+        if purpose == Use::Coming
+            && let Err(error) = self.install(authority, keys)
+        {
+            log::warn!("the device's new keys wait to take the place of the old ones: {error}");
+        }
+        Some(identity)
+    }
+
     /// Makes keys for an authority unless there are some, durably (temporary file, fsync, rename, fsync of the folder).
     pub fn create_identity(&self, authority: Digest) -> Result<Arc<DeviceIdentity>, DeviceError> {
         if let Some(identity) = self.known(authority) {
@@ -120,16 +140,61 @@ impl Device {
             return Ok(identity);
         }
         let identity = DeviceIdentity::generate()?;
-        let mut entries = self.entries.read().unwrap_or_else(PoisonError::into_inner).clone();
-        entries.push(Entry { authority, retired: false, identity: Arc::clone(&identity) });
-        let store_key = SecretKey::from_slice(self.store_key.as_bytes()).ok_or(DeviceError::Damaged)?;
-        let stored = KeyFile { store_key, entries };
-        stored.write(&self.folder, &*self.protector, &lock)?;
-        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = stored.entries;
+        let mut entries = self.copy_entries();
+        entries.push(Entry { authority, purpose: Use::Current, identity: Arc::clone(&identity) });
+        self.write(entries, &lock)?;
         Ok(identity)
     }
 
-    /// Current and retired keys, newest first: what may open an old ticket.
+    /// Keys that may take the place of the current ones: those that are waiting, else others, made durably.
+    pub fn coming_identity(&self, authority: Digest) -> Result<Arc<DeviceIdentity>, DeviceError> {
+        let lock = file::lock(&self.folder)?;
+        self.reload()?;
+        let mut entries = self.copy_entries();
+        let waiting = entries.iter().find(|entry| entry.authority == authority && entry.purpose == Use::Coming);
+        if let Some(waiting) = waiting {
+            return Ok(Arc::clone(&waiting.identity));
+        }
+        let identity = DeviceIdentity::generate()?;
+        entries.push(Entry { authority, purpose: Use::Coming, identity: Arc::clone(&identity) });
+        self.write(entries, &lock)?;
+        Ok(identity)
+    }
+
+    /// Makes certified keys the current ones. Those that were stay, to open what was sealed to them.
+    pub fn install(&self, authority: Digest, keys: &DeviceKeys) -> Result<(), DeviceError> {
+        let lock = file::lock(&self.folder)?;
+        self.reload()?;
+        let mut entries = self.copy_entries();
+        let is_new = |entry: &Entry| entry.authority == authority && entry.identity.keys == *keys;
+        if !entries.iter().any(|entry| is_new(entry) && entry.purpose == Use::Coming) {
+            return Ok(());
+        }
+        for entry in entries.iter_mut().filter(|entry| entry.authority == authority) {
+            entry.purpose = if is_new(entry) { Use::Current } else { Use::Retired };
+        }
+        let of_authority = |entry: &Entry| entry.authority == authority && entry.purpose == Use::Retired;
+        if entries.iter().filter(|entry| of_authority(entry)).count() > MAX_RETIRED
+            && let Some(oldest) = entries.iter().position(of_authority)
+        {
+            entries.remove(oldest);
+        }
+        self.write(entries, &lock)
+    }
+
+    fn copy_entries(&self) -> Vec<Entry> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self, entries: Vec<Entry>, lock: &file::Lock) -> Result<(), DeviceError> {
+        let store_key = SecretKey::from_slice(self.store_key.as_bytes()).ok_or(DeviceError::Damaged)?;
+        let stored = KeyFile { store_key, entries };
+        stored.write(&self.folder, &*self.protector, lock)?;
+        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = stored.entries;
+        Ok(())
+    }
+
+    /// All keys, newest first: what may open an old ticket.
     pub fn all_identities(&self) -> Vec<(Digest, Arc<DeviceIdentity>)> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries.iter().rev().map(|entry| (entry.authority, Arc::clone(&entry.identity))).collect()
@@ -142,8 +207,14 @@ impl Device {
 
     fn known(&self, authority: Digest) -> Option<Arc<DeviceIdentity>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let current = entries.iter().rev().find(|entry| !entry.retired && entry.authority == authority)?;
-        Some(Arc::clone(&current.identity))
+        let is_current = |entry: &&Entry| entry.purpose == Use::Current && entry.authority == authority;
+        Some(Arc::clone(&entries.iter().rev().find(is_current)?.identity))
+    }
+
+    fn certified(&self, authority: Digest, keys: &DeviceKeys) -> Option<(Use, Arc<DeviceIdentity>)> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let found = entries.iter().find(|entry| entry.authority == authority && entry.identity.keys == *keys)?;
+        (found.purpose != Use::Retired).then(|| (found.purpose, Arc::clone(&found.identity)))
     }
 
     /// Takes over what the file has. A file with another store key is another device's.

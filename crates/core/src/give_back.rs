@@ -2,9 +2,11 @@
 //! the store's.
 
 use crate::client::{Client, Settings};
+use crate::device::DeviceIdentity;
 use crate::operation::Context;
 use crate::session::{Credentials, Endpoint, Question, Session, SessionError, fitting, offline, transaction};
 use crate::store::{QueuedReturn, ReturnTo, StoreError, Transaction, TransactionState};
+use std::sync::Arc;
 use wmlicense_wire::answer::Outcome;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid};
@@ -109,10 +111,16 @@ pub(crate) fn send(
 fn send_one(session: &mut Session<'_>, credentials: &Credentials, queued: Transaction) -> Result<bool, SessionError> {
     let store = &session.client().store;
     let id = queued.id;
-    let Some(question) = Question::resume(Endpoint::Returns, queued.request.clone(), &credentials.identity) else {
-        // Keys that are gone cannot give back, and no other can in their place.
-        store.set_transaction_state(id, TransactionState::Expired)?;
-        return Ok(false);
+    let question = match Question::resume(Endpoint::Returns, queued.request.clone(), &credentials.identity) {
+        Some(question) => question,
+        None => match of_old_keys(session, credentials, &queued)? {
+            Some(question) => question,
+            None => {
+                // Keys that are gone cannot give back, and no other can in their place.
+                store.set_transaction_state(id, TransactionState::Expired)?;
+                return Ok(false);
+            }
+        },
     };
     let mut question = transaction::fresh(session, question, &credentials.identity)?;
     let sent = transaction::send(session, &mut question, None);
@@ -146,6 +154,24 @@ fn send_one(session: &mut Session<'_>, credentials: &Credentials, queued: Transa
         Ok(()) | Err(StoreError::NoTransaction) => Ok(end == TransactionState::Answered),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What keys of this device that were replaced since were to give back, signed by the current ones.
+fn of_old_keys(
+    session: &Session<'_>,
+    credentials: &Credentials,
+    queued: &Transaction,
+) -> Result<Option<Question>, SessionError> {
+    let resume = |(_, identity): (Digest, Arc<DeviceIdentity>)| {
+        Question::resume(Endpoint::Returns, queued.request.clone(), &identity)
+    };
+    let same = |question: &Question| {
+        let certificate = question.content.device_certificate.as_deref();
+        let certificate = certificate.and_then(|bytes| session.directory().device(bytes).ok());
+        certificate.is_some_and(|certificate| certificate.device_id == credentials.certificate.device_id)
+    };
+    let old = session.client().device.all_identities().into_iter().find_map(resume).filter(same);
+    old.map(|old| renewed(session, credentials, queued, old)).transpose()
 }
 
 /// True if the request was signed with another certificate than the current one.

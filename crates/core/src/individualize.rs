@@ -13,6 +13,7 @@ use std::sync::Arc;
 use wmlicense_wire::answer::{Envelope, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::DeviceCertificate;
 use wmlicense_wire::id::Digest;
+use wmlicense_wire::rekey::Rekey;
 use wmlicense_wire::request::Body;
 
 /// Security version of this library, four dotted numbers: what it claims when it asks for a certificate.
@@ -86,8 +87,9 @@ pub fn is_current(client: &Client, authority: Digest) -> Result<bool, StoreError
     Ok(credentials.is_some_and(|credentials| credentials.hold_at(client.clock.now(), RENEW_BEFORE)))
 }
 
-/// Individualizes the device at the authority behind `settings.service_url`. `force` asks again even if the certificate is
-/// current. The caller has the user's consent.
+/// Individualizes the device at the authority behind `settings.service_url`. `force` makes it anew even if the certificate is
+/// current: new keys for the same device, for which the old ones speak. Where the service knows the old ones as replaced, by a
+/// copy of this store, it becomes another device. The caller has the user's consent.
 pub fn individualize(
     client: &Client,
     settings: &Settings,
@@ -107,7 +109,10 @@ pub fn individualize(
     if !force && is_current(client, session.authority())? {
         return Ok(Individualized::AlreadyCurrent);
     }
-    certify(&mut session, &steps)?;
+    match session.credentials()? {
+        Some(old) if force => rekey(&mut session, &old, &steps)?,
+        Some(_) | None => certify(&mut session, &steps)?,
+    };
     Ok(Individualized::Certified)
 }
 
@@ -156,24 +161,46 @@ fn certify(session: &mut Session<'_>, steps: &Steps<'_>) -> Result<Credentials, 
     let client = session.client();
     let identity = client.device.create_identity(session.authority())?;
     let current = session.credentials()?.map(|credentials| credentials.certificate);
+    obtain(session, &identity, current.as_ref(), None, steps)
+}
+
+/// Gets a certificate for new keys of the same device, for which the old keys speak.
+fn rekey(session: &mut Session<'_>, old: &Credentials, steps: &Steps<'_>) -> Result<Credentials, IndividualizeError> {
+    let identity = session.client().device.coming_identity(session.authority())?;
+    let word = Rekey { successor: identity.keys.thumbprint() };
+    let word = word.sign(&old.identity.signing, old.identity.keys.thumbprint()).map_err(|_| SessionError::Keys)?;
+    match obtain(session, &identity, Some(&old.certificate), Some(word), steps) {
+        // The old keys are a copy's by now. Without them it is a new device with a seat of its own.
+        Err(IndividualizeError::Refused(Reason::KeyReplaced, _)) => obtain(session, &identity, None, None, steps),
+        result => result,
+    }
+}
+
+/// Asks for a certificate for these keys and takes it. With `word`, that of the old keys, the current certificate is theirs.
+fn obtain(
+    session: &mut Session<'_>,
+    identity: &Arc<DeviceIdentity>,
+    current: Option<&DeviceCertificate>,
+    word: Option<Vec<u8>>,
+    steps: &Steps<'_>,
+) -> Result<Credentials, IndividualizeError> {
     steps.tell(IndividualizePhase::Download, HttpPhase::Connecting, 0, 0)?;
-    let wish = wish(session.authority(), &identity, current.as_ref());
-    let pending = transaction::pending(session, Endpoint::Individualize, wish, &identity)?;
+    let wish = wish(session.authority(), identity, current);
+    let pending = transaction::pending(session, Endpoint::Individualize, wish, identity)?;
     let resumed = pending.is_some();
     let mut question = match pending {
         Some(question) => question,
-        None => prepare(session, wish, &identity, current.as_ref())?,
+        None => prepare(session, wish, identity, current, word.clone())?,
     };
     let envelope = match ask(session, &mut question, steps) {
         Err(error) if resumed && error.transaction_end().is_some() => {
             // The service took the earlier request for done or lost; a fresh one says the same.
-            let mut question = prepare(session, wish, &identity, current.as_ref())?;
-            let envelope = ask(session, &mut question, steps)?;
-            return install(session, &question, &envelope, &identity, current.as_ref(), steps);
+            question = prepare(session, wish, identity, current, word)?;
+            ask(session, &mut question, steps)?
         }
         result => result?,
     };
-    install(session, &question, &envelope, &identity, current.as_ref(), steps)
+    install(session, &question, &envelope, identity, current, steps)
 }
 
 /// Names what is wanted: a certificate for these keys after this one.
@@ -189,15 +216,18 @@ fn prepare(
     wish: Digest,
     identity: &DeviceIdentity,
     current: Option<&DeviceCertificate>,
+    word: Option<Vec<u8>>,
 ) -> Result<Question, IndividualizeError> {
+    // A certificate of other keys does not prove who signs.
+    let own = current.filter(|certificate| certificate.keys == identity.keys);
     let body = Body::Individualize {
         keys: identity.keys.clone(),
         assurance: session.client().device.assurance(),
         consent: true,
         current: current.map(|certificate| certificate.bytes.clone()),
-        rekey: None,
+        rekey: word,
     };
-    Ok(transaction::prepare(session, Endpoint::Individualize, wish, body, identity, current)?)
+    Ok(transaction::prepare(session, Endpoint::Individualize, wish, body, identity, own)?)
 }
 
 fn ask(session: &mut Session<'_>, question: &mut Question, steps: &Steps<'_>) -> Result<Envelope, SessionError> {
@@ -253,6 +283,10 @@ fn install(
         // Another thread or process asked the same and was first.
         Ok(()) | Err(StoreError::NoTransaction) => {}
         Err(error) => return Err(error.into()),
+    }
+    if let Err(error) = session.client().device.install(session.authority(), &identity.keys) {
+        // The certificate says which keys count; the change is made up for when they are used.
+        log::warn!("the device's new keys wait to take the place of the old ones: {error}");
     }
     // Stored: a cancel from here on comes too late.
     let _ = steps.tell(IndividualizePhase::Succeed, HttpPhase::Completed, 0, 0);

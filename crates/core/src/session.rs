@@ -86,11 +86,9 @@ pub struct Credentials {
 impl Credentials {
     /// The device's credentials at an authority; `None` if it must be individualized first.
     pub fn load(client: &Client, authority: Digest) -> Result<Option<Self>, StoreError> {
-        let Some(identity) = client.device.identity(authority) else { return Ok(None) };
-        let certificate = client.store.device_certificate(authority)?;
-        Ok(certificate
-            .filter(|certificate| certificate.keys == identity.keys)
-            .map(|certificate| Self { identity, certificate }))
+        let Some(certificate) = client.store.device_certificate(authority)? else { return Ok(None) };
+        let identity = client.device.identity_of(authority, &certificate.keys);
+        Ok(identity.map(|identity| Self { identity, certificate }))
     }
 
     /// True if the certificate is valid at `now` and still will be `margin` seconds later.

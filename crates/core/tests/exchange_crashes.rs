@@ -16,6 +16,7 @@ use wmlicense_core::give_back::delete;
 use wmlicense_core::individualize::{individualize, is_current};
 use wmlicense_core::operation::Context;
 use wmlicense_core::renew::{RenewalWish, renew};
+use wmlicense_core::session::Credentials;
 use wmlicense_core::transport::NetworkSettings;
 use wmlicense_wire::id::{Digest, Lid};
 use wmlicense_wire::policy::Policy;
@@ -143,6 +144,41 @@ fn an_individualization_is_whole_or_goes_on_with_the_same_keys() {
         let after = service.posts();
         let same = sent.iter().all(|post| after.first().is_some_and(|again| post.bytes == again.bytes));
         assert!(current && after.is_empty() || same, "another request after {point:?}");
+    });
+    assert!(tried >= 40, "{tried} points");
+}
+
+#[test]
+fn child_gets_new_keys() {
+    let Some(base) = folder_of_child() else { return };
+    let (client, settings) = open(&base);
+    individualize(&client, &settings, true, &context()).unwrap();
+}
+
+#[test]
+fn new_keys_come_whole_or_the_old_ones_stay_good() {
+    if !can_trace() {
+        return;
+    }
+    let desk = Desk::certified();
+    desk.service.offer(kid(1));
+    let old = desk.client.store.device_certificate(desk.world.pin()).unwrap().unwrap();
+    let (base, service) = base_of(desk);
+    let tried = at_all_faults("child_gets_new_keys", base.path(), &service, &|left| {
+        let Left { folder, point, ended_well, .. } = left;
+        let (client, settings) = open(folder);
+        let authority = client.authorities[0];
+        // Whichever keys it has, it is the same device, asks as it, and opens what comes.
+        let credentials = Credentials::load(&client, authority).unwrap().unwrap();
+        assert_eq!(credentials.certificate.device_id, old.device_id, "after {point:?}");
+        assert!(!ended_well || credentials.certificate.thumbprint() != old.thumbprint(), "after {point:?}");
+        assert_eq!(acquire(&client, &settings, &wish(), &context()).unwrap().stored, 1, "after {point:?}");
+        assert!(client.device.all_identities().iter().any(|(_, identity)| identity.keys == old.keys));
+        individualize(&client, &settings, true, &context()).unwrap();
+        let again = Credentials::load(&client, authority).unwrap().unwrap();
+        assert_eq!(again.certificate.device_id, old.device_id, "after {point:?}");
+        assert_ne!(again.certificate.thumbprint(), old.thumbprint());
+        assert_eq!(client.store.pending_count().unwrap(), 0, "after {point:?}");
     });
     assert!(tried >= 40, "{tried} points");
 }

@@ -113,8 +113,8 @@ fn a_return_that_was_lost_is_sent_again_byte_for_byte_and_takes_nothing_in() {
 fn a_return_whose_certificate_ended_is_signed_with_the_current_one() {
     let desk = holding(1..3);
     delete_all(&desk, 1..2);
-    desk.pass(10);
-    desk.individualize(true).unwrap();
+    desk.pass(340 * 86_400);
+    desk.individualize(false).unwrap();
     desk.service.then(Step::Problem(ProblemKind::UnknownDevice));
     desk.acquire(&[kid(2)]).unwrap();
     let sent = returns(&desk);

@@ -1,5 +1,6 @@
 //! What the service remembers, as a trait with one method for one transaction. SQLite is in `store/sqlite.rs`.
 
+mod device;
 pub(crate) mod epoch;
 mod give_back;
 mod interaction;
@@ -7,6 +8,7 @@ pub(crate) mod revocation;
 mod seats;
 mod sqlite;
 
+pub(crate) use device::{CertifiedDevice, DeviceRow, KnownDevice};
 pub(crate) use give_back::{Held, HeldLicense, Renewable, RenewalOffer, RenewedLicense, Returns};
 pub(crate) use interaction::{Decision, Interaction, Interactions, NewInteraction};
 pub(crate) use seats::{Claim, Claimed, Holding, Seat};
@@ -95,20 +97,6 @@ pub(crate) enum Committed {
     Prior(Prior),
     /// What the decision rested on changed in between: decide again.
     Changed,
-}
-
-/// A device as the service knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KnownDevice {
-    pub(crate) device_id: DeviceId,
-    pub(crate) revoked: bool,
-}
-
-/// A device that gets a certificate.
-pub(crate) struct CertifiedDevice {
-    pub(crate) device_id: DeviceId,
-    pub(crate) security_version: String,
-    pub(crate) assurance: u8,
 }
 
 /// Content as it is licensed.
@@ -239,8 +227,12 @@ pub(crate) trait Store: Returns + Revocations {
     fn ready(&self) -> Pending<'_, ()>;
     /// The account of a token.
     fn account(&self, token_hash: Digest) -> Pending<'_, Option<Account>>;
-    /// The exchange and the device of these keys.
-    fn known_device(&self, exchange: Exchange) -> Pending<'_, (Prior, Option<KnownDevice>)>;
+    /// The exchange, the device of these keys, and that of the keys in whose place they come.
+    fn known_device(
+        &self,
+        exchange: Exchange,
+        before: Option<SignerId>,
+    ) -> Pending<'_, (Prior, Option<KnownDevice>, Option<KnownDevice>)>;
     /// Writes a device and the answer with its certificate.
     fn certify(&self, exchange: Exchange, device: CertifiedDevice, answer: Vec<u8>) -> Pending<'_, Committed>;
     /// What may be granted to an account.
@@ -339,19 +331,6 @@ pub(crate) struct RestoreRow {
     pub(crate) device: DeviceId,
     pub(crate) since: i64,
     pub(crate) devices: u64,
-}
-
-/// One row of `device list`.
-pub(crate) struct DeviceRow {
-    pub(crate) device: DeviceId,
-    pub(crate) since: i64,
-    pub(crate) certified_at: i64,
-    pub(crate) security_version: String,
-    pub(crate) revoked_at: Option<i64>,
-    pub(crate) reason: Option<String>,
-    /// How often a copy of its store was noticed, and when last.
-    pub(crate) forks: u64,
-    pub(crate) forked_at: Option<i64>,
 }
 
 /// Counts of everything.

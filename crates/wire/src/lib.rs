@@ -17,6 +17,7 @@ pub mod key;
 pub mod license;
 pub mod policy;
 pub mod problem;
+pub mod rekey;
 pub mod request;
 pub mod revocation;
 pub mod service_document;

@@ -121,6 +121,7 @@ const ACKNOWLEDGEMENT: &Table = &[
     (13, "removed", Plain),
     (14, "lids", Plain),
 ];
+const REKEY: &Table = &[(10, "successor", Plain)];
 const FOOTER: &Table = &[
     (6, "createdAt", Time),
     (10, "backupId", Plain),
@@ -181,7 +182,7 @@ pub(super) fn payload_of(document: Document) -> Option<&'static Table> {
         Document::StatusList => Some(STATUS_LIST),
         Document::Acknowledgement => Some(ACKNOWLEDGEMENT),
         Document::LicenseRevocation => Some(REVOCATION),
-        Document::Rekey => None,
+        Document::Rekey => Some(REKEY),
     }
 }
 

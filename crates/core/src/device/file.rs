@@ -14,18 +14,30 @@ use wmlicense_wire::key::SigningKey;
 use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 8] = b"WMDEVKEY";
-const VERSION: u8 = 1;
+/// Newest version; a file without keys to come is written as the first one.
+const VERSION: u8 = 2;
+const VERSION_WITHOUT_COMING: u8 = 1;
 const LOCK_NAME: &str = "device.lock";
 const TEMPORARY_NAME: &str = "device.key.new";
 /// About 400 identities; read into memory at once.
 const MAX_LEN: u64 = 1 << 20;
 
+/// What keys are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Every request and backup.
+    Current = 0,
+    /// Old tickets only.
+    Retired = 1,
+    /// They are to take the place of the current ones once they are certified.
+    Coming = 2,
+}
+
 /// Keys for one authority, in the order in which they were made.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) authority: Digest,
-    /// Kept to open old tickets and bindings only.
-    pub(super) retired: bool,
+    pub(super) purpose: Use,
     pub(super) identity: Arc<DeviceIdentity>,
 }
 
@@ -99,7 +111,9 @@ impl KeyFile {
         let sealed = protector.seal(&self.content())?;
         let mut bytes = Zeroizing::new(Vec::with_capacity(sealed.len() + 64));
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&[VERSION, protector.assurance() as u8]);
+        let coming = self.entries.iter().any(|entry| entry.purpose == Use::Coming);
+        let version = if coming { VERSION } else { VERSION_WITHOUT_COMING };
+        bytes.extend_from_slice(&[version, protector.assurance() as u8]);
         let length = u32::try_from(sealed.len()).map_err(|_| DeviceError::Damaged)?;
         bytes.extend_from_slice(&length.to_be_bytes());
         bytes.extend_from_slice(&sealed);
@@ -115,7 +129,7 @@ impl KeyFile {
         let mut content = Zeroizing::new(Vec::with_capacity(32 + self.entries.len() * entry_len));
         content.extend_from_slice(self.store_key.as_bytes());
         for entry in &self.entries {
-            content.push(u8::from(entry.retired));
+            content.push(entry.purpose as u8);
             content.extend_from_slice(entry.authority.as_bytes());
             content.push(entry.identity.hpke.public_key().suite() as u8);
             content.extend_from_slice(entry.identity.signing.seed());
@@ -138,7 +152,7 @@ impl KeyFile {
         let (&kind, rest) = rest.split_first().ok_or_else(damaged)?;
         let (length, sealed) = rest.split_first_chunk().ok_or_else(damaged)?;
         let whole = usize::try_from(u32::from_be_bytes(*length)).is_ok_and(|length| length == sealed.len());
-        if version != VERSION || kind != protector.assurance() as u8 || !whole {
+        if version < VERSION_WITHOUT_COMING || kind != protector.assurance() as u8 || !whole {
             return Err(DeviceError::Damaged);
         }
         Self::of_content(&protector.open(sealed)?).ok_or_else(damaged)
@@ -157,12 +171,8 @@ impl KeyFile {
                 SigningKey::from_seed(seed).ok()?,
                 HpkePrivateKey::from_bytes(suite, private).ok()?,
             );
-            let retired = match flags {
-                0 => false,
-                1 => true,
-                _ => return None,
-            };
-            entries.push(Entry { authority: Digest::new(*authority), retired, identity });
+            let purpose = [Use::Current, Use::Retired, Use::Coming].into_iter().find(|known| *known as u8 == flags)?;
+            entries.push(Entry { authority: Digest::new(*authority), purpose, identity });
             rest = after;
         }
         Some(Self { store_key: SecretKey::from_slice(store_key)?, entries })

@@ -58,7 +58,7 @@ fn a_later_version_is_refused_as_such() {
     let path = folder.path().join(FILE_NAME);
     let mut bytes = std::fs::read(&path).unwrap();
     let end = bytes.len() - 32;
-    bytes[8] = 2;
+    bytes[8] = 3;
     let sum = Digest::of(&bytes[..end]);
     bytes[end..].copy_from_slice(sum.as_bytes());
     std::fs::write(&path, &bytes).unwrap();

@@ -1,6 +1,7 @@
 //! A license service for tests, over real HTTP: it certifies, issues, remembers its answers by transaction, and misbehaves
 //! on command. What a true service decides is not here.
 
+mod document;
 mod http;
 
 use super::{NOW, World, content_key, grant};
@@ -17,8 +18,9 @@ use wmlicense_wire::id::{DeviceId, Digest, Epoch, Kid, Lid, SignerId, Transactio
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::problem::ProblemKind;
+use wmlicense_wire::rekey::Rekey;
 use wmlicense_wire::request::{Body, MAX_LEN, Request};
-use wmlicense_wire::service_document::{ServiceDocument, sign_time};
+use wmlicense_wire::service_document::sign_time;
 
 type MakeAnswer = Box<dyn FnOnce(&Shared, &Post) -> Vec<u8> + Send>;
 
@@ -205,25 +207,6 @@ impl Shared {
         }
     }
 
-    pub fn service_document(&self, base: &str, issued_at: i64) -> Vec<u8> {
-        let world = &self.world;
-        let urls = ["individualize", "licenses", "renewals", "returns"]
-            .map(|name| (name.to_owned(), format!("{base}/v1/{name}")));
-        let services = [&world.individualization, &world.issuer, &world.management];
-        let document = ServiceDocument {
-            expires_at: issued_at + 3600,
-            issued_at,
-            authority: world.authority.bytes.clone(),
-            certificates: services.map(|service| service.certificate.clone()).to_vec(),
-            urls: urls.to_vec(),
-            limits: Vec::new(),
-            privacy_url: None,
-            minimum_versions: Vec::new(),
-            revocation_keys: Vec::new(),
-        };
-        document.sign(&world.issuer.key).unwrap()
-    }
-
     /// The same bytes get the same answer. A known transaction with other bytes gets none, and is an error of the test where
     /// nothing is signed anew.
     fn decide(&self, post: &Post) -> Option<Vec<u8>> {
@@ -244,8 +227,14 @@ impl Shared {
     pub fn answer(&self, post: &Post) -> Vec<u8> {
         let document = || Request::parse(&post.bytes, MAX_LEN).unwrap();
         match &post.request.body {
-            Body::Individualize { keys, .. } => {
+            Body::Individualize { keys, current, rekey, .. } => {
                 Request::verify(document(), &keys.signing, keys.thumbprint()).unwrap();
+                if let Some(word) = rekey {
+                    let old = self.world.directory.device(current.as_deref().unwrap()).unwrap();
+                    let said = Rekey::verify(word, &old.keys.signing, old.thumbprint()).unwrap();
+                    assert_eq!(said.successor, keys.thumbprint());
+                    self.devices.lock().unwrap().insert(keys.thumbprint(), old.device_id);
+                }
                 self.certify(post, keys)
             }
             Body::Licenses { kids, .. } => {

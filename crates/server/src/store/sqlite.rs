@@ -3,6 +3,7 @@
 
 mod admin;
 mod delivery;
+mod device;
 mod epoch;
 mod give_back;
 mod interaction;

@@ -10,6 +10,7 @@ use wmlicense_wire::kem::{HpkePrivateKey, Suite};
 use wmlicense_wire::key::{Signer as _, SigningKey};
 use wmlicense_wire::license::State;
 use wmlicense_wire::problem::{Problem, ProblemKind};
+use wmlicense_wire::rekey::Rekey;
 use wmlicense_wire::request::{Body, ClientInfo, Request, RestoreBatch, RestoreSource};
 use wmlicense_wire::service_document::ServiceDocument;
 
@@ -211,13 +212,28 @@ impl Device {
         self.request(known, Role::Individualization, body)
     }
 
+    /// Asks for this device's certificate for the keys of `new`.
+    pub fn rekey_request(&self, known: &Known, new: &Self) -> Request {
+        let word = Rekey { successor: new.thumbprint() }.sign(&self.signing, self.thumbprint()).unwrap();
+        let current = self.certificate.as_ref().map(|certificate| certificate.bytes.clone());
+        let (keys, rekey) = (new.keys(), Some(word));
+        let body = Body::Individualize { keys, assurance: Assurance::File, consent: true, current, rekey };
+        new.request(known, Role::Individualization, body)
+    }
+
     pub fn individualize(&mut self, known: &Known) -> Answer {
         let request = self.individualize_request(known, true);
-        let bytes = self.sign(&request);
+        self.certify(known, &request)
+    }
+
+    /// Sends a request for a certificate and takes it.
+    pub fn certify(&mut self, known: &Known, request: &Request) -> Answer {
+        let bytes = self.sign(request);
         let reply = known.post("individualize", &bytes, None).granted();
         let (answer, _, envelope) = self.verify(known, Role::Individualization, &bytes, request.transaction, &reply);
-        let certificate = envelope.device_certificate.expect("a device certificate");
-        self.certificate = Some(known.directory.device(&certificate).unwrap());
+        if let Some(certificate) = envelope.device_certificate {
+            self.certificate = Some(known.directory.device(&certificate).unwrap());
+        }
         answer
     }
 

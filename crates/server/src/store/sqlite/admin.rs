@@ -181,10 +181,9 @@ impl Admin for SqliteStore {
 
     fn devices(&self) -> Pending<'_, Vec<DeviceRow>> {
         const LIST: &str = "SELECT device_id, created_at, certified_at, security_version, revoked_at, reason, \
-            (SELECT count(*) FROM fork WHERE fork.device_id = device.device_id AND fork.thumbprint = device.thumbprint), \
-            (SELECT max(noticed_at) FROM fork WHERE fork.device_id = device.device_id \
-             AND fork.thumbprint = device.thumbprint) FROM device \
-                            ORDER BY created_at DESC, device_id";
+            (SELECT count(*) FROM fork WHERE fork.device_id = device.device_id), \
+            (SELECT max(noticed_at) FROM fork WHERE fork.device_id = device.device_id) \
+            FROM device WHERE successor IS NULL ORDER BY created_at DESC, device_id";
         self.list(LIST, |row| {
             Ok(DeviceRow {
                 device: id_at(row, 0)?,
@@ -213,7 +212,7 @@ impl Admin for SqliteStore {
             ("content", "content"),
             ("policies", "policy"),
             ("accounts", "account"),
-            ("devices", "device"),
+            ("devices", "device WHERE successor IS NULL"),
             ("licenses", "license"),
             ("revocations", "revocation"),
             ("acknowledgements", "acknowledgement"),

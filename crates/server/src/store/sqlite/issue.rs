@@ -6,11 +6,11 @@ use super::super::{
 };
 use super::offer::{find_content, mark, read_issued};
 use super::revocation::{offered, rules_for};
-use super::{SqliteStore, Verdict, account, delivery, epoch, id, prior, restore, write_exchange};
+use super::{SqliteStore, Verdict, account, delivery, device, epoch, prior, restore, write_exchange};
 use crate::accounts::Account;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use std::sync::Arc;
-use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
+use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, UserId};
 use wmlicense_wire::revocation::Rule;
 
 impl Store for SqliteStore {
@@ -22,13 +22,21 @@ impl Store for SqliteStore {
         self.read(move |connection| account(connection, token_hash))
     }
 
-    fn known_device(&self, exchange: Exchange) -> Pending<'_, (Prior, Option<KnownDevice>)> {
-        self.read(move |connection| Ok((prior(connection, &exchange)?, find_device(connection, &exchange)?)))
+    fn known_device(
+        &self,
+        exchange: Exchange,
+        before: Option<SignerId>,
+    ) -> Pending<'_, (Prior, Option<KnownDevice>, Option<KnownDevice>)> {
+        self.read(move |connection| {
+            let find = |thumbprint| device::find(connection, thumbprint);
+            let before = before.map(find).transpose()?.flatten();
+            Ok((prior(connection, &exchange)?, find(exchange.thumbprint)?, before))
+        })
     }
 
     fn certify(&self, exchange: Exchange, device: CertifiedDevice, answer: Vec<u8>) -> Pending<'_, Committed> {
         self.write(move |connection| {
-            answer_once(connection, &exchange, &answer, || write_device(connection, &exchange, &device))
+            answer_once(connection, &exchange, &answer, || device::write(connection, &exchange, &device))
         })
     }
 
@@ -139,32 +147,6 @@ pub(super) fn answer_once(
     }
     write_exchange(connection, exchange, Some(answer))?;
     Ok(Verdict::Keep(Committed::Done))
-}
-
-fn find_device(connection: &Connection, exchange: &Exchange) -> Result<Option<KnownDevice>, StoreError> {
-    const FIND: &str = "SELECT device_id, revoked_at FROM device WHERE thumbprint = $1";
-    let row: Option<(Vec<u8>, Option<i64>)> = connection
-        .prepare_cached(FIND)?
-        .query_row([exchange.thumbprint.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((device_id, revoked_at)) = row else { return Ok(None) };
-    Ok(Some(KnownDevice { device_id: id(&device_id, "device")?, revoked: revoked_at.is_some() }))
-}
-
-/// False if the keys belong to another device ID by now.
-fn write_device(connection: &Connection, exchange: &Exchange, device: &CertifiedDevice) -> Result<bool, StoreError> {
-    const UPSERT: &str = "INSERT INTO device \
-        (thumbprint, device_id, security_version, assurance, created_at, certified_at) VALUES ($1, $2, $3, $4, $5, $5) \
-        ON CONFLICT (thumbprint) DO UPDATE SET security_version = $3, assurance = $4, certified_at = $5 \
-        WHERE device_id = $2 AND revoked_at IS NULL";
-    let changed = connection.prepare_cached(UPSERT)?.execute(params![
-        exchange.thumbprint.as_bytes(),
-        device.device_id.as_bytes(),
-        device.security_version,
-        device.assurance,
-        exchange.now
-    ])?;
-    Ok(changed == 1)
 }
 
 pub(super) fn is_revoked(connection: &Connection, device: DeviceId) -> Result<bool, StoreError> {

@@ -165,3 +165,6 @@ CREATE TABLE known_exchange (
     PRIMARY KEY (thumbprint, transaction_id, page, request_hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX known_exchange_by_age ON known_exchange (seen_at);
+
+-- Keys that took the place of these, which were the device's before; none while they are its keys.
+ALTER TABLE device ADD COLUMN successor BLOB;

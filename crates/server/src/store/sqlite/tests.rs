@@ -19,7 +19,13 @@ fn exchange(number: u8, now: i64) -> Exchange {
 }
 
 fn device() -> CertifiedDevice {
-    CertifiedDevice { device_id: DeviceId::new([2; 16]), security_version: "1.0.0.0".to_owned(), assurance: 1 }
+    CertifiedDevice {
+        device_id: DeviceId::new([2; 16]),
+        security_version: "1.0.0.0".to_owned(),
+        assurance: 1,
+        certified_at: 1000,
+        replaces: None,
+    }
 }
 
 fn license(lid: u8, replaces: Option<u8>) -> NewLicense {
@@ -47,7 +53,7 @@ fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {
 async fn an_answer_is_kept_for_thirty_days_and_its_row_for_ever() {
     let (_folder, store) = store();
     store.certify(exchange(1, 1000), device(), b"answer".to_vec()).await.unwrap();
-    let prior = async |now| store.known_device(exchange(1, now)).await.unwrap().0;
+    let prior = async |now| store.known_device(exchange(1, now), None).await.unwrap().0;
     assert_eq!(prior(1000 + ANSWER_LIFETIME - 1).await, Prior::Answered(Some(b"answer".to_vec())));
     assert_eq!(prior(1000 + ANSWER_LIFETIME).await, Prior::Gone);
     assert_eq!(store.drop_answers(1000).await.unwrap(), 0);
@@ -67,7 +73,7 @@ async fn a_decision_that_was_overtaken_is_told_and_leaves_nothing() {
     assert_eq!(issue(1, license(1, None)).await, Committed::Done);
     assert_eq!(issue(2, license(2, None)).await, Committed::Changed);
     assert_eq!(issue(3, license(3, Some(9))).await, Committed::Changed);
-    assert_eq!(store.known_device(exchange(3, 1000)).await.unwrap().0, Prior::None);
+    assert_eq!(store.known_device(exchange(3, 1000), None).await.unwrap().0, Prior::None);
     assert_eq!(issue(4, license(4, Some(1))).await, Committed::Done);
     assert_eq!(issue(4, license(5, Some(4))).await, Committed::Prior(Prior::Answered(Some(vec![4]))));
     let licenses = store.licenses().await.unwrap();
