@@ -1,6 +1,7 @@
 //! A device in a process of its own, so that its time and memory are its own: it does one job and prints what it took.
 
 use crate::memory::{Watch, peak_kb};
+use crate::table::processor_time_of;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -42,7 +43,9 @@ pub(crate) struct Done {
     pub(crate) own_mb: f64,
     /// All memory at its peak, in MB.
     pub(crate) all_mb: f64,
-    /// The same of its own memory for the process that was watched beside it.
+    /// Processor time of the job, in steps of 10 ms.
+    pub(crate) processor: Duration,
+    /// Own memory at its peak of the process that was watched beside it.
     pub(crate) beside_mb: f64,
 }
 
@@ -63,9 +66,10 @@ impl Job<'_> {
         let [own_mb, beside_mb] = [Some(watch), beside].map(|watch| watch.map_or(0.0, |watch| mb(watch.peak_kb())));
         let text = String::from_utf8(output.stdout).unwrap();
         let words: Vec<&str> = text.split_whitespace().collect();
-        let [seconds, licenses, peak] = words[..] else { panic!("the device said {text:?}") };
-        let time = Duration::from_secs_f64(seconds.parse().unwrap());
-        Done { time, licenses: licenses.parse().unwrap(), own_mb, all_mb: mb(peak.parse().unwrap()), beside_mb }
+        let [seconds, licenses, peak, processor] = words[..] else { panic!("the device said {text:?}") };
+        let [time, processor] = [seconds, processor].map(|text| Duration::from_secs_f64(text.parse().unwrap()));
+        let (licenses, all_mb) = (licenses.parse().unwrap(), mb(peak.parse().unwrap()));
+        Done { time, licenses, own_mb, all_mb, processor, beside_mb }
     }
 }
 
@@ -73,7 +77,7 @@ fn mb(kb: u64) -> f64 {
     kb as f64 / 1024.0
 }
 
-/// The child: does its job and prints seconds, licenses and its peak memory in kB.
+/// The child: does its job and prints seconds, licenses, its peak memory in kB, and seconds of the processor.
 pub(crate) fn work_here(job: &[String]) {
     let [name, authority, url, token, store, place] = job else { panic!("a job has six words") };
     let authorities = vec![Digest::from_base64(authority).unwrap()];
@@ -88,12 +92,13 @@ pub(crate) fn work_here(job: &[String]) {
     if !url.is_empty() {
         individualize(&client, &settings, false, &context()).unwrap();
     }
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), processor_time_of("self", 2));
     let licenses = match name.as_str() {
         "predeliver" => acquire(&client, &settings, &LicenseWish::default(), &context()).unwrap().stored,
         "backup" => back_up(&client, Path::new(place), true, &context()).unwrap().backed_up,
         "restore" => restore(&client, &settings, Path::new(place), false, &context()).unwrap().restored,
         _ => panic!("no job is called {name}"),
     };
-    println!("{} {licenses} {}", start.elapsed().as_secs_f64(), peak_kb("self"));
+    let processor = processor_time_of("self", 2) - before;
+    println!("{} {licenses} {} {}", start.elapsed().as_secs_f64(), peak_kb("self"), processor.as_secs_f64());
 }

@@ -19,13 +19,15 @@ pub(crate) fn measure(_world: &World, arguments: &Arguments, table: &mut Table) 
         let owner = service.owner();
         assert_eq!(Job::Predeliver.run(&owner, &first, None).licenses, count);
         assert_eq!(Job::BackUp(&place).run(&owner, &first, None).licenses, count);
-        let [mut ours, mut verifying] = <[Times; 2]>::default();
+        let [mut ours, mut processors, mut verifying] = <[Times; 3]>::default();
         let (mut client_mb, mut service_mb) = (0_f64, 0_f64);
         for round in 0..arguments.rounds_for(count * 5) {
             let other = scratch.path().join(format!("device {round}"));
+            let before = service.processor();
             let done = Job::Restore(&place).run(&owner, &other, Some(service.process()));
             assert_eq!(done.licenses, count);
             ours.add(done.time);
+            processors.add(done.processor + service.processor() - before);
             (client_mb, service_mb) = (client_mb.max(done.own_mb), service_mb.max(done.beside_mb));
             verifying.add(peers::ed25519_verification() * count as u32);
         }
@@ -34,7 +36,9 @@ pub(crate) fn measure(_world: &World, arguments: &Arguments, table: &mut Table) 
         ));
         table.time("wmlicense restore, durable, with the service", &ours, count);
         table.time("one Ed25519 verification a license, openssl speed", &verifying, count);
+        table.time("processor time of both", &processors, count);
         table.ratio("to one verification a license", ours.ratio_to(&verifying), 0.2);
+        table.ratio("the same in processor time", processors.ratio_to(&verifying), 0.2);
         memory.push((client_mb, service_mb));
     }
     table.title("own memory in a restore to another device at its peak, MB: of 10 000, of 100 000 licenses, growth");

@@ -20,8 +20,9 @@ const MESSAGE_LEN: usize = 400;
 
 struct Run {
     time: Duration,
-    /// Processor time of the service.
+    /// Processor times.
     service: Duration,
+    device: Duration,
     client_mb: f64,
     service_mb: f64,
 }
@@ -33,19 +34,26 @@ fn run(count: u64, folder: &Path) -> Run {
     let store = scratch.path().join("device");
     let done = Job::Predeliver.run(&service.owner(), &store, Some(service.process()));
     assert_eq!(done.licenses, count);
-    Run { time: done.time, service: service.processor() - before, client_mb: done.own_mb, service_mb: done.beside_mb }
+    Run {
+        time: done.time,
+        service: service.processor() - before,
+        device: done.processor,
+        client_mb: done.own_mb,
+        service_mb: done.beside_mb,
+    }
 }
 
 pub(crate) fn measure(_world: &World, arguments: &Arguments, table: &mut Table) {
     let key = SigningKey::generate().unwrap();
     let mut memory: Vec<(f64, f64)> = Vec::new();
     for count in COUNTS {
-        let [mut ours, mut service, mut signing, mut plain] = <[Times; 4]>::default();
+        let [mut ours, mut service, mut device, mut signing, mut plain] = <[Times; 5]>::default();
         let (mut client_mb, mut service_mb) = (0_f64, 0_f64);
         for _ in 0..arguments.rounds {
             let run = run(count, &arguments.folder);
             ours.add(run.time);
             service.add(run.service);
+            device.add(run.device);
             (client_mb, service_mb) = (client_mb.max(run.client_mb), service_mb.max(run.service_mb));
             let sign = |number: u64| key.sign(&[number as u8; MESSAGE_LEN]).unwrap();
             signing.measure(|| (0..count).for_each(|number| assert_ne!(sign(number), [0; 64])));
@@ -60,9 +68,15 @@ pub(crate) fn measure(_world: &World, arguments: &Arguments, table: &mut Table) 
         table.licenses("plain SQLite inserts of rows of the same size", &plain, count);
         table.time("  the whole", &ours, count);
         table.time("  of it processor time of the service", &service, count);
+        table.time("  of it processor time of the device", &device, count);
         table.ratio("to Ed25519 signatures alone, time", ours.ratio_to(&signing), 1.0);
+        table.ratio("device to plain SQLite, processor time", device.to_processor_of(&plain), 1.0);
         table.ratio("to plain SQLite, once for each side, time", ours.ratio_to(&plain) / 2.0, 1.0);
-        table.at_least("service, a second of a core: to Ed25519", 1.0 / service.ratio_to(&signing), 5.0);
+        table.at_least(
+            "service, licenses a second of a core: to Ed25519",
+            1.0 / service.to_processor_of(&signing),
+            5.0,
+        );
         memory.push((client_mb, service_mb));
     }
     table.title("own memory in a pre-delivery at its peak, MB: of 10 000, of 100 000 licenses, growth");

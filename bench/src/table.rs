@@ -39,6 +39,11 @@ impl Times {
         self.median().as_secs_f64() / peer.median().as_secs_f64()
     }
 
+    /// Ratio of these times, which are of processors, to the processor times of the other one.
+    pub(crate) fn to_processor_of(&self, peer: &Self) -> f64 {
+        self.median().as_secs_f64() / peer.processor().as_secs_f64()
+    }
+
     /// Ratio of processor times: what stays of the other one when the machine is busy with something else.
     pub(crate) fn processor_ratio_to(&self, peer: &Self) -> f64 {
         self.processor().as_secs_f64() / peer.processor().as_secs_f64()
@@ -121,6 +126,11 @@ impl Table {
     pub(crate) fn at_least(&mut self, what: &str, ratio: f64, target: f64) {
         let verdict = if ratio >= target { "met" } else { "MISSED" };
         println!("  {what:<54} {ratio:>9.2} x  target >= {target} {verdict}");
+    }
+
+    /// A figure that has no target in this build.
+    pub(crate) fn figure(&mut self, what: &str, value: f64) {
+        println!("  {what:<54} {value:>9.2}");
     }
 
     pub(crate) fn title(&mut self, title: &str) {
