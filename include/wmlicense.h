@@ -305,6 +305,10 @@
 #define WM_E_BACKUP_EXISTS ((wm_result)0xC00D2742)
 /** The backup is truncated, changed, or not a backup. */
 #define WM_E_BACKUP_CORRUPT ((wm_result)0xC00D2743)
+/** The service cannot read what the backup holds for it. */
+#define WM_E_BACKUP_RESTORE_BAD_DATA ((wm_result)0xC00D2745)
+/** The connection to the license management service broke again and again. */
+#define WM_E_BACKUP_RESTORE_TOO_MANY_RESETS ((wm_result)0xC00D2766)
 /** There is no backup at this place. */
 #define WM_E_BACKUP_NOT_FOUND ((wm_result)0xC00D2A20)
 /** The file or folder cannot be used. */
@@ -1306,8 +1310,9 @@ wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
 // END comes once, with 0, WM_S_RESTORE_PARTIAL, WM_E_OPERATION_CANCELED, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT,
 // WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED,
 // WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
-// WM_E_RESTORE_FRAUD at the limit of devices, another refusal, WM_E_RESTORE_SERVICE_UNAVAILABLE and the other troubles with
-// a service that wm_individualize names, WM_E_INVALID_PROPERTY where WM_PROP_SERVICE_URL is needed and unset, or an error
+// WM_E_RESTORE_FRAUD at the limit of devices, WM_E_BACKUP_RESTORE_BAD_DATA where the service cannot read what the backup
+// holds for it, another refusal, WM_E_RESTORE_SERVICE_UNAVAILABLE, WM_E_BACKUP_RESTORE_TOO_MANY_RESETS where connections break
+// again and again, and the other troubles with a service that wm_individualize names, WM_E_INVALID_PROPERTY where WM_PROP_SERVICE_URL is needed and unset, or an error
 // of store or keys.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
 // and WM_E_BACKUPRESTORE_BUSY.

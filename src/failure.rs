@@ -147,15 +147,30 @@ pub(crate) fn clean(error: &CleanError) -> Failure {
 struct Service {
     unreachable: wm_result,
     cancelled: wm_result,
+    broken: wm_result,
 }
 
-const INDIVIDUALIZATION: Service =
-    Service { unreachable: WM_E_INDIV_SERVICE_UNAVAILABLE, cancelled: WM_E_OPERATION_CANCELED };
-const ISSUER: Service = Service { unreachable: WM_E_UNABLE_TO_ACQUIRE_LICENSE, cancelled: WM_S_ACQUIRE_CANCELLED };
-const MANAGEMENT: Service =
-    Service { unreachable: WM_E_RESTORE_SERVICE_UNAVAILABLE, cancelled: WM_E_OPERATION_CANCELED };
+const INDIVIDUALIZATION: Service = Service {
+    unreachable: WM_E_INDIV_SERVICE_UNAVAILABLE,
+    cancelled: WM_E_OPERATION_CANCELED,
+    broken: WM_E_CONNECTION_LOST,
+};
+const ISSUER: Service = Service {
+    unreachable: WM_E_UNABLE_TO_ACQUIRE_LICENSE,
+    cancelled: WM_S_ACQUIRE_CANCELLED,
+    broken: WM_E_CONNECTION_LOST,
+};
+const MANAGEMENT: Service = Service {
+    unreachable: WM_E_RESTORE_SERVICE_UNAVAILABLE,
+    cancelled: WM_E_OPERATION_CANCELED,
+    broken: WM_E_BACKUP_RESTORE_TOO_MANY_RESETS,
+};
 
-const REVOCATION: Service = Service { unreachable: WM_E_INDIV_SERVICE_UNAVAILABLE, cancelled: WM_E_OPERATION_CANCELED };
+const REVOCATION: Service = Service {
+    unreachable: WM_E_INDIV_SERVICE_UNAVAILABLE,
+    cancelled: WM_E_OPERATION_CANCELED,
+    broken: WM_E_CONNECTION_LOST,
+};
 
 fn refused_request(failure: &ServiceFailure, text: String) -> Failure {
     let result = if failure.http_status == UNAUTHORIZED { WM_E_ACCOUNT_REQUIRED } else { WM_E_SERVICE_REFUSED };
@@ -170,7 +185,7 @@ fn transport(error: &TransportError, service: &Service) -> Failure {
         TransportError::Offline => Failure::with(WM_E_POLICY_DISABLE_ONLINE, text),
         TransportError::Url(_) => Failure::with(WM_E_URL_NOT_ALLOWED, text),
         TransportError::Unreachable(_) => Failure::with(service.unreachable, text),
-        TransportError::Broken(_) => Failure::with(WM_E_CONNECTION_LOST, text),
+        TransportError::Broken(_) => Failure::with(service.broken, text),
         TransportError::Proxy(_) => Failure::with(WM_E_PROXY, text),
         TransportError::Tls(_) => Failure::with(WM_E_SERVER_CERTIFICATE, text),
         TransportError::TlsDate(_) => Failure::with(WM_E_SERVER_CERTIFICATE_DATE, text),
@@ -280,6 +295,7 @@ pub(crate) fn restore(error: &RestoreError) -> Failure {
         RestoreError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
         RestoreError::Transport(error) => transport(error, &MANAGEMENT),
         RestoreError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_BAD_ANSWER), text),
+        RestoreError::Refused { reason: Reason::Damaged, .. } => Failure::with(WM_E_BACKUP_RESTORE_BAD_DATA, text),
         RestoreError::Refused { reason: why, .. } => reason(*why),
         RestoreError::Store(error) => store(error),
         RestoreError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),

@@ -157,6 +157,8 @@ results! {
     // Backup and restore.
     WM_E_BACKUP_EXISTS c"WM_E_BACKUP_EXISTS" = 0xC00D_2742, Storage, ChoosePlace, false, c"A backup exists at this place already.";
     WM_E_BACKUP_CORRUPT c"WM_E_BACKUP_CORRUPT" = 0xC00D_2743, Storage, ChoosePlace, false, c"The backup is truncated, changed, or not a backup.";
+    WM_E_BACKUP_RESTORE_BAD_DATA c"WM_E_BACKUP_RESTORE_BAD_DATA" = 0xC00D_2745, Service, ChoosePlace, false, c"The service cannot read what the backup holds for it.";
+    WM_E_BACKUP_RESTORE_TOO_MANY_RESETS c"WM_E_BACKUP_RESTORE_TOO_MANY_RESETS" = 0xC00D_2766, Network, Retry, true, c"The connection to the license management service broke again and again.";
     WM_E_BACKUP_NOT_FOUND c"WM_E_BACKUP_NOT_FOUND" = 0xC00D_2A20, Storage, ChoosePlace, false, c"There is no backup at this place.";
     WM_E_PATH_UNUSABLE c"WM_E_PATH_UNUSABLE" = 0xC00D_2A21, Storage, ChoosePlace, false, c"The file or folder cannot be used.";
     WM_E_PATH_NOT_FOUND c"WM_E_PATH_NOT_FOUND" = 0xC00D_2A30, Storage, ChoosePlace, false, c"The file or folder does not exist.";

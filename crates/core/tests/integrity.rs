@@ -229,6 +229,48 @@ fn remove_log(path: &Path) {
 }
 
 #[test]
+fn a_store_cut_off_anywhere_or_without_its_log_gives_what_is_sound_or_says_so() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let policies: Vec<_> = (0..10).map(|n| world.policy(kid(n))).collect();
+    home.acquire(&policies).unwrap();
+    // What was acquired is in the log as long as the store is open: without it, the store of before is there.
+    let (_folder, logless) = home.copied_without(|name| name.ends_with("-wal") || name.ends_with("-shm"));
+    match logless {
+        Ok(client) => assert!(client.store.license_count().is_ok_and(|count| count == 0 || count == 10)),
+        Err(error) => assert!(matches!(error, OpenError::Store(StoreError::Damaged(_) | StoreError::OtherDevice))),
+    }
+    let (mut home, elsewhere) = (home, Home::new(&world));
+    let path = closed(&mut home, &elsewhere);
+    let whole = std::fs::read(&path).unwrap();
+    for length in (1..whole.len()).step_by(2048).chain([whole.len() - 1]) {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        remove_log(&path);
+        let Ok(client) = open(&world, home.path(), &home.clock) else { continue };
+        for policy in &policies {
+            for license in client.store.licenses(policy.kid).unwrap_or_default() {
+                if let Ok(key) = client.store.unwrap_key(&license) {
+                    assert_eq!(key.as_bytes(), support::content_key(policy.kid), "{length} bytes");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_from_another_device_is_refused_and_left_alone() {
+    let world = World::new();
+    let (mut home, mut other) = (Home::new(&world), Home::new(&world));
+    other.acquire(&[world.policy(kid(1))]).unwrap();
+    let elsewhere = Home::new(&world);
+    let (own, foreign) = (closed(&mut home, &elsewhere), closed(&mut other, &elsewhere));
+    remove_log(&own);
+    std::fs::copy(&foreign, &own).unwrap();
+    assert!(matches!(open_error(&home), StoreError::OtherDevice));
+    assert_eq!(std::fs::read(&own).unwrap(), std::fs::read(&foreign).unwrap());
+}
+
+#[test]
 fn a_path_that_cannot_be_a_folder_is_told_apart_from_a_damaged_store() {
     let world = World::new();
     let home = Home::new(&world);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use wmlicense_core::backup::{BackupError, BackupReport, back_up};
-use wmlicense_core::client::Settings;
+use wmlicense_core::client::{Client, OpenError, Settings};
 use wmlicense_core::event::{Event, Flow};
 use wmlicense_core::operation::Context;
 use wmlicense_core::restore::{RestoreError, Restored, restore};
@@ -68,6 +68,19 @@ impl<'w> Home<'w> {
         let certificate = self.world.certify(self.device_id, &self.identity().keys);
         copy.client.store.save_device_certificate(self.world.pin(), &certificate, transaction).unwrap();
         copy
+    }
+
+    /// Opens a copy of the folder that lacks these files.
+    pub fn copied_without(&self, lacks: impl Fn(&str) -> bool) -> (TempDir, Result<Arc<Client>, OpenError>) {
+        let folder = TempDir::new().unwrap();
+        for entry in std::fs::read_dir(self.path()).unwrap() {
+            let entry = entry.unwrap();
+            if !lacks(entry.file_name().to_str().unwrap()) {
+                std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+            }
+        }
+        let opened = open(self.world, folder.path(), &self.clock);
+        (folder, opened)
     }
 
     fn copied_with(&self, copies: impl Fn(&str) -> bool) -> Self {

@@ -30,8 +30,8 @@ fn open_tickets(backup: &Backup<Cursor<&[u8]>>, device: &TestDevice) -> Result<V
     backup.header.sections.iter().enumerate().map(open).collect()
 }
 
-fn read_sections(
-    mut backup: Backup<Cursor<&[u8]>>,
+fn read_sections<R: Read + Seek>(
+    mut backup: Backup<R>,
     tickets: &[DeviceTicket],
     device: &TestDevice,
 ) -> Result<Licenses, ReadError> {
@@ -206,4 +206,27 @@ fn a_later_version_is_told_apart_from_damage() {
     };
     assert!(matches!(with_version(2), ReadError::TooNew));
     assert!(matches!(with_version(0), ReadError::Corrupt(_)));
+}
+
+#[test]
+fn ten_gigabytes_of_nothing_are_refused_at_once() {
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = small(&world, &device);
+    let file = tempfile::tempfile().unwrap();
+    let refused = |whole: &[u8], size: u64| {
+        std::os::unix::fs::FileExt::write_all_at(&file, whole, 0).unwrap();
+        file.set_len(size).unwrap();
+        let tickets = open_tickets(&Backup::open(Cursor::new(&bytes[..])).unwrap(), &device).unwrap();
+        let opened = Backup::open(file.try_clone().unwrap());
+        matches!(opened.and_then(|backup| read_sections(backup, &tickets, &device)), Err(ReadError::Corrupt(_)))
+    };
+    // Nothing at all; a whole backup and nothing; a section whose length takes the nothing in.
+    const SIZE: u64 = 10 << 30;
+    let start = sections_start(&bytes);
+    let mut longer = bytes.clone();
+    longer[start..start + 8].copy_from_slice(&(SIZE - start as u64 - 8).to_be_bytes());
+    assert!(refused(&vec![0; bytes.len()], SIZE));
+    assert!(refused(&bytes, SIZE));
+    assert!(refused(&longer, SIZE));
+    assert!(refused(&longer[..start + 8 + 56], SIZE));
 }
