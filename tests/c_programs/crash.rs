@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::compile::{Form, compile};
-use crate::support::service::Service;
+use crate::support::service::{Service, program};
 use crate::support::{root, run};
 
 /// What opens, changes or locks files, or talks to the service. `strace` counts each system call and each thread by
@@ -222,5 +222,9 @@ fn restoring(stage: &Stage, before: &Path) -> usize {
         stage.run(&store, &["restore", place]);
         assert_eq!(stage.count(&store), (LICENSES, LICENSES), "restore after a kill at {point:?}");
     }
+    // One seat a license, however often the restore was broken off.
+    let mut list = Command::new(program());
+    list.args(["restore", "list", "--json", "--data"]).arg(stage.service.data());
+    assert_eq!(run::succeed(&mut list).matches("\"device\"").count() as u32, LICENSES);
     kills
 }
