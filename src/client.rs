@@ -264,6 +264,9 @@ pub unsafe extern "C" fn wm_create_client(client_out: *mut *mut wm_client) -> wm
 /// second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
 /// WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
 /// WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL or WM_E_BUSY; then it may be tried again.
+/// Where the keys are there and the store is not, it is made anew for the same device. A store without its keys, or with those
+/// of another device, stays closed: a backup is then restored into an empty folder, with WM_RESTORE_INDIVIDUALIZE, as on
+/// another device.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_open_client(client: *mut wm_client) -> wm_result {
     gate::enter(|| resolve(client)?.open())
