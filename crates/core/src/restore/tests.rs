@@ -6,8 +6,9 @@ mod fake;
 mod preview;
 
 use super::*;
+use crate::client::OpenSettings;
 use crate::store::{Store, StoreError};
-use crate::test_support::home::Home;
+use crate::test_support::home::{Home, pending};
 use crate::test_support::place::{Events, backed_up};
 use crate::test_support::{World, content_key, kid};
 use crate::transport::TransportError;
@@ -15,6 +16,7 @@ use fake::{Fake, Manner};
 use std::sync::atomic::Ordering;
 use tempfile::TempDir;
 use wmlicense_wire::backup::FILE_NAME;
+use wmlicense_wire::id::{DeviceId, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::{BackupRight, Conditions, Policy};
 
@@ -272,4 +274,58 @@ fn where_the_service_is_out_of_reach_what_needs_none_goes_in_and_the_rest_is_tol
     let other = Home::new(&world);
     let result = run(&other.client, folder.path(), &unreachable, &context);
     assert!(matches!(result, Err(RestoreError::Transport(_))), "{result:?}");
+}
+
+#[test]
+fn a_section_that_nobody_opens_is_told_and_the_others_go_in() {
+    let world = World::new();
+    let mut policies = plain(&world, 0..2);
+    policies.push(Policy { management: None, ..world.policy(kid(2)) });
+    let folder = backup_of(&world, &policies);
+    let (other, fake) = (Home::new(&world), Fake::new(&world));
+    let restored = restore_at(&other, &folder, &fake).0.unwrap();
+    assert_eq!(restored, Restored { restored: 2, closed_sections: 1, ..Restored::default() });
+    assert!(restored.is_partial() && opens(&other.client.store, &policies[1]));
+}
+
+/// The same device as `home`, certified by another owner as well: as it is at either of them.
+fn at_both<'w>(home: &Home<'w>, second: &'w World) -> (Home<'w>, Home<'w>) {
+    let settings =
+        OpenSettings { store_path: home.path().to_path_buf(), authorities: vec![home.world.pin(), second.pin()] };
+    let client = Client::open(&settings, home.clock.clone()).unwrap();
+    let device_id = DeviceId::random().unwrap();
+    client.store.save_directory(&second.directory).unwrap();
+    let certificate = second.certify(device_id, &client.device.create_identity(second.pin()).unwrap().keys);
+    let transaction = pending(&client, second, TransactionId::random().unwrap());
+    client.store.save_device_certificate(second.pin(), &certificate, transaction).unwrap();
+    let at = |world, device_id| Home {
+        world,
+        folder: home.folder.clone(),
+        clock: home.clock.clone(),
+        client: client.clone(),
+        device_id,
+    };
+    (at(home.world, home.device_id), at(second, device_id))
+}
+
+#[test]
+fn licenses_of_two_owners_are_in_sections_of_their_own_and_each_opens_by_itself() {
+    let (first, second) = (World::new(), World::new());
+    let alone = Home::new(&first);
+    let (at_first, at_second) = at_both(&alone, &second);
+    let (ours, theirs) = (plain(&first, 0..2), plain(&second, 2..3));
+    at_first.acquire(&ours).unwrap();
+    at_second.acquire(&theirs).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(backed_up(&at_first, folder.path(), false).0.unwrap().backed_up, 3);
+    // The device itself opens both.
+    ours.iter().chain(&theirs).for_each(|policy| drop(at_first.client.store.delete(policy.kid).unwrap()));
+    let here = restore_at(&at_first, &folder, &Fake::new(&first)).0.unwrap();
+    assert_eq!(here, Restored { restored: 3, ..Restored::default() });
+    assert!(ours.iter().chain(&theirs).all(|policy| opens(&at_first.client.store, policy)));
+    // Another device of the first owner gets the first owner's, and hears of the rest.
+    let other = Home::new(&first);
+    let there = restore_at(&other, &folder, &Fake::new(&first)).0.unwrap();
+    assert_eq!(there, Restored { restored: 2, closed_sections: 1, ..Restored::default() });
+    assert!(ours.iter().all(|policy| opens(&other.client.store, policy)));
 }
