@@ -319,7 +319,9 @@ fn licenses_of_two_owners_are_in_sections_of_their_own_and_each_opens_by_itself(
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(backed_up(&at_first, folder.path(), false).0.unwrap().backed_up, 3);
     // The device itself opens both.
-    ours.iter().chain(&theirs).for_each(|policy| drop(at_first.client.store.delete(policy.kid).unwrap()));
+    for policy in ours.iter().chain(&theirs) {
+        assert_eq!(at_first.client.store.delete(policy.kid).unwrap(), 1);
+    }
     let here = restore_at(&at_first, &folder, &Fake::new(&first)).0.unwrap();
     assert_eq!(here, Restored { restored: 3, ..Restored::default() });
     assert!(ours.iter().chain(&theirs).all(|policy| opens(&at_first.client.store, policy)));
