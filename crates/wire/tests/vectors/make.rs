@@ -7,7 +7,7 @@ use crate::{make_answers, make_backups, make_revocations};
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, Role, ServiceCertificate};
 use wmlicense_wire::cose::{Document, Unverified, sign, sign_dual};
-use wmlicense_wire::id::Kid;
+use wmlicense_wire::id::{Epoch, Kid};
 use wmlicense_wire::kem::Suite;
 use wmlicense_wire::key::{DualSigningKey, KeyKind, SigningKey};
 use wmlicense_wire::policy::{Conditions, Policy};
@@ -286,6 +286,9 @@ fn requests() -> Vec<Vector> {
     let sign = |request: &Request, key: &SigningKey| request.sign(key, device.thumbprint()).unwrap();
     let challenge = request(licenses, Some(device.certificate.bytes.clone()));
     let good = sign(&challenge, &device.signing);
+    let later = sign(&Request { epoch: Some(Epoch::new([0xe0; 16])), ..challenge.clone() }, &device.signing);
+    let short =
+        resigned(Document::Request, &later, &device.signing, |map| drop(map.insert(13, write::bytes([0xe0; 15]))));
     let forged = sign(&challenge, &SigningKey::from_seed(&[9; 32]).unwrap());
     let unknown = resigned(Document::Request, &good, &device.signing, |map| drop(map.insert(10, vec![9])));
     let revocations = request(Body::Revocations { machine_id: Vec::new() }, Some(device.certificate.bytes.clone()));
@@ -308,10 +311,12 @@ fn requests() -> Vec<Vector> {
     assert_eq!(WORLD.device.keys.hpke.suite(), Suite::XWing);
     vec![
         ok("licenses", "one license for a key ID", good),
+        ok("epoch", "the same with the newest epoch of the service", later),
         ok("revocations", "what was taken back from this device", revocations),
         ok("individualize", "a certificate for the keys inside, one of which signs", first),
         of("forged", "signed by another key under the thumbprint of the device", "bad-signature", forged),
         of("other-kind", "the signer ID of the key as that of a service", "wrong-signer", by_service_kind),
+        of("short-epoch", "an epoch of 15 bytes", "value", short),
         of("unknown-kind", "a kind of request that no reader knows", "value", unknown),
     ]
 }
