@@ -42,6 +42,10 @@ pub(crate) struct Epochs {
     /// `None`: the device had none before.
     pub(crate) predecessor: Option<Epoch>,
     pub(crate) replaced_at: i64,
+    /// The predecessor's own predecessor, which may be presented until then: the predecessor was replaced when it was first
+    /// presented, and a request with the older one may still be on its way.
+    pub(crate) older: Option<Epoch>,
+    pub(crate) older_until: i64,
     /// When the current one was first presented.
     pub(crate) presented_at: Option<i64>,
 }
@@ -88,15 +92,25 @@ pub(crate) fn judge(
         // What a device presents that is not known here comes from a former life of this database, or of the device's keys.
         let certified_at = presented.certified_at;
         let predecessor = presented.epoch;
-        let first =
-            Epochs { thumbprint, certified_at, current: fresh, predecessor, replaced_at: now, presented_at: None };
+        let first = Epochs {
+            thumbprint,
+            certified_at,
+            current: fresh,
+            predecessor,
+            replaced_at: now,
+            older: predecessor,
+            older_until: now,
+            presented_at: None,
+        };
         return (Standing { epoch: Some(fresh), fork: false, stopped, replaced }, Some(first));
     };
     // A clock that went back makes an epoch as old as one that went on.
     let is_old = !(0..presented.period).contains(&now.saturating_sub(known.replaced_at));
     let is_current = presented.epoch == Some(known.current);
     let late = known.presented_at.is_some_and(|since| now >= since.saturating_add(presented.tolerance()));
-    let good = is_current || history.known || (presented.epoch == known.predecessor && !late);
+    let is_predecessor = presented.epoch == known.predecessor && !late;
+    let is_older = presented.epoch == known.older && now < known.older_until;
+    let good = is_current || history.known || is_predecessor || is_older;
     let fork = !good;
     let stopped = stopped || (fork && history.forks >= FORGIVEN);
     // Only who presents the current one, or is found to be a copy, gets another: an answer may have been lost.
@@ -105,6 +119,8 @@ pub(crate) fn judge(
             current: fresh,
             predecessor: Some(known.current),
             replaced_at: now,
+            older: known.predecessor,
+            older_until: known.presented_at.unwrap_or(now).saturating_add(presented.tolerance()),
             presented_at: None,
             ..known.clone()
         })

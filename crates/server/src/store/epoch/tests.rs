@@ -106,6 +106,16 @@ fn processes_of_a_store_that_was_put_back_are_one_fork() {
 }
 
 #[test]
+fn a_request_that_was_made_before_a_late_first_presentation_is_no_fork() {
+    let (mut desk, mut device) = (Desk::default(), None);
+    let first = desk.tell(&mut device, 0).epoch;
+    // Presented for the first time when it is old enough to be replaced at once.
+    assert!(desk.ask(first, 3700).epoch.is_some());
+    assert!(!desk.ask(None, 4299).fork, "within the tolerance");
+    assert!(desk.ask(None, 4300).fork);
+}
+
+#[test]
 fn four_forks_a_year_are_forgiven_and_the_fifth_stops_until_the_first_is_a_year_old() {
     let (mut desk, mut device) = (Desk::default(), None);
     desk.tell(&mut device, 0);

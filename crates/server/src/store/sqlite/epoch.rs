@@ -76,8 +76,8 @@ fn judged(
 }
 
 fn history(connection: &Connection, exchange: &Exchange, presented: &Presented) -> Result<History, StoreError> {
-    const EPOCHS: &str = "SELECT role, thumbprint, certified_at, current, predecessor, replaced_at, presented_at \
-                          FROM epoch WHERE device_id = $1";
+    const EPOCHS: &str = "SELECT role, thumbprint, certified_at, current, predecessor, replaced_at, presented_at, \
+                          older, older_until FROM epoch WHERE device_id = $1";
     const FORKS: &str = "SELECT role, count(*) FROM fork WHERE device_id = $1 AND thumbprint = $2 AND noticed_at > $3 \
                          GROUP BY role";
     let mut history = History::default();
@@ -113,6 +113,8 @@ fn read(row: &Row<'_>) -> Result<Epochs, StoreError> {
         predecessor: optional_id(row.get(4)?, "epoch")?,
         replaced_at: row.get(5)?,
         presented_at: row.get(6)?,
+        older: optional_id(row.get(7)?, "epoch")?,
+        older_until: row.get(8)?,
     })
 }
 
@@ -152,8 +154,8 @@ fn write(
     const FORK: &str =
         "INSERT INTO fork (device_id, thumbprint, role, presented, noticed_at) VALUES ($1, $2, $3, $4, $5)";
     const EPOCHS: &str = "INSERT OR REPLACE INTO epoch \
-        (device_id, role, thumbprint, certified_at, current, predecessor, replaced_at, presented_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        (device_id, role, thumbprint, certified_at, current, predecessor, replaced_at, presented_at, older, older_until) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let (device, role): (&DeviceId, _) = (&presented.device, presented.role as i64);
     let thumbprint = exchange.thumbprint.as_bytes();
     if standing.replaced {
@@ -178,7 +180,9 @@ fn write(
             next.current.as_bytes(),
             bytes(next.predecessor.as_ref()),
             next.replaced_at,
-            next.presented_at
+            next.presented_at,
+            bytes(next.older.as_ref()),
+            next.older_until
         ])?;
     }
     Ok(())

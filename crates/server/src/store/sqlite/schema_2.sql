@@ -141,6 +141,8 @@ CREATE TABLE epoch (
     current      BLOB    NOT NULL,
     predecessor  BLOB,                          -- none: the device had none before
     replaced_at  INTEGER NOT NULL,              -- when the current one was made
+    older        BLOB,                          -- the predecessor's own predecessor
+    older_until  INTEGER NOT NULL,              -- until when that may still be presented
     presented_at INTEGER,                       -- when it was first presented
     PRIMARY KEY (device_id, role)
 ) STRICT, WITHOUT ROWID;
