@@ -1,8 +1,10 @@
 //! HTTP: routes, request IDs, body caps, time-outs and the bound on what runs at once. Deciding is the roles'.
 
+mod body;
 pub(crate) mod listener;
 mod page;
 
+use self::body::{discard, read_body};
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::roles::{
@@ -10,14 +12,13 @@ use crate::roles::{
 };
 use crate::service::Service;
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -33,8 +34,6 @@ const MAX_REQUESTS: usize = 256;
 const MAX_RESTORES: usize = 24;
 /// Longest time from the head of a request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest time that a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The service document is valid for this long and made anew far earlier. Seconds.
 const DOCUMENT_VALIDITY: i64 = 7 * 24 * 60 * 60;
 const DOCUMENT_LIFETIME: i64 = 60 * 60;
@@ -146,44 +145,16 @@ fn request_id(headers: &HeaderMap) -> String {
     )
 }
 
-/// Turns requests away when too many are running, before their bodies are read.
+/// Turns requests away when too many are running, without keeping anything of their bodies.
 async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Answered {
     let restores = request.uri().path().starts_with("/v1/restores").then_some(&shared.restores);
     let permits = (shared.requests.try_acquire(), restores.map(Semaphore::try_acquire));
     if permits.0.is_err() || matches!(permits.1, Some(Err(_))) {
         count(&shared.service.metrics.shed, 1);
+        discard(request.into_body());
         return Err(Fault::Overloaded);
     }
     Ok(next.run(request).await)
-}
-
-/// Reads a body of at most `cap` bytes of the protocol's media type.
-async fn read_body(request: Request, cap: usize) -> Result<Vec<u8>, Fault> {
-    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case(COSE) {
-        return Err(Fault::BadRequest("The content type must be application/cose."));
-    }
-    let body = request.into_body();
-    if body.size_hint().lower() > cap as u64 {
-        return Err(Fault::TooLarge);
-    }
-    let read = tokio::time::timeout(BODY_TIMEOUT, read_frames(body, cap)).await;
-    read.unwrap_or(Err(Fault::BadRequest("The body came too slowly.")))
-}
-
-async fn read_frames(mut body: Body, cap: usize) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|_| Fault::BadRequest("The body ended early."))?;
-        if let Some(data) = frame.data_ref() {
-            if bytes.len() + data.len() > cap {
-                return Err(Fault::TooLarge);
-            }
-            bytes.extend_from_slice(data);
-        }
-    }
-    Ok(bytes)
 }
 
 fn cose(bytes: Vec<u8>) -> Response<Body> {
@@ -205,11 +176,18 @@ async fn account_and_body(
     request: Request,
     cap: usize,
 ) -> Result<(Option<crate::accounts::Account>, Vec<u8>), Fault> {
-    let account = match request.headers().get(header::AUTHORIZATION) {
-        None => None,
-        Some(value) => shared.service.account(Some(value.to_str().map_err(|_| Fault::Unauthorized)?)).await?,
+    let account = match request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str) {
+        None => Ok(None),
+        Some(Err(_)) => Err(Fault::Unauthorized),
+        Some(Ok(token)) => shared.service.account(Some(token)).await,
     };
-    Ok((account, read_body(request, cap).await?))
+    match account {
+        Ok(account) => Ok((account, read_body(request, cap).await?)),
+        Err(fault) => {
+            discard(request.into_body());
+            Err(fault)
+        }
+    }
 }
 
 async fn post_licenses(State(shared): State<Arc<Shared>>, request: Request) -> Answered {

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use support::client::{Device, Known, agent, get};
@@ -24,11 +24,14 @@ fn started() -> (Data, support::Serving, Known) {
 fn raw(url: &str, bytes: &[u8]) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     stream.write_all(bytes).unwrap();
-    let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).unwrap();
-    let end = reply.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-    let head = std::str::from_utf8(&reply[..end]).unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), reply[end..].to_vec())
+    let mut reply = BufReader::new(stream);
+    let mut lines = reply.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty());
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    // The connection may stay for what it said would come.
+    let length = lines.filter_map(|line| line.strip_prefix("content-length: ").map(|it| it.parse().unwrap())).last();
+    let mut body = vec![0; length.unwrap()];
+    reply.read_exact(&mut body).unwrap();
+    (status, body)
 }
 
 fn head(path: &str, more: &str) -> Vec<u8> {
@@ -49,6 +52,17 @@ fn a_body_over_the_cap_is_refused_before_it_is_read() {
     bytes.extend_from_slice(b"10001\r\n");
     bytes.extend_from_slice(&vec![0; 0x10001]);
     assert_eq!(raw(&serving.url, &bytes).0, 413);
+}
+
+#[test]
+fn a_refusal_arrives_though_the_body_is_long_and_the_connection_goes_on() {
+    let (_data, serving, known) = started();
+    let (agent, body) = (agent(), vec![0; request::MAX_RESTORE_LEN]);
+    for _ in 0..8 {
+        let foreign = agent.post(format!("{}/v1/restores", serving.url)).header("content-type", "image/png");
+        assert_eq!(foreign.send(&body[..]).unwrap().status(), 400);
+        assert_eq!(known.post("restores", &body, Some("nobody's token")).status, 401);
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ mod form;
 mod html;
 mod terms;
 
-use super::{BODY_TIMEOUT, Shared, read_frames};
+use super::Shared;
+use super::body::{BODY_TIMEOUT, read_frames};
 use crate::accounts::{Account, token_hash};
 use crate::policy::{Terms, parse};
 use crate::problem::Fault;
