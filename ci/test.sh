@@ -17,7 +17,7 @@ lints() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
 tests() {
   local log=${CARGO_TARGET_DIR:-target}/tests.log
   mkdir -p "$(dirname "$log")"
-  if ! WM_TEST_PROGRAMS_BUILT=1 cargo test --workspace >"$log" 2>&1; then
+  if ! WM_TEST_PROGRAMS_BUILT=1 cargo test --workspace --no-fail-fast >"$log" 2>&1; then
     cat "$log"
     return 1
   fi

@@ -24,10 +24,10 @@ fn refusal() -> Vec<Refusal> {
     vec![Refusal { subject: None, kid: None, reason: Reason::NotAllowed, url: None }]
 }
 
-/// What goes wrong before anything is signed is the same for each verb.
-fn before_any_signature(player: &mut Player, command: &str) {
+/// What goes wrong before anything is signed is the same for each verb, but for the name of a connection that `broke`.
+fn before_any_signature(player: &mut Player, command: &str, broke: &str) {
     for (bytes, result, remedy) in [
-        (String::new(), "WM_E_CONNECTION_LOST", RETRY),
+        (String::new(), broke, RETRY),
         (answer("200 OK", HTML, "<html>Log in</html>"), "WM_E_CAPTIVE_PORTAL", Remedy::NetworkSignIn as u32),
         (answer("503 Service Unavailable", "Retry-After: 7\r\n", ""), "WM_E_SERVICE_FAILING", RETRY),
         (answer("200 OK", COSE, "nonsense"), "WM_E_BAD_ANSWER", CONTACT),
@@ -62,7 +62,7 @@ fn after_the_signature(player: &mut Player, command: &str, role: Role) {
 
 /// A certificate for the device.
 pub(crate) fn in_an_individualization(player: &mut Player) {
-    before_any_signature(player, "individualize");
+    before_any_signature(player, "individualize", "WM_E_CONNECTION_LOST");
     after_the_signature(player, "individualize", Role::Individualization);
     player.then_answer(|service, post| {
         let Body::Individualize { keys, .. } = &post.request.body else { panic!() };
@@ -81,7 +81,7 @@ pub(crate) fn in_a_restore(player: &mut Player) {
     assert_eq!(player.ask("client other"), "WM_S_OK");
     player.prepare();
     let command = format!("restore {}", place.display());
-    before_any_signature(player, &command);
+    before_any_signature(player, &command, "WM_E_BACKUP_RESTORE_TOO_MANY_RESETS");
     after_the_signature(player, &command, Role::Management);
     let later = Outcome::Later { from: 0, until: 1 };
     player.then_answer(|service, post| service.ends(post, Role::Management, later, Vec::new()));
