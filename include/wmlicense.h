@@ -243,6 +243,8 @@
 #define WM_E_DEVICE_COPIED ((wm_result)0xC00D2A4F)
 /** The device has other keys by now; these are the keys of an old copy. */
 #define WM_E_KEY_REPLACED ((wm_result)0xC00D2A53)
+/** The device lost the license and got it again as often as a year allows. */
+#define WM_E_GRANTED_TOO_OFTEN ((wm_result)0xC00D2A54)
 /** The day's quota of individualizations is used up. */
 #define WM_E_INDIV_FRAUD ((wm_result)0xC00D2843)
 /** The license is damaged. */
@@ -391,6 +393,7 @@
 #define WM_REMEDY_NETWORK_SIGN_IN 15u
 #define WM_REMEDY_CHECK_PROXY 16u
 #define WM_REMEDY_INDIVIDUALIZE_ANEW 17u
+#define WM_REMEDY_RENEW 18u
 
 /* Statuses, told to the callback. Values are described by type and struct. */
 

@@ -77,6 +77,8 @@ pub enum Remedy {
     CheckProxy = 16,
     /// Individualizing the device anew, with `WM_INDIVIDUALIZE_FORCE`.
     IndividualizeAnew = 17,
+    /// More time or uses from the content's owner: a renewal, or buying it again. Asking for the same license changes nothing.
+    Renew = 18,
 }
 
 /// Names of the categories in the header, in the order of their values.
@@ -115,6 +117,7 @@ pub const REMEDIES: &[(&str, Remedy)] = &[
     ("WM_REMEDY_NETWORK_SIGN_IN", Remedy::NetworkSignIn),
     ("WM_REMEDY_CHECK_PROXY", Remedy::CheckProxy),
     ("WM_REMEDY_INDIVIDUALIZE_ANEW", Remedy::IndividualizeAnew),
+    ("WM_REMEDY_RENEW", Remedy::Renew),
 ];
 
 /// Detail of a failure. Set struct_size to sizeof(wm_error_info) before the call. No field ever holds a secret.

@@ -49,6 +49,8 @@ pub(crate) fn reason(reason: Reason) -> Failure {
         Reason::Returned => WM_E_LICENSE_RETURNED,
         Reason::DeviceCopied => WM_E_DEVICE_COPIED,
         Reason::KeyReplaced => WM_E_KEY_REPLACED,
+        Reason::GrantedTooOften => WM_E_GRANTED_TOO_OFTEN,
+        Reason::UsedUp => WM_E_USED_UP,
     })
 }
 
@@ -212,12 +214,14 @@ pub(crate) fn individualize(error: &IndividualizeError) -> Failure {
     }
 }
 
-fn first_refusal(refusals: &[Refusal]) -> Failure {
+fn first_refusal(refusals: &[Refusal], now: i64) -> Failure {
     let Some(first) = refusals.first() else {
         return Failure::new(WM_E_LICENSE_UNAVAILABLE);
     };
     let failure = reason(first.reason);
-    refused_kid(first).into_iter().fold(failure, Failure::about)
+    let failure = refused_kid(first).into_iter().fold(failure, Failure::about);
+    let wait = first.again.map(|again| again.saturating_sub(now).max(1).unsigned_abs());
+    wait.into_iter().fold(failure, Failure::retry_after_seconds)
 }
 
 /// The key ID that a service refused: named as such, or as what was asked for.
@@ -238,7 +242,7 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
         AcquireError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
         AcquireError::Transport(error) => transport(error, &ISSUER),
         AcquireError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_INVALID_LICENSE_ACQUIRED), text),
-        AcquireError::Refused(refusals) => first_refusal(refusals),
+        AcquireError::Refused(refusals) => first_refusal(refusals, now),
         AcquireError::InteractionRequired { .. } => Failure::with(WM_E_NO_RIGHTS, text),
         AcquireError::Later { from, .. } => {
             let wait = u64::try_from(from.saturating_sub(now)).unwrap_or(0);

@@ -114,7 +114,7 @@ results! {
     WM_E_LICENSE_UNAVAILABLE c"WM_E_LICENSE_UNAVAILABLE" = 0xC00D_28A2, Refused, ContactIssuer, false, c"The service has no such content.";
     WM_E_RESTORE_FRAUD c"WM_E_RESTORE_FRAUD" = 0xC00D_2753, Refused, FreeDevice, false, c"As many devices as allowed hold the licenses.";
     WM_E_LICENSE_CONTENT_REVOKED c"WM_E_LICENSE_CONTENT_REVOKED" = 0xC00D_27E1, Refused, ContactIssuer, false, c"The license was revoked.";
-    WM_E_LICENSE_EXPIRED c"WM_E_LICENSE_EXPIRED" = 0xC00D_27D8, Refused, Reacquire, false, c"The license has ended.";
+    WM_E_LICENSE_EXPIRED c"WM_E_LICENSE_EXPIRED" = 0xC00D_27D8, Refused, Renew, false, c"The license has ended.";
     WM_E_OTHER_ACCOUNT c"WM_E_OTHER_ACCOUNT" = 0xC00D_2A29, Refused, SignIn, false, c"The license belongs to another account.";
     WM_E_NOT_ALLOWED c"WM_E_NOT_ALLOWED" = 0xC00D_2A2A, Refused, ContactIssuer, false, c"The license's policy does not allow this.";
     WM_E_NOT_ENTITLED c"WM_E_NOT_ENTITLED" = 0xC00D_2A4D, Refused, ContactIssuer, false, c"The account may not have the license.";
@@ -124,6 +124,7 @@ results! {
     WM_E_CERTIFICATE_REVOKED c"WM_E_CERTIFICATE_REVOKED" = 0xC00D_28A1, Refused, ContactIssuer, false, c"The device's certificate was revoked.";
     WM_E_DEVICE_COPIED c"WM_E_DEVICE_COPIED" = 0xC00D_2A4F, Refused, IndividualizeAnew, false, c"Too many copies of the device's store asked the service; what counts is refused until the device is individualized anew.";
     WM_E_KEY_REPLACED c"WM_E_KEY_REPLACED" = 0xC00D_2A53, Refused, IndividualizeAnew, false, c"The device has other keys by now; these are the keys of an old copy.";
+    WM_E_GRANTED_TOO_OFTEN c"WM_E_GRANTED_TOO_OFTEN" = 0xC00D_2A54, Refused, ContactIssuer, true, c"The device lost the license and got it again as often as a year allows.";
     WM_E_INDIV_FRAUD c"WM_E_INDIV_FRAUD" = 0xC00D_2843, Refused, Retry, true, c"The day's quota of individualizations is used up.";
     WM_E_INVALID_LICENSE c"WM_E_INVALID_LICENSE" = 0xC00D_2718, Trust, Reacquire, false, c"The license is damaged.";
     WM_E_INVALID_LICENSE_ACQUIRED c"WM_E_INVALID_LICENSE_ACQUIRED" = 0xC00D_271F, Trust, ContactIssuer, false, c"The service's license cannot be verified.";
@@ -132,14 +133,14 @@ results! {
     WM_E_NEEDS_INDIVIDUALIZATION c"WM_E_NEEDS_INDIVIDUALIZATION" = 0xC00D_2728, State, Individualize, false, c"The device must be individualized first.";
     // Rights.
     WM_E_LICENSE_REQUIRED c"WM_E_LICENSE_REQUIRED" = 0xC00D_0BBE, Rights, Reacquire, false, c"There is no license for this content.";
-    WM_E_LICENSE_OUTOFDATE c"WM_E_LICENSE_OUTOFDATE" = 0xC00D_0BC0, Rights, Reacquire, false, c"The license has expired.";
+    WM_E_LICENSE_OUTOFDATE c"WM_E_LICENSE_OUTOFDATE" = 0xC00D_0BC0, Rights, Renew, false, c"The license has expired.";
     WM_E_LICENSE_INCORRECT_RIGHTS c"WM_E_LICENSE_INCORRECT_RIGHTS" = 0xC00D_0BC1, Rights, ContactIssuer, false, c"The license does not grant this action.";
     WM_E_NEED_UPGRADE_PD c"WM_E_NEED_UPGRADE_PD" = 0xC00D_283E, Rights, Update, false, c"The license has a condition that this version does not know.";
     WM_E_LICENSE_NOTENABLED c"WM_E_LICENSE_NOTENABLED" = 0xC00D_27D9, Rights, Retry, true, c"The license is not yet valid.";
     WM_E_LICENSE_APPSECLOW c"WM_E_LICENSE_APPSECLOW" = 0xC00D_27DA, Rights, Update, false, c"The application's security level is too low.";
     WM_E_LICENSE_UNUSABLE c"WM_E_LICENSE_UNUSABLE" = 0xC00D_2748, Rights, Reacquire, false, c"The license lost its state and cannot be used.";
     WM_E_NO_UPLINK_LICENSE c"WM_E_NO_UPLINK_LICENSE" = 0xC00D_2848, Rights, Reacquire, false, c"The root license of the subscription is missing.";
-    WM_E_SUBSCRIPTION_ENDED c"WM_E_SUBSCRIPTION_ENDED" = 0xC00D_2A3A, Rights, Reacquire, false, c"The subscription has ended.";
+    WM_E_SUBSCRIPTION_ENDED c"WM_E_SUBSCRIPTION_ENDED" = 0xC00D_2A3A, Rights, Renew, false, c"The subscription has ended.";
     WM_E_RIV_TOO_SMALL c"WM_E_RIV_TOO_SMALL" = 0xC00D_28B7, Rights, GoOnline, false, c"The license demands a newer status list.";
     WM_E_ISSUER_REVOKED c"WM_E_ISSUER_REVOKED" = 0xC00D_2A3B, Rights, Reacquire, false, c"The key that signed the license was revoked.";
     WM_E_INVALID_CRL c"WM_E_INVALID_CRL" = 0xC00D_28B1, Trust, ContactIssuer, false, c"Not a revocation or status list: truncated or malformed.";
@@ -152,7 +153,7 @@ results! {
     WM_E_REVOCATION_TOO_LONG c"WM_E_REVOCATION_TOO_LONG" = 0xC00D_2A42, Call, ContactIssuer, false, c"The revocation or machine ID is longer than it may be.";
     WM_E_REFRESHING_REVOCATIONS c"WM_E_REFRESHING_REVOCATIONS" = 0xC00D_2A43, State, Retry, true, c"The revocation agent is refreshing already.";
     WM_E_APPCERT_REVOKED c"WM_E_APPCERT_REVOKED" = 0xC00D_2752, Refused, Update, false, c"The application was revoked.";
-    WM_E_USED_UP c"WM_E_USED_UP" = 0xC00D_2A10, Rights, Reacquire, false, c"All uses of the license are used up.";
+    WM_E_USED_UP c"WM_E_USED_UP" = 0xC00D_2A10, Rights, Renew, false, c"All uses of the license are used up.";
     WM_E_CLOCK c"WM_E_CLOCK" = 0xC00D_2A11, Rights, SetClock, false, c"The clock cannot be trusted, and the license has dates.";
     // Backup and restore.
     WM_E_BACKUP_EXISTS c"WM_E_BACKUP_EXISTS" = 0xC00D_2742, Storage, ChoosePlace, false, c"A backup exists at this place already.";

@@ -44,7 +44,7 @@ fn a_page_that_nobody_completes_ends_and_a_broken_network_does_not_end_it() {
 
     user_must_act(&player);
     player.then_answer(|service, post| {
-        let late = Refusal { subject: None, kid: None, reason: Reason::NotDecided, url: None };
+        let late = Refusal { subject: None, kid: None, reason: Reason::NotDecided, url: None, again: None };
         service.ends(post, Role::Issuer, Outcome::Refused, vec![late])
     });
     player.fails("the page was closed", &monitor, "WM_E_LICENSE_NOTACQUIRED", Remedy::Reacquire as u32);

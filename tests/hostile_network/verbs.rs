@@ -21,7 +21,7 @@ const COSE: &str = "Content-Type: application/cose\r\n";
 const HTML: &str = "Content-Type: text/html\r\n";
 
 fn refusal() -> Vec<Refusal> {
-    vec![Refusal { subject: None, kid: None, reason: Reason::NotAllowed, url: None }]
+    vec![Refusal { subject: None, kid: None, reason: Reason::NotAllowed, url: None, again: None }]
 }
 
 /// What goes wrong before anything is signed is the same for each verb, but for the name of a connection that `broke`.

@@ -233,5 +233,7 @@ pub(crate) fn reason_text(reason: Reason) -> &'static str {
         Reason::UserMustAct => "its user must act in the application first",
         Reason::DeviceCopied => "copies of this device's store asked too often; individualize it anew",
         Reason::KeyReplaced => "the device has other keys by now; individualize it anew",
+        Reason::GrantedTooOften => "this device lost it and got it again too often; its owner can help",
+        Reason::UsedUp => "all its uses are used up",
     }
 }

@@ -14,12 +14,15 @@ use crate::event::Event;
 use crate::give_back;
 use crate::individualize::{renew, valid_credentials};
 use crate::operation::Context;
-use crate::session::{Credentials, Endpoint, Question, Session, SessionError, fitting, known_authority, transaction};
+use crate::session::{
+    Credentials, Endpoint, Question, Session, SessionError, fitting, has_room, known_authority, transaction,
+};
 use crate::store::{StoreError, Transaction};
 use wmlicense_wire::answer::{Envelope, Refusal};
+use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
 use wmlicense_wire::license::State;
-use wmlicense_wire::request::Body;
+use wmlicense_wire::request::{Body, MAX_LICENSES};
 
 pub use error::AcquireError;
 pub use loopback::Loopback;
@@ -29,8 +32,6 @@ use wish::{body_of, name_of, wished_kids};
 
 /// Most key IDs in one request.
 const MAX_KIDS: usize = 1024;
-/// Most licenses of whose use one request tells.
-const MAX_USAGE: usize = 256;
 
 /// Licenses that arrived and are stored. A pre-delivery may bring none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,13 +91,30 @@ fn acquire_all(
             None => {}
         }
     }
-    let mut parts = kids.chunks(MAX_KIDS);
     // A pre-delivery names no key ID.
-    let mut acquired = acquire_part(&mut session, wish, parts.next().unwrap_or_default(), &mut credentials, context)?;
-    for part in parts {
+    let (part, mut rest) = kids.split_at(part_len(&session, &kids)?);
+    let mut acquired = acquire_part(&mut session, wish, part, &mut credentials, context)?;
+    while !rest.is_empty() {
+        let (part, others) = rest.split_at(part_len(&session, rest)?);
         acquired.add(acquire_part(&mut session, wish, part, &mut credentials, context)?);
+        rest = others;
     }
     Ok(acquired)
+}
+
+/// How many of these key IDs one request asks for, so that it has room to tell of all their licenses.
+fn part_len(session: &Session<'_>, kids: &[Kid]) -> Result<usize, SessionError> {
+    let issuer = session.service(Role::Issuer)?.service_id;
+    let mut part = kids.len().min(MAX_KIDS);
+    while part > 1 {
+        let store = &session.client().store;
+        let usage = store.usage(session.authority(), issuer, &kids[..part], MAX_LICENSES)?;
+        if has_room(part, &usage) {
+            break;
+        }
+        part /= 2;
+    }
+    Ok(part)
 }
 
 /// Gives back what was deleted, so that a license deleted and wanted again comes as another one. What does not succeed stays
@@ -147,9 +165,10 @@ fn acquire_part(
     ask_for(session, &Ask { endpoint: Endpoint::Licenses, name, body: &body }, credentials, context)
 }
 
-/// What was used of licenses that this request is about, so that the service knows where they are.
-fn usage(session: &Session<'_>, kids: &[Kid]) -> Result<Vec<(Lid, State)>, StoreError> {
-    let mut usage = session.client().store.usage(session.authority(), kids, MAX_USAGE)?;
+/// What is left of licenses that this request is about: the service knows by it that the device still has them.
+fn usage(session: &Session<'_>, kids: &[Kid]) -> Result<Vec<(Lid, State)>, SessionError> {
+    let issuer = session.service(Role::Issuer)?.service_id;
+    let mut usage = session.client().store.usage(session.authority(), issuer, kids, MAX_LICENSES)?;
     usage.truncate(fitting(&usage));
     Ok(usage)
 }

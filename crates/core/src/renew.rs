@@ -253,5 +253,5 @@ fn name_of(session: &Session<'_>, group: &RenewalGroup, states: &[(Lid, State)],
 }
 
 fn strange(lid: Lid) -> Refusal {
-    Refusal { subject: Some(*lid.as_bytes()), kid: None, reason: Reason::UnknownIssuer, url: None }
+    Refusal { subject: Some(*lid.as_bytes()), kid: None, reason: Reason::UnknownIssuer, url: None, again: None }
 }

@@ -28,7 +28,7 @@ use document::{Known, fetch};
 pub use error::SessionError;
 pub use fault::AnswerFault;
 pub use question::Question;
-pub(crate) use question::{fitting, offline};
+pub(crate) use question::{fitting, has_room, offline};
 pub(crate) use time::mend_clock;
 
 /// What a service can be asked.

@@ -136,7 +136,7 @@ fn an_answer_that_is_gone_is_replaced_by_a_fresh_request() {
 fn a_refusal_is_told_with_its_reason_and_ends_the_transaction() {
     let desk = Desk::new();
     desk.service.then_answer(|service, post| {
-        let refusal = Refusal { subject: None, kid: None, reason: Reason::QuotaUsedUp, url: None };
+        let refusal = Refusal { subject: None, kid: None, reason: Reason::QuotaUsedUp, url: None, again: None };
         service.ends(post, Role::Individualization, Outcome::Refused, vec![refusal])
     });
     let refused = desk.individualize(false);

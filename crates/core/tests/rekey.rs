@@ -30,7 +30,7 @@ fn thumbprint(desk: &Desk) -> SignerId {
 
 fn refuses(desk: &Desk, reason: Reason) {
     desk.service.then_answer(move |service, post| {
-        let refusal = Refusal { subject: None, kid: None, reason, url: None };
+        let refusal = Refusal { subject: None, kid: None, reason, url: None, again: None };
         service.ends(post, Role::Individualization, Outcome::Refused, vec![refusal])
     });
 }

@@ -5,7 +5,7 @@ mod renewal;
 mod time;
 
 pub(crate) use json::{Fault, is_version, parse};
-pub(crate) use renewal::{Renewal, carried, has_ended, is_used_up, known_state};
+pub(crate) use renewal::{Renewal, carried, has_ended, known_state, over, until_now};
 pub(crate) use time::{parse_rfc3339, to_rfc3339};
 
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, SignerId, UserId};

@@ -14,11 +14,12 @@ use crate::problem::Fault;
 use crate::service::{Published, Service};
 use crate::store::epoch::{Presented, Standing};
 use crate::store::{Committed, Exchange, Prior};
+use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Grant, Outcome, Reason, Refusal, Unlock};
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
-use wmlicense_wire::id::{Digest, Epoch, SignerId, UserId};
-use wmlicense_wire::request::{ClientInfo, Request};
+use wmlicense_wire::id::{Digest, Epoch, Lid, SignerId, UserId};
+use wmlicense_wire::request::{Body, ClientInfo, Request};
 
 /// A decision is made again when what it rested on changed meanwhile; more often than this it is told as overload.
 pub(crate) const MAX_ATTEMPTS: usize = 5;
@@ -183,6 +184,23 @@ pub(crate) fn put_status(status: Option<&Published>, request: &Request, answer: 
     }
 }
 
+/// Keeps what a request tells of the use of licenses, whatever becomes of it: the strictest counts. Gives the lines of the
+/// licenses that the device has.
+pub(crate) async fn told(service: &Service, caller: &Caller, now: i64) -> Result<HashSet<Lid>, Fault> {
+    let usage = match &caller.request.body {
+        Body::Licenses { usage, .. } | Body::Restore { usage, .. } => usage,
+        Body::Renewals { licenses, .. } => licenses,
+        Body::Returns { .. } | Body::Individualize { .. } | Body::RestorePreview { .. } | Body::Revocations { .. } => {
+            return Ok(HashSet::new());
+        }
+    };
+    let usage: Vec<_> = usage.iter().filter(|(_, state)| !state.actions.is_empty()).cloned().collect();
+    if usage.is_empty() {
+        return Ok(HashSet::new());
+    }
+    Ok(service.store.report(caller.device.device_id, usage, now).await?)
+}
+
 /// Key of a role; a service without it has no such resource.
 pub(crate) fn role_key(keyring: &Keyring, role: Role) -> Result<&RoleKey, Fault> {
     keyring.role(role).ok_or(Fault::NotFound)
@@ -190,7 +208,7 @@ pub(crate) fn role_key(keyring: &Keyring, role: Role) -> Result<&RoleKey, Fault>
 
 /// A refusal of the whole request.
 pub(crate) fn whole(reason: Reason, url: Option<&str>) -> Refusal {
-    Refusal { subject: None, kid: None, reason, url: url.map(str::to_owned) }
+    Refusal { subject: None, kid: None, reason, url: url.map(str::to_owned), again: None }
 }
 
 /// What to send where an exchange is known; `None` where it is not.

@@ -9,9 +9,9 @@ mod seats;
 mod sqlite;
 
 pub(crate) use device::{CertifiedDevice, DeviceRow, KnownDevice};
-pub(crate) use give_back::{Held, HeldLicense, Renewable, RenewalOffer, RenewedLicense, Returns};
+pub(crate) use give_back::{Held, HeldLicense, Renewable, RenewalOffer, Returns};
 pub(crate) use interaction::{Decision, Interaction, Interactions, NewInteraction};
-pub(crate) use seats::{Claim, Claimed, Holding, Seat};
+pub(crate) use seats::{Again, Claim, Claimed, HandedOut, Holding, Seat, Told};
 pub(crate) use sqlite::SqliteStore;
 
 use crate::accounts::Account;
@@ -21,6 +21,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Epoch, Kid, Lid, SignerId, TransactionId, UserId};
+use wmlicense_wire::license::State;
 use wmlicense_wire::revocation::Rule;
 
 /// For how long the bytes of an answer are kept, in seconds.
@@ -141,7 +142,18 @@ pub(crate) struct Issued {
     /// The device was told to drop it.
     pub(crate) withdrawn: bool,
     /// The strictest state known of it, where that was looked up.
-    pub(crate) state: Option<wmlicense_wire::license::State>,
+    pub(crate) state: Option<State>,
+    /// First license of those that took the place of each other on the device, where that was looked up.
+    pub(crate) line: Lid,
+    /// How often the device got one of them again, where that was looked up.
+    pub(crate) again: Again,
+}
+
+impl Issued {
+    /// A license of which nothing else is known.
+    pub(crate) fn new(lid: Lid, terms: Digest, policy: Vec<u8>) -> Self {
+        Self { lid, terms, policy, withdrawn: false, state: None, line: lid, again: Again::default() }
+    }
 }
 
 /// Where a pre-delivery stands.
@@ -187,6 +199,8 @@ pub(crate) struct Withdrawn {
 #[derive(Default)]
 pub(crate) struct Issue {
     pub(crate) licenses: Vec<NewLicense>,
+    /// Licenses that the device had and does not tell of.
+    pub(crate) again: Vec<HandedOut>,
     pub(crate) withdrawn: Vec<Withdrawn>,
 }
 
@@ -219,6 +233,10 @@ pub(crate) struct NewLicense {
     pub(crate) issued: Issued,
     /// License that it takes the place of.
     pub(crate) replaces: Option<Lid>,
+    /// First license of those that took the place of each other on the device; none if it is this one.
+    pub(crate) line: Option<Lid>,
+    /// State that it starts from, where that is less than its policy says.
+    pub(crate) state: Option<State>,
 }
 
 /// What the roles need.
@@ -239,7 +257,7 @@ pub(crate) trait Store: Returns + Revocations {
     fn offer(&self, exchange: Exchange, device: DeviceId, user: Option<UserId>, kids: Vec<Kid>) -> Pending<'_, Offer>;
     /// What may be delivered, at most as much as one answer takes.
     fn delivery(&self, exchange: Exchange, device: DeviceId, query: DeliveryQuery) -> Pending<'_, DeliveryPage>;
-    /// Writes licenses, their first devices, what was withdrawn, and the answer.
+    /// Writes licenses, what they start from, their first devices, what goes out again, what was withdrawn, and the answer.
     fn issue(&self, exchange: Exchange, device: DeviceId, issue: Issue, answer: Vec<u8>) -> Pending<'_, Committed>;
     /// True if the device was revoked; the exchange with how it stands by its epoch.
     fn standing(&self, exchange: Exchange) -> Pending<'_, (bool, Exchange)>;
@@ -249,8 +267,9 @@ pub(crate) trait Store: Returns + Revocations {
     fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>>;
     /// What is known about licenses, in order.
     fn holdings(&self, licenses: Vec<Lid>, device: DeviceId) -> Pending<'_, Vec<Holding>>;
-    /// Counts a device in for each license that has room for it. All of it is one transaction.
-    fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>) -> Pending<'_, Claimed>;
+    /// Counts a device in for each license that has room for it. All of it is one transaction. `told`: lines of the licenses
+    /// that the device still has.
+    fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>, told: Told) -> Pending<'_, Claimed>;
     /// Drops the bytes of answers given before this time, seconds UTC. The rows stay.
     fn drop_answers(&self, before: i64) -> Pending<'_, u64>;
 }

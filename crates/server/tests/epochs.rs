@@ -104,7 +104,7 @@ fn after_four_forks_what_counts_and_restores_stop_and_the_rest_goes_on() {
         let (image, _) = copied(known, clock, &device);
         for number in 1..=4 {
             pass(clock, DAY);
-            let answer = { image }.acquire(known, &device, &[COUNTED]);
+            let answer = { image }.acquire(known, &device, &[OPEN]);
             assert_eq!((answer.outcome, forks(&data)), (Outcome::Done, number));
         }
         pass(clock, DAY);
@@ -188,5 +188,23 @@ fn sixteen_requests_at_once_agree_on_one_epoch() {
         });
         assert!(told[0].is_some() && told.iter().all(|epoch| *epoch == told[0]), "{told:?}");
         assert_eq!(forks(&data), 0);
+    });
+}
+
+#[test]
+fn a_store_that_is_put_back_for_every_request_is_a_fork_after_three_times_a_day() {
+    let data = filled();
+    with_clock(&data, |known, clock| {
+        let device = Device::individualized(known);
+        Copy::default().acquire(known, &device, &[OPEN]);
+        let expected = [0, 0, 0, 1, 2, 3];
+        for forks_then in expected {
+            pass(clock, 1200);
+            let request = Copy::default().request(known, &device, &[OPEN]);
+            post(known, &device, Role::Issuer, "licenses", &request);
+            // The same request again is no other one.
+            post(known, &device, Role::Issuer, "licenses", &request);
+            assert_eq!(forks(&data), forks_then);
+        }
     });
 }

@@ -10,6 +10,7 @@ use support::{COUNTED, Data, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Epoch;
+use wmlicense_wire::license::State;
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::rekey::Rekey;
 use wmlicense_wire::request::{Body, Request};
@@ -140,11 +141,17 @@ fn a_device_that_was_copied_too_often_is_made_anew_by_new_keys() {
     data.fill();
     with_clock(&data, |known, clock| {
         let old = Device::individualized(known);
+        let told = std::cell::RefCell::new(Vec::new());
         let ask = |device: &Device, epoch| {
-            let request = Request { epoch, ..device.licenses_request(known, &[COUNTED]) };
+            let mut request = Request { epoch, ..device.licenses_request(known, &[COUNTED]) };
+            let Body::Licenses { usage, .. } = &mut request.body else { unreachable!() };
+            usage.clone_from(&told.borrow());
             let bytes = device.sign(&request);
             let reply = known.post("licenses", &bytes, None).granted();
-            device.verify(known, Role::Issuer, &bytes, request.transaction, &reply).0
+            let (answer, licenses, _) = device.verify(known, Role::Issuer, &bytes, request.transaction, &reply);
+            // The device has what it got, and says so.
+            *told.borrow_mut() = licenses.iter().map(|of| (of.policy.lid, State::initial(&of.policy))).collect();
+            answer
         };
         ask(&old, None);
         for number in 0..5 {

@@ -71,13 +71,13 @@ fn other_terms_give_a_license_in_place_of_the_old_and_uses_stay_made() {
 }
 
 #[test]
-fn what_has_ended_is_refused_until_the_owner_extends_it() {
+fn what_is_used_up_is_refused_until_the_owner_extends_it() {
     let (data, _serving, known) = started();
     let device = Device::individualized(&known);
     let (_, held) = device.acquire(&known, &[COUNTED], None);
     let (answer, none) = renew(&device, &known, &[(lid(&held), counts(0))], None);
     assert!(none.is_empty());
-    assert_eq!((answer.outcome.clone(), reason(&answer)), (Outcome::Refused, Some(Reason::Expired)));
+    assert_eq!((answer.outcome.clone(), reason(&answer)), (Outcome::Refused, Some(Reason::UsedUp)));
     assert_eq!(answer.refusals[0].kid, Some(held[0].license.policy.kid));
     data.policy("counted", r#"{"actions":{"Play":{"count":6}},"backup":"stateful"}"#);
     let (_, renewed) = renew(&device, &known, &[(lid(&held), counts(0))], None);

@@ -105,11 +105,15 @@ pub enum Reason {
     DeviceCopied = 19,
     /// The device has other keys by now.
     KeyReplaced = 20,
+    /// The device lost its store, and got the license again as often as a year allows.
+    GrantedTooOften = 21,
+    /// All uses of it are used up.
+    UsedUp = 22,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::UnknownContent,
         Self::NotEntitled,
         Self::LimitReached,
@@ -130,6 +134,8 @@ impl Reason {
         Self::UserMustAct,
         Self::DeviceCopied,
         Self::KeyReplaced,
+        Self::GrantedTooOften,
+        Self::UsedUp,
     ];
 
     fn from_number(number: u64) -> Option<Self> {
@@ -148,6 +154,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// Page that helps the user.
     pub url: Option<String>,
+    /// Seconds UTC from which on the same may be granted, where it is refused for a time only.
+    pub again: Option<i64>,
 }
 
 /// What became of the request.
@@ -319,21 +327,25 @@ impl Answer {
 }
 
 fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
-    write::array([
+    let mut said = vec![
         refusal.subject.map_or_else(write::null, write::bytes),
         refusal.kid.map_or_else(write::null, write::bytes),
         write::uint(refusal.reason as u64),
         refusal.url.as_deref().map_or_else(write::null, write::text),
-    ])
+    ];
+    said.extend(refusal.again.map(write::int));
+    write::array(said)
 }
 
 fn read_refusal(raw: &[u8]) -> Option<Refusal> {
-    let [subject, kid, reason, url] = read::tuple(raw)?;
+    let items = read::items(raw, 5)?;
+    let (&[subject, kid, reason, url], again) = items.split_first_chunk()?;
     Some(Refusal {
         subject: read::nullable(subject, |raw| read::bytes(raw)?.try_into().ok())?,
         kid: read::nullable(kid, read::id)?,
         reason: Reason::from_number(read::uint(reason)?)?,
         url: read::nullable(url, read::text)?,
+        again: again.first().map_or(Some(None), |again| read::int(again).map(Some))?,
     })
 }
 

@@ -130,6 +130,8 @@ pub enum Body {
         batches: Vec<RestoreBatch>,
         /// Certificates of the services that signed the batches.
         certificates: Vec<Vec<u8>>,
+        /// State of stored licenses among them.
+        usage: Vec<(Lid, State)>,
     },
 }
 
@@ -307,7 +309,7 @@ fn encode_body(body: &Body) -> Vec<u8> {
             encode_source(map, source).raw(4, &write::array(lids.iter().map(write::bytes)))
         }
         Body::Revocations { machine_id } => map.bytes(1, machine_id),
-        Body::Restore { source, header_hash, batches, certificates } => {
+        Body::Restore { source, header_hash, batches, certificates, usage } => {
             let batch = |batch: &RestoreBatch| {
                 let records = write::array(batch.records.iter().map(write::bytes));
                 write::array([write::bytes(&batch.signed), records])
@@ -316,6 +318,9 @@ fn encode_body(body: &Body) -> Vec<u8> {
                 .bytes(4, header_hash)
                 .raw(5, &write::array(batches.iter().map(batch)))
                 .raw(6, &write::array(certificates.iter().map(write::bytes)))
+                .optional(7, (!usage.is_empty()).then_some(usage), |map, field, usage| {
+                    map.raw(field, &encode_states(usage))
+                })
         }
     }
     .finish()
@@ -354,6 +359,7 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
             header_hash: fields.required(4, read::id)?,
             batches: fields.required(5, read_batches)?,
             certificates: fields.required(6, read::array(MAX_HELD, read_owned_bytes))?,
+            usage: fields.optional(7, |raw| read_states(raw).filter(|usage| !usage.is_empty()))?.unwrap_or_default(),
         },
         7 => Body::Revocations { machine_id: fields.required(1, read::bytes_up_to(MAX_MACHINE_ID))?.to_vec() },
         _ => return Err(CborError::Value { field: 10 }),

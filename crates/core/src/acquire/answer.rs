@@ -236,5 +236,5 @@ fn renewed(
 
 /// A license that came but that the store may not take, because it was withdrawn here earlier.
 fn forbidden(kid: Kid) -> Refusal {
-    Refusal { subject: Some(*kid.as_bytes()), kid: Some(kid), reason: Reason::Revoked, url: None }
+    Refusal { subject: Some(*kid.as_bytes()), kid: Some(kid), reason: Reason::Revoked, url: None, again: None }
 }

@@ -326,7 +326,9 @@ impl Sending<'_, '_> {
         if self.asking.staging.chunk_done(self.section, self.number)? {
             self.asking.asked.granted += chunk.licenses.len() as u64;
         } else {
+            let lids: Vec<Lid> = chunk.licenses.iter().map(|(lid, _)| *lid).collect();
             let body = Body::Restore {
+                usage: self.asking.staging.usage(&lids)?,
                 source: self.source.clone(),
                 header_hash: self.header_hash,
                 batches: chunk.batches,

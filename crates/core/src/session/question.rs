@@ -15,6 +15,8 @@ use wmlicense_wire::request::{self, Body, ClientInfo, Request};
 const MAX_HELD: usize = 256;
 /// Room for the states of licenses in a request, in bytes; certificates and what was asked have the rest.
 const STATES_ROOM: usize = 44 * 1024;
+/// Bytes of a key ID in a request.
+const KID_LEN: usize = 17;
 /// Bytes of a license in a request beside its state.
 const STATE_OVERHEAD: usize = 18;
 
@@ -151,6 +153,12 @@ pub(crate) fn offline(
         body,
     };
     Question::sign(endpoint, content, &credentials.identity)
+}
+
+/// True if one request has room for so many key IDs and all of these licenses.
+pub(crate) fn has_room(kids: usize, licenses: &[(Lid, State)]) -> bool {
+    let states: usize = licenses.iter().map(|(_, state)| STATE_OVERHEAD + state.encode().len()).sum();
+    kids * KID_LEN + states <= STATES_ROOM
 }
 
 /// How many of these licenses, from the first on, one request has room for.

@@ -234,9 +234,15 @@ impl Store {
         })
     }
 
-    /// What was used of stored licenses of this authority that count or run from their first use: of these key IDs, or of all
-    /// where there are none. At most `limit` of them.
-    pub fn usage(&self, authority: Digest, kids: &[Kid], limit: usize) -> Result<Vec<(Lid, State)>, StoreError> {
+    /// What is left of stored licenses of this issuer that count or run from their first use: of these key IDs, or of all where
+    /// there are none. At most `limit` of them. One that lost its state is not among them.
+    pub fn usage(
+        &self,
+        authority: Digest,
+        issuer: ServiceId,
+        kids: &[Kid],
+        limit: usize,
+    ) -> Result<Vec<(Lid, State)>, StoreError> {
         const OF_KID: &str = "SELECT policy FROM license JOIN batch ON batch.id = license.id / 4096
             WHERE authority = ?1 AND kid = ?2";
         const OF_ALL: &str = "SELECT policy FROM state JOIN license ON license.lid = state.lid
@@ -252,10 +258,11 @@ impl Store {
                 let mut rows = statement.query((authority.as_bytes(), kid.as_bytes()))?;
                 while let Some(row) = rows.next()? {
                     let policy = Policy::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-                    let state = read_state(&transaction, &inner.integrity, &policy)?.unwrap_or_default();
-                    if policy.is_stateful() && state != State::initial(&policy) && used.len() < limit {
-                        used.push((policy.lid, state));
+                    if !policy.is_stateful() || policy.issuer != issuer || used.len() >= limit {
+                        continue;
                     }
+                    let state = read_state(&transaction, &inner.integrity, &policy)?;
+                    used.extend(state.map(|state| (policy.lid, state)));
                 }
             }
             Ok(used)

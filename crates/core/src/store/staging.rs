@@ -2,6 +2,7 @@
 
 use super::head::Head;
 use super::import::start_state;
+use super::integrity::{Row, Table};
 use super::merge::{AtRest, Incoming, Merger, section_of};
 use super::revocation::{if_newer, keep_list, take};
 use super::staging_file::{ChunkLog, Entry, Scratch};
@@ -12,7 +13,7 @@ use rusqlite::Transaction;
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_wire::answer::OpenedLicense;
-use wmlicense_wire::id::{Digest, Kid};
+use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::{Binding, State};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::VerifiedRevocation;
@@ -82,6 +83,20 @@ impl Store {
 }
 
 impl Staging {
+    /// What is left, as far as the live store knows, of these licenses, those included that were deleted there.
+    pub fn usage(&self, lids: &[Lid]) -> Result<Vec<(Lid, State)>, StoreError> {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| {
+            let mut usage = Vec::new();
+            for lid in lids {
+                if let Row::Sound(content) = inner.integrity.row(connection, Table::State, *lid)? {
+                    usage.push((*lid, State::decode(&content)?));
+                }
+            }
+            Ok(usage)
+        })
+    }
+
     /// Stages a batch; licenses follow.
     pub fn put_batch(&mut self, authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
         let at_rest = AtRest::random(self.inner.device.store_key())?;

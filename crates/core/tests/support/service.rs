@@ -316,6 +316,7 @@ impl Shared {
             kid: None,
             reason: Reason::UnknownContent,
             url: None,
+            again: None,
         });
         self.granted(post, &policies, refusals.collect(), Role::Issuer)
     }
@@ -347,6 +348,7 @@ impl Shared {
             kid: None,
             reason: Reason::UnknownContent,
             url: None,
+            again: None,
         });
         self.granted(post, &policies, unknown.collect(), Role::Issuer)
     }

@@ -67,7 +67,7 @@ pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>) -> Result<V
 }
 
 fn never_held(lid: Lid) -> Refusal {
-    Refusal { subject: Some(*lid.as_bytes()), kid: None, reason: Reason::UnknownContent, url: None }
+    Refusal { subject: Some(*lid.as_bytes()), kid: None, reason: Reason::UnknownContent, url: None, again: None }
 }
 
 fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<(Lid, State)>), Fault> {

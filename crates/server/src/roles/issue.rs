@@ -6,7 +6,7 @@ mod delivery;
 pub(crate) mod grant;
 
 use super::ask::{self, Consent, ask_user};
-use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, whole, written};
+use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, told, whole, written};
 use crate::accounts::Account;
 use crate::keyring::Keyring;
 use crate::metrics::count;
@@ -15,10 +15,11 @@ use crate::service::Service;
 use crate::store::epoch::Standing;
 use crate::store::{Exchange, Issue, Offer, Withdrawn};
 use grant::{Granter, NotGranted, TermsByName};
+use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Kid, UserId};
+use wmlicense_wire::id::{Kid, Lid, UserId};
 use wmlicense_wire::request::{self, Body};
 
 /// What one answer grants and refuses, before it is sealed.
@@ -48,6 +49,8 @@ struct Desk {
     named: Option<Arc<Account>>,
     /// The user's word, where it was asked for.
     consent: Option<Consent>,
+    /// Lines of the licenses that the device tells that it has.
+    told: Arc<HashSet<Lid>>,
     now: i64,
     /// How the request stands by its epoch.
     standing: Standing,
@@ -70,7 +73,8 @@ pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option
         service.compute(move || check(&service_, &keyring, account.as_deref(), &bytes)).await??
     };
     let (now, caller, named, consent) = (service.clock.now(), Arc::new(caller), None, None);
-    let desk = Desk { service, keyring, caller, account, named, consent, now, standing: Standing::default() };
+    let told = Arc::new(told(&service, &caller, now).await?);
+    let desk = Desk { service, keyring, caller, account, named, consent, told, now, standing: Standing::default() };
     match asked {
         Asked::Kids(kids) => issue_kids(desk, kids).await,
         Asked::Delivery(ask) => delivery::deliver(desk, ask).await,
@@ -187,6 +191,7 @@ impl Desk {
             account: self.account.clone().or_else(|| self.named.clone()),
             consent: self.consent,
             copied: self.standing.stopped,
+            told: Arc::clone(&self.told),
             now: self.now,
         }
     }
@@ -208,12 +213,11 @@ impl Desk {
             match granter.grant(*kid, offered, &mut terms)? {
                 Ok(granted) => batch.add(granted),
                 Err(NotGranted::AskUser) => asked.push(*kid),
-                Err(NotGranted::Refused(reason)) => batch.refusals.push(Refusal {
-                    subject: Some(*kid.as_bytes()),
-                    kid: None,
-                    reason,
-                    url: Some(self.service.presence.support_url.clone()),
-                }),
+                Err(refused @ (NotGranted::Refused(_) | NotGranted::TooOften(_))) => {
+                    let (reason, again) = refused.reason();
+                    let url = Some(self.service.presence.support_url.clone());
+                    batch.refusals.push(Refusal { subject: Some(*kid.as_bytes()), kid: None, reason, url, again });
+                }
             }
         }
         if !asked.is_empty() {
@@ -258,9 +262,10 @@ impl Desk {
 }
 
 impl Batch {
-    fn add(&mut self, (grant, license): grant::Granted) {
+    fn add(&mut self, grant::Granted { grant, license, again }: grant::Granted) {
         self.grants.push(grant);
         self.issue.licenses.extend(license);
+        self.issue.again.extend(again);
     }
 
     fn withdraw(&mut self, withdrawn: Vec<Withdrawn>) {

@@ -4,7 +4,7 @@
 mod record;
 
 use super::issue::grant::{TermsByName, inner_key};
-use super::{Caller, role_key, tell_fork, whole};
+use super::{Caller, role_key, tell_fork, told, whole};
 use crate::accounts::Account;
 use crate::keyring::Keyring;
 use crate::metrics::count;
@@ -16,7 +16,7 @@ use crate::store::{Claim, Claimed, Content, Holding, Part, Seat};
 use record::Chunk;
 use std::sync::Arc;
 use wmlicense_wire::aead::constant_time_eq;
-use wmlicense_wire::answer::{Beside, Grant, Outcome, Reason, Unlock, Verdict};
+use wmlicense_wire::answer::{Beside, Grant, Outcome, Reason, Refusal, Unlock, Verdict};
 use wmlicense_wire::backup::ServiceTicket;
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{BackupId, DeviceId, Digest, Lid};
@@ -168,7 +168,8 @@ pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Opti
         let service = Arc::clone(&service);
         service.clone().compute(move || claims(&service, chunk, &contents)).await??
     };
-    let (seats, standing) = match service.store.claim(exchange, device, claims).await? {
+    let told = told(&service, &caller, now).await?;
+    let (seats, standing) = match service.store.claim(exchange, device, claims, told).await? {
         Claimed::Seats(seats, standing) => (seats, standing),
         Claimed::Stopped(standing) => {
             tell_fork(&service, &standing);
@@ -280,6 +281,10 @@ impl Rebinding {
                 Seat::TakenBack => refusals.push(candidate.refusal(Reason::Revoked)),
                 Seat::Full => refusals.push(candidate.refusal(Reason::LimitReached)),
                 Seat::Returned => refusals.push(candidate.refusal(Reason::Returned)),
+                Seat::Over(reason) => refusals.push(candidate.refusal(reason)),
+                Seat::TooOften(again) => {
+                    refusals.push(Refusal { again: Some(again), ..candidate.refusal(Reason::GrantedTooOften) });
+                }
             }
         }
         for refusal in &mut refusals {

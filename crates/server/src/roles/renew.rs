@@ -1,16 +1,16 @@
 //! Renewing: licenses that a device holds, on the terms that hold today. Whether an account may have the content, and on
 //! which terms, is decided as for a first license; what counts on is decided here.
 
-use super::issue::grant::{Granter, NotGranted, TermsByName, inner_key};
-use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, whole, written};
+use super::issue::grant::{Granted, Granter, NotGranted, TermsByName, inner_key};
+use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, told, whole, written};
 use crate::accounts::Account;
 use crate::keyring::Keyring;
 use crate::metrics::count;
-use crate::policy::{Renewal, carried, has_ended, is_used_up, known_state};
+use crate::policy::{Renewal, carried, over};
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::epoch::Standing;
-use crate::store::{HeldLicense, Issued, Offered, Renewable, RenewedLicense};
+use crate::store::{HeldLicense, Issue, Issued, Offered, Renewable};
 use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
@@ -23,7 +23,7 @@ use wmlicense_wire::request::{self, Body};
 /// What is decided, sealed but not written yet.
 struct Decision {
     sealed: Vec<u8>,
-    licenses: Vec<RenewedLicense>,
+    issue: Issue,
     granted: usize,
     refused: usize,
 }
@@ -31,19 +31,15 @@ struct Decision {
 /// Answers `POST /v1/renewals`.
 pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
     let keyring = service.keyring();
-    let (caller, licenses) = {
+    let (caller, lids) = {
         let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
         let checked = service.compute(move || check(&service_, &keyring, &bytes)).await??;
         (Arc::new(checked.0), checked.1)
     };
+    // The strictest state counts from now on, whatever becomes of the request.
+    let told = Arc::new(told(&service, &caller, service.clock.now()).await?);
     let (device, account) = (caller.device.device_id, account.map(Arc::new));
     let user = account.as_deref().map(|account| account.user);
-    let lids: Vec<Lid> = licenses.iter().map(|(lid, _)| *lid).collect();
-    // The strictest state counts from now on, whatever becomes of the request.
-    let usage: Vec<_> = licenses.into_iter().filter(|(_, state)| !state.actions.is_empty()).collect();
-    if !usage.is_empty() {
-        service.store.report(device, usage).await?;
-    }
     for _ in 0..MAX_ATTEMPTS {
         let now = service.clock.now();
         let exchange = match caller.enter(&service, user, now).await? {
@@ -62,6 +58,7 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
             account: account.clone(),
             consent: None,
             copied: standing.stopped,
+            told: Arc::clone(&told),
             now,
         };
         let work = Work { granter, caller: Arc::clone(&caller), standing: standing.clone(), lids: lids.clone() };
@@ -71,7 +68,7 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
         if revoked {
             return Ok(decision.sealed);
         }
-        let committed = service.store.renew(exchange, device, decision.licenses, decision.sealed.clone()).await?;
+        let committed = service.store.issue(exchange, device, decision.issue, decision.sealed.clone()).await?;
         if let Some(bytes) = written(&service, &standing, committed, decision.sealed)? {
             count(&service.metrics.renewals, decision.granted);
             count(&service.metrics.license_refusals, decision.refused);
@@ -82,14 +79,14 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
     Err(Fault::Unavailable)
 }
 
-fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<(Lid, State)>), Fault> {
+fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<Lid>), Fault> {
     let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
     let Body::Renewals { licenses, .. } = &caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };
     let mut seen = HashSet::new();
-    let licenses = licenses.iter().filter(|(lid, _)| seen.insert(*lid)).cloned().collect();
-    Ok((caller, licenses))
+    let lids = licenses.iter().map(|(lid, _)| *lid).filter(|lid| seen.insert(*lid)).collect();
+    Ok((caller, lids))
 }
 
 /// One request being decided.
@@ -100,29 +97,26 @@ struct Work {
     lids: Vec<Lid>,
 }
 
-/// A license for the answer, and what to write where it is another one than before.
-type Granted = (Grant, Option<RenewedLicense>);
-
 impl Work {
     fn refuse_device(&self) -> Result<Decision, Fault> {
         let url = &self.granter.service.presence.support_url;
         let own = role_key(&self.granter.keyring, Role::Issuer)?;
         let sealed = self.caller.refuse(whole(Reason::DeviceRevoked, Some(url)), self.granter.now, own)?;
-        Ok(Decision { sealed, licenses: Vec::new(), granted: 0, refused: 1 })
+        Ok(Decision { sealed, issue: Issue::default(), granted: 0, refused: 1 })
     }
 
     fn decide(&self, items: Vec<Renewable>) -> Result<Decision, Fault> {
         let mut terms = TermsByName::default();
         let mut answer = self.caller.answer(self.granter.now, &self.standing);
-        let (mut grants, mut licenses, mut done) = (Vec::new(), Vec::new(), HashSet::new());
+        let (mut grants, mut issue, mut done) = (Vec::new(), Issue::default(), HashSet::new());
         for (lid, item) in self.lids.iter().zip(items) {
             let result = match item {
-                Renewable::NotHeld => Err((None, Reason::UnknownContent)),
-                Renewable::NoContent(kid) => Err((Some(kid), Reason::UnknownContent)),
+                Renewable::NotHeld => Err((None, Reason::UnknownContent.into())),
+                Renewable::NoContent(kid) => Err((Some(kid), Reason::UnknownContent.into())),
                 Renewable::OtherAccount(kid) if self.granter.account.is_none() => {
-                    Err((Some(kid), Reason::AccountRequired))
+                    Err((Some(kid), Reason::AccountRequired.into()))
                 }
-                Renewable::OtherAccount(kid) => Err((Some(kid), Reason::OtherAccount)),
+                Renewable::OtherAccount(kid) => Err((Some(kid), Reason::OtherAccount.into())),
                 Renewable::Held(held) => {
                     let kid = held.kid;
                     if held.current.as_ref().is_some_and(|current| current.lid != *lid) {
@@ -137,17 +131,18 @@ impl Work {
                 }
             };
             match result {
-                Ok((grant, license)) => {
+                Ok(Granted { grant, license, again }) => {
                     grants.push(grant);
-                    licenses.extend(license);
+                    issue.licenses.extend(license);
+                    issue.again.extend(again);
                 }
-                Err((kid, reason)) => answer.refusals.push(self.refusal(*lid, kid, reason)),
+                Err((kid, refused)) => answer.refusals.push(self.refusal(*lid, kid, &refused)),
             }
         }
-        self.sealed(answer, grants, licenses)
+        self.sealed(answer, &grants, issue)
     }
 
-    fn sealed(&self, mut answer: Answer, grants: Vec<Grant>, licenses: Vec<RenewedLicense>) -> Result<Decision, Fault> {
+    fn sealed(&self, mut answer: Answer, grants: &[Grant], issue: Issue) -> Result<Decision, Fault> {
         answer.outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
         let (granted, refused) = (grants.len(), answer.refusals.len());
         let own = role_key(&self.granter.keyring, Role::Issuer)?;
@@ -155,15 +150,16 @@ impl Work {
         let certificates = [Some(&own.certificate), management.filter(|_| granted > 0)];
         let certificates = certificates.into_iter().flatten().map(|c| (c.hash, c.bytes.as_slice()));
         let beside = Beside { certificates: self.caller.not_held(certificates), ..Beside::default() };
-        let sealed = self.caller.seal(answer, &grants, None, &beside, own)?;
-        Ok(Decision { sealed, licenses, granted, refused })
+        let sealed = self.caller.seal(answer, grants, None, &beside, own)?;
+        Ok(Decision { sealed, issue, granted, refused })
     }
 
-    fn refusal(&self, lid: Lid, kid: Option<Kid>, reason: Reason) -> Refusal {
+    fn refusal(&self, lid: Lid, kid: Option<Kid>, refused: &NotGranted) -> Refusal {
+        let (reason, again) = refused.reason();
         let support = || self.granter.service.presence.support_url.clone();
         // The page where the user can act comes with an acquisition; another one would only mislead.
         let url = (reason != Reason::UserMustAct).then(support);
-        Refusal { subject: Some(*lid.as_bytes()), kid, reason, url }
+        Refusal { subject: Some(*lid.as_bytes()), kid, reason, url, again }
     }
 
     /// The license in place of the one that the device holds; the same one where nothing changed.
@@ -172,55 +168,50 @@ impl Work {
         held: HeldLicense,
         asked: Lid,
         terms: &mut TermsByName,
-    ) -> Result<Result<Granted, Reason>, Fault> {
+    ) -> Result<Result<Granted, NotGranted>, Fault> {
         let renewal = terms.of(&held.content)?.terms.renewal;
-        let HeldLicense { kid, content, current, state, restored, taken_back, rules } = held;
+        let HeldLicense { kid, content, mut current, state, restored, taken_back, rules } = held;
         let old = current.as_ref().and_then(|current| Policy::decode(&current.policy).ok());
+        let state = current.as_ref().map_or(state, |current| current.state.clone()).unwrap_or_default();
         let runs_out =
             old.as_ref().is_some_and(|old| old.actions.iter().any(|(_, of)| of.is_stateful() || of.is_dated()));
         if old.as_ref().is_some_and(|old| rules.iter().any(|rule| rule.matches(old))) {
-            return Ok(Err(Reason::Revoked));
+            return Ok(Err(Reason::Revoked.into()));
         }
-        let mut current = current;
         if renewal != Renewal::Carry && runs_out {
             // The owner grants another one, as in place of one that was taken back.
             current = current.map(|license| Issued { withdrawn: true, ..license });
         }
         let offered = Offered { content: content.clone(), current, taken_back, rules };
-        let (mut grant, license) = match self.granter.grant(kid, Some(offered), terms)? {
+        let granted = match self.granter.grant(kid, Some(offered), terms)? {
             Ok(granted) => granted,
-            Err(NotGranted::Refused(reason)) => return Ok(Err(reason)),
-            // A renewal has no page: the user acts when the license is acquired again.
-            Err(NotGranted::AskUser) => return Ok(Err(Reason::UserMustAct)),
+            Err(not_granted) => return Ok(Err(not_granted)),
         };
+        let Granted { mut grant, license: Some(mut license), again } = granted else { return Ok(Ok(granted)) };
         let policy = Policy::decode(&grant.policy).map_err(|_| Fault::Internal)?;
-        let Some(mut license) = license else {
-            grant.state = known_state(&policy, state.as_ref());
-            let left = grant.state.clone().unwrap_or_else(|| State::initial(&policy));
-            let over = has_ended(&policy, &left, self.granter.now) || is_used_up(&policy, &left);
-            return Ok(if over { Err(Reason::Expired) } else { Ok((grant, None)) });
-        };
         let first_issued = match (renewal, &old) {
             (Renewal::Carry, Some(old)) => old.first_issued,
             (Renewal::Carry | Renewal::Extend | Renewal::Fresh, _) => self.granter.now,
         };
         let policy = Policy { first_issued, replaces: Some(policy.replaces.unwrap_or(asked)), ..policy };
         let start = match renewal {
-            Renewal::Carry | Renewal::Extend => carried(old.as_ref(), &state.unwrap_or_default(), &policy),
+            Renewal::Carry | Renewal::Extend => carried(old.as_ref(), &state, &policy),
             Renewal::Fresh => None,
         };
-        if has_ended(&policy, &start.clone().unwrap_or_default(), self.granter.now) {
-            return Ok(Err(Reason::Expired));
+        let left = start.clone().unwrap_or_else(|| State::initial(&policy));
+        if let Some(reason) = over(&policy, &left, self.granter.now) {
+            return Ok(Err(reason.into()));
         }
         grant.policy = policy.encode();
         // A leaf's key depends on the policy.
         grant.key = inner_key(&self.granter.service, kid, &content, Digest::of(&grant.policy))?;
         grant.state = start.filter(|start| *start != State::initial(&policy));
         license.issued.policy.clone_from(&grant.policy);
+        license.line = license.line.or(Some(asked));
+        license.state.clone_from(&grant.state);
         if restored {
             license.replaces = None;
         }
-        let state = grant.state.clone();
-        Ok(Ok((grant, Some(RenewedLicense { license, state }))))
+        Ok(Ok(Granted { grant, license: Some(license), again }))
     }
 }

@@ -9,6 +9,10 @@ const TOLERANCE_PART: i64 = 6;
 /// Forks within [`YEAR`] that are forgiven: a disk image that was put back and a challenge that was carried by hand for long look
 /// the same.
 pub(crate) const FORGIVEN: u64 = 4;
+/// Times within [`DAY`] that a device may seem not to know its newest epoch: answers get lost.
+pub(crate) const FORGIVEN_LATE: u64 = 3;
+/// In seconds.
+pub(crate) const DAY: i64 = 24 * 60 * 60;
 /// In seconds.
 pub(crate) const YEAR: i64 = 365 * 24 * 60 * 60;
 
@@ -63,6 +67,10 @@ pub(crate) struct History {
     pub(crate) most_forks: u64,
     /// This very request was checked before, or this very fork was counted within the tolerance.
     pub(crate) known: bool,
+    /// Times within a day that these keys presented a predecessor late at the role that is asked.
+    pub(crate) late: u64,
+    /// One of these times is within the tolerance: this request belongs to it.
+    pub(crate) is_late: bool,
 }
 
 /// What a request's epoch means for its answer.
@@ -78,14 +86,17 @@ pub(crate) struct Standing {
     pub(crate) replaced: bool,
 }
 
-/// Holds a request against what is known. Gives the row to write where it changes; `fresh` is taken for a new epoch.
-pub(crate) fn judge(
-    history: &History,
-    presented: &Presented,
-    thumbprint: SignerId,
-    now: i64,
-    fresh: Epoch,
-) -> (Standing, Option<Epochs>) {
+/// What comes of a request.
+pub(crate) struct Judged {
+    pub(crate) standing: Standing,
+    /// The row to write where it changes.
+    pub(crate) next: Option<Epochs>,
+    /// The device presented a predecessor late once more.
+    pub(crate) late: bool,
+}
+
+/// Holds a request against what is known; `fresh` is taken for a new epoch.
+pub(crate) fn judge(history: &History, presented: &Presented, thumbprint: SignerId, now: i64, fresh: Epoch) -> Judged {
     let stopped = history.most_forks > FORGIVEN;
     let replaced = history.replaced;
     let Some(known) = &history.epochs else {
@@ -102,7 +113,8 @@ pub(crate) fn judge(
             older_until: now,
             presented_at: None,
         };
-        return (Standing { epoch: Some(fresh), fork: false, stopped, replaced }, Some(first));
+        let standing = Standing { epoch: Some(fresh), fork: false, stopped, replaced };
+        return Judged { standing, next: Some(first), late: false };
     };
     // A clock that went back makes an epoch as old as one that went on.
     let is_old = !(0..presented.period).contains(&now.saturating_sub(known.replaced_at));
@@ -110,7 +122,12 @@ pub(crate) fn judge(
     let late = known.presented_at.is_some_and(|since| now >= since.saturating_add(presented.tolerance()));
     let is_predecessor = presented.epoch == known.predecessor && !late;
     let is_older = presented.epoch == known.older && now < known.older_until;
-    let good = is_current || history.known || is_predecessor || is_older;
+    // Requests may cross, but by then whoever has the answer presents what it told. Who does not, did not get it, or is a
+    // copy that is put back again and again.
+    let crossed = now < known.replaced_at.saturating_add(presented.tolerance());
+    let late = is_predecessor && !(is_current || history.known || history.is_late || crossed);
+    let too_often = late && history.late >= FORGIVEN_LATE;
+    let good = is_current || history.known || (is_predecessor && !too_often) || is_older;
     let fork = !good;
     let stopped = stopped || (fork && history.forks >= FORGIVEN);
     // Only who presents the current one, or is found to be a copy, gets another: an answer may have been lost.
@@ -131,7 +148,7 @@ pub(crate) fn judge(
     };
     let newest = next.as_ref().map_or(known.current, |next| next.current);
     let epoch = (presented.epoch != Some(newest)).then_some(newest);
-    (Standing { epoch, fork, stopped, replaced }, next)
+    Judged { standing: Standing { epoch, fork, stopped, replaced }, next, late: late && !fork }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What is asked of the store about licenses that a device holds: to give them back, to renew them, to tell of their use.
 
-use super::{Committed, Content, Exchange, Issued, NewLicense, Pending, Prior};
+use super::{Committed, Content, Exchange, Issued, Pending, Prior, Told};
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
@@ -33,7 +33,7 @@ pub(crate) struct HeldLicense {
     pub(crate) content: Content,
     /// The license as it was issued; none if nothing is known of it but that the device holds it.
     pub(crate) current: Option<Issued>,
-    /// The strictest state known.
+    /// The strictest state known of the one that is asked about, where nothing else is known of it.
     pub(crate) state: Option<State>,
     /// It came from another device's backup: this device has no row of its own.
     pub(crate) restored: bool,
@@ -41,13 +41,6 @@ pub(crate) struct HeldLicense {
     pub(crate) taken_back: bool,
     /// Rules by which licenses are taken back from this device.
     pub(crate) rules: Arc<[Rule]>,
-}
-
-/// A license in place of another one.
-pub(crate) struct RenewedLicense {
-    pub(crate) license: NewLicense,
-    /// State that it starts from, where that is less than its policy says.
-    pub(crate) state: Option<State>,
 }
 
 /// What the service knows for a renewal.
@@ -61,18 +54,11 @@ pub(crate) struct RenewalOffer {
 
 /// Licenses that devices hold.
 pub(crate) trait Returns: Send + Sync {
-    /// Keeps what a device tells of the use of licenses that it holds; the strictest counts.
-    fn report(&self, device: DeviceId, usage: Vec<(Lid, State)>) -> Pending<'_, ()>;
+    /// Keeps what a device tells of the use of licenses that it holds; the strictest counts. Gives the lines of those that are
+    /// the device's: it still has them.
+    fn report(&self, device: DeviceId, usage: Vec<(Lid, State)>, now: i64) -> Pending<'_, Told>;
     /// What may be renewed.
     fn renewable(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, RenewalOffer>;
-    /// Writes licenses in place of others, what they start from, and the answer.
-    fn renew(
-        &self,
-        exchange: Exchange,
-        device: DeviceId,
-        licenses: Vec<RenewedLicense>,
-        answer: Vec<u8>,
-    ) -> Pending<'_, Committed>;
     /// Which of these licenses the device holds or held.
     fn held(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, Held>;
     /// Writes down that the device gave licenses back, with their last state, and the answer. Frees the device's seats as

@@ -2,8 +2,39 @@
 
 use super::Content;
 use super::epoch::Standing;
+use std::collections::HashSet;
+use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
+
+/// How often within a year a license with a state goes again to a device that does not tell that it still has it.
+const MAX_AGAIN: u64 = 2;
+
+/// How often a device got a license again within a year.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Again {
+    pub(crate) times: u64,
+    /// From when on one time less counts, seconds UTC.
+    pub(crate) from: i64,
+}
+
+impl Again {
+    /// True if it may not get it once more at present.
+    pub(crate) fn is_too_often(self) -> bool {
+        self.times >= MAX_AGAIN
+    }
+}
+
+/// Lines of the licenses that a device tells that it has.
+pub(crate) type Told = HashSet<Lid>;
+
+/// A license with a state that goes again to a device that had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HandedOut {
+    pub(crate) lid: Lid,
+    /// What is left of it.
+    pub(crate) state: State,
+}
 
 /// What is known about one license before a restore.
 #[derive(Debug, Clone)]
@@ -41,6 +72,10 @@ pub(crate) enum Seat {
     Returned,
     /// It was taken back.
     TakenBack,
+    /// Nothing of it can be used any more, for this reason.
+    Over(Reason),
+    /// The device had it before, and got it again as often as a year allows; from this time on it may once more.
+    TooOften(i64),
 }
 
 /// Answer to a set of claims.

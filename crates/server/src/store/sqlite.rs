@@ -2,6 +2,7 @@
 //! SQLite numbers `$n` by first appearance, so in every query they appear in ascending order.
 
 mod admin;
+mod again;
 mod delivery;
 mod device;
 mod epoch;
@@ -25,7 +26,8 @@ use wmlicense_wire::id::{Digest, Id, UserId};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 2] = [include_str!("sqlite/schema.sql"), include_str!("sqlite/schema_2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("sqlite/schema.sql"), include_str!("sqlite/schema_2.sql"), include_str!("sqlite/schema_3.sql")];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.
 const APPLICATION_ID: i64 = 0x776d_6c73;

@@ -287,6 +287,7 @@ impl Device {
             header_hash: Digest::new([0; 32]),
             batches: backup.batches.clone(),
             certificates: backup.certificates.clone(),
+            usage: Vec::new(),
         };
         self.request(known, Role::Management, body)
     }

@@ -27,6 +27,7 @@ fn everything_in_an_answer_is_read_back() {
         kid: Some(Kid::new([2; 16])),
         reason,
         url: Some("https://example.com/help".to_owned()),
+        again: (reason == Reason::GrantedTooOften).then_some(NOW + 3),
     };
     let verdict = |refusal| Verdict { lid: Lid::new([3; 16]), refusal, devices_used: 1, devices_limit: 4 };
     let outcomes = [
@@ -36,7 +37,7 @@ fn everything_in_an_answer_is_read_back() {
         Outcome::Later { from: NOW + 1, until: NOW + 2 },
     ];
     for outcome in outcomes {
-        let bare = Refusal { subject: None, kid: None, reason: Reason::NotEntitled, url: None };
+        let bare = Refusal { subject: None, kid: None, reason: Reason::NotEntitled, url: None, again: None };
         let answer = Answer {
             outcome,
             refusals: Reason::ALL.into_iter().map(reason).chain([bare]).collect(),

@@ -52,8 +52,12 @@ fn source() -> RestoreSource {
 }
 
 fn restore(batches: Vec<RestoreBatch>) -> Body {
+    telling_restore(batches, Vec::new())
+}
+
+fn telling_restore(batches: Vec<RestoreBatch>, usage: Vec<(Lid, State)>) -> Body {
     let certificates = vec![WORLD.issuer.certificate.bytes.clone()];
-    Body::Restore { source: source(), header_hash: Digest::of(b"header"), batches, certificates }
+    Body::Restore { source: source(), header_hash: Digest::of(b"header"), batches, certificates, usage }
 }
 
 fn bodies() -> Vec<Body> {
@@ -86,7 +90,8 @@ fn bodies() -> Vec<Body> {
         },
         Body::Renewals { licenses: states.clone(), custom: Some(vec![8; 10]) },
         Body::Renewals { licenses: Vec::new(), custom: None },
-        Body::Returns { licenses: states },
+        Body::Returns { licenses: states.clone() },
+        telling_restore(Vec::new(), states),
         Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16])] },
         restore(vec![RestoreBatch { signed: vec![1; 400], records: vec![vec![2; 300], vec![3; 300]] }]),
     ]

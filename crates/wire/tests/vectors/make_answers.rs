@@ -63,7 +63,7 @@ pub(crate) fn all() -> Vec<Vector> {
 }
 
 fn good() -> Vec<Vector> {
-    let refusal = Refusal { subject: Some([0xc0; 16]), kid: None, reason: Reason::NotEntitled, url: None };
+    let refusal = Refusal { subject: Some([0xc0; 16]), kid: None, reason: Reason::NotEntitled, url: None, again: None };
     let refused = Answer { outcome: Outcome::Refused, refusals: vec![refusal], ..reply() };
     vec![
         of("refusal", "nothing was granted", "ok", sealed(refused, &[])),

@@ -187,6 +187,7 @@ impl Contact<'_, '_> {
                         kid: Some(policy.kid),
                         reason: Reason::LimitReached,
                         url: Some(URL.into()),
+                        again: None,
                     });
                 }
             }
@@ -199,7 +200,7 @@ impl Contact<'_, '_> {
 }
 
 fn whole(reason: Reason) -> Refusal {
-    Refusal { subject: None, kid: None, reason, url: Some(URL.into()) }
+    Refusal { subject: None, kid: None, reason, url: Some(URL.into()), again: None }
 }
 
 impl Management for Contact<'_, '_> {

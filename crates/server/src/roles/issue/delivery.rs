@@ -131,7 +131,7 @@ impl Desk {
             let scope = offered.content.scope.clone().unwrap_or_default();
             // What is refused at present is not told: nobody asked for it by name.
             if let Ok(granted) = granter.grant(kid, Some(offered), &mut terms)? {
-                let length = granted.0.policy.len() + BESIDE_POLICY;
+                let length = granted.grant.policy.len() + BESIDE_POLICY;
                 if room < length.max(license::MAX_LEN) {
                     // The page ends before this one.
                     next = last;

@@ -4,16 +4,16 @@ use super::super::ask::Consent;
 use super::super::role_key;
 use crate::accounts::Account;
 use crate::keyring::Keyring;
-use crate::policy::{Facts, Renewal, Terms, carried, known_state, parse};
+use crate::policy::{Facts, Renewal, Terms, carried, known_state, over, parse};
 use crate::problem::Fault;
 use crate::service::Service;
-use crate::store::{Content, Issued, NewLicense, Offered, Part};
-use std::collections::HashMap;
+use crate::store::{Content, HandedOut, Issued, NewLicense, Offered, Part};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use wmlicense_wire::answer::{Grant, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid, UserId};
-use wmlicense_wire::license::InnerKey;
+use wmlicense_wire::license::{InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::revocation::Rule;
 
@@ -30,6 +30,8 @@ pub(crate) struct Granter {
     pub(crate) consent: Option<Consent>,
     /// The device was copied too often to be given what counts.
     pub(crate) copied: bool,
+    /// Lines of the licenses that the device tells that it has.
+    pub(crate) told: Arc<HashSet<Lid>>,
     /// Seconds UTC.
     pub(crate) now: i64,
 }
@@ -40,10 +42,36 @@ pub(crate) enum NotGranted {
     Refused(Reason),
     /// The user must act first.
     AskUser,
+    /// The device had it before, and got it again as often as a year allows; from this time on it may once more.
+    TooOften(i64),
 }
 
-/// A license to put into an answer, and the row to write where it is a new one.
-pub(crate) type Granted = (Grant, Option<NewLicense>);
+impl NotGranted {
+    /// Why, and from when on it may be granted where time alone helps. A request without a page has no other way to ask the
+    /// user than to refuse.
+    pub(crate) fn reason(&self) -> (Reason, Option<i64>) {
+        match self {
+            Self::Refused(reason) => (*reason, None),
+            Self::AskUser => (Reason::UserMustAct, None),
+            Self::TooOften(again) => (Reason::GrantedTooOften, Some(*again)),
+        }
+    }
+}
+
+impl From<Reason> for NotGranted {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+/// A license to put into an answer.
+pub(crate) struct Granted {
+    pub(crate) grant: Grant,
+    /// The row to write where it is a new one.
+    pub(crate) license: Option<NewLicense>,
+    /// What to book where the device had it.
+    pub(crate) again: Option<HandedOut>,
+}
 
 impl Granter {
     /// Whether the account may have the content. With `asks_user` the user must have accepted, and may have named the account
@@ -89,34 +117,83 @@ impl Granter {
         if let Err(not_granted) = self.may_have(&content, known.terms.asks_user && !agreed) {
             return Ok(Err(not_granted));
         }
-        // The same terms give the same license, so that asking again resets no counter.
-        let stays = |of: &&Issued| of.terms == hash && !of.withdrawn && stands(&rules, &of.policy);
-        if let Some(Issued { policy, state, .. }) = current.as_ref().filter(stays) {
-            let key = inner_key(&self.service, kid, &content, Digest::of(policy))?;
-            let read = Policy::decode(policy).ok();
-            if self.copied && read.as_ref().is_none_or(Policy::is_stateful) {
-                return Ok(Err(NotGranted::Refused(Reason::DeviceCopied)));
+        let stays = |of: &Issued| of.terms == hash && !of.withdrawn && stands(&rules, &of.policy);
+        match current {
+            // The same terms give the same license, so that asking again resets no counter.
+            Some(current) if stays(&current) => self.same(kid, &content, &current),
+            current => {
+                let (lid, replaces, renewal) = (facts.lid, facts.replaces, known.terms.renewal);
+                let terms = known.terms.policy(facts);
+                // A rule without a time takes back what it matches for good; after one with a time, another license may follow.
+                if rules.iter().any(|rule| rule.matches(&terms)) {
+                    return Ok(Err(NotGranted::Refused(Reason::Revoked)));
+                }
+                let issued = Issued::new(lid, hash, terms.encode());
+                let line = current.as_ref().map(|old| old.line);
+                let license = NewLicense { kid, user, issued, replaces, line, state: None };
+                self.other(&content, license, &terms, current, renewal)
             }
-            let state = read.and_then(|policy| known_state(&policy, state.as_ref()));
-            return Ok(Ok((Grant { policy: policy.clone(), key, state }, None)));
         }
-        let (lid, replaces) = (facts.lid, facts.replaces);
-        let terms = known.terms.policy(facts);
-        // A rule without a time takes back what it matches for good; after one with a time, another license may follow.
-        if rules.iter().any(|rule| rule.matches(&terms)) {
-            return Ok(Err(NotGranted::Refused(Reason::Revoked)));
+    }
+
+    /// The license that the device has, once more.
+    fn same(&self, kid: Kid, content: &Content, current: &Issued) -> Result<Result<Granted, NotGranted>, Fault> {
+        let policy = Policy::decode(&current.policy).map_err(|_| {
+            tracing::error!("a stored license cannot be read");
+            Fault::Internal
+        })?;
+        let state = known_state(&policy, current.state.as_ref());
+        let left = state.clone().unwrap_or_else(|| State::initial(&policy));
+        if self.copied && policy.is_stateful() {
+            return Ok(Err(NotGranted::Refused(Reason::DeviceCopied)));
         }
+        if let Some(reason) = over(&policy, &left, self.now) {
+            return Ok(Err(NotGranted::Refused(reason)));
+        }
+        let is_lost = policy.is_stateful() && !self.told.contains(&current.line);
+        if is_lost && current.again.is_too_often() {
+            return Ok(Err(NotGranted::TooOften(current.again.from)));
+        }
+        let again = is_lost.then_some(HandedOut { lid: current.lid, state: left });
+        let key = inner_key(&self.service, kid, content, Digest::of(&current.policy))?;
+        Ok(Ok(Granted { grant: Grant { policy: current.policy.clone(), key, state }, license: None, again }))
+    }
+
+    /// Another license, in place of `old` where there was one. Neither other terms nor giving a license back make uses undone,
+    /// unless the owner says so.
+    fn other(
+        &self,
+        content: &Content,
+        license: NewLicense,
+        terms: &Policy,
+        old: Option<Issued>,
+        renewal: Renewal,
+    ) -> Result<Result<Granted, NotGranted>, Fault> {
         if self.copied && terms.is_stateful() {
             return Ok(Err(NotGranted::Refused(Reason::DeviceCopied)));
         }
-        // Neither other terms nor giving a license back make uses undone, unless the owner says so.
-        let left = current.filter(|_| known.terms.renewal != Renewal::Fresh);
-        let start =
-            left.and_then(|old| carried(Policy::decode(&old.policy).ok().as_ref(), old.state.as_ref()?, &terms));
-        let policy = terms.encode();
-        let key = inner_key(&self.service, kid, &content, Digest::of(&policy))?;
-        let issued = Issued { lid, terms: hash, policy: policy.clone(), withdrawn: false, state: None };
-        Ok(Ok((Grant { policy, key, state: start }, Some(NewLicense { kid, user, issued, replaces }))))
+        let before = old.as_ref().and_then(|old| Policy::decode(&old.policy).ok());
+        let left = old.as_ref().filter(|_| renewal != Renewal::Fresh).and_then(|old| old.state.as_ref());
+        let start = left.and_then(|left| carried(before.as_ref(), left, terms));
+        let first = start.clone().unwrap_or_else(|| State::initial(terms));
+        let mut again = None;
+        if let Some(old) = &old {
+            if let Some(reason) = over(terms, &first, self.now) {
+                return Ok(Err(NotGranted::Refused(reason)));
+            }
+            // What the device was told to drop, or gave back, it need not tell of.
+            let counts = terms.is_stateful() && before.is_none_or(|before| before.is_stateful());
+            if counts && !old.withdrawn && !self.told.contains(&old.line) {
+                if old.again.is_too_often() {
+                    return Ok(Err(NotGranted::TooOften(old.again.from)));
+                }
+                again = Some(HandedOut { lid: license.issued.lid, state: first });
+            }
+        }
+        let policy = license.issued.policy.clone();
+        let key = inner_key(&self.service, license.kid, content, Digest::of(&policy))?;
+        let license = NewLicense { state: start.clone(), ..license };
+        Ok(Ok(Granted { grant: Grant { policy, key, state: start }, license: Some(license), again }))
     }
 
     fn facts(

@@ -1,7 +1,7 @@
 //! What each record of a restore chunk must prove before a seat is claimed for it.
 
 use super::{Account, Keyring};
-use crate::policy::has_ended;
+use crate::policy::{has_ended, until_now};
 use crate::problem::Fault;
 use wmlicense_wire::answer::{Answer, AnswerError, Reason, Refusal, may_sign, verify_signed};
 use wmlicense_wire::backup::{Record, RecordKey, ServiceTicket};
@@ -28,7 +28,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     pub(super) fn refusal(&self, reason: Reason) -> Refusal {
-        Refusal { subject: Some(*self.lid.as_bytes()), kid: Some(self.kid), reason, url: None }
+        Refusal { subject: Some(*self.lid.as_bytes()), kid: Some(self.kid), reason, url: None, again: None }
     }
 }
 
@@ -78,9 +78,13 @@ pub(super) fn check(
             };
             match checked {
                 Ok(candidate) => chunk.candidates.push(candidate),
-                Err(reason) => {
-                    chunk.refusals.push(Refusal { subject: Some(*lid.as_bytes()), kid: Some(kid), reason, url: None })
-                }
+                Err(reason) => chunk.refusals.push(Refusal {
+                    subject: Some(*lid.as_bytes()),
+                    kid: Some(kid),
+                    reason,
+                    url: None,
+                    again: None,
+                }),
             }
         }
     }
@@ -137,7 +141,7 @@ impl Checks<'_> {
             (Some(_), Some(_)) => return Err(Reason::OtherAccount),
         }
         let key = record.open(policy.kind, &self.content).map_err(|_| Reason::Damaged)?;
-        let state = State::initial(&policy).strictest(&record.state);
+        let state = State::initial(&policy).strictest(&until_now(&record.state, self.now));
         if has_ended(&policy, &state, self.now) {
             return Err(Reason::Expired);
         }

@@ -9,6 +9,7 @@ const KEYS: SignerId = SignerId::new([7; 32]);
 struct Desk {
     epochs: Option<Epochs>,
     forks: Vec<(i64, Option<Epoch>)>,
+    late: Vec<i64>,
     made: u128,
 }
 
@@ -21,16 +22,21 @@ impl Desk {
         let forks = self.forks.iter().filter(|(at, _)| *at > now - YEAR).count() as u64;
         let known = self.forks.iter().any(|(at, of)| *of == epoch && *at > now - presented.tolerance());
         let epochs = self.epochs.clone();
-        let history = History { epochs, replaced: false, forks, most_forks: forks, known: false };
+        let late = self.late.iter().filter(|at| **at > now - DAY).count() as u64;
+        let is_late = self.late.iter().any(|at| *at > now - presented.tolerance());
+        let history = History { epochs, forks, most_forks: forks, late, is_late, ..History::default() };
         let mut judged = judge(&history, &presented, KEYS, now, fresh);
-        if judged.0.fork && known {
+        if (judged.standing.fork || judged.late) && known {
             judged = judge(&History { known, ..history }, &presented, KEYS, now, fresh);
         }
-        if judged.0.fork {
+        if judged.standing.fork {
             self.forks.push((now, epoch));
         }
-        self.epochs = judged.1.or(self.epochs.take());
-        judged.0
+        if judged.late {
+            self.late.push(now);
+        }
+        self.epochs = judged.next.or(self.epochs.take());
+        judged.standing
     }
 
     /// The answer reaches the device.
@@ -74,6 +80,28 @@ fn the_predecessor_counts_until_ten_minutes_after_its_successor_was_presented() 
     desk.tell(&mut device, 5000);
     assert_eq!(desk.ask(old, 5599), Standing { epoch: device, ..Standing::default() });
     assert!(desk.ask(old, 5600).fork);
+}
+
+#[test]
+fn a_copy_that_is_put_back_again_and_again_is_a_fork_after_three_times_a_day() {
+    let (mut desk, mut device) = (Desk::default(), None);
+    desk.tell(&mut device, 0);
+    for time in 1..=5 {
+        let now = 10_000 + time * 600;
+        assert_eq!(desk.ask(None, now).fork, time > 3, "{time}");
+        assert!(!desk.ask(None, now + 599).fork, "one time, however many requests");
+    }
+}
+
+#[test]
+fn three_lost_answers_a_day_are_forgiven_every_day() {
+    let (mut desk, mut device) = (Desk::default(), None);
+    desk.tell(&mut device, 0);
+    for day in 1..50 {
+        for time in 0..3 {
+            assert!(!desk.ask(None, day * DAY + time * 600).fork, "{day} {time}");
+        }
+    }
 }
 
 #[test]
@@ -153,14 +181,16 @@ fn a_clock_that_jumps_makes_no_fork_of_a_device_that_asks_one_after_the_other() 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Many processes of one device ask side by side; answers come late, out of order or never, but within the tolerance
-    /// or not at all, and a newer epoch is never overwritten by an older one.
+    /// Many processes of one device ask side by side; answers come late, out of order or, three a day, never, but within the
+    /// tolerance or not at all, and a newer epoch is never overwritten by an older one.
     #[test]
     fn honest_processes_side_by_side_are_never_taken_for_copies(
         steps in prop::collection::vec((0_i64..2 * PERIOD, any::<bool>(), 0_i64..590), 1..80),
     ) {
         let (mut desk, mut stored, mut now) = (Desk::default(), (None, -1), 0);
         let mut flying: Vec<(i64, Option<Epoch>, bool)> = Vec::new();
+        // What is lost shows when the next request comes, at most two hours later.
+        let (mut losses, shown) = (Vec::new(), DAY + 2 * PERIOD + 590);
         for (pause, lost, flight) in steps {
             let end = now + pause;
             // A request takes up to ten minutes from its making to its arrival, while others come and go.
@@ -170,8 +200,11 @@ proptest! {
                 flying.remove(0);
                 let standing = desk.ask(epoch, at);
                 prop_assert!(!standing.fork, "a fork at {at}");
+                let lost = lost && losses.iter().filter(|lost| **lost > at - shown).count() < 3;
                 if let Some(told) = standing.epoch.filter(|_| !lost && at >= stored.1) {
                     stored = (Some(told), at);
+                } else if lost && standing.epoch.is_some() {
+                    losses.push(at);
                 }
             }
             now = end;

@@ -7,7 +7,7 @@ use super::offer::{
     subscription_tables,
 };
 use super::revocation::{offered, rules_for};
-use super::{id, prior, restore};
+use super::{again, id, prior};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
@@ -32,7 +32,7 @@ pub(super) fn page(
     // A mark that this database never reached is of a former life of it.
     let since = query.since.filter(|since| *since <= mark).unwrap_or(-1);
     let rules = rules_for(connection, device)?.into();
-    let of = Of { connection, device, user: exchange.account, since, rules };
+    let of = Of { connection, device, user: exchange.account, since, rules, now: exchange.now };
     let (first, mut after) = match &query.from {
         Position::Withdrawn(after) => {
             page.withdrawn = of.withdrawn(after)?;
@@ -101,6 +101,8 @@ struct Of<'c> {
     user: Option<UserId>,
     since: i64,
     rules: Arc<[Rule]>,
+    /// Seconds UTC.
+    now: i64,
 }
 
 impl Of<'_> {
@@ -173,7 +175,7 @@ impl Of<'_> {
             let content = read_content(row, 1)?;
             let mut current = read_issued(row, 1 + CONTENT_COLUMNS)?;
             if let Some(current) = &mut current {
-                current.state = restore::find_state(self.connection, current.lid)?;
+                again::look_up(self.connection, self.device, current, self.now)?;
             }
             items.push((column(row, 0)?, offered(self.connection, self.device, content, current, &self.rules)?));
         }

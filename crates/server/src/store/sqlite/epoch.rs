@@ -1,6 +1,6 @@
 //! Epochs in SQLite: read with the decision, held against the rules again in the transaction that writes it.
 
-use super::super::epoch::{Epochs, History, Presented, Standing, YEAR, judge};
+use super::super::epoch::{DAY, Epochs, History, Judged, Presented, Standing, YEAR, judge};
 use super::super::{Committed, Exchange, Pending, Prior, StoreError};
 use super::issue::is_revoked;
 use super::{SqliteStore, Verdict, id, optional_id, prior};
@@ -11,7 +11,7 @@ impl SqliteStore {
     pub(super) fn standing_of(&self, mut exchange: Exchange) -> Pending<'_, (bool, Exchange)> {
         self.read(move |connection| {
             let Some(presented) = exchange.presented.clone() else { return Ok((false, exchange)) };
-            (exchange.standing, _) = judged(connection, &exchange, &presented)?;
+            exchange.standing = judged(connection, &exchange, &presented)?.standing;
             Ok((is_revoked(connection, presented.device)?, exchange))
         })
     }
@@ -44,35 +44,32 @@ impl SqliteStore {
 /// Writes what the answer of an exchange says about its epoch; false if it was made from another state.
 pub(super) fn apply(connection: &Connection, exchange: &Exchange) -> Result<bool, StoreError> {
     let Some(presented) = &exchange.presented else { return Ok(true) };
-    let (standing, next) = judged(connection, exchange, presented)?;
-    if standing != exchange.standing {
+    let judged = judged(connection, exchange, presented)?;
+    if judged.standing != exchange.standing {
         return Ok(false);
     }
-    write(connection, exchange, presented, &standing, next)?;
+    write(connection, exchange, presented, judged)?;
     Ok(true)
 }
 
 /// Judges an exchange and writes what comes of it.
 pub(super) fn decide(connection: &Connection, exchange: &Exchange) -> Result<Standing, StoreError> {
     let Some(presented) = &exchange.presented else { return Ok(Standing::default()) };
-    let (standing, next) = judged(connection, exchange, presented)?;
-    write(connection, exchange, presented, &standing, next)?;
+    let judged = judged(connection, exchange, presented)?;
+    let standing = judged.standing.clone();
+    write(connection, exchange, presented, judged)?;
     Ok(standing)
 }
 
-fn judged(
-    connection: &Connection,
-    exchange: &Exchange,
-    presented: &Presented,
-) -> Result<(Standing, Option<Epochs>), StoreError> {
+fn judged(connection: &Connection, exchange: &Exchange, presented: &Presented) -> Result<Judged, StoreError> {
     let mut history = history(connection, exchange, presented)?;
-    let judged = |history: &History| judge(history, presented, exchange.thumbprint, exchange.now, exchange.fresh);
-    let (standing, next) = judged(&history);
-    if !standing.fork || !is_known(connection, exchange, presented)? {
-        return Ok((standing, next));
+    let judge = |history: &History| judge(history, presented, exchange.thumbprint, exchange.now, exchange.fresh);
+    let judged = judge(&history);
+    if !(judged.standing.fork || judged.late) || !is_known(connection, exchange, presented)? {
+        return Ok(judged);
     }
     history.known = true;
-    Ok(judged(&history))
+    Ok(judge(&history))
 }
 
 fn history(connection: &Connection, exchange: &Exchange, presented: &Presented) -> Result<History, StoreError> {
@@ -80,6 +77,8 @@ fn history(connection: &Connection, exchange: &Exchange, presented: &Presented) 
                           older, older_until FROM epoch WHERE device_id = $1";
     const FORKS: &str = "SELECT role, count(*) FROM fork WHERE device_id = $1 AND thumbprint = $2 AND noticed_at > $3 \
                          GROUP BY role";
+    const LATE: &str = "SELECT count(*), max(noticed_at) FROM late_epoch \
+                        WHERE device_id = $1 AND thumbprint = $2 AND role = $3 AND noticed_at > $4";
     let mut history = History::default();
     let mut statement = connection.prepare_cached(EPOCHS)?;
     let mut rows = statement.query([presented.device.as_bytes()])?;
@@ -101,6 +100,12 @@ fn history(connection: &Connection, exchange: &Exchange, presented: &Presented) 
             history.forks = count;
         }
     }
+    let since = exchange.now.saturating_sub(DAY);
+    let keys = params![presented.device.as_bytes(), exchange.thumbprint.as_bytes(), presented.role as i64, since];
+    let mut late = connection.prepare_cached(LATE)?;
+    let (times, last): (i64, Option<i64>) = late.query_row(keys, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    history.late = times.unsigned_abs();
+    history.is_late = last.is_some_and(|last| last > exchange.now.saturating_sub(presented.tolerance()));
     Ok(history)
 }
 
@@ -148,11 +153,11 @@ fn write(
     connection: &Connection,
     exchange: &Exchange,
     presented: &Presented,
-    standing: &Standing,
-    next: Option<Epochs>,
+    Judged { standing, next, late }: Judged,
 ) -> Result<(), StoreError> {
     const FORK: &str =
         "INSERT INTO fork (device_id, thumbprint, role, presented, noticed_at) VALUES ($1, $2, $3, $4, $5)";
+    const LATE: &str = "INSERT INTO late_epoch (device_id, thumbprint, role, noticed_at) VALUES ($1, $2, $3, $4)";
     const EPOCHS: &str = "INSERT OR REPLACE INTO epoch \
         (device_id, role, thumbprint, certified_at, current, predecessor, replaced_at, presented_at, older, older_until) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
@@ -160,6 +165,9 @@ fn write(
     let thumbprint = exchange.thumbprint.as_bytes();
     if standing.replaced {
         return Ok(());
+    }
+    if late {
+        connection.prepare_cached(LATE)?.execute(params![device.as_bytes(), thumbprint, role, exchange.now])?;
     }
     if standing.fork {
         let presented = bytes(presented.epoch.as_ref());

@@ -1,10 +1,11 @@
 //! Licenses that devices hold, in SQLite: their use, and what was given back, with seats freed within the limit. What may
 //! be renewed is in `renewal.rs`.
 
-use super::super::{Committed, Exchange, Held, Pending, Prior, RenewalOffer, RenewedLicense, Returns, StoreError};
+use super::super::{Committed, Exchange, Held, Pending, Prior, RenewalOffer, Returns, StoreError, Told};
 use super::issue::{answer_once, is_revoked};
 use super::restore::{find_state, keep_state};
-use super::{SqliteStore, Verdict, prior, renewal};
+use super::{SqliteStore, Verdict, again, prior, renewal};
+use crate::policy::until_now;
 use rusqlite::{Connection, params};
 use wmlicense_wire::id::{DeviceId, Lid};
 use wmlicense_wire::license::State;
@@ -14,33 +15,29 @@ const MAX_FREED: i64 = 2;
 /// A year, in seconds.
 const PERIOD: i64 = 365 * 24 * 60 * 60;
 
+/// What a device tells of the use of licenses.
+type Usage = Vec<(Lid, State)>;
+
 /// Most actions that a state names.
 const MAX_ACTIONS: usize = 32;
 
 impl Returns for SqliteStore {
-    fn report(&self, device: DeviceId, usage: Vec<(Lid, State)>) -> Pending<'_, ()> {
-        self.write(move |connection| {
-            for (lid, state) in &usage {
-                report(connection, device, *lid, state)?;
+    fn report(&self, device: DeviceId, usage: Usage, now: i64) -> Pending<'_, Told> {
+        Box::pin(async move {
+            let (told, news) = self.read(move |connection| news(connection, device, usage, now)).await?;
+            if !news.is_empty() {
+                let keep = move |connection: &Connection| {
+                    news.iter().try_for_each(|(lid, state)| report(connection, device, *lid, state, now))?;
+                    Ok(Verdict::Keep(()))
+                };
+                self.write(keep).await?;
             }
-            Ok(Verdict::Keep(()))
+            Ok(told)
         })
     }
 
     fn renewable(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, RenewalOffer> {
         self.read(move |connection| renewal::offer(connection, &exchange, device, &licenses))
-    }
-
-    fn renew(
-        &self,
-        exchange: Exchange,
-        device: DeviceId,
-        licenses: Vec<RenewedLicense>,
-        answer: Vec<u8>,
-    ) -> Pending<'_, Committed> {
-        self.write(move |connection| {
-            answer_once(connection, &exchange, &answer, || renewal::write(connection, device, licenses, exchange.now))
-        })
     }
 
     fn held(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, Held> {
@@ -78,14 +75,29 @@ impl Returns for SqliteStore {
     }
 }
 
+/// The lines of the licenses that the device tells of, and of these what was not known. What it tells of others' licenses is
+/// passed over.
+fn news(connection: &Connection, device: DeviceId, usage: Usage, now: i64) -> Result<(Told, Usage), StoreError> {
+    let (mut told, mut news) = (Told::new(), Usage::new());
+    for (lid, state) in usage {
+        let line = if state.actions.is_empty() { None } else { again::line(connection, device, lid)? };
+        let Some(line) = line else { continue };
+        told.insert(line);
+        let known = find_state(connection, lid)?;
+        if known.clone().is_none_or(|known| known.clone().strictest(&until_now(&state, now)) != known) {
+            news.push((lid, state));
+        }
+    }
+    Ok((told, news))
+}
+
 /// Keeps a state that the device of a seat tells; what others tell is passed over.
-fn report(connection: &Connection, device: DeviceId, lid: Lid, state: &State) -> Result<(), StoreError> {
-    const FIND: &str = "SELECT 1 FROM seat WHERE lid = $1 AND device_id = $2";
-    let holds = connection.prepare_cached(FIND)?.exists(params![lid.as_bytes(), device.as_bytes()])?;
+fn report(connection: &Connection, device: DeviceId, lid: Lid, state: &State, now: i64) -> Result<(), StoreError> {
+    let holds = again::line(connection, device, lid)?.is_some();
     let known = find_state(connection, lid)?.unwrap_or_default();
     // Invented actions must not pile up from report to report.
-    if holds && !state.actions.is_empty() && known.clone().strictest(state).actions.len() <= MAX_ACTIONS {
-        keep_state(connection, lid, state)?;
+    if holds && !state.actions.is_empty() && known.strictest(state).actions.len() <= MAX_ACTIONS {
+        keep_state(connection, lid, &until_now(state, now))?;
     }
     Ok(())
 }
@@ -101,7 +113,7 @@ fn give_back(connection: &Connection, device: DeviceId, lid: Lid, state: &State,
         return Ok(());
     }
     connection.prepare_cached(LICENSE)?.execute(params![now, device_, lid_])?;
-    report(connection, device, lid, state)?;
+    report(connection, device, lid, state, now)?;
     free_seat(connection, device_, lid_, now)
 }
 

@@ -6,9 +6,10 @@ use super::super::{
 };
 use super::offer::{find_content, mark, read_issued};
 use super::revocation::{offered, rules_for};
-use super::{SqliteStore, Verdict, account, delivery, device, epoch, prior, restore, write_exchange};
+use super::{SqliteStore, Verdict, account, again, delivery, device, epoch, prior, restore, write_exchange};
 use crate::accounts::Account;
 use rusqlite::{Connection, params};
+use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, UserId};
 use wmlicense_wire::revocation::Rule;
@@ -59,7 +60,7 @@ impl Store for SqliteStore {
                 let user = if content.scope.is_some() { holder } else { None };
                 let mut current = find_license(connection, device, *kid, user)?;
                 if let Some(current) = &mut current {
-                    current.state = restore::find_state(connection, current.lid)?;
+                    again::look_up(connection, device, current, exchange.now)?;
                 }
                 offered(connection, device, content, current, &rules).map(Some)
             };
@@ -87,8 +88,16 @@ impl Store for SqliteStore {
                     if !write_license(connection, device, license, exchange.now)? {
                         return Ok(false);
                     }
+                    if let Some(state) = &license.state {
+                        restore::keep_state(connection, license.issued.lid, state)?;
+                    }
                 }
                 write_first_seats(connection, device, &issue.licenses, exchange.now)?;
+                for handed in &issue.again {
+                    if again::book(connection, device, handed, exchange.now)?.is_err() {
+                        return Ok(false);
+                    }
+                }
                 write_withdrawn(connection, device, &issue.withdrawn)
             })
         })
@@ -110,15 +119,23 @@ impl Store for SqliteStore {
         self.read(move |connection| restore::holdings(connection, &licenses, device))
     }
 
-    fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>) -> Pending<'_, Claimed> {
-        self.write(move |connection| restore::claim(connection, &exchange, device, &claims))
+    fn claim(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        claims: Vec<Claim>,
+        told: HashSet<Lid>,
+    ) -> Pending<'_, Claimed> {
+        self.write(move |connection| restore::claim(connection, &exchange, device, &claims, &told))
     }
 
     fn drop_answers(&self, before: i64) -> Pending<'_, u64> {
         const DROP: &str = "UPDATE exchange SET kept = 2, answer = NULL WHERE kept = 1 AND answered_at < $1";
         const FORGET: &str = "DELETE FROM known_exchange WHERE seen_at < $1";
+        const FORGIVE: &str = "DELETE FROM late_epoch WHERE noticed_at < $1";
         self.write(move |connection| {
             connection.execute(FORGET, [before])?;
+            connection.execute(FORGIVE, [before])?;
             Ok(Verdict::Keep(connection.execute(DROP, [before])? as u64))
         })
     }
@@ -178,7 +195,7 @@ pub(super) fn find_license(
 }
 
 /// Writes a license. False if the holder has another license by now than the one to be replaced.
-pub(super) fn write_license(
+fn write_license(
     connection: &Connection,
     device: DeviceId,
     license: &NewLicense,
@@ -190,7 +207,7 @@ pub(super) fn write_license(
                            withdrawn = NULL, returned_at = NULL \
                            WHERE device_id = $5 AND kid = $6 AND user_id = $7 AND lid = $8";
     let (device, kid, user) = (device.as_bytes(), license.kid.as_bytes(), user_key(license.user.as_ref()));
-    let Issued { lid, terms, policy, withdrawn: _, state: _ } = &license.issued;
+    let Issued { lid, terms, policy, .. } = &license.issued;
     let (lid, terms) = (lid.as_bytes(), terms.as_bytes());
     let changed = match &license.replaces {
         None => connection.prepare_cached(INSERT)?.execute(params![device, kid, user, lid, terms, policy, now])?,
@@ -203,19 +220,20 @@ pub(super) fn write_license(
 }
 
 /// Counts the device in as the first of each license.
-pub(super) fn write_first_seats(
+fn write_first_seats(
     connection: &Connection,
     device: DeviceId,
     licenses: &[NewLicense],
     now: i64,
 ) -> Result<(), StoreError> {
-    const SEAT: &str = "INSERT INTO seat (lid, device_id, kid, restored, since) VALUES ($1, $2, $3, 0, $4)";
+    const SEAT: &str = "INSERT INTO seat (lid, device_id, kid, restored, since, line) VALUES ($1, $2, $3, 0, $4, $5)";
     let mut insert = connection.prepare_cached(SEAT)?;
     // In the order of the table, because scattered inserts cost several times as much.
-    let mut seats: Vec<_> = licenses.iter().map(|license| (license.issued.lid, license.kid)).collect();
+    let mut seats: Vec<_> = licenses.iter().map(|license| (license.issued.lid, license.kid, license.line)).collect();
     seats.sort_unstable();
-    for (lid, kid) in seats {
-        insert.execute(params![lid.as_bytes(), device.as_bytes(), kid.as_bytes(), now])?;
+    for (lid, kid, line) in seats {
+        let line = line.as_ref().map(|line| line.as_bytes().as_slice());
+        insert.execute(params![lid.as_bytes(), device.as_bytes(), kid.as_bytes(), now, line])?;
     }
     Ok(())
 }

@@ -76,13 +76,9 @@ pub(super) fn find_content(connection: &Connection, kid: Kid) -> Result<Option<C
 pub(super) fn read_issued(row: &Row<'_>, at: usize) -> Result<Option<Issued>, StoreError> {
     let Some(lid) = row.get::<_, Option<Vec<u8>>>(at)? else { return Ok(None) };
     let terms: Vec<u8> = row.get(at + 1)?;
-    Ok(Some(Issued {
-        lid: id(&lid, "license")?,
-        terms: id(&terms, "license")?,
-        policy: row.get(at + 2)?,
-        withdrawn: row.get::<_, Option<i64>>(at + 3)?.is_some(),
-        state: None,
-    }))
+    let lid = id(&lid, "license")?;
+    let withdrawn = row.get::<_, Option<i64>>(at + 3)?.is_some();
+    Ok(Some(Issued { withdrawn, ..Issued::new(lid, id(&terms, "license")?, row.get(at + 2)?) }))
 }
 
 /// Number of the last change.

@@ -1,11 +1,11 @@
 //! What may be renewed, in SQLite: the license that a device holds, issued to it or restored from another device's backup.
 
-use super::super::{Exchange, HeldLicense, Issued, Prior, Renewable, RenewalOffer, RenewedLicense, StoreError};
-use super::issue::{find_license, is_revoked, user_key, write_first_seats, write_license};
+use super::super::{Exchange, HeldLicense, Issued, Prior, Renewable, RenewalOffer, StoreError};
+use super::issue::{find_license, is_revoked, user_key};
 use super::offer::find_content;
-use super::restore::{find_state, keep_state};
+use super::restore::find_state;
 use super::revocation::{is_taken_back, rules_for};
-use super::{id, prior};
+use super::{again, id, prior};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 
@@ -40,7 +40,7 @@ fn renewable(
     let user = if content.scope.is_some() { exchange.account } else { None };
     // A later license of this device stands for the one asked about.
     let own = find_license(connection, device, kid, user)?;
-    let (current, restored) = match own {
+    let (mut current, restored) = match own {
         Some(own) => (Some(own), false),
         None => {
             let first = first_of(connection, kid, lid)?;
@@ -50,34 +50,16 @@ fn renewable(
             (first.map(|(issued, _)| issued), true)
         }
     };
-    let state = match &current {
-        Some(current) => find_state(connection, current.lid)?,
+    let state = match &mut current {
+        Some(current) => {
+            again::look_up(connection, device, current, exchange.now)?;
+            None
+        }
         None => find_state(connection, lid)?,
     };
     let rules = rules_for(connection, device)?.into();
     let taken_back = is_taken_back(connection, lid, device)?;
     Ok(Renewable::Held(Box::new(HeldLicense { kid, content, current, state, restored, taken_back, rules })))
-}
-
-/// Writes licenses in place of others; false if a device has another license by now than the one to be replaced.
-pub(super) fn write(
-    connection: &Connection,
-    device: DeviceId,
-    licenses: Vec<RenewedLicense>,
-    now: i64,
-) -> Result<bool, StoreError> {
-    let mut written = Vec::with_capacity(licenses.len());
-    for RenewedLicense { license, state } in licenses {
-        if !write_license(connection, device, &license, now)? {
-            return Ok(false);
-        }
-        if let Some(state) = state {
-            keep_state(connection, license.issued.lid, &state)?;
-        }
-        written.push(license);
-    }
-    write_first_seats(connection, device, &written, now)?;
-    Ok(true)
 }
 
 /// The license as it was issued to a first device, with that account's key; none if it was replaced there since.
@@ -90,5 +72,5 @@ fn first_of(connection: &Connection, kid: Kid, lid: Lid) -> Result<Option<(Issue
         .query_row(params![kid.as_bytes(), lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((terms, policy, user)) = row else { return Ok(None) };
-    Ok(Some((Issued { lid, terms: id(&terms, "license")?, policy, withdrawn: false, state: None }, user)))
+    Ok(Some((Issued::new(lid, id(&terms, "license")?, policy), user)))
 }

@@ -1,11 +1,13 @@
 //! Seats in SQLite: which devices hold a license, counted and limited in the transaction of the writer.
 
 use super::super::revocation::Order;
-use super::super::{Claim, Claimed, Exchange, Holding, Prior, Seat, StoreError};
+use super::super::{Claim, Claimed, Exchange, HandedOut, Holding, Prior, Seat, StoreError};
 use super::offer::find_content;
 use super::revocation::{is_taken_back, rules};
-use super::{Verdict, epoch, id, prior, write_exchange};
+use super::{Verdict, again, epoch, id, prior, write_exchange};
+use crate::policy::{known_state, over};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use std::collections::HashSet;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
@@ -78,6 +80,7 @@ pub(super) fn claim(
     exchange: &Exchange,
     device: DeviceId,
     claims: &[Claim],
+    told: &HashSet<Lid>,
 ) -> Result<Verdict<Claimed>, StoreError> {
     let prior = prior(connection, exchange)?;
     match prior {
@@ -96,11 +99,13 @@ pub(super) fn claim(
     order.sort_by_key(|index| claims[*index].lid);
     let mut seats = vec![Seat::Full; claims.len()];
     let rules = rules(connection)?;
+    // An answer that is made once more is not handed out once more.
+    let claiming = Claiming { connection, device, now: exchange.now, told, is_repeated: prior != Prior::None };
     for index in order {
         let claim = &claims[index];
         seats[index] = match is_claim_taken_back(connection, &rules, claim, device)? {
             true => Seat::TakenBack,
-            false => take_seat(connection, device, claim, exchange.now)?,
+            false => claiming.take_seat(claim)?,
         };
     }
     Ok(Verdict::Keep(Claimed::Seats(seats, standing)))
@@ -126,30 +131,69 @@ fn is_claim_taken_back(
     Ok(rules.iter().any(|order| devices.iter().any(|device| order.matches(&policy, *device))))
 }
 
-fn take_seat(connection: &Connection, device: DeviceId, claim: &Claim, now: i64) -> Result<Seat, StoreError> {
-    let (seats, _) = seats(connection, claim.lid)?;
-    let of = |device: DeviceId| seats.iter().find(|seat| seat.device == device);
-    let mut counted = seats.iter().filter(|seat| !seat.freed).count();
-    match of(claim.bound) {
-        Some(seat) if seat.returned => return Ok(Seat::Returned),
-        Some(_) => {}
-        None => {
-            write_seat(connection, claim, claim.bound, false, now)?;
-            counted += 1;
+/// A device that wants to hold licenses.
+struct Claiming<'c> {
+    connection: &'c Connection,
+    device: DeviceId,
+    /// Seconds UTC.
+    now: i64,
+    /// Lines of the licenses that it tells that it has.
+    told: &'c HashSet<Lid>,
+    /// This very request was granted before.
+    is_repeated: bool,
+}
+
+impl Claiming<'_> {
+    fn take_seat(&self, claim: &Claim) -> Result<Seat, StoreError> {
+        let Self { connection, device, now, .. } = *self;
+        let (seats, _) = seats(connection, claim.lid)?;
+        let of = |device: DeviceId| seats.iter().find(|seat| seat.device == device);
+        let mut counted = seats.iter().filter(|seat| !seat.freed).count();
+        match of(claim.bound) {
+            Some(seat) if seat.returned => return Ok(Seat::Returned),
+            Some(_) => {}
+            None => {
+                write_seat(connection, claim, claim.bound, false, now)?;
+                counted += 1;
+            }
         }
+        let counts = device == claim.bound || of(device).is_some_and(|seat| !seat.freed);
+        if !counts && counted >= claim.limit as usize {
+            return Ok(Seat::Full);
+        }
+        let had = device == claim.bound || of(device).is_some_and(|seat| !seat.returned);
+        let state = match self.state(claim, had)? {
+            Ok(state) => state,
+            Err(seat) => return Ok(seat),
+        };
+        match of(device) {
+            // What it gave back came in another device's backup again.
+            Some(seat) if seat.returned => take_again(connection, claim, device, now)?,
+            None if device != claim.bound => write_seat(connection, claim, device, true, now)?,
+            Some(_) | None => {}
+        }
+        Ok(Seat::Held(state))
     }
-    let counts = device == claim.bound || of(device).is_some_and(|seat| !seat.freed);
-    if !counts && counted >= claim.limit as usize {
-        return Ok(Seat::Full);
+
+    /// What a license starts from, which is booked where the device `had` it; or why it stays out.
+    fn state(&self, claim: &Claim, had: bool) -> Result<Result<Option<State>, Seat>, StoreError> {
+        let Self { connection, device, now, .. } = *self;
+        let Some(in_file) = &claim.state else { return Ok(Ok(None)) };
+        let policy = Policy::decode(&claim.policy).map_err(|_| StoreError::Damaged("policy"))?;
+        let kept = keep_state(connection, claim.lid, in_file)?;
+        let state = known_state(&policy, Some(&kept)).unwrap_or_else(|| State::initial(&policy));
+        if let Some(reason) = over(&policy, &state, now) {
+            return Ok(Err(Seat::Over(reason)));
+        }
+        let line = again::line(connection, device, claim.lid)?.unwrap_or(claim.lid);
+        if had && !self.is_repeated && !self.told.contains(&line) {
+            let handed = HandedOut { lid: claim.lid, state: state.clone() };
+            if let Err(again) = again::book(connection, device, &handed, now)? {
+                return Ok(Err(Seat::TooOften(again.from)));
+            }
+        }
+        Ok(Ok(Some(state)))
     }
-    match of(device) {
-        // What it gave back came in another device's backup again.
-        Some(seat) if seat.returned => take_again(connection, claim, device, now)?,
-        None if device != claim.bound => write_seat(connection, claim, device, true, now)?,
-        Some(_) | None => {}
-    }
-    let Some(in_file) = &claim.state else { return Ok(Seat::Held(None)) };
-    Ok(Seat::Held(Some(keep_state(connection, claim.lid, in_file)?)))
 }
 
 /// Keeps the strictest of what was known of a license and what is told now, and gives it.

@@ -29,14 +29,9 @@ fn device() -> CertifiedDevice {
 }
 
 fn license(lid: u8, replaces: Option<u8>) -> NewLicense {
-    let issued = Issued {
-        lid: Lid::new([lid; 16]),
-        terms: Digest::new([lid; 32]),
-        policy: vec![lid],
-        withdrawn: false,
-        state: None,
-    };
-    NewLicense { kid: Kid::new([3; 16]), user: None, issued, replaces: replaces.map(|lid| Lid::new([lid; 16])) }
+    let issued = Issued::new(Lid::new([lid; 16]), Digest::new([lid; 32]), vec![lid]);
+    let replaces = replaces.map(|lid| Lid::new([lid; 16]));
+    NewLicense { kid: Kid::new([3; 16]), user: None, issued, replaces, line: replaces, state: None }
 }
 
 fn issued(licenses: Vec<NewLicense>) -> Issue {
