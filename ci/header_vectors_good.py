@@ -125,7 +125,7 @@ TEXT = [
     ("hls-fairplay", "a system that names no key ID", (HLS + '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x",KEYFORMAT="com.apple.streamingkeydelivery"').encode(),
      says("HLS playlist", systems="94ce86fb-07ff-4f43-adb8-93d2fa968ca2", scheme="cbcs")),
     ("hls-open-key", "keys that anybody may fetch need no license",
-     (HLS + '#EXT-X-KEY:METHOD=AES-128,URI="k"\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"\n#EXT-X-KEY:METHOD=NONE\n').encode(),
+     (HLS + '#EXT-X-KEY:METHOD=AES-128,URI="k"\n#EXT-X-KEY:METHOD=AES-128,URI="k",KEYFORMAT="identity"\n#EXT-X-KEY:METHOD=NONE\n').encode(),
      says("HLS playlist", protected="no")),
     ("hls-old-playready", "the tag of older playlists", f"{HLS}#EXT-X-PLAYREADYHEADER:{URI.split(',')[1]}\n".encode(),
      says("HLS playlist", V, systems=PLAYREADY)),

@@ -8,6 +8,7 @@ import sys
 
 import header_vectors_bad
 import header_vectors_good
+import header_vectors_kinds
 
 FOLDER = pathlib.Path(__file__).parent.parent / "tests" / "vectors" / "headers"
 
@@ -26,7 +27,7 @@ def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path in FOLDER.glob("*.wmv"):
         path.unlink()
-    for kind, vectors in header_vectors_good.ALL.items():
+    for kind, vectors in [*header_vectors_good.ALL.items(), *header_vectors_kinds.ALL.items()]:
         for name, about, data, gives in vectors:
             lines = [f"gives-{field}: {value}" for field, value in gives.items()]
             write(f"{kind}-{name}", kind, about, "ok", lines, data)

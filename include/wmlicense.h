@@ -680,6 +680,8 @@
 #define WM_PROP_SCHEME "Scheme"
 /** content header, STRING, read-only: UUIDs of the protection systems named, each once, semicolons between. */
 #define WM_PROP_SYSTEM "System"
+/** content header, STRING, read-only: what of the content's protection could not be read although the rest could, a sentence a line. */
+#define WM_PROP_NOTES "Notes"
 
 
 // Backs licenses up to a folder and restores them, on the same device without network or on another device through the
@@ -694,7 +696,7 @@ typedef struct wm_client wm_client;
 
 // What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
 // be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM, WM_PROP_CONTENT_ID, WM_PROP_SECURITY_VERSION,
-// and custom elements of the content's owner under their own names, as wm_get_prop_name lists them.
+// WM_PROP_NOTES, and custom elements of the content's owner under their own names, as wm_get_prop_name lists them.
 typedef struct wm_content_header wm_content_header;
 
 // Decrypts the samples of one key ID for one action. Any number of threads may use one decryptor at the same time. It
@@ -1137,7 +1139,8 @@ wm_result wm_individualize(struct wm_individualizer *individualizer,
 
 // Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
 // initialization data (`cenc`, `keyids`, `webm`), an HLS playlist or its key tags, a DASH or Smooth Streaming manifest or
-// its protection elements. The bytes are not kept. *out: receives a handle to release.
+// its protection elements. The bytes are not kept. *out: receives a handle to release. What cannot be read beside the rest
+// is in WM_PROP_NOTES; where nothing else names a key ID, it is the failure.
 // Fails with WM_E_MALFORMED_CONTENT_HEADER, whose detail names byte and field; WM_E_CONTENT_HEADER_TOO_NEW for a version
 // of WRMHEADER that is not known; and WM_E_INVALIDARG for NULL.
 wm_result wm_create_content_header(const void *data,
@@ -1151,6 +1154,7 @@ wm_result wm_create_content_header_from_file(const char *path,
                                              struct wm_content_header **out);
 
 // Tells whether a media file, playlist or manifest needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
+// Protection of a kind that is not known counts as well: false means that nothing says so.
 // Fails as wm_create_content_header_from_file.
 wm_result wm_is_content_protected(const char *path,
                                   bool *protected_out);

@@ -5,7 +5,7 @@ use crate::failure;
 use crate::gate;
 use crate::input::{self, Out};
 use crate::object::{self, Handle, Kind, Life, Object};
-use crate::prop::names::{CONTENT_ID, KIDS, LICENSE_URL, SCHEME, SECURITY_VERSION, SYSTEM};
+use crate::prop::names::{CONTENT_ID, KIDS, LICENSE_URL, NOTES, SCHEME, SECURITY_VERSION, SYSTEM};
 use crate::prop::{Properties, Spec, TYPE_STRING, Value};
 use crate::result::{WM_S_FALSE, WM_S_OK, wm_result};
 use std::ffi::{OsStr, c_char, c_void};
@@ -15,7 +15,7 @@ use wmlicense_core::header::ContentHeader;
 
 /// What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
 /// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM, WM_PROP_CONTENT_ID, WM_PROP_SECURITY_VERSION,
-/// and custom elements of the content's owner under their own names, as wm_get_prop_name lists them.
+/// WM_PROP_NOTES, and custom elements of the content's owner under their own names, as wm_get_prop_name lists them.
 pub struct wm_content_header {
     _opaque: [u8; 0],
 }
@@ -32,6 +32,7 @@ pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::read_only(SYSTEM, TYPE_STRING),
     Spec::read_only(CONTENT_ID, TYPE_STRING),
     Spec::read_only(SECURITY_VERSION, TYPE_STRING),
+    Spec::read_only(NOTES, TYPE_STRING),
 ];
 
 /// The object behind a `wm_content_header`.
@@ -53,10 +54,11 @@ impl Object for ContentHeaderObject {
     fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
         let header = &self.header;
         let text = match spec.name {
-            KIDS => joined(header.kids().iter().map(|kid| kid.to_base64())),
+            KIDS => joined(header.kids().iter().map(|kid| kid.to_base64()), ";"),
             LICENSE_URL => header.license_url().map(str::to_owned),
             SCHEME => header.scheme().map(|scheme| scheme.to_string()),
-            SYSTEM => joined(header.system_ids().iter().map(|system| system.to_string())),
+            SYSTEM => joined(header.system_ids().iter().map(|system| system.to_string()), ";"),
+            NOTES => joined(header.notes().map(|note| note.to_string()), "\n"),
             CONTENT_ID => header.content_id().map(str::to_owned),
             SECURITY_VERSION => header.security_version().map(str::to_owned),
             _ => None,
@@ -70,10 +72,10 @@ impl Object for ContentHeaderObject {
     }
 }
 
-/// A list with semicolons between its parts; an empty one is no value.
-fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
+/// A list with this between its parts; an empty one is no value.
+fn joined(parts: impl Iterator<Item = String>, between: &str) -> Option<String> {
     let parts: Vec<String> = parts.collect();
-    (!parts.is_empty()).then(|| parts.join(";"))
+    (!parts.is_empty()).then(|| parts.join(between))
 }
 
 impl ContentHeaderObject {
@@ -88,7 +90,8 @@ fn read_file(path: &[u8]) -> Result<ContentHeader, Failure> {
 
 /// Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
 /// initialization data (`cenc`, `keyids`, `webm`), an HLS playlist or its key tags, a DASH or Smooth Streaming manifest or
-/// its protection elements. The bytes are not kept. *out: receives a handle to release.
+/// its protection elements. The bytes are not kept. *out: receives a handle to release. What cannot be read beside the rest
+/// is in WM_PROP_NOTES; where nothing else names a key ID, it is the failure.
 /// Fails with WM_E_MALFORMED_CONTENT_HEADER, whose detail names byte and field; WM_E_CONTENT_HEADER_TOO_NEW for a version
 /// of WRMHEADER that is not known; and WM_E_INVALIDARG for NULL.
 #[unsafe(no_mangle)]
@@ -119,6 +122,7 @@ pub unsafe extern "C" fn wm_create_content_header_from_file(
 }
 
 /// Tells whether a media file, playlist or manifest needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
+/// Protection of a kind that is not known counts as well: false means that nothing says so.
 /// Fails as wm_create_content_header_from_file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_is_content_protected(path: *const c_char, protected_out: *mut bool) -> wm_result {

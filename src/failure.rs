@@ -333,7 +333,9 @@ pub(crate) fn header(error: &HeaderError) -> Failure {
     match error {
         HeaderError::Io(error) => place(error),
         HeaderError::UnknownVersion { .. } => Failure::with(WM_E_CONTENT_HEADER_TOO_NEW, error.to_string()),
-        HeaderError::UnknownScheme { .. } => Failure::with(WM_E_UNSUPPORTED_ALGORITHM, error.to_string()),
+        HeaderError::UnknownScheme { .. } | HeaderError::NotSupported { .. } => {
+            Failure::with(WM_E_UNSUPPORTED_ALGORITHM, error.to_string())
+        }
         HeaderError::NotRecognised
         | HeaderError::Truncated { .. }
         | HeaderError::BadSize { .. }

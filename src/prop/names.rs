@@ -75,6 +75,7 @@ names! {
     LICENSE_URL "WM_PROP_LICENSE_URL" = "LicenseURL", "content header, STRING, read-only: where the content says that licenses are acquired. Untrusted: the library never opens it; ask the user first";
     SCHEME "WM_PROP_SCHEME" = "Scheme", "content header, STRING, read-only: four characters, such as \"cenc\" or \"cbcs\"";
     SYSTEM "WM_PROP_SYSTEM" = "System", "content header, STRING, read-only: UUIDs of the protection systems named, each once, semicolons between";
+    NOTES "WM_PROP_NOTES" = "Notes", "content header, STRING, read-only: what of the content's protection could not be read although the rest could, a sentence a line";
 }
 
 #[cfg(test)]

@@ -115,13 +115,25 @@ static void every_kind_gives_key_ids_in_one_byte_order(void) {
   CHECK_OK(wm_release(header));
 }
 
+static void what_cannot_be_read_is_noted_and_hides_nothing(void) {
+  wm_content_header *header = of_text("<MPD><ContentProtection default_KID=\"bad 0f0e0d0c-0b0a-0908-0706-050403020100 worse\"/></MPD>");
+  expect_text(header, WM_PROP_KIDS, AUDIO_TEXT);
+  expect_text(header, WM_PROP_NOTES,
+              "default_KID at byte 5 cannot be read as text of its kind\n"
+              "default_KID at byte 5 cannot be read as text of its kind");
+  CHECK_OK(wm_release(header));
+  header = of_text(KEY_IDS);
+  expect_text(header, WM_PROP_NOTES, NULL);
+  CHECK_OK(wm_release(header));
+}
+
 static void files_say_what_their_bytes_say(const char *folder) {
   static const struct {
     const char *text;
     bool is_protected;
   } cases[] = {{MEDIA_HEADER, true}, {PLAY_HEADER, true},   {PLAYLIST, true},
                {PROTECTION, true},   {KEY_IDS, true},       {"#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n", false},
-               {"<MPD/>", false}};
+               {"#EXTM3U\n#EXT-X-KEY:METHOD=UNHEARD-OF\n", true}, {"<MPD/>", false}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char *path = write_file(folder, "header", cases[i].text, strlen(cases[i].text)), kids[TEXT_SIZE];
     wm_content_header *header = NULL;
@@ -186,6 +198,7 @@ int main(int argc, char **argv) {
   CHECK_EQ(argc, 2);
   windows_media_headers_show_custom_elements();
   every_kind_gives_key_ids_in_one_byte_order();
+  what_cannot_be_read_is_noted_and_hides_nothing();
   files_say_what_their_bytes_say(argv[1]);
   refusals_name_byte_and_field(argv[1]);
   licenses_are_acquired_by_any_header(argv[1]);

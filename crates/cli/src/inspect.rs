@@ -50,7 +50,9 @@ fn remedy(error: &HeaderError) -> &'static str {
         HeaderError::NotRecognised => {
             "give a media file (MP4, WebM, ASF), initialization data, an HLS playlist or a DASH manifest"
         }
-        HeaderError::UnknownVersion { .. } | HeaderError::UnknownScheme { .. } => "use a newer version of this program",
+        HeaderError::UnknownVersion { .. } | HeaderError::UnknownScheme { .. } | HeaderError::NotSupported { .. } => {
+            "use a newer version of this program"
+        }
         HeaderError::Truncated { .. }
         | HeaderError::BadSize { .. }
         | HeaderError::BadValue { .. }

@@ -97,10 +97,11 @@ impl ContentHeader {
         let mut source = Source::new(inner)?;
         let mut header = Self::new(recognize(&mut source)?);
         header.fill(&mut source)?;
-        // What cannot be read in a foreign system's data does no harm while something else names the key.
-        let names_nothing = header.kids.is_empty() && header.tracks.is_empty();
-        let first = header.notes.first().filter(|_| names_nothing).cloned();
-        drop(header.notes.drain(..usize::from(first.is_some())));
+        // What cannot be read does no harm while something else names the key, or nothing is protected.
+        let names_nothing = header.kids.is_empty() && (header.tracks.is_empty() || header.is_protected());
+        let hides = |note: &HeaderError| !matches!(note, HeaderError::BadText { field: collect::LICENSE_URL, .. });
+        let first = header.notes.iter().position(|note| names_nothing && hides(note));
+        let first = first.map(|place| header.notes.swap_remove(place));
         match first.and_then(Arc::into_inner) {
             Some(error) => Err(error),
             None => Ok(header),
@@ -142,7 +143,8 @@ impl ContentHeader {
 
     /// The protection scheme: of the first protected track, or the first that something else names.
     pub fn scheme(&self) -> Option<FourCc> {
-        let of_tracks = self.tracks.iter().find_map(Track::protection).map(|protection| protection.scheme);
+        let protections = self.tracks.iter().flat_map(Track::protections);
+        let of_tracks = protections.map(|protection| protection.scheme).find(|scheme| *scheme != mp4::NO_CODE);
         of_tracks.or(self.named_scheme)
     }
 
@@ -190,23 +192,27 @@ impl ContentHeader {
         all.filter(|(name, _)| names.insert(name)).map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
-    /// What could not be read although the rest could: at most 64 errors.
+    /// What could not be read although the rest could: at most 64 errors. What such a part speaks of is protected.
     pub fn notes(&self) -> impl Iterator<Item = &HeaderError> {
         self.notes.iter().map(Arc::as_ref)
     }
 
     fn add_part(&mut self, part: Mp4Box<'_>) -> Result<(), HeaderError> {
         if part.kind == *b"pssh" {
-            return self.add_system(&part);
+            return self.add_system(&part, None);
         }
-        if part.kind == *b"moov" && !self.has_movie {
-            self.add_tracks(Movie::parse(&part)?.tracks, part.offset)?;
+        if part.kind == *b"moov" {
+            let movie = Movie::parse(&part)?;
+            self.note_all(movie.notes)?;
+            self.add_tracks(movie.tracks, part.offset)?;
         }
-        mp4::group_kids(&part, |kid| self.add_kid(kid, part.offset))?;
+        let mut notes = Vec::new();
+        mp4::group_kids(&part, &mut notes, |kid| self.add_kid(kid, part.offset))?;
+        self.note_all(notes)?;
         for child in part.children() {
             let child = child?;
             if child.kind == *b"pssh" || child.extended == Some(PIFF_PSSH) {
-                self.add_system(&child)?;
+                self.add_system(&child, None)?;
             }
         }
         Ok(())
@@ -218,7 +224,17 @@ impl ContentHeader {
         for kid in tracks.iter().flat_map(Track::default_kids) {
             self.add_kid(kid, offset)?;
         }
-        self.tracks.extend(tracks);
+        // Files joined of several repeat their movie, or have another one.
+        for track in tracks {
+            if self.tracks.contains(&track) {
+                continue;
+            }
+            if self.tracks.len() == mp4::LIST_LIMIT {
+                let (count, limit) = (self.tracks.len() as u64 + 1, mp4::LIST_LIMIT as u64);
+                return Err(HeaderError::TooMany { offset, field: "tracks", count, limit });
+            }
+            self.tracks.push(track);
+        }
         Ok(())
     }
 }

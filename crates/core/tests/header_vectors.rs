@@ -26,6 +26,7 @@ fn class(error: &HeaderError) -> &'static str {
         HeaderError::Missing { .. } => "missing",
         HeaderError::NotAllowed { .. } => "not-allowed",
         HeaderError::UnknownVersion { .. } => "unknown-version",
+        HeaderError::NotSupported { .. } => "not-supported",
         HeaderError::Inside { .. } => "inside",
         other => panic!("no vector is refused so: {other}"),
     }

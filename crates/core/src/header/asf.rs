@@ -19,6 +19,11 @@ const TEXT_LIMIT: u32 = 4096;
 const HEADER: Guid = guid(0x75B2_2630_668E_11CF_A6D9_00AA_0062_CE6C);
 const HEADER_EXTENSION: Guid = guid(0x5FBF_03B5_A92E_11CF_8EE3_00C0_0C20_5365);
 const STREAM_PROPERTIES: Guid = guid(0xB7DC_0791_A9B7_11CF_8EE6_00C0_0C20_5365);
+const EXTENDED_STREAM: Guid = guid(0x14E6_A5CB_C672_4332_8399_A969_5206_5B5A);
+/// The type of a stream of commands that are encrypted.
+const ENCRYPTED_COMMANDS: Guid = guid(0x8683_973A_6639_463A_ABD7_64F1_CE3E_EAE0);
+/// The payload extension that carries the vectors of samples that PlayReady encrypted.
+const SAMPLE_ENCRYPTION: Guid = guid(0x6698_B84E_0AFA_4330_AEB2_1C0A_98D7_A44D);
 const CONTENT_ENCRYPTION: Guid = guid(0x2211_B3FB_BD23_11D2_B4B7_00A0_C955_FC6E);
 const EXTENDED_ENCRYPTION: Guid = guid(0x298A_E614_2622_4C17_B935_DAE0_7EE9_289C);
 const ADVANCED_ENCRYPTION: Guid = guid(0x4305_8533_6981_49E6_9B74_AD12_CB86_D58C);
@@ -45,6 +50,8 @@ pub struct AsfHeader {
     pub advanced: Vec<AdvancedRecord>,
     /// The streams, in the order of the file: number, and whether their data is encrypted.
     pub streams: Vec<(u8, bool)>,
+    /// Whether there is an object about protection, also one that cannot be read.
+    has_protection: bool,
 }
 
 /// A Content Encryption Object.
@@ -81,10 +88,7 @@ pub struct AdvancedRecord {
 impl AsfHeader {
     /// Whether a license is needed.
     pub(super) fn is_protected(&self) -> bool {
-        self.content_encryption.is_some()
-            || !self.wrm_headers.is_empty()
-            || !self.advanced.is_empty()
-            || self.streams.iter().any(|(_, is_encrypted)| *is_encrypted)
+        self.has_protection || self.streams.iter().any(|(_, is_encrypted)| *is_encrypted)
     }
 }
 
@@ -95,13 +99,18 @@ pub(super) fn looks_like_asf(head: &[u8]) -> bool {
 }
 
 /// Reads the Header Object at the start of a file, or the objects about protection that a buffer consists of.
-pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<AsfHeader, HeaderError> {
+///
+/// An object about protection that cannot be read goes to `notes`: its streams are protected all the same.
+pub(super) fn read<R: Read + Seek>(
+    source: &mut Source<R>,
+    notes: &mut Vec<HeaderError>,
+) -> Result<AsfHeader, HeaderError> {
     let head = source.read_at(0, 24, "ASF object header")?;
     let mut fields = Fields::new(&head, 0);
     let mut header = AsfHeader::default();
     if fields.array::<16>("ASF object GUID")? != HEADER {
         let objects = source.read_all("ASF objects")?;
-        header.objects(Fields::new(&objects, 0), false)?;
+        header.objects(Fields::new(&objects, 0), false, notes)?;
         return Ok(header);
     }
     let size = u64::from_le_bytes(fields.array("ASF Header Object size")?);
@@ -120,7 +129,7 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<AsfHeader, 
     if reserved != 2 {
         return Err(HeaderError::BadValue { offset: 29, field: "ASF reserved field 2", value: reserved.into() });
     }
-    let found = header.objects(fields, false)?;
+    let found = header.objects(fields, false, notes)?;
     if found != u64::from(count) {
         return Err(HeaderError::BadValue { offset: 24, field: "ASF object count", value: count.into() });
     }
@@ -129,7 +138,12 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<AsfHeader, 
 
 impl AsfHeader {
     /// Reads objects that follow each other, and tells how many there are.
-    fn objects(&mut self, mut fields: Fields<'_>, is_inner: bool) -> Result<u64, HeaderError> {
+    fn objects(
+        &mut self,
+        mut fields: Fields<'_>,
+        is_inner: bool,
+        notes: &mut Vec<HeaderError>,
+    ) -> Result<u64, HeaderError> {
         let mut count = 0;
         while !fields.rest().is_empty() {
             let offset = fields.offset();
@@ -139,37 +153,51 @@ impl AsfHeader {
                 HeaderError::BadValue { offset: offset.saturating_add(16), field: "ASF object size", value: size };
             let Some(size) = size.checked_sub(24).and_then(|size| usize::try_from(size).ok()) else { return Err(bad) };
             let start = fields.offset();
-            let body = fields.take(size, "ASF object").map_err(|_| bad)?;
-            if !(is_inner && kind == HEADER_EXTENSION) {
-                self.object(kind, Fields::new(body, start), offset)?;
+            let mut body = Fields::new(fields.take(size, "ASF object").map_err(|_| bad)?, start);
+            match kind {
+                HEADER_EXTENSION if is_inner => {}
+                HEADER_EXTENSION => self.extension(&mut body, notes)?,
+                STREAM_PROPERTIES => self.stream(&mut body)?,
+                EXTENDED_STREAM => self.extended_stream(&mut body)?,
+                _ => {
+                    let result = self.protection(kind, &mut body, offset, notes);
+                    notes.extend(result.err());
+                }
             }
             count += 1;
         }
         Ok(count)
     }
 
-    fn object(&mut self, kind: Guid, mut fields: Fields<'_>, offset: u64) -> Result<(), HeaderError> {
+    /// Reads an object about protection; others say nothing about it.
+    fn protection(
+        &mut self,
+        kind: Guid,
+        fields: &mut Fields<'_>,
+        offset: u64,
+        notes: &mut Vec<HeaderError>,
+    ) -> Result<(), HeaderError> {
         let repeated = |field| Err(HeaderError::NotAllowed { offset, field });
+        self.has_protection |=
+            matches!(kind, CONTENT_ENCRYPTION | EXTENDED_ENCRYPTION | PROTECTION_SYSTEM | ADVANCED_ENCRYPTION);
         match kind {
             CONTENT_ENCRYPTION if self.content_encryption.is_some() => repeated("second Content Encryption Object"),
             CONTENT_ENCRYPTION => {
-                self.content_encryption = Some(ContentEncryption::parse(&mut fields)?);
+                self.content_encryption = Some(ContentEncryption::parse(fields)?);
                 Ok(())
             }
             EXTENDED_ENCRYPTION | PROTECTION_SYSTEM if !self.wrm_headers.is_empty() => {
                 repeated("second WRMHEADER object")
             }
-            EXTENDED_ENCRYPTION => self.extended(&mut fields),
-            PROTECTION_SYSTEM => self.protection_system(&mut fields),
+            EXTENDED_ENCRYPTION => self.extended(fields, notes),
+            PROTECTION_SYSTEM => self.protection_system(fields, notes),
             ADVANCED_ENCRYPTION if !self.advanced.is_empty() => repeated("second Advanced Content Encryption Object"),
-            ADVANCED_ENCRYPTION => self.advanced(&mut fields),
-            STREAM_PROPERTIES => self.stream(&mut fields),
-            HEADER_EXTENSION => self.extension(&mut fields),
+            ADVANCED_ENCRYPTION => self.advanced(fields),
             _ => Ok(()),
         }
     }
 
-    fn extended(&mut self, fields: &mut Fields<'_>) -> Result<(), HeaderError> {
+    fn extended(&mut self, fields: &mut Fields<'_>, notes: &mut Vec<HeaderError>) -> Result<(), HeaderError> {
         let size = u32::from_le_bytes(fields.array("Extended Content Encryption data size")?);
         let offset = fields.offset();
         let data = fields.take(size as usize, "Extended Content Encryption data")?;
@@ -178,14 +206,14 @@ impl AsfHeader {
             return Err(HeaderError::TooLarge { offset, field: "WRMHEADER", size: size.into(), limit });
         }
         let (text, place) = utf16(data, offset, "WRMHEADER")?;
-        self.wrm_headers.push(wrmheader::parse(&text, place)?);
+        self.wrm_headers.push(wrmheader::parse(&text, place, notes)?);
         Ok(())
     }
 
-    fn protection_system(&mut self, fields: &mut Fields<'_>) -> Result<(), HeaderError> {
+    fn protection_system(&mut self, fields: &mut Fields<'_>, notes: &mut Vec<HeaderError>) -> Result<(), HeaderError> {
         if fields.array::<16>("protection system GUID")? == PLAYREADY_DATA {
             let offset = fields.offset();
-            self.wrm_headers.extend(playready::parse(fields.rest(), offset)?);
+            self.wrm_headers.extend(playready::parse(fields.rest(), offset, notes)?);
         }
         Ok(())
     }
@@ -202,23 +230,52 @@ impl AsfHeader {
     fn stream(&mut self, fields: &mut Fields<'_>) -> Result<(), HeaderError> {
         const STREAM_LIMIT: usize = 127;
         let offset = fields.offset();
+        let kind = fields.rest().first_chunk::<16>().copied();
         fields.take(48, "Stream Properties")?;
         let flags = u16::from_le_bytes(fields.array("Stream Properties flags")?);
         if self.streams.len() == STREAM_LIMIT {
             let (count, limit) = (STREAM_LIMIT as u64 + 1, STREAM_LIMIT as u64);
             return Err(HeaderError::TooMany { offset, field: "streams", count, limit });
         }
-        self.streams.push(((flags & 0x7F) as u8, flags & 0x8000 != 0));
+        self.streams.push(((flags & 0x7F) as u8, flags & 0x8000 != 0 || kind == Some(ENCRYPTED_COMMANDS)));
+        Ok(())
+    }
+
+    /// The Extended Stream Properties Object, which may say that samples carry vectors of PlayReady, and hold the
+    /// properties of a stream that stand nowhere else.
+    fn extended_stream(&mut self, fields: &mut Fields<'_>) -> Result<(), HeaderError> {
+        fields.take(60, "Extended Stream Properties")?;
+        let names = u16::from_le_bytes(fields.array("stream name count")?);
+        let systems = u16::from_le_bytes(fields.array("payload extension system count")?);
+        for _ in 0..names {
+            fields.take(2, "stream name language")?;
+            let size = u16::from_le_bytes(fields.array("stream name length")?);
+            fields.take(size.into(), "stream name")?;
+        }
+        for _ in 0..systems {
+            let system: Guid = fields.array("payload extension system GUID")?;
+            self.has_protection |= system == SAMPLE_ENCRYPTION;
+            fields.take(2, "payload extension data size")?;
+            let size = u32::from_le_bytes(fields.array("payload extension system info length")?);
+            fields.take(size as usize, "payload extension system info")?;
+        }
+        if fields.rest().is_empty() {
+            return Ok(());
+        }
+        if fields.array::<16>("ASF object GUID")? == STREAM_PROPERTIES {
+            fields.take(8, "ASF object size")?;
+            self.stream(fields)?;
+        }
         Ok(())
     }
 
     /// The Header Extension Object. Another one inside it is not read, so nothing nests.
-    fn extension(&mut self, fields: &mut Fields<'_>) -> Result<(), HeaderError> {
+    fn extension(&mut self, fields: &mut Fields<'_>, notes: &mut Vec<HeaderError>) -> Result<(), HeaderError> {
         fields.take(18, "Header Extension reserved fields")?;
         let size = u32::from_le_bytes(fields.array("Header Extension data size")?);
         let start = fields.offset();
         let data = fields.take(size as usize, "Header Extension data")?;
-        self.objects(Fields::new(data, start), true).map(drop)
+        self.objects(Fields::new(data, start), true, notes).map(drop)
     }
 }
 

@@ -17,6 +17,8 @@ const SYSTEM_LIMIT: usize = 65_536;
 const SYSTEM_BYTES_LIMIT: u64 = 16 << 20;
 /// Different WRMHEADERs, license URLs, and notes that are kept; what others of them name is taken all the same.
 const KEPT: usize = 64;
+/// What a note about a license URL names. Such a note hides no key ID.
+pub(super) const LICENSE_URL: &str = "license URL";
 /// Systems that are told apart.
 const SYSTEM_ID_LIMIT: usize = 256;
 
@@ -33,8 +35,12 @@ impl ContentHeader {
         Ok(())
     }
 
-    /// Adds a `pssh` box of a file.
-    pub(super) fn add_system(&mut self, pssh: &Mp4Box<'_>) -> Result<(), HeaderError> {
+    /// Adds a `pssh` box of a file, or of what a text carries in a field at this place.
+    pub(super) fn add_system(
+        &mut self,
+        pssh: &Mp4Box<'_>,
+        carrier: Option<(u64, &'static str)>,
+    ) -> Result<(), HeaderError> {
         // Fragments repeat their boxes; one digest each keeps the comparison linear in the file.
         if !self.known_systems.insert(Digest::of(pssh.body)) {
             return Ok(());
@@ -48,7 +54,15 @@ impl ContentHeader {
         if count > SYSTEM_LIMIT {
             return Err(HeaderError::TooMany { offset, field, count: count as u64, limit: SYSTEM_LIMIT as u64 });
         }
-        let system = ProtectionSystem::parse(pssh)?;
+        let system = match ProtectionSystem::parse(pssh) {
+            Ok(system) => system,
+            Err(cause) => {
+                return self.note(match carrier {
+                    Some((offset, field)) => HeaderError::Inside { offset, field, cause: Box::new(cause) },
+                    None => cause,
+                });
+            }
+        };
         self.add_system_id(system.system, offset)?;
         for kid in &system.kids {
             self.add_kid(*kid, offset)?;
@@ -62,15 +76,12 @@ impl ContentHeader {
     pub(super) fn interpret(&mut self, system: &ProtectionSystem, offset: u64) -> Result<(), HeaderError> {
         let inside = |field, cause| HeaderError::Inside { offset, field, cause: Box::new(cause) };
         match system.system {
-            SystemId::WMLICENSE => match system.license_url(offset)? {
-                Some(url) => self.add_url(url, Some(SystemId::WMLICENSE), offset),
-                None => Ok(()),
-            },
-            SystemId::PLAYREADY if !system.data.is_empty() => match playready::parse(&system.data, 0) {
-                Ok(Some(wrm)) => self.add_wrm(wrm, offset),
+            SystemId::WMLICENSE => match system.license_url(offset) {
+                Ok(Some(url)) => self.add_url(url, Some(SystemId::WMLICENSE), offset),
                 Ok(None) => Ok(()),
-                Err(cause) => self.note(inside("PlayReady data", cause)),
+                Err(error) => self.note(error),
             },
+            SystemId::PLAYREADY if !system.data.is_empty() => self.add_object(&system.data, offset, "PlayReady data"),
             SystemId::WIDEVINE => match widevine::parse(&system.data, 0) {
                 Ok(found) => {
                     self.add_scheme(found.scheme);
@@ -91,28 +102,28 @@ impl ContentHeader {
         field: &'static str,
     ) -> Result<(), HeaderError> {
         for pssh in Children(Fields::new(bytes, 0)) {
-            let result = match pssh {
-                Ok(pssh) if pssh.kind == *b"pssh" => self.add_system(&pssh),
-                Ok(pssh) => Err(HeaderError::NotAllowed { offset: pssh.offset, field: "box that is no pssh" }),
-                Err(error) => Err(error),
+            let cause = match pssh {
+                Ok(pssh) if pssh.kind == *b"pssh" => {
+                    self.add_system(&pssh, Some((offset, field)))?;
+                    continue;
+                }
+                Ok(pssh) => HeaderError::NotAllowed { offset: pssh.offset, field: "box that is no pssh" },
+                Err(error) => error,
             };
-            if let Err(cause) = result {
-                return self.note(HeaderError::Inside { offset, field, cause: Box::new(cause) });
-            }
+            self.note(HeaderError::Inside { offset, field, cause: Box::new(cause) })?;
         }
         Ok(())
     }
 
-    /// Adds a PlayReady Object that a text carries.
-    pub(super) fn add_carried_object(
-        &mut self,
-        bytes: &[u8],
-        offset: u64,
-        field: &'static str,
-    ) -> Result<(), HeaderError> {
-        match playready::parse(bytes, 0) {
+    /// Adds a PlayReady Object that a box or a text carries.
+    pub(super) fn add_object(&mut self, bytes: &[u8], offset: u64, field: &'static str) -> Result<(), HeaderError> {
+        let inside = |cause| HeaderError::Inside { offset, field, cause: Box::new(cause) };
+        let mut notes = Vec::new();
+        let wrm = playready::parse(bytes, 0, &mut notes);
+        self.note_all(notes.into_iter().map(inside))?;
+        match wrm {
             Ok(wrm) => wrm.map_or(Ok(()), |wrm| self.add_wrm(wrm, offset)),
-            Err(cause) => self.note(HeaderError::Inside { offset, field, cause: Box::new(cause) }),
+            Err(cause) => self.note(inside(cause)),
         }
     }
 
@@ -146,7 +157,7 @@ impl ContentHeader {
     /// Adds a license URL. What is no URL is noted: real headers hold placeholders.
     pub(super) fn add_url(&mut self, url: &str, system: Option<SystemId>, offset: u64) -> Result<(), HeaderError> {
         if !is_license_url(url) {
-            return self.note(HeaderError::BadText { offset, field: "license URL" });
+            return self.note(HeaderError::BadText { offset, field: LICENSE_URL });
         }
         let url = LicenseUrl { url: url.to_owned(), system };
         if self.license_urls.len() < KEPT && !self.license_urls.contains(&url) {
@@ -158,6 +169,11 @@ impl ContentHeader {
     /// Takes a scheme that initialization data or a manifest names. The first counts.
     pub(super) fn add_scheme(&mut self, scheme: Option<FourCc>) {
         self.named_scheme = self.named_scheme.or(scheme);
+    }
+
+    /// Keeps what a reader noted.
+    pub(super) fn note_all(&mut self, notes: impl IntoIterator<Item = HeaderError>) -> Result<(), HeaderError> {
+        notes.into_iter().try_for_each(|error| self.note(error))
     }
 
     /// Keeps what could not be read. A failure to read the file is none of these.

@@ -86,6 +86,14 @@ pub enum HeaderError {
         /// What it is.
         field: &'static str,
     },
+    /// Something that the format allows and that cannot be followed here. What it speaks of is protected all the same.
+    #[error("{field} at byte {offset}: not supported")]
+    NotSupported {
+        /// Where it begins.
+        offset: u64,
+        /// What it is.
+        field: &'static str,
+    },
     /// A part has a later version than those known, so nothing is known about its meaning.
     #[error("{field} at byte {offset} is {major}.{minor}, which is not known")]
     UnknownVersion {

@@ -4,11 +4,10 @@
 use super::ContentHeader;
 use super::error::HeaderError;
 use super::pssh::SystemId;
-use super::text::{Place, base64};
+use super::text::{Place, base64, kid_from_text};
 use super::wrmheader;
 use super::xml::{Element, Node, Xml};
 use super::{Container, FourCc};
-use wmlicense_wire::id::Kid;
 
 /// The scheme that says `cenc:default_KID` and names the protection scheme as its value.
 const MP4_PROTECTION: &str = "urn:mpeg:dash:mp4protection:2011";
@@ -49,11 +48,17 @@ impl Reader<'_> {
         }
         match name {
             "WRMHEADER" => {
-                let wrm = wrmheader::read(element, xml)?;
+                let mut notes = Vec::new();
+                let wrm = wrmheader::read(element, xml, &mut notes)?;
+                self.header.note_all(notes)?;
                 self.header.add_wrm(wrm, element.offset())
             }
             "ContentProtection" => self.content_protection(element, xml.depth()),
             "ProtectionHeader" => self.protection_header(element, xml),
+            "Protection" => {
+                self.header.is_protected = true;
+                Ok(())
+            }
             "pssh" if self.ends > 0 => self.boxes(xml),
             "pro" if self.ends > 0 => self.object(xml),
             "laurl" | "Laurl" | "LaURL" if self.ends > 0 => self.license_url(element, xml),
@@ -66,32 +71,35 @@ impl Reader<'_> {
         self.ends = depth;
         self.header.is_protected = true;
         let kind = element.attribute("schemeIdUri")?.unwrap_or_default();
-        self.system = SystemId::from_text(&kind).filter(|_| kind.len() > 36);
+        self.system = SystemId::from_text(&kind);
         if let Some(system) = self.system {
             self.header.add_system_id(system, offset)?;
         }
-        if kind.eq_ignore_ascii_case(MP4_PROTECTION) {
-            let scheme = element.attribute("value")?.and_then(|value| <[u8; 4]>::try_from(value.as_bytes()).ok());
+        if kind.trim().eq_ignore_ascii_case(MP4_PROTECTION) {
+            let scheme =
+                element.attribute("value")?.and_then(|value| <[u8; 4]>::try_from(value.trim().as_bytes()).ok());
             self.header.add_scheme(scheme.map(FourCc));
         }
         if let Some(kids) = element.attribute("default_KID")? {
             for text in kids.split_ascii_whitespace() {
-                let kid = Kid::from_hex(text).map_err(|_| HeaderError::BadText { offset, field: "default_KID" })?;
-                self.header.add_kid(kid, offset)?;
+                match kid_from_text(text) {
+                    Some(kid) => self.header.add_kid(kid, offset)?,
+                    None => self.header.note(HeaderError::BadText { offset, field: "default_KID" })?,
+                }
             }
         }
         Ok(())
     }
 
-    /// `ProtectionHeader` of Smooth Streaming: a PlayReady Object, whatever the case of its system's UUID.
+    /// `ProtectionHeader` of Smooth Streaming: a PlayReady Object, whatever the case of its system's UUID. What another
+    /// system has there is not known.
     fn protection_header(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<(), HeaderError> {
         self.header.is_protected = true;
-        let system = element.attribute("SystemID")?;
-        let system = system.and_then(|text| SystemId::from_text(text.trim_matches(['{', '}'])));
+        let system = element.attribute("SystemID")?.and_then(|text| SystemId::from_text(&text));
         if let Some(system) = system {
             self.header.add_system_id(system, element.offset())?;
         }
-        if system == Some(SystemId::PLAYREADY) { self.object(xml) } else { Ok(()) }
+        if system.is_none_or(|system| system == SystemId::PLAYREADY) { self.object(xml) } else { Ok(()) }
     }
 
     fn boxes(&mut self, xml: &mut Xml<'_>) -> Result<(), HeaderError> {
@@ -107,7 +115,7 @@ impl Reader<'_> {
         let (offset, field) = (xml.offset(), "PlayReady Object");
         let text = xml.element_text()?;
         match base64(&text) {
-            Some(bytes) => self.header.add_carried_object(&bytes, offset, field),
+            Some(bytes) => self.header.add_object(&bytes, offset, field),
             None => self.header.note(HeaderError::BadText { offset, field }),
         }
     }

@@ -6,26 +6,29 @@ use super::FourCc;
 use super::error::HeaderError;
 use super::playready;
 use super::pssh::{ProtectionSystem, SystemId};
-use super::text::{Place, base64};
-use wmlicense_wire::id::Kid;
+use super::text::{Place, base64, kid_from_text};
 
-const KEY_TAGS: [&str; 2] = ["#EXT-X-KEY:", "#EXT-X-SESSION-KEY:"];
-/// The tag that older playlists for PlayReady have.
-const PLAYREADY_TAG: &str = "#EXT-X-PLAYREADYHEADER:";
+const KEY_TAGS: [&str; 2] = ["#EXT-X-KEY", "#EXT-X-SESSION-KEY"];
+/// Tags that older playlists have, and the systems whose data follows.
+const SYSTEM_TAGS: [(&str, SystemId); 2] =
+    [("#EXT-X-PLAYREADYHEADER", SystemId::PLAYREADY), ("#EXT-X-FAXS-CM", SystemId::PRIMETIME)];
 
-/// Reads a playlist line by line.
+/// Reads a playlist line by line. What a tag says wrongly is noted; a key that is not understood is one all the same.
 pub(super) fn read(text: &str, place: Place, header: &mut ContentHeader) -> Result<(), HeaderError> {
     let mut position = 0;
-    for line in text.split_inclusive('\n') {
-        let offset = place.offset(text, position);
+    for line in text.split_inclusive(['\n', '\r']) {
+        let start = position;
         position += line.len();
         let line = line.trim();
-        if let Some((tag, list)) = KEY_TAGS.iter().find_map(|tag| Some((tag, line.strip_prefix(tag)?))) {
-            key(list, offset.saturating_add(tag.len() as u64), header)?;
-        } else if let Some(object) = line.strip_prefix(PLAYREADY_TAG) {
+        let (tag, list) = line.split_once(':').unwrap_or((line, ""));
+        let (tag, at) = (tag.trim_end(), line.len() - list.len());
+        let offset = || place.offset(text, start).saturating_add(at as u64);
+        if KEY_TAGS.contains(&tag) {
+            key(list, offset(), header)?;
+        } else if let Some((_, system)) = SYSTEM_TAGS.iter().find(|(known, _)| *known == tag) {
             header.is_protected = true;
-            header.add_system_id(SystemId::PLAYREADY, offset)?;
-            carried(object, Some(SystemId::PLAYREADY), offset, header)?;
+            header.add_system_id(*system, offset())?;
+            carried(list, Some(*system), offset(), header)?;
         }
     }
     Ok(())
@@ -34,66 +37,89 @@ pub(super) fn read(text: &str, place: Place, header: &mut ContentHeader) -> Resu
 /// The attributes of a key tag that matter.
 #[derive(Default)]
 struct KeyTag<'a> {
-    method: &'a str,
+    method: Option<&'a str>,
     format: Option<&'a str>,
     uri: Option<&'a str>,
     key_id: Option<&'a str>,
 }
 
 fn key(list: &str, offset: u64, header: &mut ContentHeader) -> Result<(), HeaderError> {
-    let tag = KeyTag::parse(list, offset)?;
-    let scheme = match tag.method {
-        "" => return Err(HeaderError::Missing { offset, field: "METHOD" }),
-        "SAMPLE-AES" => Some(FourCc(*b"cbcs")),
-        "SAMPLE-AES-CTR" => Some(FourCc(*b"cenc")),
-        "ISO-23001-7" => None,
-        // Clear, or whole segments under a key that anybody may fetch (AES-128): neither asks for a license.
-        _ => return Ok(()),
+    let tag = match KeyTag::parse(list, offset) {
+        Ok(tag) => tag,
+        Err(error) => {
+            header.is_protected = true;
+            return header.note(error);
+        }
     };
-    let system = match tag.format {
-        // Without a format the URI is that of the key itself.
-        None | Some("identity") => return Ok(()),
-        Some("com.microsoft.playready") => Some(SystemId::PLAYREADY),
-        Some("com.widevine") => Some(SystemId::WIDEVINE),
-        Some("com.apple.streamingkeydelivery") => Some(SystemId::FAIRPLAY),
-        Some(other) => SystemId::from_text(other),
-    };
-    header.is_protected = true;
-    header.add_scheme(scheme);
+    // Without a format the URI is that of the key itself.
+    let is_identity = tag.format.is_none_or(|format| format.eq_ignore_ascii_case("identity"));
+    match tag.method {
+        // Nothing is encrypted, or whole segments under a key that anybody may fetch.
+        Some("NONE") => return Ok(()),
+        Some("AES-128") if is_identity => return Ok(()),
+        _ => header.is_protected = true,
+    }
+    match tag.method {
+        None => header.note(HeaderError::Missing { offset, field: "METHOD" })?,
+        Some("SAMPLE-AES") => header.add_scheme(Some(FourCc(*b"cbcs"))),
+        Some("SAMPLE-AES-CTR" | "SAMPLE-AES-CENC") => header.add_scheme(Some(FourCc(*b"cenc"))),
+        Some(_) => {}
+    }
+    let system = tag.format.filter(|_| !is_identity).and_then(system_of);
     if let Some(system) = system {
         header.add_system_id(system, offset)?;
     }
     if let Some(text) = tag.key_id {
-        let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-        let kid = Kid::from_hex(digits).map_err(|_| HeaderError::BadText { offset, field: "KEYID" })?;
-        header.add_kid(kid, offset)?;
+        match kid_from_text(text) {
+            Some(kid) => header.add_kid(kid, offset)?,
+            None => header.note(HeaderError::BadText { offset, field: "KEYID" })?,
+        }
     }
     match tag.uri {
+        // Here the URI is that of the key.
+        _ if is_identity => Ok(()),
         Some(uri) if uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) => {
             data(uri, system, offset, header)
         }
-        Some(uri) if !uri.starts_with("skd:") => header.add_url(uri, system, offset),
+        Some(uri) if !uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("skd:")) => {
+            header.add_url(uri, system, offset)
+        }
         _ => Ok(()),
     }
 }
 
+/// The system that a KEYFORMAT names.
+fn system_of(format: &str) -> Option<SystemId> {
+    const NAMED: [(&str, SystemId); 3] = [
+        ("com.microsoft.playready", SystemId::PLAYREADY),
+        ("com.widevine", SystemId::WIDEVINE),
+        ("com.apple.streamingkeydelivery", SystemId::FAIRPLAY),
+    ];
+    let named = NAMED.iter().find(|(name, _)| format.eq_ignore_ascii_case(name));
+    named.map(|(_, system)| *system).or_else(|| SystemId::from_text(format))
+}
+
 impl<'a> KeyTag<'a> {
-    /// Reads an attribute list (RFC 8216, 4.2). The first of each name counts; names that do not matter are skipped.
+    /// Reads an attribute list (RFC 8216, 4.2), with blanks where writers put them. Names that do not matter are skipped;
+    /// of one that stands twice the first counts, but two different methods are refused.
     fn parse(list: &'a str, offset: u64) -> Result<Self, HeaderError> {
         let mut tag = Self::default();
-        let mut rest = list;
-        while !rest.trim_start().is_empty() {
+        let mut rest = list.trim_start();
+        while !rest.is_empty() {
             let bad = || HeaderError::BadText {
                 offset: offset.saturating_add((list.len() - rest.len()) as u64),
                 field: "attribute list",
             };
             let (name, value) = rest.split_once('=').ok_or_else(bad)?;
+            let value = value.trim_start();
             let (value, after) = match value.strip_prefix('"') {
                 Some(quoted) => quoted.split_once('"').ok_or_else(bad)?,
                 None => value.split_at(value.find(',').unwrap_or(value.len())),
             };
+            let value = value.trim();
             match name.trim() {
-                "METHOD" if tag.method.is_empty() => tag.method = value,
+                "METHOD" if tag.method.is_some_and(|first| first != value) => return Err(bad()),
+                "METHOD" => tag.method = Some(value).filter(|method| !method.is_empty()),
                 "KEYFORMAT" => tag.format = tag.format.or(Some(value)),
                 "URI" => tag.uri = tag.uri.or(Some(value)),
                 "KEYID" => tag.key_id = tag.key_id.or(Some(value)),
@@ -101,7 +127,7 @@ impl<'a> KeyTag<'a> {
             }
             let after = after.trim_start();
             rest = match after.strip_prefix(',') {
-                Some(next) => next,
+                Some(next) => next.trim_start(),
                 None if after.is_empty() => after,
                 None => return Err(bad()),
             };
@@ -127,7 +153,7 @@ fn carried(text: &str, system: Option<SystemId>, offset: u64, header: &mut Conte
         return header.add_carried_boxes(&bytes, offset, field);
     }
     if playready::looks_like_object(&bytes) {
-        return header.add_carried_object(&bytes, offset, field);
+        return header.add_object(&bytes, offset, field);
     }
     match system {
         Some(system) => {

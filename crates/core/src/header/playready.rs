@@ -74,8 +74,8 @@ pub(super) fn looks_like_object(head: &[u8]) -> bool {
 }
 
 /// Reads a PlayReady Object that begins at `offset` and takes all of `bytes`. An object without a header record, but with
-/// an embedded license store, is one as well.
-pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Option<WrmHeader>, HeaderError> {
+/// an embedded license store, is one as well. What is wrong beside a header that can be read goes to `notes`.
+pub(super) fn parse(bytes: &[u8], offset: u64, notes: &mut Vec<HeaderError>) -> Result<Option<WrmHeader>, HeaderError> {
     let mut fields = Fields::new(bytes, offset);
     let length = u32::from_le_bytes(fields.array("PlayReady Object length")?);
     if u64::from(length) != bytes.len() as u64 {
@@ -93,7 +93,7 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Option<WrmHeader>, Head
         match kind {
             RECORD_HEADER if header.is_none() => {
                 let (text, place) = utf16(value, value_offset, "WRMHEADER")?;
-                header = Some(wrmheader::parse(&text, place)?);
+                header = Some(wrmheader::parse(&text, place, notes)?);
             }
             RECORD_HEADER => {
                 let field = "second WRMHEADER record";
@@ -102,7 +102,7 @@ pub(super) fn parse(bytes: &[u8], offset: u64) -> Result<Option<WrmHeader>, Head
             RECORD_RESERVED | RECORD_LICENSE_STORE => {}
             _ => {
                 let (field, value) = ("PlayReady record type", kind.into());
-                return Err(HeaderError::BadValue { offset: start, field, value });
+                notes.push(HeaderError::BadValue { offset: start, field, value });
             }
         }
     }

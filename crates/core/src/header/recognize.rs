@@ -3,7 +3,7 @@
 use super::error::HeaderError;
 use super::pssh::SystemId;
 use super::source::{self, Source};
-use super::text::{utf8, utf16};
+use super::text::{begins_wide_xml, utf8, xml_text};
 use super::{ContentHeader, asf, keyids, manifest, playlist, playready, webm};
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};
@@ -65,7 +65,7 @@ pub(super) fn recognize<R: Read + Seek>(source: &mut Source<R>) -> Result<Contai
     Ok(match head.as_slice() {
         _ if asf::looks_like_asf(&head) => Container::Asf,
         _ if webm::begins_webm(&head) => Container::WebM,
-        [0xFF, 0xFE, b'<', 0, ..] | [b'<', 0, ..] => Container::WrmHeader,
+        _ if begins_wide_xml(&head) => Container::WrmHeader,
         _ if text.starts_with(b"{") => Container::KeyIds,
         _ if text.starts_with(b"#EXT") => Container::Hls,
         _ if text.starts_with(b"<") => Container::Dash,
@@ -105,7 +105,8 @@ impl ContentHeader {
         match self.container {
             Container::Mp4 => source::scan(source, |_, part| self.add_part(part)),
             Container::WebM => {
-                let tracks = webm::read_tracks(source)?;
+                let (tracks, notes) = webm::read_tracks(source)?;
+                self.note_all(notes)?;
                 self.add_tracks(tracks, 0)
             }
             Container::Asf => self.fill_asf(source),
@@ -113,15 +114,23 @@ impl ContentHeader {
                 let bytes = whole(source, "PlayReady Object", OBJECT_LIMIT)?;
                 self.is_protected = true;
                 self.add_system_id(SystemId::PLAYREADY, 0)?;
-                playready::parse(&bytes, 0)?.map_or(Ok(()), |wrm| self.add_wrm(wrm, 0))
+                let mut notes = Vec::new();
+                let wrm = playready::parse(&bytes, 0, &mut notes)?;
+                self.note_all(notes)?;
+                wrm.map_or(Ok(()), |wrm| self.add_wrm(wrm, 0))
             }
             Container::KeyIds => {
                 let bytes = whole(source, "keyids", TEXT_LIMIT)?;
-                keyids::parse(&bytes)?.into_iter().try_for_each(|kid| self.add_kid(kid, 0))
+                self.is_protected = true;
+                keyids::parse(&bytes)?.into_iter().try_for_each(|kid| match kid {
+                    Some(kid) => self.add_kid(kid, 0),
+                    None => self.note(HeaderError::BadText { offset: 0, field: "keyids" }),
+                })
             }
             Container::KeyId => {
                 let bytes = source.head(16)?;
                 let kid = Kid::from_slice(&bytes).map_err(|_| HeaderError::NotRecognised)?;
+                self.is_protected = true;
                 self.add_kid(kid, 0)
             }
             Container::Hls => {
@@ -129,21 +138,18 @@ impl ContentHeader {
                 let (text, place) = utf8(&bytes, 0, "playlist")?;
                 playlist::read(text, place, self)
             }
-            Container::Dash | Container::SmoothStreaming => {
+            Container::Dash | Container::SmoothStreaming | Container::WrmHeader => {
                 let bytes = whole(source, "XML document", TEXT_LIMIT)?;
-                let (text, place) = utf8(&bytes, 0, "XML document")?;
-                manifest::read(text, place, self)
-            }
-            Container::WrmHeader => {
-                let bytes = whole(source, "XML document", TEXT_LIMIT)?;
-                let (text, place) = utf16(&bytes, 0, "XML document")?;
+                let (text, place) = xml_text(&bytes, "XML document")?;
                 manifest::read(&text, place, self)
             }
         }
     }
 
     fn fill_asf<R: Read + Seek>(&mut self, source: &mut Source<R>) -> Result<(), HeaderError> {
-        let mut header = asf::read(source)?;
+        let mut notes = Vec::new();
+        let mut header = asf::read(source, &mut notes)?;
+        self.note_all(notes)?;
         self.is_protected = header.is_protected();
         for record in &header.advanced {
             self.add_system_id(record.system, 0)?;

@@ -1,7 +1,7 @@
 //! Protection systems: their UUIDs and names (DASH-IF register), and the UUID of this project's own.
 
+use super::text::kid_from_text;
 use std::fmt;
-use wmlicense_wire::id::Kid;
 
 /// A protection system. Shown as a UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,8 @@ impl SystemId {
     pub const WIDEVINE: Self = Self::of(0xedef_8ba9_79d6_4ace_a3c8_27dc_d51d_21ed);
     /// Apple FairPlay.
     pub const FAIRPLAY: Self = Self::of(0x94ce_86fb_07ff_4f43_adb8_93d2_fa96_8ca2);
+    /// Adobe Primetime, before that Flash Access.
+    pub const PRIMETIME: Self = Self::of(0xf239_e769_efa3_4850_9c16_a903_c693_2efb);
     /// Windows Media DRM for Network Devices.
     pub const NETWORK_DEVICES: Self = Self::of(0x7a07_9bb6_daa4_4e12_a5ca_91d3_8dc1_1a8d);
 
@@ -26,13 +28,10 @@ impl SystemId {
         Self(number.to_be_bytes())
     }
 
-    /// Reads a UUID in text, of either case, with or without `urn:uuid:` in front.
+    /// Reads a UUID in text, of either case, with or without braces around or `urn:uuid:` in front.
     pub(super) fn from_text(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let is_urn = text.get(..9).is_some_and(|head| head.eq_ignore_ascii_case("urn:uuid:"));
-        let digits = if is_urn { text.get(9..)? } else { text };
         // A UUID is written as a key ID is: the same 16 bytes in the same order.
-        Kid::from_hex(digits).ok().map(|id| Self(*id.as_bytes()))
+        kid_from_text(text).map(|id| Self(*id.as_bytes()))
     }
 
     /// The name for people, if the system is in the register.
@@ -69,7 +68,7 @@ const NAMES: &[(SystemId, &str)] = &[
     (SystemId::of(0xbe58_615b_19c4_4684_88b3_c8c5_7e99_e957), "Clear Key SAMPLE-AES"),
     (SystemId::of(0x2970_1fe4_3cc7_4a34_8c5b_ae90_c743_9a47), "FairPlay (not registered)"),
     (SystemId::of(0x6dd8_b3c3_45f4_4a68_bf3a_6416_8d01_a4a6), "ABV"),
-    (SystemId::of(0xf239_e769_efa3_4850_9c16_a903_c693_2efb), "Adobe Primetime"),
+    (SystemId::PRIMETIME, "Adobe Primetime"),
     (SystemId::of(0x616c_7469_6361_7374_2d50_726f_7465_6374), "Alticast"),
     (SystemId::of(0x279f_e473_512c_48fe_ade8_d176_fee6_b40f), "Arris Titanium"),
     (SystemId::of(0x3d5e_6d35_9b9a_41e8_b843_dd3c_6e72_c42c), "ChinaDRM"),

@@ -8,6 +8,7 @@ mod fragments;
 mod hostile;
 mod piff;
 mod progressive;
+mod reported;
 mod webm;
 
 use super::*;

@@ -33,6 +33,8 @@ const ENCRYPTION_KEY_ID: u32 = 0x47E2;
 const AES_SETTINGS: u32 = 0x47E7;
 const CIPHER_MODE: u32 = 0x47E8;
 
+/// The kind of an encoding that encrypts; 0 compresses.
+const ENCRYPTION: u64 = 1;
 /// Bytes of the largest EBML header that is read.
 const EBML_LIMIT: u64 = 4096;
 /// More tracks than any honest file has.
@@ -49,11 +51,19 @@ pub(super) fn begins_webm(head: &[u8]) -> bool {
 }
 
 /// Reads the tracks. Everything but them is skipped, so the rest of the file may be missing.
-pub(super) fn read_tracks<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<Track>, HeaderError> {
+/// What of their protection cannot be read comes beside them.
+pub(super) fn read_tracks<R: Read + Seek>(
+    source: &mut Source<R>,
+) -> Result<(Vec<Track>, Vec<HeaderError>), HeaderError> {
     let mut walk = Walk::begin(source)?;
     while let Some(head) = walk.next(source, Enter::UnknownSizes)? {
         if head.id == TRACKS {
-            return parse_tracks(source, &head)?.into_iter().map(|found| Ok(found.track)).collect();
+            let mut notes = Vec::new();
+            let tracks = parse_tracks(source, &head)?.into_iter().map(|found| {
+                notes.extend(found.note);
+                found.track
+            });
+            return Ok((tracks.collect(), notes));
         }
     }
     Err(walk.missing_tracks())
@@ -137,6 +147,8 @@ struct WebmTrack {
     track: Track,
     /// The type of an encoding that would have to be undone after decryption.
     other_encoding: Option<(u64, u64)>,
+    /// Why its protection cannot be read.
+    note: Option<HeaderError>,
 }
 
 fn parse_tracks<R: Read + Seek>(source: &mut Source<R>, head: &Head) -> Result<Vec<WebmTrack>, HeaderError> {
@@ -166,28 +178,43 @@ impl WebmTrack {
             _ => *b"meta",
         });
         let codec = entry.child(CODEC_ID)?.map_or(&b""[..], |codec| codec.body.trim_ascii_end());
-        let (mut protection, mut other_encoding) = (None, None);
+        let (mut protection, mut other_encoding, mut note) = (None, None, None);
         if let Some(encodings) = entry.child(CONTENT_ENCODINGS)? {
             for encoding in encodings.all(CONTENT_ENCODING) {
                 let encoding = encoding?;
-                match encoding.number(ENCODING_TYPE, "ContentEncodingType")?.unwrap_or(0) {
-                    1 if protection.is_none() => protection = read_encoding(&encoding)?,
-                    value => other_encoding = Some((encoding.offset, value)),
-                }
+                let kind = encoding.number(ENCODING_TYPE, "ContentEncodingType")?.unwrap_or(0);
+                let result = match kind {
+                    ENCRYPTION if protection.is_none() => read_encoding(&encoding),
+                    // A kind that is not known may be anything but compression.
+                    value => {
+                        other_encoding = Some((encoding.offset, value));
+                        Ok((value > ENCRYPTION).then(|| protected(None, None)))
+                    }
+                };
+                protection = protection.or(result.unwrap_or_else(|error| {
+                    note = Some(error);
+                    Some(protected(None, None))
+                }));
             }
         }
         let entries = vec![SampleEntry { format: format_of(codec), protection }];
-        Ok(Self { track: Track { id, handler, entries }, other_encoding })
+        Ok(Self { track: Track { id, handler, entries }, other_encoding, note })
     }
 }
 
-/// The protection of a track's frames; `None` if something else of it is encrypted, or only signed.
+fn protected(cipher: Option<Scheme>, defaults: Option<TrackEncryption>) -> Protection {
+    Protection { scheme: FourCc(*b"cenc"), version: 0, cipher, defaults }
+}
+
+/// The protection of a track; `None` if it is only signed. Where more of it is encrypted than its frames, or something
+/// else, it cannot be decrypted.
 fn read_encoding(encoding: &Element<'_>) -> Result<Option<Protection>, HeaderError> {
-    let scope = encoding.number(ENCODING_SCOPE, "ContentEncodingScope")?.unwrap_or(1);
+    const FRAMES: u64 = 1;
+    let scope = encoding.number(ENCODING_SCOPE, "ContentEncodingScope")?.unwrap_or(FRAMES);
     let (offset, field) = (encoding.offset, "ContentEncryption");
     let encryption = encoding.child(CONTENT_ENCRYPTION)?.ok_or(HeaderError::Missing { offset, field })?;
     let algorithm = encryption.number(ENCRYPTION_ALGORITHM, "ContentEncAlgo")?.unwrap_or(0);
-    if scope & 1 == 0 || algorithm == 0 {
+    if algorithm == 0 {
         return Ok(None);
     }
     let mode = match encryption.child(AES_SETTINGS)? {
@@ -203,8 +230,8 @@ fn read_encoding(encoding: &Element<'_>) -> Result<Option<Protection>, HeaderErr
         crypt_byte_block: 0,
         skip_byte_block: 0,
     });
-    let cipher = if algorithm == 5 && mode.unwrap_or(1) == 1 { Some(Scheme::Cenc) } else { None };
-    Ok(Some(Protection { scheme: FourCc(*b"cenc"), version: 0, cipher, defaults }))
+    let is_known = algorithm == 5 && mode.unwrap_or(1) == 1 && scope == FRAMES;
+    Ok(Some(protected(is_known.then_some(Scheme::Cenc), defaults)))
 }
 
 /// The code that a codec has in MP4; four spaces for codecs that have none.

@@ -1,8 +1,9 @@
-//! What Widevine puts in the data of its `pssh` boxes (a protocol buffer without a length in front). Of it, the key IDs,
-//! the scheme and the content's name are read; unknown fields are skipped by their wire type.
+//! What Widevine puts in the data of its `pssh` boxes (a protocol buffer without a length in front), or JSON in older
+//! playlists. Of it, the key IDs, the scheme and the content's name are read; unknown fields are skipped.
 
 use super::boxes::{Fields, FourCc};
 use super::error::HeaderError;
+use super::text::{base64, kid_from_text};
 use crate::decrypt::cenc::Scheme;
 use wmlicense_wire::id::Kid;
 
@@ -21,7 +22,32 @@ const KEY_ID: u64 = 2;
 const CONTENT_ID: u64 = 4;
 const PROTECTION_SCHEME: u64 = 9;
 
+/// The JSON of KEYFORMAT `com.widevine`: key IDs in hexadecimal digits.
+#[derive(serde::Deserialize)]
+struct Playlist {
+    #[serde(default)]
+    key_ids: Vec<String>,
+    content_id: Option<String>,
+}
+
+/// Reads the data of a box, or of a playlist.
 pub(super) fn parse(data: &[u8], offset: u64) -> Result<WidevineData, HeaderError> {
+    // As a protocol buffer this letter would be field 15 of a kind that newer messages do not have.
+    if data.trim_ascii_start().starts_with(b"{") { json(data, offset) } else { message(data, offset) }
+}
+
+fn json(data: &[u8], offset: u64) -> Result<WidevineData, HeaderError> {
+    let bad = |field| HeaderError::BadText { offset, field };
+    let found = serde_json::from_slice::<Playlist>(data).map_err(|_| bad("Widevine JSON"))?;
+    let kids: Vec<Kid> = found.key_ids.iter().filter_map(|text| kid_from_text(text)).collect();
+    if kids.is_empty() && !found.key_ids.is_empty() {
+        return Err(bad("Widevine key_ids"));
+    }
+    let name = found.content_id.and_then(|text| base64(&text));
+    Ok(WidevineData { kids, scheme: None, content_id: name.and_then(|name| plain_text(&name)) })
+}
+
+fn message(data: &[u8], offset: u64) -> Result<WidevineData, HeaderError> {
     let mut found = WidevineData::default();
     let mut fields = Fields::new(data, offset);
     while !fields.rest().is_empty() {

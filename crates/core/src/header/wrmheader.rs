@@ -80,8 +80,8 @@ enum Layout {
     PlayReady,
 }
 
-/// Reads a header that was decoded to text.
-pub(super) fn parse(text: &str, place: Place) -> Result<WrmHeader, HeaderError> {
+/// Reads a header that was decoded to text. What is wrong with one of its keys goes to `notes`.
+pub(super) fn parse(text: &str, place: Place, notes: &mut Vec<HeaderError>) -> Result<WrmHeader, HeaderError> {
     let (offset, field) = (place.start, "WRMHEADER");
     if text.len() > SIZE_LIMIT {
         let (size, limit) = (text.len() as u64, SIZE_LIMIT as u64);
@@ -89,17 +89,22 @@ pub(super) fn parse(text: &str, place: Place) -> Result<WrmHeader, HeaderError> 
     }
     let mut xml = Xml::new(text, place, field);
     let root = xml.next_child(0)?.filter(|root| root.name() == field).ok_or(HeaderError::BadText { offset, field })?;
-    read(&root, &mut xml)
+    read(&root, &mut xml, notes)
 }
 
-/// Reads the element that has just begun.
-pub(super) fn read(root: &Element<'_>, xml: &mut Xml<'_>) -> Result<WrmHeader, HeaderError> {
+/// Reads the element that has just begun, as [`parse`] does.
+pub(super) fn read(
+    root: &Element<'_>,
+    xml: &mut Xml<'_>,
+    notes: &mut Vec<HeaderError>,
+) -> Result<WrmHeader, HeaderError> {
     let missing = HeaderError::Missing { offset: root.offset(), field: "WRMHEADER version" };
     let version = root.attribute("version")?.ok_or(missing)?;
     let layout = layout_of(&version, root.offset())?;
     let header = WrmHeader { version, ..WrmHeader::default() };
     let depth = xml.depth();
-    let mut reader = Reader { header, layout, seen: BTreeSet::new(), kid: None, algorithm: None, checksum: None };
+    let mut reader =
+        Reader { header, layout, notes, seen: BTreeSet::new(), kid: None, algorithm: None, checksum: None };
     while let Some(element) = xml.next_child(depth)? {
         match element.name() {
             "DATA" => reader.data(xml)?,
@@ -107,7 +112,7 @@ pub(super) fn read(root: &Element<'_>, xml: &mut Xml<'_>) -> Result<WrmHeader, H
             _ => {}
         }
     }
-    reader.finish()
+    Ok(reader.finish())
 }
 
 /// The layout of a version. A version above those known is refused, as the specification wants.
@@ -127,9 +132,11 @@ fn layout_of(version: &str, offset: u64) -> Result<Layout, HeaderError> {
 type Found = (String, u64);
 
 /// Collects the parts of a header.
-struct Reader {
+struct Reader<'n> {
     header: WrmHeader,
     layout: Layout,
+    /// What is wrong with a key and does not hide the others.
+    notes: &'n mut Vec<HeaderError>,
     /// Names of the elements that were there.
     seen: BTreeSet<String>,
     /// The one key of versions that name it in elements of its own.
@@ -138,7 +145,7 @@ struct Reader {
     checksum: Option<Found>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn data(&mut self, xml: &mut Xml<'_>) -> Result<(), HeaderError> {
         let depth = xml.depth();
         while let Some(element) = xml.next_child(depth)? {
@@ -209,34 +216,31 @@ impl Reader {
 
     /// A `KID` element with attributes (4.1 on).
     fn key(&mut self, element: &Element<'_>) -> Result<(), HeaderError> {
-        let missing = HeaderError::Missing { offset: element.offset(), field: "KID VALUE" };
-        let text = element.attribute("VALUE")?.ok_or(missing)?;
+        let Some(text) = element.attribute("VALUE")? else {
+            self.notes.push(HeaderError::Missing { offset: element.offset(), field: "KID VALUE" });
+            return Ok(());
+        };
         let algorithm = element.attribute("ALGID")?.and_then(|name| Algorithm::from_text(&name));
         let checksum = element.attribute("CHECKSUM")?.map(|text| (text, element.offset()));
         within_limit(self.header.keys.len(), "KID", element)?;
-        self.push_key((text, element.offset()), algorithm, checksum)
+        self.push_key((text, element.offset()), algorithm, checksum);
+        Ok(())
     }
 
-    fn push_key(
-        &mut self,
-        (text, offset): Found,
-        algorithm: Option<Algorithm>,
-        checksum: Option<Found>,
-    ) -> Result<(), HeaderError> {
-        let bytes = modified_base64(&text).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-        if bytes.is_none() && self.layout == Layout::PlayReady {
-            return Err(HeaderError::BadText { offset, field: "KID" });
+    fn push_key(&mut self, (text, offset): Found, algorithm: Option<Algorithm>, checksum: Option<Found>) {
+        let kid = modified_base64(&text).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()).map(kid_from_guid);
+        // Before version 4 a key ID may be any text.
+        if kid.is_none() && self.layout == Layout::PlayReady {
+            self.notes.push(HeaderError::BadText { offset, field: "KID" });
         }
-        let checksum = match checksum {
-            Some((text, _)) if text.is_empty() => None,
-            Some((text, offset)) => {
-                let bad = HeaderError::BadText { offset, field: "CHECKSUM" };
-                Some(modified_base64(&text).ok_or(bad)?)
+        let checksum = checksum.filter(|(text, _)| !text.is_empty()).and_then(|(text, offset)| {
+            let decoded = modified_base64(&text);
+            if decoded.is_none() {
+                self.notes.push(HeaderError::BadText { offset, field: "CHECKSUM" });
             }
-            None => None,
-        };
-        self.header.keys.push(WrmKey { text, kid: bytes.map(kid_from_guid), algorithm, checksum });
-        Ok(())
+            decoded
+        });
+        self.header.keys.push(WrmKey { text, kid, algorithm, checksum });
     }
 
     fn custom_attributes(&mut self, xml: &mut Xml<'_>) -> Result<(), HeaderError> {
@@ -250,12 +254,12 @@ impl Reader {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<WrmHeader, HeaderError> {
+    fn finish(mut self) -> WrmHeader {
         if let Some(kid) = self.kid.take() {
             let (algorithm, checksum) = (self.algorithm, self.checksum.take());
-            self.push_key(kid, algorithm, checksum)?;
+            self.push_key(kid, algorithm, checksum);
         }
-        Ok(self.header)
+        self.header
     }
 }
 

@@ -34,26 +34,39 @@ pub(super) fn read<R: Read + Seek>(
     part: &Part<'_, '_>,
     rows: &mut Rows,
 ) -> Result<(), HeaderError> {
-    let sizes = Sizes::find(part, rows)?;
-    if let Some(senc) = part.parent.child(b"senc")? {
+    let senc = part.parent.child(b"senc")?;
+    // A table of no samples is one that is not there.
+    if let Some(senc) = senc
+        && senc_count(&senc)? > 0
+    {
         return read_senc(&senc, part, rows);
     }
     let saio = find_typed(part.parent, b"saio")?;
-    if let (Some(mut sizes), Some(saio)) = (sizes, saio) {
+    if let (Some(mut sizes), Some(saio)) = (Sizes::find(part, rows)?, saio) {
         return read_saio(source, part, &mut sizes, saio, rows);
     }
     if let Some(senc) = piff::sample_encryption(part.parent)? {
         return read_senc(&senc, part, rows);
     }
-    if all_constant(part, rows) {
+    if all_constant(part.start, rows) {
         return Ok(());
     }
-    Err(HeaderError::NoSampleData { track: part.track, offset: part.offset })
+    match senc {
+        Some(senc) => Err(mismatch(part, rows, &senc, "senc", 0)),
+        None => Err(HeaderError::NoSampleData { track: part.track, offset: part.offset }),
+    }
 }
 
-/// Whether the samples need no data of their own: each is clear, or protected as a whole with a constant vector.
-fn all_constant(part: &Part<'_, '_>, rows: &Rows) -> bool {
-    let mut samples = (part.start..rows.len()).filter_map(|index| rows.parameters_of(index));
+fn senc_count(senc: &Mp4Box<'_>) -> Result<u32, HeaderError> {
+    let mut fields = senc.fields();
+    fields.version_and_flags("senc flags")?;
+    fields.u32("senc sample_count")
+}
+
+/// Whether the samples from `start` on need no data of their own: each is clear, or protected as a whole with a constant
+/// vector.
+fn all_constant(start: usize, rows: &Rows) -> bool {
+    let mut samples = (start..rows.len()).filter_map(|index| rows.parameters_of(index));
     samples.all(|parameters| parameters.encryption.iv_size == 0)
 }
 
@@ -65,8 +78,17 @@ fn mismatch(part: &Part<'_, '_>, rows: &Rows, table: &Mp4Box<'_>, field: &'stati
 /// Reads `senc` or its forerunner in PIFF, which may name parameters for its fragment.
 fn read_senc(senc: &Mp4Box<'_>, part: &Part<'_, '_>, rows: &mut Rows) -> Result<(), HeaderError> {
     let mut fields = senc.fields();
-    let (_, flags) = fields.version_and_flags("senc flags")?;
-    if senc.extended.is_some() && flags & 1 != 0 {
+    let (offset, (version, flags)) = (fields.offset(), fields.version_and_flags("senc flags")?);
+    // A later version describes several keys for one sample. Parameters of its own only PIFF's box has.
+    let is_piff = senc.extended.is_some();
+    if version > 0 || !is_piff && flags & 1 != 0 {
+        return Err(HeaderError::BadValue {
+            offset,
+            field: "senc version and flags",
+            value: (u32::from(version) << 24 | flags).into(),
+        });
+    }
+    if is_piff && flags & 1 != 0 {
         let (cipher, encryption) = piff::read_parameters(&mut fields)?;
         let shared = cipher.map(|scheme| Parameters { scheme, encryption });
         (part.start..rows.len()).try_for_each(|index| rows.assign(index, shared, senc.offset))?;
@@ -93,10 +115,7 @@ fn read_sample(
     let iv = Iv::read(fields, iv_size.unwrap_or(0), "senc InitializationVector")?;
     let count = if has_subsamples { fields.u16("senc subsample_count")? } else { 0 };
     let mut list = Fields::new(fields.take(usize::from(count) * 6, "senc subsamples")?, fields.offset());
-    if has_subsamples && count == 0 {
-        // No range of the sample is protected.
-        return rows.assign(index, None, offset);
-    }
+    // Without ranges the whole sample is protected, also where the others have some.
     if iv_size.is_none() {
         return Ok(());
     }
@@ -111,6 +130,8 @@ fn read_sample(
 struct Sizes<'a> {
     table: Fields<'a>,
     fixed: u8,
+    /// Samples that are described; those behind them have no data.
+    left: usize,
 }
 
 impl<'a> Sizes<'a> {
@@ -119,10 +140,12 @@ impl<'a> Sizes<'a> {
         let fixed = fields.u8("saiz default_sample_info_size")?;
         let field = "saiz sample_count";
         let count = if fixed == 0 { fields.count(1, field)? } else { fields.u32(field)? as usize };
-        if count != rows.len() - part.start {
+        let samples = rows.len() - part.start;
+        // The samples behind the last that is described have no data.
+        if count > samples || count < samples && !all_constant(part.start + count, rows) {
             return Err(mismatch(part, rows, &saiz, "saiz", count));
         }
-        Ok(Some(Self { table: fields, fixed }))
+        Ok(Some(Self { table: fields, fixed, left: count }))
     }
 
     /// How many of the next samples have their data within one window, and the bytes of it. At least one of `most`, which
@@ -137,6 +160,10 @@ impl<'a> Sizes<'a> {
     }
 
     fn next(&mut self) -> Result<u8, HeaderError> {
+        match self.left.checked_sub(1) {
+            None => return Ok(0),
+            Some(left) => self.left = left,
+        }
         if self.fixed == 0 { self.table.u8("saiz sample_info_size") } else { Ok(self.fixed) }
     }
 }

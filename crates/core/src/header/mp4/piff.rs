@@ -15,7 +15,11 @@ const SAMPLE_ENCRYPTION: [u8; 16] = 0xA239_4F52_5A9B_4F14_A244_6C42_7C64_8DF4_u1
 pub(super) fn track_encryption(schi: &Mp4Box<'_>) -> Result<Option<(Option<Scheme>, TrackEncryption)>, HeaderError> {
     let Some(found) = find(schi.children(), TRACK_ENCRYPTION)? else { return Ok(None) };
     let mut fields = found.fields();
-    fields.version_and_flags("PIFF track encryption version")?;
+    let (offset, (version, _)) = (fields.offset(), fields.version_and_flags("PIFF track encryption version")?);
+    if version > 0 {
+        let field = "PIFF track encryption version";
+        return Err(HeaderError::BadValue { offset, field, value: version.into() });
+    }
     read_parameters(&mut fields).map(Some)
 }
 

@@ -5,11 +5,11 @@ use super::super::error::HeaderError;
 use super::super::samples::{Parameters, Rows};
 use super::super::source::{self, Source};
 use super::auxiliary::{self, Part};
-use super::encryption::TrackEncryption;
 use super::fragment::{FragmentDefaults, TrackFragment};
-use super::groups::Groups;
-use super::{Movie, Track, progressive, sample_table, track_id};
+use super::groups::{Descriptions, Groups};
+use super::{Movie, Track, piff, progressive, sample_table, track_id};
 use std::io::{Read, Seek};
+use wmlicense_wire::id::Digest;
 
 /// Runs of samples in one fragment. Bounds what their lengths take beside the tables.
 const RUN_LIMIT: usize = 1 << 16;
@@ -31,7 +31,9 @@ pub(in super::super) fn read_samples<R: Read + Seek>(source: &mut Source<R>, wan
 /// What a movie says for all its fragments.
 struct MovieContext {
     track: Track,
-    groups: Vec<TrackEncryption>,
+    groups: Descriptions,
+    /// The bytes of the movie, to know another one by.
+    digest: Digest,
     defaults: Vec<FragmentDefaults>,
 }
 
@@ -42,10 +44,13 @@ struct Builder {
 }
 
 impl Builder {
-    /// Reads the tables of the movie. A second `moov` is ignored.
+    /// Reads the tables of the movie. The same movie again changes nothing; another one would change what the fragments
+    /// behind it mean.
     fn add_movie<R: Read + Seek>(&mut self, source: &mut Source<R>, moov: &Mp4Box<'_>) -> Result<(), HeaderError> {
-        if self.movie.is_some() {
-            return Ok(());
+        let digest = Digest::of(moov.body);
+        if let Some(movie) = &self.movie {
+            let (offset, field) = (moov.offset, "second moov");
+            return if movie.digest == digest { Ok(()) } else { Err(HeaderError::NotSupported { offset, field }) };
         }
         let wanted = self.wanted;
         let no_track = || HeaderError::NoSuchTrack { track: wanted };
@@ -58,7 +63,7 @@ impl Builder {
             auxiliary::read(source, &part, &mut self.rows)?;
         }
         let defaults = FragmentDefaults::read_all(moov)?;
-        self.movie = Some(MovieContext { track, groups: groups.descriptions, defaults });
+        self.movie = Some(MovieContext { track, groups: groups.descriptions, digest, defaults });
         Ok(())
     }
 
@@ -114,7 +119,7 @@ fn assign(
     start: usize,
     track: &Track,
     groups: &Groups<'_>,
-    movie: &[TrackEncryption],
+    movie: &Descriptions,
     offset: u64,
 ) -> Result<bool, HeaderError> {
     let mut any = false;
@@ -125,12 +130,16 @@ fn assign(
         let bad = HeaderError::BadValue { offset, field: "sample_description_index", value: number.into() };
         let mut shared = None;
         if let Some(protection) = &entry.ok_or(bad)?.protection {
+            let (track, scheme) = (track.id, protection.scheme);
+            // What clear means under a scheme that is not known is not known either.
+            let unknown = HeaderError::UnknownScheme { track, scheme };
+            if protection.cipher.is_none() && scheme != piff::SCHEME {
+                return Err(unknown);
+            }
             let encryption = group.or(protection.defaults.as_ref());
             let encryption = *encryption.ok_or(HeaderError::Missing { offset, field: "tenc" })?;
             if encryption.is_protected {
-                let (track, scheme) = (track.id, protection.scheme);
-                let scheme = protection.cipher.ok_or(HeaderError::UnknownScheme { track, scheme })?;
-                shared = Some(Parameters { scheme, encryption });
+                shared = Some(Parameters { scheme: protection.cipher.ok_or(unknown)?, encryption });
                 any = true;
             }
         }

@@ -143,10 +143,11 @@ fn auxiliary_information_of_another_size_is_refused() {
 }
 
 #[test]
-fn a_sample_with_no_protected_range_is_clear() {
+fn a_sample_without_ranges_is_protected_as_a_whole() {
     let table = full(b"senc", 0, 2, &[&words(&[1]), &[7; 8], &[0, 0]]);
     samples(&[movie(), moof(&[traf(1, &[trun(0, &[9]), table])])].concat(), 1, |samples| {
-        assert_eq!(samples[0].protection, None);
+        let protection = samples[0].protection.unwrap();
+        assert_eq!((protection.info.iv, protection.info.subsamples), (&[7; 8][..], &[][..]));
     });
 }
 

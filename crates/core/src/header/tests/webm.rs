@@ -186,6 +186,55 @@ fn encodings_that_cannot_be_undone_are_refused_for_samples() {
 }
 
 #[test]
+fn whatever_an_encoding_encrypts_the_track_is_protected() {
+    let number = |id: u32, value: u8| element(id, &[&[value]]);
+    let encrypted = |scope: u8, algorithm: u8| {
+        let encryption = element(0x5035, &[&number(0x47E1, algorithm), &element(0x47E2, &[&KID])]);
+        element(0x6240, &[&number(0x5032, scope), &number(0x5033, 1), &encryption])
+    };
+    let compression = element(0x6240, &[&number(0x5031, 1), &number(0x5033, 0)]);
+    // What the encodings are, whether the track is protected, whether its frames can be read.
+    for (encodings, is_protected, is_read) in [
+        (vec![encrypted(1, 5)], true, true),
+        // The key of signatures only.
+        (vec![encrypted(1, 0)], false, true),
+        (vec![compression.clone()], false, false),
+        // Private data too, private data only, the next encoding only.
+        (vec![encrypted(3, 5)], true, false),
+        (vec![encrypted(2, 5)], true, false),
+        (vec![encrypted(4, 5), compression.clone()], true, false),
+        // Another cipher; encryption twice; both orders; a kind that nobody knows, alone and beside.
+        (vec![encrypted(1, 3)], true, false),
+        (vec![encrypted(1, 5), encrypted(1, 5)], true, false),
+        (vec![encrypted(1, 5), compression.clone()], true, false),
+        (vec![compression, encrypted(1, 5)], true, false),
+        (vec![element(0x6240, &[&number(0x5033, 2)])], true, false),
+        (vec![encrypted(1, 5), element(0x6240, &[&number(0x5033, 9)])], true, false),
+    ] {
+        let bytes = file(&element(0x1654_AE6B, &[&track(1, &encodings)]), &[block(1, 0, &[&[0], b"clear"])]);
+        assert_eq!(ContentHeader::parse(&bytes).unwrap().is_protected(), is_protected, "{encodings:x?}");
+        assert_eq!(SampleReader::parse(&bytes, 1).is_ok(), is_read, "{encodings:x?}");
+    }
+    let damaged = element(0x6240, &[&number(0x5033, 1)]);
+    let beside = [track(1, &[damaged]), track(2, &[encrypted(1, 5)])].concat();
+    let header = ContentHeader::parse(&file(&element(0x1654_AE6B, &[&beside]), &[])).unwrap();
+    assert_eq!((header.kids(), header.notes().count()), (&[Kid::new(KID)][..], 1));
+    assert!(header.tracks().iter().all(|track| track.protection().is_some()));
+}
+
+#[test]
+fn other_tracks_in_the_same_file_are_refused_for_samples() {
+    let clear = element(0x1654_AE6B, &[&track(1, &[])]);
+    let frame = block(1, 0, &[&[1], &[7; 8], b"locked"]);
+    let joined = |second: &[u8]| {
+        [file(&clear, std::slice::from_ref(&frame)), file(second, std::slice::from_ref(&frame))].concat()
+    };
+    let error = refused(&joined(&tracks()));
+    assert!(matches!(error, HeaderError::NotSupported { field: "second Tracks", .. }), "{error}");
+    assert_eq!(SampleReader::parse(&joined(&clear), 1).unwrap().len(), 2);
+}
+
+#[test]
 fn elements_that_lie_about_their_size_or_nest_without_end_are_refused() {
     let good = file(&tracks(), &[]);
     let place = good.windows(4).position(|window| window == id_bytes(0x1654_AE6B)).unwrap();

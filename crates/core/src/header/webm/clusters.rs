@@ -30,6 +30,10 @@ pub(in super::super) fn read_samples<R: Read + Seek>(source: &mut Source<R>, wan
     while let Some(head) = walk.next(source, Enter::All)? {
         match (head.id, &frames) {
             (TRACKS, None) => frames = Some(Frames::find(parse_tracks(source, &head)?, wanted, head.offset)?),
+            // Segments that follow each other repeat their tracks, or have others.
+            (TRACKS, Some(frames)) if *frames != Frames::find(parse_tracks(source, &head)?, wanted, head.offset)? => {
+                return Err(HeaderError::NotSupported { offset: head.offset, field: "second Tracks" });
+            }
             (SIMPLE_BLOCK | BLOCK, Some(frames)) => frames.add_block(source, &head, &mut rows)?,
             (SIMPLE_BLOCK | BLOCK | CLUSTER, None) => {
                 return Err(HeaderError::Missing { offset: head.offset, field: "Tracks before the first block" });
@@ -41,6 +45,7 @@ pub(in super::super) fn read_samples<R: Read + Seek>(source: &mut Source<R>, wan
 }
 
 /// What all frames of a track share.
+#[derive(PartialEq, Eq)]
 struct Frames {
     number: u64,
     /// `None` if frames have no signal byte.
@@ -50,7 +55,7 @@ struct Frames {
 impl Frames {
     fn find(tracks: Vec<WebmTrack>, wanted: u32, offset: u64) -> Result<Self, HeaderError> {
         let track = tracks.into_iter().find(|found| found.track.id == wanted);
-        let WebmTrack { track, other_encoding } = track.ok_or(HeaderError::NoSuchTrack { track: wanted })?;
+        let WebmTrack { track, other_encoding, note: _ } = track.ok_or(HeaderError::NoSuchTrack { track: wanted })?;
         if let Some((offset, value)) = other_encoding {
             return Err(HeaderError::BadValue { offset, field: "ContentEncodingType", value });
         }
