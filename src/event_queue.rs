@@ -142,7 +142,7 @@ pub unsafe extern "C" fn wm_create_event_queue(client: *mut wm_client, out: *mut
     // SAFETY: the header makes the caller answer for the place.
     unsafe {
         object::create(out, || {
-            let (client, queue) = (resolve(client)?, Arc::new(Queue::default()));
+            let (client, queue) = (resolve(client)?, Arc::new(Queue::new(queue::BOUND)));
             client.take_event_queue(&queue)?;
             Ok(EventQueueObject { life: Life::new(), properties: Properties::new(&[]), queue, held: Mutex::default() })
         })

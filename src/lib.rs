@@ -50,3 +50,4 @@ pub mod defines;
 mod failure;
 mod gate;
 mod input;
+mod sync;

@@ -12,7 +12,7 @@ use crate::result::{WM_E_INVALID_HANDLE, WM_E_INVALIDARG, WM_E_NO_OPERATION, WM_
 use std::any::Any;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use table::{Table, TableError};
 
@@ -70,7 +70,7 @@ pub(crate) trait Object: Any + Send + Sync {
     fn released(&self) {}
 }
 
-static OBJECTS: Table<Arc<dyn Object>> = Table::new();
+static OBJECTS: LazyLock<Table<Arc<dyn Object>>> = LazyLock::new(Table::new);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts one object until it is dropped.

@@ -2,11 +2,12 @@
 //! of it. Handles and the form that C sees are in `event_queue.rs`.
 
 use super::Entry;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use wmlicense_core::operation::Canceller;
 
@@ -73,29 +74,35 @@ impl State {
 }
 
 /// The queue of one client.
-#[derive(Default)]
 pub(crate) struct Queue {
+    bound: usize,
     state: Mutex<State>,
     arrived: Condvar,
     room: Condvar,
 }
 
 impl Queue {
+    /// An empty queue; an operation with one event more than `bound` pauses.
+    pub(crate) fn new(bound: usize) -> Self {
+        Self { bound, state: Mutex::default(), arrived: Condvar::new(), room: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an event; while the queue is full, waits until there is room, the operation is cancelled (its event is left
-    /// out, as of every cancelled operation) or the queue is released.
+    /// Adds an event; while the queue is full, waits until there is room, the operation is cancelled or the queue is
+    /// released. The event of an operation that was cancelled before there was room is left out.
     pub(crate) fn push(self: &Arc<Self>, entry: Entry, canceller: &Canceller) {
         let own = Arc::clone(self);
         let _guard = canceller.on_cancel(Arc::new(move || own.look_again()));
         let mut state = self.lock();
-        while state.waiting.len() >= BOUND && !state.closed {
-            if canceller.is_cancelled() {
-                return;
-            }
+        while state.waiting.len() >= self.bound && !state.closed && !canceller.is_cancelled() {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        // Asked once more here: room may have come before the cancel woke this thread.
+        if canceller.is_cancelled() {
+            return;
         }
         state.add(entry);
         self.arrived.notify_one();

@@ -4,16 +4,17 @@
 //! process, or a small integer, does not hit by chance. A slot changes its generation when its object leaves and is
 //! retired before generations would repeat, so no token is ever valid twice.
 
+use crate::sync::{Mutex, MutexGuard, RwLock};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError};
 
-const CHUNK: usize = 1 << 12;
-const CHUNKS: usize = 1 << 12;
 const SLOT_BITS: u32 = 24;
 const KIND_BITS: u32 = 8;
+/// Each chunk has twice the slots of the one before; the first has one.
+const CHUNKS: usize = SLOT_BITS as usize;
+const SLOTS: usize = (1 << CHUNKS) - 1;
 
-const _: () = assert!(CHUNK * CHUNKS == 1 << SLOT_BITS, "every slot has a place");
 const _: () = assert!(size_of::<usize>() == size_of::<u64>(), "a token travels in a pointer");
 
 /// The value of a handle.
@@ -61,13 +62,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The chunk of a slot, and where in it the slot is.
+fn place(index: usize) -> (usize, usize) {
+    let chunk = (index + 1).ilog2();
+    (chunk as usize, index + 1 - (1 << chunk))
+}
+
 impl<T: Clone> Table<T> {
     /// An empty table.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::beginning_at(1)
     }
 
-    const fn beginning_at(first_generation: u32) -> Self {
+    /// A table whose slots begin with this generation; `new` begins with the first.
+    pub(crate) fn beginning_at(first_generation: u32) -> Self {
         Self {
             chunks: [const { OnceLock::new() }; CHUNKS],
             free: Mutex::new(FreeSlots { returned: Vec::new(), next: 0 }),
@@ -95,19 +103,20 @@ impl<T: Clone> Table<T> {
     }
 
     fn slot(&self, index: usize) -> Option<&Slot<T>> {
-        self.chunks.get(index / CHUNK)?.get()?.get(index % CHUNK)
+        let (chunk, offset) = place(index);
+        self.chunks.get(chunk)?.get()?.get(offset)
     }
 
     /// Takes a value in, with one reference.
     pub(crate) fn insert(&self, kind: u8, value: T) -> Result<Token, TableError> {
         loop {
             let index = self.take_slot()?;
-            let chunk = self.chunks.get(index / CHUNK).ok_or(TableError::Full)?;
-            let chunk = chunk.get_or_init(|| {
+            let (chunk, offset) = place(index);
+            let slots = self.chunks.get(chunk).ok_or(TableError::Full)?.get_or_init(|| {
                 let empty = || Entry { generation: self.first_generation, kind: 0, references: 0, occupant: None };
-                (0..CHUNK).map(|_| Slot(RwLock::new(empty()))).collect()
+                (0..1 << chunk).map(|_| Slot(RwLock::new(empty()))).collect()
             });
-            let slot = chunk.get(index % CHUNK).ok_or(TableError::Full)?;
+            let slot = slots.get(offset).ok_or(TableError::Full)?;
             let mut entry = slot.0.write().unwrap_or_else(PoisonError::into_inner);
             let token = self.token(&Parts { generation: entry.generation, kind, slot: index });
             if token == 0 {
@@ -125,7 +134,7 @@ impl<T: Clone> Table<T> {
         if let Some(index) = free.returned.pop() {
             return Ok(index as usize);
         }
-        if free.next == CHUNK * CHUNKS {
+        if free.next == SLOTS {
             return Err(TableError::Full);
         }
         free.next += 1;
@@ -251,10 +260,17 @@ mod tests {
     #[test]
     fn more_objects_than_a_chunk_holds_have_handles() {
         let table = Table::new();
-        let tokens: Vec<Token> = (0..CHUNK + 2).map(|value| table.insert(KIND, value).unwrap()).collect();
+        let tokens: Vec<Token> = (0..5000).map(|value| table.insert(KIND, value).unwrap()).collect();
         for (value, token) in tokens.into_iter().enumerate() {
             assert_eq!(table.get(token, Some(KIND)), Ok(value));
         }
+    }
+
+    #[test]
+    fn every_slot_has_a_place_of_its_own() {
+        assert_eq!([0, 1, 2, 3, 6, 7].map(place), [(0, 0), (1, 0), (1, 1), (2, 0), (2, 3), (3, 0)]);
+        let (chunk, offset) = place(SLOTS - 1);
+        assert_eq!((chunk, offset), (CHUNKS - 1, (1 << (CHUNKS - 1)) - 1));
     }
 
     /// Threads race on the same few tokens; each value must be given back exactly once and never be seen afterwards.

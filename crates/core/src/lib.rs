@@ -21,6 +21,7 @@ pub mod revoke;
 pub mod rights;
 pub mod session;
 pub mod store;
+mod sync;
 pub mod transport;
 
 // The tests' content owner names this crate as tests outside it do.

@@ -6,10 +6,10 @@ mod context;
 mod tests;
 
 use crate::event::{Event, Flow};
+use crate::sync::{Builder, Condvar, JoinHandle, Mutex};
 use context::{Control, lock};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use context::{CancelGuard, Canceller, Context};
@@ -94,10 +94,11 @@ impl<R: Clone> Run<R> {
         result.clone()
     }
 
-    /// Waits until the thread of an ended run is gone, which it is about to be.
+    /// Waits until the thread of an ended run is gone, which it is about to be. The lock is held over the join: whoever
+    /// comes second must not return earlier, because the thread may still have its last event to post.
     fn reap(&self) {
-        let thread = lock(&self.thread).take();
-        if let Some(thread) = thread {
+        let mut thread = lock(&self.thread);
+        if let Some(thread) = thread.take() {
             // The thread catches every panic of the work and of the observer.
             let _ = thread.join();
         }
@@ -140,7 +141,7 @@ impl<R: Clone + Send + 'static> Operation<R> {
             thread: Mutex::new(None),
         });
         let own = Arc::clone(&run);
-        let thread = std::thread::Builder::new()
+        let thread = Builder::new()
             .name("wmlicense".to_owned())
             .stack_size(STACK)
             .spawn(move || execute(&own, deadline, observer, work, on_panic))

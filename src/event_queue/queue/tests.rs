@@ -21,7 +21,7 @@ fn running() -> (Context, Canceller) {
 }
 
 fn full() -> Arc<Queue> {
-    let (queue, (_context, canceller)) = (Arc::new(Queue::default()), running());
+    let (queue, (_context, canceller)) = (Arc::new(Queue::new(BOUND)), running());
     for token in 0..BOUND as u64 {
         queue.push(entry(token), &canceller);
     }

@@ -2,9 +2,9 @@
 
 use super::Cancelled;
 use crate::event::{Event, Flow, Progress};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ThreadMark, this_thread};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Least time between two progress events.
@@ -13,16 +13,6 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// Locks; a panic elsewhere leaves nothing half-done under these locks.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-thread_local! {
-    static MARK: u8 = const { 0 };
-}
-
-/// Tells threads apart while they live. Asking the standard library instead would leave a handle behind in each thread of
-/// the application that waits or releases.
-fn this_thread() -> usize {
-    MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }
 
 type CancelAction = Arc<dyn Fn() + Send + Sync>;
@@ -38,9 +28,9 @@ pub(super) struct Control {
 struct State {
     silenced: bool,
     /// The operation's thread, while it runs.
-    thread: Option<usize>,
+    thread: Option<ThreadMark>,
     /// The thread inside a call of the observer.
-    calling: Option<usize>,
+    calling: Option<ThreadMark>,
     actions: BTreeMap<u64, CancelAction>,
     next_action: u64,
 }
