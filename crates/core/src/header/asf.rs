@@ -6,7 +6,7 @@ use super::error::HeaderError;
 use super::playready;
 use super::source::Source;
 use super::system::SystemId;
-use super::text::{kid_from_guid, modified_base64, swap_guid, utf8, utf16};
+use super::text::{kid_from_guid, modified_base64, utf8, utf16};
 use super::wrmheader::{self, WrmHeader};
 use std::io::{Read, Seek};
 use wmlicense_wire::id::Kid;
@@ -297,8 +297,7 @@ impl AdvancedRecord {
         /// The kind of an ID that is a stream number.
         const STREAM_NUMBER: u16 = 1;
         let offset = fields.offset();
-        let mut system: Guid = fields.array("content encryption System ID")?;
-        swap_guid(&mut system);
+        let system = *kid_from_guid(fields.array("content encryption System ID")?).as_bytes();
         let system = SystemId(system);
         let version = u32::from_le_bytes(fields.array("content encryption System Version")?);
         if system == SystemId::NETWORK_DEVICES && version != 1 {

@@ -7,6 +7,8 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::borrow::Cow;
 use wmlicense_wire::id::Kid;
+use wmlicense_wire::kid_text::swapped;
+use wmlicense_wire::url::Url;
 
 /// Real headers carry base64 with and without padding, and with stray bits at the end.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -186,33 +188,17 @@ pub(super) fn kid_from_text(text: &str) -> Option<Kid> {
     Kid::from_hex(text).ok()
 }
 
-/// The key ID that these 16 bytes in GUID order stand for: the first three groups have their bytes reversed.
-pub(super) fn kid_from_guid(mut bytes: [u8; 16]) -> Kid {
-    swap_guid(&mut bytes);
-    Kid::new(bytes)
+/// The key ID that these 16 bytes in GUID order stand for.
+pub(super) fn kid_from_guid(bytes: [u8; 16]) -> Kid {
+    swapped(Kid::new(bytes))
 }
 
 /// The bytes of a key ID in GUID order.
 pub(super) fn guid_from_kid(kid: Kid) -> [u8; 16] {
-    let mut bytes = *kid.as_bytes();
-    swap_guid(&mut bytes);
-    bytes
+    *swapped(kid).as_bytes()
 }
 
-/// Turns GUID order into the order of the UUID text, and back.
-pub(super) fn swap_guid(bytes: &mut [u8; 16]) {
-    let [a, b, c, d, e, f, g, h, ..] = bytes;
-    std::mem::swap(a, d);
-    std::mem::swap(b, c);
-    std::mem::swap(e, f);
-    std::mem::swap(g, h);
-}
-
-/// Whether a text could be the URL of a license service: printable ASCII that begins with `http://` or `https://`.
+/// Whether a text could be the URL of a license service. Old catalogues have a fragment in some, which a browser opens.
 pub(super) fn is_license_url(text: &str) -> bool {
-    const LIMIT: usize = 2048;
-    let scheme = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    text.len() <= LIMIT
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
-        && (scheme.starts_with("https://") || scheme.starts_with("http://"))
+    Url::parse(text).is_ok_and(|url| url.user.is_none())
 }
