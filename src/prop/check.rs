@@ -2,6 +2,7 @@
 
 use super::Value;
 use wmlicense_wire::id::{Digest, Kid, ServiceId, TransactionId};
+use wmlicense_wire::url::{Url, UrlError};
 
 type Checked = Result<(), &'static str>;
 
@@ -27,18 +28,9 @@ pub(crate) fn path(value: &Value) -> Checked {
     if matches!(value, Value::Text(bytes) if bytes.is_empty()) { Err("a path is not empty") } else { Ok(()) }
 }
 
-fn url(value: &Value, schemes: &[&str]) -> Checked {
-    let text = as_text(value)?;
-    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme)).ok_or("the URL has another scheme")?;
-    if rest.is_empty() || rest.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
-        return Err("this is not a URL");
-    }
-    Ok(())
-}
-
-/// An HTTP URL.
+/// The URL of a service.
 pub(crate) fn service_url(value: &Value) -> Checked {
-    url(value, &["https://", "http://"])
+    Url::public(as_text(value)?).map(drop).map_err(UrlError::why)
 }
 
 /// What the property for the proxy says besides a URL.
@@ -50,7 +42,7 @@ pub(crate) fn proxy_url(value: &Value) -> Checked {
     if [PROXY_NONE, PROXY_ENVIRONMENT].contains(&as_text(value)?) {
         return Ok(());
     }
-    url(value, &["http://", "https://"])
+    Url::proxy(as_text(value)?).map(drop).map_err(UrlError::why)
 }
 
 /// The parts of a list with semicolons between them. One semicolon at the end is allowed.
@@ -115,11 +107,16 @@ mod tests {
     }
 
     #[test]
-    fn urls_need_a_scheme_and_something_behind_it() {
-        assert!(service_url(&value(b"http://127.0.0.1:8443")).is_ok());
-        for wrong in [&b"ftp://x"[..], b"http://", b"127.0.0.1", b"http://a b", b"http://\xff"] {
-            assert!(service_url(&value(wrong)).is_err(), "{wrong:?}");
-        }
+    fn a_bad_url_is_told_with_what_is_wrong() {
+        assert_eq!(service_url(&value(b"http://127.0.0.1:8443")), Ok(()));
+        assert_eq!(service_url(&value(b"https://a.example:65536/")), Err(UrlError::Port.why()));
+        assert_eq!(service_url(&value(b"https://[]46/")), Err(UrlError::Brackets.why()));
+        assert_eq!(service_url(&value(b"https://u:p@a.example/")), Err(UrlError::User.why()));
+        assert_eq!(service_url(&value(b"http://\xff")), Err("the text is not valid UTF-8"));
+        assert_eq!(proxy_url(&value(b"http://u:p@a.example:3128")), Ok(()));
+        assert_eq!(proxy_url(&value(PROXY_ENVIRONMENT.as_bytes())), Ok(()));
+        assert_eq!(proxy_url(&value(b"http://a.example:70000")), Err(UrlError::Port.why()));
+        assert_eq!(proxy_url(&value(b"http://a.example/path")), Err(UrlError::Path.why()));
     }
 
     #[test]

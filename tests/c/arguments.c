@@ -73,6 +73,39 @@ static void bad_values_change_nothing(wm_client *client) {
   CHECK_TEXT(buf, "kept");
 }
 
+static void bad_urls_are_refused_with_what_is_wrong(wm_client *client) {
+  static const struct {
+    const char *url, *wrong;
+  } BAD[] = {
+      {"https://a.example:65536/", "port"},   {"https://a.example:70000", "port"}, {"https://a.example:0/", "port"},
+      {"https://a.example:+1/", "port"},      {"https://[]46/", "brackets"},       {"https://[::1]46/", "between"},
+      {"https://[fe80::1%25eth0]/", "zone"},  {"https://", "no host"},             {"https://:443/", "no host"},
+      {"https://a b/", "blanks"},             {"https://a.example/\n", "control"}, {"ftp://a.example", "begin"},
+      {"https://256.1.1.1/", "name nor"},     {"https://a..b/", "name nor"},       {"a.example", "begin"},
+  };
+  wm_license_request *request = NULL;
+  wm_error_info info = {0};
+  char buf[64];
+  info.struct_size = sizeof info;
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_SERVICE_URL, "https://kept.example:65535/a"));
+  for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+    CHECK_RESULT(wm_set_string_prop(client, WM_PROP_SERVICE_URL, BAD[i].url), WM_E_BAD_VALUE);
+    CHECK_OK(wm_get_error_info(&info));
+    CHECK(strstr(info.message, BAD[i].wrong) != NULL);
+    CHECK_RESULT(wm_set_string_prop(client, WM_PROP_PROXY, BAD[i].url), WM_E_BAD_VALUE);
+    CHECK_OK(wm_get_error_info(&info));
+    CHECK(strstr(info.message, BAD[i].wrong) != NULL);
+    CHECK_RESULT(wm_set_string_prop(request, WM_PROP_URL, BAD[i].url), WM_E_BAD_VALUE);
+  }
+  CHECK_RESULT(wm_set_string_prop(client, WM_PROP_SERVICE_URL, "https://user:secret@a.example/"), WM_E_BAD_VALUE);
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_PROXY, "http://user:secret@a.example:3128"));
+  CHECK_RESULT(wm_set_string_prop(client, WM_PROP_PROXY, "http://a.example:3128/path"), WM_E_BAD_VALUE);
+  CHECK_OK(wm_get_prop(client, WM_PROP_SERVICE_URL, NULL, buf, sizeof buf, NULL));
+  CHECK_TEXT(buf, "https://kept.example:65535/a");
+  CHECK_OK(wm_release(request));
+}
+
 static void unknown_and_absent_properties_have_one_answer(wm_client *client) {
   char buf[16];
   size_t needed = 7;
@@ -204,6 +237,7 @@ int main(int argc, char **argv) {
   strings_are_read_in_two_calls(fresh);
   typed_setters_and_the_general_one_agree(fresh);
   bad_values_change_nothing(fresh);
+  bad_urls_are_refused_with_what_is_wrong(fresh);
   unknown_and_absent_properties_have_one_answer(fresh);
   null_arguments_are_refused(fresh);
   the_detail_names_the_failure_and_outlives_successes(fresh);

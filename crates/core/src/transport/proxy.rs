@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use ureq::{Proxy, ProxyProtocol};
+use wmlicense_wire::url::Url;
 
 /// Where the proxy comes from. Loopback addresses are always asked directly.
 #[derive(Clone, Default)]
@@ -149,7 +150,12 @@ pub(super) fn proxy_for(choice: &ProxyChoice, target: &Target) -> Result<Option<
 /// A proxy that this version can use. Going around one that it cannot use would show the user's address.
 fn usable(url: &str) -> Result<Proxy, TransportError> {
     let malformed = || TransportError::Proxy(format!("the proxy {} cannot be used", shown(url)));
-    let proxy = Proxy::new(url.trim()).map_err(|_| malformed())?;
+    // The environment may name a host alone.
+    let url = url.trim();
+    let whole = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    Url::proxy(&whole)
+        .map_err(|error| TransportError::Proxy(format!("the proxy {} cannot be used: {error}", shown(url))))?;
+    let proxy = Proxy::new(&whole).map_err(|_| malformed())?;
     match proxy.protocol() {
         ProxyProtocol::Http | ProxyProtocol::Https if !proxy.host().is_empty() => Ok(proxy),
         // The agent's enum is open.
@@ -239,7 +245,9 @@ mod tests {
     #[test]
     fn a_proxy_that_cannot_be_used_is_no_reason_to_go_around_it() {
         let target = Target::parse("https://example.org/", false).unwrap();
-        for url in ["socks5://user:secret@p:1080", "http://", "http://user:secret@"] {
+        for url in
+            ["socks5://user:secret@p:1080", "http://", "http://user:secret@", "user:secret@p:70000", "http://[]46"]
+        {
             let Err(TransportError::Proxy(reason)) = proxy_for(&ProxyChoice::Url(url.to_owned()), &target) else {
                 unreachable!("{url} was accepted")
             };

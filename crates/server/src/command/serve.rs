@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::url::Url;
 
 /// Threads for computations and database reads; computations are bounded by the number of cores anyway.
 const BLOCKING_THREADS: usize = 64;
@@ -59,12 +60,12 @@ fn role(name: &str) -> Result<Role, String> {
     role.ok_or_else(|| "one of individualization, issuer, management is expected".to_owned())
 }
 
+/// Longest URL that answers and pages carry, in bytes.
+const MAX_URL: usize = 512;
+
 fn url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let good = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-        && text.len() <= 512
-        && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if good { Ok(text.to_owned()) } else { Err("a URL that begins with https:// or http:// is expected".to_owned()) }
+    Url::public(text).map_err(|error| error.to_string())?;
+    if text.len() > MAX_URL { Err(format!("at most {MAX_URL} bytes are expected")) } else { Ok(text.to_owned()) }
 }
 
 pub(super) fn serve(arguments: Arguments) -> Result<(), CommandError> {
