@@ -4,7 +4,7 @@
  * Run:    ./acquire STORE AUTHORITY SERVICE_URL TOKEN CONTENT...
  *
  * STORE is the folder of the license store, AUTHORITY the text that `wmlicensed init` printed, TOKEN an account's token or - for
- * none, CONTENT a protected media file or a key ID of 32 hexadecimal digits. Prints:
+ * none, CONTENT a protected media file or a key ID in any form. Prints:
  *   individualized: device DEVICE_ID
  *   license acquired: KEY_ID        (one line per key ID)
  */
@@ -34,28 +34,11 @@ static int fail(const char *what, wm_result result) {
   return EXIT_FAILURE;
 }
 
-/* Key IDs are base64 in properties: 32 hexadecimal digits become 24 characters. */
-static bool base64_of_hex(const char *hex, char text[25]) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  uint8_t kid[18] = {0};
-  if (strlen(hex) != 32 || strspn(hex, "0123456789abcdefABCDEF") != 32) return false;
-  for (int i = 0; i < 16; i++) {
-    unsigned byte = 0;
-    if (sscanf(hex + 2 * i, "%2x", &byte) != 1) return false;
-    kid[i] = (uint8_t)byte;
-  }
-  for (int i = 0; i < 6; i++) {
-    uint32_t group = (uint32_t)kid[3 * i] << 16 | (uint32_t)kid[3 * i + 1] << 8 | kid[3 * i + 2];
-    for (int k = 0; k < 4; k++) text[4 * i + k] = digits[group >> (18 - 6 * k) & 63];
-  }
-  memcpy(text + 22, "==", 3);
-  return true;
-}
-
 /* The key IDs of a content, separated by semicolons: of the file's header, or the one given. */
 static wm_result key_ids_of(const char *content, char *key_ids, size_t size) {
   wm_content_header *header = NULL;
-  if (base64_of_hex(content, key_ids)) return 0;
+  uint8_t kid[16];
+  if (wm_kid_from_text(content, 0, kid) >= 0) return wm_kid_to_text(kid, WM_KID_BASE64, key_ids, size, NULL);
   wm_result result = wm_create_content_header_from_file(content, &header);
   if (result >= 0) result = wm_get_prop(header, WM_PROP_KIDS, NULL, key_ids, size, NULL);
   wm_release(header);

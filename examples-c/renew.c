@@ -4,7 +4,7 @@
  * Run:    ./renew STORE AUTHORITY SERVICE_URL TOKEN DAYS [KEY_ID]
  *
  * STORE is the folder of the license store, AUTHORITY the text that `wmlicensed init` printed, TOKEN an account's token; licenses
- * that end, or whose owner wants them renewed, within DAYS days are asked for again. KEY_ID, 32 hexadecimal digits, is a title
+ * that end, or whose owner wants them renewed, within DAYS days are asked for again. KEY_ID, in any form, is a title
  * that the user does not want any more. Prints:
  *   ends: TITLE, in N days          for each license that ends by then
  *   not renewed: TITLE (why)        for each that the service refuses
@@ -39,46 +39,13 @@ static const char *title_of(wm_client *client, const uint8_t key_id[KEY_ID_SIZE]
   return title;
 }
 
-static int value_of(char letter) {
-  if (letter >= '0' && letter <= '9') return letter - '0';
-  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
-  if (letter >= 'A' && letter <= 'F') return letter - 'A' + 10;
-  return -1;
-}
-
-static int read_key_id(const char *text, uint8_t key_id[KEY_ID_SIZE]) {
-  for (size_t at = 0; at < KEY_ID_SIZE; at++) {
-    int high = value_of(text[2 * at]);
-    int low = high < 0 ? -1 : value_of(text[2 * at + 1]);
-    if (low < 0) return 0;
-    key_id[at] = (uint8_t)(high * 16 + low);
-  }
-  return text[(size_t)2 * KEY_ID_SIZE] == '\0';
-}
-
-/* Statuses name key IDs in base64: six bits a letter. */
-static int read_base64(const char *text, uint8_t key_id[KEY_ID_SIZE]) {
-  uint32_t bits = 0;
-  size_t count = 0, at = 0;
-  for (; at < KEY_ID_SIZE && *text != '\0' && *text != '='; text++) {
-    uint32_t value;
-    if (*text >= 'A' && *text <= 'Z') value = (uint32_t)(*text - 'A');
-    else if (*text >= 'a' && *text <= 'z') value = (uint32_t)(*text - 'a') + 26;
-    else if (*text >= '0' && *text <= '9') value = (uint32_t)(*text - '0') + 52;
-    else if (*text == '+' || *text == '/') value = *text == '+' ? 62 : 63;
-    else return 0;
-    bits = bits << 6 | value;
-    if ((count += 6) >= 8) key_id[at++] = (uint8_t)(bits >> (count -= 8));
-  }
-  return at == KEY_ID_SIZE;
-}
-
 static wm_result on_status(wm_status status, wm_result result, wm_attr_type type, const void *value, size_t size,
                            void *context) {
   uint8_t key_id[KEY_ID_SIZE];
   char title[TITLE_SIZE];
   (void)size;
-  if (status == WM_STATUS_LICENSE_REFUSED && type == WM_TYPE_STRING && read_base64(value, key_id))
+  if (status == WM_STATUS_LICENSE_REFUSED && type == WM_TYPE_STRING &&
+      wm_kid_from_text(value, WM_KID_BASE64, key_id) >= 0)
     printf("not renewed: %s (%s)\n", title_of(context, key_id, title), wm_result_message(result));
   else
     fprintf(stderr, "%s %s\n", wm_status_name(status), wm_result_name(result));
@@ -136,7 +103,7 @@ int main(int argc, char **argv) {
   uint8_t key_id[KEY_ID_SIZE];
   int code = EXIT_FAILURE;
   wm_result result;
-  if ((argc != 6 && argc != 7) || (argc == 7 && !read_key_id(argv[6], key_id))) {
+  if ((argc != 6 && argc != 7) || (argc == 7 && wm_kid_from_text(argv[6], 0, key_id) < 0)) {
     fprintf(stderr, "usage: %s STORE AUTHORITY SERVICE_URL TOKEN DAYS [KEY_ID]\n", argv[0]);
     return 2;
   }

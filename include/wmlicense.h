@@ -483,6 +483,14 @@
 #define WM_CLEAN_ASYNC 0x2u
 /** wm_license_state::vague: further licenses apply. */
 #define WM_LICENSE_STATE_VAGUE 0x1u
+/** wm_kid_to_text: 24 characters, as in properties and statuses. */
+#define WM_KID_BASE64 0x1u
+/** wm_kid_to_text: 32 digits. */
+#define WM_KID_HEX 0x2u
+/** wm_kid_to_text: 36 characters, five groups with hyphens between. */
+#define WM_KID_UUID 0x3u
+/** added to a form: the text is in the order of a GUID in the memory of Windows, as Windows Media catalogues have it. */
+#define WM_KID_GUID_ORDER 0x100u
 /** wm_sample::scheme: AES-CTR. */
 #define WM_SCHEME_CENC 0x63656E63u
 /** wm_sample::scheme: AES-CTR with a pattern. */
@@ -533,6 +541,27 @@
 #define WM_REASON_STATUS_LIST 0x10000u
 /** the right has a condition that this version does not know. */
 #define WM_REASON_UNKNOWN_CONDITION 0x20000u
+
+/* Actions. Their names are taken in any case, and with "ActionAllowed." in front; other names of policies as they are. */
+
+/** play. */
+#define WM_ACTION_PLAY "Play"
+/** copy to a device. */
+#define WM_ACTION_COPY "Copy"
+/** burn to a CD as part of a playlist. */
+#define WM_ACTION_PLAYLIST_BURN "PlaylistBurn"
+/** burn to an audio CD. */
+#define WM_ACTION_PRINT_REDBOOK "Print.redbook"
+/** copy to a device that obeys SDMI. */
+#define WM_ACTION_TRANSFER_SDMI "Transfer.SDMI"
+/** copy to a device that does not obey SDMI. */
+#define WM_ACTION_TRANSFER_NONSDMI "Transfer.NONSDMI"
+/** make a thumbnail of a picture. */
+#define WM_ACTION_CREATE_THUMBNAIL_IMAGE "CreateThumbnailImage"
+/** play together with others over a network. */
+#define WM_ACTION_COLLABORATIVE_PLAY "CollaborativePlay"
+/** go into a backup: a question to wm_query_*, which the policy itself answers. */
+#define WM_ACTION_BACKUP "Backup"
 
 /* Categories of wm_license_state. */
 
@@ -604,7 +633,7 @@
 #define WM_PROP_DEVICE_ID "DeviceID"
 /** client, BOOL, read-only: whether the device has a certificate. */
 #define WM_PROP_INDIVIDUALIZED "Individualized"
-/** client, STRING, read-only: security version of the device, four dotted numbers; none before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers. */
+/** client, STRING, read-only: security version of the device, four dotted numbers; 0.0.0.0 before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers. */
 #define WM_PROP_SECURITY_VERSION "SecurityVersion"
 /** client, DWORD, read-only: what the clock is worth for licenses with dates, WM_CLOCK_*. */
 #define WM_PROP_CLOCK_VERDICT "ClockVerdict"
@@ -1078,8 +1107,9 @@ wm_result wm_create_client(struct wm_client **client_out);
 // another device.
 wm_result wm_open_client(struct wm_client *client);
 
-// Reads the device's security version, four dotted numbers, in two calls or one as wm_get_prop.
-// Fails with WM_E_NOT_OPEN, with WM_E_NEEDS_INDIVIDUALIZATION before there is one, and with WM_E_BUFFER_TOO_SMALL.
+// Reads the device's security version, four dotted numbers, in two calls or one as wm_get_prop. Before the device is
+// individualized it is 0.0.0.0, which is lower than every demand.
+// Fails with WM_E_NOT_OPEN and with WM_E_BUFFER_TOO_SMALL.
 wm_result wm_get_security_version(struct wm_client *client,
                                   char *buf,
                                   size_t buf_size,
@@ -1158,6 +1188,26 @@ wm_result wm_create_content_header_from_file(const char *path,
 // Fails as wm_create_content_header_from_file.
 wm_result wm_is_content_protected(const char *path,
                                   bool *protected_out);
+
+// Writes a key ID as text, in two calls or one as wm_get_prop. kid: 16 bytes in the order of the UUID text, as all calls have
+// them. form: WM_KID_BASE64, WM_KID_HEX or WM_KID_UUID, with WM_KID_GUID_ORDER or without. Digits are lower-case, and a UUID has
+// no braces. needed_out: receives the size with the NUL; may be NULL.
+// Fails with WM_E_INVALIDARG for NULL or another form, and with WM_E_BUFFER_TOO_SMALL.
+wm_result wm_kid_to_text(const uint8_t *kid,
+                         uint32_t form,
+                         char *buf,
+                         size_t buf_size,
+                         size_t *needed_out);
+
+// Reads a key ID from text. form: WM_KID_BASE64, WM_KID_HEX, WM_KID_UUID, or 0 to recognise which it is, each with
+// WM_KID_GUID_ORDER where the text is in that order, or without. Digits are of either case, a UUID may have braces around; nothing
+// else may stand before or behind. kid_out: receives 16 bytes in the order of the UUID text, as all calls want them; untouched
+// on failure.
+// Fails with WM_E_INVALIDARG for NULL or another form, and with WM_E_BAD_VALUE, with what is wrong in the detail, if the text is
+// not one whole key ID.
+wm_result wm_kid_from_text(const char *text,
+                           uint32_t form,
+                           uint8_t *kid_out);
 
 // Creates a license request. callback may be NULL; context is passed to it. *out: receives a handle to release.
 // Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
@@ -1244,7 +1294,7 @@ wm_result wm_renew_licenses(struct wm_license_request *request,
                             uint32_t flags);
 
 // Tells whether a stored license permits an action. No network call, and nothing changes. kid: 16 bytes. action: UTF-8,
-// such as "Play". *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
+// WM_ACTION_* or another name that a policy has. *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
 // Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
 // error.
 wm_result wm_query_action_allowed(struct wm_client *client,
@@ -1270,7 +1320,7 @@ wm_result wm_create_license_enumerator(struct wm_client *client, struct wm_licen
 wm_result wm_next_license(struct wm_license_enumerator *enumerator);
 
 // Creates a decryptor: chooses a stored license that permits the action and opens its key. Reserves nothing, and makes no
-// network call. kid: 16 bytes. action: UTF-8, such as "Play". *out: receives a handle to release.
+// network call. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a policy has. *out: receives a handle to release.
 // Fails with WM_E_LICENSE_REQUIRED if there is no license, WM_E_LICENSE_OUTOFDATE, WM_E_LICENSE_INCORRECT_RIGHTS if none grants
 // the action, WM_E_LICENSE_NOTENABLED before it begins, WM_E_USED_UP, WM_E_CLOCK, WM_E_LICENSE_APPSECLOW,
 // WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NO_UPLINK_LICENSE if the subscription's root license is missing,

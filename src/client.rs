@@ -12,9 +12,7 @@ use crate::prop::{
     self, Access, PROXY_ENVIRONMENT, PROXY_NONE, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value,
     authorities, header_text, items, number, path, protector, proxy_url, service_url, text_only, tls_trust, token,
 };
-use crate::result::{
-    WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result,
-};
+use crate::result::{WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result};
 use once_cell::sync::OnceCell;
 use std::ffi::{OsString, c_char};
 use std::os::unix::ffi::OsStringExt as _;
@@ -25,7 +23,7 @@ use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::clock::SystemClock;
 use wmlicense_core::give_back;
 use wmlicense_core::logging::Log;
-use wmlicense_core::rights::Application;
+use wmlicense_core::rights::{Application, NO_SECURITY_VERSION};
 use wmlicense_core::transport::{
     AppStack, DEFAULT_RETRY_LIMIT, NetworkSettings, ProxyChoice, ProxyEnvironment, TlsTrust,
 };
@@ -96,7 +94,7 @@ impl Object for ClientObject {
         Ok(match spec.name {
             DEVICE_ID => certificate()?.map(|found| Value::Text(found.device_id.to_base64().into_bytes())),
             INDIVIDUALIZED => Some(Value::Bool(certificate()?.is_some())),
-            SECURITY_VERSION => certificate()?.map(|found| Value::Text(found.security_version.into_bytes())),
+            SECURITY_VERSION => Some(Value::Text(self.security_version()?.into_bytes())),
             CLOCK_VERDICT => {
                 let verdict = client.store.clock_verdict().map_err(|error| failure::store(&error))?;
                 Some(Value::Dword(verdict as u32))
@@ -240,8 +238,9 @@ impl ClientObject {
     }
 
     /// Security version of the device; none before it is individualized.
-    pub(crate) fn security_version(&self) -> Result<Option<String>, Failure> {
-        Ok(certificate(self.opened()?)?.map(|found| found.security_version))
+    pub(crate) fn security_version(&self) -> Result<String, Failure> {
+        let certificate = certificate(self.opened()?)?;
+        Ok(certificate.map_or_else(|| NO_SECURITY_VERSION.to_owned(), |found| found.security_version))
     }
 }
 
@@ -272,8 +271,9 @@ pub unsafe extern "C" fn wm_open_client(client: *mut wm_client) -> wm_result {
     gate::enter(|| resolve(client)?.open())
 }
 
-/// Reads the device's security version, four dotted numbers, in two calls or one as wm_get_prop.
-/// Fails with WM_E_NOT_OPEN, with WM_E_NEEDS_INDIVIDUALIZATION before there is one, and with WM_E_BUFFER_TOO_SMALL.
+/// Reads the device's security version, four dotted numbers, in two calls or one as wm_get_prop. Before the device is
+/// individualized it is 0.0.0.0, which is lower than every demand.
+/// Fails with WM_E_NOT_OPEN and with WM_E_BUFFER_TOO_SMALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_get_security_version(
     client: *mut wm_client,
@@ -286,7 +286,7 @@ pub unsafe extern "C" fn wm_get_security_version(
         // SAFETY: the header makes the caller answer for buf and needed_out.
         let to = unsafe { Buffer::new(buf.cast(), buf_size, needed_out)? };
         let version = client.security_version()?;
-        to.fill_text(version.ok_or_else(|| Failure::new(WM_E_NEEDS_INDIVIDUALIZATION))?.as_bytes())
+        to.fill_text(version.as_bytes())
     })
 }
 

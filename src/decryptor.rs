@@ -119,7 +119,7 @@ unsafe fn sample_info<'a>(sample: &wm_sample) -> Result<SampleInfo<'a>, Failure>
 }
 
 /// Creates a decryptor: chooses a stored license that permits the action and opens its key. Reserves nothing, and makes no
-/// network call. kid: 16 bytes. action: UTF-8, such as "Play". *out: receives a handle to release.
+/// network call. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a policy has. *out: receives a handle to release.
 /// Fails with WM_E_LICENSE_REQUIRED if there is no license, WM_E_LICENSE_OUTOFDATE, WM_E_LICENSE_INCORRECT_RIGHTS if none grants
 /// the action, WM_E_LICENSE_NOTENABLED before it begins, WM_E_USED_UP, WM_E_CLOCK, WM_E_LICENSE_APPSECLOW,
 /// WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NO_UPLINK_LICENSE if the subscription's root license is missing,
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn wm_create_decryptor(
     unsafe {
         object::create(out, || {
             let client = resolve(client)?;
-            DecryptorObject::create(&client, input::kid(kid)?, input::text(action, "action")?)
+            DecryptorObject::create(&client, input::kid(kid)?, input::action(action)?)
         })
     }
 }

@@ -56,6 +56,14 @@ const FLAGS: &[(&str, u32, &str)] = &[
         license_query::WM_LICENSE_STATE_VAGUE,
         "wm_license_state::vague: further licenses apply",
     ),
+    ("WM_KID_BASE64", crate::kid_text::WM_KID_BASE64, "wm_kid_to_text: 24 characters, as in properties and statuses"),
+    ("WM_KID_HEX", crate::kid_text::WM_KID_HEX, "wm_kid_to_text: 32 digits"),
+    ("WM_KID_UUID", crate::kid_text::WM_KID_UUID, "wm_kid_to_text: 36 characters, five groups with hyphens between"),
+    (
+        "WM_KID_GUID_ORDER",
+        crate::kid_text::WM_KID_GUID_ORDER,
+        "added to a form: the text is in the order of a GUID in the memory of Windows, as Windows Media catalogues have it",
+    ),
     ("WM_SCHEME_CENC", Scheme::Cenc.fourcc(), "wm_sample::scheme: AES-CTR"),
     ("WM_SCHEME_CENS", Scheme::Cens.fourcc(), "wm_sample::scheme: AES-CTR with a pattern"),
     ("WM_SCHEME_CBC1", Scheme::Cbc1.fourcc(), "wm_sample::scheme: AES-CBC"),
@@ -80,6 +88,7 @@ pub fn macros() -> Vec<Macro> {
     all.extend(license_query::REASONS.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(license_query::STATE_CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
     all.extend(clock::VERDICTS.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
+    all.extend(license_query::ACTIONS.iter().map(|row| Macro::Text(row.0, row.1)));
     all.extend(NAMES.iter().map(|row| Macro::Text(row.define, row.text)));
     all
 }
@@ -118,6 +127,13 @@ pub fn c_text() -> String {
     numbers(&mut text, "Flags of the functions named.", FLAGS);
     numbers(&mut text, "Levels of wm_set_log_callback.", log_callback::LEVELS);
     numbers(&mut text, "Reasons of wm_query_action_allowed.", license_query::REASONS);
+    section(
+        &mut text,
+        "Actions. Their names are taken in any case, and with \"ActionAllowed.\" in front; other names of policies as they are.",
+    );
+    text.extend(
+        license_query::ACTIONS.iter().map(|row| format!("/** {}. */\n#define {} \"{}\"\n", row.2, row.0, row.1)),
+    );
     let categories: Vec<_> = license_query::STATE_CATEGORIES.iter().map(|row| (row.0, row.1 as u32, row.2)).collect();
     numbers(&mut text, "Categories of wm_license_state.", &categories);
     let verdicts: Vec<_> = clock::VERDICTS.iter().map(|row| (row.0, row.1 as u32, row.2)).collect();

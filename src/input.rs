@@ -4,6 +4,7 @@ use crate::error_info::Failure;
 use crate::result::{WM_E_BAD_VALUE, WM_E_BUFFER_TOO_SMALL, WM_E_INVALIDARG};
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
+use wmlicense_core::rights::action_name;
 use wmlicense_wire::id::Kid;
 
 /// Largest `struct_size` accepted: no struct of this interface comes near it, so a larger one was not set at all.
@@ -30,6 +31,12 @@ pub(crate) unsafe fn text<'a>(text: *const c_char, what: &'static str) -> Result
     let bytes = unsafe { c_bytes(text, what)? };
     std::str::from_utf8(bytes)
         .map_err(|_| Failure::with(WM_E_BAD_VALUE, format!("The argument {what} is not valid UTF-8.")))
+}
+
+/// The name of an action as policies have it. Same duty of the caller as [`c_bytes`].
+pub(crate) unsafe fn action<'a>(action: *const c_char) -> Result<&'a str, Failure> {
+    // SAFETY: passed on to the caller.
+    unsafe { text(action, "action") }.map(action_name)
 }
 
 /// `size` bytes at `data`; NULL is allowed for none.

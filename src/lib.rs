@@ -25,6 +25,8 @@ pub mod individualizer;
 
 pub mod content_header;
 
+pub mod kid_text;
+
 pub mod license_request;
 
 pub mod license_query;

@@ -12,7 +12,7 @@ use crate::prop::{
 };
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_NO_MORE_ITEMS, wm_result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wmlicense_core::rights::renew_after;
+use wmlicense_core::rights::{action, action_name, renew_after};
 use wmlicense_core::store::{Filter, StoredLicense};
 use wmlicense_wire::id::{Kid, Lid, ServiceId};
 use wmlicense_wire::policy::{Conditions, Policy};
@@ -28,9 +28,6 @@ impl Handle for wm_license_enumerator {
     type Target = LicenseEnumeratorObject;
     const KIND: Kind = Kind::LicenseEnumerator;
 }
-
-/// The action whose output protection is shown.
-const PLAY: &str = "Play";
 
 pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::new(FILTER_KID, TYPE_STRING, Access::FixedOnceBegun, kid_text),
@@ -102,7 +99,9 @@ impl Object for LicenseEnumeratorObject {
             }
             ROOT_KID => policy.root_kid.map(|kid| text(kid.to_base64())),
             CONTENT_ID => policy.content_id.clone().map(text),
-            OUTPUT_PROTECTION => policy.action(PLAY).and_then(|play| play.output_protection.clone()).map(Value::Binary),
+            OUTPUT_PROTECTION => {
+                policy.action(action::PLAY).and_then(|play| play.output_protection.clone()).map(Value::Binary)
+            }
             _ => None,
         })
     }
@@ -151,7 +150,7 @@ impl LicenseEnumeratorObject {
         let own = &self.properties;
         Filter {
             kid: own.text(FILTER_KID).and_then(|kid| Kid::from_base64(&kid).ok()),
-            action: own.text(FILTER_ACTION),
+            action: own.text(FILTER_ACTION).map(|action| action_name(&action).to_owned()),
             issuer: own.text(FILTER_ISSUER).and_then(|issuer| ServiceId::from_base64(&issuer).ok()),
             expiring_before: own.qword(FILTER_EXPIRING_BEFORE).map(|seconds| seconds as i64),
         }

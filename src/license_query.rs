@@ -8,7 +8,7 @@ use crate::input::{self, Out, SizedOut};
 use crate::object::resolve;
 use crate::result::wm_result;
 use std::ffi::c_char;
-use wmlicense_core::rights::{self, Category, Environment, Refusal};
+use wmlicense_core::rights::{self, Category, Environment, Refusal, action};
 use wmlicense_core::store::StoredLicense;
 use wmlicense_wire::id::Kid;
 
@@ -59,6 +59,19 @@ pub const REASONS: &[(&str, u32, &str)] = &[
         REASON_UNKNOWN_CONDITION,
         "the right has a condition that this version does not know",
     ),
+];
+
+/// Names of actions: macro, name, meaning.
+pub const ACTIONS: &[(&str, &str, &str)] = &[
+    ("WM_ACTION_PLAY", action::PLAY, "play"),
+    ("WM_ACTION_COPY", action::COPY, "copy to a device"),
+    ("WM_ACTION_PLAYLIST_BURN", action::PLAYLIST_BURN, "burn to a CD as part of a playlist"),
+    ("WM_ACTION_PRINT_REDBOOK", action::PRINT_REDBOOK, "burn to an audio CD"),
+    ("WM_ACTION_TRANSFER_SDMI", action::TRANSFER_SDMI, "copy to a device that obeys SDMI"),
+    ("WM_ACTION_TRANSFER_NONSDMI", action::TRANSFER_NONSDMI, "copy to a device that does not obey SDMI"),
+    ("WM_ACTION_CREATE_THUMBNAIL_IMAGE", action::CREATE_THUMBNAIL_IMAGE, "make a thumbnail of a picture"),
+    ("WM_ACTION_COLLABORATIVE_PLAY", action::COLLABORATIVE_PLAY, "play together with others over a network"),
+    ("WM_ACTION_BACKUP", action::BACKUP, "go into a backup: a question to wm_query_*, which the policy itself answers"),
 ];
 
 /// Categories of wm_license_state.
@@ -167,7 +180,7 @@ fn first_four<T: Copy + Default>(values: &[T]) -> ([T; 4], u32) {
 }
 
 /// Tells whether a stored license permits an action. No network call, and nothing changes. kid: 16 bytes. action: UTF-8,
-/// such as "Play". *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
+/// WM_ACTION_* or another name that a policy has. *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
 /// Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
 /// error.
 #[unsafe(no_mangle)]
@@ -181,7 +194,7 @@ pub unsafe extern "C" fn wm_query_action_allowed(
         let client = resolve(client)?;
         // SAFETY: the header makes the caller answer for 16 bytes, a NUL-terminated text and the place.
         let (kid, action, out) =
-            unsafe { (input::kid(kid)?, input::text(action, "action")?, Out::new(reasons_out, "reasons_out")?) };
+            unsafe { (input::kid(kid)?, input::action(action)?, Out::new(reasons_out, "reasons_out")?) };
         out.write(refusals(&client, kid, action)?);
         Ok(())
     })
@@ -201,7 +214,7 @@ pub unsafe extern "C" fn wm_query_license_state(
     gate::enter(|| {
         let client = resolve(client)?;
         // SAFETY: the header makes the caller answer for 16 bytes, a NUL-terminated text and the struct.
-        let (kid, action, out) = unsafe { (input::kid(kid)?, input::text(action, "action")?, SizedOut::new(state)?) };
+        let (kid, action, out) = unsafe { (input::kid(kid)?, input::action(action)?, SizedOut::new(state)?) };
         let found = self::state(&client, kid, action, out.struct_size())?;
         out.write(found);
         Ok(())

@@ -26,6 +26,7 @@ use wmlicense_core::acquire::interaction::pending_challenge;
 use wmlicense_core::acquire::{self, AcquireError, LicenseWish, Loopback, Wake};
 use wmlicense_core::event::Event;
 use wmlicense_core::operation::Context;
+use wmlicense_core::rights::{action, action_name};
 use wmlicense_wire::answer::Refusal;
 use wmlicense_wire::id::{Kid, TransactionId};
 
@@ -46,7 +47,7 @@ pub const WM_ACQUIRE_SILENT: u32 = 1;
 pub const WM_ACQUIRE_NONSILENT: u32 = 2;
 
 /// What is asked for where WM_PROP_ACTIONS is unset.
-const DEFAULT_ACTION: &str = "Play";
+const DEFAULT_ACTION: &str = action::PLAY;
 
 pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::new(HEADER, TYPE_BINARY, Access::Settable, number),
@@ -166,7 +167,7 @@ impl LicenseRequestObject {
         let wish = LicenseWish {
             kids: items(&key_ids).filter_map(|item| Kid::from_base64(item).ok()).collect(),
             header: own.bytes(HEADER),
-            actions: items(&actions).map(str::to_owned).collect(),
+            actions: items(&actions).map(|action| action_name(action).to_owned()).collect(),
             url: own.text(URL),
             scope: own.text(SCOPE),
             custom_data: own.bytes(CUSTOM_DATA),

@@ -25,6 +25,7 @@ const SOURCES: &[&str] = &[
     "client",
     "individualizer",
     "content_header",
+    "kid_text",
     "license_request",
     "license_request/interaction",
     "license_request/renewal",

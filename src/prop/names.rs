@@ -37,7 +37,7 @@ names! {
     RETRY_LIMIT "WM_PROP_RETRY_LIMIT" = "RetryLimit", "client and objects with a background verb, DWORD: repetitions of a failed request, default 4";
     DEVICE_ID "WM_PROP_DEVICE_ID" = "DeviceID", "client, STRING, read-only: base64 ID that the service gave to the device; none before it is individualized";
     INDIVIDUALIZED "WM_PROP_INDIVIDUALIZED" = "Individualized", "client, BOOL, read-only: whether the device has a certificate";
-    SECURITY_VERSION "WM_PROP_SECURITY_VERSION" = "SecurityVersion", "client, STRING, read-only: security version of the device, four dotted numbers; none before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers";
+    SECURITY_VERSION "WM_PROP_SECURITY_VERSION" = "SecurityVersion", "client, STRING, read-only: security version of the device, four dotted numbers; 0.0.0.0 before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers";
     CLOCK_VERDICT "WM_PROP_CLOCK_VERDICT" = "ClockVerdict", "client, DWORD, read-only: what the clock is worth for licenses with dates, WM_CLOCK_*";
     PENDING_TRANSACTIONS "WM_PROP_PENDING_TRANSACTIONS" = "PendingTransactions", "client, DWORD, read-only: requests that wait to be sent again";
     USER_CONSENT "WM_PROP_USER_CONSENT" = "UserConsent", "individualizer, BOOL: the user agrees to individualization. Required";

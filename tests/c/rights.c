@@ -99,15 +99,56 @@ static void output_protection_is_handed_to_the_application(wm_client *client) {
   CHECK_OK(wm_release(licenses));
 }
 
+static void actions_are_known_however_they_are_written(wm_client *client) {
+  wm_license_enumerator *licenses = NULL;
+  static const char *const PLAY[] = {WM_ACTION_PLAY, "play", "PLAY", "ActionAllowed.Play", "actionallowed.play"};
+  for (size_t i = 0; i < sizeof PLAY / sizeof *PLAY; i++) {
+    CHECK_EQ(reasons_for(client, KID_VIDEO, PLAY[i]), 0);
+    CHECK_EQ(state_of(client, KID_VIDEO, PLAY[i]).category, WM_LICENSE_STATE_UNLIM);
+    wm_decryptor *decryptor = NULL;
+    CHECK_OK(wm_create_decryptor(client, KID_VIDEO, PLAY[i], &decryptor));
+    CHECK_OK(wm_release(decryptor));
+    CHECK_OK(wm_create_license_enumerator(client, &licenses));
+    CHECK_OK(wm_set_string_prop(licenses, WM_PROP_FILTER_ACTION, PLAY[i]));
+    CHECK_OK(wm_next_license(licenses));
+    CHECK_OK(wm_release(licenses));
+  }
+  CHECK_EQ(reasons_for(client, KID_VIDEO, "Playback"), WM_REASON_NOT_ENABLED | WM_REASON_NO_RIGHT);
+}
+
+/* Asked about, it follows the policy; no key is opened for it. */
+static void whether_a_backup_takes_a_license_is_told(wm_client *client) {
+  wm_decryptor *decryptor = NULL;
+  CHECK_EQ(reasons_for(client, KID_VIDEO, WM_ACTION_BACKUP), 0);
+  CHECK_EQ(reasons_for(client, KID_VIDEO, "ActionAllowed.Backup"), 0);
+  CHECK_EQ(state_of(client, KID_VIDEO, WM_ACTION_BACKUP).category, WM_LICENSE_STATE_UNLIM);
+  CHECK_EQ(reasons_for(client, KID_DEMANDING, WM_ACTION_BACKUP), WM_REASON_NOT_ENABLED | WM_REASON_NO_RIGHT);
+  CHECK_EQ(reasons_for(client, KID_UNKNOWN, WM_ACTION_BACKUP), WM_REASON_NOT_ENABLED | WM_REASON_NO_LICENSE);
+  CHECK_RESULT(wm_create_decryptor(client, KID_VIDEO, WM_ACTION_BACKUP, &decryptor), WM_E_LICENSE_INCORRECT_RIGHTS);
+}
+
+static void a_security_version_is_told_always(wm_client *client, bool individualized) {
+  char version[64], property[64];
+  CHECK_OK(wm_get_security_version(client, version, sizeof version, NULL));
+  CHECK_OK(wm_get_prop(client, WM_PROP_SECURITY_VERSION, NULL, property, sizeof property, NULL));
+  CHECK_TEXT(property, version);
+  CHECK_EQ(strcmp(version, "0.0.0.0") != 0, individualized);
+}
+
 int main(int argc, char **argv) {
   CHECK(argc == 2);
   wm_client *client = open_client(argv[1], "store");
   CHECK_EQ(verdict(client), WM_CLOCK_UNKNOWN); /* no service was asked yet */
+  a_security_version_is_told_always(client, false);
   individualize(client);
   CHECK_EQ(verdict(client), WM_CLOCK_GOOD);
+  a_security_version_is_told_always(client, true);
+  CHECK_RESULT(acquire(client, KID_VIDEO), WM_S_LICENSE_ACQUIRED);
   CHECK_RESULT(acquire(client, KID_DEMANDING), WM_S_LICENSE_ACQUIRED);
   CHECK_RESULT(acquire(client, KID_FUTURE), WM_S_LICENSE_ACQUIRED);
   CHECK_OK(wm_set_bool_prop(client, WM_PROP_OFFLINE_ONLY, true));
+  actions_are_known_however_they_are_written(client);
+  whether_a_backup_takes_a_license_is_told(client);
   copies_and_burns_are_counted_each_for_itself(client);
   what_is_left_is_told_with_its_dates(client);
   demands_on_application_and_device_are_named(client);

@@ -1,6 +1,7 @@
 //! Evaluation of policies: what may be done now, what is left, which license is used. Pure functions over policy, state and
 //! time; committing a use is the decryptor's.
 
+pub mod action;
 mod environment;
 mod query;
 #[cfg(test)]
@@ -8,7 +9,8 @@ mod tests;
 
 use crate::clock::Reading;
 use crate::store::{Standing, StoredLicense};
-pub use environment::{Application, Environment};
+pub use action::action_name;
+pub use environment::{Application, Environment, NO_SECURITY_VERSION};
 pub use query::{Category, LicenseState, allowed, license_state};
 use std::cmp::Reverse;
 use wmlicense_wire::license::{ActionState, State};

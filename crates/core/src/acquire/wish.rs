@@ -2,6 +2,7 @@
 
 use super::AcquireError;
 use crate::header::ContentHeader;
+use crate::rights::action::PLAY;
 use crate::session::{Credentials, Session};
 use crate::store::StoreError;
 use crate::transport::AccountToken;
@@ -9,9 +10,6 @@ use wmlicense_wire::cbor::write;
 use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::Body;
-
-/// What is asked for where no action is named.
-const DEFAULT_ACTION: &str = "Play";
 
 /// What an application asks for.
 #[derive(Clone, Default)]
@@ -64,7 +62,7 @@ pub(super) fn name_of(session: &Session<'_>, wish: &LicenseWish, kids: &[Kid], c
 }
 
 fn actions_of(wish: &LicenseWish) -> Vec<String> {
-    if wish.actions.is_empty() { vec![DEFAULT_ACTION.to_owned()] } else { wish.actions.clone() }
+    if wish.actions.is_empty() { vec![PLAY.to_owned()] } else { wish.actions.clone() }
 }
 
 /// The body of a request for these key IDs; without key IDs, of a pre-delivery of what changed since the last one.

@@ -6,7 +6,7 @@ use crate::store::{StoreError, StoredLicense};
 use wmlicense_wire::id::Digest;
 
 /// Security version of a device that has none yet: lower than every other.
-const NO_SECURITY_VERSION: &str = "0.0.0.0";
+pub const NO_SECURITY_VERSION: &str = "0.0.0.0";
 
 /// An application as it names itself. A claim that keeps honest applications from breaking with what was decided about them;
 /// nothing proves it.

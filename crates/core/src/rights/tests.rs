@@ -211,3 +211,25 @@ fn states_of_several_licenses_are_told_as_one_where_they_add_up() {
     assert_eq!(told(&[from(NOW + 9), from(NOW + 5)]), (3, vec![], vec![NOW + 5], true));
     assert_eq!(told(&[from(NOW + 9)]), (3, vec![], vec![NOW + 9], false));
 }
+
+#[test]
+fn whether_a_backup_takes_a_license_follows_its_policy_and_opens_nothing() {
+    use super::action::BACKUP;
+    let of = |backup, set: fn(&mut Conditions)| {
+        let mut license = conditions(set);
+        license.policy.backup = backup;
+        [license]
+    };
+    let asked = |licenses: &[StoredLicense]| {
+        let state = license_state(licenses, BACKUP, &environment()).category;
+        (allowed(licenses, BACKUP, &environment()), state)
+    };
+    let (no, yes) = ((Err(vec![Refusal::NoRight]), Category::NoRight), (Ok(()), Category::Unlimited));
+    assert_eq!(asked(&[]), (Err(vec![Refusal::NoLicense]), Category::NoRight));
+    assert_eq!(asked(&of(BackupRight::No, |_| {})), no);
+    assert_eq!(asked(&of(BackupRight::Stateless, |_| {})), yes);
+    assert_eq!(asked(&of(BackupRight::Stateless, |c| c.count = Some(3))), no);
+    assert_eq!(asked(&of(BackupRight::Stateful, |c| c.count = Some(0))), yes);
+    let refused = choose(&of(BackupRight::Stateful, |_| {}), BACKUP, &environment()).map(|_| ());
+    assert_eq!(refused, Err(vec![Refusal::NoRight]), "no key is opened for a backup");
+}
