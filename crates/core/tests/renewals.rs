@@ -140,6 +140,56 @@ fn a_renewal_tells_what_was_used_and_the_answer_bounds_what_is_left() {
     assert_eq!(*usage, [(policy.lid, counts(3))]);
 }
 
+fn usage(desk: &Desk) -> Vec<(Lid, State)> {
+    let last = desk.service.posts().pop().unwrap();
+    let Body::Licenses { usage, .. } = last.request.body else { panic!() };
+    usage
+}
+
+#[test]
+fn an_acquisition_tells_of_what_was_never_used_and_of_what_was_deleted() {
+    let desk = Desk::certified();
+    let policy = offer(&desk, 1, Conditions { count: Some(5), ..Conditions::default() });
+    let other = offer(&desk, 2, Conditions { count: Some(7), ..Conditions::default() });
+    offer(&desk, 3, Conditions::default());
+    desk.acquire(&[kid(1), kid(2), kid(3)]).unwrap();
+    let unused = |policy: &Policy| (policy.lid, State::initial(policy));
+    desk.acquire(&[kid(1), kid(3)]).unwrap();
+    assert_eq!(usage(&desk), [unused(&policy)]);
+    assert_eq!(desk.client.store.delete(kid(1)).unwrap(), 1);
+    desk.acquire(&[kid(1)]).unwrap();
+    assert_eq!(usage(&desk), [unused(&policy)]);
+    assert_eq!(desk.client.store.delete(kid(2)).unwrap(), 1);
+    // Another key ID is nothing to this request.
+    desk.acquire(&[kid(1)]).unwrap();
+    assert_eq!(usage(&desk), [unused(&policy)], "once, although it was deleted before");
+    desk.service.pages.lock().unwrap().push(Vec::new());
+    desk.wish(&LicenseWish { scope: Some("gold".into()), ..LicenseWish::default() }).unwrap();
+    assert_eq!(usage(&desk), [unused(&policy), unused(&other)]);
+}
+
+#[test]
+fn a_request_that_has_no_room_for_all_states_is_split() {
+    let desk = Desk::certified();
+    let kids: Vec<Kid> = (1..=1000).map(kid).collect();
+    let counted = Conditions { count: Some(u32::MAX), ..Conditions::default() };
+    for number in 1..=1000 {
+        offer(&desk, number, counted.clone());
+    }
+    desk.acquire(&kids).unwrap();
+    let before = desk.service.posts().len();
+    desk.acquire(&kids).unwrap();
+    let told: Vec<usize> = desk.service.posts()[before..]
+        .iter()
+        .map(|post| {
+            let Body::Licenses { usage, kids, .. } = &post.request.body else { panic!() };
+            assert_eq!(usage.len(), kids.len());
+            usage.len()
+        })
+        .collect();
+    assert!(told.len() > 1 && told.iter().sum::<usize>() == 1000, "{told:?}");
+}
+
 #[test]
 fn refusals_name_the_content_and_what_stays_due() {
     let desk = Desk::certified();

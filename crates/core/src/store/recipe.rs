@@ -1,10 +1,11 @@
 //! Recipes: what licenses were asked for with, so that they can be asked for again without their content. Which licenses
 //! are to be renewed is found here; asking is the operation's.
 
+use super::integrity::{Integrity, Row, Table};
 use super::lookup::read_state;
 use super::{Store, StoreError, error::fixed};
 use crate::rights;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::HashMap;
 use wmlicense_wire::cbor::{self, read, write};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, TransactionId};
@@ -106,7 +107,7 @@ pub(super) fn find(connection: &Connection, id: i64) -> Result<Recipe, StoreErro
 /// One look at all licenses for a choice.
 struct Search<'c> {
     connection: &'c Connection,
-    integrity: &'c super::integrity::Integrity,
+    integrity: &'c Integrity,
     choice: &'c RenewalChoice,
     recipes: HashMap<i64, Recipe>,
     groups: Vec<RenewalGroup>,
@@ -123,7 +124,7 @@ impl Search<'_> {
     }
 
     /// Takes a row of policy, authority and recipe in if it fits.
-    fn look(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+    fn look(&mut self, row: &rusqlite::Row<'_>) -> Result<(), StoreError> {
         let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
         let policy = Policy::decode(blob(1)?)?;
         let recipe: Option<i64> = row.get(3)?;
@@ -235,7 +236,8 @@ impl Store {
     }
 
     /// What is left of stored licenses of this issuer that count or run from their first use: of these key IDs, or of all where
-    /// there are none. At most `limit` of them. One that lost its state is not among them.
+    /// there are none, and of those that were removed and whose state stays. At most `limit` of them. One that lost its state
+    /// is not among them.
     pub fn usage(
         &self,
         authority: Digest,
@@ -265,6 +267,8 @@ impl Store {
                     used.extend(state.map(|state| (policy.lid, state)));
                 }
             }
+            removed(&transaction, &inner.integrity, (authority, issuer), sql == OF_ALL, kids, &mut used)?;
+            used.truncate(limit);
             Ok(used)
         })
     }
@@ -292,4 +296,28 @@ impl Store {
             of_license(&transaction, lid)?.map(|id| find(&transaction, id)).transpose()
         })
     }
+}
+
+/// Adds what is left of licenses of an issuer that are not in the store any more: of these key IDs, or of all.
+fn removed(
+    connection: &Connection,
+    integrity: &Integrity,
+    (authority, issuer): (Digest, ServiceId),
+    all: bool,
+    kids: &[Kid],
+    used: &mut Vec<(Lid, State)>,
+) -> Result<(), StoreError> {
+    const FIND: &str = "SELECT lid FROM removed WHERE authority = ?1 AND issuer = ?2 AND (?3 OR kid = ?4)
+        AND NOT EXISTS (SELECT 1 FROM license WHERE license.lid = removed.lid)";
+    let mut find = connection.prepare_cached(FIND)?;
+    for kid in kids {
+        let mut rows = find.query((authority.as_bytes(), issuer.as_bytes(), all, kid.as_bytes()))?;
+        while let Some(row) = rows.next()? {
+            let lid = Lid::new(fixed(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+            if let Row::Sound(content) = integrity.row(connection, Table::State, lid)? {
+                used.push((lid, State::decode(&content)?));
+            }
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i64 = 0x574d_4c73;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// Newest version that this library reads and writes.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -72,6 +72,14 @@ ALTER TABLE exchange ADD COLUMN user_page TEXT;
 ALTER TABLE head ADD COLUMN anchors BLOB NOT NULL DEFAULT x'';
 CREATE TABLE epoch (service BLOB PRIMARY KEY, epoch BLOB NOT NULL, issued_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ALTER TABLE exchange ADD COLUMN earlier BLOB;
+";
+
+/// A state outlives its license. For whom and what the license was is kept beside it, because its issuer is told of it when the
+/// license is asked for again.
+const VERSION_3: &str = "
+CREATE TABLE removed (
+    lid BLOB PRIMARY KEY, kid BLOB NOT NULL, authority BLOB NOT NULL, issuer BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX removed_kid ON removed (kid);
 ";
 
 /// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.
