@@ -81,6 +81,7 @@ static uint32_t explain(const char *what, wm_result result) {
       [WM_REMEDY_OPEN_URL] = "visit the page of the service",
       [WM_REMEDY_UPDATE] = "update the player",
       [WM_REMEDY_INDIVIDUALIZE_ANEW] = "individualize this device anew",
+      [WM_REMEDY_RENEW] = "renew or buy",
   };
   wm_error_info info = {.struct_size = sizeof info};
   bool detailed = wm_get_error_info(&info) == 0 && info.result == result;
@@ -130,7 +131,9 @@ static int decryptor_for(player *p, const uint8_t kid[16], wm_decryptor **out) {
   wm_result result = wm_create_decryptor(p->client, kid, "Play", out);
   if (result < 0) {
     uint32_t remedy = explain(what, result);
-    if (!p->online || (remedy != WM_REMEDY_REACQUIRE && remedy != WM_REMEDY_INDIVIDUALIZE)) return REFUSED;
+    /* The owner may have changed the terms of what is over. */
+    bool may_help = remedy == WM_REMEDY_REACQUIRE || remedy == WM_REMEDY_RENEW || remedy == WM_REMEDY_INDIVIDUALIZE;
+    if (!p->online || !may_help) return REFUSED;
     if ((result = acquire(p->client, key_id)) >= 0) {
       fprintf(stderr, "license acquired: %s\n", key_id);
       result = wm_create_decryptor(p->client, kid, "Play", out);

@@ -207,7 +207,8 @@ static wm_result find_decryptor(GstWmSession *session, const guint8 *kid, wm_dec
 
 static gboolean may_acquire(const GstWmSession *session, const GstWmFailure *failure) {
   return session->settings.silent_acquire && session->settings.service_url != NULL &&
-         (failure->remedy == WM_REMEDY_REACQUIRE || failure->remedy == WM_REMEDY_INDIVIDUALIZE);
+         (failure->remedy == WM_REMEDY_REACQUIRE || failure->remedy == WM_REMEDY_RENEW ||
+          failure->remedy == WM_REMEDY_INDIVIDUALIZE);
 }
 
 wm_decryptor *gst_wm_session_decryptor(GstWmSession *session, const guint8 *kid, GstWmWaiter *waiter, GstWmTell tell,

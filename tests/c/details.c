@@ -38,7 +38,7 @@ static void a_refusal_names_its_license_and_what_helps(wm_client *client) {
   CHECK(decryptor == NULL);
   info = detail();
   CHECK_EQ(info.category, WM_CATEGORY_RIGHTS);
-  CHECK_EQ(info.remedy, WM_REMEDY_REACQUIRE);
+  CHECK_EQ(info.remedy, WM_REMEDY_RENEW);
   CHECK(memcmp(info.kid, KID_EXPIRED, KID_SIZE) == 0);
 }
 

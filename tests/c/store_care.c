@@ -57,7 +57,7 @@ static void changed_counts_count_as_used_up(wm_client *client, const char *store
   CHECK_RESULT(check_store(client, NULL, WM_CHECK_REPAIR), WM_S_STORE_REPAIRED);
   CHECK_OK(wm_query_action_allowed(client, KID_COUNTED, "Play", &reasons));
   CHECK(reasons != 0);
-  CHECK_RESULT(acquire(client, KID_COUNTED), WM_S_LICENSE_ACQUIRED);
+  CHECK_RESULT(acquire(client, KID_COUNTED), WM_E_USED_UP);
   CHECK(!usable(client, KID_COUNTED));
 }
 

@@ -85,7 +85,7 @@ static void copies(void) {
 
   for (int forks = 1; forks <= 4; forks++) { /* forgiven */
     client = copied_back();
-    CHECK_RESULT(acquire(client, KID_COUNTED), WM_S_LICENSE_ACQUIRED);
+    CHECK_RESULT(acquire_title(client, 2), WM_S_LICENSE_ACQUIRED);
     CHECK_OK(wm_release(client));
   }
   client = copied_back();
