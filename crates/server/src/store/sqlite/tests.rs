@@ -130,3 +130,21 @@ async fn a_change_that_panics_is_undone_and_the_next_one_runs() {
     assert_eq!(store.policy("p".to_owned()).await.unwrap(), None);
     assert!(store.set_policy("q".to_owned(), "{}".to_owned(), None, 0).await.unwrap());
 }
+
+#[tokio::test]
+async fn a_database_of_each_earlier_schema_opens_with_what_it_has() {
+    for version in 1..SCHEMA_VERSION {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let old = Connection::open(&path).unwrap();
+        MIGRATIONS[..version as usize].iter().for_each(|step| old.execute_batch(step).unwrap());
+        old.pragma_update(None, "user_version", version).unwrap();
+        let insert = "INSERT INTO seat (lid, device_id, kid, restored, since) VALUES (?1, ?2, ?2, 0, 1)";
+        old.execute(insert, ([7; 16], [2; 16])).unwrap();
+        drop(old);
+        let store = SqliteStore::open(&path).unwrap();
+        let (device, lid) = (DeviceId::new([2; 16]), Lid::new([7; 16]));
+        let line = store.read(move |connection| again::line(connection, device, lid)).await.unwrap();
+        assert_eq!(line, Some(lid), "schema {version}");
+    }
+}
