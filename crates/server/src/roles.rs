@@ -1,6 +1,7 @@
 //! What the three roles share: who asks, for what, and the answer to it. Each role's decisions are in `roles/`.
 
 mod ask;
+mod entitlement;
 pub(crate) mod give_back;
 pub(crate) mod individualize;
 pub(crate) mod issue;

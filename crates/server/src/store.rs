@@ -11,7 +11,7 @@ mod sqlite;
 pub(crate) use device::{CertifiedDevice, DeviceRow, KnownDevice};
 pub(crate) use give_back::{Held, HeldLicense, Renewable, RenewalOffer, Returns};
 pub(crate) use interaction::{Decision, Interaction, Interactions, NewInteraction};
-pub(crate) use seats::{Again, Claim, Claimed, HandedOut, Holding, Seat, Told};
+pub(crate) use seats::{Again, Claim, Claimed, HandedOut, Holding, Room, Seat, Told, room};
 pub(crate) use sqlite::SqliteStore;
 
 use crate::accounts::Account;

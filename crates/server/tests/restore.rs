@@ -13,6 +13,7 @@ use wmlicense_wire::certificate::Role;
 use wmlicense_wire::license::{InnerKey, State};
 use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::problem::ProblemKind;
+use wmlicense_wire::request::RestoreBatch;
 use zeroize::Zeroizing;
 
 fn started() -> (Data, support::Serving, Known) {
@@ -248,8 +249,16 @@ fn a_record_that_is_not_what_was_signed_is_refused() {
     let (_data, _serving, known) = started();
     let (device, held, mut backup) = backed_up(&known, OPEN);
     let other = Device::individualized(&known);
+    let license = &held[0].license;
+    // Sealed as it should be, but not at the place in the manifest where it was signed.
+    let elsewhere = device.back_up_as(&known, None, |content| {
+        let record = Record::seal(0, 1, license.license.clone(), State::default(), &license.key, content);
+        vec![RestoreBatch { signed: held[0].signed.clone(), records: vec![record.encode()] }]
+    });
+    assert_eq!(only_reason(&other.restore(&known, &elsewhere, None)), Reason::Damaged);
+    // A place that the seal of the record does not prove.
     let mut record = Record::decode(&backup.batches[0].records[0]).unwrap();
-    record.manifest_index = 1;
+    record.number = 1;
     let honest = std::mem::replace(&mut backup.batches[0].records[0], record.encode());
     assert_eq!(only_reason(&other.restore(&known, &backup, None)), Reason::Damaged);
     backup.batches[0].records[0] = honest;

@@ -3,6 +3,7 @@
 
 mod record;
 
+use super::entitlement::may_still_have;
 use super::issue::grant::{TermsByName, inner_key};
 use super::{Caller, role_key, tell_fork, told, whole};
 use crate::accounts::Account;
@@ -12,14 +13,14 @@ use crate::policy::DEFAULT_RESTORE_DEVICES;
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::epoch::Standing;
-use crate::store::{Claim, Claimed, Content, Holding, Part, Seat};
+use crate::store::{Claim, Claimed, Content, Holding, Part, Room, Seat, room};
 use record::Chunk;
 use std::sync::Arc;
 use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::{Beside, Grant, Outcome, Reason, Refusal, Unlock, Verdict};
 use wmlicense_wire::backup::ServiceTicket;
 use wmlicense_wire::certificate::{Directory, Role};
-use wmlicense_wire::id::{BackupId, DeviceId, Digest, Lid};
+use wmlicense_wire::id::{BackupId, DeviceId, Digest, Lid, ServiceId};
 use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::request::{self, Body, RestoreSource};
 
@@ -58,15 +59,15 @@ async fn refuse(
 /// Answers `POST /v1/restores/preview`: the key to the section, and what a restore would give. Counts nothing.
 pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
     let keyring = service.keyring();
-    let user = account.as_ref().map(|account| account.user);
+    let (user, account) = (account.as_ref().map(|account| account.user), account.map(Arc::new));
     let opened = {
-        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
+        let (service_, keyring, account) = (Arc::clone(&service), Arc::clone(&keyring), account.clone());
         let check = move || {
             let caller = Caller::check(&service_, &keyring, Role::Management, &bytes, request::MAX_LEN)?;
             let Body::RestorePreview { source, .. } = &caller.request.body else {
                 return Err(Fault::BadRequest("The request asks for something else."));
             };
-            let ticket = open_ticket(source, &keyring, account.as_ref());
+            let ticket = open_ticket(source, &keyring, account.as_deref());
             Ok(Opened { caller, ticket })
         };
         service.compute(check).await??
@@ -91,7 +92,8 @@ pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     let seal = move || {
         // Nothing is written, so nothing is told of the epoch.
         let mut answer = caller.answer(now, &Standing::default());
-        answer.verdicts = verdicts(&lids, &holdings, ticket.device_id, device)?;
+        let asked = Asked { account: account.as_deref(), issues: keyring.role(Role::Issuer).is_some(), device };
+        answer.verdicts = asked.verdicts(&lids, &holdings, ticket.device_id)?;
         unlock(&caller, answer, backup_id, section, &ticket, &keyring)
     };
     let sealed = service.compute(seal).await??;
@@ -114,25 +116,37 @@ fn unlock(
     caller.seal(answer, &[], Some(&unlock), &Beside { certificates, ..Beside::default() }, own)
 }
 
-fn verdicts(lids: &[Lid], holdings: &[Holding], bound: DeviceId, device: DeviceId) -> Result<Vec<Verdict>, Fault> {
-    let mut terms = TermsByName::default();
-    let verdict = |(lid, holding): (&Lid, &Holding)| {
-        let devices_limit = limit(holding.content.as_ref(), None, &mut terms)?;
-        let bound_is_new = !holding.devices.contains(&bound);
-        let used = holding.devices.len() + usize::from(bound_is_new);
-        let holds = device == bound || holding.devices.contains(&device);
-        let full = !holds && used >= devices_limit as usize;
-        Ok(Verdict {
-            lid: *lid,
-            refusal: match holding.taken_back {
-                true => Some(Reason::Revoked),
-                false => full.then_some(Reason::LimitReached),
-            },
-            devices_used: u32::try_from(used).unwrap_or(u32::MAX),
-            devices_limit,
-        })
-    };
-    lids.iter().zip(holdings).map(verdict).collect()
+/// Who asks what a restore would give.
+struct Asked<'a> {
+    account: Option<&'a Account>,
+    /// This service issues licenses itself.
+    issues: bool,
+    device: DeviceId,
+}
+
+impl Asked<'_> {
+    /// One verdict a license, by the same questions in the same order as a restore.
+    fn verdicts(&self, lids: &[Lid], holdings: &[Holding], bound: DeviceId) -> Result<Vec<Verdict>, Fault> {
+        let mut terms = TermsByName::default();
+        let verdict = |(lid, holding): (&Lid, &Holding)| {
+            let devices_limit = limit(holding.content.as_ref(), None, &mut terms)?;
+            let (room, used) = room(&holding.seats, bound, self.device, devices_limit);
+            let own = self.issues && holding.issued_here;
+            let entitled = may_still_have(self.account, holding.content.as_ref(), own);
+            let refusal = match (entitled, holding.taken_back) {
+                (Err(reason), _) => Some(reason),
+                (Ok(()), true) => Some(Reason::Revoked),
+                (Ok(()), false) => match room {
+                    Room::Free => None,
+                    Room::Full => Some(Reason::LimitReached),
+                    Room::Returned => Some(Reason::Returned),
+                },
+            };
+            let devices_used = u32::try_from(used).unwrap_or(u32::MAX);
+            Ok(Verdict { lid: *lid, refusal, devices_used, devices_limit })
+        };
+        lids.iter().zip(holdings).map(verdict).collect()
+    }
 }
 
 /// Devices in all: the service's own setting, else what the license says, else the default.
@@ -146,10 +160,10 @@ fn limit(content: Option<&Content>, hint: Option<u32>, terms: &mut TermsByName) 
 /// Answers `POST /v1/restores`: new bindings for the records of one chunk.
 pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
     let keyring = service.keyring();
-    let user = account.as_ref().map(|account| account.user);
+    let (user, account) = (account.as_ref().map(|account| account.user), account.map(Arc::new));
     let checked = {
-        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        service.compute(move || check(&service_, &keyring, &bytes, account.as_ref())).await??
+        let (service_, keyring, account) = (Arc::clone(&service), Arc::clone(&keyring), account.clone());
+        service.compute(move || check(&service_, &keyring, &bytes, account.as_deref())).await??
     };
     let caller = Arc::new(checked.0);
     let device = caller.device.device_id;
@@ -165,8 +179,9 @@ pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     let kids = chunk.candidates.iter().map(|candidate| candidate.kid).collect();
     let contents = service.store.contents_of(kids).await?;
     let (chunk, claims) = {
-        let service = Arc::clone(&service);
-        service.clone().compute(move || claims(&service, chunk, &contents)).await??
+        let (service_, issuer) = (Arc::clone(&service), keyring.role(Role::Issuer));
+        let issuer = issuer.map(|issuer| issuer.certificate.service_id);
+        service.compute(move || claims(&service_, account.as_deref(), issuer, chunk, &contents)).await??
     };
     let told = told(&service, &caller, now).await?;
     let (seats, standing) = match service.store.claim(exchange, device, claims, told).await? {
@@ -183,8 +198,14 @@ pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Opti
 }
 
 /// Claims for the candidates whose key is the content's. Anybody can seal a ticket, so the key in a record is what proves
-/// that the device had the license.
-fn claims(service: &Service, mut chunk: Chunk, contents: &[Option<Content>]) -> Result<(Chunk, Vec<Claim>), Fault> {
+/// that the device had the license. And the account must be one that may still have it.
+fn claims(
+    service: &Service,
+    account: Option<&Account>,
+    issuer: Option<ServiceId>,
+    mut chunk: Chunk,
+    contents: &[Option<Content>],
+) -> Result<(Chunk, Vec<Claim>), Fault> {
     let mut terms = TermsByName::default();
     let (mut kept, mut claims) = (Vec::with_capacity(contents.len()), Vec::with_capacity(contents.len()));
     for (candidate, content) in chunk.candidates.into_iter().zip(contents) {
@@ -195,7 +216,13 @@ fn claims(service: &Service, mut chunk: Chunk, contents: &[Option<Content>]) -> 
             chunk.refusals.push(candidate.refusal(Reason::Damaged));
             continue;
         }
+        let issued_here = issuer == Some(candidate.issuer);
+        if let Err(reason) = may_still_have(account, content.as_ref(), issued_here) {
+            chunk.refusals.push(candidate.refusal(reason));
+            continue;
+        }
         claims.push(Claim {
+            issued_here,
             lid: candidate.lid,
             kid: candidate.kid,
             bound: candidate.bound,
@@ -227,9 +254,6 @@ fn check(
     let Body::Restore { source, batches, certificates, .. } = &mut caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };
-    if batches.iter().map(|batch| batch.records.len()).sum::<usize>() > request::MAX_LICENSES {
-        return Err(Fault::TooLarge);
-    }
     let ticket = match open_ticket(source, keyring, account) {
         Ok(ticket) => ticket,
         Err(reason) => return Ok((caller, Err(reason))),

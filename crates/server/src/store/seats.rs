@@ -39,18 +39,56 @@ pub(crate) struct HandedOut {
 /// What is known about one license before a restore.
 #[derive(Debug, Clone)]
 pub(crate) struct Holding {
-    /// Devices that hold it.
-    pub(crate) devices: Vec<DeviceId>,
+    /// Devices that hold or held it.
+    pub(crate) seats: Vec<Sitting>,
     /// The content, where this service issued or restored the license.
     pub(crate) content: Option<Content>,
+    /// This service issued it.
+    pub(crate) issued_here: bool,
     /// It was taken back, as far as its ID alone tells.
     pub(crate) taken_back: bool,
+}
+
+/// A device that holds or held a license.
+#[derive(Debug, Clone)]
+pub(crate) struct Sitting {
+    pub(crate) device: DeviceId,
+    /// It gave the license back.
+    pub(crate) returned: bool,
+    /// It is not counted any more.
+    pub(crate) freed: bool,
+}
+
+/// Whether a license has room for a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// The device is counted already, or one more may be.
+    Free,
+    /// As many devices as allowed are counted.
+    Full,
+    /// The device that the license is bound to in the backup gave it back.
+    Returned,
+}
+
+/// Whether `device` may have a license that a backup binds to `bound`, and how many devices are counted before that; the bound
+/// one is always counted until it gives the license back.
+pub(crate) fn room(seats: &[Sitting], bound: DeviceId, device: DeviceId, limit: u32) -> (Room, usize) {
+    let of = |device: DeviceId| seats.iter().find(|seat| seat.device == device);
+    let counted = seats.iter().filter(|seat| !seat.freed).count() + usize::from(of(bound).is_none());
+    if of(bound).is_some_and(|seat| seat.returned) {
+        return (Room::Returned, counted);
+    }
+    let counts = device == bound || of(device).is_some_and(|seat| !seat.freed);
+    let full = !counts && counted >= limit as usize;
+    (if full { Room::Full } else { Room::Free }, counted)
 }
 
 /// A license that a device wants to hold.
 pub(crate) struct Claim {
     pub(crate) lid: Lid,
     pub(crate) kid: Kid,
+    /// This service issued it, not another one that appointed it to restore.
+    pub(crate) issued_here: bool,
     /// Device that it is bound to in the backup; counted as well.
     pub(crate) bound: DeviceId,
     /// Devices in all.
@@ -86,4 +124,45 @@ pub(crate) enum Claimed {
     Stopped(Standing),
     /// The exchange is in conflict.
     Conflict,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: DeviceId = DeviceId::new([1; 16]);
+    const HOLDER: DeviceId = DeviceId::new([2; 16]);
+    const NEW: DeviceId = DeviceId::new([3; 16]);
+
+    fn seat(device: DeviceId) -> Sitting {
+        Sitting { device, returned: false, freed: false }
+    }
+
+    #[test]
+    fn the_bound_device_counts_and_has_room_though_nothing_is_written_of_it() {
+        assert_eq!(room(&[], BOUND, NEW, 1), (Room::Full, 1));
+        assert_eq!(room(&[], BOUND, NEW, 2), (Room::Free, 1));
+        assert_eq!(room(&[seat(HOLDER)], BOUND, BOUND, 1), (Room::Free, 2));
+    }
+
+    #[test]
+    fn a_device_that_is_counted_has_room_and_a_freed_one_needs_it() {
+        let seats = [seat(BOUND), seat(HOLDER)];
+        assert_eq!(room(&seats, BOUND, HOLDER, 2), (Room::Free, 2));
+        assert_eq!(room(&seats, BOUND, NEW, 2), (Room::Full, 2));
+        let freed = [seat(BOUND), Sitting { returned: true, freed: true, ..seat(HOLDER) }, seat(NEW)];
+        assert_eq!(room(&freed, BOUND, HOLDER, 2), (Room::Full, 2));
+        assert_eq!(room(&freed, BOUND, HOLDER, 3), (Room::Free, 2));
+        // One over the limit of its license's year is given back but counts on.
+        let kept = [seat(BOUND), Sitting { returned: true, ..seat(HOLDER) }];
+        assert_eq!(room(&kept, BOUND, HOLDER, 2), (Room::Free, 2));
+    }
+
+    #[test]
+    fn the_backup_of_a_device_that_gave_the_license_back_has_room_for_nobody() {
+        let seats = [Sitting { returned: true, freed: true, ..seat(BOUND) }, seat(HOLDER)];
+        for device in [BOUND, HOLDER, NEW] {
+            assert_eq!(room(&seats, BOUND, device, 9), (Room::Returned, 1));
+        }
+    }
 }

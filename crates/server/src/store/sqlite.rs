@@ -26,8 +26,12 @@ use wmlicense_wire::id::{Digest, Id, UserId};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("sqlite/schema.sql"), include_str!("sqlite/schema_2.sql"), include_str!("sqlite/schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("sqlite/schema.sql"),
+    include_str!("sqlite/schema_2.sql"),
+    include_str!("sqlite/schema_3.sql"),
+    include_str!("sqlite/schema_4.sql"),
+];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.
 const APPLICATION_ID: i64 = 0x776d_6c73;

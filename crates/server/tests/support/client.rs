@@ -261,16 +261,27 @@ impl Device {
 
     /// A section with these licenses, one batch each.
     pub fn back_up(&self, known: &Known, held: &[Held], user: Option<UserId>) -> Backup {
+        self.back_up_as(known, user, |content| {
+            let batches = held.iter().enumerate().map(|(number, held)| {
+                let license = &held.license;
+                let state = license.binding.state.clone().unwrap_or_else(|| State::initial(&license.policy));
+                let bytes = license.license.clone();
+                let record = Record::seal(number as u64, license.index, bytes, state, &license.key, content);
+                RestoreBatch { signed: held.signed.clone(), records: vec![record.encode()] }
+            });
+            batches.collect()
+        })
+    }
+
+    /// A section with what `batches` seals under its content key.
+    pub fn back_up_as(
+        &self,
+        known: &Known,
+        user: Option<UserId>,
+        batches: impl FnOnce(&RecordKey) -> Vec<RestoreBatch>,
+    ) -> Backup {
         let keys = SectionKeys::random().unwrap();
-        let (content, meta) = (RecordKey::of(&keys.content), *keys.meta.as_bytes());
-        let batches = held.iter().enumerate().map(|(number, held)| {
-            let license = &held.license;
-            let state = license.binding.state.clone().unwrap_or_else(|| State::initial(&license.policy));
-            let bytes = license.license.clone();
-            let record = Record::seal(number as u64, license.index, bytes, state, &license.key, &content);
-            RestoreBatch { signed: held.signed.clone(), records: vec![record.encode()] }
-        });
-        let batches = batches.collect();
+        let (batches, meta) = (batches(&RecordKey::of(&keys.content)), *keys.meta.as_bytes());
         let backup_id = BackupId::random().unwrap();
         let services = known.directory.services();
         let management = services.iter().find(|service| service.role == Role::Management).unwrap();

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod issuer;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;

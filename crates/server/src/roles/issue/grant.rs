@@ -1,6 +1,7 @@
 //! One license for one key ID: may the account have it, on which terms, and is it the license that the device has already.
 
 use super::super::ask::Consent;
+use super::super::entitlement::may_have;
 use super::super::role_key;
 use crate::accounts::Account;
 use crate::keyring::Keyring;
@@ -76,22 +77,15 @@ pub(crate) struct Granted {
 impl Granter {
     /// Whether the account may have the content. With `asks_user` the user must have accepted, and may have named the account
     /// while doing so.
-    fn may_have(&self, content: &Content, asks_user: bool) -> Result<(), NotGranted> {
-        let root = if let Part::Leaf(root) = &content.part { root.scope.as_ref() } else { None };
-        let mut scopes = [content.scope.as_ref(), root].into_iter().flatten();
-        let lacks = |account: &Arc<Account>| scopes.clone().any(|scope| !account.scopes.contains(scope));
-        if self.account.as_ref().is_some_and(lacks) {
-            return Err(NotGranted::Refused(Reason::NotEntitled));
+    fn check_entitled(&self, content: &Content, asks_user: bool) -> Result<(), NotGranted> {
+        let entitled = may_have(self.account.as_deref(), content);
+        match (entitled, self.consent) {
+            (Err(reason), _) if self.account.is_some() => Err(NotGranted::Refused(reason)),
+            // The user may yet name an account.
+            (_, None) if asks_user => Err(NotGranted::AskUser),
+            (_, Some(Consent::Withheld(reason))) if asks_user => Err(NotGranted::Refused(reason)),
+            (entitled, None | Some(_)) => entitled.map_err(NotGranted::Refused),
         }
-        match self.consent {
-            None if asks_user => return Err(NotGranted::AskUser),
-            Some(Consent::Withheld(reason)) if asks_user => return Err(NotGranted::Refused(reason)),
-            None | Some(_) => {}
-        }
-        if self.account.is_none() && scopes.next().is_some() {
-            return Err(NotGranted::Refused(Reason::AccountRequired));
-        }
-        Ok(())
     }
 
     /// The license for a key ID, with the row to write where it is a new one; or why there is none.
@@ -114,7 +108,7 @@ impl Granter {
         let hash = *known.hash.get_or_insert_with(|| known.terms.hash(&facts));
         // Whose license has or had these terms agreed to them.
         let agreed = current.as_ref().is_some_and(|license| license.terms == hash);
-        if let Err(not_granted) = self.may_have(&content, known.terms.asks_user && !agreed) {
+        if let Err(not_granted) = self.check_entitled(&content, known.terms.asks_user && !agreed) {
             return Ok(Err(not_granted));
         }
         let stays = |of: &Issued| of.terms == hash && !of.withdrawn && stands(&rules, &of.policy);

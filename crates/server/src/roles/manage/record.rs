@@ -3,6 +3,7 @@
 use super::{Account, Keyring};
 use crate::policy::{has_ended, until_now};
 use crate::problem::Fault;
+use std::collections::HashSet;
 use wmlicense_wire::answer::{Answer, AnswerError, Reason, Refusal, may_sign, verify_signed};
 use wmlicense_wire::backup::{Record, RecordKey, ServiceTicket};
 use wmlicense_wire::certificate::{Directory, Role, ServiceCertificate};
@@ -43,7 +44,7 @@ type Batch<'d> = Result<(Answer, &'d ServiceCertificate), Reason>;
 
 struct Checks<'a> {
     directory: &'a Directory,
-    management: ServiceId,
+    own: &'a ServiceCertificate,
     ticket: &'a ServiceTicket,
     content: RecordKey,
     account: Option<&'a Account>,
@@ -61,10 +62,11 @@ pub(super) fn check(
     status: Option<&StatusList>,
     now: i64,
 ) -> Result<Chunk, Fault> {
-    let management = super::role_key(keyring, Role::Management)?.certificate.service_id;
+    let own = &super::role_key(keyring, Role::Management)?.certificate;
     let content = RecordKey::of(&ticket.keys.content);
-    let checks = Checks { directory, management, ticket, content, account, status, now };
+    let checks = Checks { directory, own, ticket, content, account, status, now };
     let mut chunk = Chunk { candidates: Vec::new(), refusals: Vec::new() };
+    let mut seen = HashSet::new();
     for batch in batches {
         let verified = checks.batch(&batch.signed);
         for bytes in &batch.records {
@@ -72,6 +74,10 @@ pub(super) fn check(
             let record = Record::decode(bytes).map_err(|_| malformed)?;
             let policy = Policy::decode(&record.license.policy).map_err(|_| malformed)?;
             let (lid, kid) = (policy.lid, policy.kid);
+            // A device takes no answer that holds a license twice.
+            if !seen.insert(lid) {
+                return Err(Fault::BadRequest("A license is in the request twice."));
+            }
             let checked = match &verified {
                 Ok((answer, signer)) => checks.record(record, policy, answer, signer),
                 Err(reason) => Err(*reason),
@@ -122,12 +128,12 @@ impl Checks<'_> {
         if answer.manifest.get(record.manifest_index as usize) != Some(&record.license.hash()) {
             return Err(Reason::Damaged);
         }
-        match policy.management {
-            Some(management) if management == self.management => {}
-            Some(_) => return Err(Reason::UnknownIssuer),
-            None => return Err(Reason::NotAllowed),
+        if policy.management.is_none() {
+            return Err(Reason::NotAllowed);
         }
-        if !may_sign(signer, &policy, self.directory, answer.issued_at) {
+        // The device takes the new binding only if the license names this service and its issuer appoints it today.
+        let appointed = may_sign(self.own, &policy, self.directory, self.now);
+        if !appointed || !may_sign(signer, &policy, self.directory, answer.issued_at) {
             return Err(Reason::UnknownIssuer);
         }
         if !policy.may_back_up() {

@@ -1,7 +1,8 @@
 //! Seats in SQLite: which devices hold a license, counted and limited in the transaction of the writer.
 
 use super::super::revocation::Order;
-use super::super::{Claim, Claimed, Exchange, HandedOut, Holding, Prior, Seat, StoreError};
+use super::super::seats::Sitting;
+use super::super::{Claim, Claimed, Exchange, HandedOut, Holding, Prior, Room, Seat, StoreError, room};
 use super::offer::find_content;
 use super::revocation::{is_taken_back, rules};
 use super::{Verdict, again, epoch, id, prior, write_exchange};
@@ -20,15 +21,16 @@ pub(super) fn holdings(
 ) -> Result<Vec<Holding>, StoreError> {
     let rules = rules(connection)?;
     let holding = |lid: &Lid| -> Result<Holding, StoreError> {
-        let (seats, kid) = seats(connection, *lid)?;
-        let devices = seats.into_iter().filter(|seat| !seat.freed).map(|seat| seat.device).collect();
+        let (seats, of) = seats(connection, *lid)?;
+        let (kid, issued_here) = of.unzip();
+        let issued_here = issued_here.unwrap_or(false);
         let content = match kid {
             Some(kid) => find_content(connection, kid)?,
             None => None,
         };
         let taken_back =
             is_taken_back(connection, *lid, device)? || rules.iter().any(|order| names(order, kid, device));
-        Ok(Holding { devices, content, taken_back })
+        Ok(Holding { seats, content, issued_here, taken_back })
     };
     licenses.iter().map(holding).collect()
 }
@@ -46,27 +48,20 @@ fn names(order: &Order, kid: Option<Kid>, device: DeviceId) -> bool {
     }
 }
 
-/// A device that holds or held a license.
-struct Sitting {
-    device: DeviceId,
-    /// It gave the license back.
-    returned: bool,
-    /// It is not counted any more.
-    freed: bool,
-}
+/// The seats of a license; the key ID that it is for, and whether this service issued it.
+type Seats = (Vec<Sitting>, Option<(Kid, bool)>);
 
-/// The seats of a license, and the key ID that it is for.
-fn seats(connection: &Connection, lid: Lid) -> Result<(Vec<Sitting>, Option<Kid>), StoreError> {
-    const FIND: &str = "SELECT device_id, kid, returned_at IS NOT NULL, freed FROM seat WHERE lid = $1";
+fn seats(connection: &Connection, lid: Lid) -> Result<Seats, StoreError> {
+    const FIND: &str = "SELECT device_id, kid, elsewhere = 0, returned_at IS NOT NULL, freed FROM seat WHERE lid = $1";
     let mut statement = connection.prepare_cached(FIND)?;
     let mut rows = statement.query([lid.as_bytes()])?;
-    let (mut devices, mut kid) = (Vec::new(), None);
+    let (mut seats, mut of) = (Vec::new(), None);
     while let Some(row) = rows.next()? {
         let blob = |column| row.get_ref(column)?.as_blob().map_err(|_| StoreError::Damaged("seat"));
-        devices.push(Sitting { device: id(blob(0)?, "seat")?, returned: row.get(2)?, freed: row.get(3)? });
-        kid = Some(id(blob(1)?, "seat")?);
+        seats.push(Sitting { device: id(blob(0)?, "seat")?, returned: row.get(3)?, freed: row.get(4)? });
+        of = Some((id(blob(1)?, "seat")?, row.get(2)?));
     }
-    Ok((devices, kid))
+    Ok((seats, of))
 }
 
 pub(super) fn find_state(connection: &Connection, lid: Lid) -> Result<Option<State>, StoreError> {
@@ -148,18 +143,14 @@ impl Claiming<'_> {
         let Self { connection, device, now, .. } = *self;
         let (seats, _) = seats(connection, claim.lid)?;
         let of = |device: DeviceId| seats.iter().find(|seat| seat.device == device);
-        let mut counted = seats.iter().filter(|seat| !seat.freed).count();
-        match of(claim.bound) {
-            Some(seat) if seat.returned => return Ok(Seat::Returned),
-            Some(_) => {}
-            None => {
-                write_seat(connection, claim, claim.bound, false, now)?;
-                counted += 1;
-            }
+        let (room, _) = room(&seats, claim.bound, device, claim.limit);
+        if room != Room::Returned && of(claim.bound).is_none() {
+            write_seat(connection, claim, claim.bound, false, now)?;
         }
-        let counts = device == claim.bound || of(device).is_some_and(|seat| !seat.freed);
-        if !counts && counted >= claim.limit as usize {
-            return Ok(Seat::Full);
+        match room {
+            Room::Free => {}
+            Room::Full => return Ok(Seat::Full),
+            Room::Returned => return Ok(Seat::Returned),
         }
         let had = device == claim.bound || of(device).is_some_and(|seat| !seat.returned);
         let state = match self.state(claim, had)? {
@@ -222,8 +213,9 @@ fn write_seat(
     restored: bool,
     now: i64,
 ) -> Result<(), StoreError> {
-    const INSERT: &str = "INSERT INTO seat (lid, device_id, kid, restored, since) VALUES ($1, $2, $3, $4, $5)";
+    const INSERT: &str = "INSERT INTO seat (lid, device_id, kid, restored, since, elsewhere) \
+                          VALUES ($1, $2, $3, $4, $5, $6)";
     let (lid, device, kid) = (claim.lid.as_bytes(), device.as_bytes(), claim.kid.as_bytes());
-    connection.prepare_cached(INSERT)?.execute(params![lid, device, kid, restored, now])?;
+    connection.prepare_cached(INSERT)?.execute(params![lid, device, kid, restored, now, !claim.issued_here])?;
     Ok(())
 }
