@@ -308,3 +308,30 @@ fn terms_that_no_root_can_have_are_refused() {
     let (_, complaint) = data.fails(&["policy", "set", "month", file.to_str().unwrap()]);
     assert!(complaint.contains("counts uses or names a subscription"), "{complaint}");
 }
+
+#[test]
+fn a_cursor_is_good_for_the_account_that_it_was_given_to() {
+    let data = Data::new();
+    let list: Vec<_> =
+        (0..4097).map(|n| serde_json::json!({ "kid": format!("{:032x}", 0xe000_0000_u64 + n), "key": KEY })).collect();
+    let file = data.path().join("list.json");
+    std::fs::write(&file, serde_json::to_vec(&list).unwrap()).unwrap();
+    data.admin(&["content", "import", file.to_str().unwrap(), "--scope", "gold"]);
+    let (owner, other) = (data.account("owner", &["gold"]), data.account("other", &["gold"]));
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let mut request = device.licenses_request(&known, &[]);
+    let bytes = device.sign(&request);
+    let reply = known.post("licenses", &bytes, Some(&owner)).granted();
+    let (answer, first, _) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);
+    (request.page, request.cursor, request.epoch) = (1, answer.next_cursor, answer.epoch);
+    assert!(request.cursor.is_some());
+    let bytes = device.sign(&request);
+    for token in [Some(other.as_str()), None] {
+        assert_eq!(known.post("licenses", &bytes, token).problem(), ProblemKind::BadRequest);
+    }
+    let reply = known.post("licenses", &bytes, Some(&owner)).granted();
+    let (_, rest, _) = device.verify_page(&known, Role::Issuer, &bytes, (request.transaction, 1), &reply);
+    assert_eq!(first.len() + rest.len(), 4097);
+}

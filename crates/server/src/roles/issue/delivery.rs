@@ -42,7 +42,7 @@ impl Ask {
                 return Err(Fault::BadRequest("The page and the cursor contradict each other."));
             }
             (_, Some(bytes)) => {
-                let cursor = Cursor::open(bytes, caller, service);
+                let cursor = Cursor::open(bytes, caller, account.map(|account| account.user), service);
                 let cursor = cursor.ok_or(Fault::BadRequest("The cursor was not given for this page."))?;
                 (Some(cursor.mark), cursor.position)
             }
@@ -145,7 +145,8 @@ impl Desk {
         let mut answer = self.caller.answer(self.now, &self.standing);
         // What a copied device is not given waits for it.
         answer.since = if self.standing.stopped { since } else { Some(mark) };
-        answer.next_cursor = next.map(|position| Cursor { mark, position }.seal(&self.caller, &self.service));
+        let user = self.account.as_deref().map(|account| account.user);
+        answer.next_cursor = next.map(|position| Cursor { mark, position }.seal(&self.caller, user, &self.service));
         self.seal(answer, batch)
     }
 }

@@ -1,5 +1,7 @@
 use super::super::epoch::Standing;
-use super::super::{Admin as _, CertifiedDevice, Committed, Issue, Issued, NewLicense, Prior, Store as _};
+use super::super::{
+    Admin as _, CertifiedDevice, Committed, Issue, Issued, NewLicense, Prior, Returns as _, Store as _,
+};
 use super::*;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Epoch, Kid, Lid, SignerId, TransactionId};
@@ -71,6 +73,13 @@ async fn a_decision_that_was_overtaken_is_told_and_leaves_nothing() {
     assert_eq!(store.known_device(exchange(3, 1000), None).await.unwrap().0, Prior::None);
     assert_eq!(issue(4, license(4, Some(1))).await, Committed::Done);
     assert_eq!(issue(4, license(5, Some(4))).await, Committed::Prior(Prior::Answered(Some(vec![4]))));
+    // What was written before the overtaken one goes with it: the license, its seat and the answer.
+    let first = NewLicense { kid: Kid::new([9; 16]), ..license(6, None) };
+    let both = issued(vec![first, license(7, Some(1))]);
+    assert_eq!(store.issue(exchange(5, 1000), device, both, vec![5]).await.unwrap(), Committed::Changed);
+    assert_eq!(store.known_device(exchange(5, 1000), None).await.unwrap().0, Prior::None);
+    let held = store.held(exchange(6, 1000), device, vec![Lid::new([6; 16]), Lid::new([4; 16])]).await.unwrap();
+    assert_eq!(held.known, [false, true]);
     let licenses = store.licenses().await.unwrap();
     assert_eq!((licenses.len(), licenses[0].lid), (1, Lid::new([4; 16])));
 }
