@@ -1,6 +1,6 @@
 /* acquire.c: individualizes this device if needed, then acquires licenses silently.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/acquire.c -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o acquire
+ * Build:  cc -std=c11 -Iinclude examples-c/acquire.c -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense -o acquire
  * Run:    ./acquire STORE AUTHORITY SERVICE_URL TOKEN CONTENT...
  *
  * STORE is the folder of the license store, AUTHORITY the text that `wmlicensed init` printed, TOKEN an account's token or - for

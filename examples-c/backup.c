@@ -1,6 +1,6 @@
 /* backup.c: backs up every license that may leave this device, and says which ones may not.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/backup.c -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o backup
+ * Build:  cc -std=c11 -Iinclude examples-c/backup.c -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense -o backup
  * Run:    ./backup STORE AUTHORITY FOLDER [--overwrite]
  *
  * FOLDER must exist; the backup is one file in it. Needs no network. Prints:

@@ -1,6 +1,6 @@
 /* events_glib.c: individualizes and acquires without a callback: a GLib main loop watches the event queue.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/events_glib.c -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense $(pkg-config --cflags --libs glib-2.0) -o events_glib
+ * Build:  cc -std=c11 -Iinclude examples-c/events_glib.c -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense $(pkg-config --cflags --libs glib-2.0) -o events_glib
  * Run:    ./events_glib STORE AUTHORITY SERVICE_URL TOKEN KEY_IDS
  *
  * KEY_IDS are base64 with semicolons between. Everything runs on the one thread of the main loop, as a user interface wants

@@ -1,6 +1,6 @@
 /* non_silent.c: acquires a license that the user must accept first, on a page of the service in the user's own browser.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/non_silent.c -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o non_silent
+ * Build:  cc -std=c11 -Iinclude examples-c/non_silent.c -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense -o non_silent
  * Run:    ./non_silent STORE AUTHORITY SERVICE_URL TOKEN|- KEY_ID [BROWSER]
  *
  * STORE is the folder of the license store, AUTHORITY the text that `wmlicensed init` printed, TOKEN an account's token or - for

@@ -1,6 +1,6 @@
 /* play.c: decrypts the samples of a protected MP4 with a stored license; with a clear copy at hand, proves them equal.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/play.c -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o play
+ * Build:  cc -std=c11 -Iinclude examples-c/play.c -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense -o play
  * Run:    ./play STORE AUTHORITY PROTECTED.mp4 [CLEAR.mp4]
  *
  * PROTECTED is a fragmented MP4 with one track, as packagers write it (ISO/IEC 14496-12 and 23001-7: tenc, senc), CLEAR

@@ -1,6 +1,6 @@
 /* play_ffmpeg.c: plays protected MP4 and WebM with libavformat and libavcodec; gets the licenses that are missing.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/play_ffmpeg.c $(pkg-config --cflags --libs libavformat libavcodec libavutil) -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o play_ffmpeg
+ * Build:  cc -std=c11 -Iinclude examples-c/play_ffmpeg.c $(pkg-config --cflags --libs libavformat libavcodec libavutil) -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense -o play_ffmpeg
  * Run:    ./play_ffmpeg STORE AUTHORITY SERVICE_URL|- TOKEN|- MEDIA [--out CLEAR]
  *
  * Without a service (-) only what the store has is used. Prints a line for each decoded frame, and with --out writes the

@@ -1,6 +1,6 @@
 /* predeliver.c: fetches every license that the account may have before it is needed, and the next time only what changed.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/predeliver.c -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o predeliver
+ * Build:  cc -std=c11 -Iinclude examples-c/predeliver.c -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense -o predeliver
  * Run:    ./predeliver STORE AUTHORITY SERVICE_URL TOKEN [SCOPE]
  *
  * STORE is the folder of the license store, AUTHORITY the text that `wmlicensed init` printed, TOKEN an account's token, SCOPE

@@ -1,6 +1,6 @@
 /* renew.c: lists the licenses that end soon by their titles, renews them without the content, and gives one back.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/renew.c -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o renew
+ * Build:  cc -std=c11 -Iinclude examples-c/renew.c -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense -o renew
  * Run:    ./renew STORE AUTHORITY SERVICE_URL TOKEN DAYS [KEY_ID]
  *
  * STORE is the folder of the license store, AUTHORITY the text that `wmlicensed init` printed, TOKEN an account's token; licenses

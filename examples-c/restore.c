@@ -1,6 +1,6 @@
 /* restore.c: restores a backup, on the device that made it without any network, on another one through the service.
  *
- * Build:  cc -std=c11 -Iinclude examples-c/restore.c -Ltarget/release -Wl,-rpath,$PWD/target/release -lwmlicense -o restore
+ * Build:  cc -std=c11 -Iinclude examples-c/restore.c -Ltarget/release "-Wl,-rpath,$PWD/target/release" -lwmlicense -o restore
  * Run:    ./restore STORE AUTHORITY FOLDER [SERVICE_URL TOKEN]
  *
  * Without SERVICE_URL nothing is sent: that restores on the same device only. TOKEN is an account's token or - for none. Prints:

@@ -52,21 +52,25 @@ pub(crate) fn compile(compiler: &str, form: Form, source: &Path, out: &Path) -> 
     program
 }
 
+/// Name of the folder that stands for a reader's clone. It holds blanks, as readers' folders do.
+const CLONE: &str = "a clone with blanks";
+
 /// The command of a `cc …` line that a reader is told to type, with this build's library and another name for the program.
-/// Words that `pkg-config` is to give are asked for here.
+/// The shell runs it as it stands in a folder that looks like a clone, beside the program.
 pub(crate) fn command_of(line: &str, compiler: &str, program: &Path) -> Command {
-    let libraries = library_dir().display().to_string();
-    let line = line.replace("$PWD/target/release", &libraries).replace("target/release", &libraries);
-    let (words, _) = line.rsplit_once(" -o ").expect("the line names its program");
-    let words = match words.split_once("$(").and_then(|(before, rest)| Some((before, rest.split_once(')')?))) {
-        Some((before, (asked, after))) => {
-            let given = run::succeed(Command::new("sh").args(["-c", asked]));
-            format!("{before}{given}{after}")
+    let clone = program.with_file_name(CLONE);
+    if !clone.exists() {
+        std::fs::create_dir_all(clone.join("target")).expect("the output folder is writable");
+        let links = [("include", root().join("include")), ("examples-c", root().join("examples-c"))];
+        for (name, place) in links.into_iter().chain([("target/release", library_dir())]) {
+            std::os::unix::fs::symlink(place, clone.join(name)).expect("the output folder is writable");
         }
-        None => words.to_owned(),
-    };
-    let mut command = Command::new(compiler);
-    command.args(STRICT).args(words.split_whitespace().skip(1)).arg("-o").arg(program).current_dir(root());
+    }
+    let (words, _) = line.rsplit_once(" -o ").expect("the line names its program");
+    let words = words.strip_prefix("cc ").expect("the line begins with the compiler");
+    let typed = format!("{compiler} {} {words} -o \"$1\"", STRICT.join(" "));
+    let mut command = Command::new("sh");
+    command.args(["-ec", &typed, "sh"]).arg(program).current_dir(clone);
     command
 }
 
