@@ -4,18 +4,22 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ci/install.sh
-cargo build --quiet --workspace
+ci/install.sh demo
+printf 'building the library and the service; some minutes the first time\n' >&2
+cargo build -p wmlicense -p wmlicense-server
 built=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
 
 work=$(mktemp -d)
+: >"$work/log"
 service=
 finish() {
   local code=$?
+  trap - EXIT
   if [ -n "$service" ]; then
     kill "$service" 2>/dev/null && wait "$service" 2>/dev/null || :
   fi
-  if [ $code != 0 ]; then
+  # An interrupt is the reader's own wish and needs no explanation.
+  if [ $code != 0 ] && [ $code != 130 ]; then
     printf '\nthe demonstration stopped; the last program said:\n' >&2
     tail -n 20 "$work/log" >&2
   fi
@@ -39,17 +43,24 @@ refused() { # the same for a program that must fail
 }
 count() { grep -c "^$1" <<<"$printed" || :; }
 
-# --- the examples, as their first comments say
+# --- the examples, as their first comments say, in a folder that looks like this one with a release build
+mkdir -p "$work/clone/target"
+ln -s "$PWD/include" "$PWD/examples-c" "$work/clone"
+ln -s "$built" "$work/clone/target/release"
+compiled=0
 for source in examples-c/*.c; do
-  name=$(basename "$source" .c)
   line=$(sed -n 's/^ \* Build:  //p' "$source")
-  case $line in *glib-2.0*) pkg-config --exists glib-2.0 || continue ;; esac
-  line=${line//\$PWD\/target\/release/$built}
-  line=${line//target\/release/$built}
-  line=${line/-o $name/-o $work/$name}
-  eval "$line"
+  # Those that need another library are shown where its development files are.
+  modules=$(sed -n 's/.*\$(pkg-config --cflags --libs \([^)]*\)).*/\1/p' <<<"$line")
+  # shellcheck disable=SC2086
+  if [ -n "$modules" ] && ! pkg-config --exists $modules; then
+    say "not built" "$(basename "$source"): it needs the development files of $modules"
+    continue
+  fi
+  (cd "$work/clone" && eval "${line% -o *} -o \"\$work/\$(basename \"\$source\" .c)\"") 2>>"$work/log"
+  compiled=$((compiled + 1))
 done
-say built "$(ls examples-c/*.c | wc -l) examples with $(cc --version | head -n 1)"
+say built "$compiled examples with $(cc --version | head -n 1)"
 
 # --- the service: an authority, media, ten titles, one that may not be backed up, one that the user must accept
 mkdir "$work/service"
@@ -104,6 +115,7 @@ play() { # store
 }
 play "$work/device1"
 watch() { # store, file: decodes it with libav and counts the frames
+  [ -x "$work/play_ffmpeg" ] || return 0
   example play_ffmpeg "$1" "$authority" - - "$2"
   say "decoded frames" "$(count '[0-9]*, ') of $(basename "$2"), with licenses that were there"
 }

@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# Installs what building, testing and the demonstration need on Debian and its relatives, and nothing that is there already.
-# The Rust toolchain is the reader's own: only its formatter and linter are added when they are missing.
+# Installs what building and the demonstration need (`ci/install.sh demo`), or what the whole check needs besides (`ci/install.sh
+# test`, the default), on Debian and its relatives, and nothing that is there already. The Rust toolchain is the reader's own and
+# is looked at first: only its formatter and linter are added, and only for the check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(
-  build-essential binutils make ca-certificates git # building; build-essential brings gcc and g++
-  clang valgrind strace                             # the second compiler, memory checks, fault injection
+# Every package that the project asks for, and for what.
+demo_packages=(
+  build-essential binutils make ca-certificates # building; build-essential brings gcc and g++
+  python3                                       # plays the user and the browser in the demonstration
+)
+test_packages=(
+  "${demo_packages[@]}"
+  git clang valgrind strace                         # the second compiler, memory checks, fault injection
+  procps util-linux mount                           # signals, namespaces and small file systems for tests
   libglib2.0-dev                                    # the example with a main loop
-  python3 python3-venv                              # the independent reader of the wire documents
+  python3-venv                                      # the independent reader of the wire documents
   openssl sqlite3 age                               # what benchmarks and tests compare with
   libavformat-dev libavcodec-dev libavutil-dev      # the player among the examples
   libgstreamer1.0-dev                               # the element for GStreamer, and what plays with it
@@ -18,9 +25,50 @@ packages=(
 
 say() { printf '%s\n' "$*" >&2; }
 
+case ${1:-test} in
+  demo) packages=("${demo_packages[@]}") ;;
+  test) packages=("${test_packages[@]}") ;;
+  *) say "usage: ci/install.sh [demo|test]"; exit 2 ;;
+esac
+for_tests() { [ "${1:-test}" = test ]; }
+
+# --- the Rust toolchain: before anything is downloaded, so that nobody waits for a refusal
+
+needed_rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+rust_toolchain() { # demo or test
+  local found part missing=() distribution=()
+  if ! found=$(rustc --version 2>/dev/null) || ! command -v cargo >/dev/null; then
+    say "There is no Rust toolchain. Install version $needed_rust or newer from https://rustup.rs, then start again."
+    exit 1
+  fi
+  found=$(sed -n 's/^rustc \([0-9]*\.[0-9]*\).*/\1/p' <<<"$found")
+  if [ "$(printf '%s\n' "$needed_rust" "$found" | sort -V | head -n 1)" != "$needed_rust" ]; then
+    say "This Rust toolchain has version $found; $needed_rust or newer is needed: 'rustup update', or https://rustup.rs."
+    exit 1
+  fi
+  for_tests "$1" || return 0
+  for part in fmt:rustfmt:rustfmt clippy:clippy:rust-clippy; do
+    if ! cargo "${part%%:*}" --version >/dev/null 2>&1; then
+      distribution+=("${part##*:}")
+      part=${part#*:}
+      missing+=("${part%%:*}")
+    fi
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if ! command -v rustup >/dev/null; then
+    say "The Rust toolchain lacks ${missing[*]}. Where it comes from a distribution, its packages are ${distribution[*]}."
+    exit 1
+  fi
+  say "adding ${missing[*]} to the Rust toolchain"
+  rustup --quiet component add "${missing[@]}"
+}
+
+# --- packages of Debian
+
 installed() { dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
 
-missing_packages() {
+missing_packages() { # demo or test
   local package
   for package in "${packages[@]}"; do
     if ! installed "$package"; then echo "$package"; fi
@@ -28,48 +76,68 @@ missing_packages() {
   # One command, two packages: pkgconf replaces pkg-config in newer releases.
   if ! command -v pkg-config >/dev/null; then echo pkg-config; fi
   # The sanitizer runtimes of clang: libclang-rt-N-dev since N = 14; before, clang itself depends on their package.
-  if ! installed 'libclang-rt*-dev' && ! installed 'libclang-common-1[0-3]-dev'; then echo libclang-rt-dev; fi
+  if for_tests "$1" && ! installed 'libclang-rt*-dev' && ! installed 'libclang-common-1[0-3]-dev'; then echo libclang-rt-dev; fi
 }
 
-run_apt() { # the words before apt-get, then its arguments
-  local log
-  log=$(mktemp)
-  if ! "$@" >"$log" 2>&1; then
-    cat "$log" >&2
-    rm -f "$log"
-    exit 1
-  fi
-  rm -f "$log"
+log=
+trap '[ -z "$log" ] || rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
+
+# Runs apt-get; its words appear only if it fails. Where another one holds the package system, waits for it: apt-get itself waits
+# for dpkg's lock only, not for that of the lists, and no event tells when either is free.
+apt() { # arguments of apt-get
+  local waited=0
+  while ! "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q "$@" >"$log" 2>&1; do
+    if ! grep -q 'Could not get lock\|Unable to acquire the dpkg frontend lock\|Unable to lock' "$log" || [ $waited -ge 600 ]; then
+      cat "$log" >&2
+      by_hand
+    fi
+    [ $waited -gt 0 ] || say "another program is installing packages; waiting for it, ten minutes at most"
+    sleep 5
+    waited=$((waited + 5))
+  done
 }
 
-debian_packages() {
-  local wanted root=()
-  mapfile -t wanted < <(missing_packages)
+install_words=(install --no-install-recommends)
+by_hand() {
+  say "The packages could not be installed. Run this as root, then start again:"
+  say "  apt-get update && apt-get -y ${install_words[*]} ${wanted[*]}"
+  exit 1
+}
+
+root=()
+wanted=()
+debian_packages() { # demo or test
+  mapfile -t wanted < <(missing_packages "$1")
   if [ ${#wanted[@]} = 0 ]; then return; fi
   if [ "$(id -u)" != 0 ]; then
-    if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
-      root=(sudo)
-    else
-      say "Some packages are missing and this user may not install them. Run this as root, then start again:"
-      say "  apt-get update && apt-get install -y ${wanted[*]}"
-      exit 1
-    fi
+    if ! command -v sudo >/dev/null; then by_hand; fi
+    say "installing packages needs root: ${wanted[*]}"
+    if ! { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; }; then by_hand; fi
+    root=(sudo)
   fi
   say "installing ${wanted[*]}"
-  local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q)
-  run_apt "${apt[@]}" update
-  run_apt "${apt[@]}" install --no-install-recommends "${wanted[@]}"
+  log=$(mktemp)
+  apt update
+  apt "${install_words[@]}" "${wanted[@]}"
 }
 
-other_systems() {
-  local tool module element missing=()
-  for tool in gcc g++ clang make nm objcopy pkg-config valgrind strace python3 openssl sqlite3 age gst-launch-1.0 chromium chromedriver; do
+# --- systems without apt-get: says what is missing
+
+other_systems() { # demo or test
+  local tool module element missing=() tools=(gcc g++ make nm objcopy pkg-config python3) modules=() elements=()
+  if for_tests "$1"; then
+    tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age gst-launch-1.0 chromium chromedriver)
+    modules=(glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0)
+    elements=(qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink)
+  fi
+  for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
-  for module in glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0; do
+  for module in "${modules[@]}"; do
     pkg-config --exists "$module" 2>/dev/null || missing+=("$module (development files)")
   done
-  for element in qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink; do
+  for element in "${elements[@]}"; do
     gst-inspect-1.0 --exists "$element" 2>/dev/null || missing+=("$element (GStreamer plugin)")
   done
   if [ ${#missing[@]} -gt 0 ]; then
@@ -80,16 +148,7 @@ other_systems() {
   fi
 }
 
-rust_toolchain() {
-  if ! command -v cargo >/dev/null; then
-    say "There is no cargo. Install a Rust toolchain (1.89 or newer) from https://rustup.rs, then start again."
-    exit 1
-  fi
-  if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
-    say "adding rustfmt and clippy to the Rust toolchain"
-    rustup component add --quiet rustfmt clippy
-  fi
-}
+# --- packages of Python, in .venv
 
 python_parts() {
   local stamp=.venv/requirements.txt wanted
@@ -104,6 +163,7 @@ python_parts() {
   echo "$wanted" >"$stamp"
 }
 
-if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian_packages; else other_systems; fi
-rust_toolchain
-python_parts
+what=${1:-test}
+rust_toolchain "$what"
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian_packages "$what"; else other_systems "$what"; fi
+if for_tests "$what"; then python_parts; fi

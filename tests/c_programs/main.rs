@@ -5,6 +5,7 @@ mod command_line;
 mod copies;
 mod crash;
 mod examples;
+mod first_contact;
 mod install;
 mod readme;
 #[allow(dead_code, reason = "each driver uses another part")]
