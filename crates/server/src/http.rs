@@ -295,11 +295,14 @@ fn read_nonce(text: &str) -> Option<Vec<u8>> {
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Answered {
-    shared.service.store.ready().await?;
+    if let Err(error) = shared.service.store.ready().await {
+        tracing::error!(%error, "the database takes no writes");
+        return Err(Fault::NotWritable);
+    }
     let (keyring, now) = (shared.service.keyring(), shared.service.clock.now());
     if keyring.roles().iter().any(|role| role.certificate.check_valid_at(now).is_err()) {
         tracing::error!("a role's certificate is not valid; run `wmlicensed certificate renew`");
-        return Err(Fault::Unavailable);
+        return Err(Fault::NotCertified);
     }
     Ok(Response::new(Body::from("ready\n")))
 }

@@ -3,6 +3,7 @@
 use crate::store::StoreError;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use rusqlite::ErrorCode;
 use wmlicense_wire::key::KeyError;
 use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
@@ -26,8 +27,12 @@ pub(crate) enum Fault {
     TooLarge,
     /// Too much is being asked at once.
     Overloaded,
-    /// The database is busy.
+    /// The database is busy, or what was decided could not be written.
     Unavailable,
+    /// The database takes no writes.
+    NotWritable,
+    /// The certificate of a role is not valid at present.
+    NotCertified,
     /// The service failed.
     Internal,
     /// No such resource, or this service does not have the role.
@@ -43,7 +48,7 @@ impl Fault {
             Self::Conflict => ProblemKind::Conflict,
             Self::Gone => ProblemKind::Gone,
             Self::TooLarge => ProblemKind::TooLarge,
-            Self::Overloaded | Self::Unavailable => ProblemKind::Unavailable,
+            Self::Overloaded | Self::Unavailable | Self::NotWritable | Self::NotCertified => ProblemKind::Unavailable,
             Self::Internal => ProblemKind::Internal,
             Self::NotFound => ProblemKind::NotFound,
         }
@@ -58,6 +63,8 @@ impl Fault {
             Self::TooLarge => "Ask for less at a time.",
             Self::Overloaded => "The service is busy. Send the same request again later.",
             Self::Unavailable => "The service cannot reach its data. Send the same request again later.",
+            Self::NotWritable => "The service cannot write to its database. Its disk may be full, read-only or broken.",
+            Self::NotCertified => "A certificate of the service is not valid at present. It has to be renewed.",
             Self::Internal => "Send the same request again later; if it fails again, tell the request ID to support.",
             Self::NotFound => "This service offers no such resource.",
         }
@@ -112,9 +119,16 @@ impl From<StoreError> for Fault {
         tracing::error!(%error, "the store failed");
         match error {
             StoreError::Busy | StoreError::NotCommitted | StoreError::Closed => Self::Unavailable,
+            StoreError::Failed(error) if is_disk(&error) => Self::Unavailable,
             StoreError::Newer { .. } | StoreError::Damaged(_) | StoreError::Failed(_) => Self::Internal,
         }
     }
+}
+
+/// True of a failure of the disk: the same request may succeed later.
+fn is_disk(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen))
 }
 
 impl From<KeyError> for Fault {

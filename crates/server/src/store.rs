@@ -241,7 +241,7 @@ pub(crate) struct NewLicense {
 
 /// What the roles need.
 pub(crate) trait Store: Returns + Revocations {
-    /// Answers if the database answers.
+    /// Answers if the database takes a write at present.
     fn ready(&self) -> Pending<'_, ()>;
     /// The account of a token.
     fn account(&self, token_hash: Digest) -> Pending<'_, Option<Account>>;

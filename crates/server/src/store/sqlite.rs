@@ -26,11 +26,12 @@ use wmlicense_wire::id::{Digest, Id, UserId};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
     include_str!("sqlite/schema_4.sql"),
+    include_str!("sqlite/schema_5.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.
@@ -39,6 +40,10 @@ const APPLICATION_ID: i64 = 0x776d_6c73;
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
 /// Pages in the log before it is copied into the database: several pages of pre-deliveries, so that few commits pay for it.
 const CHECKPOINT_PAGES: i64 = 4096;
+/// Bytes that the question whether the database can be written writes.
+const PROBE_LEN: i64 = 32 * 1024;
+/// For how long a committed probe says that the database can be written, so that asking costs a write a second at most.
+const PROBE_LIFETIME: Duration = Duration::from_secs(1);
 /// How long a command waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -47,6 +52,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct SqliteStore {
     readers: Arc<Readers>,
     writer: Writer,
+    /// When a probe was committed last.
+    probed: Mutex<Option<Instant>>,
 }
 
 struct Readers {
@@ -62,7 +69,7 @@ impl SqliteStore {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         migrate(&connection)?;
         let readers = Arc::new(Readers { path: path.to_owned(), idle: Mutex::new(Vec::new()) });
-        Ok(Self { readers, writer: Writer::start(connection)? })
+        Ok(Self { readers, writer: Writer::start(connection)?, probed: Mutex::default() })
     }
 
     /// Runs `query` in a read transaction of its own, off the asynchronous threads.
@@ -88,9 +95,32 @@ impl SqliteStore {
         let waiting = self.writer.submit(change);
         Box::pin(async move { waiting.await.map_err(|_| StoreError::Closed)? })
     }
+
+    /// Commits as much as a short answer takes, once in [`PROBE_LIFETIME`]. A transaction that is rolled back would not reach
+    /// the disk.
+    fn probe(&self) -> Pending<'_, ()> {
+        const WRITE: &str = "UPDATE probe SET bytes = randomblob($1)";
+        if self.writer.failed_lately() {
+            return Box::pin(async { Err(StoreError::NotCommitted) });
+        }
+        let known = || self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().is_some_and(|probed| probed.elapsed() < PROBE_LIFETIME) {
+            return Box::pin(async { Ok(()) });
+        }
+        let written = self.write(|connection| {
+            connection.prepare_cached(WRITE)?.execute([PROBE_LEN])?;
+            Ok(Verdict::Keep(()))
+        });
+        Box::pin(async move {
+            written.await?;
+            *known() = Some(Instant::now());
+            Ok(())
+        })
+    }
 }
 
-/// What a change says at its end.
+/// What a change says at its end. It is told when the commit of its group succeeded, and only then: what it rests on may be a
+/// change of the same group.
 enum Verdict<T> {
     /// Commit.
     Keep(T),

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod disk;
 pub mod issuer;
 
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -30,7 +31,10 @@ pub fn run(words: &[&str], data: &Path) -> Output {
 
 impl Data {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap())
+    }
+
+    pub fn in_folder(folder: TempDir) -> Self {
         let output = run(&["init"], folder.path());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let printed = String::from_utf8(output.stdout).unwrap();

@@ -16,7 +16,7 @@ use wmlicense_wire::revocation::Rule;
 
 impl Store for SqliteStore {
     fn ready(&self) -> Pending<'_, ()> {
-        self.read(|connection| Ok(connection.query_row("SELECT count(*) FROM policy", [], |_| Ok(()))?))
+        self.probe()
     }
 
     fn account(&self, token_hash: Digest) -> Pending<'_, Option<Account>> {

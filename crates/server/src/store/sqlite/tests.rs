@@ -6,7 +6,7 @@ use super::*;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Epoch, Kid, Lid, SignerId, TransactionId};
 
-fn exchange(number: u8, now: i64) -> Exchange {
+pub(super) fn exchange(number: u8, now: i64) -> Exchange {
     Exchange {
         thumbprint: SignerId::new([1; 32]),
         transaction: TransactionId::new([number; 16]),
@@ -30,17 +30,17 @@ fn device() -> CertifiedDevice {
     }
 }
 
-fn license(lid: u8, replaces: Option<u8>) -> NewLicense {
+pub(super) fn license(lid: u8, replaces: Option<u8>) -> NewLicense {
     let issued = Issued::new(Lid::new([lid; 16]), Digest::new([lid; 32]), vec![lid]);
     let replaces = replaces.map(|lid| Lid::new([lid; 16]));
     NewLicense { kid: Kid::new([3; 16]), user: None, issued, replaces, line: replaces, state: None }
 }
 
-fn issued(licenses: Vec<NewLicense>) -> Issue {
+pub(super) fn issued(licenses: Vec<NewLicense>) -> Issue {
     Issue { licenses, ..Issue::default() }
 }
 
-fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {
+pub(super) fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("test.db")).unwrap();
     (folder, Arc::new(store))

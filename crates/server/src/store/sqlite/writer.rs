@@ -4,22 +4,32 @@ use super::{StoreError, Verdict};
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Most changes in one commit, so that none waits long for the others.
 const MAX_GROUP: usize = 128;
+/// For how long a commit that failed says that the database cannot be written. A long answer may find no room on a disk that
+/// has room for a short one.
+const FAILURE_COUNTS: Duration = Duration::from_secs(5);
 
 pub(super) struct Writer {
     queue: Option<Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    failed: LastFailure,
 }
+
+/// When a commit failed last.
+type LastFailure = Arc<Mutex<Option<Instant>>>;
 
 /// A change with the one who waits for it.
 trait Job: Send {
     /// Runs the change; true if it is to be kept.
     fn run(&mut self, connection: &Connection) -> bool;
-    /// Tells the outcome after the commit, or its failure.
+    /// Tells the outcome after the commit, or its failure. What was read in the group may be of changes that were not
+    /// committed, so a failed commit takes back every answer, also of changes that kept nothing.
     fn finish(self: Box<Self>, committed: bool);
 }
 
@@ -27,7 +37,6 @@ struct Change<T, F> {
     change: Option<F>,
     result: Option<Result<T, StoreError>>,
     waiting: oneshot::Sender<Result<T, StoreError>>,
-    keeps: bool,
 }
 
 impl<T, F> Job for Change<T, F>
@@ -42,14 +51,16 @@ where
             Ok(Verdict::Undo(value)) => (Ok(value), false),
             Err(error) => (Err(error), false),
         };
-        (self.result, self.keeps) = (Some(result), keeps);
+        self.result = Some(result);
         keeps
     }
 
     fn finish(self: Box<Self>, committed: bool) {
         let result = match self.result {
-            Some(result) if committed || !self.keeps => result,
-            Some(_) | None => Err(StoreError::NotCommitted),
+            Some(result) if committed => result,
+            // The change's own error says more.
+            Some(Err(error)) => Err(error),
+            Some(Ok(_)) | None => Err(StoreError::NotCommitted),
         };
         // Nobody waits any more when the request was given up; the change stands all the same.
         let _ = self.waiting.send(result);
@@ -59,9 +70,17 @@ where
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
         let (queue, jobs) = channel();
+        let failed = LastFailure::default();
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
-        let thread = thread.spawn(move || work(&connection, &jobs)).map_err(|_| StoreError::Closed)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        let noted = Arc::clone(&failed);
+        let thread = thread.spawn(move || work(&connection, &jobs, &noted)).map_err(|_| StoreError::Closed)?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), failed })
+    }
+
+    /// True if a commit failed just before.
+    pub(super) fn failed_lately(&self) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|failed| failed.elapsed() < FAILURE_COUNTS)
     }
 
     pub(super) fn submit<T, F>(&self, change: F) -> oneshot::Receiver<Result<T, StoreError>>
@@ -70,7 +89,7 @@ impl Writer {
         F: FnOnce(&Connection) -> Result<Verdict<T>, StoreError> + Send + 'static,
     {
         let (waiting, receiver) = oneshot::channel();
-        let job = Change { change: Some(change), result: None, waiting, keeps: false };
+        let job = Change { change: Some(change), result: None, waiting };
         if let Some(queue) = &self.queue {
             // A closed queue drops the job and with it the sender, which the receiver sees.
             let _ = queue.send(Box::new(job));
@@ -89,7 +108,7 @@ impl Drop for Writer {
     }
 }
 
-fn work(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
+fn work(connection: &Connection, jobs: &Receiver<Box<dyn Job>>, failed: &LastFailure) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         group.extend(jobs.try_iter().take(MAX_GROUP - 1));
@@ -98,8 +117,10 @@ fn work(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
             Err(error) => {
                 tracing::error!(%error, changes = group.len(), "the database did not commit");
                 if !connection.is_autocommit() {
+                    // Where even this fails, the next group cannot begin and is told as not committed, too.
                     let _ = connection.execute_batch("ROLLBACK");
                 }
+                *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 false
             }
         };
@@ -124,3 +145,7 @@ fn run_group(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), 
     execute("COMMIT")?;
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
