@@ -431,6 +431,8 @@
 #define WM_STATUS_RENEWAL_DUE ((wm_status)0x1006)
 /** Final status of a refresh of revocations. */
 #define WM_STATUS_REVOCATIONS_REFRESHED ((wm_status)0x1007)
+/** How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms. */
+#define WM_STATUS_NETWORK ((wm_status)0x1008)
 
 /* Phases, in wm_individualize_progress::phase and http_phase. */
 
@@ -948,6 +950,28 @@ typedef struct wm_progress {
   uint64_t total;
 } wm_progress;
 
+// Value of WM_STATUS_NETWORK: one request, of which a verb may make several, and the attempts at it.
+typedef struct wm_network_progress {
+  // Size of this struct as the library knows it, in bytes.
+  size_t struct_size;
+  // WM_HTTP_*: phase of the attempt under way; WM_HTTP_NOTINITIATED while the next one is waited for.
+  uint32_t http_phase;
+  // Which attempt, from 1 on; while the next one is waited for, the one that failed.
+  uint32_t attempt;
+  // Attempts at most, as WM_PROP_RETRY_LIMIT allows; 0: no limit.
+  uint32_t attempts;
+  // 0.
+  uint32_t reserved;
+  // Bytes of the answer received.
+  uint64_t bytes;
+  // Bytes of the answer in all; 0 if unknown.
+  uint64_t bytes_total;
+  // Milliseconds until the next attempt, counted from this status; 0: none waits.
+  uint64_t next_try_ms;
+  // Host that is asked, without a port; cut at the end if it is too long.
+  char host[256];
+} wm_network_progress;
+
 // Value of WM_STATUS_RESTORE_VERDICT.
 typedef struct wm_restore_verdict {
   // Size of this struct as the library knows it, in bytes.
@@ -1154,7 +1178,7 @@ wm_result wm_create_individualizer(struct wm_client *client,
 // network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE, which gives the device new keys. It stays the same
 // device with all its licenses, and backups of the old keys open as before; but a copy of the store made earlier is refused by the
 // services from now on. Where such a copy did the same before, this one becomes another device with a seat of its own.
-// Statuses: WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
+// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
 // failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST, WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING,
 // WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE, WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED,
 // WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED, WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE,
@@ -1222,7 +1246,7 @@ wm_result wm_create_license_request(struct wm_client *client,
 // the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
 // with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
 // connection left open is taken up again with the same bytes, so that the service answers it once.
-// Statuses: WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
+// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
 // license refused, WM_STATUS_RENEWAL_DUE for each stored that its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
 // it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
 // can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
@@ -1282,7 +1306,7 @@ wm_result wm_monitor_license(struct wm_license_request *request);
 // WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
 // others one that takes its place; what was used stays used unless the owner grants it anew. Licenses deleted for good are
 // given back on the way.
-// Statuses: WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
+// Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
 // wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:
 // WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_E_LICENSE_REQUIRED
 // where there is none for the key IDs, else the results of wm_acquire_license. A license whose changed terms the user must
@@ -1361,7 +1385,7 @@ wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
 // Restores the backup in the folder WM_PROP_RESTORE_PATH, in the background. The store changes in one step or not at
 // all; counters and revocations are never turned back. flags: 0 or WM_RESTORE_INDIVIDUALIZE.
 // Statuses on the same device, without any network call: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_PROGRESS,
-// WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_PROGRESS,
+// WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK, WM_STATUS_PROGRESS,
 // WM_STATUS_BACKUPRESTORE_DISCONNECTING, then WM_STATUS_LICENSE_REFUSED for each license left out,
 // WM_STATUS_ERROR_WITHURL at most once, and BEGIN, PROGRESS, END. With WM_RESTORE_INDIVIDUALIZE,
 // WM_STATUS_INDIVIDUALIZE comes before them. BEGIN may be missing when END fails.
@@ -1381,7 +1405,8 @@ wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
 
 // Tells what a restore of the backup in the folder WM_PROP_RESTORE_PATH would do, in the background, and does nothing: the
 // store stays as it is and no device is counted. The service is asked where a restore would ask it.
-// Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is asked,
+// Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is
+// asked,
 // WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out), WM_STATUS_ERROR_WITHURL at most
 // once, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything would be restored, WM_S_RESTORE_PARTIAL if not, or a failure
 // of wm_restore_licenses.
@@ -1465,7 +1490,7 @@ wm_result wm_process_lrb(struct wm_revocation_agent *agent,
 
 // Asks the service of WM_PROP_SERVICE_URL for its newest status list and for what was taken back from this device, takes both
 // and sends the acknowledgement, in the background.
-// Status: WM_STATUS_REVOCATIONS_REFRESHED once, with 0, WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names,
+// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_REVOCATIONS_REFRESHED once, with 0, WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names,
 // WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED where the device or the application was revoked, or one of the troubles
 // with a service that wm_individualize names. What was taken stays taken; calling again goes on from there.
 // Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while WM_PROP_SERVICE_URL is missing, and

@@ -174,7 +174,7 @@ pub unsafe extern "C" fn wm_backup_licenses(restorer: *mut wm_backup_restorer, f
 /// Restores the backup in the folder WM_PROP_RESTORE_PATH, in the background. The store changes in one step or not at
 /// all; counters and revocations are never turned back. flags: 0 or WM_RESTORE_INDIVIDUALIZE.
 /// Statuses on the same device, without any network call: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_PROGRESS,
-/// WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_PROGRESS,
+/// WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK, WM_STATUS_PROGRESS,
 /// WM_STATUS_BACKUPRESTORE_DISCONNECTING, then WM_STATUS_LICENSE_REFUSED for each license left out,
 /// WM_STATUS_ERROR_WITHURL at most once, and BEGIN, PROGRESS, END. With WM_RESTORE_INDIVIDUALIZE,
 /// WM_STATUS_INDIVIDUALIZE comes before them. BEGIN may be missing when END fails.
@@ -202,7 +202,8 @@ pub unsafe extern "C" fn wm_restore_licenses(restorer: *mut wm_backup_restorer, 
 
 /// Tells what a restore of the backup in the folder WM_PROP_RESTORE_PATH would do, in the background, and does nothing: the
 /// store stays as it is and no device is counted. The service is asked where a restore would ask it.
-/// Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is asked,
+/// Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is
+/// asked,
 /// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out), WM_STATUS_ERROR_WITHURL at most
 /// once, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything would be restored, WM_S_RESTORE_PARTIAL if not, or a failure
 /// of wm_restore_licenses.

@@ -7,7 +7,8 @@ use crate::prop;
 use crate::result::{WM_S_OK, wm_result};
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
-use wmlicense_core::event::{Event, HttpPhase, IndividualizePhase, Progress};
+use std::time::Duration;
+use wmlicense_core::event::{Event, HttpPhase, IndividualizePhase, Network, Progress};
 use wmlicense_core::restore::Verdict;
 
 /// Number of a status.
@@ -30,6 +31,7 @@ pub(crate) const STORE_CLEANED: wm_status = 0x1004;
 pub(crate) const DAMAGED_LICENSE: wm_status = 0x1005;
 pub(crate) const RENEWAL_DUE: wm_status = 0x1006;
 pub(crate) const REVOCATIONS_REFRESHED: wm_status = 0x1007;
+pub(crate) const NETWORK: wm_status = 0x1008;
 
 /// Every status: name, number, meaning with the value it carries.
 pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
@@ -90,6 +92,11 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
         "The owner wants a stored license to be renewed by now; STRING, its key ID in base64.",
     ),
     (c"WM_STATUS_REVOCATIONS_REFRESHED", REVOCATIONS_REFRESHED, "Final status of a refresh of revocations."),
+    (
+        c"WM_STATUS_NETWORK",
+        NETWORK,
+        "How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms.",
+    ),
 ];
 
 /// Phases in wm_individualize_progress: name and number.
@@ -150,6 +157,30 @@ pub struct wm_individualize_progress {
     pub bytes_total: u64,
 }
 
+/// Value of WM_STATUS_NETWORK: one request, of which a verb may make several, and the attempts at it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wm_network_progress {
+    /// Size of this struct as the library knows it, in bytes.
+    pub struct_size: usize,
+    /// WM_HTTP_*: phase of the attempt under way; WM_HTTP_NOTINITIATED while the next one is waited for.
+    pub http_phase: u32,
+    /// Which attempt, from 1 on; while the next one is waited for, the one that failed.
+    pub attempt: u32,
+    /// Attempts at most, as WM_PROP_RETRY_LIMIT allows; 0: no limit.
+    pub attempts: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Bytes of the answer received.
+    pub bytes: u64,
+    /// Bytes of the answer in all; 0 if unknown.
+    pub bytes_total: u64,
+    /// Milliseconds until the next attempt, counted from this status; 0: none waits.
+    pub next_try_ms: u64,
+    /// Host that is asked, without a port; cut at the end if it is too long.
+    pub host: [c_char; 256],
+}
+
 /// Value of WM_STATUS_RESTORE_VERDICT.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -186,6 +217,8 @@ pub(crate) enum Payload {
     Progress(wm_progress),
     /// What a restore would do.
     Verdict(Box<wm_restore_verdict>),
+    /// How far a request is.
+    Network(Box<wm_network_progress>),
     /// How far an individualization is.
     Individualize(wm_individualize_progress),
 }
@@ -202,6 +235,9 @@ impl Payload {
             Self::Progress(value) => tell(prop::TYPE_BINARY, std::ptr::from_ref(value).cast(), size_of_val(value)),
             Self::Verdict(value) => {
                 tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_restore_verdict>())
+            }
+            Self::Network(value) => {
+                tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_network_progress>())
             }
             Self::Individualize(value) => tell(prop::TYPE_BINARY, std::ptr::from_ref(value).cast(), size_of_val(value)),
         }
@@ -250,6 +286,7 @@ impl Told {
                 PROGRESS,
                 Payload::Progress(wm_progress { struct_size: size_of::<wm_progress>(), done: *done, total: *total }),
             ),
+            Event::Network(network) => Self::plain(NETWORK, Payload::Network(Box::new(network_progress(network)))),
             Event::Individualize { phase, requests, http, bytes, bytes_total } => Self::plain(
                 INDIVIDUALIZE,
                 Payload::Individualize(wm_individualize_progress {
@@ -278,6 +315,22 @@ fn told_verdict(verdict: &Verdict) -> Told {
     match verdict.refusal {
         None => Told::plain(RESTORE_VERDICT, payload),
         Some(reason) => Told::failed(RESTORE_VERDICT, failure::reason(reason).about(verdict.kid), payload),
+    }
+}
+
+fn network_progress(network: &Network) -> wm_network_progress {
+    // A wait that is almost over is one all the same.
+    let milliseconds = |pause: Duration| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1);
+    wm_network_progress {
+        struct_size: size_of::<wm_network_progress>(),
+        http_phase: http_number(network.phase),
+        attempt: network.attempt,
+        attempts: network.attempts,
+        reserved: 0,
+        bytes: network.bytes,
+        bytes_total: network.bytes_total,
+        next_try_ms: network.next_try.map_or(0, milliseconds),
+        host: error_info::text(&network.host),
     }
 }
 

@@ -221,7 +221,7 @@ static void a_backup_can_be_looked_at_without_using_it(wm_client *client, const 
   CHECK_RESULT(seen.result, WM_E_RESTORE_FRAUD);
   CHECK_EQ(seen.size, sizeof verdict);
   memset(&verdict, 0, sizeof verdict);
-  memcpy(&verdict, seen.value, MAX_VALUE);
+  memcpy(&verdict, seen.value, sizeof verdict);
   CHECK_EQ(verdict.devices_used, 4);
   CHECK_EQ(verdict.devices_limit, 4);
   CHECK(strncmp(verdict.title, "Test ", 5) == 0);

@@ -68,7 +68,7 @@ static inline void check_text_(const char *got, const char *want, const char *te
 
 /* --- recorder: a status callback that keeps what it saw ---------------------------------------------------------- */
 
-enum { MAX_EVENTS = 1024, MAX_VALUE = 256, PATIENCE_SECONDS = 120 };
+enum { MAX_EVENTS = 1024, MAX_VALUE = 512, PATIENCE_SECONDS = 120 };
 
 typedef struct event {
   wm_status status;
@@ -86,6 +86,7 @@ typedef struct recorder {
   /* Called after each event without the lock, on the library's thread; its answer is the callback's. May be NULL. */
   wm_result (*hook)(struct recorder *recorder, const event *seen, void *hook_context);
   void *hook_context;
+  bool network; /* keep WM_STATUS_NETWORK as well: how many there are depends on the network */
 } recorder;
 
 #define RECORDER_INIT {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER}
@@ -94,6 +95,7 @@ typedef struct recorder {
 static inline wm_result record(wm_status status, wm_result result, wm_attr_type type, const void *value, size_t size,
                                void *context) {
   recorder *to = context;
+  if (status == WM_STATUS_NETWORK && !to->network) return 0;
   event seen = {.status = status, .result = result, .type = type, .size = size};
   if (value != NULL) memcpy(seen.value, value, size < MAX_VALUE ? size : MAX_VALUE);
   pthread_mutex_lock(&to->mutex);

@@ -5,10 +5,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+/* The oldest event that does not depend on how the network behaves. */
 static wm_event next(wm_event_queue *queue) {
   wm_event event = {0};
   event.struct_size = sizeof event;
-  CHECK_OK(wm_next_event(queue, PATIENCE_SECONDS * 1000, &event));
+  do CHECK_OK(wm_next_event(queue, PATIENCE_SECONDS * 1000, &event));
+  while (event.status == WM_STATUS_NETWORK);
   CHECK_EQ(event.struct_size, sizeof event);
   return event;
 }
@@ -122,7 +124,8 @@ static void a_failure_comes_with_its_detail(wm_client *client) {
   wm_event small = {0};
   small.struct_size = offsetof(wm_event, result);
   CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
-  CHECK_OK(wm_next_event(queue, PATIENCE_SECONDS * 1000, &small));
+  do CHECK_OK(wm_next_event(queue, PATIENCE_SECONDS * 1000, &small));
+  while (small.status == WM_STATUS_NETWORK);
   CHECK_EQ(small.status, WM_STATUS_LICENSE_REFUSED);
   CHECK_EQ(small.result, 0);
   small.struct_size = 0;

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Arc, Mutex, PoisonError};
-use wmlicense_core::event::{Event, Flow, Progress};
+use wmlicense_core::event::{Event, Flow, Network, Progress};
 use wmlicense_core::operation::{Context, Observer, Operation};
 use wmlicense_core::restore::Verdict;
 use wmlicense_core::store::Fault;
@@ -48,6 +48,12 @@ impl<R> Observer<R> for Watch {
                 self.bar.set_message("asking the license management service");
             }
             Event::Disconnecting => self.bar.set_message(""),
+            Event::Network(Network { next_try: Some(pause), attempt, attempts, host, .. }) => {
+                let left = if *attempts == 0 { String::new() } else { format!(" of {attempts}") };
+                self.bar
+                    .set_message(format!("{host} did not answer: try {attempt}{left} again in {} s", pause.as_secs()));
+            }
+            Event::Network(Network { host, .. }) => self.bar.set_message(format!("asking {host}")),
             // The result says the same again.
             Event::BackupRestoreBegin
             | Event::ErrorWithUrl(_)

@@ -2,6 +2,7 @@
 
 use crate::restore::Verdict;
 use crate::store::Fault;
+use std::time::Duration;
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::Kid;
 
@@ -42,6 +43,25 @@ pub enum HttpPhase {
     Completed,
 }
 
+/// A request to a service, as far as it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Phase of the attempt under way; [`HttpPhase::NotInitiated`] while the next one is waited for.
+    pub phase: HttpPhase,
+    /// Which attempt, from 1 on; while the next one is waited for, the one that failed.
+    pub attempt: u32,
+    /// Attempts at most; 0 if there is no limit.
+    pub attempts: u32,
+    /// Bytes of the answer received.
+    pub bytes: u64,
+    /// Bytes of the answer in all; 0 if unknown.
+    pub bytes_total: u64,
+    /// Until the next attempt, where one is waited for.
+    pub next_try: Option<Duration>,
+    /// Who is asked, without a port.
+    pub host: String,
+}
+
 /// One status of a running operation. The final result is not an event: the verb returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -77,6 +97,8 @@ pub enum Event {
     RenewalDue(Kid),
     /// Progress, at most every 100 ms, and the last one always.
     Progress(Progress),
+    /// A request to a service goes on: at every change of phase, attempt or host, and else at most every 100 ms.
+    Network(Network),
     /// Individualization goes on.
     Individualize {
         /// Phase.

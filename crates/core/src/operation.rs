@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use context::NetworkTeller;
 pub use context::{CancelGuard, Canceller, Context};
 
 /// Stack of an operation's thread, in bytes.

@@ -6,6 +6,7 @@ mod connect;
 mod date;
 mod http;
 mod interrupt;
+mod line;
 mod proxy;
 mod response;
 #[cfg(test)]

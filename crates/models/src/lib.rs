@@ -24,7 +24,7 @@ mod sync {
     }
 }
 
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../core/src"]
 mod from_core {
     pub mod operation;

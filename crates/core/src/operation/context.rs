@@ -1,7 +1,7 @@
 //! What work sees of its operation: telling events, noticing a cancel, waiting. Threads and results are not here.
 
 use super::Cancelled;
-use crate::event::{Event, Flow, Progress};
+use crate::event::{Event, Flow, Network, Progress};
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ThreadMark, this_thread};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +52,10 @@ impl Control {
         let here = Some(this_thread());
         let state = lock(&self.state);
         state.thread == here || state.calling == here
+    }
+
+    fn check(&self) -> Result<(), Cancelled> {
+        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
 
     fn is_cancelled(&self) -> bool {
@@ -134,14 +138,16 @@ pub struct Context {
     control: Arc<Control>,
     deadline: Option<Instant>,
     /// Held while an event is told, so that there is one call at a time; nothing that a receiver can call takes it.
-    sink: Mutex<Sink>,
+    sink: Arc<Mutex<Sink>>,
+    network: Arc<Mutex<Option<(Instant, Network)>>>,
     progress: Mutex<Option<(Instant, Progress)>>,
 }
 
 impl Context {
     pub(super) fn new(control: Arc<Control>, deadline: Option<Duration>, sink: Sink) -> Self {
         let deadline = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
-        Self { control, deadline, sink: Mutex::new(sink), progress: Mutex::new(None) }
+        let (sink, network) = (Arc::new(Mutex::new(sink)), Arc::new(Mutex::new(None)));
+        Self { control, deadline, sink, network, progress: Mutex::new(None) }
     }
 
     /// A context for work on the caller's own thread (command line, tests): events go to `event`.
@@ -157,15 +163,13 @@ impl Context {
     /// Tells an event; a receiver that answers [`Flow::Cancel`] cancels the operation. A cancelled operation tells no
     /// more events.
     pub fn emit(&self, event: Event) -> Result<(), Cancelled> {
-        self.check()?;
-        let flow = {
-            let mut sink = lock(&self.sink);
-            self.control.call(|| (*sink)(&event))
-        };
-        if flow == Some(Flow::Cancel) {
-            self.control.cancel();
-        }
-        self.check()
+        emit(&self.control, &self.sink, &event)
+    }
+
+    /// What tells of requests, also where the context itself cannot be borrowed.
+    pub(crate) fn network_teller(&self) -> NetworkTeller {
+        let (control, sink) = (Arc::clone(&self.control), Arc::clone(&self.sink));
+        NetworkTeller { control, sink, last: Arc::clone(&self.network) }
     }
 
     /// Tells progress, at most every 100 ms unless `done == total`.
@@ -187,7 +191,7 @@ impl Context {
 
     /// Fails once the operation was cancelled. Long loops ask at least every 10 ms.
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.control.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+        self.control.check()
     }
 
     /// When the operation must be over.
@@ -204,6 +208,46 @@ impl Context {
     /// runs on the thread that cancels, so it must not block; a cancel that has begun may still run it after the drop.
     pub fn on_cancel(&self, action: Arc<dyn Fn() + Send + Sync>) -> CancelGuard {
         self.canceller().on_cancel(action)
+    }
+}
+
+fn emit(control: &Control, sink: &Mutex<Sink>, event: &Event) -> Result<(), Cancelled> {
+    control.check()?;
+    let flow = {
+        let mut sink = lock(sink);
+        control.call(|| (*sink)(event))
+    };
+    if flow == Some(Flow::Cancel) {
+        control.cancel();
+    }
+    control.check()
+}
+
+/// Tells how far a request is. It must be gone before the operation ends.
+#[derive(Clone)]
+pub(crate) struct NetworkTeller {
+    control: Arc<Control>,
+    sink: Arc<Mutex<Sink>>,
+    /// What was told last, and when.
+    last: Arc<Mutex<Option<(Instant, Network)>>>,
+}
+
+impl NetworkTeller {
+    /// Tells every change of phase, attempt and host, and of bytes at most one every 100 ms.
+    pub(crate) fn tell(&self, network: Network) -> Result<(), Cancelled> {
+        self.control.check()?;
+        {
+            let mut last = lock(&self.last);
+            let now = Instant::now();
+            if let Some((time, told)) = &*last
+                && (told.phase, told.attempt, &told.host) == (network.phase, network.attempt, &network.host)
+                && now.duration_since(*time) < PROGRESS_INTERVAL
+            {
+                return Ok(());
+            }
+            *last = Some((now, network.clone()));
+        }
+        emit(&self.control, &self.sink, &Event::Network(network))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::connect::{AddressesOf, Lookup, Tcp, system_lookup};
 use super::interrupt::Interrupt;
+use super::line::{self, Line, Made};
 use super::proxy::proxy_for;
 use super::response::{Failed, REQUEST_ID, Received, Reply, receive};
 use super::tls::Tls;
@@ -41,6 +42,7 @@ const LOG_TARGET: &str = "wmlicense::http";
 pub(crate) struct HttpTransport {
     agent: Agent,
     interrupt: Arc<Interrupt>,
+    line: Arc<Line>,
     settings: NetworkSettings,
     created: Instant,
     first_pause: Duration,
@@ -59,10 +61,13 @@ impl HttpTransport {
     ) -> Result<Self, TransportError> {
         let interrupt = Arc::new(Interrupt::default());
         let tls = Tls { configs: Arc::clone(configs), trust: Trust::of(settings) };
+        let line = Arc::new(Line::default());
         let connector = ().chain(ConnectProxyConnector::default()).chain(Tcp(Arc::clone(&interrupt))).chain(tls);
+        let connector = connector.chain(Made(Arc::clone(&line)));
         let agent =
             Agent::with_parts(config(settings), connector, Lookup { interrupt: Arc::clone(&interrupt), addresses_of });
-        Ok(Self { agent, interrupt, settings: settings.clone(), created: Instant::now(), first_pause: FIRST_PAUSE })
+        let (settings, created) = (settings.clone(), Instant::now());
+        Ok(Self { agent, interrupt, line, settings, created, first_pause: FIRST_PAUSE })
     }
 
     #[cfg(test)]
@@ -242,17 +247,46 @@ impl Transport for HttpTransport {
         let target = Target::parse(request.url, self.settings.allow_http)?;
         let interrupt = Arc::clone(&self.interrupt);
         let _guard = context.on_cancel(Arc::new(move || interrupt.set()));
-        let end = self.end(context);
-        let id = request_id();
+        let attempts = self.settings.retry_limit.checked_add(1).unwrap_or(0);
+        let line = self.line.begin(context.network_teller(), target.host(), attempts);
+        let told = |phase, bytes, total| {
+            if let Some(progress) = request.progress {
+                progress(phase, bytes, total);
+            }
+            // A cancel inside the event is seen by the exchange itself.
+            let _ = line.received(phase, bytes, total);
+        };
+        let sent = HttpRequest { progress: Some(&told), ..*request };
+        self.repeat(&target, request, &sent, &line, context)
+    }
+}
+
+impl HttpTransport {
+    /// Makes attempts until one succeeds, or no other would help or be in time. `sent` is the request with what tells of
+    /// its answer.
+    fn repeat(
+        &self,
+        target: &Target,
+        request: &HttpRequest<'_>,
+        sent: &HttpRequest<'_>,
+        line: &line::Request,
+        context: &Context,
+    ) -> Result<Vec<u8>, TransportError> {
+        let (end, id) = (self.end(context), request_id());
         let mut repeated = 0;
         loop {
+            line.attempt()?;
+            if self.settings.app_stack.is_some() {
+                line.sent()?;
+            }
             if let Some(progress) = request.progress {
                 progress(if request.body.is_some() { HttpPhase::Requesting } else { HttpPhase::Connecting }, 0, 0);
             }
             let begun = Instant::now();
-            let failed = match self.attempt(&target, request, &id, end) {
+            let failed = match self.attempt(target, sent, &id, end) {
                 Ok(body) => {
                     let took = begun.elapsed().as_millis();
+                    line.answered()?;
                     self.tell(Level::Debug, request.url, &id, format_args!("{} bytes in {took} ms", body.len()));
                     return Ok(body);
                 }
@@ -268,6 +302,7 @@ impl Transport for HttpTransport {
             }
             let again = format_args!("{}; again in {} ms", failed.error, pause.as_millis());
             self.tell(Level::Warn, request.url, &id, again);
+            line.waits(pause)?;
             context.wait_until(until)?;
             repeated += 1;
         }

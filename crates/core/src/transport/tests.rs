@@ -3,6 +3,7 @@
 mod cancel;
 mod encrypted;
 mod framing;
+mod network;
 mod server;
 
 use super::*;
