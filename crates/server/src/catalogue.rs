@@ -24,8 +24,8 @@ pub(crate) enum ContentError {
     /// The key is not 16 bytes.
     #[error("the key is not 32 hexadecimal digits")]
     Key,
-    /// The title is too long.
-    #[error("the title has more than {MAX_TITLE_LEN} bytes")]
+    /// The title is too long, or holds what no text does that is shown to people.
+    #[error("a title has at most {MAX_TITLE_LEN} bytes and no control characters")]
     Title,
     /// The same key ID stands in the list twice with different keys.
     #[error("key ID {0} is in the list twice with different keys")]
@@ -60,7 +60,7 @@ impl ContentKey {
         let kid = Kid::from_hex(kid.trim()).map_err(|_| ContentError::Kid)?;
         let key = read_key(key.trim()).ok_or(ContentError::Key)?;
         let title = title.map(str::trim).filter(|title| !title.is_empty());
-        if title.is_some_and(|title| title.len() > MAX_TITLE_LEN) {
+        if title.is_some_and(|title| title.len() > MAX_TITLE_LEN || title.chars().any(char::is_control)) {
             return Err(ContentError::Title);
         }
         Ok(Self { kid, key, title: title.map(str::to_owned) })
@@ -178,6 +178,16 @@ mod tests {
     fn json_is_read() {
         let list = read_list(&format!(r#" [{{"kid":"{KID}","key":"{KEY}","title":"T"}}]"#)).unwrap();
         assert_eq!(list[0].title.as_deref(), Some("T"));
+    }
+
+    #[test]
+    fn a_title_with_control_characters_is_refused() {
+        for bad in ["a\0b", "a\u{1b}[2J", "a\tb", "a\u{85}b"] {
+            assert_eq!(ContentKey::read(KID, KEY, Some(bad)).err(), Some(ContentError::Title), "{bad:?}");
+            let list = serde_json::json!([{ "kid": KID, "key": KEY, "title": bad }]).to_string();
+            assert!(matches!(read_list(&list).err(), Some(ContentError::Element { index: 0, .. })), "{bad:?}");
+            assert!(read_list(&format!("{KID},{KEY},\"{bad}\"")).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -105,7 +105,12 @@ fn read_terms(object: &mut Object<'_>) -> Terms {
     }
     let key = |value: Value| (value.as_str()? == "default").then_some(true);
     object.set("revocationKey", "\"default\" is expected", key, &mut terms.revocable);
-    let name = |value: Value| value.as_str().filter(|name| (1..=128).contains(&name.len())).map(str::to_owned);
+    let name = |value: Value| {
+        value
+            .as_str()
+            .filter(|name| (1..=128).contains(&name.len()) && !name.chars().any(char::is_control))
+            .map(str::to_owned)
+    };
     terms.subscription = object.take("subscription", "the name of a subscription is expected", name);
     let number = |value: Value| value.as_u64().map(Some);
     object.set("minimumStatus", "the number of a status list is expected", number, &mut terms.minimum_status);
@@ -129,8 +134,9 @@ fn read_actions(object: &mut Object<'_>, actions: Map<String, Value>) -> Vec<(St
     let mut read = Vec::with_capacity(actions.len());
     for (name, value) in actions {
         let pointer = format!("{pointer}/{}", escape(&name));
-        if name.is_empty() || name.len() > MAX_ACTION_LEN {
-            object.faults.push(Fault { pointer, expected: "an action has a name of 1 to 64 bytes" });
+        if name.is_empty() || name.len() > MAX_ACTION_LEN || name.chars().any(char::is_control) {
+            let expected = "an action has a name of 1 to 64 bytes without control characters";
+            object.faults.push(Fault { pointer, expected });
             continue;
         }
         let Value::Object(map) = value else {

@@ -76,3 +76,58 @@ fn terms_that_no_license_can_carry_are_refused() {
     let actions: Vec<String> = (0..20).map(|n| format!(r#""A{n}":{{"outputProtection":"{output}"}}"#)).collect();
     assert_eq!(pointers(&format!(r#"{{"actions":{{{}}}}}"#, actions.join(","))), [""]);
 }
+
+#[test]
+fn names_with_control_characters_are_refused() {
+    for bad in ["Play\\u0000", "Pl\\tay", "\\u001b[2J", "Play\\u0085"] {
+        assert_eq!(pointers(&format!(r#"{{"actions":{{"{bad}":{{}}}}}}"#)).len(), 1, "{bad}");
+        assert_eq!(pointers(&format!(r#"{{"subscription":"{bad}"}}"#)), ["/subscription"], "{bad}");
+    }
+}
+
+#[test]
+fn each_limit_is_where_it_is_said_to_be() {
+    let good = |text: &str| assert!(parse(text).is_ok(), "{text}");
+    let bad = |text: &str| assert!(parse(text).is_err(), "{text}");
+    let actions = |count: usize| {
+        let actions: Vec<String> = (0..count).map(|n| format!(r#""A{n}":{{}}"#)).collect();
+        format!(r#"{{"actions":{{{}}}}}"#, actions.join(","))
+    };
+    let action = |length: usize| format!(r#"{{"actions":{{"{}":{{}}}}}}"#, "a".repeat(length));
+    let play = |field: &str, value: &str| format!(r#"{{"actions":{{"Play":{{"{field}":{value}}}}}}}"#);
+    good(&actions(32));
+    bad(&actions(33));
+    good(&action(64));
+    bad(&action(65));
+    bad(&action(0));
+    for (field, most, over) in [("restoreDevices", "100000", "100001"), ("restoreDevices", "1", "0")] {
+        good(&format!(r#"{{"{field}":{most}}}"#));
+        bad(&format!(r#"{{"{field}":{over}}}"#));
+    }
+    good(&format!(r#"{{"subscription":"{}"}}"#, "s".repeat(128)));
+    bad(&format!(r#"{{"subscription":"{}"}}"#, "s".repeat(129)));
+    bad(r#"{"subscription":""}"#);
+    for field in ["count", "minimumApplicationLevel"] {
+        good(&play(field, "4294967295"));
+        bad(&play(field, "4294967296"));
+    }
+    for field in ["secondsAfterFirstUse", "secondsAfterStoring", "graceSeconds"] {
+        good(&play(field, "4611686018427387903"));
+        bad(&play(field, "4611686018427387904"));
+    }
+    good(&play("outputProtection", &format!("\"{}\"", STANDARD.encode([7; 256]))));
+    bad(&play("outputProtection", &format!("\"{}\"", STANDARD.encode([7; 257]))));
+    let version = |text: &str| format!(r#"{{"minimumSecurityVersion":"{text}"}}"#);
+    good(&version("65535.0.0.65535"));
+    for text in ["65536.0.0.0", "1.2.3", "1.2.3.4.5", "1..2.3", "000001.0.0.0"] {
+        bad(&version(text));
+    }
+    let url = |text: &str| play("renewAfter", &format!(r#"{{"time":"2027-01-01T00:00:00Z","url":"{text}"}}"#));
+    good(&url(&format!("https://{}", "a".repeat(504))));
+    bad(&url(&format!("https://{}", "a".repeat(505))));
+    bad(&url("http://a"));
+    let dates =
+        |to: &str| format!(r#"{{"actions":{{"Play":{{"notBefore":"2027-01-01T00:00:00Z","notAfter":"{to}"}}}}}}"#);
+    good(&dates("2027-01-01T00:00:01Z"));
+    bad(&dates("2027-01-01T00:00:00Z"));
+}
