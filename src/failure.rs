@@ -169,7 +169,7 @@ const MANAGEMENT: Service = Service {
 };
 
 const REVOCATION: Service = Service {
-    unreachable: WM_E_INDIV_SERVICE_UNAVAILABLE,
+    unreachable: WM_E_REVOCATION_SERVICE_UNAVAILABLE,
     cancelled: WM_E_OPERATION_CANCELED,
     broken: WM_E_CONNECTION_LOST,
 };

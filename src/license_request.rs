@@ -16,8 +16,8 @@ use crate::prop::{
     service_url, text_only, transaction,
 };
 use crate::result::{
-    WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_E_NO_RIGHTS, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM_S_OK,
-    wm_result,
+    WM_E_ACQUIRING_LICENSE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_E_NO_RIGHTS, WM_S_LICENSE_ACQUIRED,
+    WM_S_NOTHING_NEW, WM_S_OK, wm_result,
 };
 use crate::status;
 use std::ffi::c_void;
@@ -182,7 +182,9 @@ impl LicenseRequestObject {
         let settings = self.client.settings(&self.properties);
         let names_content = !wish.kids.is_empty() || wish.header.is_some() || wish.resume.is_some();
         if !names_content && wish.scope.is_none() && !settings.account_token.is_set() {
-            return Err(prop::missing(KEY_IDS));
+            let text =
+                "Set KeyIDs or Header to name content, or AccountToken or Scope for all that the account may have.";
+            return Err(Failure::with(WM_E_INVALID_PROPERTY, text));
         }
         if settings.service_url.is_none() && wish.url.is_none() {
             return Err(prop::missing(SERVICE_URL));

@@ -152,6 +152,7 @@ results! {
     WM_E_REVOCATION_AHEAD c"WM_E_REVOCATION_AHEAD" = 0xC00D_2A41, Trust, SetClock, true, c"The revocation is more than a day ahead of this device's clock.";
     WM_E_REVOCATION_TOO_LONG c"WM_E_REVOCATION_TOO_LONG" = 0xC00D_2A42, Call, ContactIssuer, false, c"The revocation or machine ID is longer than it may be.";
     WM_E_REFRESHING_REVOCATIONS c"WM_E_REFRESHING_REVOCATIONS" = 0xC00D_2A43, State, Retry, true, c"The revocation agent is refreshing already.";
+    WM_E_REVOCATION_SERVICE_UNAVAILABLE c"WM_E_REVOCATION_SERVICE_UNAVAILABLE" = 0xC00D_2A68, Network, GoOnline, true, c"The issuer of revocations cannot be reached.";
     WM_E_APPCERT_REVOKED c"WM_E_APPCERT_REVOKED" = 0xC00D_2752, Refused, Update, false, c"The application was revoked.";
     WM_E_USED_UP c"WM_E_USED_UP" = 0xC00D_2A10, Rights, Renew, false, c"All uses of the license are used up.";
     WM_E_CLOCK c"WM_E_CLOCK" = 0xC00D_2A11, Rights, SetClock, false, c"The clock cannot be trusted, and the license has dates.";

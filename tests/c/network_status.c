@@ -210,6 +210,26 @@ static void callbacks_may_do_anything(wm_client *client, const char *url) {
     }
 }
 
+/* The cause is named for what it is: not another service, and not one property of several. */
+static void sentences_name_the_cause(wm_client *client, const char *url) {
+  wm_revocation_agent *agent = NULL;
+  wm_license_request *request = NULL;
+  wm_error_info info = {0};
+  info.struct_size = sizeof info;
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_SERVICE_URL, url));
+  CHECK_OK(wm_create_revocation_agent(client, NULL, NULL, &agent));
+  CHECK_OK(wm_set_number_prop(agent, WM_PROP_RETRY_LIMIT, 0));
+  CHECK_OK(wm_refresh_revocations(agent));
+  CHECK_RESULT(finish(agent), WM_E_REVOCATION_SERVICE_UNAVAILABLE);
+  CHECK_OK(wm_release(agent));
+  CHECK_OK(wm_remove_prop(client, WM_PROP_ACCOUNT_TOKEN));
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_RESULT(wm_acquire_license(request, WM_ACQUIRE_SILENT), WM_E_INVALID_PROPERTY);
+  CHECK_OK(wm_get_error_info(&info));
+  CHECK(strstr(info.message, "AccountToken") != NULL && strstr(info.message, "KeyIDs") != NULL);
+  CHECK_OK(wm_release(request));
+}
+
 int main(int argc, char **argv) {
   char url[64];
   CHECK(argc == 2);
@@ -218,6 +238,7 @@ int main(int argc, char **argv) {
   int fd = deaf_port(url);
   attempts_and_waits_are_counted(client, url);
   callbacks_may_do_anything(client, url);
+  sentences_name_the_cause(client, url);
   close(fd);
   CHECK_OK(wm_release(client));
   CHECK_EQ(wm_live_objects(), 0);
