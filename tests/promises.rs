@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-const PROMISES: usize = 7;
+const PROMISES: usize = 8;
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
