@@ -70,6 +70,12 @@ static void requests_that_cannot_be_sent_are_told_apart(wm_client *client) {
   request = NULL;
   CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
   CHECK_OK(wm_set_prop(request, WM_PROP_HEADER, WM_TYPE_BINARY, "{\"kids\":[]}", 11));
+  CHECK_RESULT(ending(request), WM_E_MALFORMED_CONTENT_HEADER);
+  /* Protected, and no key is named. */
+  static const char keyless[] = "#EXTM3U\n#EXT-X-KEY:METHOD=UNHEARD-OF\n";
+  request = NULL;
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_set_prop(request, WM_PROP_HEADER, WM_TYPE_BINARY, keyless, sizeof keyless - 1));
   CHECK_RESULT(ending(request), WM_E_INVALID_LICENSE_REQUEST);
 }
 
