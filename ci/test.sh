@@ -15,7 +15,7 @@ lints() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
 # A run of the whole workspace builds its programs before the tests that start them. Its log names every test: the last step
 # looks there for those that documents name.
 tests() {
-  local log=${CARGO_TARGET_DIR:-target}/tests.log progress='^ *(Compiling wmlicense|Running|Doc-tests) |^test result:'
+  local log=${CARGO_TARGET_DIR:-target}/tests.log progress='^ *(Compiling wmlicense|Running|Doc-tests) |^test result: '
   mkdir -p "$(dirname "$log")"
   # What is built and what runs is shown as it happens; the whole log only if something fails.
   if ! WM_TEST_PROGRAMS_BUILT=1 cargo test --workspace --no-fail-fast 2>&1 | tee "$log" | { grep --line-buffered -E "$progress" || :; }; then

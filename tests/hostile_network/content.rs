@@ -21,7 +21,14 @@ pub(crate) fn in_the_header(player: &mut Player) {
         (b"nonsense".to_vec(), "WM_E_MALFORMED_CONTENT_HEADER", owner, "Not a media file"),
         (cut_short(), "WM_E_MALFORMED_CONTENT_HEADER", owner, "inside pssh KID_count at byte 28"),
         (later.into(), "WM_E_CONTENT_HEADER_TOO_NEW", Remedy::Update as u32, "at byte 0 is 9.1"),
-        (br#"{"kids":[]}"#.to_vec(), "WM_E_INVALID_LICENSE_REQUEST", Remedy::FixCall as u32, "names no key ID"),
+        (br#"{"kids":[]}"#.to_vec(), "WM_E_MALFORMED_CONTENT_HEADER", owner, "Keyids is missing"),
+        // Protected in a way that nobody knows, and without a key ID to ask for.
+        (
+            b"#EXTM3U\n#EXT-X-KEY:METHOD=UNHEARD-OF\n".to_vec(),
+            "WM_E_INVALID_LICENSE_REQUEST",
+            Remedy::FixCall as u32,
+            "names no key ID",
+        ),
     ];
     let contacts = player.service.contacts();
     for (bytes, result, remedy, words) in cases {
