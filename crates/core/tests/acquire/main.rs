@@ -97,7 +97,10 @@ fn the_key_ids_of_a_header_are_asked_for() {
     assert_eq!(desk.key(kid).unwrap(), content_key(kid));
     let nonsense = LicenseWish { header: Some(b"nonsense".to_vec()), ..LicenseWish::default() };
     assert!(matches!(desk.wish(&nonsense), Err(AcquireError::Header(HeaderError::NotRecognised))));
-    let nobody = LicenseWish { header: Some(br#"{"kids":[]}"#.to_vec()), ..LicenseWish::default() };
+    let none = LicenseWish { header: Some(br#"{"kids":[]}"#.to_vec()), ..LicenseWish::default() };
+    assert!(matches!(desk.wish(&none), Err(AcquireError::Header(HeaderError::Missing { .. }))));
+    let unheard_of = b"#EXTM3U\n#EXT-X-KEY:METHOD=UNHEARD-OF\n".to_vec();
+    let nobody = LicenseWish { header: Some(unheard_of), ..LicenseWish::default() };
     assert!(matches!(desk.wish(&nobody), Err(AcquireError::NoKeyId)));
     desk.settings.account_token = std::sync::Arc::default();
     assert!(matches!(desk.wish(&LicenseWish::default()), Err(AcquireError::NothingAsked)));
