@@ -1319,8 +1319,9 @@ wm_result wm_monitor_license(struct wm_license_request *request);
 wm_result wm_renew_licenses(struct wm_license_request *request,
                             uint32_t flags);
 
-// Tells whether a stored license permits an action. No network call, and nothing changes. kid: 16 bytes. action: UTF-8,
-// WM_ACTION_* or another name that a policy has. *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
+// Tells whether a stored license permits an action. No network call, and no license changes; the time of a refusal for its dates is
+// remembered, at most once a minute. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a policy has. *reasons_out: 0
+// if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
 // Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
 // error.
 wm_result wm_query_action_allowed(struct wm_client *client,
@@ -1330,7 +1331,7 @@ wm_result wm_query_action_allowed(struct wm_client *client,
 
 // Tells what is left of an action by all licenses for the key ID together: of those that permit it now, else of those that will
 // later. What adds up is added up; where it does not, *state is what the license that is used first permits, with
-// WM_LICENSE_STATE_VAGUE. No network call, and nothing changes.
+// WM_LICENSE_STATE_VAGUE. No network call, and no license changes; the time is remembered as by wm_query_action_allowed.
 // Fails as wm_query_action_allowed, and with WM_E_INVALIDARG if struct_size is not set.
 wm_result wm_query_license_state(struct wm_client *client,
                                  const uint8_t *kid,

@@ -8,8 +8,7 @@ use crate::input::{self, Out, SizedOut};
 use crate::object::resolve;
 use crate::result::wm_result;
 use std::ffi::c_char;
-use wmlicense_core::rights::{self, Category, Environment, Refusal, action};
-use wmlicense_core::store::StoredLicense;
+use wmlicense_core::rights::{self, Category, Refusal, action};
 use wmlicense_wire::id::Kid;
 
 const NOT_ENABLED: u32 = 0x1;
@@ -134,27 +133,16 @@ fn bit(refusal: Refusal) -> u32 {
     }
 }
 
-/// The licenses for a key ID and what a question about them is judged by.
-fn look(client: &ClientObject, kid: Kid, action: &str) -> Result<(Vec<StoredLicense>, Environment), Failure> {
-    let opened = client.opened()?;
-    let found = opened.store.licenses(kid).and_then(|licenses| {
-        let environment = Environment::of(opened, &licenses, action, &client.application())?;
-        Ok((licenses, environment))
-    });
-    found.map_err(|error| failure::store(&error))
-}
-
 fn refusals(client: &ClientObject, kid: Kid, action: &str) -> Result<u32, Failure> {
-    let (licenses, environment) = look(client, kid, action)?;
-    Ok(match rights::allowed(&licenses, action, &environment) {
-        Ok(()) => 0,
-        Err(refusals) => refusals.into_iter().map(bit).fold(NOT_ENABLED, |bits, bit| bits | bit),
-    })
+    let found = rights::query_allowed(client.opened()?, kid, action, &client.application());
+    let refusals = found.map_err(|error| failure::store(&error))?;
+    let refused = if refusals.is_empty() { 0 } else { NOT_ENABLED };
+    Ok(refusals.into_iter().map(bit).fold(refused, |bits, bit| bits | bit))
 }
 
 fn state(client: &ClientObject, kid: Kid, action: &str, struct_size: usize) -> Result<wm_license_state, Failure> {
-    let (licenses, environment) = look(client, kid, action)?;
-    let found = rights::license_state(&licenses, action, &environment);
+    let found = rights::query_state(client.opened()?, kid, action, &client.application());
+    let found = found.map_err(|error| failure::store(&error))?;
     let ((counts, count_count), (dates, date_count)) = (first_four(&found.counts), first_four(&found.dates));
     Ok(wm_license_state {
         struct_size,
@@ -179,8 +167,9 @@ fn first_four<T: Copy + Default>(values: &[T]) -> ([T; 4], u32) {
     (places, count)
 }
 
-/// Tells whether a stored license permits an action. No network call, and nothing changes. kid: 16 bytes. action: UTF-8,
-/// WM_ACTION_* or another name that a policy has. *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
+/// Tells whether a stored license permits an action. No network call, and no license changes; the time of a refusal for its dates is
+/// remembered, at most once a minute. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a policy has. *reasons_out: 0
+/// if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
 /// Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
 /// error.
 #[unsafe(no_mangle)]
@@ -202,7 +191,7 @@ pub unsafe extern "C" fn wm_query_action_allowed(
 
 /// Tells what is left of an action by all licenses for the key ID together: of those that permit it now, else of those that will
 /// later. What adds up is added up; where it does not, *state is what the license that is used first permits, with
-/// WM_LICENSE_STATE_VAGUE. No network call, and nothing changes.
+/// WM_LICENSE_STATE_VAGUE. No network call, and no license changes; the time is remembered as by wm_query_action_allowed.
 /// Fails as wm_query_action_allowed, and with WM_E_INVALIDARG if struct_size is not set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_query_license_state(

@@ -2,6 +2,7 @@
 //! the store's matter; this is the operation around it.
 
 use crate::client::Client;
+use crate::clock::Verdict;
 use crate::event::Event;
 use crate::operation::{Cancelled, Context};
 use crate::store::{Damaged, Repair, StoreError, Walk};
@@ -152,7 +153,9 @@ pub struct Cleaned {
 /// their room back. What was used of them stays known.
 pub fn clean(client: &Client, context: &Context) -> Result<Cleaned, CleanError> {
     context.check()?;
-    let (store, now) = (&client.store, client.clock.now());
+    let store = &client.store;
+    // A clock that jumped far ahead takes nothing away until a service confirms it.
+    let jumped = store.clock_verdict()? == Verdict::Ahead;
     let total = store.license_count()?;
     let (mut cleaned, mut seen) = (Cleaned::default(), 0);
     let (mut after, mut over) = (None, Vec::new());
@@ -160,7 +163,7 @@ pub fn clean(client: &Client, context: &Context) -> Result<Cleaned, CleanError> 
         seen += 1;
         let key = (license.policy.kid, license.policy.lid);
         after = Some(key);
-        if license.is_over(now) {
+        if license.is_over(jumped) {
             over.push(key);
         }
         if over.len() == REMOVED_AT_ONCE {
@@ -169,6 +172,9 @@ pub fn clean(client: &Client, context: &Context) -> Result<Cleaned, CleanError> 
         context.progress(seen.min(total), total)?;
     }
     cleaned.removed += store.remove_over(&over)?;
+    if cleaned.removed > 0 {
+        store.note_refusal();
+    }
     store.remove_old_transactions()?;
     store.compact()?;
     context.check()?;

@@ -11,7 +11,7 @@ use crate::clock::Reading;
 use crate::store::{Standing, StoredLicense};
 pub use action::action_name;
 pub use environment::{Application, Environment, NO_SECURITY_VERSION};
-pub use query::{Category, LicenseState, allowed, license_state};
+pub use query::{Category, LicenseState, allowed, license_state, query_allowed, query_state};
 use std::cmp::Reverse;
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::{Conditions, LicenseKind, OnClockRollback, Policy};
@@ -51,6 +51,29 @@ pub enum Refusal {
     ApplicationRevoked,
     /// The license demands a newer status list.
     StatusListTooOld,
+}
+
+impl Refusal {
+    /// True if the time was looked at and is past an end or before a begin.
+    pub(crate) fn tells_time(self) -> bool {
+        match self {
+            Self::Expired | Self::NotStarted | Self::SubscriptionEnded => true,
+            // A clock that is behind tells no time.
+            Self::Clock
+            | Self::NoLicense
+            | Self::NoRight
+            | Self::UnknownCondition
+            | Self::Exhausted
+            | Self::ApplicationLevelTooLow
+            | Self::NeedsIndividualization
+            | Self::RootMissing
+            | Self::StateLost
+            | Self::IssuerRevoked
+            | Self::DeviceRevoked
+            | Self::ApplicationRevoked
+            | Self::StatusListTooOld => false,
+        }
+    }
 }
 
 /// Chooses the license to use for an action: unusable ones aside, highest priority first, then stateless before stateful,

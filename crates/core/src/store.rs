@@ -4,6 +4,7 @@
 mod certificates;
 mod check;
 mod clean;
+mod clock_bytes;
 mod connection;
 mod epoch;
 mod error;

@@ -203,7 +203,7 @@ fn directories_and_documents_are_kept_and_the_newest_wins() {
     assert_eq!(certificate.device_id, home.device_id);
     assert!(store.device_certificate(Digest::of(b"another")).unwrap().is_none());
     for (document, issued_at) in [(b"new".as_slice(), 10), (b"old", 5), (b"newer", 11)] {
-        store.save_service_document("https://a.test", document, issued_at).unwrap();
+        store.save_service_document("https://a.test", document, (issued_at, NOW + 100)).unwrap();
     }
     assert_eq!(store.service_document("https://a.test").unwrap().unwrap(), b"newer");
     assert!(store.service_document("https://b.test").unwrap().is_none());

@@ -48,7 +48,9 @@ struct Opened {
 
 struct Started {
     cipher: Arc<SampleCipher>,
-    /// End of the right, where the policy closes an open decryptor with it; [`NEVER`] if it does not. By [`Decryptor::lasted`].
+    /// End of the right, where the policy closes an open decryptor with it; [`NEVER`] if it does not. Seconds UTC.
+    ends: i64,
+    /// The same by [`Decryptor::lasted`].
     closes_at: i64,
     /// When the next count is due, where seconds of use make one; else [`NEVER`]. By [`Decryptor::lasted`].
     counts_at: AtomicI64,
@@ -59,10 +61,10 @@ const NEVER: i64 = i64::MAX;
 
 impl Decryptor {
     /// Chooses a license and opens its key. Reserves nothing, makes no network call, and writes nothing, unless a policy wants its
-    /// license deleted because the clock was set back.
+    /// license deleted because the clock was set back, or the right is refused for the time, which is recorded then.
     pub fn create(client: &Arc<Client>, kid: Kid, action: &str, application: &Application) -> Result<Self, UseError> {
         let (mut licenses, environment) = look(client, kid, action, application)?;
-        let lid = choose(&licenses, action, &environment)?.policy.lid;
+        let lid = choose(client, &licenses, action, &environment)?.policy.lid;
         licenses.retain(|license| license.policy.lid == lid);
         let license = licenses.pop().ok_or(UseError::Refused(Refusal::NoLicense))?;
         Ok(Self {
@@ -96,6 +98,7 @@ impl Decryptor {
         }
         let lasted = self.lasted();
         if started.closes_at <= lasted {
+            self.client.store.note_end(started.ends);
             return Err(UseError::Refused(Refusal::Expired));
         }
         if counts_at <= lasted {
@@ -111,8 +114,7 @@ impl Decryptor {
 
     /// Seconds by the clock that nobody sets; by the wall clock where there is none.
     fn lasted(&self) -> i64 {
-        let moment = self.client.clock.moment();
-        moment.since_boot.map_or(moment.wall, |since| since.seconds)
+        self.client.clock.steady()
     }
 
     /// Output protection that the license demands, as the owner wrote it.
@@ -136,7 +138,7 @@ impl Decryptor {
         }
         for _ in 0..TRIES {
             let (licenses, environment) = look(&self.client, self.kid, &self.action, &self.application)?;
-            let license = choose(&licenses, &self.action, &environment)?;
+            let license = choose(&self.client, &licenses, &self.action, &environment)?;
             if !self.is_counted(license) {
                 let cipher = open(&self.client, license, &self.action, &environment)?;
                 return Ok(self.started(cipher, license, ActionState::default()));
@@ -167,7 +169,7 @@ impl Decryptor {
             let environment;
             (licenses, environment) = look(&self.client, self.kid, &self.action, &self.application)?;
             let found = licenses.iter().find(|found| found.policy.lid == license.policy.lid);
-            license = choose(found.map_or(&[], std::slice::from_ref), &self.action, &environment)?;
+            license = choose(&self.client, found.map_or(&[], std::slice::from_ref), &self.action, &environment)?;
             if let Err(error) = self.client.store.note_use() {
                 log::warn!("the time of a use could not be recorded: {error}");
             }
@@ -204,6 +206,7 @@ impl Decryptor {
         let after = |seconds: i64| self.lasted().saturating_add(seconds);
         Started {
             cipher,
+            ends: end.unwrap_or(NEVER),
             closes_at: end.map_or(NEVER, |end| after(end.saturating_sub(now()))),
             counts_at: AtomicI64::new(period.map_or(NEVER, |period| after(i64::try_from(period).unwrap_or(NEVER)))),
         }
@@ -231,13 +234,19 @@ fn spend(
     Ok(next)
 }
 
+/// The license to use. A refusal for the time is a time that was seen.
 fn choose<'l>(
+    client: &Client,
     licenses: &'l [StoredLicense],
     action: &str,
     environment: &Environment,
 ) -> Result<&'l StoredLicense, UseError> {
-    rights::choose(licenses, action, environment)
-        .map_err(|refusals| UseError::Refused(foremost(&refusals).unwrap_or(Refusal::NoLicense)))
+    rights::choose(licenses, action, environment).map_err(|refusals| {
+        if refusals.iter().any(|refusal| refusal.tells_time()) {
+            client.store.note_refusal();
+        }
+        UseError::Refused(foremost(&refusals).unwrap_or(Refusal::NoLicense))
+    })
 }
 
 /// Of several refusals the one that the user can do most about.

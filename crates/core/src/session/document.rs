@@ -1,7 +1,7 @@
 //! The newest service document of a client, read once: its certificates carry two signatures each, and every operation
 //! looks at it.
 
-use super::SessionError;
+use super::{AnswerFault, SessionError};
 use crate::client::Client;
 use crate::operation::Context;
 use crate::transport::{HttpRequest, Transport, url};
@@ -43,7 +43,8 @@ impl Documents {
 }
 
 /// Fetches, verifies and keeps the service document. One that is older than the known is ignored, so that nobody can take a
-/// client back to former certificates.
+/// client back to former certificates; but nothing that is dated over a day ahead of what services told stands in the way of
+/// what comes later, or is kept.
 pub(super) fn fetch(
     client: &Client,
     transport: &dyn Transport,
@@ -55,10 +56,15 @@ pub(super) fn fetch(
     let request = HttpRequest { url: &place, body: None, token: None, cap: service_document::MAX_LEN, progress: None };
     let bytes = transport.send(&request, context)?;
     let fetched = client.documents.read(&bytes, &client.authorities)?;
+    let record = client.store.clock_record()?;
+    let furthest = record.furthest(client.clock.moment());
+    let ahead = |known: &Known| known.document.issued_at > furthest;
     match known {
-        Some(known) if fetched.document.issued_at < known.document.issued_at => Ok(known),
+        Some(known) if ahead(&fetched) && !ahead(&known) => Ok(known),
+        Some(known) if fetched.document.issued_at < known.document.issued_at && !ahead(&known) => Ok(known),
+        None if ahead(&fetched) => Err(SessionError::BadAnswer(AnswerFault::ServiceClock)),
         Some(_) | None => {
-            client.store.save_service_document(base, &bytes, fetched.document.issued_at)?;
+            client.store.save_service_document(base, &bytes, (fetched.document.issued_at, furthest))?;
             Ok(fetched)
         }
     }

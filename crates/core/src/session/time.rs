@@ -39,10 +39,11 @@ fn is_wrong(client: &Client) -> Result<bool, SessionError> {
 }
 
 impl Session<'_> {
-    /// The newest time known from the service that a question is for.
+    /// The newest time known from the service that a question is for; without what only one visit told, where the answer sets
+    /// that right.
     pub(super) fn floor(&self, question: &Question) -> Result<i64, SessionError> {
         let record = self.client.store.clock_record()?;
-        Ok(record.floors.get(&question.content.audience).copied().unwrap_or(0))
+        Ok(record.floor_for(question.content.audience, question.made_at, self.client.clock.moment()))
     }
 
     /// Takes the time of a verified document of `service`, which answers what was asked at `asked`; one that is too far ahead
@@ -89,7 +90,13 @@ impl Session<'_> {
         let request = HttpRequest { url: &place, body: None, token: None, cap: MAX_TIME_LEN, progress: None };
         let bytes = self.transport.send(&request, self.context)?;
         let (time, signer) = verify_time(&bytes, &nonce, &self.directory)?;
-        let valid = |role: &Role| self.directory.by_signer_at(signer, *role, time);
+        let (record, at) = (self.client.store.clock_record()?, self.client.clock.moment());
+        let valid = |role: &Role| {
+            let service = self.directory.by_signer_at(signer, *role, time)?;
+            // A certificate that ended before what is known of its service does not come back with an earlier date.
+            let floor = record.floor_for(service.service_id, asked, at);
+            self.directory.by_signer_at(signer, *role, time.max(floor))
+        };
         let service = Role::ALL.iter().find_map(valid).ok_or(SessionError::BadAnswer(AnswerFault::SignerDates))?;
         self.note_time(service.service_id, time, asked)
     }

@@ -96,15 +96,20 @@ impl Store {
     }
 
     /// Keeps a verified service document; an older one than the known is ignored.
-    pub fn save_service_document(&self, url: &str, document: &[u8], issued_at: i64) -> Result<(), StoreError> {
+    pub fn save_service_document(
+        &self,
+        url: &str,
+        document: &[u8],
+        (issued_at, furthest): (i64, i64),
+    ) -> Result<(), StoreError> {
         self.inner.write(|connection| {
             connection
                 .prepare_cached(
                     "INSERT INTO service_document (url, issued_at, bytes) VALUES (?1, ?2, ?3)
                      ON CONFLICT (url) DO UPDATE SET issued_at = excluded.issued_at, bytes = excluded.bytes
-                     WHERE excluded.issued_at > service_document.issued_at",
+                     WHERE excluded.issued_at > service_document.issued_at OR service_document.issued_at > ?4",
                 )?
-                .execute((url, issued_at, document))?;
+                .execute((url, issued_at, document, furthest))?;
             Ok(())
         })
     }

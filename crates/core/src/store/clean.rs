@@ -10,15 +10,16 @@ const KEPT_AFTER_END: i64 = 30 * 86_400;
 
 impl StoredLicense {
     /// Whether no action of this license can ever be permitted again: used up, or ended 30 days ago by a clock that is not
-    /// behind what the store knows.
-    pub fn is_over(&self, now: i64) -> bool {
+    /// behind what the store knows, nor `jumped` far ahead of it.
+    pub fn is_over(&self, jumped: bool) -> bool {
         let Some(state) = &self.state else { return false };
         !self.policy.actions.is_empty()
             && self.policy.actions.iter().all(|(action, conditions)| {
                 let left = state.actions.get(action).copied().unwrap_or_default();
                 let end = crate::rights::end_of(&self.policy, conditions, left);
-                let ended = end.is_some_and(|end| end.saturating_add(KEPT_AFTER_END) <= now);
-                left.counts_left == Some(0) || (ended && self.reading.is_none_or(|reading| reading.behind.is_none()))
+                let sound = self.reading.filter(|reading| !jumped && reading.behind.is_none());
+                let over = |end: i64| sound.is_some_and(|at| end.saturating_add(KEPT_AFTER_END) <= at.now);
+                left.counts_left == Some(0) || end.is_some_and(over)
             })
     }
 }

@@ -21,6 +21,14 @@ pub(super) fn note(
     Ok(())
 }
 
+/// Lets an epoch count as told no later than at a time, after the service dated answers ahead.
+pub(super) fn date_back(connection: &Connection, service: ServiceId, latest: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE epoch SET issued_at = ?2 WHERE service = ?1 AND issued_at > ?2")?
+        .execute((service.as_bytes(), latest))?;
+    Ok(())
+}
+
 impl Store {
     /// The newest epoch that a service gave this device.
     pub fn epoch(&self, service: ServiceId) -> Result<Option<Epoch>, StoreError> {

@@ -3,17 +3,14 @@
 
 use super::integrity::{Integrity, Row, Sum, Table};
 use super::revocation::{Kept, KeptKind};
-use super::{StoreError, error::fixed};
-use crate::clock::{Anchors, ClockRecord};
+use super::{StoreError, clock_bytes, error::fixed};
+use crate::clock::ClockRecord;
 use rusqlite::Connection;
-use std::collections::BTreeMap;
 use wmlicense_wire::aead::constant_time_eq;
-use wmlicense_wire::id::{Lid, ServiceId, StoreId};
+use wmlicense_wire::id::{Lid, StoreId};
 use wmlicense_wire::license::State;
 
 const BUCKETS: usize = 256;
-/// Bytes of one floor: service ID ‖ seconds UTC.
-const FLOOR_LEN: usize = 24;
 
 /// The verified head inside a transaction.
 pub(super) struct Head {
@@ -58,7 +55,7 @@ impl Head {
     /// Reads and verifies the head.
     pub(super) fn load(connection: &Connection, integrity: &Integrity) -> Result<Self, StoreError> {
         let mut statement = connection.prepare_cached(
-            "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets, kept, anchors
+            "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets, kept, anchors, clock
              FROM head WHERE one = 1",
         )?;
         let mut rows = statement.query([])?;
@@ -72,11 +69,14 @@ impl Head {
         if buckets.len() != BUCKETS || !rest.is_empty() {
             return Err(StoreError::Tampered);
         }
+        let (longest, doubts) = clock_bytes::decode_rest(blob(10)?)?;
         let clock = ClockRecord {
             mark: row.get(3)?,
             provisional: row.get(4)?,
-            floors: decode_floors(blob(5)?)?,
-            anchors: decode_anchors(blob(9)?)?,
+            floors: clock_bytes::decode_floors(blob(5)?)?,
+            doubts,
+            anchors: clock_bytes::decode_anchors(blob(9)?)?,
+            longest,
         };
         let buckets = buckets.iter().map(|sum| Sum(*sum)).collect();
         let kept = Kept::decode_all(blob(8)?)?;
@@ -223,10 +223,10 @@ impl Head {
         let buckets: Vec<u8> = self.buckets.iter().flat_map(|sum| sum.0).collect();
         let mut statement = connection.prepare_cached(
             "UPDATE head SET generation = ?1, mark = ?2, provisional = ?3, floors = ?4, mac = ?5, buckets = ?6, store_id = ?7,
-             key_check = ?8, kept = ?9, anchors = ?10",
+             key_check = ?8, kept = ?9, anchors = ?10, clock = ?11",
         )?;
         let clock = &self.clock;
-        let floors = encode_floors(&clock.floors);
+        let floors = clock_bytes::encode_floors(&clock.floors);
         statement.execute((
             self.generation,
             clock.mark,
@@ -237,25 +237,28 @@ impl Head {
             self.store_id.as_bytes(),
             key_check(integrity, self.store_id),
             Kept::encode_all(&self.kept),
-            encode_anchors(clock.anchors.as_ref()),
+            clock_bytes::encode_anchors(clock.anchors.as_ref()),
+            clock_bytes::encode_rest(clock),
         ))?;
         Ok(())
     }
 
     fn mac(&self, integrity: &Integrity) -> [u8; 32] {
-        let floors = encode_floors(&self.clock.floors);
-        let provisional = self.clock.provisional.map_or_else(Vec::new, |time| [&[1], &time.to_be_bytes()[..]].concat());
+        let clock = &self.clock;
+        let floors = clock_bytes::encode_floors(&clock.floors);
+        let provisional = clock.provisional.map_or_else(Vec::new, |time| [&[1], &time.to_be_bytes()[..]].concat());
         let lengths = [provisional.len() as u64, floors.len() as u64].map(u64::to_be_bytes).concat();
-        let (generation, mark) = (self.generation.to_be_bytes(), self.clock.mark.to_be_bytes());
-        // A store of the first version has no anchors, and its code was made without them.
-        let anchors = encode_anchors(self.clock.anchors.as_ref());
-        let length = (anchors.len() as u64).to_be_bytes();
-        let label: &[u8] = if anchors.is_empty() { b"head\0" } else { b"head anchored\0" };
-        let mut parts: Vec<&[u8]> =
-            vec![label, self.store_id.as_bytes(), &generation, &mark, &lengths, &provisional, &floors];
-        if !anchors.is_empty() {
-            parts.extend([&length[..], &anchors]);
-        }
+        let (generation, mark) = (self.generation.to_be_bytes(), clock.mark.to_be_bytes());
+        let (anchors, rest) = (clock_bytes::encode_anchors(clock.anchors.as_ref()), clock_bytes::encode_rest(clock));
+        let more = [anchors.len() as u64, rest.len() as u64].map(u64::to_be_bytes);
+        // The code of a store of an earlier version was made without what it does not have.
+        let (label, more): (&[u8], Vec<&[u8]>) = match (anchors.is_empty(), rest.is_empty()) {
+            (true, true) => (b"head\0", vec![]),
+            (false, true) => (b"head anchored\0", vec![&more[0], &anchors]),
+            (_, false) => (b"head timed\0", vec![&more[0], &more[1], &anchors, &rest]),
+        };
+        let mut parts = vec![label, self.store_id.as_bytes(), &generation, &mark, &lengths, &provisional, &floors];
+        parts.extend(more);
         parts.extend(self.buckets.iter().map(|sum| sum.0.as_slice()));
         // The sums have one length in all, so what follows them is told apart from them; a store that keeps nothing has the
         // code that it had before anything could be kept.
@@ -268,33 +271,4 @@ impl Head {
 /// Tells a store of another device from one that was changed.
 fn key_check(integrity: &Integrity, store_id: StoreId) -> [u8; 32] {
     integrity.code(&[b"store\0", store_id.as_bytes()])
-}
-
-fn encode_floors(floors: &BTreeMap<ServiceId, i64>) -> Vec<u8> {
-    floors.iter().flat_map(|(service, time)| service.as_bytes().iter().copied().chain(time.to_be_bytes())).collect()
-}
-
-fn decode_floors(bytes: &[u8]) -> Result<BTreeMap<ServiceId, i64>, StoreError> {
-    let (floors, rest) = bytes.as_chunks::<FLOOR_LEN>();
-    if !rest.is_empty() {
-        return Err(StoreError::Tampered);
-    }
-    let floor = |bytes: &[u8; FLOOR_LEN]| {
-        let (service, time) = bytes.split_at(16);
-        Ok((ServiceId::new(fixed(service)?), i64::from_be_bytes(fixed(time)?)))
-    };
-    floors.iter().map(floor).collect()
-}
-
-/// Run of the system ‖ its start by each service, in the form of floors; empty without an anchor.
-fn encode_anchors(anchors: Option<&Anchors>) -> Vec<u8> {
-    anchors.map_or_else(Vec::new, |anchors| [&anchors.boot[..], &encode_floors(&anchors.started)].concat())
-}
-
-fn decode_anchors(bytes: &[u8]) -> Result<Option<Anchors>, StoreError> {
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    let (boot, started) = bytes.split_at_checked(16).ok_or(StoreError::Tampered)?;
-    Ok(Some(Anchors { boot: fixed(boot)?, started: decode_floors(started)? }))
 }

@@ -27,7 +27,7 @@ impl Store {
             merger.recipe(super::recipe::of_exchange(transaction, import.transaction)?);
             if let Some(contact) = &contact {
                 let mut clock = merger.head.clock.clone();
-                clock.note_contact(contact.service, contact.issued_at);
+                clock.note_contact(contact.service, contact.issued_at, now);
                 merger.head.set_clock(clock);
                 if let Some(told) = contact.epoch {
                     epoch::note(transaction, contact.service, told, contact.issued_at)?;

@@ -75,11 +75,12 @@ ALTER TABLE exchange ADD COLUMN earlier BLOB;
 ";
 
 /// A state outlives its license. For whom and what the license was is kept beside it, because its issuer is told of it when the
-/// license is asked for again.
+/// license is asked for again. The head keeps the longest time since the start of the system, and which floors are in doubt.
 const VERSION_3: &str = "
 CREATE TABLE removed (
     lid BLOB PRIMARY KEY, kid BLOB NOT NULL, authority BLOB NOT NULL, issuer BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX removed_kid ON removed (kid);
+ALTER TABLE head ADD COLUMN clock BLOB NOT NULL DEFAULT x'';
 ";
 
 /// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.

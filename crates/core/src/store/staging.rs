@@ -78,7 +78,11 @@ impl Store {
         let Some(end) = rights::end_of_all(policy, state.unwrap_or(&State::default())) else { return Ok(false) };
         let services = [policy.issuer].into_iter().chain(policy.management);
         let known = self.clock_record()?.read(self.inner.clock.moment(), services).known();
-        Ok(known >= end && self.licenses(policy.kid)?.iter().all(|license| license.policy.lid != policy.lid))
+        let out = known >= end && self.licenses(policy.kid)?.iter().all(|license| license.policy.lid != policy.lid);
+        if out {
+            self.note_refusal();
+        }
+        Ok(out)
     }
 }
 
@@ -239,6 +243,12 @@ impl Staging {
         };
         self.scratch.each(&mut put)?;
         self.chunks.each(&self.inner.integrity, &mut put)?;
+        if !report.ended.is_empty() {
+            // What is left out for the time is a time that was seen.
+            let mut clock = merger.head.clock.clone();
+            clock.note_use(at);
+            merger.head.set_clock(clock);
+        }
         merger.finish()?;
         Ok(report)
     }

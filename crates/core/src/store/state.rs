@@ -17,8 +17,8 @@ impl Store {
         change: &mut dyn FnMut(&Policy, &State) -> Result<State, E>,
     ) -> Result<State, E> {
         let inner = &*self.inner;
-        let at = inner.clock.moment();
         inner.write(|transaction| {
+            let at = inner.clock.moment();
             let (mut head, policy, before) = (|| {
                 let head = Head::load(transaction, &inner.integrity)?;
                 head.check(transaction, &inner.integrity, lid)?;

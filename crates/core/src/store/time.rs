@@ -1,10 +1,10 @@
-//! The store's memory of the clock: read at evaluations of dated licenses, written at their uses.
+//! The store's memory of the clock: read at evaluations of dated licenses, written at their uses and refusals.
 
 use super::head::Head;
 use super::merge::Merger;
 use super::tombstone::Tombstone;
-use super::{Store, StoreError};
-use crate::clock::{ClockRecord, SinceBoot, Verdict};
+use super::{Store, StoreError, epoch};
+use crate::clock::{ClockRecord, Moment, SinceBoot, Verdict};
 use crate::rights;
 use std::sync::PoisonError;
 use wmlicense_wire::id::{Kid, ServiceId};
@@ -21,12 +21,33 @@ impl Store {
         })
     }
 
-    /// Records a use of a dated license. Writes at most once a minute.
+    /// Records the time of a use of a dated license. Writes at most once a minute.
     pub fn note_use(&self) -> Result<(), StoreError> {
-        let at = self.inner.clock.moment();
-        if self.clock_record()?.note_use(at) {
+        self.note_time(i64::MIN)
+    }
+
+    /// Records the time at which something was refused because it ended or has not begun: a time that was seen cannot be lived
+    /// through again. The right is refused whether the record can be written or not. Writes at most once a minute.
+    pub fn note_refusal(&self) {
+        self.note_end(i64::MIN);
+    }
+
+    /// As [`Self::note_refusal`], where it is known by another clock that `passed`, in seconds UTC, was reached.
+    pub(crate) fn note_end(&self, passed: i64) {
+        if let Err(error) = self.note_time(passed) {
+            log::warn!("the time of a refusal could not be recorded: {error}");
+        }
+    }
+
+    fn note_time(&self, passed: i64) -> Result<(), StoreError> {
+        let moment = || {
+            let at = self.inner.clock.moment();
+            Moment { wall: at.wall.max(passed), ..at }
+        };
+        // The clock is read after the record, which may be of another process and a moment ago.
+        if self.clock_record()?.note_use(moment()) {
             self.change_clock(|clock| {
-                clock.note_use(at);
+                clock.note_use(moment());
             })?;
         }
         Ok(())
@@ -38,29 +59,37 @@ impl Store {
     }
 
     /// Records the time in a verified answer of `service` to a question that this device `asked`, if it came soon enough.
-    /// Writes once in each run of the system, and when the service's clock was set.
+    /// Writes once in each run of the system, when the service's clock was set, and while a floor is in doubt.
     pub fn note_anchor(&self, service: ServiceId, issued_at: i64, asked: Option<SinceBoot>) -> Result<(), StoreError> {
-        let at = self.inner.clock.since_boot();
-        if self.clock_record()?.note_anchor(service, issued_at, asked, at) {
-            self.change_clock(|clock| {
-                clock.note_anchor(service, issued_at, asked, at);
-            })?;
+        let inner = &*self.inner;
+        if !self.clock_record()?.note_anchor(service, issued_at, asked, inner.clock.moment()) {
+            return Ok(());
         }
-        Ok(())
+        inner.write(|transaction| {
+            let mut head = Head::load(transaction, &inner.integrity)?;
+            let mut clock = head.clock.clone();
+            clock.note_anchor(service, issued_at, asked, inner.clock.moment());
+            let floor = |clock: &ClockRecord| clock.floors.get(&service).copied();
+            if let Some(lowered) = floor(&clock).filter(|now| Some(*now) < floor(&head.clock)) {
+                epoch::date_back(transaction, service, lowered)?;
+            }
+            head.set_clock(clock);
+            head.save(transaction, &inner.integrity)
+        })
     }
 
     /// Records the time in a document that was verified from `service`; its licenses are never used before it.
     pub fn note_contact(&self, service: ServiceId, issued_at: i64) -> Result<(), StoreError> {
-        self.change_clock(|clock| clock.note_contact(service, issued_at))
+        self.change_clock(|clock| clock.note_contact(service, issued_at, self.inner.clock.now()))
     }
 
     /// Removes those licenses of a key ID for good whose policy says so when the clock is behind at a use of this action, and
     /// gives their number. The clock is judged again in the same commit.
     pub(crate) fn forfeit(&self, kid: Kid, action: &str) -> Result<u64, StoreError> {
         let inner = &*self.inner;
-        let at = inner.clock.moment();
         inner.write(|connection| {
-            let mut merger = Merger::new(connection, &inner.integrity, at.wall)?;
+            let mut merger = Merger::new(connection, &inner.integrity, inner.clock.now())?;
+            let at = inner.clock.moment();
             let policies = connection
                 .prepare_cached("SELECT policy FROM license WHERE kid = ?1")?
                 .query_map([kid.as_bytes()], |row| row.get(0))?

@@ -1,16 +1,11 @@
 //! The model: what a device must hold, what must be left of it and what must play. It knows sets and numbers, no store.
 
+use super::time::{At, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::ActionState;
 use wmlicense_wire::policy::{Conditions, Policy};
 
-/// How far a clock may stand below what is known (`docs/protocol.md`, Clock).
-const TOLERANCE: i64 = 300;
-/// The mark rises at most this often.
-const MARK_INTERVAL: i64 = 60;
-/// A longer jump needs a service's word.
-const LONGEST_JUMP: i64 = 30 * super::step::DAY;
 /// A cleaning leaves what ended less than this ago.
 const KEPT_AFTER_END: i64 = 30 * super::step::DAY;
 
@@ -33,7 +28,6 @@ pub enum Outcome {
 }
 
 /// All that is believed of one device.
-#[derive(Default)]
 pub struct Belief {
     /// Every license that was ever granted, in the order of the grants.
     pub granted: Vec<Policy>,
@@ -49,14 +43,22 @@ pub struct Belief {
     pub left: BTreeMap<Lid, ActionState>,
     /// What must never be in this store again.
     pub dead: BTreeSet<Lid>,
-    mark: i64,
-    jumped: Option<i64>,
-    floor: i64,
+    /// What is known of the time.
+    pub time: Time,
 }
 
 impl Belief {
     pub fn at(now: i64) -> Self {
-        Self { mark: now, ..Self::default() }
+        Self {
+            granted: Vec::new(),
+            uses: BTreeMap::new(),
+            first_uses: BTreeMap::new(),
+            store: 0,
+            held: BTreeSet::new(),
+            left: BTreeMap::new(),
+            dead: BTreeSet::new(),
+            time: Time::at(now),
+        }
     }
 
     pub fn policy(&self, lid: Lid) -> &Policy {
@@ -69,7 +71,7 @@ impl Belief {
 
     /// The store is lost and another one made.
     pub fn lose_store(&mut self, now: i64) {
-        let kept = std::mem::take(self);
+        let kept = std::mem::replace(self, Self::at(now));
         *self = Self {
             granted: kept.granted,
             uses: kept.uses,
@@ -77,15 +79,6 @@ impl Belief {
             store: kept.store + 1,
             ..Self::at(now)
         };
-    }
-
-    /// An answer of the issuer is verified.
-    pub fn contact(&mut self, issued_at: i64) {
-        self.floor = self.floor.max(issued_at);
-        if let Some(jumped) = self.jumped.filter(|jumped| *jumped <= issued_at + TOLERANCE) {
-            self.mark = self.mark.max(jumped);
-            self.jumped = None;
-        }
     }
 
     /// A license comes, from the service or from a backup. `left` is what whoever sends it knows to be left.
@@ -114,18 +107,6 @@ impl Belief {
         self.dead.insert(lid);
     }
 
-    /// Whether the clock stands behind what the store knows.
-    fn is_behind(&self, now: i64) -> bool {
-        now < self.known(now) - TOLERANCE
-    }
-
-    /// What uses and answers tell of the time.
-    fn known(&self, now: i64) -> i64 {
-        // A clock that jumped far ahead must at least go on from there.
-        let noted = self.jumped.filter(|_| now > self.mark + LONGEST_JUMP).unwrap_or(self.mark);
-        self.mark.max(noted).max(self.floor)
-    }
-
     fn end(&self, lid: Lid) -> Option<i64> {
         self.end_with(lid, &self.left)
     }
@@ -138,18 +119,28 @@ impl Belief {
     }
 
     /// Whether this license permits playing.
-    pub fn permits(&self, lid: Lid, now: i64) -> bool {
-        let conditions = self.conditions(lid);
-        let begun = conditions.not_before.is_none_or(|begin| begin <= now);
-        let over = self.end(lid).is_some_and(|end| end <= now);
+    pub fn permits(&self, lid: Lid, at: At) -> bool {
+        let dated = self.conditions(lid).is_dated();
         let exhausted = self.left.get(&lid).is_some_and(|left| left.counts_left == Some(0));
-        let in_time = !conditions.is_dated() || (begun && !over && !self.is_behind(now));
+        let in_time = !dated || (self.time.behind(at).is_none() && !self.is_outside(lid, at));
         self.held.contains(&lid) && !exhausted && in_time
     }
 
+    /// Whether a license is refused because it ended or has not begun.
+    pub fn tells_time(&self, lid: Lid, at: At) -> bool {
+        self.conditions(lid).is_dated() && self.time.behind(at).is_none() && self.is_outside(lid, at)
+    }
+
+    fn is_outside(&self, lid: Lid, at: At) -> bool {
+        let now = self.time.now(at);
+        let begun = self.conditions(lid).not_before.is_none_or(|begin| begin <= now);
+        !begun || self.end(lid).is_some_and(|end| end <= now)
+    }
+
     /// A license was used.
-    pub fn play(&mut self, lid: Lid, now: i64) {
+    pub fn play(&mut self, lid: Lid, at: At) {
         let conditions = self.conditions(lid).clone();
+        let now = if conditions.is_dated() { self.time.now(at) } else { at.wall };
         if conditions.is_stateful() {
             let granted = conditions.count;
             let uses = self.uses.entry(lid).or_default();
@@ -163,25 +154,15 @@ impl Belief {
             left.first_use = Some(left.first_use.map_or(now, |begun| begun.min(now)));
         }
         if conditions.is_stateful() || conditions.is_dated() {
-            self.note_use(now, conditions.is_stateful());
-        }
-    }
-
-    fn note_use(&mut self, now: i64, counted: bool) {
-        if now > self.mark + LONGEST_JUMP {
-            // What counts is written anyway; the rest at most once a minute.
-            let noted = self.jumped.is_some_and(|jumped| (now - jumped).abs() < MARK_INTERVAL);
-            self.jumped = if noted && !counted { self.jumped } else { Some(now) };
-        } else if now >= self.mark + MARK_INTERVAL {
-            (self.mark, self.jumped) = (now, None);
+            self.time.seen(at, conditions.is_stateful());
         }
     }
 
     /// Whether a cleaning may take a license away.
-    pub fn is_over(&self, lid: Lid, now: i64) -> bool {
+    pub fn is_over(&self, lid: Lid, at: At) -> bool {
         let exhausted = self.left.get(&lid).is_some_and(|left| left.counts_left == Some(0));
-        let ended = self.end(lid).is_some_and(|end| end + KEPT_AFTER_END <= now);
-        exhausted || (ended && !self.is_behind(now))
+        let sound = self.time.behind(at).is_none() && !self.time.is_ahead(at);
+        exhausted || (sound && self.end(lid).is_some_and(|end| end + KEPT_AFTER_END <= self.time.now(at)))
     }
 
     /// What goes into a backup.
@@ -193,7 +174,7 @@ impl Belief {
 
     /// What a restore without a service does: this store gets everything that nothing forbids; another store of the device
     /// gets what nobody can use up or revoke. What ended is not taken up again.
-    pub fn restore(&mut self, saved: &Saved, now: i64) -> Outcome {
+    pub fn restore(&mut self, saved: &Saved, at: At) -> Outcome {
         let free = |lid: &&Lid| {
             let policy = self.policy(**lid);
             saved.store == self.store || !policy.is_stateful() && policy.revocation_key.is_none()
@@ -202,13 +183,17 @@ impl Belief {
         if rest.iter().any(|lid| self.policy(**lid).management.is_some()) {
             return Outcome::NeedsService;
         }
-        let time = if self.is_behind(now) { self.known(now) } else { now };
+        let time = self.time.known(at);
         let ended =
             |lid: &Lid| !self.held.contains(lid) && self.end_with(*lid, &saved.left).is_some_and(|end| end <= time);
         let forbidden = |lid: &Lid| self.dead.contains(lid) || ended(lid);
+        let left_out = takes.iter().any(|lid| ended(lid));
         let takes: BTreeSet<Lid> = takes.into_iter().copied().filter(|lid| !forbidden(lid)).collect();
         for lid in &takes {
             self.put(*lid, self.truly_left(*lid));
+        }
+        if left_out {
+            self.time.seen(at, true);
         }
         Outcome::Takes(takes)
     }

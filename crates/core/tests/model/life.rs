@@ -5,10 +5,12 @@ use super::step::{PLACES, SLOTS, Step, Terms};
 use super::support::home::{Home, open};
 use super::support::place::{Events, backed_up, restored};
 use super::support::{NOW, World, content_key, grant, kid};
+use super::time::At;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 use wmlicense_core::backup::back_up;
 use wmlicense_core::client::Settings;
+use wmlicense_core::clock::SinceBoot;
 use wmlicense_core::decrypt::cenc::{SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::event::Event;
@@ -32,13 +34,34 @@ pub struct Seen {
     into_another_store: u32,
     needed_service: u32,
     cleaned: u32,
+    /// Runs of the system, anchors, questions under a time since the start that went back, refusals for the time.
+    booted: u32,
+    anchored: u32,
+    went_back: u32,
+    noted: u32,
 }
 
 impl Seen {
     /// What every run meets happened, and in a long one everything.
     pub fn is_enough(&self, long: bool) -> bool {
-        let common = [self.played, self.counted, self.refused, self.restored, self.kept_out, self.lost];
-        let rare = [self.behind_or_over, self.into_another_store, self.needed_service, self.cleaned];
+        let common = [
+            self.played,
+            self.counted,
+            self.refused,
+            self.restored,
+            self.kept_out,
+            self.lost,
+            self.booted,
+            self.anchored,
+        ];
+        let rare = [
+            self.behind_or_over,
+            self.into_another_store,
+            self.needed_service,
+            self.cleaned,
+            self.went_back,
+            self.noted,
+        ];
         common.into_iter().all(|times| times > 0) && (!long || rare.into_iter().all(|times| times > 0))
     }
 }
@@ -57,6 +80,10 @@ impl std::ops::Add for Seen {
             into_another_store: self.into_another_store + other.into_another_store,
             needed_service: self.needed_service + other.needed_service,
             cleaned: self.cleaned + other.cleaned,
+            booted: self.booted + other.booted,
+            anchored: self.anchored + other.anchored,
+            went_back: self.went_back + other.went_back,
+            noted: self.noted + other.noted,
         }
     }
 }
@@ -70,6 +97,10 @@ pub struct Life<'w> {
     /// The time at the service; only the device's clock goes wrong.
     true_time: i64,
     offset: i64,
+    /// Run of the system, and the true time at which it began.
+    run: (u8, i64),
+    /// What a time namespace adds to the time since then.
+    shift: i64,
     pub seen: Seen,
 }
 
@@ -77,7 +108,10 @@ impl<'w> Life<'w> {
     pub fn begin(world: &'w World) -> Self {
         let places = (0..PLACES).map(|_| (TempDir::new().unwrap(), None)).collect();
         let belief = Belief::at(NOW);
-        Self { home: Home::new(world), places, belief, true_time: NOW, offset: 0, seen: Seen::default() }
+        let (run, seen) = ((1, NOW - 1000), Seen::default());
+        let life = Self { home: Home::new(world), places, belief, true_time: NOW, offset: 0, run, shift: 0, seen };
+        life.show();
+        life
     }
 
     pub fn take(&mut self, step: &Step) {
@@ -105,7 +139,7 @@ impl<'w> Life<'w> {
             Step::Restore { place, cancelled } => self.restore(*place, *cancelled),
             Step::LoseStore => {
                 self.home = self.home.without_store();
-                self.belief.lose_store(self.now());
+                self.belief.lose_store(self.at().wall);
                 self.seen.lost += 1;
             }
             Step::Crash => self.home = self.home.copied(),
@@ -114,18 +148,45 @@ impl<'w> Life<'w> {
             }
             Step::Pass { seconds } => {
                 self.true_time += seconds;
-                self.home.clock.advance(*seconds);
+                self.show();
             }
             Step::SetClock { offset } => {
                 self.offset = *offset;
-                self.home.clock.set(self.true_time + offset);
+                self.show();
             }
+            Step::Boot => {
+                self.run = (self.run.0 + 1, self.true_time - 5);
+                self.show();
+                self.seen.booted += 1;
+            }
+            Step::Shift { seconds } => {
+                self.shift = *seconds;
+                self.show();
+            }
+            Step::Online => self.online(),
             Step::Clean => self.clean(),
         }
     }
 
-    fn now(&self) -> i64 {
-        self.true_time + self.offset
+    /// What the device's clocks show.
+    fn at(&self) -> At {
+        At { wall: self.true_time + self.offset, run: self.run.0, up: self.true_time - self.run.1 + self.shift }
+    }
+
+    fn show(&self) {
+        let at = self.at();
+        self.home.clock.set(at.wall);
+        self.home.clock.boot(at.run, at.up);
+    }
+
+    /// The service tells the time.
+    fn online(&mut self) {
+        let (at, issuer) = (self.at(), self.home.world.issuer.id);
+        let asked = Some(SinceBoot { boot: [at.run; 16], seconds: at.up });
+        self.home.client.store.note_anchor(issuer, self.true_time, asked).unwrap();
+        self.belief.time.online(self.true_time, at);
+        self.seen.anchored += u32::from(self.belief.time.anchored(at).is_some());
+        self.seen.went_back += u32::from(self.belief.time.anchored(at).is_none());
     }
 
     fn granted(&self, which: usize) -> Option<Policy> {
@@ -154,7 +215,7 @@ impl<'w> Life<'w> {
 
     /// The service sends a license. It says what is left where this store cannot know.
     fn import(&mut self, policy: &Policy) {
-        let (lid, now) = (policy.lid, self.true_time);
+        let (lid, now, at) = (policy.lid, self.true_time, self.at());
         let left = self.belief.truly_left(lid);
         let tells = policy.is_stateful() && !self.belief.left.contains_key(&lid);
         let state = tells.then(|| State { actions: [("Play".to_owned(), left)].into() });
@@ -162,7 +223,7 @@ impl<'w> Life<'w> {
         let report = self.home.import(self.home.receive(&[grant], now)).unwrap();
         let forbidden = self.belief.dead.contains(&lid);
         assert_eq!((report.stored, report.forbidden), (u64::from(!forbidden), u64::from(forbidden)));
-        self.belief.contact(now);
+        self.belief.time.contact(now, at.wall);
         self.belief.put(lid, left);
     }
 
@@ -171,7 +232,8 @@ impl<'w> Life<'w> {
         let received = self.home.receive_withdrawing(vec![policy.lid]);
         self.home.import(received).unwrap();
         // This answer is dated when every world begins.
-        self.belief.contact(NOW);
+        let wall = self.at().wall;
+        self.belief.time.contact(NOW, wall);
         self.belief.bury(policy.lid);
     }
 
@@ -184,8 +246,8 @@ impl<'w> Life<'w> {
     }
 
     fn play(&mut self, slot: u64) {
-        let (of_slot, now) = (self.of_slot(slot), self.now());
-        let permitting: Vec<Lid> = of_slot.iter().copied().filter(|lid| self.belief.permits(*lid, now)).collect();
+        let (of_slot, at) = (self.of_slot(slot), self.at());
+        let permitting: Vec<Lid> = of_slot.iter().copied().filter(|lid| self.belief.permits(*lid, at)).collect();
         let before = self.left(slot);
         let result = decrypt(&self.home, kid(slot));
         assert_eq!(result.is_ok(), !permitting.is_empty(), "{result:?}");
@@ -193,6 +255,10 @@ impl<'w> Life<'w> {
             assert!(matches!(error, UseError::Refused(_)), "{error}");
             self.seen.refused += 1;
             self.seen.behind_or_over += u32::from(!of_slot.is_empty());
+            if of_slot.iter().any(|lid| self.belief.tells_time(*lid, at)) {
+                self.belief.time.seen(at, false);
+                self.seen.noted += 1;
+            }
             return;
         }
         self.seen.played += 1;
@@ -207,7 +273,7 @@ impl<'w> Life<'w> {
             _ => panic!("{changed:?} changed where {permitting:?} permit a use"),
         };
         self.seen.counted += changed.len() as u32;
-        self.belief.play(used, now);
+        self.belief.play(used, at);
     }
 
     /// Runs from its first use, which was, and counts nothing.
@@ -251,7 +317,7 @@ impl<'w> Life<'w> {
             assert!(matches!(result, Err(RestoreError::NotFound)));
             return;
         };
-        match self.belief.restore(&saved, self.now()) {
+        match self.belief.restore(&saved, self.at()) {
             Outcome::NeedsService => {
                 assert!(matches!(result, Err(RestoreError::NoService)), "{result:?}");
                 self.seen.needed_service += 1;
@@ -268,10 +334,13 @@ impl<'w> Life<'w> {
     fn clean(&mut self) {
         let context = Events::default().context(|_| false);
         let cleaned = wmlicense_core::keeper::clean(&self.home.client, &context).unwrap();
-        let now = self.now();
-        let over: Vec<Lid> = self.belief.held.iter().copied().filter(|lid| self.belief.is_over(*lid, now)).collect();
+        let at = self.at();
+        let over: Vec<Lid> = self.belief.held.iter().copied().filter(|lid| self.belief.is_over(*lid, at)).collect();
         assert_eq!(cleaned.removed, over.len() as u64);
         self.belief.held.retain(|lid| !over.contains(lid));
+        if !over.is_empty() {
+            self.belief.time.seen(at, false);
+        }
         self.seen.cleaned += u32::from(cleaned.removed > 0);
     }
 
@@ -286,6 +355,7 @@ impl<'w> Life<'w> {
     pub fn compare(&self) {
         let store = &self.home.client.store;
         store.check_integrity().unwrap();
+        self.belief.time.compare(store, self.home.world.issuer.id, self.at());
         assert_eq!(store.license_count().unwrap(), self.belief.held.len() as u64);
         for slot in 0..SLOTS {
             let licenses = store.licenses(kid(slot)).unwrap();

@@ -7,6 +7,7 @@ mod life;
 mod step;
 #[path = "../support/mod.rs"]
 mod support;
+mod time;
 
 use life::{Life, Seen};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -89,6 +89,14 @@ pub enum Step {
     SetClock {
         offset: i64,
     },
+    /// The system starts again.
+    Boot,
+    /// The time since the start is seen through a time namespace that does not tell its offset.
+    Shift {
+        seconds: i64,
+    },
+    /// The service tells the time.
+    Online,
     Clean,
 }
 
@@ -127,6 +135,9 @@ fn any() -> impl Strategy<Value = Step> {
         3 => prop::sample::select(vec![30, 400, DAY, 2 * DAY]).prop_map(|seconds| Step::Pass { seconds }),
         3 => offset().prop_map(|offset| Step::SetClock { offset }),
         2 => Just(Step::Clean),
+        2 => Just(Step::Boot),
+        2 => prop::sample::select(vec![0, 0, -600, -3 * DAY, 3600, 45 * DAY]).prop_map(|seconds| Step::Shift { seconds }),
+        3 => Just(Step::Online),
     ]
 }
 

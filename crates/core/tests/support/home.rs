@@ -27,13 +27,15 @@ impl<'w> Home<'w> {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = ManualClock::at(NOW);
         let client = open(world, folder.path(), &clock).unwrap();
-        let device_id = DeviceId::random().unwrap();
-        client.store.save_directory(&world.directory).unwrap();
-        let keys = &client.device.create_identity(world.pin()).unwrap().keys;
-        let transaction = pending(&client, world, TransactionId::random().unwrap());
-        let certificate = world.certify(device_id, keys);
-        client.store.save_device_certificate(world.pin(), &certificate, transaction).unwrap();
+        let device_id = individualized(&client, world, NOW);
         Self { world, folder, clock, client, device_id }
+    }
+
+    /// Over a client whose folder and clock are the test's.
+    pub fn over(world: &'w World, client: Arc<Client>) -> Self {
+        let now = client.clock.now();
+        let device_id = individualized(&client, world, now);
+        Self { world, folder: Arc::new(tempfile::tempdir().unwrap()), clock: ManualClock::at(now), client, device_id }
     }
 
     /// The path of the folder.
@@ -105,6 +107,17 @@ impl<'w> Home<'w> {
             page: Page::default(),
         })
     }
+}
+
+/// Gives the device of a client its keys and a certificate for them.
+fn individualized(client: &Client, world: &World, now: i64) -> DeviceId {
+    let device_id = DeviceId::random().unwrap();
+    client.store.save_directory(&world.directory).unwrap();
+    let keys = &client.device.create_identity(world.pin()).unwrap().keys;
+    let transaction = pending(client, world, TransactionId::random().unwrap());
+    let certificate = world.certify_at(device_id, keys, now);
+    client.store.save_device_certificate(world.pin(), &certificate, transaction).unwrap();
+    device_id
 }
 
 /// Opens a client of `world` over a folder.
