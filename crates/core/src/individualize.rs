@@ -248,7 +248,7 @@ fn install(
     steps: &Steps<'_>,
 ) -> Result<Credentials, IndividualizeError> {
     let store = &session.client().store;
-    let answer = session.verify(envelope, question)?.answer;
+    let answer = transaction::verify(session, question, envelope)?.answer;
     match answer.outcome {
         Outcome::Done => {}
         Outcome::Refused => {
@@ -262,7 +262,10 @@ fn install(
             let failure = ServiceFailure { retry_after: wait, message, ..ServiceFailure::default() };
             return Err(IndividualizeError::Transport(TransportError::Unavailable(failure)));
         }
-        Outcome::Interaction { .. } => return Err(IndividualizeError::BadAnswer(AnswerFault::Undecided)),
+        Outcome::Interaction { .. } => {
+            transaction::end(session, question, TransactionState::Refused)?;
+            return Err(IndividualizeError::BadAnswer(AnswerFault::Undecided));
+        }
     }
     steps.tell(IndividualizePhase::Install, HttpPhase::Completed, 0, 0)?;
     let Some(bytes) = envelope.device_certificate.as_deref() else {

@@ -7,6 +7,7 @@ mod fault;
 mod question;
 mod time;
 pub(crate) mod transaction;
+mod verdict;
 
 use crate::client::{Client, Settings};
 use crate::device::DeviceIdentity;
@@ -16,7 +17,7 @@ use crate::revoke;
 use crate::store::StoreError;
 use crate::transport::{HttpRequest, ServiceFailure, Transport, TransportError, url};
 use std::sync::Arc;
-use wmlicense_wire::answer::{self, AnswerError, Envelope, Verified};
+use wmlicense_wire::answer::{self, Envelope};
 use wmlicense_wire::certificate::{AuthorityCertificate, DeviceCertificate, Directory, Role, ServiceCertificate};
 use wmlicense_wire::id::{Digest, TransactionId};
 use wmlicense_wire::problem::ProblemKind;
@@ -352,22 +353,6 @@ impl<'a> Session<'a> {
             | TransportError::TooLarge
             | TransportError::Unavailable(_) => false,
         }
-    }
-
-    /// Verifies an answer to `question`: signer, role, service asked, request, device, licenses of the manifest, and that its
-    /// date can be. It tells the time.
-    pub fn verify<'e>(&self, envelope: &'e Envelope, question: &Question) -> Result<Verified<'e>, SessionError> {
-        let verified = envelope.verify(&question.expected(self.floor(question)?), &self.directory)?;
-        if verified.signer.service_id != question.content.audience {
-            return Err(AnswerError::Signer.into());
-        }
-        if let Some(list) = self.client.store.status_list(self.authority())?
-            && list.revokes_service(verified.signer.signer_id(), verified.answer.issued_at)
-        {
-            return Err(SessionError::BadAnswer(AnswerFault::SignerRevoked));
-        }
-        self.note_time(verified.signer.service_id, verified.answer.issued_at, question.made_at)?;
-        Ok(verified)
     }
 
     /// The client that this session belongs to.

@@ -3,23 +3,30 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
 use support::desk::Desk;
 use support::home::Home;
 use support::place::{backed_up, restored};
 use support::service::Step;
 use support::{NOW, World, content_key, kid};
 use wmlicense_core::acquire::AcquireError;
-use wmlicense_core::clock::Verdict;
+use wmlicense_core::clock::{SinceBoot, Verdict};
 use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::event::Event;
+use wmlicense_core::keeper::clean;
 use wmlicense_core::renew::{RenewalWish, Renewed, renew};
 use wmlicense_core::restore::Restored;
-use wmlicense_core::rights::{Application, Refusal};
+use wmlicense_core::rights::{Application, Category, Refusal, query_allowed, query_state};
+use wmlicense_core::session::AnswerFault;
+use wmlicense_core::store::FILE_NAME;
 use wmlicense_wire::answer::Reason;
+use wmlicense_wire::id::Epoch;
 use wmlicense_wire::policy::Conditions;
 
 const DAY: i64 = 86_400;
+const INFO: SampleInfo<'static> =
+    SampleInfo { scheme: Scheme::Cenc, iv: &[7; 8], subsamples: &[], crypt_byte_block: 0, skip_byte_block: 0 };
 
 /// A device that knows how long it runs, with a license until the tenth day and one without dates.
 fn desk() -> Desk {
@@ -37,18 +44,21 @@ fn desk() -> Desk {
 
 /// Plays one sample, or tells why not.
 fn play(desk: &Desk, number: u64) -> Result<(), Refusal> {
-    let info =
-        SampleInfo { scheme: Scheme::Cenc, iv: &[7; 8], subsamples: &[], crypt_byte_block: 0, skip_byte_block: 0 };
     let mut data = b"a sample of 20 bytes".to_vec();
-    SampleCipher::new(&content_key(kid(number))).decrypt_in_place(&info, &mut data).unwrap();
+    SampleCipher::new(&content_key(kid(number))).decrypt_in_place(&INFO, &mut data).unwrap();
     let used = Decryptor::create(&desk.client, kid(number), "Play", &Application::default())
-        .and_then(|it| it.decrypt(&info, &mut data));
+        .and_then(|it| it.decrypt(&INFO, &mut data));
     match used {
         Ok(()) => assert_eq!(data, b"a sample of 20 bytes"),
         Err(UseError::Refused(refusal)) => return Err(refusal),
         Err(error) => panic!("{error}"),
     }
     Ok(())
+}
+
+/// Why playing is not permitted.
+fn asked(desk: &Desk, number: u64) -> Vec<Refusal> {
+    query_allowed(&desk.client, kid(number), "Play", &Application::default()).unwrap()
 }
 
 fn verdict(desk: &Desk) -> Verdict {
@@ -128,13 +138,175 @@ fn an_answer_that_was_made_for_an_earlier_contact_tells_no_time() {
 fn an_answer_dated_over_a_day_ahead_is_refused_and_nothing_of_it_stays() {
     let desk = desk();
     desk.acquire(&[kid(3)]).unwrap();
-    desk.service.now.store(NOW + DAY + 1, std::sync::atomic::Ordering::SeqCst);
+    desk.service.now.store(NOW + DAY + 1, Ordering::SeqCst);
     assert!(matches!(desk.acquire(&[kid(4)]), Err(AcquireError::BadAnswer(_))));
     assert!(desk.client.store.licenses(kid(4)).unwrap().is_empty());
     assert_eq!(desk.client.store.clock_record().unwrap().floors.values().max(), Some(&NOW));
     assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Ok(())));
     desk.clock.boot(2, 5);
     desk.acquire(&[kid(4)]).unwrap();
+}
+
+#[test]
+fn an_answer_dated_far_ahead_ends_its_transaction_and_the_next_request_is_another() {
+    let desk = desk();
+    desk.acquire(&[kid(3)]).unwrap();
+    desk.service.now.store(NOW + 300 * DAY, Ordering::SeqCst);
+    assert!(matches!(desk.acquire(&[kid(4)]), Err(AcquireError::BadAnswer(AnswerFault::ServiceClock))));
+    assert_eq!(desk.pending(), 0);
+    // The service gives the same bytes for the same request, whatever its clock says by then.
+    desk.service.now.store(NOW, Ordering::SeqCst);
+    desk.acquire(&[kid(4)]).unwrap();
+    assert_eq!(desk.key(kid(4)).unwrap(), content_key(kid(4)));
+}
+
+#[test]
+fn a_floor_far_ahead_that_only_one_visit_raised_goes_with_the_next_fresh_answer() {
+    let desk = desk();
+    // Nothing in this run speaks against the first answer.
+    desk.service.now.store(NOW + 300 * DAY, Ordering::SeqCst);
+    desk.acquire(&[kid(3)]).unwrap();
+    assert_eq!(play(&desk, 1), Err(Refusal::Expired));
+    desk.clock.boot(2, 5);
+    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Behind, Err(Refusal::Clock)));
+    desk.service.now.store(NOW, Ordering::SeqCst);
+    desk.acquire(&[kid(4)]).unwrap();
+    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Ok(())));
+    let record = desk.client.store.clock_record().unwrap();
+    assert_eq!((record.floors.values().max(), record.doubts.len()), (Some(&NOW), 0));
+    desk.clock.boot(3, 5);
+    assert_eq!(play(&desk, 1), Ok(()), "nor does the mark keep it");
+}
+
+#[test]
+fn an_epoch_that_was_told_ahead_gives_way_to_the_one_told_after_the_clock_was_mended() {
+    let desk = desk();
+    let (store, issuer) = (&desk.client.store, desk.world.issuer.id);
+    let (ahead, mended) = (Epoch::new([1; 16]), Epoch::new([2; 16]));
+    let at = |seconds| Some(SinceBoot { boot: [1; 16], seconds });
+    store.note_anchor(issuer, NOW + 300 * DAY, at(1000)).unwrap();
+    store.note_epoch(issuer, ahead, NOW + 300 * DAY).unwrap();
+    store.note_anchor(issuer, NOW + 10, at(1000)).unwrap();
+    store.note_epoch(issuer, mended, NOW + 10).unwrap();
+    assert_eq!(store.epoch(issuer).unwrap(), Some(mended));
+}
+
+#[test]
+fn a_refusal_for_the_time_is_remembered_over_a_restart_of_the_system() {
+    type Refuse = fn(&Desk);
+    let refuse: [(&str, Refuse); 3] = [
+        ("a decryptor", |desk| assert_eq!(play(desk, 1), Err(Refusal::Expired))),
+        ("a question", |desk| assert_eq!(asked(desk, 1), [Refusal::Expired])),
+        ("a state", |desk| {
+            let found = query_state(&desk.client, kid(1), "Play", &Application::default()).unwrap();
+            assert_eq!(found.category, Category::NoRight);
+        }),
+    ];
+    for (name, refuse) in refuse {
+        let mut desk = desk();
+        for passed in [10 * DAY + 1000, 9 * DAY] {
+            desk.pass(passed);
+            refuse(&desk);
+        }
+        desk.clock.boot(2, 5);
+        desk.clock.set(NOW + 9 * DAY);
+        desk.restart();
+        assert_eq!(play(&desk, 1), Err(Refusal::Clock), "{name}");
+    }
+}
+
+#[test]
+fn an_open_decryptor_that_closes_remembers_the_end_though_the_clock_was_set_back_meanwhile() {
+    let desk = desk();
+    let closing = Conditions { not_after: Some(NOW + DAY), close_at_expiry: true, ..Conditions::default() };
+    let policy = desk.world.policy_with(kid(5), closing);
+    desk.service.catalogue.lock().unwrap().insert(kid(5), policy);
+    desk.clock.boot(1, 1000);
+    desk.service.then(Step::Lose);
+    desk.acquire(&[kid(5)]).unwrap_err();
+    // Made for an earlier contact, the answer is no anchor.
+    desk.clock.boot(1, 2000);
+    desk.acquire(&[kid(5)]).unwrap();
+    let decryptor = Decryptor::create(&desk.client, kid(5), "Play", &Application::default()).unwrap();
+    decryptor.decrypt(&INFO, &mut [0; 20]).unwrap();
+    desk.clock.set(NOW - 100);
+    desk.clock.boot(1, 2000 + DAY);
+    let closed = decryptor.decrypt(&INFO, &mut [0; 20]);
+    assert!(matches!(closed, Err(UseError::Refused(Refusal::Expired))), "{closed:?}");
+    assert_eq!(desk.client.store.clock_record().unwrap().mark, NOW + DAY);
+}
+
+#[test]
+fn what_has_not_begun_notes_the_time_of_the_question_and_not_of_the_begin() {
+    let desk = desk();
+    let later = Conditions { not_before: Some(NOW + 20 * DAY), ..Conditions::default() };
+    desk.service.catalogue.lock().unwrap().insert(kid(5), desk.world.policy_with(kid(5), later));
+    desk.clock.boot(1, 1000);
+    desk.acquire(&[kid(5)]).unwrap();
+    desk.pass(DAY);
+    desk.clock.boot(2, 5);
+    assert_eq!(play(&desk, 5), Err(Refusal::NotStarted));
+    assert_eq!(desk.client.store.clock_record().unwrap().mark, NOW + DAY);
+    assert_eq!(asked(&desk, 1), []);
+}
+
+#[test]
+fn a_refusal_by_a_clock_that_jumped_far_ahead_locks_nothing() {
+    let desk = desk();
+    desk.clock.set(NOW + 400 * DAY);
+    assert_eq!(play(&desk, 1), Err(Refusal::Expired));
+    assert_eq!(clean(&desk.client, &desk.context()).unwrap().removed, 0, "nor takes it away");
+    desk.clock.set(NOW + 100);
+    assert_eq!(play(&desk, 1), Ok(()));
+}
+
+#[test]
+fn a_cleaning_that_takes_away_what_ended_remembers_the_time() {
+    let desk = desk();
+    desk.pass(11 * DAY);
+    assert_eq!(asked(&desk, 1), [Refusal::Expired]);
+    desk.pass(29 * DAY + 1);
+    assert_eq!(clean(&desk.client, &desk.context()).unwrap().removed, 1);
+    assert_eq!(desk.client.store.clock_record().unwrap().mark, NOW + 40 * DAY + 1);
+}
+
+#[test]
+fn refusals_write_at_most_once_a_minute_and_where_nothing_can_be_written_stay_what_they_are() {
+    let desk = desk();
+    desk.pass(11 * DAY);
+    let mark = || desk.client.store.clock_record().unwrap().mark;
+    assert_eq!((play(&desk, 1), mark()), (Err(Refusal::Expired), NOW + 11 * DAY));
+    desk.pass(59);
+    assert_eq!((play(&desk, 1), mark()), (Err(Refusal::Expired), NOW + 11 * DAY));
+    desk.pass(1);
+    let database = rusqlite::Connection::open(desk.folder.path().join(FILE_NAME)).unwrap();
+    database
+        .execute_batch("CREATE TRIGGER full BEFORE UPDATE ON head BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        .unwrap();
+    assert_eq!((play(&desk, 1), asked(&desk, 1)), (Err(Refusal::Expired), vec![Refusal::Expired]));
+    assert_eq!(mark(), NOW + 11 * DAY);
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    assert_eq!((play(&desk, 1), mark()), (Err(Refusal::Expired), NOW + 11 * DAY + 60));
+}
+
+#[test]
+fn a_time_since_the_start_that_went_back_revives_nothing_and_tells_no_time() {
+    let mut desk = desk();
+    desk.acquire(&[kid(3)]).unwrap();
+    desk.pass(10 * DAY + 400);
+    desk.clock.boot(1, 1000 + 10 * DAY + 400);
+    assert_eq!(play(&desk, 1), Err(Refusal::Expired));
+    // Another process sees a time that is 600 seconds less, and sets the wall clock with it.
+    desk.clock.boot(1, 1000 + 10 * DAY - 200);
+    desk.clock.set(NOW + 10 * DAY - 200);
+    desk.restart();
+    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Behind, Err(Refusal::Clock)));
+    let before = desk.client.store.clock_record().unwrap().anchors;
+    desk.acquire(&[kid(4)]).unwrap();
+    assert_eq!(desk.client.store.clock_record().unwrap().anchors, before);
+    assert_eq!(play(&desk, 1), Err(Refusal::Clock));
+    desk.clock.boot(1, 1000 + 10 * DAY + 500);
+    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Err(Refusal::Expired)));
 }
 
 #[test]
@@ -155,6 +327,7 @@ fn a_restore_takes_nothing_up_again_that_ended_and_says_so() {
         assert_eq!(result.unwrap(), Restored { restored: 1, refused, ..Restored::default() });
         assert!(events.all().contains(&Event::LicenseRefused { kid: kid(1), reason: Reason::Expired }));
         assert!(fresh.client.store.licenses(kid(1)).unwrap().is_empty());
+        assert_eq!(fresh.client.store.clock_record().unwrap().mark, NOW + 7200, "it is a time that was seen");
     }
     // Where it is, it stays, so that it can be renewed.
     assert_eq!(restored(&home, place.path()).0.unwrap(), Restored { restored: 2, ..Restored::default() });

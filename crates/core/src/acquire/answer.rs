@@ -41,7 +41,7 @@ pub(super) fn take(
     credentials: &Credentials,
     cursors: &mut Cursors,
 ) -> Result<Taken, AcquireError> {
-    let mut verified = session.verify(envelope, question)?;
+    let mut verified = transaction::verify(session, question, envelope)?;
     if let Body::Licenses { .. } = &question.content.body {
         for refusal in &mut verified.answer.refusals {
             // Of licenses not yet made a service refuses key IDs.
@@ -71,7 +71,7 @@ pub(super) fn take(
         let next = next(session, question, &verified, credentials, cursors)?;
         Ok((licenses, next))
     });
-    if opened.is_err() {
+    if let Err(AcquireError::BadAnswer(_)) = &opened {
         // The service itself said this; the same request would only bring it again.
         transaction::end(session, question, TransactionState::Refused)?;
     }

@@ -160,6 +160,21 @@ pub(crate) fn exchange(
     result
 }
 
+/// Verifies an answer to the request. One that can never become good ends the transaction.
+pub(crate) fn verify<'e>(
+    session: &Session<'_>,
+    question: &Question,
+    envelope: &'e Envelope,
+) -> Result<Verified<'e>, SessionError> {
+    let result = session.verify(envelope, question);
+    if let Err(error) = &result
+        && session.is_final(error, envelope, question)
+    {
+        self::end(session, question, TransactionState::Refused)?;
+    }
+    result
+}
+
 /// Moves the request's transaction to another state, unless another thread or process ended it meanwhile.
 pub(crate) fn end(session: &Session<'_>, question: &Question, state: TransactionState) -> Result<(), StoreError> {
     match session.client().store.set_transaction_state(question.content.transaction, state) {
