@@ -18,15 +18,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use wmlicense_core::event::{Event, Flow, IndividualizePhase};
 use wmlicense_core::logging::{Level, Log};
-use wmlicense_core::operation::{Afterwards, Canceller, Context, Observer, Operation, StartError, WaitError};
+use wmlicense_core::operation::{Canceller, Context, Observer, Operation, StartError, Started, WaitError};
 
 /// Tells what a running operation does. NULL is allowed where one is asked for: then nothing is told, or the events go to
 /// the client's event queue if there is one when the object is created (wm_create_event_queue).
 /// status: WM_STATUS_*. result: 0 or the reason. type, value, size: what comes with the status, WM_TYPE_*; value is
 /// valid until the callback returns, and NULL with size 0 where there is none; the size of a STRING includes its NUL.
 /// context: as given, never touched. A failing answer cancels the operation; 0 goes on. Called on a thread of the
-/// library, one call at a time per object, with no lock held; any function may be called from it. It must not throw or
-/// longjmp.
+/// library, one call at a time per object, with no lock held; any function may be called from it. When the final status
+/// comes, the object is idle: its next verb may be called, its properties set and the object released in that call, or by
+/// a thread that learns of it there. A verb called there begins when the callback has returned. It must not throw or longjmp.
 pub type wm_status_callback = Option<
     unsafe extern "C" fn(
         status: wm_status,
@@ -135,8 +136,6 @@ struct Mailbox {
     queue: Arc<Queue>,
     token: u64,
     canceller: Option<Canceller>,
-    /// Posted when the operation is over, so that whoever reads it may start the next one.
-    last: Option<Entry>,
 }
 
 /// Turns events into statuses and the outcome into the final one.
@@ -213,16 +212,10 @@ impl Observer<Outcome> for Teller {
         self.log_end(outcome);
         let told = Told { status: self.final_status, result, payload, detail };
         match &mut self.mailbox {
-            Some(mailbox) => mailbox.last = Some(Entry { token: mailbox.token, callback: self.callback, told }),
+            Some(mailbox) => mailbox.queue.push_last(Entry { token: mailbox.token, callback: self.callback, told }),
             // The operation is over: whether the application would go on makes no difference.
             None => drop(self.callback.tell(&told)),
         }
-    }
-
-    fn afterwards(&mut self) -> Option<Afterwards> {
-        let mailbox = self.mailbox.take()?;
-        let last = mailbox.last?;
-        Some(Box::new(move || mailbox.queue.push_last(last)))
     }
 }
 
@@ -272,6 +265,28 @@ impl Worker {
         deadline: Option<Duration>,
         work: impl FnOnce(&Context) -> Outcome + Send + 'static,
     ) -> Result<(), Failure> {
+        self.begin(final_status, busy, deadline, work).map(drop)
+    }
+
+    /// As `start`, but returns with the outcome when the last callback has returned. Not for the object's own callback.
+    pub(crate) fn run(
+        &self,
+        final_status: wm_status,
+        busy: wm_result,
+        deadline: Option<Duration>,
+        work: impl FnOnce(&Context) -> Outcome + Send + 'static,
+    ) -> Result<Outcome, Failure> {
+        let started = self.begin(final_status, busy, deadline, work)?;
+        started.wait().ok_or_else(|| Failure::new(WM_E_INTERNAL))
+    }
+
+    fn begin(
+        &self,
+        final_status: wm_status,
+        busy: wm_result,
+        deadline: Option<Duration>,
+        work: impl FnOnce(&Context) -> Outcome + Send + 'static,
+    ) -> Result<Started<Outcome>, Failure> {
         // Held until it runs: a release waits for an operation that begins, or the operation does not begin.
         let life = self.life.hold();
         let live = life.clone().ok_or_else(|| Failure::new(WM_E_INVALID_HANDLE))?;
@@ -279,7 +294,6 @@ impl Worker {
             queue: Arc::clone(queue),
             token: self.token.load(Ordering::Relaxed),
             canceller: None,
-            last: None,
         });
         let (callback, log, progress) = (self.callback, self.log.clone(), nothing_yet());
         let teller = Teller { callback, mailbox, log, final_status, progress, _live: live };

@@ -13,6 +13,7 @@ use crate::status;
 use std::ffi::c_void;
 use std::sync::Arc;
 use wmlicense_core::keeper;
+use wmlicense_core::operation::Context;
 
 /// Looks after the license store: checks it, repairs it, and clears it of what is over. Create it, call a verb, and watch
 /// its final status. No verb makes a network call.
@@ -71,20 +72,17 @@ impl StoreKeeperObject {
         })
     }
 
-    fn clean(&self) -> Result<(), Failure> {
+    fn clean(&self, waits: bool) -> Result<(), Failure> {
         let client = Arc::clone(self.client.opened()?);
         let deadline = self.client.settings(&self.properties).network.deadline;
-        self.worker.start(status::STORE_CLEANED, WM_E_BUSY, deadline, move |context| {
-            match keeper::clean(&client, context) {
-                Ok(_) => Outcome::success(WM_S_OK),
-                Err(error) => Outcome::failure(failure::clean(&error)),
-            }
-        })
-    }
-
-    /// Waits for a cleaning that began with this call; its result is the call's.
-    fn finished(&self) -> Result<(), Failure> {
-        let outcome = self.worker.wait(None)?;
+        let work = move |context: &Context| match keeper::clean(&client, context) {
+            Ok(_) => Outcome::success(WM_S_OK),
+            Err(error) => Outcome::failure(failure::clean(&error)),
+        };
+        if !waits {
+            return self.worker.start(status::STORE_CLEANED, WM_E_BUSY, deadline, work);
+        }
+        let outcome = self.worker.run(status::STORE_CLEANED, WM_E_BUSY, deadline, work)?;
         outcome.detail.map_or(Ok(()), |detail| Err(Failure::of_detail(&detail)))
     }
 }
@@ -142,8 +140,8 @@ pub unsafe extern "C" fn wm_clean_license_store(keeper: *mut wm_store_keeper, fl
         let keeper = resolve(keeper)?;
         match flags {
             WM_CLEAN_SYNC if keeper.worker.in_own_callback() => Err(Failure::new(WM_E_WOULD_DEADLOCK)),
-            WM_CLEAN_SYNC => keeper.clean().and_then(|()| keeper.finished()),
-            WM_CLEAN_ASYNC => keeper.clean(),
+            WM_CLEAN_SYNC => keeper.clean(true),
+            WM_CLEAN_ASYNC => keeper.clean(false),
             _ => Err(Failure::with(WM_E_INVALIDARG, "Exactly one of the two flags is needed.")),
         }
     })

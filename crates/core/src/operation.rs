@@ -25,17 +25,10 @@ pub trait Observer<R>: Send {
     fn begins(&mut self, _canceller: Canceller) {}
     /// One event.
     fn event(&mut self, event: &Event) -> Flow;
-    /// The final result, exactly once, as the last call.
+    /// The final result, exactly once, as the last call. The object is idle by then: the next operation may be started in
+    /// it, or by whoever learns of it; that one begins when this call has returned.
     fn finished(&mut self, result: &R);
-    /// What is left to do as soon as another operation could begin, for receivers that react on another thread. Asked for
-    /// after `finished`; waiters wait for it too. It must not wait itself.
-    fn afterwards(&mut self) -> Option<Afterwards> {
-        None
-    }
 }
-
-/// The last step of an operation.
-pub type Afterwards = Box<dyn FnOnce() + Send>;
 
 /// The operation was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,42 +60,85 @@ pub enum WaitError {
     WouldDeadlock,
 }
 
+/// How far a run is.
+enum Stage<R> {
+    /// The work is being done: the object is busy.
+    Working,
+    /// The work is done and the object is idle; the last callback has not returned.
+    Telling,
+    /// The last callback has returned.
+    Told(R),
+}
+
 /// One operation from its start to the return of its last callback. A waiter keeps the run that it waits for, so that a
 /// restart of the object takes no result away from it.
 struct Run<R> {
     control: Arc<Control>,
-    result: Mutex<Option<R>>,
-    ended: Condvar,
+    stage: Mutex<Stage<R>>,
+    told: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// The run before, until its thread is gone: it may still be in its last callback when this one is started.
+    previous: Mutex<Option<Arc<Run<R>>>>,
 }
 
 impl<R: Clone> Run<R> {
-    fn has_ended(&self) -> bool {
-        lock(&self.result).is_some()
+    fn is_working(&self) -> bool {
+        matches!(*lock(&self.stage), Stage::Working)
     }
 
+    /// Waits for the last callback's return and gives the result; `None` if `until` comes first.
     fn wait(&self, until: Option<Instant>) -> Option<R> {
-        let mut result = lock(&self.result);
-        while result.is_none() {
-            result = match until {
-                None => self.ended.wait(result).unwrap_or_else(|poisoned| poisoned.into_inner()),
+        let mut stage = lock(&self.stage);
+        loop {
+            if let Stage::Told(result) = &*stage {
+                return Some(result.clone());
+            }
+            stage = match until {
+                None => self.told.wait(stage).unwrap_or_else(|poisoned| poisoned.into_inner()),
                 Some(until) => {
                     let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-                    self.ended.wait_timeout(result, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0
+                    self.told.wait_timeout(stage, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0
                 }
             };
         }
-        result.clone()
     }
 
-    /// Waits until the thread of an ended run is gone, which it is about to be. The lock is held over the join: whoever
-    /// comes second must not return earlier, because the thread may still have its last event to post.
+    /// Waits until the thread of a run that was told is gone, which it is about to be. The lock is held over the join, so
+    /// that it is gone for whoever comes second, too.
     fn reap(&self) {
         let mut thread = lock(&self.thread);
         if let Some(thread) = thread.take() {
             // The thread catches every panic of the work and of the observer.
             let _ = thread.join();
         }
+    }
+
+    /// One call of the observer at a time, and the last one of an operation before the first one of the next.
+    fn follow_previous(&self) {
+        let previous = lock(&self.previous).clone();
+        if let Some(previous) = previous {
+            let _ = previous.wait(None);
+            previous.reap();
+        }
+        *lock(&self.previous) = None;
+    }
+
+    /// True on the thread that runs callbacks of this run, or the last one of the run before.
+    fn in_own_callback(&self) -> bool {
+        let previous = lock(&self.previous).clone();
+        self.control.in_own_callback() || previous.is_some_and(|previous| previous.control.in_own_callback())
+    }
+}
+
+/// One operation that was started, for whoever waits for that one and not for the latest.
+pub struct Started<R>(Arc<Run<R>>);
+
+impl<R: Clone> Started<R> {
+    /// Waits for its end and its last callback. Never call it inside the object's own callback.
+    pub fn wait(&self) -> Option<R> {
+        let result = self.0.wait(None);
+        self.0.reap();
+        result
     }
 }
 
@@ -119,27 +155,26 @@ impl<R: Clone + Send + 'static> Operation<R> {
     }
 
     /// Runs `work` on a thread of its own (2 MiB stack; the signal mask is the caller's) and then tells the observer.
-    /// A panic in `work` becomes `on_panic()`. The object is busy until the last callback has returned.
+    /// A panic in `work` becomes `on_panic()`. The object is busy until `work` is over. Where the last callback of the run
+    /// before has not returned, this one begins as soon as it has, and its deadline counts from there.
     pub fn start(
         self: &Arc<Self>,
         deadline: Option<Duration>,
         observer: Box<dyn Observer<R>>,
         work: impl FnOnce(&Context) -> R + Send + 'static,
         on_panic: fn() -> R,
-    ) -> Result<(), StartError> {
+    ) -> Result<Started<R>, StartError> {
         // Held until the thread's handle is stored: whoever finds the run finds its thread.
         let mut latest = lock(&self.latest);
-        if let Some(previous) = latest.as_ref() {
-            if !previous.has_ended() {
-                return Err(StartError::Busy);
-            }
-            previous.reap();
+        if latest.as_ref().is_some_and(|previous| previous.is_working()) {
+            return Err(StartError::Busy);
         }
         let run = Arc::new(Run {
             control: Control::new(),
-            result: Mutex::new(None),
-            ended: Condvar::new(),
+            stage: Mutex::new(Stage::Working),
+            told: Condvar::new(),
             thread: Mutex::new(None),
+            previous: Mutex::new(latest.clone()),
         });
         let own = Arc::clone(&run);
         let thread = Builder::new()
@@ -148,17 +183,17 @@ impl<R: Clone + Send + 'static> Operation<R> {
             .spawn(move || execute(&own, deadline, observer, work, on_panic))
             .map_err(|_| StartError::NoThread)?;
         *lock(&run.thread) = Some(thread);
-        *latest = Some(run);
-        Ok(())
+        *latest = Some(Arc::clone(&run));
+        Ok(Started(run))
     }
 
     fn latest(&self) -> Option<Arc<Run<R>>> {
         lock(&self.latest).clone()
     }
 
-    /// True while an operation runs.
+    /// True while an operation runs; no longer when its final result is told.
     pub fn is_running(&self) -> bool {
-        self.latest().is_some_and(|run| !run.has_ended())
+        self.latest().is_some_and(|run| run.is_working())
     }
 
     /// Cancels what runs; never waits.
@@ -180,7 +215,7 @@ impl<R: Clone + Send + 'static> Operation<R> {
     /// same result again.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<R, WaitError> {
         let run = self.latest().ok_or(WaitError::NothingStarted)?;
-        if run.control.in_own_callback() {
+        if run.in_own_callback() {
             return Err(WaitError::WouldDeadlock);
         }
         // A time that the clock cannot express is for ever.
@@ -192,7 +227,7 @@ impl<R: Clone + Send + 'static> Operation<R> {
 
     /// True on the thread that runs this object's callbacks.
     pub fn in_own_callback(&self) -> bool {
-        self.latest().is_some_and(|run| run.control.in_own_callback())
+        self.latest().is_some_and(|run| run.in_own_callback())
     }
 }
 
@@ -214,23 +249,21 @@ fn execute<R: Clone + Send + 'static>(
     on_panic: fn() -> R,
 ) {
     run.control.enter_thread();
+    run.follow_previous();
     let observer = Arc::new(Mutex::new(observer));
     lock(&observer).begins(Canceller(Arc::clone(&run.control)));
     let sink = Arc::clone(&observer);
     let context = Context::new(Arc::clone(&run.control), deadline, Box::new(move |event| lock(&sink).event(event)));
     let result = catch_unwind(AssertUnwindSafe(|| work(&context))).unwrap_or_else(|_| on_panic());
     drop(context);
+    *lock(&run.stage) = Stage::Telling;
     let told = run.control.call(|| catch_unwind(AssertUnwindSafe(|| lock(&observer).finished(&result))));
     if let Some(Err(_)) = told {
         log::error!("the observer of an operation panicked in its last call");
     }
-    let afterwards = if told.is_some() { lock(&observer).afterwards() } else { None };
-    // What the observer holds is gone before anybody learns that the operation is over.
+    // What the observer holds is gone before a waiter learns that the operation is over.
     drop(observer);
     run.control.leave_thread();
-    *lock(&run.result) = Some(result);
-    run.ended.notify_all();
-    if let Some(afterwards) = afterwards {
-        afterwards();
-    }
+    *lock(&run.stage) = Stage::Told(result);
+    run.told.notify_all();
 }

@@ -2,7 +2,7 @@
 
 use crate::event::{Event, Flow};
 use crate::in_every_order;
-use crate::operation::{Afterwards, Context, Observer, Operation, StartError};
+use crate::operation::{Context, Observer, Operation, StartError};
 use loom::thread;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ impl Posted {
     }
 }
 
-/// Posts the final event as the boundary does for a queue: when the object could begin its next verb.
+/// Posts the events as the boundary does for a queue.
 struct Poster {
     posted: Posted,
     first: &'static str,
@@ -39,17 +39,15 @@ impl Observer<u32> for Poster {
         self.posted.add(self.first);
         Flow::Continue
     }
-    fn finished(&mut self, _: &u32) {}
-    fn afterwards(&mut self) -> Option<Afterwards> {
-        let (posted, last) = (self.posted.clone(), self.last);
-        Some(Box::new(move || posted.add(last)))
+    fn finished(&mut self, _: &u32) {
+        self.posted.add(self.last);
     }
 }
 
 fn begin(operation: &Arc<Operation<u32>>, posted: &Posted, name: [&'static str; 2]) -> Result<(), StartError> {
     let poster = Poster { posted: posted.clone(), first: name[0], last: name[1] };
     let work = |context: &Context| context.emit(Event::BackupRestoreBegin).map_or(1, |()| 0);
-    operation.start(None, Box::new(poster), work, || 2)
+    operation.start(None, Box::new(poster), work, || 2).map(drop)
 }
 
 /// Every one of several waiters finds the final event posted, whichever of them joins the thread.
@@ -87,6 +85,26 @@ pub fn a_verb_begins_after_the_final_event_of_the_one_before() {
     });
 }
 
+/// Whoever learns of the final event, on another thread, may start the next verb at once, and its events come after.
+pub fn the_final_event_finds_the_object_idle() {
+    in_every_order(2, || {
+        let (operation, posted) = (Operation::new(), Posted::nothing());
+        assert_eq!(begin(&operation, &posted, ["begin 1", "end 1"]), Ok(()));
+        let (second, its_posts) = (Arc::clone(&operation), posted.clone());
+        let reader = thread::spawn(move || {
+            let ended = its_posts.seen().len() == 2;
+            if ended {
+                assert_eq!(begin(&second, &its_posts, ["begin 2", "end 2"]), Ok(()), "busy in its final event");
+            }
+            ended
+        });
+        let started = reader.join().unwrap_or(false);
+        assert_eq!(operation.wait(None), Ok(0));
+        let all = ["begin 1", "end 1", "begin 2", "end 2"];
+        assert_eq!(posted.seen(), all[..if started { 4 } else { 2 }]);
+    });
+}
+
 /// A cancel wakes work that waits for a time, wherever it comes.
 pub fn a_cancel_wakes_work_that_waits() {
     in_every_order(3, || {
@@ -94,7 +112,7 @@ pub fn a_cancel_wakes_work_that_waits() {
         let poster = Poster { posted: posted.clone(), first: "begin", last: "end" };
         let far = Instant::now() + Duration::from_secs(3600);
         let work = move |context: &Context| context.wait_until(far).map_or(7, |()| 0);
-        assert_eq!(operation.start(None, Box::new(poster), work, || 2), Ok(()));
+        assert_eq!(operation.start(None, Box::new(poster), work, || 2).map(drop), Ok(()));
         operation.cancel();
         assert_eq!(operation.wait(None), Ok(7));
         assert_eq!(posted.seen(), ["end"]);

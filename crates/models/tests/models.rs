@@ -13,6 +13,11 @@ fn a_verb_begins_after_the_final_event_of_the_one_before() {
 }
 
 #[test]
+fn the_final_event_finds_the_object_idle() {
+    operations::the_final_event_finds_the_object_idle();
+}
+
+#[test]
 fn a_cancel_wakes_work_that_waits() {
     operations::a_cancel_wakes_work_that_waits();
 }
