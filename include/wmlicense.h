@@ -809,8 +809,9 @@ typedef struct wm_error_info {
 // status: WM_STATUS_*. result: 0 or the reason. type, value, size: what comes with the status, WM_TYPE_*; value is
 // valid until the callback returns, and NULL with size 0 where there is none; the size of a STRING includes its NUL.
 // context: as given, never touched. A failing answer cancels the operation; 0 goes on. Called on a thread of the
-// library, one call at a time per object, with no lock held; any function may be called from it. It must not throw or
-// longjmp.
+// library, one call at a time per object, with no lock held; any function may be called from it. When the final status
+// comes, the object is idle: its next verb may be called, its properties set and the object released in that call, or by
+// a thread that learns of it there. A verb called there begins when the callback has returned. It must not throw or longjmp.
 typedef wm_result (*wm_status_callback)(wm_status status,
                                         wm_result result,
                                         wm_attr_type type,
@@ -1377,11 +1378,12 @@ wm_result wm_create_backup_restorer(struct wm_client *client,
 // Backs up all licenses that may leave the device to the folder WM_PROP_BACKUP_PATH, in the background. The file is
 // complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
 // Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
-// WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out),
-// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is gone by the end), WM_E_PATH_READ_ONLY,
+// WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out), WM_E_BACKUP_EXISTS
+// where there is a backup and the flag is missing, WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is gone by the end), WM_E_PATH_READ_ONLY,
 // WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL, or an error of store or keys.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
-// WM_E_BACKUP_EXISTS without the flag, and WM_E_BACKUPRESTORE_BUSY.
+// WM_E_BACKUPRESTORE_BUSY, and WM_E_BACKUP_EXISTS without the flag where the system knows it without a look at the medium: the
+// call never waits for one, so the same may come in the final status instead.
 wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
                              uint32_t flags);
 

@@ -77,7 +77,7 @@ impl BackupRestorerObject {
         let client = Arc::clone(self.client.opened()?);
         let folder = self.folder(BACKUP_PATH)?;
         self.worker.idle(WM_E_BACKUPRESTORE_BUSY)?;
-        if !overwrite && backup::exists(&folder) {
+        if !overwrite && backup::is_known_to_exist(&folder) {
             return Err(Failure::new(WM_E_BACKUP_EXISTS));
         }
         let deadline = self.client.settings(&self.properties).network.deadline;
@@ -155,11 +155,12 @@ pub unsafe extern "C" fn wm_create_backup_restorer(
 /// Backs up all licenses that may leave the device to the folder WM_PROP_BACKUP_PATH, in the background. The file is
 /// complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
 /// Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
-/// WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out),
-/// WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is gone by the end), WM_E_PATH_READ_ONLY,
+/// WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out), WM_E_BACKUP_EXISTS
+/// where there is a backup and the flag is missing, WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is gone by the end), WM_E_PATH_READ_ONLY,
 /// WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL, or an error of store or keys.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
-/// WM_E_BACKUP_EXISTS without the flag, and WM_E_BACKUPRESTORE_BUSY.
+/// WM_E_BACKUPRESTORE_BUSY, and WM_E_BACKUP_EXISTS without the flag where the system knows it without a look at the medium: the
+/// call never waits for one, so the same may come in the final status instead.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_backup_licenses(restorer: *mut wm_backup_restorer, flags: u32) -> wm_result {
     gate::enter(|| {

@@ -8,6 +8,7 @@ mod examples;
 mod first_contact;
 mod install;
 mod readme;
+mod slow;
 #[allow(dead_code, reason = "each driver uses another part")]
 #[path = "../support/mod.rs"]
 mod support;

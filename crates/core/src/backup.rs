@@ -89,9 +89,10 @@ impl From<WriteError> for BackupError {
     }
 }
 
-/// True if `folder` holds a backup, or something else that has its name. Cheap: asked before a backup starts.
-pub fn exists(folder: &Path) -> bool {
-    Place::open(folder).and_then(|place| place.occupant()).is_ok_and(|occupant| occupant != Occupant::Nothing)
+/// True if the system knows without looking at the medium that something in `folder` has the backup's name. It never waits;
+/// what it does not know, [`back_up`] finds out.
+pub fn is_known_to_exist(folder: &Path) -> bool {
+    place::is_known_to_exist(folder)
 }
 
 /// Writes all licenses that may leave to `folder/licenses.wmbackup`: to a temporary file first, which takes the backup's

@@ -5,10 +5,11 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use support::home::Home;
 use support::place::{Events, backed_up, names, restored};
 use support::{World, content_key, kid};
-use wmlicense_core::backup::{BackupError, BackupReport, back_up, exists};
+use wmlicense_core::backup::{BackupError, BackupReport, back_up, is_known_to_exist};
 use wmlicense_core::event::{Event, Progress};
 use wmlicense_core::restore::{RestoreError, Restored};
 use wmlicense_wire::answer::Reason;
@@ -60,13 +61,14 @@ fn what_was_backed_up_comes_back_on_the_same_device_without_a_network() {
     home.acquire(&second).unwrap();
     home.client.store.set_title(kid(3), "A title of one's own").unwrap();
     let place = tempfile::tempdir().unwrap();
-    assert!(!exists(place.path()));
+    assert!(!is_known_to_exist(place.path()));
     let (report, events) = backed_up(&home, place.path(), false);
     assert_eq!(report.unwrap(), BackupReport { backed_up: 50, restricted: 0 });
     assert_eq!(events.milestones(), [Event::BackupRestoreBegin]);
     assert_eq!(events.all().last(), Some(&Event::Progress(Progress { done: 50, total: 50 })));
-    assert!(exists(place.path()));
     assert_eq!(names(place.path()), [FILE_NAME]);
+    // What was written a moment ago is in the kernel's memory, where the kernel can be asked for that (since 5.12).
+    assert_eq!(is_known_to_exist(place.path()), remembers(Path::new("/")));
 
     let (report, events) = restored(&before, place.path());
     assert_eq!(report.unwrap(), Restored { restored: 50, ..Restored::default() });
@@ -163,6 +165,12 @@ fn a_cancel_at_any_event_leaves_the_folder_as_it_was() {
     }
 }
 
+/// True if the kernel tells what it remembers of a path.
+fn remembers(path: &Path) -> bool {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::CACHED).is_ok()
+}
+
 #[test]
 fn a_place_that_cannot_be_used_is_told_before_anything_is_written() {
     let world = World::new();
@@ -174,11 +182,10 @@ fn a_place_that_cannot_be_used_is_told_before_anything_is_written() {
     for bad in [place.path().join("missing"), file] {
         let (result, events) = backed_up(&home, &bad, true);
         assert!(matches!(result, Err(BackupError::Place(_))), "{}", bad.display());
-        assert!(events.all().is_empty() && !exists(&bad));
+        assert!(events.all().is_empty() && !is_known_to_exist(&bad));
     }
     // A folder or a link that has the backup's name is nobody's to replace.
     fs::create_dir(place.path().join(FILE_NAME)).unwrap();
-    assert!(exists(place.path()));
     assert!(matches!(backed_up(&home, place.path(), true).0, Err(BackupError::Occupied)));
     fs::remove_dir(place.path().join(FILE_NAME)).unwrap();
     symlink(place.path().join("a file"), place.path().join(FILE_NAME)).unwrap();

@@ -3,7 +3,7 @@
 
 mod publish;
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
@@ -165,6 +165,13 @@ impl Place {
         let entries = rustix::fs::Dir::read_from(&self.folder)?.flatten();
         Ok(entries.map(|entry| entry.file_name().to_owned()).filter(|name| is_own_name(name, suffix)).collect())
     }
+}
+
+/// True if the kernel has it in memory that something in `folder` has the backup's name. Nothing is opened and no medium is
+/// asked, so this returns at once on one that is slow, asleep or gone; a kernel that cannot answer so says no.
+pub(crate) fn is_known_to_exist(folder: &Path) -> bool {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat2(CWD, folder.join(FILE_NAME), flags, Mode::empty(), ResolveFlags::CACHED).is_ok()
 }
 
 /// True if the medium failed or is gone, rather than that it is full or may not be written.
