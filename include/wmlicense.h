@@ -111,6 +111,8 @@
 #define WM_S_NOTHING_TO_RENEW ((wm_result)0x000D2A03)
 /** The system has no memory or thread left. */
 #define WM_E_OUTOFMEMORY ((wm_result)0x8007000E)
+/** The process or the system has no file descriptor left. */
+#define WM_E_NO_DESCRIPTORS ((wm_result)0xC00D2A61)
 /** An argument is NULL or out of range. */
 #define WM_E_INVALIDARG ((wm_result)0x80070057)
 /** There are no more items. */
@@ -335,6 +337,8 @@
 #define WM_E_LICENSE_STORE_ERROR ((wm_result)0xC00D2712)
 /** The license store cannot be opened. */
 #define WM_E_UNABLE_TO_OPEN_DATA_STORE ((wm_result)0xC00D2782)
+/** The license store may not be written; what needs no write still works. */
+#define WM_E_STORE_READ_ONLY ((wm_result)0xC00D2A60)
 /** The license store is damaged, or not a license store. */
 #define WM_E_DATASTORE_CORRUPT ((wm_result)0xC00D2783)
 /** The license store was written by a later version. */
@@ -1128,7 +1132,13 @@ wm_result wm_create_client(struct wm_client **client_out);
 // Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
 // second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
 // WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
-// WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL or WM_E_BUSY; then it may be tried again.
+// WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL, WM_E_STORE_READ_ONLY, WM_E_NO_DESCRIPTORS,
+// WM_E_OUTOFMEMORY or WM_E_BUSY; then it may be tried again. These are the store errors of all other calls as well.
+// A store that is there opens on a full disk and where nothing may be written too: licenses that need no write can be used, and
+// what must be recorded fails with WM_E_DISK_FULL or WM_E_STORE_READ_ONLY until it can be. Only regular files are opened, and
+// links in the folder are not followed.
+// While another process or thread writes, an operation that has to write waits until it is cancelled or its deadline passes,
+// and every call and operation at most ten seconds, then it fails with WM_E_BUSY. What only reads does not wait.
 // Where the keys are there and the store is not, it is made anew for the same device. A store without its keys, or with those
 // of another device, stays closed: a backup is then restored into an empty folder, with WM_RESTORE_INDIVIDUALIZE, as on
 // another device.
@@ -1204,7 +1214,7 @@ wm_result wm_create_content_header(const void *data,
                                    size_t size,
                                    struct wm_content_header **out);
 
-// Reads protection data from a file of any kind that wm_create_content_header takes; media data is skipped. path: any bytes.
+// Reads protection data from a regular file of any kind that wm_create_content_header takes; media data is skipped. path: any bytes.
 // *out: receives a handle to release.
 // Fails as wm_create_content_header, and with WM_E_PATH_NOT_FOUND and WM_E_PATH_UNUSABLE.
 wm_result wm_create_content_header_from_file(const char *path,
@@ -1526,7 +1536,8 @@ wm_result wm_next_event(struct wm_event_queue *queue,
 // Tells a file descriptor that poll, select or epoll finds readable exactly while events wait. On readable, call
 // wm_next_event with 0 until it answers WM_E_TIMEOUT, or once: the descriptor stays readable while more wait. It is the
 // same each time, belongs to the queue, closes on exec and with the last release; never read, write or close it.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, and WM_E_OUTOFMEMORY if the system has no descriptor left.
+// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, and WM_E_NO_DESCRIPTORS or WM_E_OUTOFMEMORY if the system has
+// none left.
 wm_result wm_event_queue_fd(struct wm_event_queue *queue,
                             int *fd_out);
 

@@ -6,6 +6,7 @@ mod queue;
 use crate::callback::Callback;
 use crate::client::wm_client;
 use crate::error_info::{self, Failure};
+use crate::failure;
 use crate::gate;
 use crate::input::{Out, SizedOut};
 use crate::object::{self, Handle, Kind, Life, Object, WM_INFINITE, resolve};
@@ -169,14 +170,18 @@ pub unsafe extern "C" fn wm_next_event(queue: *mut wm_event_queue, timeout_ms: u
 /// Tells a file descriptor that poll, select or epoll finds readable exactly while events wait. On readable, call
 /// wm_next_event with 0 until it answers WM_E_TIMEOUT, or once: the descriptor stays readable while more wait. It is the
 /// same each time, belongs to the queue, closes on exec and with the last release; never read, write or close it.
-/// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, and WM_E_OUTOFMEMORY if the system has no descriptor left.
+/// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, and WM_E_NO_DESCRIPTORS or WM_E_OUTOFMEMORY if the system has
+/// none left.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_event_queue_fd(queue: *mut wm_event_queue, fd_out: *mut c_int) -> wm_result {
     gate::enter(|| {
         let queue = resolve(queue)?;
         // SAFETY: the header makes the caller answer for the place.
         let out = unsafe { Out::new(fd_out, "fd_out")? };
-        let fd = queue.queue.fd().map_err(|error| Failure::with(WM_E_OUTOFMEMORY, error.to_string()))?;
+        let without = |error: std::io::Error| {
+            Failure::with(failure::scarce(&error).unwrap_or(WM_E_OUTOFMEMORY), error.to_string())
+        };
+        let fd = queue.queue.fd().map_err(without)?;
         out.write(fd);
         Ok(())
     })

@@ -72,8 +72,17 @@ pub(crate) fn place(error: &io::Error) -> Failure {
 fn place_result(error: &io::Error) -> wm_result {
     match error.kind() {
         io::ErrorKind::NotFound => WM_E_PATH_NOT_FOUND,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WM_E_DISK_FULL,
-        _ => WM_E_PATH_UNUSABLE,
+        _ => scarce(error).unwrap_or(WM_E_PATH_UNUSABLE),
+    }
+}
+
+/// What the system has no more of.
+pub(crate) fn scarce(error: &io::Error) -> Option<wm_result> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(WM_E_DISK_FULL),
+        io::ErrorKind::OutOfMemory => Some(WM_E_OUTOFMEMORY),
+        _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => Some(WM_E_NO_DESCRIPTORS),
+        _ => None,
     }
 }
 
@@ -85,7 +94,12 @@ pub(crate) fn store(error: &StoreError) -> Failure {
         StoreError::OtherDevice => WM_E_HDS_KEY_MISMATCH,
         StoreError::Tampered => WM_E_CHECKPOINT_FAILED,
         StoreError::Full => WM_E_DISK_FULL,
+        StoreError::ReadOnly => WM_E_STORE_READ_ONLY,
         StoreError::Busy => WM_E_BUSY,
+        StoreError::Cancelled => WM_E_OPERATION_CANCELED,
+        StoreError::DeadlinePassed => WM_E_DEADLINE,
+        StoreError::NoMemory => WM_E_OUTOFMEMORY,
+        StoreError::NoDescriptor => WM_E_NO_DESCRIPTORS,
         StoreError::Io(_) => WM_E_LICENSE_STORE_ERROR,
         StoreError::OtherPolicy(_) => WM_E_LICENSE_TERMS,
         StoreError::NoSuchLicense(_) => WM_E_LICENSE_REQUIRED,
@@ -101,10 +115,10 @@ fn device(error: &DeviceError) -> Failure {
         DeviceError::TooNew => WM_E_STORE_TOO_NEW,
         DeviceError::Missing => WM_E_SECURE_STORE_NOT_FOUND,
         DeviceError::KeyGeneration => WM_E_SECURE_STORE_UNLOCK_ERROR,
-        DeviceError::Io(error) => match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WM_E_DISK_FULL,
-            _ => WM_E_SECURE_STORE_UNLOCK_ERROR,
-        },
+        DeviceError::Busy => WM_E_BUSY,
+        DeviceError::Cancelled => WM_E_OPERATION_CANCELED,
+        DeviceError::DeadlinePassed => WM_E_DEADLINE,
+        DeviceError::Io(error) => scarce(error).unwrap_or(WM_E_SECURE_STORE_UNLOCK_ERROR),
     };
     Failure::with(result, error.to_string())
 }
@@ -248,6 +262,7 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
             let wait = u64::try_from(from.saturating_sub(now)).unwrap_or(0);
             Failure::with(WM_E_SERVICE_FAILING, text).retry_after_seconds(wait)
         }
+        AcquireError::Store(StoreError::Cancelled) => Failure::new(ISSUER.cancelled),
         AcquireError::Store(error) => store(error),
         AcquireError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
     }

@@ -56,6 +56,7 @@ results! {
     WM_S_NOTHING_TO_RENEW c"WM_S_NOTHING_TO_RENEW" = 0x000D_2A03, None, None, false, c"No stored license is to be renewed.";
     // Calls.
     WM_E_OUTOFMEMORY c"WM_E_OUTOFMEMORY" = 0x8007_000E, Internal, Retry, true, c"The system has no memory or thread left.";
+    WM_E_NO_DESCRIPTORS c"WM_E_NO_DESCRIPTORS" = 0xC00D_2A61, Internal, Retry, true, c"The process or the system has no file descriptor left.";
     WM_E_INVALIDARG c"WM_E_INVALIDARG" = 0x8007_0057, Call, FixCall, false, c"An argument is NULL or out of range.";
     WM_E_NO_MORE_ITEMS c"WM_E_NO_MORE_ITEMS" = 0x8007_0103, None, None, false, c"There are no more items.";
     WM_E_INVALID_HANDLE c"WM_E_INVALID_HANDLE" = 0xC00D_2A00, Call, FixCall, false, c"The handle was released, is of another type, or never was one.";
@@ -173,6 +174,7 @@ results! {
     // License store and device keys.
     WM_E_LICENSE_STORE_ERROR c"WM_E_LICENSE_STORE_ERROR" = 0xC00D_2712, Storage, Retry, true, c"The license store could not be read or written.";
     WM_E_UNABLE_TO_OPEN_DATA_STORE c"WM_E_UNABLE_TO_OPEN_DATA_STORE" = 0xC00D_2782, Storage, ChoosePlace, false, c"The license store cannot be opened.";
+    WM_E_STORE_READ_ONLY c"WM_E_STORE_READ_ONLY" = 0xC00D_2A60, Storage, ChoosePlace, false, c"The license store may not be written; what needs no write still works.";
     WM_E_DATASTORE_CORRUPT c"WM_E_DATASTORE_CORRUPT" = 0xC00D_2783, Storage, RestoreBackup, false, c"The license store is damaged, or not a license store.";
     WM_E_STORE_TOO_NEW c"WM_E_STORE_TOO_NEW" = 0xC00D_2A2D, Storage, Update, false, c"The license store was written by a later version.";
     WM_E_HDS_KEY_MISMATCH c"WM_E_HDS_KEY_MISMATCH" = 0xC00D_2799, Storage, RestoreBackup, false, c"The key file belongs to another license store.";

@@ -186,27 +186,33 @@ fn transport_remedy(error: &TransportError) -> &'static str {
     }
 }
 
+const IN_USE: &str = "close the application that uses the store, then try again";
+
 fn device_remedy(error: &DeviceError) -> &'static str {
     match error {
         DeviceError::Damaged | DeviceError::Missing => {
             "move the folder away and restore a backup through the license management service"
         }
         DeviceError::TooNew => "use a newer version of this program",
-        DeviceError::KeyGeneration => "try again",
+        DeviceError::KeyGeneration | DeviceError::Cancelled => "try again",
+        DeviceError::Busy | DeviceError::DeadlinePassed => IN_USE,
         DeviceError::Io(_) => "give a folder that you may read and write",
     }
 }
 
 fn store_remedy(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Open(_) | StoreError::Io(_) => "give a folder that you may read and write",
+        StoreError::Open(_) | StoreError::Io(_) | StoreError::ReadOnly => "give a folder that you may read and write",
         StoreError::TooNew { .. } => "use a newer version of this program",
         StoreError::Damaged(_) | StoreError::Tampered => "move the folder away and restore a backup",
         StoreError::OtherDevice => "put the device.key back that belongs to this store",
         StoreError::Full => "make room on the disk, then try again",
-        StoreError::Busy => "close the application that uses the store, then try again",
+        StoreError::Busy | StoreError::DeadlinePassed => IN_USE,
+        StoreError::NoMemory | StoreError::NoDescriptor => "close other programs, then try again",
         StoreError::OtherPolicy(_) => "tell the owner of the content",
-        StoreError::NoSuchLicense(_) | StoreError::NoTransaction | StoreError::Random => "try again",
+        StoreError::NoSuchLicense(_) | StoreError::NoTransaction | StoreError::Random | StoreError::Cancelled => {
+            "try again"
+        }
     }
 }
 

@@ -6,6 +6,8 @@ mod protector;
 #[cfg(test)]
 mod tests;
 
+use crate::file::LockError;
+use crate::operation::patience::Impatience;
 use file::{Entry, KeyFile, Use};
 pub use protector::{FileProtector, KeyProtector};
 use std::path::{Path, PathBuf};
@@ -37,9 +39,29 @@ pub enum DeviceError {
     /// Keys could not be made.
     #[error("keys could not be made")]
     KeyGeneration,
+    /// Another process or thread held the keys for too long.
+    #[error("the device's keys are in use by another process")]
+    Busy,
+    /// The operation was cancelled while it waited for the keys.
+    #[error("the operation was cancelled")]
+    Cancelled,
+    /// The operation's deadline passed while it waited for the keys.
+    #[error("the operation's deadline passed while another process or thread held the device's keys")]
+    DeadlinePassed,
     /// The file could not be read or written.
-    #[error("{0}")]
+    #[error("the device key file cannot be read or written: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl From<LockError> for DeviceError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held(Impatience::Bound) => Self::Busy,
+            LockError::Held(Impatience::Cancelled) => Self::Cancelled,
+            LockError::Held(Impatience::DeadlinePassed) => Self::DeadlinePassed,
+            LockError::Io(error) => Self::Io(error),
+        }
+    }
 }
 
 /// Private keys for one authority.

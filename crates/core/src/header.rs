@@ -39,7 +39,6 @@ use pssh::{ProtectionSystem, SystemId};
 use recognize::recognize;
 use source::Source;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
@@ -88,9 +87,9 @@ impl ContentHeader {
         Self::read(Cursor::new(bytes))
     }
 
-    /// Reads the header of a file. Media data is skipped, so the time depends on the number of boxes, not on the size.
+    /// Reads the header of a regular file. Media data is skipped, so the time depends on the number of boxes, not on the size.
     pub fn read_file(path: &Path) -> Result<Self, HeaderError> {
-        Self::read(File::open(path)?)
+        Self::read(crate::file::open_named(path)?)
     }
 
     fn read<R: Read + Seek>(inner: R) -> Result<Self, HeaderError> {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod decrypt;
 pub mod device;
 pub mod event;
+mod file;
 pub mod give_back;
 pub mod header;
 pub mod individualize;
@@ -23,6 +24,7 @@ pub mod session;
 pub mod store;
 mod sync;
 pub mod transport;
+mod turn;
 
 // The tests' content owner names this crate as tests outside it do.
 #[cfg(test)]

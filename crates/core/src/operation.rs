@@ -2,6 +2,7 @@
 //! What the work itself sees of its operation is in `operation/context.rs`.
 
 mod context;
+pub(crate) mod patience;
 #[cfg(test)]
 mod tests;
 

@@ -22,6 +22,7 @@ mod snapshot;
 mod staging;
 mod staging_file;
 mod state;
+mod still;
 mod time;
 mod tombstone;
 mod transactions;
@@ -30,7 +31,7 @@ mod waiting;
 use crate::clock::{Reading, SharedClock};
 use crate::device::Device;
 pub use check::{Damaged, Fault, Walk};
-use connection::Pool;
+use connection::{Pool, Writer};
 pub use give_back::{PrepareReturn, QueuedReturn, ReturnTo};
 use integrity::Integrity;
 pub use recipe::{Recipe, RenewalChoice, RenewalGroup};
@@ -78,9 +79,24 @@ pub enum StoreError {
     /// No space left.
     #[error("the disk is full")]
     Full,
-    /// Another process holds the store for too long.
+    /// Nothing can be written where the store is. What is in it can be read.
+    #[error("the license store may not be written")]
+    ReadOnly,
+    /// Another process or thread held the store, or the keys beside it, for too long.
     #[error("the license store is in use by another process")]
     Busy,
+    /// The operation was cancelled while it waited for the store.
+    #[error("the operation was cancelled")]
+    Cancelled,
+    /// The operation's deadline passed while it waited for the store.
+    #[error("the operation's deadline passed while another process or thread held the license store")]
+    DeadlinePassed,
+    /// The system gave no memory.
+    #[error("the system has no memory left")]
+    NoMemory,
+    /// The process or the system has no file descriptor left.
+    #[error("no file descriptor is left")]
+    NoDescriptor,
     /// Reading or writing failed.
     #[error("the license store could not be read or written: {0}")]
     Io(String),
@@ -288,7 +304,7 @@ struct Inner {
     clock: SharedClock,
     integrity: Integrity,
     readers: Pool,
-    writer: Mutex<rusqlite::Connection>,
+    writer: Writer,
     /// Directories verified so far, because each certificate costs a post-quantum verification.
     directories: Mutex<HashMap<Digest, Directory>>,
     /// Keys of batches that were read lately, by at-rest ID: deriving one costs as much as opening a key under it.
@@ -304,15 +320,16 @@ impl Store {
     pub fn open(folder: &Path, device: Arc<Device>, clock: SharedClock) -> Result<Self, StoreError> {
         let path = folder.join(FILE_NAME);
         let integrity = Integrity::of(device.store_key());
-        let writer = connection::open_or_create(&path, &integrity, clock.now())?;
-        head::Head::load(&writer, &integrity)?;
+        let readers = Pool::new(path.clone());
+        let writer = connection::writer(&path, &readers, &integrity, clock.now())?;
+        readers.with(|connection| head::Head::load(&*connection::read(connection)?, &integrity))?;
         let inner = Inner {
-            readers: Pool::new(path.clone()),
+            readers,
             path,
             device,
             clock,
             integrity,
-            writer: Mutex::new(writer),
+            writer,
             directories: Mutex::new(HashMap::new()),
             batch_keys: Mutex::new(HashMap::new()),
             seen_head: Mutex::new(None),

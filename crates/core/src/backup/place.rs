@@ -104,7 +104,7 @@ impl Place {
             };
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             match rustix::fs::openat(&self.folder, &name, flags, Mode::empty()) {
-                Ok(file) => return Ok(Some(File::from(file))),
+                Ok(file) => return crate::file::regular(File::from(file)).map(Some),
                 Err(Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),
             }

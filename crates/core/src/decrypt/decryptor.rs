@@ -3,10 +3,12 @@
 use super::cenc::{SampleCipher, SampleError, SampleInfo};
 use crate::client::Client;
 use crate::clock::Reading;
+use crate::operation::patience::OneBound;
 use crate::rights::{self, Application, Environment, Refusal};
 use crate::store::{StoreError, StoredLicense};
+use crate::turn::Turn;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
@@ -37,7 +39,7 @@ pub struct Decryptor {
     /// What creation chose; the first sample may choose again.
     chosen: Opened,
     /// Held while the first use is committed, so that it counts once.
-    starting: Mutex<()>,
+    starting: Turn<()>,
     started: OnceLock<Started>,
 }
 
@@ -73,7 +75,7 @@ impl Decryptor {
             kid,
             action: action.to_owned(),
             application: application.clone(),
-            starting: Mutex::new(()),
+            starting: Turn::new(()),
             started: OnceLock::new(),
         })
     }
@@ -102,7 +104,8 @@ impl Decryptor {
             return Err(UseError::Refused(Refusal::Expired));
         }
         if counts_at <= lasted {
-            let _counting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+            let _bound = OneBound::begin();
+            let _counting = self.starting.take().map_err(StoreError::from)?;
             // Another thread may have counted meanwhile.
             if started.counts_at.load(Ordering::Acquire) <= lasted {
                 let next = self.commit()?.counts_at.into_inner();
@@ -123,7 +126,8 @@ impl Decryptor {
     }
 
     fn start(&self) -> Result<&Started, UseError> {
-        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        let _bound = OneBound::begin();
+        let _starting = self.starting.take().map_err(StoreError::from)?;
         if let Some(started) = self.started.get() {
             return Ok(started);
         }

@@ -3,6 +3,7 @@
 //! `WMDEVKEY` ‖ version ‖ protector ‖ u32 length ‖ sealed ‖ SHA-256 of all before. The sum finds damage; it proves nothing.
 
 use super::{DeviceError, DeviceIdentity, FILE_NAME, KeyProtector};
+use crate::file::open_own;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
@@ -52,20 +53,12 @@ pub(super) struct Lock {
     _held: File,
 }
 
-/// Waits until no other process or thread writes the key file.
+/// Waits until no other process or thread writes the key file; a cancel, the operation's deadline or a bound ends the wait.
 pub(super) fn lock(folder: &Path) -> Result<Lock, DeviceError> {
-    let file = private().create(true).truncate(false).write(true).open(folder.join(LOCK_NAME))?;
-    file.lock()?;
-    Ok(Lock { _held: file })
-}
-
-/// Options under which a file that is made belongs to the user alone.
-fn private() -> OpenOptions {
-    #[allow(unused_mut)]
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    let file = open_own(options.create(true).truncate(false).write(true), &folder.join(LOCK_NAME))?;
+    crate::file::lock(&file)?;
+    Ok(Lock { _held: file })
 }
 
 /// Makes a rename durable. Where folders cannot be opened, the system orders renames by itself.
@@ -80,7 +73,7 @@ fn sync_folder(folder: &Path) -> Result<(), DeviceError> {
 impl KeyFile {
     /// Reads the file, if there is one.
     pub(super) fn read(folder: &Path, protector: &dyn KeyProtector) -> Result<Option<Self>, DeviceError> {
-        let file = match File::open(folder.join(FILE_NAME)) {
+        let file = match open_own(OpenOptions::new().read(true), &folder.join(FILE_NAME)) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -100,7 +93,7 @@ impl KeyFile {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
-        let mut file = private().create_new(true).write(true).open(&temporary)?;
+        let mut file = open_own(OpenOptions::new().create_new(true).write(true), &temporary)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, folder.join(FILE_NAME))?;

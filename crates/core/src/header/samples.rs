@@ -8,7 +8,6 @@ use super::error::HeaderError;
 use super::source::Source;
 use super::{mp4, webm};
 use crate::decrypt::cenc::SampleInfo;
-use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 use wmlicense_wire::id::Kid;
@@ -46,7 +45,7 @@ impl SampleReader {
     /// Fails if they do not describe exactly the samples that there are. Up to a million samples are read, in less than
     /// 64 MB of memory whatever the file claims.
     pub fn open(path: &Path, track: u32) -> Result<Self, HeaderError> {
-        Self::read(File::open(path)?, track)
+        Self::read(crate::file::open_named(path)?, track)
     }
 
     /// Reads the tables of a track of a file in memory, as [`SampleReader::open`] does.

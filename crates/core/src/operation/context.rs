@@ -1,6 +1,7 @@
 //! What work sees of its operation: telling events, noticing a cancel, waiting. Threads and results are not here.
 
 use super::Cancelled;
+use super::patience::Entered;
 use crate::event::{Event, Flow, Network, Progress};
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ThreadMark, this_thread};
 use std::collections::BTreeMap;
@@ -58,7 +59,7 @@ impl Control {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
 
-    fn is_cancelled(&self) -> bool {
+    pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)
     }
 
@@ -96,7 +97,7 @@ impl Control {
         Some(answer)
     }
 
-    fn wait_until(&self, until: Instant) -> Result<(), Cancelled> {
+    pub(super) fn wait_until(&self, until: Instant) -> Result<(), Cancelled> {
         let mut state = lock(&self.state);
         loop {
             if self.is_cancelled() {
@@ -141,13 +142,16 @@ pub struct Context {
     sink: Arc<Mutex<Sink>>,
     network: Arc<Mutex<Option<(Instant, Network)>>>,
     progress: Mutex<Option<(Instant, Progress)>>,
+    /// The waits of the thread that made it are waits of this operation.
+    _entered: Entered,
 }
 
 impl Context {
     pub(super) fn new(control: Arc<Control>, deadline: Option<Duration>, sink: Sink) -> Self {
         let deadline = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+        let entered = Entered::new(&control, deadline);
         let (sink, network) = (Arc::new(Mutex::new(sink)), Arc::new(Mutex::new(None)));
-        Self { control, deadline, sink, network, progress: Mutex::new(None) }
+        Self { control, deadline, sink, network, progress: Mutex::new(None), _entered: entered }
     }
 
     /// A context for work on the caller's own thread (command line, tests): events go to `event`.

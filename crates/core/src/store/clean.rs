@@ -59,10 +59,11 @@ impl Store {
 
     /// Gives the room of removed rows back to the file system. Needs as much free space as the store has, for a moment.
     pub fn compact(&self) -> Result<(), StoreError> {
-        let connection = self.inner.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        connection.execute_batch("VACUUM")?;
-        // Another process that reads keeps the log as long as it is: the next commit tries again.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
+        self.inner.with_writer(|connection| {
+            connection.execute_batch("VACUUM")?;
+            // Another process that reads keeps the log as long as it is: the next commit tries again.
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(())
+        })
     }
 }

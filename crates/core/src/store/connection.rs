@@ -1,18 +1,18 @@
 //! Connections to the database: how they are set up, made once by several processes, pooled for reading, and how a
-//! write transaction runs.
+//! write transaction runs. Reading where nothing can be written is in `still.rs`.
 
 use super::integrity::Integrity;
+use super::still::{self, Stamp};
 use super::{Inner, StoreError, head::Head, schema};
+use crate::operation::patience::{OneBound, Patience};
+use crate::turn::Turn;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
+use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-/// How long a statement waits for another process's write transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between tries where SQLite does not wait by itself.
-const RETRY_PAUSE: Duration = Duration::from_millis(2);
 /// Pages of a store this large are read without a copy; beyond it, with one.
 const MMAP_BYTES: i64 = 1 << 30;
 /// Page cache of the writing connection, in KiB: the indexes' pages of a large import stay in memory until its commit.
@@ -23,16 +23,30 @@ const CHECKPOINT_BYTES: u64 = 4 << 20;
 const IDLE_READERS: usize = 8;
 const HELD_STATEMENTS: usize = 32;
 
+thread_local! {
+    /// The wait for a lock of the database in which this thread is.
+    static WAIT: RefCell<Option<Patience>> = const { RefCell::new(None) };
+}
+
+/// Called by SQLite while another process or connection holds a lock; false ends the wait.
+fn wait_for_lock(tries: i32) -> bool {
+    let waited = WAIT.try_with(|wait| {
+        let mut wait = wait.borrow_mut();
+        if tries == 0 {
+            *wait = None;
+        }
+        wait.get_or_insert_with(Patience::begin).pause().is_ok()
+    });
+    waited.unwrap_or(false)
+}
+
 /// Opens the database, and makes schema and head if it is empty.
 pub(super) fn open_or_create(path: &Path, integrity: &Integrity, now: i64) -> Result<Connection, StoreError> {
-    let deadline = Instant::now() + BUSY_TIMEOUT;
-    let mut connection = loop {
-        // Switching a database that is just being made to the log ignores the busy timeout.
-        match open(path) {
-            Err(StoreError::Busy) if Instant::now() < deadline => std::thread::sleep(RETRY_PAUSE),
-            other => break other?,
-        }
-    };
+    make_private(path)?;
+    let mut connection = open(path)?;
+    if connection.is_readonly(MAIN_DB)? {
+        return Err(StoreError::ReadOnly);
+    }
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", CHECKPOINT_BYTES as i64)?;
@@ -51,10 +65,21 @@ pub(super) fn open_or_create(path: &Path, integrity: &Integrity, now: i64) -> Re
 }
 
 fn open(path: &Path) -> Result<Connection, StoreError> {
-    make_private(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    still::check_files(path)?;
+    let mut patience = Patience::begin();
+    loop {
+        // Switching a database that is just being made to the log does not wait by itself.
+        match open_once(path) {
+            Err(StoreError::Busy) => patience.pause()?,
+            other => return other.map_err(|error| still::explain(path, error)),
+        }
+    }
+}
+
+fn open_once(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(wait_for_lock))?;
     // Before anything is changed: what is not ours, or of a later version, stays as it is.
     schema::version(&connection)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -62,27 +87,31 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::Open("the file system does not support a write-ahead log".into()));
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+/// What every connection has.
+pub(super) fn set_up(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
     // Plans that depend on bound values would be made anew at each use of a held statement.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(HELD_STATEMENTS);
-    Ok(connection)
+    Ok(())
 }
 
-/// Makes an empty file that belongs to the user alone; SQLite gives its log the same mode.
+/// Makes an empty file that belongs to the user alone, unless there is one; SQLite gives its log the same mode.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     // Closing a file gives up the process's locks on it, also those of a connection that another thread opened meanwhile.
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    if std::fs::symlink_metadata(path).is_ok() {
+        return Ok(());
+    }
+    match crate::file::open_own(std::fs::OpenOptions::new().write(true).create_new(true), path) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(StoreError::Full),
-        Err(error) => Err(StoreError::Open(error.to_string())),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::opening(error)),
     }
 }
 
@@ -94,7 +123,13 @@ pub(super) fn read(connection: &mut Connection) -> Result<Transaction<'_>, Store
 /// Reading connections with their held statements. None is shared by two threads at once.
 pub(super) struct Pool {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Reader>>,
+}
+
+struct Reader {
+    connection: Connection,
+    /// What it reads as if it never changed, where nothing can be written.
+    still: Option<Stamp>,
 }
 
 impl Pool {
@@ -104,35 +139,96 @@ impl Pool {
 
     /// Runs `work` on a connection of its own.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut connection = self.take()?;
-        let result = work(&mut connection);
+        let mut reader = self.reader()?;
+        let result = work(&mut reader.connection);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE_READERS {
-            idle.push(connection);
+            idle.push(reader);
         }
         result
     }
 
     /// A connection that its user keeps.
     pub(super) fn take(&self) -> Result<Connection, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| open(&self.path), Ok)
+        Ok(self.reader()?.connection)
+    }
+
+    /// Closes the connections that nobody uses.
+    fn close_idle(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn reader(&self) -> Result<Reader, StoreError> {
+        loop {
+            let Some(idle) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() else { break };
+            if idle.still.as_ref().is_none_or(|stamp| Stamp::of(&self.path).as_ref() == Some(stamp)) {
+                return Ok(idle);
+            }
+        }
+        match open(&self.path) {
+            Ok(connection) => Ok(Reader { connection, still: None }),
+            Err(error) if error.forbids_writing() => {
+                let (connection, stamp) = still::open(&self.path).ok_or(error)?;
+                Ok(Reader { connection, still: Some(stamp) })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
+/// The writing connection; none while nothing can be written.
+pub(super) type Writer = Turn<Option<Connection>>;
+
+/// Opens the writing connection. Where the store is there and nothing can be written, it is opened by the first write that can.
+pub(super) fn writer(path: &Path, readers: &Pool, integrity: &Integrity, now: i64) -> Result<Writer, StoreError> {
+    let connection = match open_or_create(path, integrity, now) {
+        Ok(connection) => Some(connection),
+        Err(error) if error.forbids_writing() => {
+            let found = readers.with(|connection| schema::version(connection));
+            // An older store has to be changed before it can be read.
+            if !found.is_ok_and(|found| found == schema::KNOWN) {
+                return Err(error);
+            }
+            log::warn!("licenses that must count cannot be used: {error}");
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Turn::new(connection))
+}
+
 impl Inner {
+    /// Runs `work` on the writing connection.
+    pub(super) fn with_writer<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _bound = OneBound::begin();
+        let mut writer = self.writer.take().map_err(StoreError::from)?;
+        let connection = match &mut *writer {
+            Some(connection) => connection,
+            none => {
+                // All connections of a process share the log's index, and what the first of them may do with it.
+                self.readers.close_idle();
+                none.insert(open_or_create(&self.path, &self.integrity, self.clock.now())?)
+            }
+        };
+        work(connection)
+    }
+
     /// Runs `work` in one durable write transaction; an error undoes all of it.
     pub(super) fn write<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        let transaction = begin.map_err(StoreError::from)?;
-        let value = work(&transaction)?;
-        transaction.commit().map_err(StoreError::from)?;
-        self.copy_log(&connection);
-        Ok(value)
+        self.with_writer(|connection| {
+            let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+            let transaction = begin.map_err(StoreError::from)?;
+            let value = work(&transaction)?;
+            transaction.commit().map_err(StoreError::from)?;
+            self.copy_log(connection);
+            Ok(value)
+        })
     }
 
     /// Copies a long log into the database, and gives the page cache of the large commit back, so that the memory of many

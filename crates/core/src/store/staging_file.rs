@@ -5,8 +5,9 @@ use super::Section;
 use super::StoreError;
 use super::integrity::Integrity;
 use super::merge::Incoming;
+use crate::file::open_own;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
@@ -19,13 +20,6 @@ const LOG_FRONT: usize = 8 + 32;
 const CODE_LEN: usize = 32;
 /// Longest entry and longest chunk accepted; an answer has at most 4 MiB.
 const MAX_LEN: usize = 16 << 20;
-
-pub(super) fn io(error: std::io::Error) -> StoreError {
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
-        _ => StoreError::Io(error.to_string()),
-    }
-}
 
 fn torn() -> StoreError {
     StoreError::Damaged("the staging area of a restore cannot be read".into())
@@ -169,48 +163,39 @@ impl Scratch {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| StoreError::Random)?;
         let path = folder.join(format!("restore.{:016x}", u64::from_be_bytes(random)));
-        let file = private().read(true).write(true).create_new(true).open(&path).map_err(io)?;
-        std::fs::remove_file(&path).map_err(io)?;
+        let file = open_own(OpenOptions::new().read(true).write(true).create_new(true), &path)?;
+        std::fs::remove_file(&path)?;
         Ok(Self { file: BufWriter::with_capacity(BUFFER, file), buffer: Vec::new() })
     }
 
     pub(super) fn put(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
         self.buffer.clear();
         entry.append(&mut self.buffer);
-        self.file.write_all(&self.buffer).map_err(io)
+        Ok(self.file.write_all(&self.buffer)?)
     }
 
     /// Gives every entry in order.
     pub(super) fn each(&mut self, take: &mut dyn FnMut(Entry<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        self.file.flush().map_err(io)?;
+        self.file.flush()?;
         let file = self.file.get_mut();
-        let mut left = file.stream_position().map_err(io)?;
-        file.seek(SeekFrom::Start(0)).map_err(io)?;
+        let mut left = file.stream_position()?;
+        file.seek(SeekFrom::Start(0))?;
         let mut reader = BufReader::with_capacity(BUFFER, file);
         let mut bytes = Vec::new();
         while left > 0 {
             let mut length = [0; 4];
-            reader.read_exact(&mut length).map_err(io)?;
+            reader.read_exact(&mut length)?;
             let length = u32::from_be_bytes(length) as usize;
             if length > MAX_LEN {
                 return Err(torn());
             }
             bytes.resize(length, 0);
-            reader.read_exact(&mut bytes).map_err(io)?;
+            reader.read_exact(&mut bytes)?;
             take(Entry::read(&bytes).ok_or_else(torn)?)?;
             left = left.saturating_sub(4 + length as u64);
         }
         Ok(())
     }
-}
-
-/// Options under which a file that is made belongs to the user alone.
-fn private() -> OpenOptions {
-    #[allow(unused_mut)]
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// Takes the section, number and entries of a chunk.
@@ -228,12 +213,12 @@ pub(super) struct ChunkLog {
 impl ChunkLog {
     /// Opens the log of the backup with this header; what another backup left is dropped.
     pub(super) fn open(folder: &Path, header_hash: Digest, integrity: &Integrity) -> Result<Self, StoreError> {
-        let mut options = private();
-        let file =
-            options.read(true).write(true).create(true).truncate(false).open(folder.join(LOG_NAME)).map_err(io)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = open_own(&mut options, &folder.join(LOG_NAME))?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StoreError::Busy,
-            TryLockError::Error(error) => io(error),
+            TryLockError::Error(error) => error.into(),
         })?;
         let mut log = Self { file, header_hash, chunks: Vec::new(), end: 0 };
         let mut chunks = Vec::new();
@@ -247,8 +232,9 @@ impl ChunkLog {
 
     /// Empties a log that holds no whole chunk, unless a restore has it open.
     pub(super) fn drop_stale(folder: &Path, integrity: &Integrity) -> Result<(), StoreError> {
-        let Ok(mut file) = private().read(true).write(true).open(folder.join(LOG_NAME)) else { return Ok(()) };
-        if file.try_lock().is_err() || file.metadata().map_err(io)?.len() == 0 {
+        let log = open_own(OpenOptions::new().read(true).write(true), &folder.join(LOG_NAME));
+        let Ok(mut file) = log else { return Ok(()) };
+        if file.try_lock().is_err() || file.metadata()?.len() == 0 {
             return Ok(());
         }
         let mut front = [0; LOG_FRONT];
@@ -293,10 +279,10 @@ impl ChunkLog {
         bytes.extend_from_slice(entries);
         let code = self.code(integrity, &bytes[payload..]);
         bytes.extend_from_slice(&code);
-        self.file.set_len(self.end).map_err(io)?;
-        self.file.seek(SeekFrom::Start(self.end)).map_err(io)?;
-        self.file.write_all(&bytes).map_err(io)?;
-        self.file.sync_data().map_err(io)?;
+        self.file.set_len(self.end)?;
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.write_all(&bytes)?;
+        self.file.sync_data()?;
         self.end += bytes.len() as u64;
         self.chunks.push((section, chunk));
         Ok(())
@@ -319,7 +305,7 @@ impl ChunkLog {
 
     /// Drops everything.
     pub(super) fn clear(&mut self) -> Result<(), StoreError> {
-        self.file.set_len(0).map_err(io)?;
+        self.file.set_len(0)?;
         (self.end, self.chunks) = (0, Vec::new());
         Ok(())
     }
@@ -331,7 +317,7 @@ impl ChunkLog {
     /// Walks over the whole chunks and sets the end after the last of them.
     fn scan(&mut self, integrity: &Integrity, take: &mut TakeChunk<'_>) -> Result<(), StoreError> {
         self.end = 0;
-        self.file.seek(SeekFrom::Start(0)).map_err(io)?;
+        self.file.seek(SeekFrom::Start(0))?;
         let mut reader = BufReader::with_capacity(BUFFER, &self.file);
         let mut front = [0; LOG_FRONT];
         if reader.read_exact(&mut front).is_err() || front != front_of(self.header_hash) {

@@ -4,6 +4,7 @@
 
 pub mod crash;
 pub mod desk;
+pub mod disk;
 pub mod home;
 pub mod place;
 pub mod service;
