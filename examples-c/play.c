@@ -8,8 +8,13 @@
  *   decrypted: N samples of PROTECTED.mp4 (SCHEME)
  *   equal: N of N samples to those of CLEAR.mp4
  *
- * The library decrypts samples; finding them is the player's work. The reader below does the least that this needs.
+ * The library decrypts samples; finding them is the player's work. The reader below does the least that this needs, and refuses
+ * what it does not follow: other schemes, several tracks or sample entries, keys that rotate. play_ffmpeg.c plays these.
  */
+#define _FILE_OFFSET_BITS 64
+#define _POSIX_C_SOURCE 200809L
+#include "key_groups.h"
+
 #include <wmlicense.h>
 
 #include <stdio.h>
@@ -132,13 +137,13 @@ static reader sample_table(reader trak) {
   return child(child(child(trak, TYPE('m', 'd', 'i', 'a')), TYPE('m', 'i', 'n', 'f')), TYPE('s', 't', 'b', 'l'));
 }
 
-/* tenc: how the samples of a track are protected unless a sample group says otherwise. */
+/* tenc: how the samples of a track are protected unless a sample group says otherwise. One sample entry, of a known scheme. */
 static bool read_protection(reader trak, track *to) {
   reader stsd = child(sample_table(trak), TYPE('s', 't', 's', 'd'));
   uint32_t format;
   reader entry;
-  take(&stsd, 8);
-  if (!next_box(&stsd, &format, &entry)) return false;
+  take(&stsd, 4);
+  if (u32(&stsd) != 1 || !next_box(&stsd, &format, &entry)) return false;
   if (format != TYPE('e', 'n', 'c', 'v') && format != TYPE('e', 'n', 'c', 'a')) return false;
   take(&entry, format == TYPE('e', 'n', 'c', 'v') ? 78 : 28); /* the fields before the boxes of a sample entry */
   reader sinf = child(entry, TYPE('s', 'i', 'n', 'f'));
@@ -146,6 +151,9 @@ static bool read_protection(reader trak, track *to) {
   reader tenc = child(child(sinf, TYPE('s', 'c', 'h', 'i')), TYPE('t', 'e', 'n', 'c'));
   take(&schm, 4);
   to->scheme = u32(&schm);
+  if (to->scheme != WM_SCHEME_CENC && to->scheme != WM_SCHEME_CENS && to->scheme != WM_SCHEME_CBC1 &&
+      to->scheme != WM_SCHEME_CBCS)
+    return false;
   uint32_t version = u8(&tenc);
   take(&tenc, 4);
   uint32_t pattern = u8(&tenc);
@@ -153,7 +161,7 @@ static bool read_protection(reader trak, track *to) {
     to->crypt_blocks = pattern >> 4;
     to->skip_blocks = pattern & 15;
   }
-  take(&tenc, 1);
+  if (version > 1 || u8(&tenc) != 1) return false; /* a later version, or not protected */
   to->iv_size = u8(&tenc);
   memcpy(to->kid, take(&tenc, 16), 16);
   if (to->iv_size == 0) {
@@ -184,7 +192,9 @@ static bool read_run(reader trun, reader file, uint64_t base, track *to) {
 
 /* senc: one initialization vector and the clear ranges for each sample of the fragment, which begins at `first`. */
 static bool read_encryption(reader senc, track *to, size_t first) {
-  uint32_t flags = u32(&senc) & 0xFFFFFF, count = u32(&senc);
+  uint32_t flags = u32(&senc), count = u32(&senc); /* of the flags only 2 is followed, and no later version */
+  if ((flags & ~2u) != 0) return false;
+  if (count == 0 && to->iv_size == 0) return true; /* constant vectors and whole samples need none */
   if (count != to->count - first) return false;
   for (size_t i = first; i < to->count; i++) {
     sample *one = &to->samples[i];
@@ -220,7 +230,10 @@ static bool read_fragment(reader moof, reader file, uint64_t moof_offset, track 
   while (next_box(&runs, &type, &body))
     if (type == TYPE('t', 'r', 'u', 'n') && !read_run(body, file, base, to)) return false;
   while (next_box(&traf, &type, &body))
-    if (type == TYPE('s', 'e', 'n', 'c')) described = read_encryption(body, to, first);
+    if (type == TYPE('s', 'e', 'n', 'c')) {
+      if (described || !read_encryption(body, to, first)) return false;
+      described = true;
+    }
   return described;
 }
 
@@ -330,6 +343,7 @@ int main(int argc, char **argv) {
   wm_client *client = NULL;
   wm_decryptor *decryptor = NULL;
   track locked = {0}, clear = {0};
+  key_groups groups = {0};
   reader locked_file = {0}, clear_file = {0};
   uint8_t *locked_data = NULL, *clear_data = NULL;
   size_t equal = 0;
@@ -341,8 +355,10 @@ int main(int argc, char **argv) {
   }
 
   if ((locked_data = read_file(argv[3], &locked_file)) == NULL || locked_file.data == NULL) goto cleanup;
-  if (!read_protected(locked_file, &locked)) {
-    fprintf(stderr, "%s: not a fragmented MP4 with one protected track, or damaged\n", argv[3]);
+  /* Groups change keys within a track, and fragments may have a clear entry or be another track's. */
+  bool follows = read_key_groups(argv[3], &groups) && groups.count == 0 && groups.range_count == 1;
+  if (!follows || !read_protected(locked_file, &locked) || groups.ranges[0].count != locked.count) {
+    fprintf(stderr, "%s: not a fragmented MP4 with one protected track under one key, or damaged\n", argv[3]);
     goto cleanup;
   }
   if (argc == 5) {
@@ -374,6 +390,7 @@ int main(int argc, char **argv) {
 cleanup:
   wm_release(decryptor);
   wm_release(client);
+  kg_free(&groups);
   free_track(&locked);
   free_track(&clear);
   free(locked_data);

@@ -8,15 +8,16 @@
  *   STREAM, PTS, MD5
  * Exit: 0 played, 1 failed, 2 usage, 3 a license was refused; then the last line on the error output says why.
  *
- * libavformat tells how each packet is encrypted: AV_PKT_DATA_ENCRYPTION_INFO for MP4; for WebM the key ID of the
- * track (`enc_key_id`), and the packet begins with what the WebM encryption format puts before a frame. What it does not
- * expose is key rotation in an MP4 (sample groups), which key_groups.h reads, and samples that a second sample entry
- * protects. Groups whose initialization vectors have another size than the track says cannot be opened, nor, before
+ * libavformat tells how each packet is encrypted: AV_PKT_DATA_ENCRYPTION_INFO for MP4; for WebM the key ID of the track
+ * (`enc_key_id`), and webm_frame.h reads what stands before a frame. It does not expose key rotation in an MP4 (sample
+ * groups) and which sample entry a packet has, which key_groups.h reads: a packet without a description is played only where
+ * the file says that it is clear. Groups whose vectors have another size than the track says cannot be opened, nor, before
  * version 6, media segments that were joined to one file.
  */
 #define _FILE_OFFSET_BITS 64
 #define _POSIX_C_SOURCE 200809L
 #include "key_groups.h"
+#include "webm_frame.h"
 
 #include <wmlicense.h>
 
@@ -42,6 +43,7 @@ typedef struct player {
   key *keys;
   size_t key_count;
   key_groups groups;
+  uint8_t only_kid[16]; /* the one key ID that the content names; all zero if there are others */
   AVFormatContext *in, *out;
   struct track {
     AVCodecContext *decoder; /* NULL: not played */
@@ -60,8 +62,7 @@ typedef struct player {
 
 /* How one packet is encrypted. */
 typedef struct protection {
-  uint8_t kid[16];
-  uint8_t iv[16];
+  uint8_t kid[16], iv[16];
   wm_sample sample;
 } protection;
 
@@ -70,18 +71,12 @@ typedef struct protection {
 /* Says why something failed, and what helps; answers the remedy (WM_REMEDY_*). */
 static uint32_t explain(const char *what, wm_result result) {
   static const char *const remedies[] = {
-      [WM_REMEDY_RETRY] = "try again",
-      [WM_REMEDY_GO_ONLINE] = "connect to the network",
-      [WM_REMEDY_SET_CLOCK] = "set the clock",
-      [WM_REMEDY_INDIVIDUALIZE] = "individualize this device",
-      [WM_REMEDY_REACQUIRE] = "acquire a license",
-      [WM_REMEDY_CONTACT_ISSUER] = "contact the issuer",
-      [WM_REMEDY_FREE_SPACE] = "free some space",
-      [WM_REMEDY_SIGN_IN] = "sign in",
-      [WM_REMEDY_OPEN_URL] = "visit the page of the service",
-      [WM_REMEDY_UPDATE] = "update the player",
-      [WM_REMEDY_INDIVIDUALIZE_ANEW] = "individualize this device anew",
-      [WM_REMEDY_RENEW] = "renew or buy",
+      [WM_REMEDY_RETRY] = "try again", [WM_REMEDY_GO_ONLINE] = "connect to the network",
+      [WM_REMEDY_SET_CLOCK] = "set the clock", [WM_REMEDY_INDIVIDUALIZE] = "individualize this device",
+      [WM_REMEDY_REACQUIRE] = "acquire a license", [WM_REMEDY_CONTACT_ISSUER] = "contact the issuer",
+      [WM_REMEDY_FREE_SPACE] = "free some space", [WM_REMEDY_SIGN_IN] = "sign in",
+      [WM_REMEDY_OPEN_URL] = "visit the page of the service", [WM_REMEDY_UPDATE] = "update the player",
+      [WM_REMEDY_INDIVIDUALIZE_ANEW] = "individualize this device anew", [WM_REMEDY_RENEW] = "renew or buy",
   };
   wm_error_info info = {.struct_size = sizeof info};
   bool detailed = wm_get_error_info(&info) == 0 && info.result == result;
@@ -165,12 +160,13 @@ static bool add_subsample(player *p, wm_sample *sample, uint32_t clear, uint32_t
 
 /* MP4. Answers 1 if the packet is encrypted, 0 if it is clear, -1 if it cannot be told. */
 static int mp4_protection(player *p, const struct track *track, const AVPacket *packet, protection *to) {
+  static const uint8_t elsewhere[16];
   size_t size = 0;
   const uint8_t *side = av_packet_get_side_data(packet, AV_PKT_DATA_ENCRYPTION_INFO, &size);
   uint32_t id = (uint32_t)p->in->streams[packet->stream_index]->id;
   const key_group *group = key_group_of(&p->groups, id, track->samples);
-  if (side == NULL) return group != NULL && group->is_protected ? -1 : 0;
   if (group != NULL && !group->is_protected) return 0;
+  if (side == NULL) return p->groups.is_mp4 && (group != NULL || key_is_locked(&p->groups, id, track->samples)) ? -1 : 0;
   AVEncryptionInfo *info = av_encryption_info_get_side_data(side, size);
   bool fine = info != NULL && info->key_id_size == 16 && info->iv_size <= 16;
   if (fine) {
@@ -194,40 +190,25 @@ static int mp4_protection(player *p, const struct track *track, const AVPacket *
       to->sample.iv_size = group->constant_iv_size;
     }
   }
-  return fine ? 1 : -1;
+  /* An all-zero key ID says that the key is named elsewhere. */
+  if (fine && memcmp(to->kid, elsewhere, 16) == 0) memcpy(to->kid, p->only_kid, 16);
+  return fine && memcmp(to->kid, elsewhere, 16) != 0 ? 1 : -1;
 }
 
-static uint32_t big_endian(const uint8_t *from) {
-  return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
-}
-
-/* WebM: a signal byte, then if bit 0 is set an initialization vector of 8 bytes, then if bit 1 is set the number of
- * partitions and their offsets; ranges alternate, the first is clear. All of this is taken off the packet. */
+/* WebM. What stands before the frame is taken off the packet. */
 static int webm_protection(player *p, const struct track *track, AVPacket *packet, protection *to) {
-  const uint8_t *data = packet->data;
-  size_t left = (size_t)packet->size, head = 1;
-  if (left < 1) return -1;
-  bool encrypted = data[0] & 1, partitioned = encrypted && data[0] & 2;
-  if (encrypted) head += 8;
-  if (partitioned) head += left > head ? 1 + 4 * (size_t)data[head] : left;
-  if (head > left) return -1;
-  if (encrypted) {
-    memcpy(to->kid, track->webm_kid, 16);
-    memcpy(to->iv, data + 1, 8);
-    to->sample.iv_size = 8;
-    to->sample.scheme = WM_SCHEME_CENC;
-  }
-  uint32_t at = 0, clear = 0, end = (uint32_t)(left - head);
-  for (size_t i = 0, count = partitioned ? data[9] : 0; partitioned && i <= count; i++) {
-    uint32_t next = i < count ? big_endian(data + 10 + 4 * i) : end;
-    if (next < at || next > end) return -1;
-    if (i % 2 == 0) clear = next - at;
-    if ((i % 2 == 1 || i == count) && !add_subsample(p, &to->sample, clear, i % 2 == 1 ? next - at : 0)) return -1;
-    at = next;
-  }
-  packet->data += head;
-  packet->size -= (int)head;
-  return encrypted;
+  webm_frame frame;
+  if (!read_webm_frame(packet->data, (size_t)packet->size, &frame)) return -1;
+  packet->data += frame.head;
+  packet->size -= (int)frame.head;
+  if (!frame.is_encrypted) return 0;
+  memcpy(to->kid, track->webm_kid, 16);
+  memcpy(to->iv, frame.iv, 8);
+  to->sample.iv_size = 8;
+  to->sample.scheme = WM_SCHEME_CENC;
+  for (size_t i = 0; i < frame.range_count; i++)
+    if (!add_subsample(p, &to->sample, frame.ranges[i].clear, frame.ranges[i].encrypted)) return -1;
+  return 1;
 }
 
 static int decrypt_packet(player *p, AVPacket *packet) {
@@ -341,18 +322,39 @@ static int open_track(player *p, unsigned index) {
   return error;
 }
 
+/* What the file says of all its tracks; answers whether something in it is protected, -1 if it cannot be read. */
+static int look_at_content(player *p, const char *path) {
+  wm_content_header *header = NULL;
+  char kids[AV_BASE64_SIZE(16)];
+  size_t size = 0;
+  wm_result result = wm_create_content_header_from_file(path, &header);
+  if (result < 0) return explain(path, result), -1;
+  /* With several key IDs the list does not fit. */
+  bool one = wm_get_prop(header, WM_PROP_KIDS, NULL, kids, sizeof kids, &size) >= 0;
+  wm_release(header);
+  if (one && av_base64_decode(p->only_kid, kids, 16) != 16) memset(p->only_kid, 0, 16);
+  bool protected = true;
+  return (result = wm_is_content_protected(path, &protected)) < 0 ? (explain(path, result), -1) : protected;
+}
+
 static int open_media(player *p, const char *path, const char *out) {
   AVDictionary *options = NULL;
-  if (!read_key_groups(path, &p->groups)) return AVERROR_INVALIDDATA;
-  /* Groups are counted in samples of the file, so none may be left out. */
-  if (p->groups.count > 0) av_dict_set(&options, "advanced_editlist", "0", 0);
+  int protected = look_at_content(p, path), has_keys = 0;
+  if (protected < 0 || !read_key_groups(path, &p->groups)) return AVERROR_INVALIDDATA;
+  /* Samples are counted as the file has them, so none may be left out. */
+  if (p->groups.count > 0 || key_has_clear_lead(&p->groups)) av_dict_set(&options, "advanced_editlist", "0", 0);
   if ((p->in = avformat_alloc_context()) == NULL) return AVERROR(ENOMEM);
   p->in->flags |= AVFMT_FLAG_NOPARSE; /* nobody may look into frames that are not decrypted yet */
   int error = avformat_open_input(&p->in, path, NULL, &options);
   av_dict_free(&options);
   if (error >= 0 && out != NULL) error = avformat_alloc_output_context2(&p->out, NULL, NULL, out);
   if (error >= 0 && (p->tracks = calloc(p->in->nb_streams + 1, sizeof *p->tracks)) == NULL) error = AVERROR(ENOMEM);
-  for (unsigned i = 0; error >= 0 && i < p->in->nb_streams; i++) error = open_track(p, i);
+  for (unsigned i = 0; error >= 0 && i < p->in->nb_streams; i++) {
+    error = open_track(p, i);
+    has_keys |= p->tracks[i].is_webm;
+  }
+  /* Of other formats, and of tracks of WebM without a key ID, libavformat hands on what it cannot decrypt. */
+  if (error >= 0 && protected && !p->groups.is_mp4 && !has_keys) error = AVERROR_PATCHWELCOME;
   if (error >= 0 && out != NULL) error = avio_open(&p->out->pb, out, AVIO_FLAG_WRITE);
   if (error >= 0 && out != NULL) error = avformat_write_header(p->out, NULL);
   return error < 0 ? error : av_hash_alloc(&p->hash, "MD5");
@@ -376,7 +378,7 @@ static void close_player(player *p) {
   for (size_t i = 0; i < p->key_count; i++) wm_release(p->keys[i].decryptor);
   wm_release(p->client);
   av_hash_freep(&p->hash);
-  free(p->keys), free(p->tracks), free(p->groups.groups), free(p->subsamples), free(p->picture);
+  free(p->keys), free(p->tracks), kg_free(&p->groups), free(p->subsamples), free(p->picture);
 }
 
 int main(int argc, char **argv) {

@@ -193,31 +193,57 @@ static GstFlowReturn refuse(GstWmDecrypt *self, const guint8 *kid, const gchar *
   return fail(self, FALSE, kid, &failure);
 }
 
-/* `matroskademux` leaves the signal byte (WebM Encryption, 4.7) on frames that are clear. */
-static GstFlowReturn clear_frame(GstWmDecrypt *self, GstBuffer *buffer) {
+/* What the file says, once per stream. */
+static const GstWmFile *look(GstWmDecrypt *self) {
+  if (!self->looked) gst_wm_file_look(&self->file, GST_BASE_TRANSFORM_SINK_PAD(self));
+  self->looked = TRUE;
+  return &self->file;
+}
+
+/* Whether samples that nothing describes can be clear ones: the local file has clear sample entries, and tables of all samples
+ * that it protects. */
+static gboolean may_be_clear(GstWmDecrypt *self) {
+  static const guint8 none[16];
+  const GstWmFile *file = look(self);
+  return file->known && !file->broken && file->lead && !file->undescribed && !gst_wm_file_rotates(file, none);
+}
+
+/* A buffer without a description in a stream whose caps say that it is protected. `matroskademux` leaves the signal byte (WebM
+ * Encryption, 4.7) on frames that are clear; `qtdemux` describes nothing where a clear sample entry holds, and nothing where it
+ * does not find the tables that it knows. */
+static GstFlowReturn undescribed(GstWmDecrypt *self, GstBuffer *buffer) {
   static const guint8 none[16];
   guint8 signal;
-  if (!self->webm) return GST_FLOW_OK;
-  if (gst_buffer_extract(buffer, 0, &signal, 1) != 1 || signal != 0)
-    return refuse(self, none, "A clear frame of WebM does not begin with the byte that says so.");
-  gst_buffer_resize(buffer, 1, -1);
-  return GST_FLOW_OK;
+  if (self->webm) {
+    if (gst_buffer_extract(buffer, 0, &signal, 1) != 1 || signal != 0)
+      return refuse(self, none, "A clear frame of WebM does not begin with the byte that says so.");
+    gst_buffer_resize(buffer, 1, -1);
+    return GST_FLOW_OK;
+  }
+  if (may_be_clear(self)) return GST_FLOW_OK;
+  return refuse(self, none,
+                self->file.known ? "The demuxer does not tell how a sample is encrypted that the file protects."
+                            : "The demuxer does not tell whether a sample is encrypted, and there is no local file that would.");
 }
 
 /* What demuxers keep for themselves and the file tells; NULL if the description can be believed. */
-static const gchar *why_not(GstWmDecrypt *self, const guint8 *kid, gboolean assumed) {
+static const gchar *why_not(GstWmDecrypt *self, guint8 *kid, gboolean assumed) {
   static const guint8 none[16];
-  if (!self->looked) self->file = gst_wm_file_look(GST_BASE_TRANSFORM_SINK_PAD(self), kid);
-  self->looked = TRUE;
+  const GstWmFile *file = look(self);
   GST_OBJECT_LOCK(self);
   gboolean no_lead = self->properties.no_clear_lead || self->context.no_clear_lead;
   GST_OBJECT_UNLOCK(self);
+  if (file->broken) return "The file describes its protection in a way that is not followed.";
+  /* An all-zero key ID says that the key is named elsewhere. */
+  if (memcmp(kid, none, 16) == 0 && file->one_key) memcpy(kid, file->only_kid, 16);
   /* Demuxers do not read groups, and hand on a fragment's header before the last sample of the one before. */
-  if (memcmp(kid, none, 16) == 0 || self->file == GST_WM_FILE_GROUPS)
+  if (memcmp(kid, none, 16) == 0 || gst_wm_file_rotates(file, kid))
     return "The keys rotate, and the demuxer does not tell which one a sample has.";
-  if (assumed && (self->track.kind != GST_WM_TONE || self->file == GST_WM_FILE_LEAD))
+  if (assumed && self->track.kind != GST_WM_TONE && !file->lead)
+    return "The demuxer does not tell how a picture is encrypted.";
+  if (assumed && (self->track.kind != GST_WM_TONE || file->lead))
     return "The beginning is clear, and the demuxer does not tell which samples are.";
-  if (assumed && self->file != GST_WM_FILE_PLAIN && !no_lead)
+  if (assumed && !file->known && !no_lead)
     return "The demuxer does not tell whether the beginning is clear. If it is not, set no-clear-lead.";
   return NULL;
 }
@@ -242,10 +268,11 @@ static GstFlowReturn transform_ip(GstBaseTransform *base, GstBuffer *buffer) {
   gboolean encrypted = TRUE;
   wm_sample sample = {.struct_size = sizeof sample, .iv = iv, .scheme = self->scheme};
   if (GST_BUFFER_IS_DISCONT(buffer)) memset(&self->counter, 0, sizeof self->counter);
-  if (meta == NULL) return clear_frame(self, buffer);
+  if (meta == NULL) return undescribed(self, buffer);
   if (gst_structure_get_boolean(meta->info, "encrypted", &encrypted) && !encrypted) return GST_FLOW_OK;
   gboolean assumed = gst_wm_sample_is_assumed(meta->info);
-  if (!assumed || !gst_wm_track_shows_clear(&self->track, buffer)) {
+  /* Pictures of which parts are encrypted keep their structure: it only tells clear ones from those encrypted as a whole. */
+  if (!assumed || !gst_wm_track_shows_clear(&self->track, buffer) || !may_be_clear(self)) {
     if (!gst_wm_sample_read(meta->info, kid, iv, &sample, self->subsamples))
       return refuse(self, kid, "The description of an encrypted buffer is broken.");
     const gchar *why = why_not(self, kid, assumed);
@@ -307,6 +334,7 @@ static void finalize(GObject *object) {
     g_free(*setting(&self->context, id));
   }
   g_array_unref(self->subsamples);
+  gst_wm_file_clear(&self->file);
   G_OBJECT_CLASS(gst_wm_decrypt_parent_class)->finalize(object);
 }
 

@@ -6,16 +6,23 @@
 
 G_BEGIN_DECLS
 
-/* How samples of an MP4 come to be protected differently than its sample entry says. */
-typedef enum GstWmFile {
-  GST_WM_FILE_UNKNOWN, /* not a local file, or none that can be read: nothing is known */
-  GST_WM_FILE_PLAIN,   /* every sample is protected as the one sample entry of its track says */
-  GST_WM_FILE_LEAD,    /* a track has clear sample entries too */
-  GST_WM_FILE_GROUPS,  /* sample groups have other key IDs, or end the protection */
+/* What a file says of its protection. Begins zeroed. */
+typedef struct GstWmFile {
+  gboolean known;       /* a local MP4; of others nothing is known */
+  gboolean broken;      /* it cannot be read, or not followed; then nothing else is known */
+  gboolean lead;        /* a track has clear sample entries too */
+  gboolean undescribed; /* protected samples without the tables that demuxers read */
+  gboolean one_key;     /* exactly one key ID is named anywhere in it: */
+  guint8 only_kid[16];
+  gpointer groups; /* key_groups */
 } GstWmFile;
 
-/* Looks at the file that the elements before this pad play; kid is the key ID of its sample entry. Reads headers only. */
-GstWmFile gst_wm_file_look(GstPad *sink, const guint8 *kid);
+/* Looks at the file that the elements before this pad play. Reads headers only. */
+void gst_wm_file_look(GstWmFile *file, GstPad *sink);
+void gst_wm_file_clear(GstWmFile *file);
+
+/* Whether sample groups end the protection, or have keys beside this one, the key of a sample entry. */
+gboolean gst_wm_file_rotates(const GstWmFile *file, const guint8 *kid);
 
 G_END_DECLS
 

@@ -64,7 +64,12 @@ fn a_seek_ends_the_wait_for_a_license() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let mut command = stage.apply(&[], &program, "plugins", &packaged.video, &url, "flush");
-    assert_eq!(run::succeed(&mut command), "2\n");
+    // The wait ended, and a sample came after it: another wait, or its refusal where the demuxer describes no sample after a
+    // seek (GStreamer 1.22).
+    let output = command.output().unwrap();
+    let (waits, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let is_refused = waits == "1\n" && said.contains("The demuxer does not tell how a sample is encrypted");
+    assert!(output.status.success() && waits == "2\n" || is_refused, "{output:?}");
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn the_element_is_clean_under_address_sanitizer() {
     let Some(stage) = set() else { return };
     // GStreamer's macros read words at any address where the machine can.
     let words = ["-fsanitize=address,undefined", "-fno-sanitize=alignment"];
-    build_plugin(&stage, "sanitized", &format!("{} -fno-sanitize-recover=all", words.join(" ")));
+    build_plugin(&stage.path("sanitized"), &format!("{} -fno-sanitize-recover=all", words.join(" ")));
     let (program, packaged) = (stage.application("sanitized-application", &words), stage.packaged());
     let mut command = stage.apply(&[], &program, "sanitized", &packaged.video, &stage.service.url, "given");
     // Other plugins leak; that this one does not is valgrind's matter.

@@ -19,14 +19,13 @@ pub(crate) fn set() -> Option<Stage> {
         return None;
     }
     let stage = Stage::set()?;
-    build_plugin(&stage, "plugins", "");
+    build_plugin(&stage.path("plugins"), "");
     Some(stage)
 }
 
-/// Builds the plugin in a folder of the stage, with these words for the compiler.
-pub(crate) fn build_plugin(stage: &Stage, folder: &str, words: &str) {
-    let folder = stage.path(folder);
-    std::fs::create_dir(&folder).unwrap();
+/// Builds the plugin in a new folder, with these words for the compiler.
+pub(crate) fn build_plugin(folder: &Path, words: &str) {
+    std::fs::create_dir(folder).unwrap();
     let mut make = Command::new("make");
     make.args(["--silent", "-C", "gstreamer"]).arg(format!("CFLAGS=-O1 -g -Werror {words}")).current_dir(root());
     run::succeed(make.arg(format!("BUILT={}", library_dir().display())).arg(format!("OUT={}", folder.display())));

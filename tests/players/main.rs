@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod application;
+mod every_input;
 mod ffmpeg;
 mod gstreamer;
 #[path = "../support/packager.rs"]
@@ -11,3 +12,6 @@ mod stage;
 #[allow(dead_code, reason = "each driver uses another part")]
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "vectors are only read here")]
+#[path = "../../crates/wire/tests/vectors/file.rs"]
+mod vectors;
