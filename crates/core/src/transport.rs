@@ -4,6 +4,7 @@
 mod app;
 mod connect;
 mod date;
+mod framing;
 mod http;
 mod interrupt;
 mod line;

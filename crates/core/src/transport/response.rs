@@ -2,6 +2,7 @@
 
 use super::connect::Trouble;
 use super::date::retry_after;
+use super::framing::Framing;
 use super::{HttpRequest, ServiceFailure, TransportError};
 use crate::event::HttpPhase;
 use std::io::{ErrorKind, Read};
@@ -114,8 +115,7 @@ pub(super) struct Reply {
     headers: HeaderMap,
     /// Length of the body, where it is known.
     length: Option<u64>,
-    /// The end of the body is marked, so that it cannot be taken for whole when it is not.
-    marked: bool,
+    framing: Framing,
     body: Box<dyn Read>,
 }
 
@@ -128,25 +128,26 @@ impl Reply {
         body: Box<dyn Read>,
     ) -> Result<Self, Failed> {
         let status = StatusCode::from_u16(status).map_err(|_| Failed::stranger("no HTTP status"))?;
-        Ok(Self { status, headers, length, marked: true, body })
+        Ok(Self { status, headers, length, framing: Framing::Marked, body })
     }
 }
 
 impl From<Response<Body>> for Reply {
     fn from(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
+        let framing = Framing::of(parts.version, parts.status, &parts.headers);
         let (headers, length) = (parts.headers, body.content_length());
-        let chunked =
-            text(&headers, header::TRANSFER_ENCODING).is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-        let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
         let body = Box::new(body.into_with_config().limit(u64::MAX).reader());
-        Self { status: parts.status, headers, length, marked: lengths + usize::from(chunked) == 1, body }
+        Self { status: parts.status, headers, length, framing, body }
     }
 }
 
 /// Reads a response to its end.
 pub(super) fn receive(mut reply: Reply, request: &HttpRequest<'_>, id: &str) -> Result<Received, Failed> {
     let status = reply.status;
+    if let Framing::Faulty(reason) = reply.framing {
+        return Err(Failed::stranger(format!("{reason} (HTTP {})", status.as_u16())));
+    }
     if status == StatusCode::NO_CONTENT {
         return Ok(Received::Body(Vec::new()));
     }
@@ -190,7 +191,7 @@ fn check_form(reply: &Reply, cap: usize) -> Result<(), Failed> {
         return Err(Failed::stranger("an encoded body that was not asked for"));
     }
     // A body that ends with the connection cannot be told from a truncated one.
-    if !reply.marked {
+    if reply.framing != Framing::Marked {
         return Err(Failed::stranger("a body whose end is not marked"));
     }
     match reply.length {

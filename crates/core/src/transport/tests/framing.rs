@@ -130,3 +130,114 @@ fn a_connection_that_breaks_is_repeated_with_the_same_bytes() {
     assert_eq!(seen.len(), 4);
     assert!(seen.iter().all(|seen| seen.body == b"question"));
 }
+
+/// A `200 OK` with these headers, the type of a document among them, and what follows; with the reason why it is refused.
+fn refused_as(version: &str, headers: &str, body: &str) -> String {
+    let server = Server::plain(vec![raw(format!("{version} 200 OK\r\n{COSE}{headers}\r\n{body}"))]);
+    let reason = stranger(send(&server.url("/")));
+    assert_eq!(server.seen().len(), 1, "{headers:?} is asked for again");
+    reason
+}
+
+#[test]
+fn a_transfer_coding_that_is_not_exactly_one_chunked_is_refused() {
+    let chunks = "5\r\nreply\r\n0\r\n\r\n";
+    let beside = ["Content-Length: 5\r\n", "Content-Length: 20\r\n"];
+    for coding in
+        ["gzip, chunked", "chunked, gzip", "chunked, chunked", "identity", "chunked;q=1", "\"chunked\"", "chunked,", ""]
+    {
+        let header = format!("Transfer-Encoding: {coding}\r\n");
+        let reason = refused_as("HTTP/1.1", &header, chunks);
+        assert_eq!(reason, "a transfer coding other than chunked (HTTP 200)", "{coding:?}");
+        for length in beside {
+            for headers in [format!("{header}{length}"), format!("{length}{header}")] {
+                assert_eq!(
+                    refused_as("HTTP/1.1", &headers, chunks),
+                    "a length beside chunks (HTTP 200)",
+                    "{headers:?}"
+                );
+            }
+        }
+    }
+    for second in ["chunked", "gzip", "identity"] {
+        let headers = format!("Transfer-Encoding: chunked\r\nTransfer-Encoding: {second}\r\n");
+        assert_eq!(refused_as("HTTP/1.1", &headers, chunks), "a transfer coding other than chunked (HTTP 200)");
+    }
+    for length in beside {
+        let headers = format!("Transfer-Encoding: chunked\r\n{length}");
+        assert_eq!(refused_as("HTTP/1.1", &headers, chunks), "a length beside chunks (HTTP 200)");
+    }
+}
+
+#[test]
+fn a_transfer_coding_is_not_taken_from_who_cannot_know_it() {
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    let reason = refused_as("HTTP/1.0", chunked, "5\r\nreply\r\n0\r\n\r\n");
+    assert_eq!(reason, "a transfer coding where none may be (HTTP 200)");
+    let server = Server::plain(vec![raw(format!("HTTP/1.1 204 No Content\r\n{chunked}\r\n0\r\n\r\n"))]);
+    assert_eq!(stranger(send(&server.url("/"))), "a transfer coding where none may be (HTTP 204)");
+    server.seen();
+}
+
+#[test]
+fn the_name_of_the_coding_has_no_case_and_blanks_around_it_mean_nothing() {
+    for coding in ["CHUNKED", "Chunked", " \t chunked \t"] {
+        let head = format!("HTTP/1.1 200 OK\r\n{COSE}transfer-encoding:{coding}\r\n\r\n");
+        let server = Server::plain(vec![raw(format!("{head}5\r\nreply\r\n0\r\n\r\n"))]);
+        assert_eq!(send(&server.url("/")).unwrap(), b"reply", "{coding:?}");
+    }
+}
+
+#[test]
+fn more_than_one_length_is_refused_whether_they_differ_or_not() {
+    for headers in ["Content-Length: 5\r\nContent-Length: 5\r\n", "Content-Length: 5\r\ncontent-length: 05\r\n"] {
+        assert_eq!(refused_as("HTTP/1.1", headers, "reply"), "two lengths (HTTP 200)", "{headers:?}");
+    }
+    assert_eq!(refused_as("HTTP/1.1", "Content-Length: 5, 5\r\n", "reply"), "a length that is no number (HTTP 200)");
+    for length in ["5\r\nContent-Length: 6", "5, 6", "+5", "-5", "0x5", "5 5", "", "99999999999999999999"] {
+        refused_as("HTTP/1.1", &format!("Content-Length: {length}\r\n"), "reply");
+    }
+}
+
+#[test]
+fn header_lines_that_can_be_read_in_two_ways_are_refused() {
+    let lines = [
+        "Content-Length: 5\r\n 0\r\n",
+        "X: a\r\n\tContent-Length: 5\r\n",
+        "Content-Length : 5\r\n",
+        " Content-Length: 5\r\n",
+        "Content-Length\r\n: 5\r\n",
+        "Content-Length: 5\rX: y\r\n",
+        "Content-Length: 5\0\r\n",
+        "Content-Type: application/cose\r\nContent-Length: 5\r\n",
+        "Content-Type: text/html\r\nContent-Length: 5\r\n",
+    ];
+    for headers in lines {
+        refused_as("HTTP/1.1", headers, "reply");
+    }
+}
+
+#[test]
+fn what_an_answer_of_two_meanings_tells_is_not_believed_whatever_its_status() {
+    let faulty = "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n";
+    let statuses = ["503 Service Unavailable", "409 Conflict", "307 Temporary Redirect", "204 No Content"];
+    for status in statuses {
+        let head = format!("HTTP/1.1 {status}\r\nLocation: /elsewhere\r\nRetry-After: 0\r\n");
+        let server = Server::plain(vec![raw(format!("{head}{faulty}"))]);
+        let reason = stranger(send(&server.url("/")));
+        assert!(reason.starts_with("a length beside chunks"), "{status}: {reason}");
+        assert_eq!(server.seen().len(), 1, "{status}");
+    }
+    let twice = "Location: /one\r\nLocation: /two\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::plain(vec![raw(format!("HTTP/1.1 307 Temporary Redirect\r\n{twice}"))]);
+    assert!(stranger(send(&server.url("/"))).starts_with("a header that stands once stands twice"));
+    server.seen();
+}
+
+#[test]
+fn a_part_of_a_body_is_no_body() {
+    let head = format!("HTTP/1.1 206 Partial Content\r\n{COSE}Content-Range: bytes 0-4/9\r\n");
+    let server = Server::plain(vec![raw(format!("{head}Content-Length: 5\r\n\r\nreply"))]);
+    assert_eq!(stranger(send(&server.url("/"))), "a part of a body (HTTP 206)");
+    server.seen();
+}
