@@ -44,6 +44,31 @@ static void a_scope_is_for_the_account_that_has_it(wm_client *client) {
   CHECK_OK(wm_set_string_prop(client, WM_PROP_ACCOUNT_TOKEN, account_token()));
 }
 
+/* The owner takes the scope away: the refusal itself removes what came by it, whichever way the device asks. */
+static void a_scope_that_was_lost_leaves_nothing_behind(const char *folder) {
+  static const char *const names[] = {"lost-by-scope", "lost-by-key-id"};
+  char printed[4096];
+  wm_client *clients[2];
+  for (int i = 0; i < 2; i++) {
+    clients[i] = open_client(folder, names[i]);
+    individualize(clients[i]);
+    CHECK_OK(wm_set_string_prop(clients[i], WM_PROP_ACCOUNT_TOKEN, gold_account_token()));
+    CHECK_RESULT(predeliver(clients[i], "gold", NULL), WM_S_LICENSE_ACQUIRED);
+    CHECK_EQ(reasons(clients[i], KID_GOLD), 0);
+  }
+  owner("account change bob --remove-scope gold", printed, sizeof printed);
+  wm_result by_scope = predeliver(clients[0], "gold", NULL), by_key_id = acquire(clients[1], KID_GOLD);
+  owner("account change bob --add-scope gold", printed, sizeof printed); /* other programs need it */
+  CHECK_EQ(by_scope, WM_E_NOT_ENTITLED);
+  CHECK_EQ(by_key_id, WM_E_NOT_ENTITLED);
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(reasons(clients[i], KID_GOLD), WM_REASON_NOT_ENABLED | WM_REASON_NO_LICENSE);
+    CHECK_RESULT(predeliver(clients[i], "gold", NULL), WM_S_LICENSE_ACQUIRED);
+    CHECK_EQ(reasons(clients[i], KID_GOLD), 0);
+    CHECK_OK(wm_release(clients[i]));
+  }
+}
+
 static void a_leaf_opens_with_the_root_of_its_subscription(wm_client *client) {
   wm_decryptor *decryptor = NULL;
   wm_license_state state = {0};
@@ -90,6 +115,7 @@ int main(int argc, char **argv) {
   nothing_is_asked_for_without_content_scope_or_account(client);
   everything_comes_at_once_and_then_nothing_new(client);
   a_scope_is_for_the_account_that_has_it(client);
+  a_scope_that_was_lost_leaves_nothing_behind(argv[1]);
   a_leaf_opens_with_the_root_of_its_subscription(client);
   the_root_of_a_leaf_is_named(client);
   one_leaf_by_its_key_id_brings_its_root(argv[1]);

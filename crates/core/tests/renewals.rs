@@ -11,7 +11,7 @@ use wmlicense_core::event::Event;
 use wmlicense_core::give_back::delete;
 use wmlicense_core::renew::{RenewError, RenewalWish, Renewed, renew};
 use wmlicense_core::session::AnswerFault;
-use wmlicense_wire::answer::{Outcome, Reason};
+use wmlicense_wire::answer::{Answer, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::license::{ActionState, State};
@@ -293,4 +293,21 @@ fn each_service_is_asked_for_its_own_and_one_that_fails_stops_no_other() {
     assert_eq!(stored(&desk, 2), [there]);
     let paths: Vec<_> = other.posts().into_iter().map(|post| post.path).collect();
     assert_eq!(paths, ["/v1/licenses", "/v1/renewals"]);
+}
+
+#[test]
+fn a_refused_renewal_takes_along_what_the_service_takes_back() {
+    let desk = Desk::certified();
+    let (lost, kept) = (offer(&desk, 1, Conditions::default()), offer(&desk, 2, Conditions::default()));
+    desk.acquire(&[kid(1), kid(2)]).unwrap();
+    let lid = lost.lid;
+    desk.service.then_answer(move |service, post| {
+        let (reason, subject) = (Reason::NotEntitled, Some(*lid.as_bytes()));
+        let refusals = vec![Refusal { subject, kid: Some(kid(1)), reason, url: None, again: None }];
+        let refused = |answer| Answer { withdrawn: vec![lid], outcome: Outcome::Refused, refusals, ..answer };
+        service.page(post, &[], refused)
+    });
+    assert!(matches!(run(&desk, &of(&[kid(1)])), Err(RenewError::Acquire(AcquireError::Refused(_)))));
+    assert!(desk.key(kid(1)).is_none());
+    assert_eq!((desk.key(kid(2)), desk.pending()), (Some(content_key(kept.kid).to_vec()), 0));
 }

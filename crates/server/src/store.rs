@@ -212,6 +212,8 @@ pub(crate) struct Offer {
     pub(crate) items: Vec<Option<Offered>>,
     /// The subscriptions of the leaves among them that were not asked for themselves.
     pub(crate) roots: Vec<(Kid, Offered)>,
+    /// Licenses for these key IDs that the device has to drop.
+    pub(crate) withdrawn: Vec<Withdrawn>,
 }
 
 /// Content with the licenses that this device has for it.

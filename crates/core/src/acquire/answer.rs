@@ -8,7 +8,7 @@ use crate::store::{Import, Page, Store, StoreError, TransactionState};
 use crate::transport::url::Target;
 use std::collections::HashSet;
 use wmlicense_wire::answer::{Answer, Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
-use wmlicense_wire::id::{Kid, Lid};
+use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::Body;
@@ -56,7 +56,7 @@ pub(super) fn take(
         Outcome::Refused => {
             let late = verified.answer.refusals.iter().any(|refusal| refusal.reason == Reason::NotDecided);
             let end = if late { TransactionState::Expired } else { TransactionState::Refused };
-            transaction::end(session, question, end)?;
+            end_without_license(session, question, envelope, &verified.answer, end)?;
             return Err(all_refused(verified.answer.refusals));
         }
         Outcome::Interaction { url } => {
@@ -78,10 +78,37 @@ pub(super) fn take(
     let (licenses, next) = opened?;
     if licenses.is_empty() && !is_delivery(question) {
         session.note_epoch(&verified)?;
-        transaction::end(session, question, TransactionState::Refused)?;
+        end_without_license(session, question, envelope, &verified.answer, TransactionState::Refused)?;
         return Err(all_refused(verified.answer.refusals));
     }
     store(session, question, envelope, verified.answer, licenses, next)
+}
+
+/// Ends the transaction; what the answer takes back goes in the same commit.
+fn end_without_license(
+    session: &Session<'_>,
+    question: &Question,
+    envelope: &Envelope,
+    answer: &Answer,
+    end: TransactionState,
+) -> Result<(), AcquireError> {
+    if answer.withdrawn.is_empty() {
+        return Ok(transaction::end(session, question, end)?);
+    }
+    let (authority, signed, transaction) = (session.authority(), &envelope.signed, question.content.transaction);
+    let page = Page { number: question.content.page, next: None, delivered: delivered(session, question, answer) };
+    let import = Import { authority, signed, licenses: Vec::new(), transaction, end, page };
+    match session.client().store.import(&import) {
+        // Another thread or process took the same answer first.
+        Ok(_) | Err(StoreError::NoTransaction) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where the next run of a pre-delivery begins, under its name.
+fn delivered(session: &Session<'_>, question: &Question, answer: &Answer) -> Option<(Digest, i64)> {
+    let since = answer.since.filter(|_| is_delivery(question))?;
+    Some((wish::delivery_name(session, wish::scope_of(&question.content.body)), since))
 }
 
 fn store(
@@ -94,11 +121,10 @@ fn store(
 ) -> Result<Taken, AcquireError> {
     let (store, transaction) = (&session.client().store, question.content.transaction);
     let names: Vec<(Kid, Lid)> = licenses.iter().map(|license| (license.policy.kid, license.policy.lid)).collect();
-    let name = wish::delivery_name(session, wish::scope_of(&question.content.body));
     let page = Page {
         number: question.content.page,
         next: next.as_ref().map(|next| next.bytes.as_slice()),
-        delivered: answer.since.filter(|_| is_delivery(question)).map(|since| (name, since)),
+        delivered: delivered(session, question, &answer),
     };
     let now = session.client().clock.now();
     let due = licenses.iter().filter(|license| is_renewal_due(&license.policy, now));

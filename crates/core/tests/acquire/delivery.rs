@@ -7,7 +7,7 @@ use super::{bad_answer, challenges};
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::event::Event;
 use wmlicense_core::session::AnswerFault;
-use wmlicense_wire::answer::Answer;
+use wmlicense_wire::answer::{Answer, Outcome, Reason, Refusal};
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::problem::ProblemKind;
@@ -98,6 +98,50 @@ fn what_the_service_takes_back_goes_and_does_not_return() {
     assert_eq!(desk.wish(&everything()).unwrap().stored, 2);
     assert!(desk.key(kid(1)).is_none());
     assert!(desk.client.store.licenses(kid(2)).unwrap().iter().any(|license| license.policy.lid == foreign));
+    desk.client.store.check_integrity().unwrap();
+}
+
+#[test]
+fn a_refusal_takes_along_what_the_service_takes_back() {
+    let mut desk = Desk::certified();
+    let all = policies(&desk, 0..3);
+    let (gone, by_name) = (all[0].lid, all[1].lid);
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let refuse = |desk: &Desk, withdrawn: Vec<Lid>, outcome: Outcome| {
+        let keep = std::sync::Arc::clone(&kept);
+        desk.service.then_answer(move |service, post| {
+            let reason = Reason::NotEntitled;
+            let refusals = vec![Refusal { subject: None, kid: None, reason, url: None, again: None }];
+            let refused = |answer| Answer { withdrawn, outcome, refusals, since: Some(99), ..answer };
+            let bytes = service.page(post, &[], refused);
+            keep.lock().unwrap().clone_from(&bytes);
+            bytes
+        });
+    };
+    then_last(&desk, all, Vec::new());
+    desk.wish(&gold()).unwrap();
+    refuse(&desk, vec![gone], Outcome::Refused);
+    let Err(AcquireError::Refused(refusals)) = desk.wish(&gold()) else { panic!("granted") };
+    assert_eq!((refusals[0].reason, desk.pending()), (Reason::NotEntitled, 0));
+    assert!(desk.key(kid(0)).is_none() && desk.key(kid(1)).is_some());
+    // By key ID as well, and where the answer says that all is decided.
+    refuse(&desk, vec![by_name], Outcome::Done);
+    assert!(matches!(desk.acquire(&[kid(1)]), Err(AcquireError::Refused(_))));
+    assert!(desk.key(kid(1)).is_none() && desk.key(kid(2)).is_some());
+    // The mark of the run that was refused is known, and what went does not come back.
+    desk.restart();
+    let again = policies(&desk, 0..1).into_iter().map(|policy| Policy { lid: gone, ..policy }).collect();
+    then_last(&desk, again, Vec::new());
+    assert_eq!(desk.wish(&gold()).unwrap().stored, 0);
+    let posts = challenges(&desk);
+    let deliveries =
+        posts.iter().filter(|post| matches!(&post.request.body, Body::Licenses { kids, .. } if kids.is_empty()));
+    assert_eq!(deliveries.map(since).collect::<Vec<_>>(), [None, Some(77), Some(99)]);
+    // An earlier refusal that somebody plays again takes nothing.
+    let replayed = kept.lock().unwrap().clone();
+    desk.service.then_answer(move |_, _| replayed);
+    assert_eq!(bad_answer(desk.acquire(&[kid(2)])), AnswerFault::OtherRequest);
+    assert!(desk.key(kid(2)).is_some());
     desk.client.store.check_integrity().unwrap();
 }
 

@@ -13,7 +13,7 @@ use crate::metrics::count;
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::epoch::Standing;
-use crate::store::{Exchange, Issue, Offer, Withdrawn};
+use crate::store::{Exchange, Issue, NewLicense, Offer, Withdrawn};
 use grant::{Granter, NotGranted, TermsByName};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -209,6 +209,7 @@ impl Desk {
     fn decide(&self, kids: &[Kid], offer: Offer) -> Result<Verdict, Fault> {
         let mut asked = Vec::new();
         let (granter, mut terms, mut batch) = (self.granter(), TermsByName::default(), Batch::default());
+        batch.withdraw(offer.withdrawn);
         for (kid, offered) in kids.iter().zip(offer.items) {
             match granter.grant(*kid, offered, &mut terms)? {
                 Ok(granted) => batch.add(granted),
@@ -234,7 +235,8 @@ impl Desk {
         Ok(Verdict::Final(self.seal(answer, batch)?))
     }
 
-    fn seal(&self, mut answer: Answer, batch: Batch) -> Result<Decision, Fault> {
+    fn seal(&self, mut answer: Answer, mut batch: Batch) -> Result<Decision, Fault> {
+        leave_out_replaced(&mut batch.issue.withdrawn, &batch.issue.licenses);
         let (granted, refused) = (batch.grants.len(), batch.refusals.len());
         answer.refusals = batch.refusals;
         answer.withdrawn = batch.issue.withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
@@ -259,6 +261,12 @@ impl Desk {
         }
         Ok(bytes)
     }
+}
+
+/// A license that another one takes the place of is dropped with that one's arrival, which keeps what the device knows of it.
+pub(super) fn leave_out_replaced(withdrawn: &mut Vec<Withdrawn>, licenses: &[NewLicense]) {
+    let replaced: HashSet<Lid> = licenses.iter().filter_map(|license| license.replaces).collect();
+    withdrawn.retain(|withdrawn| !replaced.contains(&withdrawn.lid));
 }
 
 impl Batch {

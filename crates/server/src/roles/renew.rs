@@ -2,6 +2,7 @@
 //! which terms, is decided as for a first license; what counts on is decided here.
 
 use super::issue::grant::{Granted, Granter, NotGranted, TermsByName, inner_key};
+use super::issue::leave_out_replaced;
 use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, told, whole, written};
 use crate::accounts::Account;
 use crate::keyring::Keyring;
@@ -10,7 +11,7 @@ use crate::policy::{Renewal, carried, over};
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::epoch::Standing;
-use crate::store::{HeldLicense, Issue, Issued, Offered, Renewable};
+use crate::store::{HeldLicense, Issue, Issued, Offered, Renewable, Withdrawn};
 use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
@@ -62,9 +63,9 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
             now,
         };
         let work = Work { granter, caller: Arc::clone(&caller), standing: standing.clone(), lids: lids.clone() };
-        let (revoked, items) = (offer.revoked, offer.items);
-        let decision =
-            service.compute(move || if revoked { work.refuse_device() } else { work.decide(items) }).await??;
+        let (revoked, items, withdrawn) = (offer.revoked, offer.items, offer.withdrawn);
+        let decide = move || if revoked { work.refuse_device() } else { work.decide(items, withdrawn) };
+        let decision = service.compute(decide).await??;
         if revoked {
             return Ok(decision.sealed);
         }
@@ -105,10 +106,11 @@ impl Work {
         Ok(Decision { sealed, issue: Issue::default(), granted: 0, refused: 1 })
     }
 
-    fn decide(&self, items: Vec<Renewable>) -> Result<Decision, Fault> {
+    fn decide(&self, items: Vec<Renewable>, withdrawn: Vec<Withdrawn>) -> Result<Decision, Fault> {
         let mut terms = TermsByName::default();
         let mut answer = self.caller.answer(self.granter.now, &self.standing);
-        let (mut grants, mut issue, mut done) = (Vec::new(), Issue::default(), HashSet::new());
+        let (mut grants, mut done) = (Vec::new(), HashSet::new());
+        let mut issue = Issue { withdrawn, ..Issue::default() };
         for (lid, item) in self.lids.iter().zip(items) {
             let result = match item {
                 Renewable::NotHeld => Err((None, Reason::UnknownContent.into())),
@@ -142,7 +144,13 @@ impl Work {
         self.sealed(answer, &grants, issue)
     }
 
-    fn sealed(&self, mut answer: Answer, grants: &[Grant], issue: Issue) -> Result<Decision, Fault> {
+    fn sealed(&self, mut answer: Answer, grants: &[Grant], mut issue: Issue) -> Result<Decision, Fault> {
+        leave_out_replaced(&mut issue.withdrawn, &issue.licenses);
+        for Withdrawn { lid, .. } in &issue.withdrawn {
+            if answer.withdrawn.len() < request::MAX_LICENSES && !answer.withdrawn.contains(lid) {
+                answer.withdrawn.push(*lid);
+            }
+        }
         answer.outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
         let (granted, refused) = (grants.len(), answer.refusals.len());
         let own = role_key(&self.granter.keyring, Role::Issuer)?;

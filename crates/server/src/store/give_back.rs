@@ -1,6 +1,6 @@
 //! What is asked of the store about licenses that a device holds: to give them back, to renew them, to tell of their use.
 
-use super::{Committed, Content, Exchange, Issued, Pending, Prior, Told};
+use super::{Committed, Content, Exchange, Issued, Pending, Prior, Told, Withdrawn};
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
@@ -50,6 +50,8 @@ pub(crate) struct RenewalOffer {
     pub(crate) revoked: bool,
     /// For each license in the order asked.
     pub(crate) items: Vec<Renewable>,
+    /// Licenses for their key IDs that the device has to drop.
+    pub(crate) withdrawn: Vec<Withdrawn>,
 }
 
 /// Licenses that devices hold.

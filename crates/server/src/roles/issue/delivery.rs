@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::grant::TermsByName;
-use super::{Account, Batch, Caller, Decision, Desk, MAX_ATTEMPTS, known_answer};
+use super::{Account, Batch, Caller, Decision, Desk, MAX_ATTEMPTS, known_answer, whole};
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Position, Prior};
@@ -67,9 +67,10 @@ fn scopes(account: Option<&Account>, named: Option<String>) -> Result<Vec<String
 
 /// Answers one page.
 pub(super) async fn deliver(mut desk: Desk, ask: Ask) -> Result<Vec<u8>, Fault> {
-    let scopes = match ask.scopes.clone() {
-        Ok(scopes) => scopes,
-        Err(reason) => return desk.refuse(reason).await,
+    // What the account may not have any more goes with the refusal.
+    let (scopes, refusal) = match ask.scopes.clone() {
+        Ok(scopes) => (scopes, None),
+        Err(reason) => (Vec::new(), Some(reason)),
     };
     let device = desk.caller.device.device_id;
     for _ in 0..MAX_ATTEMPTS {
@@ -92,6 +93,9 @@ pub(super) async fn deliver(mut desk: Desk, ask: Ask) -> Result<Vec<u8>, Fault> 
             Some(bytes) => return Ok(bytes),
             None => DeliveryPage { prior: Prior::None, ..page },
         };
+        if let Some(reason) = refusal.filter(|_| page.withdrawn.is_empty() && ask.mark.is_none()) {
+            return desk.refuse(reason).await;
+        }
         if let Some(from) = desk.service.pace.wait(desk.now) {
             match desk.later(exchange, from).await? {
                 Some(bytes) => return Ok(bytes),
@@ -99,7 +103,7 @@ pub(super) async fn deliver(mut desk: Desk, ask: Ask) -> Result<Vec<u8>, Fault> 
             }
         }
         let (work, of) = (desk.clone(), (ask.mark, ask.since));
-        let decision = desk.service.compute(move || work.page(page, of)).await??;
+        let decision = desk.service.compute(move || work.page(page, of, refusal)).await??;
         let licenses = decision.granted;
         if let Some(bytes) = desk.conclude(exchange, decision).await? {
             desk.service.pace.spend(licenses);
@@ -120,8 +124,13 @@ impl Desk {
         self.note(exchange, sealed).await
     }
 
-    /// Grants as much of the page as an answer takes.
-    fn page(&self, page: DeliveryPage, (mark, since): (Option<i64>, Option<i64>)) -> Result<Decision, Fault> {
+    /// Grants as much of the page as an answer takes. What is refused is refused with the last page.
+    fn page(
+        &self,
+        page: DeliveryPage,
+        (mark, since): (Option<i64>, Option<i64>),
+        refusal: Option<Reason>,
+    ) -> Result<Decision, Fault> {
         let mark = mark.unwrap_or(page.mark);
         let (granter, mut terms, mut batch) = (self.granter(), TermsByName::default(), Batch::default());
         batch.withdraw(page.withdrawn);
@@ -145,6 +154,10 @@ impl Desk {
         let mut answer = self.caller.answer(self.now, &self.standing);
         // What a copied device is not given waits for it.
         answer.since = if self.standing.stopped { since } else { Some(mark) };
+        if let Some(reason) = refusal.filter(|_| next.is_none()) {
+            answer.outcome = Outcome::Refused;
+            batch.refusals.push(whole(reason, Some(&self.service.presence.support_url)));
+        }
         let user = self.account.as_deref().map(|account| account.user);
         answer.next_cursor = next.map(|position| Cursor { mark, position }.seal(&self.caller, user, &self.service));
         self.seal(answer, batch)

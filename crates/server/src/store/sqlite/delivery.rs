@@ -16,6 +16,10 @@ use wmlicense_wire::revocation::Rule;
 
 /// Bytes of a key ID and of a license ID at the front of a joined key.
 const FRONT: (usize, usize) = (Kid::LEN, Lid::LEN);
+/// Sorts behind every key ID.
+const BEHIND_ALL: [u8; Kid::LEN + 1] = [u8::MAX; Kid::LEN + 1];
+/// A mark before every other: what was told at any time is told.
+const EVER: i64 = -1;
 
 pub(super) fn page(
     connection: &Connection,
@@ -30,12 +34,12 @@ pub(super) fn page(
         return Ok(page);
     }
     // A mark that this database never reached is of a former life of it.
-    let since = query.since.filter(|since| *since <= mark).unwrap_or(-1);
+    let since = query.since.filter(|since| *since <= mark).unwrap_or(EVER);
     let rules = rules_for(connection, device)?.into();
     let of = Of { connection, device, user: exchange.account, since, rules, now: exchange.now };
     let (first, mut after) = match &query.from {
         Position::Withdrawn(after) => {
-            page.withdrawn = of.withdrawn(after)?;
+            page.withdrawn = withdrawn(connection, device, (after, &BEHIND_ALL), since, MAX_LICENSES)?;
             if page.withdrawn.len() == MAX_LICENSES {
                 page.next = page.withdrawn.last().map(|last| Position::Withdrawn(joined(last)));
                 return Ok(page);
@@ -94,6 +98,60 @@ macro_rules! over {
     };
 }
 
+/// Licenses of the device that are for nothing that their accounts may have, whoever asks, and those that it was told of after
+/// `since`: its own, and those that it has from another device's backup. Of the latter the row of the first device tells the
+/// account; where another license stands in that row by now, only the content's end takes them back. The range is what
+/// [`joined`] gave last, or the beginning of it, and the last key ID.
+fn withdrawn(
+    connection: &Connection,
+    device: DeviceId,
+    (after, last): (&[u8], &[u8]),
+    since: i64,
+    most: usize,
+) -> Result<Vec<Withdrawn>, StoreError> {
+    const LIST: &str = concat!(
+        "SELECT license.kid AS kid, license.user_id AS user_id, license.lid AS lid FROM license ",
+        offer_tables!("license"),
+        "WHERE license.device_id = $1 AND (license.kid, license.user_id, license.lid) > ($2, $3, $4) \
+         AND license.kid <= $5 AND license.returned_at IS NULL AND ",
+        over!("license"),
+        " UNION ALL SELECT seat.kid, coalesce(license.user_id, x''), seat.lid FROM seat \
+         LEFT JOIN license ON license.device_id IN (SELECT device_id FROM seat AS every WHERE every.lid = seat.lid) \
+         AND license.kid = seat.kid AND license.lid = seat.lid ",
+        offer_tables!("seat"),
+        "WHERE seat.device_id = $1 AND seat.restored = 1 AND seat.returned_at IS NULL \
+         AND (seat.kid, coalesce(license.user_id, x''), seat.lid) > ($2, $3, $4) AND seat.kid <= $5 AND ",
+        over!("seat"),
+        " ORDER BY kid, user_id, lid LIMIT $7"
+    );
+    let (kid, rest) = after.split_at_checked(FRONT.0).unwrap_or((&[], &[]));
+    let (lid, user) = rest.split_at_checked(FRONT.1).unwrap_or((&[], &[]));
+    let mut statement = connection.prepare_cached(LIST)?;
+    let mut rows = statement.query(params![device.as_bytes(), kid, user, lid, last, since, most as i64])?;
+    let mut list = Vec::new();
+    while let Some(row) = rows.next()? {
+        let user: Vec<u8> = row.get(1)?;
+        let user = if user.is_empty() { None } else { Some(id(&user, "license")?) };
+        list.push(Withdrawn { kid: column(row, 0)?, lid: column(row, 2)?, user });
+    }
+    Ok(list)
+}
+
+/// The licenses for these key IDs that the device has to drop, whether or not it was told of them before: who asks for one by
+/// name is told with the answer.
+pub(super) fn withdrawn_of(
+    connection: &Connection,
+    device: DeviceId,
+    kids: impl IntoIterator<Item = Kid>,
+) -> Result<Vec<Withdrawn>, StoreError> {
+    let mut list = Vec::new();
+    for kid in kids {
+        let room = MAX_LICENSES - list.len();
+        list.extend(withdrawn(connection, device, (kid.as_bytes(), kid.as_bytes()), EVER, room)?);
+    }
+    Ok(list)
+}
+
 /// Who asks.
 struct Of<'c> {
     connection: &'c Connection,
@@ -106,41 +164,6 @@ struct Of<'c> {
 }
 
 impl Of<'_> {
-    /// Licenses of the device that are for nothing that it may have, and those that it was told of after its last run: its
-    /// own, and those that it has from another device's backup. Of the latter the row of the first device tells the
-    /// account; where another license stands in that row by now, only the content's end takes them back.
-    fn withdrawn(&self, after: &[u8]) -> Result<Vec<Withdrawn>, StoreError> {
-        const LIST: &str = concat!(
-            "SELECT license.kid AS kid, license.user_id AS user_id, license.lid AS lid FROM license ",
-            offer_tables!("license"),
-            "WHERE license.device_id = $1 AND (license.kid, license.user_id, license.lid) > ($2, $3, $4) \
-             AND license.user_id IN (x'', $5) AND license.returned_at IS NULL AND ",
-            over!("license"),
-            " UNION ALL SELECT seat.kid, coalesce(license.user_id, x''), seat.lid FROM seat \
-             LEFT JOIN license ON license.device_id IN (SELECT device_id FROM seat AS every WHERE every.lid = seat.lid) \
-             AND license.kid = seat.kid AND license.lid = seat.lid ",
-            offer_tables!("seat"),
-            "WHERE seat.device_id = $1 AND seat.restored = 1 AND seat.returned_at IS NULL \
-             AND (seat.kid, coalesce(license.user_id, x''), seat.lid) > ($2, $3, $4) \
-             AND coalesce(license.user_id, x'') IN (x'', $5) AND ",
-            over!("seat"),
-            " ORDER BY kid, user_id, lid LIMIT $7"
-        );
-        let (kid, rest) = after.split_at_checked(FRONT.0).unwrap_or((&[], &[]));
-        let (lid, user) = rest.split_at_checked(FRONT.1).unwrap_or((&[], &[]));
-        let mut statement = self.connection.prepare_cached(LIST)?;
-        let own = user_key(self.user.as_ref());
-        let limit = MAX_LICENSES as i64;
-        let mut rows = statement.query(params![self.device.as_bytes(), kid, user, lid, own, self.since, limit])?;
-        let mut list = Vec::new();
-        while let Some(row) = rows.next()? {
-            let user: Vec<u8> = row.get(1)?;
-            let user = if user.is_empty() { None } else { Some(id(&user, "license")?) };
-            list.push(Withdrawn { kid: column(row, 0)?, lid: column(row, 2)?, user });
-        }
-        Ok(list)
-    }
-
     /// Adds what changed in a scope after a key ID, until there is as much as an answer takes.
     fn offered(&self, scope: &str, after: &[u8], items: &mut Vec<(Kid, Offered)>) -> Result<(), StoreError> {
         const LIST: &str = concat!(

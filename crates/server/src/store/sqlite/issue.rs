@@ -52,7 +52,7 @@ impl Store for SqliteStore {
             let prior = prior(connection, &exchange)?;
             let revoked = is_revoked(connection, device)?;
             if prior != Prior::None || revoked {
-                return Ok(Offer { prior, revoked, items: Vec::new(), roots: Vec::new() });
+                return Ok(Offer { prior, revoked, items: Vec::new(), roots: Vec::new(), withdrawn: Vec::new() });
             }
             let rules: Arc<[Rule]> = rules_for(connection, device)?.into();
             let find = |kid: &Kid| -> Result<Option<Offered>, StoreError> {
@@ -73,7 +73,8 @@ impl Store for SqliteStore {
             for kid in missing {
                 roots.extend(find(&kid)?.map(|offered| (kid, offered)));
             }
-            Ok(Offer { prior, revoked, items, roots })
+            let withdrawn = delivery::withdrawn_of(connection, device, kids)?;
+            Ok(Offer { prior, revoked, items, roots, withdrawn })
         })
     }
 

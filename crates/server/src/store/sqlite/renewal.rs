@@ -1,12 +1,14 @@
 //! What may be renewed, in SQLite: the license that a device holds, issued to it or restored from another device's backup.
 
 use super::super::{Exchange, HeldLicense, Issued, Prior, Renewable, RenewalOffer, StoreError};
+use super::delivery::withdrawn_of;
 use super::issue::{find_license, is_revoked, user_key};
 use super::offer::find_content;
 use super::restore::find_state;
 use super::revocation::{is_taken_back, rules_for};
 use super::{again, id, prior};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use std::collections::BTreeSet;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 
 pub(super) fn offer(
@@ -18,10 +20,20 @@ pub(super) fn offer(
     let prior = prior(connection, exchange)?;
     let revoked = is_revoked(connection, device)?;
     if prior != Prior::None || revoked {
-        return Ok(RenewalOffer { prior, revoked, items: Vec::new() });
+        return Ok(RenewalOffer { prior, revoked, items: Vec::new(), withdrawn: Vec::new() });
     }
-    let items = licenses.iter().map(|lid| renewable(connection, exchange, device, *lid)).collect::<Result<_, _>>()?;
-    Ok(RenewalOffer { prior, revoked, items })
+    let renewable = |lid: &Lid| renewable(connection, exchange, device, *lid);
+    let items = licenses.iter().map(renewable).collect::<Result<Vec<_>, _>>()?;
+    let kids: BTreeSet<Kid> = items.iter().filter_map(kid_of).collect();
+    Ok(RenewalOffer { prior, revoked, items, withdrawn: withdrawn_of(connection, device, kids)? })
+}
+
+fn kid_of(item: &Renewable) -> Option<Kid> {
+    match item {
+        Renewable::NotHeld => None,
+        Renewable::OtherAccount(kid) | Renewable::NoContent(kid) => Some(*kid),
+        Renewable::Held(held) => Some(held.kid),
+    }
 }
 
 fn renewable(
