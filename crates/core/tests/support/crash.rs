@@ -1,5 +1,5 @@
-//! Processes that die, or meet a failing disk, at a chosen system call. The body of such a process is a test of the same
-//! binary that does nothing unless [`folder_of_child`] gives it a folder.
+//! Processes that die, or meet a failing disk, at a chosen system call. Such a process is whatever a [`Run`] starts; or a test of
+//! the same binary that does nothing unless [`folder_of_child`] gives it a folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,9 @@ pub enum Fault {
     Error(&'static str),
 }
 
+/// Runs a process on a folder: its program and arguments go behind the given `strace` and its arguments. True if it ended well.
+pub type Run<'r> = &'r dyn Fn(Command, &Path) -> bool;
+
 /// The folder to work in, in a process that was started to die.
 pub fn folder_of_child() -> Option<PathBuf> {
     std::env::var_os(FOLDER).map(PathBuf::from)
@@ -43,12 +46,11 @@ pub fn can_trace() -> bool {
     works
 }
 
-fn traced(child: &str, folder: &Path, arguments: &[String]) -> bool {
-    let status = Command::new("strace")
-        .args(["-f", "-qq"])
-        .args(arguments)
+/// Runs a test of this binary.
+fn run_test(name: &str, mut strace: Command, folder: &Path) -> bool {
+    let status = strace
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", child, "--nocapture", "--test-threads=1"])
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(FOLDER, folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -56,11 +58,17 @@ fn traced(child: &str, folder: &Path, arguments: &[String]) -> bool {
     status.unwrap().success()
 }
 
+fn traced(run: Run<'_>, folder: &Path, arguments: &[String]) -> bool {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq"]).args(arguments);
+    run(strace, folder)
+}
+
 /// All points of an undisturbed run at these calls.
-fn points(child: &str, folder: &Path, calls: &str, (also, always): (&str, &[String])) -> Vec<Point> {
+fn points(run: Run<'_>, folder: &Path, calls: &str, (also, always): (&str, &[String])) -> Vec<Point> {
     let log = folder.with_extension("trace");
     let arguments = ["-o".into(), log.display().to_string(), "-e".into(), format!("trace={calls}{also}")];
-    assert!(traced(child, folder, &[&arguments[..], always].concat()), "{child} fails without a fault");
+    assert!(traced(run, folder, &[&arguments[..], always].concat()), "the run fails without a fault");
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for line in std::fs::read_to_string(&log).unwrap().lines() {
         let Some((thread, rest)) = line.split_once(' ') else { continue };
@@ -107,6 +115,19 @@ pub fn at_each_call_with(
     calls: &str,
     child: &str,
     base: &Path,
+    how: (usize, Fault),
+    check: &mut dyn FnMut(&Path, &Point, bool),
+) -> usize {
+    let run = |strace: Command, folder: &Path| run_test(child, strace, folder);
+    at_each_call_of((child, &run), failing, calls, base, how, check)
+}
+
+/// As [`at_each_call_with`], of what `run` starts.
+pub fn at_each_call_of(
+    (name, run): (&str, Run<'_>),
+    failing: &[(&str, &str)],
+    calls: &str,
+    base: &Path,
     (most, fault): (usize, Fault),
     check: &mut dyn FnMut(&Path, &Point, bool),
 ) -> usize {
@@ -116,7 +137,7 @@ pub fn at_each_call_with(
     let always: Vec<_> =
         failing.iter().flat_map(|(call, error)| ["-e".into(), format!("inject={call}:error={error}")]).collect();
     let also: String = failing.iter().map(|(call, _)| format!(",{call}")).collect();
-    let all = points(child, &folder, calls, (&also, &always));
+    let all = points(run, &folder, calls, (&also, &always));
     let most = if std::env::var_os(ALL_POINTS).is_some() { all.len() } else { most };
     let step = all.len().div_ceil(most.max(1)).max(1);
     let mut tried = 0;
@@ -131,7 +152,7 @@ pub fn at_each_call_with(
         // Only a call that is traced is injected into.
         let trace = format!("trace={}{also}", point.call);
         let arguments = ["-o", "/dev/null", "-e", &trace, "-e", &inject].map(String::from);
-        let ended_well = traced(child, &folder, &[&arguments[..], &always].concat());
+        let ended_well = traced(run, &folder, &[&arguments[..], &always].concat());
         // How many reads an answer takes is up to the network.
         let must_reach = calls == DISK && matches!(fault, Fault::Kill);
         assert!(!ended_well || !must_reach, "{point:?} was not reached");
@@ -139,7 +160,7 @@ pub fn at_each_call_with(
         tried += 1;
     }
     // `make test-crash` adds these up.
-    println!("{child}: faults at {tried} points");
+    println!("{name}: faults at {tried} points");
     tried
 }
 

@@ -79,9 +79,14 @@ pub struct Known {
 
 impl Known {
     pub fn discover(url: &str, authority: Digest) -> Self {
-        let bytes = get(&format!("{url}/.well-known/wmlicense")).granted();
+        Self::try_discover(url, authority).unwrap()
+    }
+
+    /// `None` where nobody answers.
+    pub fn try_discover(url: &str, authority: Digest) -> Option<Self> {
+        let bytes = Reply::try_read(agent().get(format!("{url}/.well-known/wmlicense")).call().ok()?).ok()?.granted();
         let (document, directory) = ServiceDocument::parse(&bytes, &[authority]).unwrap();
-        Self { url: url.to_owned(), document, directory, agent: agent() }
+        Some(Self { url: url.to_owned(), document, directory, agent: agent() })
     }
 
     pub fn post(&self, name: &str, body: &[u8], token: Option<&str>) -> Reply {

@@ -3,6 +3,9 @@
 
 pub mod client;
 pub mod clock;
+/// The same that kills clients.
+#[path = "../../../core/tests/support/crash.rs"]
+pub mod crash;
 pub mod disk;
 pub mod issuer;
 
@@ -26,7 +29,19 @@ pub struct Data {
 }
 
 pub fn run(words: &[&str], data: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wmlicensed")).args(words).arg("--data").arg(data).output().unwrap()
+    run_under(None, words, data)
+}
+
+/// As [`run`], behind the words of another program.
+pub fn run_under(before: Option<Command>, words: &[&str], data: &Path) -> Output {
+    program(before).args(words).arg("--data").arg(data).output().unwrap()
+}
+
+fn program(before: Option<Command>) -> Command {
+    let program = env!("CARGO_BIN_EXE_wmlicensed");
+    let Some(mut before) = before else { return Command::new(program) };
+    before.arg(program);
+    before
 }
 
 impl Data {
@@ -96,9 +111,23 @@ impl Data {
     }
 
     pub fn serve(&self, words: &[&str]) -> Serving {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wmlicensed"))
+        Serving::start(None, self.path(), words).unwrap_or_else(|complaint| panic!("{complaint}"))
+    }
+}
+
+/// A running service, killed when dropped.
+pub struct Serving {
+    child: Child,
+    pub url: String,
+    log: Option<std::thread::JoinHandle<String>>,
+}
+
+impl Serving {
+    /// Serves a data folder, perhaps behind the words of another program; or gives what it printed before it ended.
+    pub fn start(before: Option<Command>, data: &Path, words: &[&str]) -> Result<Self, String> {
+        let mut child = program(before)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(self.path())
+            .arg(data)
             .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -114,23 +143,21 @@ impl Data {
             stderr.read_to_string(&mut text).unwrap();
             text
         });
-        let mut serving = Serving { child, url: String::new(), log: Some(log) };
+        let mut serving = Self { child, url: String::new(), log: Some(log) };
         match line.strip_prefix("listening on ") {
-            Some(url) => serving.url = url.trim().to_owned(),
-            None => panic!("{line}{}", serving.kill()),
+            Some(url) => {
+                url.trim().clone_into(&mut serving.url);
+                Ok(serving)
+            }
+            None => Err(format!("{line}{}", serving.kill())),
         }
-        serving
     }
-}
 
-/// A running service, killed when dropped.
-pub struct Serving {
-    child: Child,
-    pub url: String,
-    log: Option<std::thread::JoinHandle<String>>,
-}
+    /// True while the process runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
 
-impl Serving {
     /// Ends the process at once, as `kill -9` does, and gives its log.
     pub fn kill(&mut self) -> String {
         self.child.kill().unwrap();
