@@ -176,7 +176,7 @@ enum CommandError {
     #[error("the stored key of {0} does not open under the master key")]
     MasterKey(Kid),
     /// The account's name is taken.
-    #[error("there is an account {0} already")]
+    #[error("there is an account {0} already; `wmlicensed account token {0}` gives it another token")]
     AccountExists(String),
     /// No such device.
     #[error("there is no device {0}")]
@@ -256,9 +256,10 @@ fn execute(command: Command) -> Result<(), CommandError> {
 
 fn init(folder: &DataFolder, name: &str) -> Result<(), CommandError> {
     let name = checked_name(name)?;
-    let hash = keyring::init(folder, name, SystemClock.now())?;
-    SqliteStore::open(&folder.database())?;
-    print(&format!("authority: {}", hash.to_base64()))
+    keyring::init(folder, name, SystemClock.now(), |hash| {
+        SqliteStore::open(&folder.database())?;
+        print(&format!("authority: {}", hash.to_base64()))
+    })
 }
 
 fn renew(folder: &DataFolder) -> Result<(), CommandError> {

@@ -1,6 +1,6 @@
-//! Layout of the data folder: which file holds what, and how secrets are written. What is in the files is the key ring's.
+//! Layout of the data folder: which file holds what, and how files get to the disk whole. What is in them is the key ring's.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -8,11 +8,14 @@ use zeroize::Zeroizing;
 
 /// Longest key or certificate file read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
+/// Ending of a file that is being written, behind the name that it will have.
+const PART: &str = "part";
 
 /// The data folder of one service.
 ///
-/// `authority.cose` is written last, so its presence says that the folder is whole. `keys/authority.key` is needed only to
-/// renew certificates and may be kept elsewhere in between.
+/// `authority.cose` is written last, so its presence says that the folder is whole. `init.unfinished` is there from before the
+/// first file until the owner was told the authority: what is in a folder with it and without `authority.cose` nobody has seen.
+/// `keys/authority.key` is needed only to renew certificates and may be kept elsewhere in between.
 #[derive(Debug, Clone)]
 pub struct DataFolder(PathBuf);
 
@@ -56,30 +59,93 @@ impl DataFolder {
         self.0.join("wmlicensed.db")
     }
 
+    fn unfinished(&self) -> PathBuf {
+        self.0.join("init.unfinished")
+    }
+
     /// True if any file of a service is in the folder already.
     pub(crate) fn is_taken(&self) -> bool {
         [self.authority(), self.certificates(), self.keys(), self.database()].iter().any(|path| path.exists())
     }
 
-    /// Makes the folders, for their owner only.
+    /// True if a service was begun here and the owner was not told of it yet.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.unfinished().exists()
+    }
+
+    /// Makes the folder, for its owner only.
     pub(crate) fn create(&self) -> io::Result<()> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder.create(&self.0)?;
-        builder.create(self.keys())?;
-        builder.create(self.certificates())
+        let missing: Vec<&Path> = self.0.ancestors().take_while(|path| !path.exists()).collect();
+        new_folder(&self.0)?;
+        // From the outermost on: each is an entry of the one around it.
+        missing.into_iter().rev().filter_map(Path::parent).try_for_each(sync_folder)
+    }
+
+    /// Keeps other processes from making or renewing keys here until the file is dropped.
+    pub(crate) fn lock(&self) -> io::Result<File> {
+        let folder = File::open(&self.0)?;
+        folder.try_lock()?;
+        Ok(folder)
+    }
+
+    /// Notes that a service is being made, in place of one whose making did not end.
+    pub(crate) fn begin(&self) -> io::Result<()> {
+        if !self.is_unfinished() {
+            write_private(&self.unfinished(), &[])?;
+        }
+        for folder in [self.keys(), self.certificates()] {
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => new_folder(&folder)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the owner knows of the service.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        fs::remove_file(self.unfinished())?;
+        sync_folder(&self.0)
+    }
+
+    /// Removes what was left of files that were not written to their end.
+    pub(crate) fn sweep(&self) -> io::Result<()> {
+        for folder in [self.keys(), self.certificates()] {
+            files_with_ending(&folder, PART)?.iter().try_for_each(fs::remove_file)?;
+        }
+        Ok(())
     }
 }
 
-/// Writes a file that did not exist before, readable by its owner only, and syncs it and its folder.
+fn new_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    // The folder around a relative name is the current one.
+    File::open(if path.as_os_str().is_empty() { Path::new(".") } else { path })?.sync_all()
+}
+
+/// Writes a file that did not exist before, readable by its owner only: under another name, which it changes when all of it is on
+/// the disk. The caller keeps others from writing a file of this name.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    match path.parent() {
-        Some(folder) => fs::File::open(folder)?.sync_all(),
-        None => Ok(()),
+    if path.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
+    let mut part = path.as_os_str().to_owned();
+    part.push(".");
+    part.push(PART);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().inspect_err(|_| {
+        // What cannot be removed either is swept away later.
+        let _ = fs::remove_file(&part);
+    })?;
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Reads a file of bounded length into memory that is wiped.

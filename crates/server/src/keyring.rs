@@ -1,24 +1,22 @@
-//! The service's keys and certificates: made by `init`, renewed by `certificate renew`, read by `serve`.
+//! The service's keys and certificates, as commands and `serve` read them; they are made in `keyring/make.rs`.
 //! Everything is a file of its own; a key without certificate is ignored, so a crash while renewing changes nothing.
 
-use crate::folder::{DataFolder, files_with_ending, read_private, write_private};
-use std::collections::HashMap;
+mod make;
+
+pub(crate) use make::{init, renew};
+
+use crate::folder::{DataFolder, files_with_ending, read_private};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::certificate::{
-    AuthorityCertificate, BackupKey, CertificateError, Directory, Role, ServiceCertificate, ServiceClaims, service_id,
-};
-use wmlicense_wire::id::{Digest, Kid, SignerId};
+use wmlicense_wire::certificate::{AuthorityCertificate, CertificateError, Directory, Role, ServiceCertificate};
+use wmlicense_wire::id::{Kid, SignerId};
 use wmlicense_wire::kem::{HpkePrivateKey, Suite};
 use wmlicense_wire::key::{DualSigningKey, KeyError, KeyKind, Signer as _, SigningKey};
 use zeroize::Zeroizing;
 
-const DAY: i64 = 24 * 60 * 60;
-/// Validity of role certificates.
-const ROLE_VALIDITY: i64 = 400 * DAY;
-/// For how long a backup key opens backups.
-const BACKUP_VALIDITY: i64 = 3653 * DAY;
 /// A new certificate counts from a little before its making, for machines whose clocks differ.
 pub(crate) const CLOCK_TOLERANCE: i64 = 300;
 const CONTENT_LABEL: &str = "wmlicense/1 service content";
@@ -27,13 +25,30 @@ const PAGE_LABEL: &str = "wmlicense/1 service page";
 
 /// Keys or certificates could not be made, read or used.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyringError {
+pub(crate) enum KeyringError {
     /// The folder holds a service already; nothing in it was changed.
-    #[error("{} holds a service already", .0.display())]
-    Exists(PathBuf),
+    #[error("{} holds a service already, authority: {authority}", .path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+        /// What clients pin.
+        authority: String,
+    },
     /// The folder holds none.
     #[error("{} holds no service; make one with `wmlicensed init`", .0.display())]
     Missing(PathBuf),
+    /// The process that made the service there did not come to its end.
+    #[error("the service in {} was not made to its end; run `wmlicensed init` again", .0.display())]
+    Unfinished(PathBuf),
+    /// The folder has what belongs to a service, but not its authority.
+    #[error(
+        "{} has keys, certificates or a database but no authority.cose; put that file back from a copy, or name another folder",
+        .0.display()
+    )]
+    Headless(PathBuf),
+    /// Another process makes or renews keys.
+    #[error("another command makes keys in {}; try again when it ended", .0.display())]
+    Busy(PathBuf),
     /// A file could not be read or written.
     #[error("{}: {source}", .path.display())]
     File {
@@ -43,7 +58,7 @@ pub enum KeyringError {
         source: io::Error,
     },
     /// A file is not what its name says.
-    #[error("{} is damaged", .0.display())]
+    #[error("{} is damaged; put it back from a copy of the data folder", .0.display())]
     Damaged(PathBuf),
     /// A certificate does not verify under the authority.
     #[error("{}: {source}", .path.display())]
@@ -74,6 +89,16 @@ fn at(path: PathBuf) -> impl FnOnce(io::Error) -> KeyringError {
     move |source| KeyringError::File { path, source }
 }
 
+/// Why a folder is not served that has no certificate of an authority.
+fn without_authority(folder: &DataFolder) -> KeyringError {
+    let path = folder.path().to_owned();
+    match (folder.is_taken(), folder.is_unfinished()) {
+        (_, true) => KeyringError::Unfinished(path),
+        (true, false) => KeyringError::Headless(path),
+        (false, false) => KeyringError::Missing(path),
+    }
+}
+
 /// Key under which content keys are sealed in the database.
 pub(crate) struct MasterKey(SecretKey);
 
@@ -81,7 +106,7 @@ impl MasterKey {
     pub(crate) fn read(folder: &DataFolder) -> Result<Self, KeyringError> {
         let path = folder.master_key();
         if !folder.authority().exists() {
-            return Err(KeyringError::Missing(folder.path().to_owned()));
+            return Err(without_authority(folder));
         }
         let bytes = read_private(&path).map_err(at(path.clone()))?;
         SecretKey::from_slice(&bytes).map(Self).ok_or(KeyringError::Damaged(path))
@@ -148,21 +173,23 @@ impl Keyring {
         let mut ring =
             Self { roles: Vec::new(), backup_keys: HashMap::new(), revocation, revocation_signing, directory };
         let mut signing = HashMap::new();
-        let keys = folder.keys();
+        let (keys, certified) = (folder.keys(), certified(&ring.directory));
         for path in files_with_ending(&keys, "key").map_err(at(keys))? {
-            match KeyFile::of(&path) {
+            let read = match KeyFile::of(&path) {
                 Some(KeyFile::Role(role)) if roles.contains(&role) => {
                     let bytes = read_private(&path).map_err(at(path.clone()))?;
-                    let key = SigningKey::from_seed(&bytes).map_err(|_| KeyringError::Damaged(path))?;
-                    signing.insert(key.verifying_key().signer_id(KeyKind::Service), key);
+                    let key = SigningKey::from_seed(&bytes).ok();
+                    key.map(|key| signing.insert(key.verifying_key().signer_id(KeyKind::Service), key)).is_some()
                 }
                 Some(KeyFile::Backup) if roles.contains(&Role::Management) => {
                     let bytes = read_private(&path).map_err(at(path.clone()))?;
-                    let key = HpkePrivateKey::from_bytes(Suite::XWing, &bytes);
-                    let key = key.map_err(|_| KeyringError::Damaged(path))?;
-                    ring.backup_keys.insert(key.public_key().key_id(), key);
+                    let key = HpkePrivateKey::from_bytes(Suite::XWing, &bytes).ok();
+                    key.map(|key| ring.backup_keys.insert(key.public_key().key_id(), key)).is_some()
                 }
-                Some(KeyFile::Role(_) | KeyFile::Backup) | None => {}
+                Some(KeyFile::Role(_) | KeyFile::Backup) | None => true,
+            };
+            if !read && path.file_stem().is_some_and(|stem| certified.contains(stem)) {
+                return Err(KeyringError::Damaged(path));
             }
         }
         for role in roles {
@@ -219,7 +246,7 @@ impl KeyFile {
 fn read_directory(folder: &DataFolder) -> Result<Directory, KeyringError> {
     let path = folder.authority();
     if !path.exists() {
-        return Err(KeyringError::Missing(folder.path().to_owned()));
+        return Err(without_authority(folder));
     }
     let bytes = read_private(&path).map_err(at(path.clone()))?;
     let authority = AuthorityCertificate::parse(&bytes).map_err(|source| KeyringError::Certificate { path, source })?;
@@ -259,74 +286,23 @@ pub(crate) fn authority_key(
     if key.verifying_key() == &authority.key { Ok((authority, key)) } else { Err(KeyringError::Damaged(path)) }
 }
 
-/// Makes authority, keys and certificates in an empty folder. Gives what clients pin.
-pub fn init(folder: &DataFolder, name: &str, now: i64) -> Result<Digest, KeyringError> {
-    if folder.is_taken() {
-        return Err(KeyringError::Exists(folder.path().to_owned()));
-    }
-    folder.create().map_err(at(folder.path().to_owned()))?;
-    let authority = DualSigningKey::generate()?;
-    write(folder.authority_key(), &authority.to_bytes()?)?;
-    write(folder.master_key(), SecretKey::random()?.as_bytes())?;
-    write(folder.revocation_key(), &DualSigningKey::generate()?.to_bytes()?)?;
-    let certificate = AuthorityCertificate::issue(name, now, &authority)?;
-    let hash = Digest::of(&certificate);
-    certify_roles(folder, &authority, hash, now)?;
-    write(folder.authority(), &certificate)?;
-    Ok(hash)
+/// Names, without ending, of the files of keys that certificates speak of.
+fn certified(directory: &Directory) -> HashSet<OsString> {
+    let of = |service: &ServiceCertificate| {
+        let backup = service.backup_key.as_ref().map(|backup| backup_name(backup.key.key_id()));
+        [Some(role_name(service.role, service.signer_id())), backup]
+    };
+    directory.services().iter().flat_map(of).flatten().map(OsString::from).collect()
 }
 
-/// Gives every role a new key and certificate, and the management service a new backup key; retired keys stay.
-/// Gives the certificates made.
-pub(crate) fn renew(folder: &DataFolder, now: i64) -> Result<Vec<ServiceCertificate>, KeyringError> {
-    let directory = read_directory(folder)?;
-    let path = folder.authority_key();
-    let bytes = read_private(&path).map_err(at(path.clone()))?;
-    let authority = DualSigningKey::from_bytes(&bytes).map_err(|_| KeyringError::Damaged(path))?;
-    // The newest certificate of a role is the one in use, so its time is later than that of the others.
-    let newest = directory.services().iter().map(|service| service.issued_at).max();
-    let issued_at = newest.map_or(now, |newest| now.max(newest + 1));
-    certify_roles(folder, &authority, directory.authority.hash, issued_at)?;
-    let known: Vec<Digest> = directory.services().iter().map(|service| service.hash).collect();
-    let all = read_directory(folder)?;
-    Ok(all.services().iter().filter(|service| !known.contains(&service.hash)).cloned().collect())
+/// Name of the files of a role's key and certificate, without ending.
+fn role_name(role: Role, id: SignerId) -> String {
+    format!("{}-{}", role.name(), short(id))
 }
 
-fn certify_roles(folder: &DataFolder, authority: &DualSigningKey, hash: Digest, now: i64) -> Result<(), KeyringError> {
-    let management = [service_id(hash, Role::Management.name())];
-    for role in Role::ALL {
-        let key = SigningKey::generate()?;
-        let id = short(key.verifying_key().signer_id(KeyKind::Service));
-        write(folder.keys().join(format!("{}-{id}.key", role.name())), key.seed())?;
-        let backup_key = match role {
-            Role::Management => Some(new_backup_key(folder, now + BACKUP_VALIDITY)?),
-            Role::Individualization | Role::Issuer => None,
-        };
-        let claims = ServiceClaims {
-            name: role.name(),
-            role,
-            key: *key.verifying_key(),
-            backup_key: backup_key.as_ref(),
-            appoints: if role == Role::Issuer { &management } else { &[] },
-            not_before: now - CLOCK_TOLERANCE,
-            not_after: now + ROLE_VALIDITY,
-            issued_at: now,
-        };
-        let certificate = ServiceCertificate::issue(&claims, hash, authority)?;
-        write(folder.certificates().join(format!("{}-{id}.cose", role.name())), &certificate)?;
-    }
-    Ok(())
-}
-
-fn new_backup_key(folder: &DataFolder, until: i64) -> Result<BackupKey, KeyringError> {
-    let key = HpkePrivateKey::generate(Suite::XWing)?;
-    let id = short(key.public_key().key_id());
-    write(folder.keys().join(format!("backup-{id}.key")), &key.to_bytes())?;
-    Ok(BackupKey { key: key.public_key().clone(), until })
-}
-
-fn write(path: PathBuf, bytes: &[u8]) -> Result<(), KeyringError> {
-    write_private(&path, bytes).map_err(at(path))
+/// Name of the file of a backup key, without ending.
+fn backup_name(id: SignerId) -> String {
+    format!("backup-{}", short(id))
 }
 
 fn short(id: SignerId) -> String {

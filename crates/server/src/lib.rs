@@ -21,5 +21,4 @@ mod store;
 pub use clock::{Clock, SystemClock};
 pub use command::run;
 pub use folder::DataFolder;
-pub use keyring::{KeyringError, init};
 pub use serve::{DEFAULT_EPOCH_PERIOD, Options, ServeError, Server};

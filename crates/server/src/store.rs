@@ -51,7 +51,7 @@ pub(crate) enum StoreError {
     #[error("the database is closed")]
     Closed,
     /// The transaction that this was part of could not be committed.
-    #[error("the database did not commit")]
+    #[error("the database did not commit; its disk may be full, read-only or broken")]
     NotCommitted,
     /// The database failed.
     #[error("the database failed: {0}")]
@@ -380,6 +380,8 @@ pub(crate) trait Admin: Revocations {
     fn policies(&self) -> Pending<'_, Vec<(String, i64)>>;
     /// Adds an account; false if the name is taken.
     fn add_account(&self, name: String, account: Account, token_hash: Digest, now: i64) -> Pending<'_, bool>;
+    /// Puts the hash of another token in place of an account's; false if there is no such account.
+    fn set_token(&self, name: String, token_hash: Digest) -> Pending<'_, bool>;
     /// Gives an account scopes and takes others from it; false if there is no such account.
     fn change_account(&self, name: String, add: Vec<String>, remove: Vec<String>, now: i64) -> Pending<'_, bool>;
     /// Licenses issued, the latest first.

@@ -52,6 +52,68 @@ fn a_folder_without_a_service_is_not_served() {
 }
 
 #[test]
+fn a_folder_that_lost_its_authority_is_neither_served_nor_made_anew() {
+    let data = Data::new();
+    std::fs::remove_file(data.path().join("authority.cose")).unwrap();
+    // Not even where a first `init` seems not to have come to its end: what has a database was used.
+    for unfinished in [false, true] {
+        if unfinished {
+            std::fs::write(data.path().join("init.unfinished"), "").unwrap();
+        }
+        let (status, complaint) = data.fails(&["init"]);
+        assert_eq!(status, 1);
+        assert!(complaint.contains("no authority.cose; put that file back"), "{complaint}");
+    }
+    std::fs::remove_file(data.path().join("init.unfinished")).unwrap();
+    let (status, complaint) = data.fails(&["content", "list"]);
+    assert_eq!(status, 1);
+    assert!(complaint.contains("no authority.cose; put that file back"), "{complaint}");
+    assert!(data.path().join("keys/authority.key").exists());
+}
+
+#[test]
+fn keys_are_made_by_one_command_at_a_time() {
+    let data = Data::new();
+    let folder = std::fs::File::open(data.path()).unwrap();
+    folder.lock().unwrap();
+    assert!(data.fails(&["certificate", "renew"]).1.contains("another command makes keys"));
+    let empty = tempfile::tempdir().unwrap();
+    let other = std::fs::File::open(empty.path()).unwrap();
+    other.lock().unwrap();
+    let output = run(&["init"], empty.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another command makes keys"));
+    drop((folder, other));
+    data.admin(&["certificate", "renew"]);
+    assert!(run(&["init"], empty.path()).status.success());
+}
+
+#[test]
+fn a_damaged_key_matters_where_a_certificate_speaks_of_it() {
+    let data = Data::new();
+    let keys = data.path().join("keys");
+    for name in ["issuer-0123456789abcdef.key", "backup-0123456789abcdef.key", "management-0123456789abcdef.key.part"] {
+        std::fs::write(keys.join(name), "short").unwrap();
+    }
+    data.serve(&[]);
+    let named = |start: &str| {
+        let all = std::fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap().path());
+        let is_named = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(start);
+        all.filter(is_named).find(|path| !path.to_str().unwrap().contains("0123456789abcdef")).unwrap()
+    };
+    for start in ["issuer-", "backup-"] {
+        let whole = std::fs::read(named(start)).unwrap();
+        std::fs::write(named(start), &whole[..7]).unwrap();
+        let (status, complaint) = data.fails(&["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(status, 1);
+        assert!(complaint.contains("is damaged; put it back from a copy"), "{complaint}");
+        std::fs::write(named(start), whole).unwrap();
+    }
+    data.admin(&["certificate", "renew"]);
+    assert!(!keys.join("management-0123456789abcdef.key.part").exists());
+}
+
+#[test]
 fn content_is_added_changed_and_never_given_another_key() {
     let data = Data::new();
     fn add<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -120,6 +182,19 @@ fn an_account_is_added_once_and_its_token_is_not_stored() {
         let bytes = std::fs::read(data.path().join(name)).unwrap_or_default();
         assert!(!bytes.windows(token.len()).any(|window| window == token.as_bytes()));
     }
+}
+
+#[test]
+fn an_account_gets_another_token_and_stays_the_same_account() {
+    let data = Data::new();
+    let old = data.account("alice", &["gold"]);
+    let complaint = data.fails(&["account", "add", "alice"]).1;
+    assert!(complaint.contains("wmlicensed account token alice"), "{complaint}");
+    let printed = data.admin(&["account", "token", "alice"]);
+    let token = printed.strip_prefix("token: ").unwrap().trim();
+    assert!(token.len() == 43 && token != old);
+    assert_eq!(data.fails(&["account", "token", "bob"]), (1, "wmlicensed: there is no account bob\n".to_owned()));
+    assert_eq!(data.json(&["stats"])["accounts"], 1);
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub(super) enum PolicyCommand {
 
 #[derive(Subcommand)]
 pub(super) enum AccountCommand {
-    /// Add an account and print its token, which is not stored and not shown again.
+    /// Add an account and print its token, which is not stored and not shown again; `account token` makes another one.
     Add {
         #[command(flatten)]
         data: Data,
@@ -102,6 +102,13 @@ pub(super) enum AccountCommand {
         /// Scope that the account has; may be given several times.
         #[arg(long, value_name = "NAME")]
         scope: Vec<String>,
+    },
+    /// Give an account another token and print it; the one before counts no more from now on.
+    Token {
+        #[command(flatten)]
+        data: Data,
+        /// Name of the account.
+        name: String,
     },
     /// Give an account scopes or take them away. What it may not have any more is withdrawn from its devices at their next
     /// pre-delivery.
@@ -260,6 +267,14 @@ fn check_subscription(opened: &Opened, name: &str, terms: &PolicyTerms) -> Resul
 pub(super) fn account(command: AccountCommand) -> Result<(), CommandError> {
     match command {
         AccountCommand::Add { data, name, scope } => add_account(&data, name, scope),
+        AccountCommand::Token { data, name } => {
+            let opened = Opened::new(&data)?;
+            let (token, hash) = new_token()?;
+            if !opened.wait(opened.store.set_token(name.clone(), hash))? {
+                return Err(CommandError::NoAccount(name));
+            }
+            print_token(&token)
+        }
         AccountCommand::Change { data, name, add_scope, remove_scope } => {
             for scope in &add_scope {
                 checked_name(scope)?;
@@ -285,8 +300,12 @@ fn add_account(data: &Data, name: String, scope: Vec<String>) -> Result<(), Comm
     if !opened.wait(opened.store.add_account(name.clone(), account, hash, SystemClock.now()))? {
         return Err(CommandError::AccountExists(name));
     }
-    let line = Zeroizing::new(format!("token: {}", *token));
-    print(&line)
+    print_token(&token)
+}
+
+/// Only when it counts: a token that was printed is one that works.
+fn print_token(token: &str) -> Result<(), CommandError> {
+    print(&Zeroizing::new(format!("token: {token}")))
 }
 
 /// The text of a file that may hold keys.

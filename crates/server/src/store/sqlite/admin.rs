@@ -121,6 +121,14 @@ impl Admin for SqliteStore {
         })
     }
 
+    fn set_token(&self, name: String, token_hash: Digest) -> Pending<'_, bool> {
+        const SET: &str = "UPDATE account SET token_hash = $1 WHERE name = $2";
+        self.write(move |connection| {
+            let changed = connection.execute(SET, params![token_hash.as_bytes(), name])?;
+            Ok(Verdict::Keep(changed > 0))
+        })
+    }
+
     fn change_account(&self, name: String, add: Vec<String>, remove: Vec<String>, now: i64) -> Pending<'_, bool> {
         self.write(move |connection| {
             let mut find = connection.prepare_cached("SELECT user_id FROM account WHERE name = $1")?;
