@@ -15,7 +15,7 @@ gstreamer: ## the GStreamer element, gstreamer/libgstwmlicense.so
 test: ## everything CI checks: format, lints, tests, the C harness under valgrind and sanitizers
 	@ci/test.sh
 
-test-crash: ## kill -9 and failing disks at every change of a file that a step makes; at least 1000 points
+test-crash: ## kill -9 and failing disks at every change of a file that a step makes; at least 1500 points
 	@ci/test_crash.sh
 
 check-format: ## whether the sources are formatted
