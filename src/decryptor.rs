@@ -8,6 +8,7 @@ use crate::input;
 use crate::object::{self, Handle, Kind, Life, Object, resolve};
 use crate::prop::names::OUTPUT_PROTECTION;
 use crate::prop::{Properties, Spec, TYPE_BINARY, Value};
+use crate::registers;
 use crate::result::{WM_E_UNSUPPORTED_ALGORITHM, wm_result};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -94,8 +95,9 @@ impl Object for DecryptorObject {
 
 impl DecryptorObject {
     fn create(client: &ClientObject, kid: Kid, action: &str) -> Result<Self, Failure> {
-        let decryptor = Decryptor::create(client.opened()?, kid, action, &client.application())
-            .map_err(|error| failure::decrypt(&error).about(kid))?;
+        let decryptor = Decryptor::create(client.opened()?, kid, action, &client.application());
+        registers::clear();
+        let decryptor = decryptor.map_err(|error| failure::decrypt(&error).about(kid))?;
         Ok(Self { life: Life::new(), properties: Properties::new(PROPERTIES), decryptor })
     }
 }
@@ -159,6 +161,8 @@ pub unsafe extern "C" fn wm_decrypt_sample(
             let sample = input::sized_in(sample)?;
             (sample_info(&sample)?, input::bytes_mut(data, size, "data")?)
         };
-        object.decryptor.decrypt(&info, data).map_err(|error| failure::decrypt(&error))
+        let decrypted = object.decryptor.decrypt(&info, data);
+        registers::clear();
+        decrypted.map_err(|error| failure::decrypt(&error))
     })
 }

@@ -52,4 +52,5 @@ pub mod defines;
 mod failure;
 mod gate;
 mod input;
+mod registers;
 mod sync;

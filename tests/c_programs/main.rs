@@ -7,6 +7,7 @@ mod crash;
 mod examples;
 mod first_contact;
 mod install;
+mod memory;
 mod readme;
 mod slow;
 #[allow(dead_code, reason = "each driver uses another part")]

@@ -22,5 +22,6 @@ pub mod rekey;
 pub mod request;
 pub mod revocation;
 pub mod service_document;
+pub mod stack;
 pub mod status_list;
 pub mod url;

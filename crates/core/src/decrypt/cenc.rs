@@ -8,10 +8,14 @@ mod tests;
 use aes::cipher::KeyInit;
 use aes::{Aes128Dec, Aes128Enc};
 use engine::{Cbc, Ctr};
+use wmlicense_wire::stack;
 
 const BLOCK: usize = 16;
 /// Patterns are stored in four bits each (`tenc`, ISO/IEC 23001-7 8.2).
 const PATTERN_LIMIT: u32 = 15;
+/// How deep the stack is below the decryption of a sample, in bytes. The cipher's round keys lie there, each as often as it
+/// computes blocks at once.
+const FRAMES: usize = if cfg!(debug_assertions) { 16 << 10 } else { 4 << 10 };
 
 /// A protection scheme of ISO/IEC 23001-7, clause 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,6 +119,11 @@ impl SampleCipher {
         check_pattern(info)?;
         let protected = check_subsamples(info.subsamples, data.len())?;
         let iv = counter_block(info)?;
+        stack::wiped::<FRAMES, _>(|| self.apply(info, iv, protected, data));
+        Ok(())
+    }
+
+    fn apply(&self, info: &SampleInfo<'_>, iv: [u8; BLOCK], protected: usize, data: &mut [u8]) {
         let pattern = (info.crypt_byte_block as usize, info.skip_byte_block as usize);
         match info.scheme {
             Scheme::Cenc if info.subsamples.len() < 2 => {
@@ -140,7 +149,6 @@ impl SampleCipher {
                 });
             }
         }
-        Ok(())
     }
 }
 

@@ -12,9 +12,12 @@ use std::sync::{Arc, OnceLock};
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
+use wmlicense_wire::stack;
 
 /// Licenses tried at the first sample before giving up: each that fails was used up by somebody else in between.
 const TRIES: usize = 16;
+/// How deep the stack is below the opening of a content key, in bytes.
+const FRAMES: usize = 32 << 10;
 
 /// A sample could not be decrypted, or nothing could be opened for it.
 #[derive(Debug, thiserror::Error)]
@@ -278,6 +281,15 @@ fn foremost(refusals: &[Refusal]) -> Option<Refusal> {
 
 /// Opens the content key; that of a leaf with the key of its root.
 fn open(
+    client: &Client,
+    license: &StoredLicense,
+    action: &str,
+    environment: &Environment,
+) -> Result<Arc<SampleCipher>, UseError> {
+    stack::wiped::<FRAMES, _>(|| expanded_key(client, license, action, environment))
+}
+
+fn expanded_key(
     client: &Client,
     license: &StoredLicense,
     action: &str,
