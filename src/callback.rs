@@ -3,6 +3,7 @@
 use crate::client::ClientObject;
 use crate::error_info::{self, Detail, Failure};
 use crate::event_queue::{Entry, Queue};
+use crate::memory;
 use crate::object::{Life, Live};
 use crate::prop::wm_attr_type;
 use crate::result::{
@@ -298,6 +299,7 @@ impl Worker {
         let (callback, log, progress) = (self.callback, self.log.clone(), nothing_yet());
         let teller = Teller { callback, mailbox, log, final_status, progress, _live: live };
         let on_panic = || Outcome::failure(Failure::new(WM_E_INTERNAL));
+        memory::check(memory::FOR_AN_OPERATION)?;
         self.operation.start(deadline, Box::new(teller), work, on_panic).map_err(|error| match error {
             StartError::Busy => Failure::new(busy),
             StartError::NoThread => Failure::with(WM_E_OUTOFMEMORY, error.to_string()),

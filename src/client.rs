@@ -6,6 +6,7 @@ use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::log_callback::LogSlot;
+use crate::memory;
 use crate::object::{self, Handle, Kind, Life, Object, resolve};
 use crate::prop::names::*;
 use crate::prop::{
@@ -192,6 +193,7 @@ impl ClientObject {
         let mut first = false;
         self.opened.get_or_try_init(|| {
             first = true;
+            memory::check(memory::FOR_AN_OPERATION)?;
             let store_path = PathBuf::from(OsString::from_vec(self.properties.required(STORE_PATH)?));
             let authorities = self.properties.text(AUTHORITY).ok_or_else(|| prop::missing(AUTHORITY))?;
             let authorities = items(&authorities).filter_map(|item| Digest::from_base64(item).ok()).collect();

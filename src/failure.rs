@@ -210,6 +210,8 @@ fn transport(error: &TransportError, service: &Service) -> Failure {
         TransportError::NotTheService(_) => Failure::with(WM_E_ERROR_BAD_NET_RESP, text),
         TransportError::CaptivePortal(_) => Failure::with(WM_E_CAPTIVE_PORTAL, text),
         TransportError::Redirect(_) => Failure::with(WM_E_REDIRECT_REFUSED, text),
+        TransportError::NoDescriptor => Failure::with(WM_E_NO_DESCRIPTORS, text),
+        TransportError::NoMemory => Failure::with(WM_E_OUTOFMEMORY, text),
         TransportError::TooLarge => Failure::with(WM_E_ANSWER_TOO_LARGE, text),
     }
 }

@@ -52,5 +52,6 @@ pub mod defines;
 mod failure;
 mod gate;
 mod input;
+mod memory;
 mod registers;
 mod sync;

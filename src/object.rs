@@ -7,6 +7,7 @@ use crate::callback::Worker;
 use crate::error_info::{self, Failure};
 use crate::gate;
 use crate::input::{self, Out};
+use crate::memory;
 use crate::prop::{Properties, Spec, Value};
 use crate::result::{WM_E_INVALID_HANDLE, WM_E_INVALIDARG, WM_E_NO_OPERATION, WM_E_OUTOFMEMORY, WM_S_OK, wm_result};
 use std::any::Any;
@@ -235,6 +236,7 @@ pub(crate) unsafe fn create<H: Handle>(
     gate::enter(|| {
         // SAFETY: passed on to the caller.
         let out = unsafe { Out::new(out, "out")? };
+        memory::check(memory::FOR_A_CALL)?;
         out.write(hand_out::<H>(make()?)?);
         Ok(())
     })

@@ -9,6 +9,7 @@ mod first_contact;
 mod install;
 mod memory;
 mod readme;
+mod scarce;
 mod slow;
 #[allow(dead_code, reason = "each driver uses another part")]
 #[path = "../support/mod.rs"]

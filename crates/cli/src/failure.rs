@@ -180,6 +180,7 @@ fn transport_remedy(error: &TransportError) -> &'static str {
         TransportError::Tls(_) => "check the service's URL",
         TransportError::TlsDate(_) => "check this machine's clock",
         TransportError::Refused(_) => "check the account token",
+        TransportError::NoMemory | TransportError::NoDescriptor => "close other programs, then try again",
         TransportError::NotTheService(_) | TransportError::TooLarge => "check the service's URL",
         TransportError::Redirect(_) => "ask for the service's present URL",
         TransportError::CaptivePortal(_) => "open any page in a browser, sign in to the network, then try again",

@@ -15,6 +15,7 @@ pub mod header;
 pub mod individualize;
 pub mod keeper;
 pub mod logging;
+mod memory;
 pub mod operation;
 pub mod renew;
 pub mod restore;

@@ -153,7 +153,9 @@ impl From<TransportError> for RestoreError {
             | TransportError::NotTheService(_)
             | TransportError::CaptivePortal(_)
             | TransportError::Redirect(_)
-            | TransportError::TooLarge => Self::Transport(error),
+            | TransportError::TooLarge
+            | TransportError::NoMemory
+            | TransportError::NoDescriptor => Self::Transport(error),
         }
     }
 }

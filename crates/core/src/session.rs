@@ -351,6 +351,8 @@ impl<'a> Session<'a> {
             | TransportError::TlsDate(_)
             | TransportError::CaptivePortal(_)
             | TransportError::TooLarge
+            | TransportError::NoMemory
+            | TransportError::NoDescriptor
             | TransportError::Unavailable(_) => false,
         }
     }

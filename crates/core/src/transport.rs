@@ -170,6 +170,12 @@ pub enum TransportError {
     /// The answer is longer than this request allows.
     #[error("the answer is longer than allowed")]
     TooLarge,
+    /// The system gave no memory for the answer.
+    #[error("the system has no memory left")]
+    NoMemory,
+    /// The process or the system has no file descriptor left.
+    #[error("no file descriptor is left")]
+    NoDescriptor,
 }
 
 impl From<Cancelled> for TransportError {

@@ -3,6 +3,7 @@
 
 mod entry;
 
+use crate::memory;
 use aws_lc_rs::digest;
 pub(crate) use entry::{Entry, LicenseEntry};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -104,7 +105,7 @@ impl<R: Read + Seek> Backup<R> {
         if body_len as u64 > size {
             return Err(corrupt("the header is longer than the file"));
         }
-        let mut body = vec![0; body_len];
+        let mut body = memory::zeroed(body_len)?;
         read_exact(&mut source, &mut body)?;
         let header = Header::decode(&body)?;
         let header_hash = Digest::of_parts(&[&front, &body]);

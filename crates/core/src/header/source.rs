@@ -2,6 +2,7 @@
 
 use super::boxes::{FourCc, Mp4Box};
 use super::error::HeaderError;
+use crate::memory;
 use std::io::{Read, Seek, SeekFrom};
 
 /// The most bytes of one part that are held in memory. The `moov` of a three-hour film has half of it.
@@ -46,7 +47,7 @@ impl<R: Read + Seek> Source<R> {
         if size > PART_LIMIT {
             return Err(HeaderError::TooLarge { offset, field, size, limit: PART_LIMIT });
         }
-        let mut bytes = vec![0; size as usize];
+        let mut bytes = memory::zeroed(size as usize)?;
         self.inner.seek(SeekFrom::Start(offset))?;
         self.inner.read_exact(&mut bytes)?;
         Ok(bytes)

@@ -70,7 +70,8 @@ fn decode_utf16(
 ) -> Result<(String, Place), HeaderError> {
     let place = Place { start, unit: Unit::Utf16 };
     let (pairs, _) = body.as_chunks::<2>();
-    let mut text = String::with_capacity(body.len() / 2);
+    let mut text = String::new();
+    text.try_reserve_exact(body.len() / 2).map_err(std::io::Error::from)?;
     for letter in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
         match letter {
             Ok(letter) => text.push(letter),

@@ -5,6 +5,8 @@ use super::date::retry_after;
 use super::framing::Framing;
 use super::{HttpRequest, ServiceFailure, TransportError};
 use crate::event::HttpPhase;
+use crate::file::is_out_of_descriptors;
+use crate::memory;
 use std::io::{ErrorKind, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 use ureq::http::header::{self, HeaderMap, HeaderName};
@@ -94,6 +96,8 @@ fn fault(error: &std::io::Error) -> TransportError {
         | ErrorKind::NetworkDown
         | ErrorKind::AddrNotAvailable
         | ErrorKind::PermissionDenied => TransportError::Unreachable(error.to_string()),
+        ErrorKind::OutOfMemory => TransportError::NoMemory,
+        _ if is_out_of_descriptors(error) => TransportError::NoDescriptor,
         _ => TransportError::Broken(error.to_string()),
     }
 }
@@ -207,7 +211,7 @@ fn read_body(reply: &mut Reply, request: &HttpRequest<'_>) -> Result<Vec<u8>, Fa
             progress(phase, bytes.len() as u64, expected);
         }
     };
-    let mut bytes = Vec::with_capacity(expected as usize);
+    let mut bytes = memory::with_capacity(expected as usize).map_err(|_| TransportError::NoMemory)?;
     let mut piece = [0; PIECE];
     loop {
         let count = match reply.body.read(&mut piece) {
@@ -215,6 +219,7 @@ fn read_body(reply: &mut Reply, request: &HttpRequest<'_>) -> Result<Vec<u8>, Fa
             Ok(count) => count,
             Err(error) => return Err(Error::from(error).into()),
         };
+        bytes.try_reserve(count).map_err(|_| TransportError::NoMemory)?;
         bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
         if bytes.len() > request.cap {
             return Err(TransportError::TooLarge.into());

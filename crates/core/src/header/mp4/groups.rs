@@ -3,6 +3,7 @@
 use super::super::boxes::{Fields, FourCc, Mp4Box};
 use super::super::error::HeaderError;
 use super::encryption::TrackEncryption;
+use crate::memory;
 use wmlicense_wire::id::Kid;
 
 /// From this index on a group is described in the fragment, not in the movie (ISO/IEC 14496-12, 8.9.4).
@@ -175,7 +176,7 @@ fn read_descriptions(sgpd: &Mp4Box<'_>, mut notes: Option<&mut Vec<HeaderError>>
         let (count, limit) = (count as u64, DESCRIPTION_LIMIT as u64);
         return Err(HeaderError::TooMany { offset, field: "sgpd entry_count", count, limit });
     }
-    let mut list = Vec::with_capacity(count);
+    let mut list = memory::with_capacity(count)?;
     for _ in 0..count {
         if version == 0 {
             list.push(TrackEncryption::read_group(&mut fields)?);

@@ -3,6 +3,7 @@
 use super::super::boxes::{Fields, Mp4Box};
 use super::super::error::HeaderError;
 use super::super::samples::{Rows, SAMPLE_LIMIT};
+use crate::memory;
 
 /// Sizes of the samples (`stsz`, or `stz2` with 4, 8 or 16 bits for each).
 struct Sizes<'a> {
@@ -77,7 +78,7 @@ pub(super) fn read_samples(stbl: &Mp4Box<'_>, track: u32, rows: &mut Rows) -> Re
         let (offset, count, limit) = (offsets.offset(), count.into(), SAMPLE_LIMIT as u64);
         return Err(HeaderError::TooMany { offset, field: "chunk offset entry_count", count, limit });
     }
-    let (mut chunks, mut found) = (Vec::with_capacity(count as usize), 0);
+    let (mut chunks, mut found) = (memory::with_capacity(count as usize)?, 0);
     for chunk in 1..=count {
         let mut offset =
             if is_large { offsets.u64("co64 chunk_offset")? } else { offsets.u32("stco chunk_offset")?.into() };

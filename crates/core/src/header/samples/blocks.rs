@@ -1,5 +1,8 @@
 //! A list that grows block by block, so that it never holds its items twice, and counts the memory it takes.
 
+use crate::memory;
+use std::io;
+
 /// Items of a block, unless one group of items needs more.
 const BLOCK: usize = 4096;
 
@@ -16,14 +19,15 @@ impl<T> Default for Blocks<T> {
 
 impl<T> Blocks<T> {
     /// Makes room for `count` items that must lie together. Returns the bytes that this takes.
-    pub(super) fn reserve(&mut self, count: usize) -> usize {
+    pub(super) fn reserve(&mut self, count: usize) -> io::Result<usize> {
         if self.blocks.last().is_some_and(|block| block.capacity() - block.len() >= count) {
-            return 0;
+            return Ok(0);
         }
-        let block = Vec::with_capacity(BLOCK.max(count));
+        let block = memory::with_capacity(BLOCK.max(count))?;
+        self.blocks.try_reserve(1)?;
         let bytes = block.capacity() * size_of::<T>() + size_of::<Vec<T>>();
         self.blocks.push(block);
-        bytes
+        Ok(bytes)
     }
 
     /// Adds an item, for which room was made.

@@ -69,11 +69,11 @@ impl Rows {
         let bad = HeaderError::BadValue { offset, field: "sample_description_index", value: entry.into() };
         let parameters = u16::try_from(entry).map_err(|_| bad)?;
         if self.end != Some(offset) {
-            let bytes = self.runs.reserve(1);
+            let bytes = self.runs.reserve(1)?;
             self.take_memory(bytes, offset)?;
             self.runs.push(Run { first: self.len, offset });
         }
-        let bytes = self.rows.reserve(1);
+        let bytes = self.rows.reserve(1)?;
         self.take_memory(bytes, offset)?;
         self.rows.push(Row { size, parameters, subsample_count: 0 });
         self.len += 1;
@@ -120,10 +120,10 @@ impl Rows {
         let count = subsamples.len();
         let bytes = match iv.as_slice().len() {
             0 => 0,
-            8 => self.short_ivs.reserve(1),
-            _ => self.long_ivs.reserve(1),
+            8 => self.short_ivs.reserve(1)?,
+            _ => self.long_ivs.reserve(1)?,
         };
-        let bytes = bytes + if count > 0 { self.subsamples.reserve(count) } else { 0 };
+        let bytes = bytes + if count > 0 { self.subsamples.reserve(count)? } else { 0 };
         self.take_memory(bytes, offset)?;
         if let Ok(short) = iv.as_slice().try_into() {
             self.short_ivs.push(short);
