@@ -25,7 +25,11 @@ tests() {
   grep '^test result:' "$log" | awk '{ passed += $4; ignored += $8 } END { print passed " tests passed, " ignored " ignored" }'
   ci/tests_ran.sh "$log"
 }
-install() { ci/install.sh; }
+# Beside the packages, the tool that holds documents against the CDDL: apart from the workspace, and so built before its tests.
+install() {
+  ci/install.sh
+  cargo build --quiet --manifest-path ci/cddl/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}/cddl"
+}
 
 begin=$SECONDS
 for step in "${steps[@]}"; do

@@ -22,7 +22,7 @@ use wmlicense_wire::answer::{Envelope, Refusal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
 use wmlicense_wire::license::State;
-use wmlicense_wire::request::{Body, MAX_LICENSES};
+use wmlicense_wire::request::{Body, MAX_NAMED};
 
 pub use error::AcquireError;
 pub use loopback::Loopback;
@@ -108,7 +108,7 @@ fn part_len(session: &Session<'_>, kids: &[Kid]) -> Result<usize, SessionError> 
     let mut part = kids.len().min(MAX_KIDS);
     while part > 1 {
         let store = &session.client().store;
-        let usage = store.usage(session.authority(), issuer, &kids[..part], MAX_LICENSES)?;
+        let usage = store.usage(session.authority(), issuer, &kids[..part], MAX_NAMED + 1)?;
         if has_room(part, &usage) {
             break;
         }
@@ -168,7 +168,7 @@ fn acquire_part(
 /// What is left of licenses that this request is about: the service knows by it that the device still has them.
 fn usage(session: &Session<'_>, kids: &[Kid]) -> Result<Vec<(Lid, State)>, SessionError> {
     let issuer = session.service(Role::Issuer)?.service_id;
-    let mut usage = session.client().store.usage(session.authority(), issuer, kids, MAX_LICENSES)?;
+    let mut usage = session.client().store.usage(session.authority(), issuer, kids, MAX_NAMED)?;
     usage.truncate(fitting(&usage));
     Ok(usage)
 }

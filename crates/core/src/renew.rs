@@ -15,7 +15,7 @@ use wmlicense_wire::cbor::write;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
-use wmlicense_wire::request::{Body, MAX_LICENSES};
+use wmlicense_wire::request::{Body, MAX_NAMED};
 
 const DAY: i64 = 86_400;
 
@@ -182,7 +182,7 @@ impl Run<'_> {
     ) -> Result<(), AcquireError> {
         let mut rest = group.licenses.as_slice();
         while !rest.is_empty() {
-            let next: Vec<Lid> = rest.iter().take(MAX_LICENSES).map(|(lid, _)| *lid).collect();
+            let next: Vec<Lid> = rest.iter().take(MAX_NAMED).map(|(lid, _)| *lid).collect();
             let mut states = self.client.store.states(&next)?;
             states.truncate(fitting(&states).max(1));
             let last = states.last().and_then(|(last, _)| rest.iter().position(|(lid, _)| lid == last));

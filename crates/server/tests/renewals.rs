@@ -9,7 +9,8 @@ use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Lid};
 use wmlicense_wire::license::{ActionState, State};
-use wmlicense_wire::request::{Body, Request};
+use wmlicense_wire::problem::ProblemKind;
+use wmlicense_wire::request::{Body, MAX_NAMED, Request};
 
 fn started() -> (Data, Serving, Known) {
     let data = Data::new();
@@ -205,4 +206,20 @@ fn a_certificate_in_place_of_a_held_one_is_sent_and_verifies() {
     assert_eq!((licenses.len(), old.len()), (1, 1));
     let sent: Vec<Digest> = envelope.certificates.iter().map(|bytes| Digest::of(bytes)).collect();
     assert!(!sent.is_empty() && sent.iter().all(|hash| !held.contains(hash)), "{sent:?}");
+}
+
+#[test]
+fn a_renewal_of_as_many_as_a_request_may_name_is_answered_for_each_and_of_more_refused() {
+    let (_data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[OPEN], None);
+    let unknown = |number: usize| Lid::new((1u128 << 64 | number as u128).to_be_bytes());
+    let mut asked: Vec<(Lid, State)> = (1..MAX_NAMED).map(|number| (unknown(number), State::default())).collect();
+    asked.push((lid(&held), State::default()));
+    let (answer, again) = renew(&device, &known, &asked, None);
+    assert_eq!((again.len(), answer.refusals.len()), (1, MAX_NAMED - 1));
+    asked.push((unknown(0), State::default()));
+    let body = Body::Renewals { licenses: asked, custom: None };
+    let request = device.request(&known, Role::Issuer, body);
+    assert_eq!(known.post("renewals", &device.sign(&request), None).problem(), ProblemKind::BadRequest);
 }

@@ -13,7 +13,7 @@ use wmlicense_wire::certificate::Role;
 use wmlicense_wire::license::{InnerKey, State};
 use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::problem::ProblemKind;
-use wmlicense_wire::request::RestoreBatch;
+use wmlicense_wire::request::{Body, MAX_NAMED, RestoreBatch};
 use zeroize::Zeroizing;
 
 fn started() -> (Data, support::Serving, Known) {
@@ -326,4 +326,21 @@ fn backups_sealed_before_a_renewal_still_open() {
     let bytes = other.sign(&request);
     let reply = renewed.post("restores", &bytes, None).granted();
     assert_eq!(other.verify(&renewed, Role::Management, &bytes, request.transaction, &reply).1.len(), 1);
+}
+
+#[test]
+fn a_preview_of_as_many_as_a_request_may_name_is_answered_for_each_and_of_more_refused() {
+    let (_data, _serving, known) = started();
+    let (_, held, backup) = backed_up(&known, OPEN);
+    let other = Device::individualized(&known);
+    let unknown = |number: usize| wmlicense_wire::id::Lid::new((1u128 << 64 | number as u128).to_be_bytes());
+    let mut lids: Vec<_> = (1..MAX_NAMED).map(unknown).collect();
+    lids.push(held[0].license.policy.lid);
+    let (answer, _) = other.preview(&known, &backup, lids.clone(), None);
+    assert_eq!(answer.verdicts.len(), MAX_NAMED);
+    assert_eq!(answer.verdicts.last().unwrap().refusal, None);
+    lids.push(unknown(0));
+    let body = Body::RestorePreview { source: backup.source.clone(), lids };
+    let request = other.request(&known, Role::Management, body);
+    assert_eq!(known.post("restores/preview", &other.sign(&request), None).problem(), ProblemKind::BadRequest);
 }

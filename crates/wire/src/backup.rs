@@ -8,12 +8,14 @@ mod footer;
 mod item;
 mod record;
 mod ticket;
+mod tombstone;
 mod view;
 
 pub use footer::{Counts, Footer};
 pub use item::Item;
 pub use record::{Record, RecordKey};
 pub use ticket::{DeviceTicket, SectionKeys, ServiceTicket, Ticket};
+pub use tombstone::Tombstone;
 pub use view::{ItemView, RecordView, append_record};
 
 /// First bytes of every backup file.

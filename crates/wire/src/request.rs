@@ -16,6 +16,9 @@ pub const MAX_RESTORE_LEN: usize = 4 * 1024 * 1024;
 pub const MAX_LICENSES: usize = 4096;
 /// Longest machine ID accepted, in bytes.
 pub const MAX_MACHINE_ID: usize = 1024;
+/// Most licenses that a request names by their IDs, with or without their state: as many as it has room for whatever else it
+/// says. A chunk of a restore, which is longer, names the licenses of its records.
+pub const MAX_NAMED: usize = 2048;
 const MAX_KIDS: usize = 1024;
 const MAX_HELD: usize = 256;
 
@@ -265,11 +268,13 @@ fn encode_states(licenses: &[(Lid, State)]) -> Vec<u8> {
     write::array(licenses.iter().map(|(lid, state)| write::array([write::bytes(lid), state.encode()])))
 }
 
-fn read_states(raw: &[u8]) -> Option<Vec<(Lid, State)>> {
-    read::array(MAX_LICENSES, |raw| {
-        let [lid, state] = read::tuple(raw)?;
-        Some((read::id(lid)?, State::of_checked(state)?))
-    })(raw)
+fn read_states(cap: usize) -> impl Fn(&[u8]) -> Option<Vec<(Lid, State)>> {
+    move |raw| {
+        read::array(cap, |raw| {
+            let [lid, state] = read::tuple(raw)?;
+            Some((read::id(lid)?, State::of_checked(state)?))
+        })(raw)
+    }
 }
 
 fn encode_source(map: MapWriter, source: &RestoreSource) -> MapWriter {
@@ -343,23 +348,25 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
             since: fields.optional(4, read::int)?,
             actions: fields.required(5, read::array(32, read::text))?,
             custom: fields.optional(6, read::bytes)?.map(<[u8]>::to_vec),
-            usage: fields.required(7, read_states)?,
+            usage: fields.required(7, read_states(MAX_NAMED))?,
         },
         3 => Body::Renewals {
-            licenses: fields.required(1, read_states)?,
+            licenses: fields.required(1, read_states(MAX_NAMED))?,
             custom: fields.optional(2, read::bytes)?.map(<[u8]>::to_vec),
         },
-        4 => Body::Returns { licenses: fields.required(1, read_states)? },
+        4 => Body::Returns { licenses: fields.required(1, read_states(MAX_NAMED))? },
         5 => Body::RestorePreview {
             source: read_source(&mut fields)?,
-            lids: fields.required(4, read::array(MAX_LICENSES, read::id))?,
+            lids: fields.required(4, read::array(MAX_NAMED, read::id))?,
         },
         6 => Body::Restore {
             source: read_source(&mut fields)?,
             header_hash: fields.required(4, read::id)?,
             batches: fields.required(5, read_batches)?,
             certificates: fields.required(6, read::array(MAX_HELD, read_owned_bytes))?,
-            usage: fields.optional(7, |raw| read_states(raw).filter(|usage| !usage.is_empty()))?.unwrap_or_default(),
+            usage: fields
+                .optional(7, |raw| read_states(MAX_LICENSES)(raw).filter(|usage| !usage.is_empty()))?
+                .unwrap_or_default(),
         },
         7 => Body::Revocations { machine_id: fields.required(1, read::bytes_up_to(MAX_MACHINE_ID))?.to_vec() },
         _ => return Err(CborError::Value { field: 10 }),

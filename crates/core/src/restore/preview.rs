@@ -15,10 +15,7 @@ use wmlicense_wire::answer::{Answer, Reason};
 use wmlicense_wire::backup::RecordKey;
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::policy::Policy;
-use wmlicense_wire::request::{Body, RestoreSource};
-
-/// Licenses in one question, so that it stays far below the longest request.
-const ASKED_AT_ONCE: usize = 1024;
+use wmlicense_wire::request::{Body, MAX_NAMED, RestoreSource};
 
 /// What a restore would give for one license.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +189,7 @@ impl Previewing<'_> {
             None
         } else if let Some(question) = question {
             question.policies.push(policy);
-            return if question.policies.len() < ASKED_AT_ONCE { Ok(()) } else { self.ask_now(question, titles) };
+            return if question.policies.len() < MAX_NAMED { Ok(()) } else { self.ask_now(question, titles) };
         } else {
             Some(Reason::NotAllowed)
         };

@@ -158,7 +158,7 @@ pub(crate) fn offline(
 /// True if one request has room for so many key IDs and all of these licenses.
 pub(crate) fn has_room(kids: usize, licenses: &[(Lid, State)]) -> bool {
     let states: usize = licenses.iter().map(|(_, state)| STATE_OVERHEAD + state.encode().len()).sum();
-    kids * KID_LEN + states <= STATES_ROOM
+    licenses.len() <= request::MAX_NAMED && kids * KID_LEN + states <= STATES_ROOM
 }
 
 /// How many of these licenses, from the first on, one request has room for.
@@ -169,5 +169,5 @@ pub(crate) fn fitting(licenses: &[(Lid, State)]) -> usize {
         room = left.unwrap_or(0);
         left.is_some()
     };
-    licenses.iter().take(request::MAX_LICENSES).take_while(fits).count()
+    licenses.iter().take(request::MAX_NAMED).take_while(fits).count()
 }

@@ -3,9 +3,9 @@
 
 use super::lookup::read_state;
 use super::merge::Merger;
-use super::tombstone::Tombstone;
 use super::{Store, StoreError, Transaction, TransactionState, error::fixed, recipe, transactions};
 use rusqlite::{Connection, OptionalExtension as _};
+use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;

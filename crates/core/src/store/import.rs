@@ -1,9 +1,9 @@
 //! Storing a verified batch, with the end of its transaction, in one commit.
 
 use super::merge::{AtRest, Incoming, Merger, section_of};
-use super::tombstone::Tombstone;
 use super::{Import, ImportReport, Store, StoreError, epoch, transactions};
 use wmlicense_wire::answer::{OpenedLicense, read_vouched_of};
+use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Epoch, Lid, ServiceId};
 use wmlicense_wire::license::State;

@@ -4,12 +4,13 @@
 use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
 use super::revocation;
-use super::tombstone::{self, Tombstone};
+use super::tombstone;
 use super::{Section, StoreError};
 use crate::clock::Moment;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
 use wmlicense_wire::aead::{SecretKey, counter_nonce};
+use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
 use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};

@@ -5,9 +5,9 @@ use super::check::{Damaged, changed_buckets, lids};
 use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
 use super::merge::remove;
-use super::tombstone::{EVERY_ISSUER, Tombstone};
 use super::{Store, StoreError};
 use rusqlite::{Connection, OptionalExtension as _};
+use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::Policy;
@@ -108,7 +108,7 @@ fn mend_bucket(connection: &Connection, integrity: &Integrity, bucket: u8, now: 
 }
 
 fn forbid(connection: &Connection, integrity: &Integrity, lid: Lid, now: i64) -> Result<(), StoreError> {
-    let tombstone = Tombstone { lid, issuer: EVERY_ISSUER, removed_at: now };
+    let tombstone = Tombstone { lid, issuer: Tombstone::EVERY_ISSUER, removed_at: now };
     integrity.write_row(connection, Table::Tombstone, lid, &tombstone.encode())?;
     Ok(())
 }

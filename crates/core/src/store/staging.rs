@@ -6,13 +6,14 @@ use super::integrity::{Row, Table};
 use super::merge::{AtRest, Incoming, Merger, section_of};
 use super::revocation::{if_newer, keep_list, take};
 use super::staging_file::{ChunkLog, Entry, Scratch};
-use super::tombstone::Tombstone;
+use super::tombstone;
 use super::{Inner, RestoreReport, StagedLicense, Store, StoreError, schema};
 use crate::rights;
 use rusqlite::Transaction;
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_wire::answer::OpenedLicense;
+use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::{Binding, State};
 use wmlicense_wire::policy::Policy;
@@ -138,7 +139,7 @@ impl Staging {
 
     /// Stages a tombstone of the backup.
     pub fn put_tombstone(&mut self, tombstone: &[u8]) -> Result<(), StoreError> {
-        self.tombstones.push(Tombstone::decode(tombstone)?);
+        self.tombstones.push(tombstone::read(tombstone)?);
         Ok(())
     }
 

@@ -2,11 +2,11 @@
 
 use super::head::Head;
 use super::merge::Merger;
-use super::tombstone::Tombstone;
 use super::{Store, StoreError, epoch};
 use crate::clock::{ClockRecord, Moment, SinceBoot, Verdict};
 use crate::rights;
 use std::sync::PoisonError;
+use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Kid, ServiceId};
 use wmlicense_wire::policy::Policy;
 

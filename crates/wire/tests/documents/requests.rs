@@ -10,7 +10,8 @@ use wmlicense_wire::cose::{CoseError, Document};
 use wmlicense_wire::id::{BackupId, Digest, Epoch, Id, Kid, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::request::{
-    Body, ClientInfo, MAX_LEN, MAX_RESTORE_LEN, Request, RequestError, RestoreBatch, RestoreSource, interaction_code,
+    Body, ClientInfo, MAX_LEN, MAX_NAMED, MAX_RESTORE_LEN, Request, RequestError, RestoreBatch, RestoreSource,
+    interaction_code,
 };
 
 fn request(body: Body) -> Request {
@@ -263,5 +264,54 @@ proptest! {
         }
         let request = Request { audience, time, transaction, page, cursor, held, client, ..request(body) };
         prop_assert!(read(&signed(&request)).unwrap() == request);
+    }
+}
+
+/// Everything beside the body at its longest.
+fn longest(body: Body) -> Request {
+    let text = || "x".repeat(1024);
+    Request {
+        page: u32::MAX,
+        time: i64::MAX,
+        cursor: Some(vec![1; 1024]),
+        epoch: Some(Epoch::new([2; 16])),
+        status_number: Some(u64::MAX),
+        held: vec![Digest::of(b"held"); 256],
+        client: ClientInfo {
+            library: text(),
+            security_version: text(),
+            application: Some(text()),
+            application_level: u32::MAX,
+        },
+        device_certificate: Some(vec![3; wmlicense_wire::certificate::MAX_LEN]),
+        ..request(body)
+    }
+}
+
+#[test]
+fn a_request_has_room_for_all_that_it_may_name_whatever_else_it_says() {
+    let states = |count: usize| vec![(Lid::new([1; 16]), State::default()); count];
+    let source = || RestoreSource {
+        ticket: Ticket { recipient: SignerId::new([3; 32]), enc: vec![4; 1120], ciphertext: vec![5; 256] },
+        ..source()
+    };
+    let bodies = |count: usize| {
+        [
+            Body::Renewals { licenses: states(count), custom: None },
+            Body::Returns { licenses: states(count) },
+            Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16]); count] },
+        ]
+    };
+    let read = |body: Body| {
+        let signed = longest(body).sign(&WORLD.device.signing, WORLD.device.thumbprint()).unwrap();
+        let length = signed.len();
+        let document = Request::parse(&signed, MAX_LEN)?;
+        Request::decode_unverified(&document).map(|_| length)
+    };
+    for body in bodies(MAX_NAMED) {
+        assert!(read(body).is_ok_and(|length| length <= MAX_LEN));
+    }
+    for body in bodies(MAX_NAMED + 1) {
+        assert!(matches!(read(body), Err(RequestError::Content(CborError::Value { field: 1 | 4 }))));
     }
 }

@@ -103,6 +103,12 @@ pub(crate) fn load_all(folder: &Path) -> BTreeMap<String, Vector> {
     files.filter(|path| path.extension().is_some_and(|extension| extension == "wmv")).map(vector).collect()
 }
 
+/// Writes those of these vectors that are not there.
+pub(crate) fn add_missing(vectors: &[Vector]) {
+    let there = load_all(&folder());
+    vectors.iter().filter(|vector| !there.contains_key(&vector.name)).for_each(write);
+}
+
 /// Writes these vectors with their twins, and removes all others.
 pub(crate) fn replace_all(vectors: &[Vector]) {
     std::fs::create_dir_all(folder()).unwrap();
@@ -112,12 +118,15 @@ pub(crate) fn replace_all(vectors: &[Vector]) {
             std::fs::remove_file(path).unwrap();
         }
     }
-    for vector in vectors {
-        let path = folder().join(format!("{}.wmv", vector.name));
-        assert!(!path.exists(), "{} is there twice", vector.name);
-        std::fs::write(path, vector.text()).unwrap();
-        if let Some(text) = pretty(vector.cbor()) {
-            std::fs::write(folder().join(format!("{}.diag", vector.name)), text + "\n").unwrap();
-        }
+    vectors.iter().for_each(write);
+}
+
+/// Writes a vector and its twin.
+fn write(vector: &Vector) {
+    let path = folder().join(format!("{}.wmv", vector.name));
+    assert!(!path.exists(), "{} is there twice", vector.name);
+    std::fs::write(path, vector.text()).unwrap();
+    if let Some(text) = pretty(vector.cbor()) {
+        std::fs::write(folder().join(format!("{}.diag", vector.name)), text + "\n").unwrap();
     }
 }

@@ -1,7 +1,9 @@
 //! The vectors in `tests/vectors/` of the repository: each is read as its file says and gives what its file says.
-//! `UPDATE_VECTORS=1` makes all of them anew.
+//! `UPDATE_VECTORS=1` makes all of them anew, `UPDATE_VECTORS=missing` those that are not there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../../../tests/support/documents.rs"]
+mod documents;
 mod file;
 mod make;
 mod make_answers;
@@ -18,8 +20,10 @@ use std::sync::LazyLock;
 use wmlicense_wire::cbor::diagnostic::pretty;
 
 static VECTORS: LazyLock<BTreeMap<String, Vector>> = LazyLock::new(|| {
-    if std::env::var_os("UPDATE_VECTORS").is_some_and(|value| value == "1") {
-        file::replace_all(&make::all());
+    match std::env::var("UPDATE_VECTORS").as_deref() {
+        Ok("1") => file::replace_all(&make::all()),
+        Ok("missing") => file::add_missing(&make::all()),
+        _ => {}
     }
     file::load_all(&folder())
 });
@@ -59,16 +63,23 @@ fn the_diagnostic_twin_of_a_vector_says_what_the_bytes_say() {
 
 #[test]
 fn an_independent_reader_agrees() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let python = format!("{root}/.venv/bin/python");
-    if !std::path::Path::new(&python).exists() {
-        assert!(std::env::var_os("WM_TEST_ALL_TOOLS").is_none(), ".venv is missing: run ci/install.sh");
-        eprintln!("skipped: .venv is not there; ci/install.sh makes it");
-        return;
-    }
+    let Some(python) = documents::python() else { return };
     assert!(!VECTORS.is_empty());
-    let output = Command::new(python).arg(format!("{root}/ci/read_vectors.py")).arg(folder()).output().unwrap();
+    let script = format!("{}/../../ci/read_vectors.py", env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(python).arg(script).arg(folder()).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}");
     println!("{printed}");
+}
+
+#[test]
+fn every_vector_has_the_form_that_the_cddl_gives_and_changed_ones_have_not() {
+    let documents = documents::Documents::new();
+    for vector in VECTORS.values().filter(|vector| vector.field("expect") == "ok") {
+        match vector.field("read-as") {
+            "cbor" | "section" | "hpke-private-key" | "device-ticket" | "service-ticket" => {}
+            kind => documents.keep(&vector.name, kind, vector.cbor()),
+        }
+    }
+    documents.hold();
 }

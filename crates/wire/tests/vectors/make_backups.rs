@@ -9,11 +9,11 @@ use std::io::Write as _;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{
     Counts, DeviceTicket, Footer, Header, Item, Record, RecordKey, SectionHeader, SectionKeys, ServiceTicket, Ticket,
-    section_context,
+    Tombstone, section_context,
 };
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::chunked::Sealer;
-use wmlicense_wire::id::{BackupId, Digest, Kid, StoreId};
+use wmlicense_wire::id::{BackupId, Digest, Kid, ServiceId, StoreId};
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::LicenseKind;
 use zeroize::Zeroizing;
@@ -127,10 +127,23 @@ fn records() -> Vec<Vector> {
     ]
 }
 
+fn tombstone(name: &str, about: &str, issuer: ServiceId) -> Vector {
+    let tombstone = Tombstone { lid: policy(1).lid, issuer, removed_at: NOW };
+    Vector::new(name, about, "item", "ok", Item::Tombstone(tombstone.encode()).encode())
+        .with("gives-lid", tombstone.lid)
+        .with("gives-issuer", issuer)
+        .with("gives-removed-at", NOW)
+}
+
 fn items() -> Vec<Vector> {
     let of = |name: &str, about, expect, bytes: Vec<u8>| Vector::new(name, about, "item", expect, bytes);
     vec![
         of("item-title", "the title of a key ID", "ok", Item::Title(policy(1).kid, "Title".to_owned()).encode()),
+        tombstone("item-tombstone", "a license that was removed", WORLD.issuer.id()),
+        tombstone("item-tombstone-every", "no license of an ID, whoever issued it", Tombstone::EVERY_ISSUER),
+        of("item-tombstone-short", "a tombstone without its time", "encoding", {
+            Item::Tombstone(write::array([write::bytes(policy(1).lid), write::bytes(WORLD.issuer.id())])).encode()
+        }),
         of("item-unknown", "a kind of item that no reader knows", "encoding", write::array([vec![11], vec![0x40]])),
         of("item-padding", "padding that is not zero", "encoding", write::array([vec![9], vec![0x41, 1]])),
     ]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::answer::{AnswerError, Envelope, Expected};
-use wmlicense_wire::backup::{BackupFormatError, Footer, Header, Item, Record, RecordKey, section_context};
+use wmlicense_wire::backup::{BackupFormatError, Footer, Header, Item, Record, RecordKey, Tombstone, section_context};
 use wmlicense_wire::cbor::{self, CborError};
 use wmlicense_wire::certificate::{
     AuthorityCertificate, CertificateError, DeviceCertificate, Directory, Role, ServiceCertificate,
@@ -75,7 +75,7 @@ pub(crate) fn read(vector: &Vector, all: &Vectors) -> Result<Gives, &'static str
             let key = HpkePrivateKey::from_bytes(reader.suite(), bytes).map_err(|_| "key")?;
             gives(&[("public", hex(Digest::of(key.public_key().as_bytes()).as_bytes()))])
         }
-        "item" => Item::decode(bytes).map(|_| Vec::new()).map_err(|error| of_cbor(&error)),
+        "item" => item(bytes),
         "license" => License::decode(bytes).map(|_| Vec::new()).map_err(|error| of_cbor(&error)),
         "policy" => reader.policy(),
         "record" => reader.record(),
@@ -111,6 +111,17 @@ fn gives(results: &[(&str, String)]) -> Result<Gives, &'static str> {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn item(bytes: &[u8]) -> Result<Gives, &'static str> {
+    let Item::Tombstone(inside) = Item::decode(bytes).map_err(|error| of_cbor(&error))? else { return Ok(Vec::new()) };
+    let tombstone = Tombstone::decode(&inside).map_err(|error| of_cbor(&error))?;
+    assert_eq!(Item::Tombstone(tombstone.encode()).encode(), bytes);
+    gives(&[
+        ("lid", tombstone.lid.to_hex()),
+        ("issuer", tombstone.issuer.to_hex()),
+        ("removed-at", tombstone.removed_at.to_string()),
+    ])
 }
 
 impl Reader<'_> {
