@@ -18,9 +18,10 @@ pub(crate) fn number(_: &Value) -> Checked {
     Ok(())
 }
 
-/// Any text.
+/// Any text that a document can carry.
 pub(crate) fn text_only(value: &Value) -> Checked {
-    as_text(value).map(drop)
+    let has_control = as_text(value)?.chars().any(char::is_control);
+    if has_control { Err("the text has a control character in it") } else { Ok(()) }
 }
 
 /// Any bytes but none.

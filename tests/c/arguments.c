@@ -67,6 +67,8 @@ static void bad_values_change_nothing(wm_client *client) {
   CHECK_RESULT(wm_set_prop(client, WM_PROP_OFFLINE_ONLY, WM_TYPE_BOOL, &truth, 1), WM_E_BAD_VALUE);
   /* Text that is not UTF-8; paths are bytes and may be anything. */
   CHECK_RESULT(wm_set_string_prop(client, WM_PROP_SERVICE_URL, "http://\xff\xfe"), WM_E_BAD_VALUE);
+  CHECK_RESULT(wm_set_string_prop(client, WM_PROP_APPLICATION_ID, "Example\x1b[2J"), WM_E_BAD_VALUE);
+  CHECK_RESULT(wm_set_string_prop(client, WM_PROP_APPLICATION_ID, "two\nlines"), WM_E_BAD_VALUE);
   CHECK_RESULT(wm_set_string_prop(client, WM_PROP_AUTHORITY, "not base64"), WM_E_BAD_VALUE);
   CHECK_RESULT(wm_set_string_prop(client, WM_PROP_AUTHORITY, "AAAA"), WM_E_BAD_VALUE);
   CHECK_OK(wm_get_prop(client, WM_PROP_STORE_PATH, NULL, buf, sizeof buf, NULL));

@@ -109,7 +109,7 @@ enum CertificateCommand {
         #[arg(long, value_name = "TIME", value_parser = revocation::time)]
         from: Option<i64>,
         /// Why, for your own records.
-        #[arg(long)]
+        #[arg(long, value_parser = reason)]
         reason: Option<String>,
     },
 }
@@ -267,6 +267,11 @@ fn renew(folder: &DataFolder) -> Result<(), CommandError> {
         print(&format!("{}: valid until {}", certificate.role.name(), to_rfc3339(certificate.not_after)))?;
     }
     Ok(())
+}
+
+/// Why something was taken back: read in lists, so one line.
+fn reason(text: &str) -> Result<String, &'static str> {
+    if text.chars().any(char::is_control) { Err("one line of text is expected") } else { Ok(text.to_owned()) }
 }
 
 fn checked_name(name: &str) -> Result<&str, CommandError> {

@@ -26,6 +26,24 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
 }
 
 #[test]
+fn a_reason_is_one_line() {
+    let data = Data::new();
+    let device = "00112233445566778899aabbccddeeff";
+    for words in [
+        &["license", "revoke", "--all"][..],
+        &["device", "revoke", device],
+        &["application", "revoke", "Example Player"],
+        &["certificate", "revoke", "issuer.cose"],
+    ] {
+        for reason in ["first\nsecond", "\u{1b}[2J"] {
+            let (status, complaint) = data.fails(&[words, &["--reason", reason]].concat());
+            assert_eq!(status, 2, "{words:?}");
+            assert!(complaint.contains("one line of text is expected"), "{complaint}");
+        }
+    }
+}
+
+#[test]
 fn init_makes_private_files_and_refuses_to_overwrite_them() {
     let data = Data::new();
     let keys = data.path().join("keys");

@@ -243,7 +243,7 @@ impl Policy {
             lid: fields.required(7, read::id)?,
             kid: fields.required(10, read::id)?,
             kind: fields.required(11, |raw| read_kind(read::uint(raw)?))?,
-            actions: fields.required(12, read_actions)?,
+            actions: fields.required(12, read::text_map(MAX_ACTIONS, Conditions::decode))?,
             backup: fields.required(13, |raw| match read::uint(raw)? {
                 0 => Some(BackupRight::No),
                 1 => Some(BackupRight::Stateless),
@@ -254,12 +254,12 @@ impl Policy {
             management: fields.optional(15, read::id)?,
             root_kid: fields.optional(16, read::id)?,
             priority: fields.required(17, read::int)?,
-            title: fields.optional(18, |raw| read::text(raw).filter(|title| is_shown(title)))?,
+            title: fields.optional(18, read::text)?,
             revocation_key: fields.optional(19, read::id)?,
             user: fields.optional(20, read::id)?,
             replaces: fields.optional(21, read::id)?,
             minimum_status: fields.optional(22, read::uint)?,
-            content_id: fields.optional(23, |raw| read::text(raw).filter(|id| is_shown(id)))?,
+            content_id: fields.optional(23, read::text)?,
             custom: fields.optional(64, read::text_map(MAX_CUSTOM, read::text))?.unwrap_or_default(),
         };
         fields.finish()?;
@@ -341,16 +341,6 @@ fn read_kind(number: u64) -> Option<LicenseKind> {
 /// Hash of a policy's bytes: what bindings and wrapped keys name it by.
 pub fn policy_hash(bytes: &[u8]) -> Digest {
     Digest::of(bytes)
-}
-
-fn read_actions(raw: &[u8]) -> Option<Vec<(String, Conditions)>> {
-    read::text_map(MAX_ACTIONS, Conditions::decode)(raw)
-        .filter(|actions| actions.iter().all(|(name, _)| is_shown(name)))
-}
-
-/// True of a text that can be shown to people and read by C: one with control characters would be cut, or obeyed.
-fn is_shown(text: &str) -> bool {
-    !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

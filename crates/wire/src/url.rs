@@ -113,6 +113,12 @@ impl<'u> Url<'u> {
         }
     }
 
+    /// Reads the URL of a page that a person opens.
+    pub fn page(text: &'u str) -> Result<Self, UrlError> {
+        let url = Self::parse(text)?;
+        if url.user.is_some() { Err(UrlError::User) } else { Ok(url) }
+    }
+
     /// Reads the URL of a proxy: a host, a port, and credentials if it wants them.
     pub fn proxy(text: &'u str) -> Result<Self, UrlError> {
         let url = Self::parse(text)?;

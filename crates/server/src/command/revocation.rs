@@ -1,7 +1,7 @@
 //! Commands that take licenses back and publish which keys count no more.
 
 use super::listing::show;
-use super::{CommandError, Data, List, Opened, print};
+use super::{CommandError, Data, List, Opened, print, reason};
 use crate::clock::{Clock as _, SystemClock};
 use crate::folder::{DataFolder, read_private};
 use crate::keyring::authority_key;
@@ -53,7 +53,7 @@ pub(super) struct Revoke {
     #[arg(long, value_name = "HEX", value_parser = DeviceId::from_hex)]
     device: Option<DeviceId>,
     /// Why, for your own records.
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     reason: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct RevokeDevice {
     #[arg(long)]
     keep_licenses: bool,
     /// Why, for your own records.
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     reason: Option<String>,
 }
 
@@ -84,7 +84,7 @@ pub(super) enum ApplicationCommand {
         #[arg(long, value_name = "TIME", value_parser = time)]
         from: Option<i64>,
         /// Why, for your own records.
-        #[arg(long)]
+        #[arg(long, value_parser = reason)]
         reason: Option<String>,
     },
 }

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use wmlicense_wire::policy::{self, BackupRight, Conditions, OnClockRollback};
+use wmlicense_wire::url::Url;
 
 /// Most actions in a policy and longest texts, so that a license stays within the caps of the protocol.
 const MAX_ACTIONS: usize = 32;
@@ -212,8 +213,12 @@ pub(crate) fn is_version(text: &str) -> bool {
 
 fn as_renewal(value: Value) -> Option<(i64, String)> {
     let map = value.as_object().filter(|map| map.len() == 2)?;
-    let url = map.get("url")?.as_str().filter(|url| url.starts_with("https://") && url.len() <= MAX_URL_LEN)?;
+    let url = map.get("url")?.as_str().filter(|url| is_page(url))?;
     Some((parse_rfc3339(map.get("time")?.as_str()?)?, url.to_owned()))
+}
+
+fn is_page(url: &str) -> bool {
+    url.len() <= MAX_URL_LEN && url.starts_with("https://") && Url::page(url).is_ok()
 }
 
 fn escape(name: &str) -> String {

@@ -35,9 +35,14 @@ pub fn bytes_up_to(cap: usize) -> impl Fn(&[u8]) -> Option<&[u8]> {
     move |raw| bytes(raw).filter(|bytes| bytes.len() <= cap)
 }
 
-/// Text of at most 1024 bytes.
+/// Text of at most 1024 bytes, without control characters: C would cut one off at a NUL, a terminal obeys the others.
 pub fn text(raw: &[u8]) -> Option<String> {
-    Decoder::new(raw).str().ok().filter(|text| text.len() <= 1024).map(str::to_owned)
+    short_text(&mut Decoder::new(raw), 1024)
+}
+
+fn short_text(decoder: &mut Decoder<'_>, most: usize) -> Option<String> {
+    let text = decoder.str().ok().filter(|text| text.len() <= most)?;
+    (!text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
 /// Identifier as a byte string of its length.
@@ -79,7 +84,7 @@ pub fn text_map<'a, T>(
         let length = decoder.map().ok().flatten().filter(|length| *length <= cap as u64)?;
         let mut entries = Vec::new();
         for _ in 0..length {
-            let key = decoder.str().ok().filter(|key| key.len() <= 256)?.to_owned();
+            let key = short_text(&mut decoder, 256)?;
             let start = decoder.position();
             let end = item_end(raw, start)?;
             entries.push((key, value(&raw[start..end])?));

@@ -81,3 +81,17 @@ fn negative_numbers_are_written_as_the_standard_says() {
     assert_eq!(write::int(-1), [0x20]);
     assert_eq!(write::int(i64::MIN), [0x3b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
 }
+
+#[test]
+fn texts_and_names_with_control_characters_are_refused() {
+    for good in ["", "Ein schöner Titel", "\u{200e}", "\u{a0}"] {
+        assert_eq!(read::text(&write::text(good)).as_deref(), Some(good));
+    }
+    for bad in ["a\0b", "\u{1b}[2J", "a\nb", "\u{7f}", "a\u{85}b"] {
+        assert_eq!(read::text(&write::text(bad)), None, "{bad:?}");
+        let map = write::text_map([(bad, write::uint(1))]);
+        assert!(read::text_map(2, read::uint)(&map).is_none(), "{bad:?}");
+        let list = write::array([write::text("a"), write::text(bad)]);
+        assert!(read::array(2, read::text)(&list).is_none(), "{bad:?}");
+    }
+}

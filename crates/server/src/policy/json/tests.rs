@@ -123,9 +123,12 @@ fn each_limit_is_where_it_is_said_to_be() {
         bad(&version(text));
     }
     let url = |text: &str| play("renewAfter", &format!(r#"{{"time":"2027-01-01T00:00:00Z","url":"{text}"}}"#));
-    good(&url(&format!("https://{}", "a".repeat(504))));
-    bad(&url(&format!("https://{}", "a".repeat(505))));
-    bad(&url("http://a"));
+    good(&url(&format!("https://a.test/{}", "a".repeat(497))));
+    bad(&url(&format!("https://a.test/{}", "a".repeat(498))));
+    good(&url("https://a.test/renew?title=1#terms"));
+    for text in ["http://a", "https://", r"https://a.test/\u0007", "https://a.test/a b", "https://me@a.test/"] {
+        bad(&url(text));
+    }
     let dates =
         |to: &str| format!(r#"{{"actions":{{"Play":{{"notBefore":"2027-01-01T00:00:00Z","notAfter":"{to}"}}}}}}"#);
     good(&dates("2027-01-01T00:00:01Z"));
