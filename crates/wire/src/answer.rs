@@ -231,6 +231,8 @@ pub struct Answer {
     pub device_certificate: Option<Digest>,
     /// Of a pre-delivery: where its next run begins. Sent back as the request's `since`.
     pub since: Option<i64>,
+    /// Whether what was granted was decided for an account: its token came with the request, or the user named it on the page.
+    pub account: Option<bool>,
 }
 
 impl Answer {
@@ -261,6 +263,7 @@ impl Answer {
             verdicts: Vec::new(),
             device_certificate: None,
             since: None,
+            account: None,
         }
     }
 
@@ -291,6 +294,7 @@ impl Answer {
             .raw(23, &write::array(self.verdicts.iter().map(encode_verdict)))
             .optional(24, self.device_certificate, MapWriter::bytes)
             .optional(25, self.since, MapWriter::int)
+            .optional(64, self.account, MapWriter::bool)
             .finish()
     }
 
@@ -315,6 +319,7 @@ impl Answer {
             verdicts: fields.required(23, read::array(MAX_LICENSES, read_verdict))?,
             device_certificate: fields.optional(24, read::id)?,
             since: fields.optional(25, read::int)?,
+            account: fields.optional(64, read::bool)?,
         };
         fields.finish()?;
         Ok(answer)

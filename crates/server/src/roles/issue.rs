@@ -232,6 +232,7 @@ impl Desk {
         }
         let mut answer = self.caller.answer(self.now, &self.standing);
         answer.outcome = if batch.grants.is_empty() { Outcome::Refused } else { Outcome::Done };
+        answer.account = Some(self.holder().is_some());
         Ok(Verdict::Final(self.seal(answer, batch)?))
     }
 

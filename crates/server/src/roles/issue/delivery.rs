@@ -159,6 +159,7 @@ impl Desk {
             batch.refusals.push(whole(reason, Some(&self.service.presence.support_url)));
         }
         let user = self.account.as_deref().map(|account| account.user);
+        answer.account = Some(user.is_some());
         answer.next_cursor = next.map(|position| Cursor { mark, position }.seal(&self.caller, user, &self.service));
         self.seal(answer, batch)
     }
