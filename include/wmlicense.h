@@ -107,6 +107,8 @@
 #define WM_S_MONITOR_CANCELLED ((wm_result)0x000D2746)
 /** Some licenses are restored; the others were refused. */
 #define WM_S_RESTORE_PARTIAL ((wm_result)0x000D2A00)
+/** What came is stored; further pages wait to be fetched with the next challenge. */
+#define WM_S_MORE_TO_FETCH ((wm_result)0x000D2A05)
 /** No stored license is to be renewed. */
 #define WM_S_NOTHING_TO_RENEW ((wm_result)0x000D2A03)
 /** The system has no memory or thread left. */
@@ -159,6 +161,8 @@
 #define WM_E_RESTORE_SERVICE_UNAVAILABLE ((wm_result)0xC00D2846)
 /** The license service cannot be reached. */
 #define WM_E_UNABLE_TO_ACQUIRE_LICENSE ((wm_result)0xC00D271E)
+/** Nothing was ever heard from the service; it has to be asked over the network once before. */
+#define WM_E_SERVICE_UNKNOWN ((wm_result)0xC00D2A59)
 /** The service is failing or overloaded. */
 #define WM_E_SERVICE_FAILING ((wm_result)0xC00D2A22)
 /** The operation's deadline passed. */
@@ -237,6 +241,8 @@
 #define WM_E_LICENSE_RETURNED ((wm_result)0xC00D2A44)
 /** The service does not manage licenses of this issuer. */
 #define WM_E_UNKNOWN_ISSUER ((wm_result)0xC00D2A2B)
+/** The challenge was answered without the account that is set: send its token along, as Authorization: Bearer. */
+#define WM_E_ACCOUNT_NOT_PRESENTED ((wm_result)0xC00D2A58)
 /** The service needs a valid account token. */
 #define WM_E_ACCOUNT_REQUIRED ((wm_result)0xC00D2A2C)
 /** The device's certificate was revoked. */
@@ -439,6 +445,8 @@
 #define WM_STATUS_REVOCATIONS_REFRESHED ((wm_status)0x1007)
 /** How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms. */
 #define WM_STATUS_NETWORK ((wm_status)0x1008)
+/** An answer was decided for nobody although an account is set: its token did not travel with the challenge, and what only the account may have is missing. The result is WM_E_ACCOUNT_NOT_PRESENTED. */
+#define WM_STATUS_ACCOUNT_NOT_PRESENTED ((wm_status)0x100B)
 
 /* Phases, in wm_individualize_progress::phase and http_phase. */
 
@@ -1277,10 +1285,11 @@ wm_result wm_acquire_license(struct wm_license_request *request,
 // Gives the challenge: the exact bytes that ask the service for the licenses, for an application that carries them itself.
 // It is prepared and stored if there is none yet, without a network; the service must be known from an earlier contact,
 // such as wm_individualize. POST it as application/cose to the URL that wm_get_license_url gives before the user must act,
-// as often as needed: the service answers it once. It holds no account token. Two calls as for properties.
+// as often as needed: the service answers it once. It holds no account token: where WM_PROP_ACCOUNT_TOKEN is set, the same token
+// is sent along in the header "Authorization: Bearer TOKEN", with every challenge. Two calls as for properties.
 // Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
 // WM_E_INVALID_LICENSE_REQUEST for more than 1024 key IDs or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
-// WM_E_POLICY_DISABLE_ONLINE where the service is not known yet, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
+// WM_E_SERVICE_UNKNOWN where nothing was ever heard from the service, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
 wm_result wm_get_challenge(struct wm_license_request *request,
                            void *buf,
                            size_t buf_size,
@@ -1295,24 +1304,41 @@ wm_result wm_get_license_url(struct wm_license_request *request,
                              size_t *needed_out);
 
 // Takes the service's answer to the challenge from an application that carried both itself, verifies it and stores its
-// licenses. Allowed while a monitor runs on the same request; the monitor then ends.
-// Answers WM_S_LICENSE_ACQUIRED once a license is stored. Fails with WM_E_NO_RIGHTS where the user must act first, see
+// licenses. Allowed while a monitor runs on the same request; the monitor then ends when there is nothing left to fetch.
+// Answers WM_S_MORE_TO_FETCH where further pages of a pre-delivery wait: what came is stored; get the next challenge, carry it,
+// and hand its answer over, until another result comes. Answers WM_S_LICENSE_ACQUIRED where everything is fetched and a license
+// is stored, of the pages that this object took before as well, and WM_S_NOTHING_NEW where everything is fetched and nothing
+// was to be stored.
+// Statuses, told before it returns (inside a callback, or while another callback of the object runs, soon after):
+// WM_STATUS_ACCOUNT_NOT_PRESENTED where the service decided for nobody although WM_PROP_ACCOUNT_TOKEN is set, see
+// wm_get_challenge; WM_STATUS_LICENSE_REFUSED for each license refused; WM_STATUS_RENEWAL_DUE for each stored that its owner
+// wants renewed already. Do not call it while holding a lock that the callback needs.
+// Fails with WM_E_NO_RIGHTS where the user must act first, see
 // wm_get_license_url; WM_E_INVALID_LICENSE_ACQUIRED for anything that is no answer to this challenge; WM_E_NO_TRANSACTION
-// where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined;
-// another refusal of the service; or as wm_get_challenge. Then the store is as it was.
+// where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined, or
+// the request was abandoned meanwhile; another refusal of the service; or as wm_get_challenge. Then the store is as it was.
 wm_result wm_process_response(struct wm_license_request *request,
                               const void *data,
                               size_t size);
 
 // Waits in the background until the user has acted on the page and the license is stored, by asking the service at the
 // pace that it names, slower as time goes by. A lost connection is waited out. After a restart of the application set
-// WM_PROP_TRANSACTION_ID first. Cancelling gives the request up, without a word to the service; releasing the object
-// does not.
-// WM_STATUS_ACQUIRE_LICENSE ends it: WM_S_LICENSE_ACQUIRED; WM_S_MONITOR_CANCELLED; WM_E_LICENSE_NOTACQUIRED where the user
-// declined or did not act in time; WM_E_DEADLINE, which leaves the request as it is; WM_E_NO_TRANSACTION where none waits;
-// or as wm_acquire_license.
+// WM_PROP_TRANSACTION_ID first. Cancelling and releasing only end the watching: a user who acts afterwards is served by the next
+// wm_monitor_license or wm_acquire_license for the same. wm_abandon_acquisition gives the request up.
+// Statuses: those of wm_acquire_license. WM_STATUS_ACQUIRE_LICENSE ends it: WM_S_LICENSE_ACQUIRED; WM_S_MONITOR_CANCELLED;
+// WM_E_LICENSE_NOTACQUIRED where the user declined or did not act in time, or the request was abandoned; WM_E_DEADLINE, which
+// leaves the request as it is, with the URL of the page that still waits; WM_E_NO_TRANSACTION where none waits; or as
+// wm_acquire_license, with the URL of a page that helps where the service names one.
 // Fails at the call with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY, and WM_E_ACQUIRING_LICENSE.
 wm_result wm_monitor_license(struct wm_license_request *request);
+
+// Gives up the request that waits for its answer: the one of WM_PROP_TRANSACTION_ID, else the last one of this object, else the
+// pending one for what the object asks for. An answer is taken no more, whatever the user does on the page, and acquiring the
+// same begins anew; the service is told nothing. Returns at once and may be called at any time, from a callback too: a monitor
+// or an acquisition that waits for that answer ends with WM_E_LICENSE_NOTACQUIRED.
+// Fails with WM_E_NO_TRANSACTION where none waits (it was answered, refused or abandoned before), WM_E_INVALIDARG,
+// WM_E_INVALID_HANDLE, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing names a request, or an error of store or keys.
+wm_result wm_abandon_acquisition(struct wm_license_request *request);
 
 // Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
 // first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
@@ -1321,7 +1347,8 @@ wm_result wm_monitor_license(struct wm_license_request *request);
 // given back on the way.
 // Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
 // wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:
-// WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_E_LICENSE_REQUIRED
+// WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_S_NOTHING_NEW where
+// nothing came for those that fit, WM_E_LICENSE_REQUIRED
 // where there is none for the key IDs, else the results of wm_acquire_license. A license whose changed terms the user must
 // accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with WM_ACQUIRE_NONSILENT. A service that fails does not keep others from
 // being asked, and its failure is the result; what was renewed before is stored.
@@ -1479,7 +1506,7 @@ wm_result wm_create_revocation_agent(struct wm_client *client,
 // 0 for the device's own ID, which is what wmlicensed expects.
 // buf NULL with size 0 gives the size; the challenge that is fetched then is the one that was sized. needed_out may be NULL.
 // Fails with WM_E_BUFFER_TOO_SMALL, buffer untouched, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALID_PROPERTY while no service is
-// known, WM_E_REVOCATION_TOO_LONG for a longer machine ID, WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
+// set, WM_E_SERVICE_UNKNOWN where nothing was ever heard from it, WM_E_REVOCATION_TOO_LONG for a longer machine ID, WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
 wm_result wm_get_lrb_challenge(struct wm_revocation_agent *agent,
                                const void *machine_id,
                                size_t machine_id_size,

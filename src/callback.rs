@@ -1,4 +1,7 @@
 //! The status callback, and the worker that every object with a background verb has: starting, telling, waiting, ending.
+//! Whose turn it is to call is in `callback/turn.rs`.
+
+mod turn;
 
 use crate::client::ClientObject;
 use crate::error_info::{self, Detail, Failure};
@@ -17,6 +20,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use turn::{Aside, Turn};
 use wmlicense_core::event::{Event, Flow, IndividualizePhase};
 use wmlicense_core::logging::{Level, Log};
 use wmlicense_core::operation::{Canceller, Context, Observer, Operation, StartError, Started, WaitError};
@@ -142,6 +146,7 @@ struct Mailbox {
 /// Turns events into statuses and the outcome into the final one.
 struct Teller {
     callback: Callback,
+    turn: Arc<Turn>,
     mailbox: Option<Mailbox>,
     log: Log,
     final_status: wm_status,
@@ -164,7 +169,7 @@ impl Teller {
 
     fn tell(&mut self, told: Told) -> Flow {
         let Some(mailbox) = &mut self.mailbox else {
-            return self.callback.tell(&told);
+            return self.turn.during(|| self.callback.tell(&told));
         };
         let entry = Entry { token: mailbox.token, callback: self.callback, told };
         match &mailbox.canceller {
@@ -215,7 +220,7 @@ impl Observer<Outcome> for Teller {
         match &mut self.mailbox {
             Some(mailbox) => mailbox.queue.push_last(Entry { token: mailbox.token, callback: self.callback, told }),
             // The operation is over: whether the application would go on makes no difference.
-            None => drop(self.callback.tell(&told)),
+            None => drop(self.turn.during(|| self.callback.tell(&told))),
         }
     }
 }
@@ -225,11 +230,13 @@ pub(crate) struct Worker {
     life: Life,
     operation: Arc<Operation<Outcome>>,
     callback: Callback,
+    turn: Arc<Turn>,
     queue: Option<Arc<Queue>>,
     log: Log,
     /// The object's handle, which events in a queue name.
     token: AtomicU64,
-    released: Arc<AtomicBool>,
+    /// Nothing more may be told: the object was released in its own callback.
+    silenced: Arc<AtomicBool>,
 }
 
 impl Worker {
@@ -240,8 +247,8 @@ impl Worker {
     }
 
     fn telling(callback: Callback, queue: Option<Arc<Queue>>, log: Log) -> Self {
-        let (token, released) = (AtomicU64::new(0), Arc::default());
-        Self { life: Life::new(), operation: Operation::new(), callback, queue, log, token, released }
+        let (token, silenced, turn) = (AtomicU64::new(0), Arc::default(), Arc::default());
+        Self { life: Life::new(), operation: Operation::new(), callback, turn, queue, log, token, silenced }
     }
 
     /// Learns the object's handle.
@@ -296,8 +303,9 @@ impl Worker {
             token: self.token.load(Ordering::Relaxed),
             canceller: None,
         });
-        let (callback, log, progress) = (self.callback, self.log.clone(), nothing_yet());
-        let teller = Teller { callback, mailbox, log, final_status, progress, _live: live };
+        let (callback, turn) = (self.callback, Arc::clone(&self.turn));
+        let (log, progress) = (self.log.clone(), nothing_yet());
+        let teller = Teller { callback, turn, mailbox, log, final_status, progress, _live: live };
         let on_panic = || Outcome::failure(Failure::new(WM_E_INTERNAL));
         memory::check(memory::FOR_AN_OPERATION)?;
         self.operation.start(deadline, Box::new(teller), work, on_panic).map_err(|error| match error {
@@ -306,9 +314,30 @@ impl Worker {
         })
     }
 
+    /// Tells what a call came upon that is no operation and is done when it returns. May be told after it returned where
+    /// another callback of the object has not.
+    pub(crate) fn tell(&self, events: &[Event]) {
+        let told: Vec<Told> = events.iter().map(Told::of).collect();
+        if told.is_empty() {
+            return;
+        }
+        // Of a released object nothing is told.
+        let Some(live) = self.life.hold().clone() else { return };
+        let callback = self.callback;
+        if let Some(queue) = &self.queue {
+            let token = self.token.load(Ordering::Relaxed);
+            told.into_iter().for_each(|told| queue.push_last(Entry { token, callback, told }));
+        } else if !callback.is_null() {
+            let aside = Aside { callback, told, silenced: Arc::clone(&self.silenced), live };
+            if let Err(error) = self.turn.tell(aside) {
+                self.log.record(Level::Error, LOG_TARGET, format_args!("statuses are lost: {error}"));
+            }
+        }
+    }
+
     /// True on the thread that runs this object's callbacks.
     pub(crate) fn in_own_callback(&self) -> bool {
-        self.operation.in_own_callback()
+        self.operation.in_own_callback() || self.turn.is_mine()
     }
 
     /// Asks a running operation to stop.
@@ -318,6 +347,9 @@ impl Worker {
 
     /// Waits for the end of a running operation.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<Outcome, Failure> {
+        if self.turn.is_mine() {
+            return Err(Failure::new(WM_E_WOULD_DEADLOCK));
+        }
         self.operation.wait(timeout).map_err(|error| {
             Failure::new(match error {
                 WaitError::Timeout => WM_E_TIMEOUT,
@@ -327,15 +359,10 @@ impl Worker {
         })
     }
 
-    /// True once a cancel may come from the object's end instead of the application's wish.
-    pub(crate) fn released(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.released)
-    }
-
     /// Ends what runs, as the last release does.
     pub(crate) fn end(&self) {
-        self.released.store(true, Ordering::Release);
-        if self.operation.in_own_callback() {
+        if self.in_own_callback() {
+            self.silenced.store(true, Ordering::Release);
             self.operation.silence();
             return;
         }
@@ -343,6 +370,7 @@ impl Worker {
         if !inside_a_callback() {
             // Only the end matters; an object on which nothing was started has none.
             let _ = self.operation.wait(None);
+            self.turn.finish();
         }
     }
 }

@@ -59,6 +59,11 @@ pub(crate) fn limit_reached() -> Failure {
     reason(Reason::LimitReached)
 }
 
+/// An account whose token did not come with the request.
+pub(crate) fn account_not_presented() -> Failure {
+    Failure::new(WM_E_ACCOUNT_NOT_PRESENTED)
+}
+
 /// A license for which the service must be asked, and cannot.
 pub(crate) fn not_asked() -> Failure {
     Failure::new(MANAGEMENT.unreachable)
@@ -251,7 +256,9 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
     match error {
         AcquireError::Cancelled => Failure::new(ISSUER.cancelled),
         AcquireError::NothingAsked | AcquireError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
+        AcquireError::UnknownService => Failure::with(WM_E_SERVICE_UNKNOWN, text),
         AcquireError::Over => Failure::with(WM_E_LICENSE_NOTACQUIRED, text),
+        AcquireError::StillWaiting { .. } => Failure::with(WM_E_DEADLINE, text),
         AcquireError::Header(error) => header(error),
         AcquireError::NoKeyId | AcquireError::TooManyKeyIds => Failure::with(WM_E_INVALID_LICENSE_REQUEST, text),
         AcquireError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
@@ -328,6 +335,7 @@ pub(crate) fn revoke(error: &RevokeError) -> Failure {
     match error {
         RevokeError::Cancelled => Failure::new(WM_E_OPERATION_CANCELED),
         RevokeError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
+        RevokeError::UnknownService => Failure::with(WM_E_SERVICE_UNKNOWN, text),
         RevokeError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
         RevokeError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
         RevokeError::Transport(error) => transport(error, &REVOCATION),

@@ -2,9 +2,10 @@
 //! `license_request/interaction.rs`.
 
 pub mod interaction;
+mod outcome;
 pub mod renewal;
 
-use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
+use crate::callback::{Callback, Worker, wm_status_callback};
 use crate::client::{ClientObject, wm_client};
 use crate::error_info::Failure;
 use crate::failure;
@@ -15,19 +16,15 @@ use crate::prop::{
     self, Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, items, kids, number,
     service_url, text_only, transaction,
 };
-use crate::result::{
-    WM_E_ACQUIRING_LICENSE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_E_NO_RIGHTS, WM_S_LICENSE_ACQUIRED,
-    WM_S_NOTHING_NEW, WM_S_OK, wm_result,
-};
+use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_S_OK, wm_result};
 use crate::status;
+use outcome::{Codes, Ending};
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::acquire::interaction::pending_challenge;
-use wmlicense_core::acquire::{self, AcquireError, LicenseWish, Loopback, Wake};
-use wmlicense_core::event::Event;
-use wmlicense_core::operation::Context;
+use wmlicense_core::acquire::{self, LicenseWish, Loopback, Wake};
+use wmlicense_core::client::Client;
 use wmlicense_core::rights::{action, action_name};
-use wmlicense_wire::answer::Refusal;
 use wmlicense_wire::id::{Kid, TransactionId};
 
 /// Acquires licenses from an issuer. Create it, set WM_PROP_KEY_IDS or WM_PROP_HEADER, call wm_acquire_license, and watch
@@ -78,6 +75,8 @@ pub struct LicenseRequestObject {
 struct Progress {
     /// The transaction begun or ended last.
     last: Mutex<Option<TransactionId>>,
+    /// The transaction whose pages the application carries, and the licenses that came with them so far.
+    carried: Mutex<Option<(TransactionId, u64)>>,
     /// Where the page leads back to, once one was told with a way back.
     loopback: Mutex<Option<Arc<Loopback>>>,
 }
@@ -89,6 +88,14 @@ impl Progress {
 
     fn remember(&self, transaction: TransactionId) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(transaction);
+    }
+
+    /// Adds the licenses of a page that was carried here, and gives those of the pages before it.
+    fn carried(&self, transaction: TransactionId, stored: u64) -> u64 {
+        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = carried.filter(|(known, _)| *known == transaction).map_or(0, |(_, stored)| stored);
+        *carried = Some((transaction, before + stored));
+        before
     }
 
     fn loopback(&self) -> Option<Arc<Loopback>> {
@@ -189,68 +196,17 @@ impl LicenseRequestObject {
         if settings.service_url.is_none() && wish.url.is_none() {
             return Err(prop::missing(SERVICE_URL));
         }
-        let (properties, progress) = (Arc::clone(&self.properties), Arc::clone(&self.progress));
+        let page = (flags == WM_ACQUIRE_NONSILENT).then_some(WM_S_OK);
+        let ending = self.ending(&client, Codes { page, ..Codes::SILENT });
         let deadline = settings.network.deadline;
         self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| {
-            match acquire::acquire(&client, &settings, &wish, context) {
-                Ok(acquired) => {
-                    tell_refusals(&acquired.refusals, context);
-                    for kid in &acquired.due {
-                        // Stored: a cancel that comes now changes nothing.
-                        let _ = context.emit(Event::RenewalDue(*kid));
-                    }
-                    // A transaction that ended is not resumed by the next call.
-                    properties.forget(TRANSACTION_ID);
-                    progress.remember(acquired.transaction);
-                    Outcome::success(if acquired.stored == 0 { WM_S_NOTHING_NEW } else { WM_S_LICENSE_ACQUIRED })
-                }
-                Err(AcquireError::InteractionRequired { url, transaction }) => {
-                    progress.remember(transaction);
-                    let url = Some(progress.way_back(url, &properties));
-                    if flags == WM_ACQUIRE_NONSILENT {
-                        return Outcome::success(WM_S_OK).with_url(url);
-                    }
-                    Outcome::failure(Failure::new(WM_E_NO_RIGHTS)).with_url(url)
-                }
-                Err(error) => {
-                    if let AcquireError::Refused(refusals) = &error {
-                        tell_refusals(refusals, context);
-                    }
-                    Outcome::failure(failure::acquire(&error, client.clock.now())).with_url(page_of(error))
-                }
-            }
+            ending.of(acquire::acquire(&client, &settings, &wish, context))
         })
     }
-}
 
-/// Tells which key IDs were refused. The operation is decided: a cancel that comes now changes nothing.
-fn tell_refusals(refusals: &[Refusal], context: &Context) {
-    for refusal in refusals {
-        if let Some(kid) = failure::refused_kid(refusal) {
-            let _ = context.emit(Event::LicenseRefused { kid, reason: refusal.reason });
-        }
-    }
-}
-
-/// The page where the user can act.
-fn page_of(error: AcquireError) -> Option<String> {
-    match error {
-        AcquireError::InteractionRequired { url, .. } => Some(url),
-        AcquireError::Refused(refusals) => refusals.into_iter().find_map(|refusal| refusal.url),
-        AcquireError::Cancelled
-        | AcquireError::NothingAsked
-        | AcquireError::Header(_)
-        | AcquireError::NoKeyId
-        | AcquireError::TooManyKeyIds
-        | AcquireError::Over
-        | AcquireError::NoService
-        | AcquireError::AuthorityNotTrusted
-        | AcquireError::NeedsIndividualization
-        | AcquireError::Transport(_)
-        | AcquireError::BadAnswer(_)
-        | AcquireError::Later { .. }
-        | AcquireError::Store(_)
-        | AcquireError::Keys => None,
+    fn ending(&self, client: &Arc<Client>, codes: Codes) -> Ending {
+        let (client, properties) = (Arc::clone(client), Arc::clone(&self.properties));
+        Ending { client, properties, progress: Arc::clone(&self.progress), codes }
     }
 }
 

@@ -53,6 +53,7 @@ results! {
     WM_S_NOTHING_NEW c"WM_S_NOTHING_NEW" = 0x000D_2A02, None, None, false, c"The service has nothing new for this device.";
     WM_S_MONITOR_CANCELLED c"WM_S_MONITOR_CANCELLED" = 0x000D_2746, Cancelled, None, true, c"The monitor was cancelled; no license is stored.";
     WM_S_RESTORE_PARTIAL c"WM_S_RESTORE_PARTIAL" = 0x000D_2A00, None, None, false, c"Some licenses are restored; the others were refused.";
+    WM_S_MORE_TO_FETCH c"WM_S_MORE_TO_FETCH" = 0x000D_2A05, None, None, false, c"What came is stored; further pages wait to be fetched with the next challenge.";
     WM_S_NOTHING_TO_RENEW c"WM_S_NOTHING_TO_RENEW" = 0x000D_2A03, None, None, false, c"No stored license is to be renewed.";
     // Calls.
     WM_E_OUTOFMEMORY c"WM_E_OUTOFMEMORY" = 0x8007_000E, Internal, Retry, true, c"The system has no memory or thread left.";
@@ -81,6 +82,7 @@ results! {
     WM_E_INDIV_SERVICE_UNAVAILABLE c"WM_E_INDIV_SERVICE_UNAVAILABLE" = 0xC00D_2845, Network, GoOnline, true, c"The individualization service cannot be reached.";
     WM_E_RESTORE_SERVICE_UNAVAILABLE c"WM_E_RESTORE_SERVICE_UNAVAILABLE" = 0xC00D_2846, Network, GoOnline, true, c"The license management service cannot be reached.";
     WM_E_UNABLE_TO_ACQUIRE_LICENSE c"WM_E_UNABLE_TO_ACQUIRE_LICENSE" = 0xC00D_271E, Network, GoOnline, true, c"The license service cannot be reached.";
+    WM_E_SERVICE_UNKNOWN c"WM_E_SERVICE_UNKNOWN" = 0xC00D_2A59, State, GoOnline, false, c"Nothing was ever heard from the service; it has to be asked over the network once before.";
     WM_E_SERVICE_FAILING c"WM_E_SERVICE_FAILING" = 0xC00D_2A22, Service, Retry, true, c"The service is failing or overloaded.";
     WM_E_DEADLINE c"WM_E_DEADLINE" = 0xC00D_2A23, Network, Retry, true, c"The operation's deadline passed.";
     WM_E_SERVER_CERTIFICATE c"WM_E_SERVER_CERTIFICATE" = 0xC00D_2A24, Trust, ContactIssuer, false, c"The server's TLS certificate is not trusted or not valid.";
@@ -121,6 +123,7 @@ results! {
     WM_E_NOT_ENTITLED c"WM_E_NOT_ENTITLED" = 0xC00D_2A4D, Refused, ContactIssuer, false, c"The account may not have the license.";
     WM_E_LICENSE_RETURNED c"WM_E_LICENSE_RETURNED" = 0xC00D_2A44, Refused, Reacquire, false, c"The license was given back to the service.";
     WM_E_UNKNOWN_ISSUER c"WM_E_UNKNOWN_ISSUER" = 0xC00D_2A2B, Refused, ContactIssuer, false, c"The service does not manage licenses of this issuer.";
+    WM_E_ACCOUNT_NOT_PRESENTED c"WM_E_ACCOUNT_NOT_PRESENTED" = 0xC00D_2A58, Call, FixCall, false, c"The challenge was answered without the account that is set: send its token along, as Authorization: Bearer.";
     WM_E_ACCOUNT_REQUIRED c"WM_E_ACCOUNT_REQUIRED" = 0xC00D_2A2C, Refused, SignIn, false, c"The service needs a valid account token.";
     WM_E_CERTIFICATE_REVOKED c"WM_E_CERTIFICATE_REVOKED" = 0xC00D_28A1, Refused, ContactIssuer, false, c"The device's certificate was revoked.";
     WM_E_DEVICE_COPIED c"WM_E_DEVICE_COPIED" = 0xC00D_2A4F, Refused, IndividualizeAnew, false, c"Too many copies of the device's store asked the service; what counts is refused until the device is individualized anew.";

@@ -123,7 +123,7 @@ pub unsafe extern "C" fn wm_create_revocation_agent(
 /// 0 for the device's own ID, which is what wmlicensed expects.
 /// buf NULL with size 0 gives the size; the challenge that is fetched then is the one that was sized. needed_out may be NULL.
 /// Fails with WM_E_BUFFER_TOO_SMALL, buffer untouched, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALID_PROPERTY while no service is
-/// known, WM_E_REVOCATION_TOO_LONG for a longer machine ID, WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
+/// set, WM_E_SERVICE_UNKNOWN where nothing was ever heard from it, WM_E_REVOCATION_TOO_LONG for a longer machine ID, WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_get_lrb_challenge(
     agent: *mut wm_revocation_agent,

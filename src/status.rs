@@ -32,6 +32,7 @@ pub(crate) const DAMAGED_LICENSE: wm_status = 0x1005;
 pub(crate) const RENEWAL_DUE: wm_status = 0x1006;
 pub(crate) const REVOCATIONS_REFRESHED: wm_status = 0x1007;
 pub(crate) const NETWORK: wm_status = 0x1008;
+pub(crate) const ACCOUNT_NOT_PRESENTED: wm_status = 0x100B;
 
 /// Every status: name, number, meaning with the value it carries.
 pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
@@ -96,6 +97,11 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
         c"WM_STATUS_NETWORK",
         NETWORK,
         "How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms.",
+    ),
+    (
+        c"WM_STATUS_ACCOUNT_NOT_PRESENTED",
+        ACCOUNT_NOT_PRESENTED,
+        "An answer was decided for nobody although an account is set: its token did not travel with the challenge, and what only the account may have is missing. The result is WM_E_ACCOUNT_NOT_PRESENTED.",
     ),
 ];
 
@@ -299,6 +305,9 @@ impl Told {
                     bytes_total: *bytes_total,
                 }),
             ),
+            Event::AccountNotPresented => {
+                Self::failed(ACCOUNT_NOT_PRESENTED, failure::account_not_presented(), Payload::Nothing)
+            }
             Event::NeedsIndividualization => Self::plain(NEEDS_INDIVIDUALIZATION, Payload::Nothing),
         }
     }

@@ -113,8 +113,18 @@ fn told(text: &str) -> BTreeSet<&str> {
 #[test]
 fn every_status_and_result_of_acquisition_is_in_its_table_and_no_other() {
     let failure = read(&root().join("src/failure.rs"));
-    let mapped =
-        ["reason", "store", "device", "refused_request", "transport", "individualize", "acquire", "renew", "header"];
+    let mapped = [
+        "reason",
+        "account_not_presented",
+        "store",
+        "device",
+        "refused_request",
+        "transport",
+        "individualize",
+        "acquire",
+        "renew",
+        "header",
+    ];
     let services =
         failure.split("const INDIVIDUALIZATION").nth(1).and_then(|rest| rest.split("const MANAGEMENT").next());
     let mut sources = bodies(&failure, &mapped) + services.unwrap();

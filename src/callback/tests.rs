@@ -304,3 +304,40 @@ fn a_cancelled_acquisition_leaves_the_waiting_threads_detail() {
     assert_eq!(error_info::last().map(|detail| detail.result), Some(WM_E_BUSY));
     assert_eq!(release(handle), 0);
 }
+
+/// A test that waits for ever says so.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_call_that_tells_waits_for_its_statuses_but_never_for_a_callback_that_waits_for_it() {
+    let (send, told) = channel::<()>();
+    let told = Mutex::new(told);
+    // The first callback returns when the other thread's call has returned; what that call tells comes after it.
+    let script = Script::acting(move |status| {
+        if status == status::PROGRESS {
+            told.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        }
+        0
+    });
+    let (handle, _) = object(&script);
+    let inside = Arc::clone(&script);
+    start(handle, |context| {
+        progress(context);
+        Outcome::success(0)
+    })
+    .unwrap();
+    while inside.seen().is_empty() {
+        std::thread::yield_now();
+    }
+    let held = object::resolve(handle).unwrap();
+    held.worker.tell(&[Event::AccountNotPresented]);
+    send.send(()).unwrap();
+    assert_eq!(wait(handle, object::WM_INFINITE), (0, 0));
+    // Where no callback runs, everything is told when the call returns, by a thread of the library.
+    held.worker.tell(&[Event::AccountNotPresented]);
+    let count = |status| script.seen().iter().filter(|(seen, _)| *seen == status).count();
+    assert!(count(status::ACCOUNT_NOT_PRESENTED) >= 1);
+    drop(held);
+    assert_eq!(release(handle), 0);
+    assert_eq!((count(status::ACCOUNT_NOT_PRESENTED), count(FINAL)), (2, 1));
+}

@@ -1,20 +1,21 @@
 //! The C face of acquisition that the user has a part in: challenge, answer, page and monitor.
 
-use super::{LicenseRequestObject, tell_refusals, wm_license_request};
-use crate::callback::Outcome;
+use super::outcome::{Codes, code};
+use super::{LicenseRequestObject, wm_license_request};
 use crate::error_info::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::object::resolve;
 use crate::prop::names::TRANSACTION_ID;
-use crate::result::{WM_E_ACQUIRING_LICENSE, WM_S_LICENSE_ACQUIRED, WM_S_MONITOR_CANCELLED, wm_result};
+use crate::result::{WM_E_ACQUIRING_LICENSE, WM_S_MONITOR_CANCELLED, wm_result};
 use crate::status;
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use wmlicense_core::acquire::AcquireError;
+use std::sync::{Arc, Mutex, PoisonError};
+use wmlicense_core::acquire::Stage;
 use wmlicense_core::acquire::interaction::{self, Challenge};
+use wmlicense_core::event::Flow;
+use wmlicense_core::operation::Context;
 
 impl LicenseRequestObject {
     /// The request that is to be carried, prepared if there is none.
@@ -33,60 +34,60 @@ impl LicenseRequestObject {
         let wish = self.wish_or_last()?;
         let settings = self.client.settings(&self.properties);
         let now = client.clock.now();
-        let result = interaction::process(client, &settings, &wish, answer);
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&events);
+        let context = Context::inline(None, move |event| {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+            Flow::Continue
+        });
+        let result = interaction::process(client, &settings, &wish, answer, &context);
+        drop(context);
         // A monitor looks whether there is anything left to wait for.
         self.wake.ring();
-        match result {
-            Ok(_) => Ok(WM_S_LICENSE_ACQUIRED),
-            Err(error) => Err(failure::acquire(&error, now)),
+        self.worker.tell(&events.lock().unwrap_or_else(PoisonError::into_inner));
+        let acquired = result.map_err(|error| failure::acquire(&error, now))?;
+        let before = self.progress.carried(acquired.transaction, acquired.stored);
+        if acquired.stage != Stage::MorePages {
+            // A transaction that ended is not resumed by the next call.
+            self.properties.forget(TRANSACTION_ID);
         }
+        Ok(code(acquired.brought(before)))
     }
 
     fn monitor(&self) -> Result<(), Failure> {
         let client = Arc::clone(self.client.opened()?);
         let wish = self.wish_or_last()?;
         let settings = self.client.settings(&self.properties);
-        let loopback = self.progress.loopback();
-        let (properties, wake, released) =
-            (Arc::clone(&self.properties), Arc::clone(&self.wake), self.worker.released());
+        let (loopback, wake) = (self.progress.loopback(), Arc::clone(&self.wake));
+        let ending = self.ending(&client, Codes { cancelled: WM_S_MONITOR_CANCELLED, ..Codes::SILENT });
         let deadline = settings.network.deadline;
         self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| {
-            match interaction::monitor(&client, &settings, &wish, loopback.as_ref(), &wake, context) {
-                Ok(acquired) => {
-                    tell_refusals(&acquired.refusals, context);
-                    properties.forget(TRANSACTION_ID);
-                    Outcome::success(WM_S_LICENSE_ACQUIRED)
-                }
-                Err(AcquireError::Cancelled) => {
-                    // Who only releases the object may come back after a restart; who cancels gives up.
-                    let ended = if released.load(Ordering::Acquire) {
-                        Ok(())
-                    } else {
-                        interaction::give_up(&client, &settings, &wish)
-                    };
-                    match ended {
-                        Ok(()) => Outcome::success(WM_S_MONITOR_CANCELLED),
-                        Err(error) => Outcome::failure(failure::acquire(&error, client.clock.now())),
-                    }
-                }
-                Err(error) => {
-                    if let AcquireError::Refused(refusals) = &error {
-                        tell_refusals(refusals, context);
-                    }
-                    Outcome::failure(failure::acquire(&error, client.clock.now()))
-                }
-            }
+            ending.of(interaction::monitor(&client, &settings, &wish, loopback.as_ref(), &wake, context))
         })
+    }
+
+    fn abandon(&self) -> Result<(), Failure> {
+        let client = self.client.opened()?;
+        let wish = self.wish_or_last()?;
+        let settings = self.client.settings(&self.properties);
+        let abandoned = interaction::abandon(client, &settings, &wish);
+        let transaction = abandoned.map_err(|error| failure::acquire(&error, client.clock.now()))?;
+        self.properties.forget(TRANSACTION_ID);
+        self.progress.remember(transaction);
+        // Whoever waits for it learns that it is over.
+        self.wake.ring();
+        Ok(())
     }
 }
 
 /// Gives the challenge: the exact bytes that ask the service for the licenses, for an application that carries them itself.
 /// It is prepared and stored if there is none yet, without a network; the service must be known from an earlier contact,
 /// such as wm_individualize. POST it as application/cose to the URL that wm_get_license_url gives before the user must act,
-/// as often as needed: the service answers it once. It holds no account token. Two calls as for properties.
+/// as often as needed: the service answers it once. It holds no account token: where WM_PROP_ACCOUNT_TOKEN is set, the same token
+/// is sent along in the header "Authorization: Bearer TOKEN", with every challenge. Two calls as for properties.
 /// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
 /// WM_E_INVALID_LICENSE_REQUEST for more than 1024 key IDs or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
-/// WM_E_POLICY_DISABLE_ONLINE where the service is not known yet, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
+/// WM_E_SERVICE_UNKNOWN where nothing was ever heard from the service, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_get_challenge(
     request: *mut wm_license_request,
@@ -123,11 +124,19 @@ pub unsafe extern "C" fn wm_get_license_url(
 }
 
 /// Takes the service's answer to the challenge from an application that carried both itself, verifies it and stores its
-/// licenses. Allowed while a monitor runs on the same request; the monitor then ends.
-/// Answers WM_S_LICENSE_ACQUIRED once a license is stored. Fails with WM_E_NO_RIGHTS where the user must act first, see
+/// licenses. Allowed while a monitor runs on the same request; the monitor then ends when there is nothing left to fetch.
+/// Answers WM_S_MORE_TO_FETCH where further pages of a pre-delivery wait: what came is stored; get the next challenge, carry it,
+/// and hand its answer over, until another result comes. Answers WM_S_LICENSE_ACQUIRED where everything is fetched and a license
+/// is stored, of the pages that this object took before as well, and WM_S_NOTHING_NEW where everything is fetched and nothing
+/// was to be stored.
+/// Statuses, told before it returns (inside a callback, or while another callback of the object runs, soon after):
+/// WM_STATUS_ACCOUNT_NOT_PRESENTED where the service decided for nobody although WM_PROP_ACCOUNT_TOKEN is set, see
+/// wm_get_challenge; WM_STATUS_LICENSE_REFUSED for each license refused; WM_STATUS_RENEWAL_DUE for each stored that its owner
+/// wants renewed already. Do not call it while holding a lock that the callback needs.
+/// Fails with WM_E_NO_RIGHTS where the user must act first, see
 /// wm_get_license_url; WM_E_INVALID_LICENSE_ACQUIRED for anything that is no answer to this challenge; WM_E_NO_TRANSACTION
-/// where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined;
-/// another refusal of the service; or as wm_get_challenge. Then the store is as it was.
+/// where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined, or
+/// the request was abandoned meanwhile; another refusal of the service; or as wm_get_challenge. Then the store is as it was.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_process_response(
     request: *mut wm_license_request,
@@ -143,13 +152,25 @@ pub unsafe extern "C" fn wm_process_response(
 
 /// Waits in the background until the user has acted on the page and the license is stored, by asking the service at the
 /// pace that it names, slower as time goes by. A lost connection is waited out. After a restart of the application set
-/// WM_PROP_TRANSACTION_ID first. Cancelling gives the request up, without a word to the service; releasing the object
-/// does not.
-/// WM_STATUS_ACQUIRE_LICENSE ends it: WM_S_LICENSE_ACQUIRED; WM_S_MONITOR_CANCELLED; WM_E_LICENSE_NOTACQUIRED where the user
-/// declined or did not act in time; WM_E_DEADLINE, which leaves the request as it is; WM_E_NO_TRANSACTION where none waits;
-/// or as wm_acquire_license.
+/// WM_PROP_TRANSACTION_ID first. Cancelling and releasing only end the watching: a user who acts afterwards is served by the next
+/// wm_monitor_license or wm_acquire_license for the same. wm_abandon_acquisition gives the request up.
+/// Statuses: those of wm_acquire_license. WM_STATUS_ACQUIRE_LICENSE ends it: WM_S_LICENSE_ACQUIRED; WM_S_MONITOR_CANCELLED;
+/// WM_E_LICENSE_NOTACQUIRED where the user declined or did not act in time, or the request was abandoned; WM_E_DEADLINE, which
+/// leaves the request as it is, with the URL of the page that still waits; WM_E_NO_TRANSACTION where none waits; or as
+/// wm_acquire_license, with the URL of a page that helps where the service names one.
 /// Fails at the call with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY, and WM_E_ACQUIRING_LICENSE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_monitor_license(request: *mut wm_license_request) -> wm_result {
     gate::enter(|| resolve(request)?.monitor())
+}
+
+/// Gives up the request that waits for its answer: the one of WM_PROP_TRANSACTION_ID, else the last one of this object, else the
+/// pending one for what the object asks for. An answer is taken no more, whatever the user does on the page, and acquiring the
+/// same begins anew; the service is told nothing. Returns at once and may be called at any time, from a callback too: a monitor
+/// or an acquisition that waits for that answer ends with WM_E_LICENSE_NOTACQUIRED.
+/// Fails with WM_E_NO_TRANSACTION where none waits (it was answered, refused or abandoned before), WM_E_INVALIDARG,
+/// WM_E_INVALID_HANDLE, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing names a request, or an error of store or keys.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wm_abandon_acquisition(request: *mut wm_license_request) -> wm_result {
+    gate::enter(|| resolve(request)?.abandon())
 }

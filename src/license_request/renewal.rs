@@ -1,6 +1,7 @@
 //! The C face of `core::renew`: stored licenses are asked for again without their content.
 
-use super::{LicenseRequestObject, WM_ACQUIRE_SILENT, page_of, wm_license_request};
+use super::outcome::Codes;
+use super::{LicenseRequestObject, WM_ACQUIRE_SILENT, wm_license_request};
 use crate::callback::Outcome;
 use crate::error_info::Failure;
 use crate::failure;
@@ -8,7 +9,9 @@ use crate::gate;
 use crate::object::resolve;
 use crate::prop::names::*;
 use crate::prop::{self, items};
-use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_TO_RENEW, wm_result};
+use crate::result::{
+    WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM_S_NOTHING_TO_RENEW, wm_result,
+};
 use crate::status;
 use std::sync::Arc;
 use wmlicense_core::header::ContentHeader;
@@ -36,20 +39,16 @@ impl LicenseRequestObject {
         let client = Arc::clone(self.client.opened()?);
         let wish = self.renewal()?;
         let settings = self.client.settings(&self.properties);
+        let ending = self.ending(&client, Codes::SILENT);
         let deadline = settings.network.deadline;
         self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| match renew::renew(
             &client, &settings, &wish, context,
         ) {
             Ok(Renewed { chosen: 0, .. }) => Outcome::success(WM_S_NOTHING_TO_RENEW),
+            Ok(Renewed { stored: 0, .. }) => Outcome::success(WM_S_NOTHING_NEW),
             Ok(_) => Outcome::success(WM_S_LICENSE_ACQUIRED),
-            Err(error) => {
-                let failure = failure::renew(&error, client.clock.now());
-                let page = match error {
-                    RenewError::Acquire(error) => page_of(error),
-                    RenewError::NothingStored => None,
-                };
-                Outcome::failure(failure).with_url(page)
-            }
+            Err(RenewError::Acquire(error)) => ending.failed(&error),
+            Err(error @ RenewError::NothingStored) => Outcome::failure(failure::renew(&error, client.clock.now())),
         })
     }
 }
@@ -61,7 +60,8 @@ impl LicenseRequestObject {
 /// given back on the way.
 /// Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
 /// wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:
-/// WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_E_LICENSE_REQUIRED
+/// WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_S_NOTHING_NEW where
+/// nothing came for those that fit, WM_E_LICENSE_REQUIRED
 /// where there is none for the key IDs, else the results of wm_acquire_license. A license whose changed terms the user must
 /// accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with WM_ACQUIRE_NONSILENT. A service that fails does not keep others from
 /// being asked, and its failure is the result; what was renewed before is stored.

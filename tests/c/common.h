@@ -198,7 +198,7 @@ static inline void title_kid(int number, uint8_t kid[KID_SIZE]) {
   kid[KID_SIZE - 1] = (uint8_t)number;
 }
 
-/* The key IDs of eight titles that the user must accept on the page; `number` counts from 1. */
+/* The key IDs of twelve titles that the user must accept on the page; `number` counts from 1. */
 static inline void asked_kid(int number, uint8_t kid[KID_SIZE]) {
   title_kid(number, kid);
   kid[0] = 0xca;

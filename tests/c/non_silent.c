@@ -1,78 +1,6 @@
 /* Acquisition that the user has a part in: the page, the monitor, a challenge that the application carries itself, a
  * renewal. The program plays the browser. */
-#include "common.h"
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-enum { MAX_REPLY = 1 << 16, MAX_URL = 1024 };
-
-/* --- a browser as small as can be ----------------------------------------------------------------------------------- */
-
-typedef struct reply {
-  int status;
-  char location[MAX_URL];
-  uint8_t bytes[MAX_REPLY]; /* head and body, terminated */
-  uint8_t *body;
-  size_t body_size;
-} reply;
-
-static void receive(int connection, reply *to) {
-  size_t got = 0;
-  ssize_t more;
-  while ((more = recv(connection, to->bytes + got, MAX_REPLY - 1 - got, 0)) > 0) got += (size_t)more;
-  to->bytes[got] = '\0';
-  char *end = strstr((char *)to->bytes, "\r\n\r\n");
-  CHECK(end != NULL && sscanf((char *)to->bytes, "HTTP/1.1 %d", &to->status) == 1);
-  *end = '\0';
-  to->body = (uint8_t *)end + 4;
-  to->body_size = (size_t)(to->bytes + got - to->body);
-  char *location = strstr((char *)to->bytes, "location: ");
-  to->location[0] = '\0';
-  if (location != NULL) CHECK(sscanf(location, "location: %1023s", to->location) == 1);
-}
-
-/* A GET, or a POST where there is a body. */
-static void ask(const char *url, const char *type, const void *body, size_t size, reply *to) {
-  unsigned port = 0;
-  char head[MAX_URL + 512], path[MAX_URL] = "";
-  CHECK(sscanf(url, "http://127.0.0.1:%u%1023s", &port, path) == 2);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  address.sin_port = htons((uint16_t)port);
-  int connection = socket(AF_INET, SOCK_STREAM, 0);
-  CHECK(connection >= 0 && connect(connection, (struct sockaddr *)&address, sizeof address) == 0);
-  int length = snprintf(head, sizeof head,
-                        "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\nContent-Type: %s\r\n"
-                        "Authorization: Bearer %s\r\nContent-Length: %zu\r\n\r\n",
-                        body != NULL ? "POST" : "GET", path, port, type, account_token(), size);
-  CHECK(send(connection, head, (size_t)length, MSG_NOSIGNAL) == length);
-  if (size > 0) CHECK(send(connection, body, size, MSG_NOSIGNAL) == (ssize_t)size);
-  receive(connection, to);
-  close(connection);
-}
-
-/* Opens the page, presses a button on it, and goes where the page leads. The page must show these six digits. */
-static void decide(const char *url, const char *code, const char *action) {
-  static const char field[] = "name=\"session\" value=\"";
-  reply *page = malloc(sizeof *page);
-  char form[MAX_URL], session[512];
-  CHECK(page != NULL);
-  ask(url, "", NULL, 0, page);
-  CHECK_EQ(page->status, 200);
-  CHECK(strstr((char *)page->body, code) != NULL);
-  char *at = strstr((char *)page->body, field);
-  CHECK(at != NULL && sscanf(at + sizeof field - 1, "%511[^\"]", session) == 1);
-  int size = snprintf(form, sizeof form, "session=%s&action=%s", session, action);
-  ask(url, "application/x-www-form-urlencoded", form, (size_t)size, page);
-  if (page->status == 303) {
-    char back[MAX_URL];
-    memcpy(back, page->location, sizeof back);
-    ask(back, "", NULL, 0, page);
-  }
-  CHECK_EQ(page->status, 200);
-  free(page);
-}
+#include "http.h"
 
 /* --- helpers --------------------------------------------------------------------------------------------------------- */
 
@@ -170,23 +98,163 @@ static void a_silent_attempt_tells_the_page(wm_client *client) {
   CHECK_OK(wm_release(request));
 }
 
-static void cancelling_gives_the_request_up(wm_client *client) {
-  wm_license_request *request = begun(client, NULL, 3);
+/* Watches, stops watching, and lets the user accept after that. */
+static wm_license_request *accepted_too_late_for_the_monitor(wm_client *client, int number) {
+  char code[8], url[MAX_URL];
+  uint32_t others = pending(client);
+  wm_license_request *request = begun(client, NULL, number);
   CHECK_OK(wm_monitor_license(request));
   CHECK_OK(wm_cancel(request));
   CHECK_RESULT(finish(request), WM_S_MONITOR_CANCELLED);
+  CHECK_EQ(pending(client), others + 1);
+  page_of(request, url);
+  code_of(request, code);
+  decide(url, code, "accept");
+  CHECK(!usable(client, number));
+  return request;
+}
+
+static void who_accepts_after_the_monitor_was_cancelled_is_served(wm_client *client) {
+  wm_license_request *request = accepted_too_late_for_the_monitor(client, 3);
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  CHECK_RESULT(finish(request), WM_S_LICENSE_ACQUIRED);
+  CHECK(usable(client, 3));
+  CHECK_OK(wm_release(request));
+  request = accepted_too_late_for_the_monitor(client, 9);
+  CHECK_OK(wm_monitor_license(request));
+  CHECK_RESULT(finish(request), WM_S_LICENSE_ACQUIRED);
+  CHECK(usable(client, 9));
+  CHECK_OK(wm_release(request));
+  /* Another object asks for the same, as after a restart. */
+  CHECK_OK(wm_release(accepted_too_late_for_the_monitor(client, 10)));
+  request = request_for(client, NULL, 10);
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  CHECK_RESULT(finish(request), WM_S_LICENSE_ACQUIRED);
   CHECK_EQ(pending(client), 0);
+  CHECK_OK(wm_release(request));
+}
+
+static void an_abandoned_request_is_served_no_more(wm_client *client) {
+  char code[8], url[MAX_URL], other[MAX_URL];
+  uint8_t kid[KID_SIZE];
+  wm_license_request *request = begun(client, NULL, 11);
+  page_of(request, url);
+  code_of(request, code);
+  CHECK_OK(wm_monitor_license(request));
+  CHECK_OK(wm_abandon_acquisition(request));
+  CHECK_RESULT(finish(request), WM_E_LICENSE_NOTACQUIRED);
+  CHECK_EQ(pending(client), 0);
+  CHECK_RESULT(wm_abandon_acquisition(request), WM_E_NO_TRANSACTION);
+  CHECK_RESULT(wm_get_prop(request, WM_PROP_INTERACTION_CODE, NULL, NULL, 0, NULL), WM_E_UNSUPPORTED_PROPERTY);
+  decide(url, code, "accept");
   CHECK_OK(wm_monitor_license(request));
   CHECK_RESULT(finish(request), WM_E_LICENSE_NOTACQUIRED);
+  title_kid(1, kid);
+  CHECK_RESULT(acquire(client, kid), WM_S_LICENSE_ACQUIRED); /* a contact for something else */
+  CHECK(!usable(client, 11));
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_NONSILENT)); /* begins anew, with a page of its own */
+  CHECK_OK(finish(request));
+  page_of(request, other);
+  CHECK(strcmp(url, other) != 0);
+  CHECK_OK(wm_release(request));
+  /* By what is asked for: another object knows no transaction. */
+  request = request_for(client, NULL, 11);
+  CHECK_OK(wm_abandon_acquisition(request));
+  CHECK_EQ(pending(client), 0);
+  CHECK_OK(wm_release(request));
+}
+
+static void there_must_be_a_request_to_abandon(wm_client *client) {
+  wm_client *closed = NULL;
+  wm_license_request *request = NULL;
+  CHECK_RESULT(wm_abandon_acquisition(NULL), WM_E_INVALIDARG);
+  CHECK_RESULT(wm_abandon_acquisition((wm_license_request *)(void *)client), WM_E_INVALID_HANDLE);
+  CHECK_OK(wm_create_client(&closed));
+  CHECK_OK(wm_create_license_request(closed, NULL, NULL, &request));
+  CHECK_RESULT(wm_abandon_acquisition(request), WM_E_NOT_OPEN);
+  CHECK_OK(wm_release(request));
+  CHECK_RESULT(wm_abandon_acquisition(request), WM_E_INVALID_HANDLE);
+  CHECK_OK(wm_release(closed));
+  CHECK_OK(wm_create_license_request(client, NULL, NULL, &request));
+  CHECK_OK(wm_set_string_prop(request, WM_PROP_TRANSACTION_ID, "AAAAAAAAAAAAAAAAAAAAAA=="));
+  CHECK_RESULT(wm_abandon_acquisition(request), WM_E_NO_TRANSACTION);
+  CHECK_OK(wm_release(request));
+  request = request_for(client, NULL, 12);
+  CHECK_RESULT(wm_abandon_acquisition(request), WM_E_NO_TRANSACTION);
+  CHECK_OK(wm_release(request));
+}
+
+/* The user closes the page at once: the application abandons the request where it learns of it, and asks for another. */
+static wm_result abandon_in_the_callback(recorder *to, const event *seen, void *context) {
+  wm_license_request *request = *(wm_license_request **)context;
+  if (seen->status != WM_STATUS_ACQUIRE_LICENSE || seen->result != 0) return 0;
+  to->hook = NULL;
+  CHECK_OK(wm_abandon_acquisition(request));
+  CHECK_RESULT(wm_abandon_acquisition(request), WM_E_NO_TRANSACTION);
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_SILENT));
+  return 0;
+}
+
+static void a_callback_abandons_and_begins_anew(wm_client *client) {
+  recorder events = RECORDER_INIT;
+  wm_license_request *request = request_for(client, &events, 12);
+  events.hook = abandon_in_the_callback;
+  events.hook_context = &request;
+  CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_NONSILENT));
+  finish(request); /* of either of the two */
+  CHECK_RESULT(finish(request), WM_E_NO_RIGHTS);
+  CHECK_EQ(pending(client), 1);
+  CHECK_OK(wm_abandon_acquisition(request));
   CHECK_OK(wm_release(request));
 }
 
 static void a_page_that_nobody_uses_ends_at_the_deadline(wm_client *client) {
-  wm_license_request *request = begun(client, NULL, 4);
+  recorder events = RECORDER_INIT;
+  char url[MAX_URL];
+  wm_license_request *request = begun(client, &events, 4);
+  recorder_clear(&events);
+  page_of(request, url);
   CHECK_OK(wm_set_number_prop(request, WM_PROP_DEADLINE_MS, 300));
   CHECK_OK(wm_monitor_license(request));
   CHECK_RESULT(finish(request), WM_E_DEADLINE);
+  CHECK_TEXT((const char *)recorder_await(&events, WM_STATUS_ACQUIRE_LICENSE).value, url); /* it is still open */
   CHECK_EQ(pending(client), 1);
+  CHECK_OK(wm_abandon_acquisition(request));
+  CHECK_OK(wm_release(request));
+}
+
+/* The monitor tells what an acquisition tells: what is due, what is refused, and where there is help. */
+static void a_monitor_tells_what_an_acquisition_tells(wm_client *client, const char *folder) {
+  recorder events = RECORDER_INIT;
+  char text[KID_TEXT_SIZE], words[1024], printed[1024], code[8], url[MAX_URL], *file = path_in(folder, "due.json");
+  uint8_t kid[KID_SIZE];
+  wm_license_request *request = NULL;
+  FILE *terms = fopen(file, "w");
+  CHECK(terms != NULL && fputs("{\"actions\":{\"Play\":{\"renewAfter\":{\"time\":\"2001-01-01T00:00:00Z\","
+                               "\"url\":\"https://shop.example/\"}}},\"interaction\":\"page\"}", terms) >= 0);
+  CHECK_EQ(fclose(terms), 0);
+  snprintf(words, sizeof words, "policy set asked-due '%s'", file);
+  owner(words, printed, sizeof printed);
+  free(file);
+  owner("content add --kid ca0000000000000000000000000000dd --key 00112233445566778899aabbccddeeff --policy asked-due --open",
+        printed, sizeof printed);
+  asked_kid(0xdd, kid);
+  CHECK_OK(wm_create_license_request(client, record, &events, &request));
+  for (int accepts = 0; accepts < 2; accepts++) {
+    CHECK_OK(wm_set_string_prop(request, WM_PROP_KEY_IDS, kid_text(kid, text)));
+    CHECK_OK(wm_acquire_license(request, WM_ACQUIRE_NONSILENT));
+    CHECK_OK(finish(request));
+    page_of(request, url);
+    code_of(request, code);
+    recorder_clear(&events);
+    decide(url, code, accepts ? "accept" : "decline");
+    CHECK_OK(wm_monitor_license(request));
+    CHECK_RESULT(finish(request), accepts ? WM_S_LICENSE_ACQUIRED : WM_E_LICENSE_NOTACQUIRED);
+    event told = recorder_await(&events, accepts ? WM_STATUS_RENEWAL_DUE : WM_STATUS_LICENSE_REFUSED);
+    CHECK_TEXT((const char *)told.value, text);
+    CHECK_RESULT(told.result, accepts ? 0 : WM_E_LICENSE_NOTACQUIRED);
+    CHECK_EQ(recorder_await(&events, WM_STATUS_ACQUIRE_LICENSE).size == 0, accepts); /* a refusal has a page that helps */
+  }
   CHECK_OK(wm_release(request));
 }
 
@@ -210,17 +278,6 @@ static void a_release_leaves_the_request_for_the_next_start(wm_client *client) {
 
 /* --- by hand ---------------------------------------------------------------------------------------------------------- */
 
-static void carry(wm_license_request *request, const char *url, reply *to) {
-  uint8_t challenge[8192];
-  size_t size = 0;
-  CHECK_OK(wm_get_challenge(request, NULL, 0, &size));
-  CHECK(size > 0 && size <= sizeof challenge);
-  CHECK_RESULT(wm_get_challenge(request, challenge, size - 1, NULL), WM_E_BUFFER_TOO_SMALL);
-  CHECK_OK(wm_get_challenge(request, challenge, sizeof challenge, &size));
-  ask(url, "application/cose", challenge, size, to);
-  CHECK_EQ(to->status, 200);
-}
-
 static void the_application_carries_challenge_and_answer(wm_client *client) {
   reply *answer = malloc(sizeof *answer);
   char url[MAX_URL], code[8], page[MAX_URL];
@@ -230,12 +287,12 @@ static void the_application_carries_challenge_and_answer(wm_client *client) {
   CHECK_OK(wm_set_bool_prop(client, WM_PROP_OFFLINE_ONLY, true)); /* the library itself stays offline throughout */
   CHECK_OK(wm_get_license_url(request, url, sizeof url, NULL));
   CHECK(strstr(url, "/v1/licenses") != NULL);
-  carry(request, url, answer);
+  carry_as(account_token(), request, url, answer);
   CHECK_RESULT(wm_process_response(request, answer->body, answer->body_size), WM_E_NO_RIGHTS);
   page_of(request, page);
   code_of(request, code);
   decide(page, code, "accept");
-  carry(request, url, answer);
+  carry_as(account_token(), request, url, answer);
   CHECK_RESULT(wm_process_response(request, NULL, 0), WM_E_INVALID_LICENSE_ACQUIRED);
   for (size_t at = 0; at < answer->body_size; at += answer->body_size / 16) {
     answer->body[at] ^= 1;
@@ -264,7 +321,7 @@ static void an_answer_that_is_handed_over_ends_the_monitor(wm_client *client) {
   code_of(request, code);
   CHECK_OK(wm_monitor_license(request));
   decide(page, code, "accept");
-  carry(request, url, answer);
+  carry_as(account_token(), request, url, answer);
   wm_result stored = wm_process_response(request, answer->body, answer->body_size);
   CHECK(stored == WM_S_LICENSE_ACQUIRED || stored == WM_E_NO_TRANSACTION); /* the monitor may have been faster */
   CHECK_RESULT(finish(request), WM_S_LICENSE_ACQUIRED);
@@ -318,13 +375,17 @@ int main(int argc, char **argv) {
   wm_client *client = open_client(argv[1], "non-silent");
   wm_license_request *request = request_for(client, NULL, 8);
   CHECK_RESULT(wm_acquire_license(request, 3), WM_E_INVALIDARG);
-  CHECK_RESULT(wm_get_challenge(request, NULL, 0, NULL), WM_E_POLICY_DISABLE_ONLINE); /* the service is not known yet */
+  CHECK_RESULT(wm_get_challenge(request, NULL, 0, NULL), WM_E_NEEDS_INDIVIDUALIZATION); /* the service is not known yet */
   CHECK_OK(wm_release(request));
   individualize(client);
   what_the_user_accepts_ends_the_monitor(client);
   a_silent_attempt_tells_the_page(client);
-  cancelling_gives_the_request_up(client);
+  there_must_be_a_request_to_abandon(client);
+  who_accepts_after_the_monitor_was_cancelled_is_served(client);
+  an_abandoned_request_is_served_no_more(client);
+  a_callback_abandons_and_begins_anew(client);
   a_page_that_nobody_uses_ends_at_the_deadline(client);
+  a_monitor_tells_what_an_acquisition_tells(client, argv[1]);
   a_release_leaves_the_request_for_the_next_start(client);
   the_application_carries_challenge_and_answer(client);
   an_answer_that_is_handed_over_ends_the_monitor(client);

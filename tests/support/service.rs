@@ -34,9 +34,9 @@ const POLICIES: &[(&str, &str, &str, &str)] = &[
 /// Terms of content whose licenses the service's key takes back.
 const REVOCABLE: &str = r#"{"actions":{"Play":{}},"backup":true,"revocationKey":"default"}"#;
 
-/// Content that the user must accept on the page of the service: `ca…01` to `ca…08`, and its terms.
+/// Content that the user must accept on the page of the service: `ca…01` to `ca…0c`, and its terms.
 const ASKED: &str = r#"{"actions":{"Play":{"count":9}},"backup":true,"interaction":"page"}"#;
-const ASKED_COUNT: u8 = 8;
+const ASKED_COUNT: u8 = 12;
 
 /// Each action on a condition of its own.
 const DEMANDING: &str = r#"{"backup":false,"actions":{

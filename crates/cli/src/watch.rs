@@ -61,6 +61,7 @@ impl<R> Observer<R> for Watch {
             | Event::LicenseUnasked(_)
             | Event::RenewalDue(_)
             | Event::Individualize { .. }
+            | Event::AccountNotPresented
             | Event::NeedsIndividualization => {}
         }
         Flow::Continue

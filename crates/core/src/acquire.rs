@@ -38,6 +38,8 @@ const MAX_KIDS: usize = 1024;
 pub struct Acquired {
     /// Transaction.
     pub transaction: TransactionId,
+    /// How far it is.
+    pub stage: Stage,
     /// Licenses stored.
     pub stored: u64,
     /// What was refused beside.
@@ -46,9 +48,46 @@ pub struct Acquired {
     pub due: Vec<Kid>,
 }
 
+/// How far a transaction is whose answer was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Over.
+    Over,
+    /// Over: another thread or process took the last answer, and what it brought.
+    OverElsewhere,
+    /// Further pages wait to be fetched.
+    MorePages,
+}
+
+/// What an acquisition that ended well brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brought {
+    /// Licenses, which are stored.
+    Licenses,
+    /// Nothing that the device does not have.
+    Nothing,
+    /// What is stored so far; further pages wait to be fetched.
+    MoreToFetch,
+}
+
 impl Acquired {
+    /// Nothing so far.
+    fn nothing(transaction: TransactionId, stage: Stage) -> Self {
+        Self { transaction, stage, stored: 0, refusals: Vec::new(), due: Vec::new() }
+    }
+
+    /// What it brought, `before` licenses of earlier pages included.
+    pub fn brought(&self, before: u64) -> Brought {
+        match self.stage {
+            Stage::MorePages => Brought::MoreToFetch,
+            Stage::OverElsewhere => Brought::Licenses,
+            Stage::Over if self.stored + before > 0 => Brought::Licenses,
+            Stage::Over => Brought::Nothing,
+        }
+    }
+
     fn add(&mut self, more: Self) {
-        self.transaction = more.transaction;
+        (self.transaction, self.stage) = (more.transaction, more.stage);
         self.stored += more.stored;
         self.refusals.extend(more.refusals);
         self.due.extend(more.due);
@@ -57,7 +96,8 @@ impl Acquired {
 
 /// Acquires licenses silently. A transaction for the same wish that a crash or cancel left pending is taken up again with
 /// the same bytes. More key IDs than one request carries are asked for in several, one after the other; what arrived
-/// before a later one failed stays.
+/// before a later one failed stays. Refusals, licenses that are due for renewal and an account that was not presented are
+/// told as events.
 pub fn acquire(
     client: &Client,
     settings: &Settings,
@@ -65,7 +105,11 @@ pub fn acquire(
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
     context.check()?;
-    let result = acquire_all(client, settings, wish, context);
+    tell_need(acquire_all(client, settings, wish, context), context)
+}
+
+/// Tells that the device must be individualized first, where nothing came because of that.
+fn tell_need(result: Result<Acquired, AcquireError>, context: &Context) -> Result<Acquired, AcquireError> {
     if matches!(result, Err(AcquireError::NeedsIndividualization)) {
         context.emit(Event::NeedsIndividualization)?;
     }

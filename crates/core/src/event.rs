@@ -75,7 +75,7 @@ pub enum Event {
     ErrorWithUrl(String),
     /// A license that may not be backed up.
     RestrictedLicense(Kid),
-    /// A license that a restore leaves out.
+    /// A license that is left out.
     LicenseRefused {
         /// Its key ID.
         kid: Kid,
@@ -95,6 +95,8 @@ pub enum Event {
     },
     /// A stored license that its owner wants to be renewed by now.
     RenewalDue(Kid),
+    /// The service answered nobody in particular although an account is set: its token did not come with the request.
+    AccountNotPresented,
     /// Progress, at most every 100 ms, and the last one always.
     Progress(Progress),
     /// A request to a service goes on: at every change of phase, attempt or host, and else at most every 100 ms.

@@ -208,11 +208,8 @@ impl Run<'_> {
         let body = || Body::Renewals { licenses: states.clone(), custom: group.custom.clone() };
         let asked = Ask { endpoint: Endpoint::Renewals, name, body: &body };
         match ask_for(session, &asked, credentials, self.context) {
-            Ok(Acquired { stored, refusals, due, .. }) => {
+            Ok(Acquired { stored, refusals, .. }) => {
                 self.renewed.stored += stored;
-                for kid in due {
-                    self.context.emit(Event::RenewalDue(kid))?;
-                }
                 self.refused(group, refusals)
             }
             Err(AcquireError::Refused(refusals)) => self.refused(group, refusals),

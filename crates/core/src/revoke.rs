@@ -35,11 +35,12 @@ pub fn challenge(client: &Client, settings: &Settings, machine_id: &[u8]) -> Res
     if machine_id.len() > MAX_MACHINE_ID {
         return Err(RevokeError::TooLong);
     }
-    let authority = known_authority(client, settings, None)?.ok_or(RevokeError::NoService)?;
+    let unknown = || if settings.service_url.is_some() { RevokeError::UnknownService } else { RevokeError::NoService };
+    let authority = known_authority(client, settings, None)?.ok_or_else(unknown)?;
     let credentials = Credentials::load(client, authority)?.ok_or(RevokeError::NeedsIndividualization)?;
-    let directory = client.store.directory(authority)?.ok_or(RevokeError::NoService)?;
+    let directory = client.store.directory(authority)?.ok_or_else(unknown)?;
     let issuers = directory.services().iter().filter(|service| service.role == Role::Issuer);
-    let issuer = issuers.max_by_key(|service| service.issued_at).ok_or(RevokeError::NoService)?;
+    let issuer = issuers.max_by_key(|service| service.issued_at).ok_or_else(unknown)?;
     let body = Body::Revocations { machine_id: machine_id.to_vec() };
     let audience = (Endpoint::Revocations, issuer.service_id);
     Ok(offline(client, settings, audience, body, &credentials)?.bytes)

@@ -159,21 +159,22 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// A session that only uses what is kept of earlier contacts, whatever its age, for work without a network.
+    /// A session that only uses what is kept of earlier contacts, whatever its age, for work without a network. `None` if there
+    /// was no contact.
     pub fn offline(
         client: &'a Client,
         settings: &'a Settings,
         url: Option<&str>,
         context: &'a Context,
-    ) -> Result<Self, SessionError> {
+    ) -> Result<Option<Self>, SessionError> {
         let base = base(settings, url).ok_or(SessionError::NoService)?.to_owned();
         let transport = client.transport(&settings.network)?;
-        let kept = client.store.service_document(&base)?.ok_or(TransportError::Offline)?;
+        let Some(kept) = client.store.service_document(&base)? else { return Ok(None) };
         let current = client.documents.read(&kept, &client.authorities)?;
         let directory = Directory::new(current.directory.authority.clone());
         let mut session = Self { client, settings, context, transport, base, current, fresh: true, directory };
         session.merge()?;
-        Ok(session)
+        Ok(Some(session))
     }
 
     /// Takes the document's certificates over into what is known under the authority.
@@ -360,6 +361,11 @@ impl<'a> Session<'a> {
     /// The client that this session belongs to.
     pub fn client(&self) -> &'a Client {
         self.client
+    }
+
+    /// The operation that this contact is made for.
+    pub(crate) fn context(&self) -> &'a Context {
+        self.context
     }
 
     /// The settings that hold for this session.

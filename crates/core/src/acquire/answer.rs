@@ -1,14 +1,15 @@
 //! An issuer's answer: verified, opened, held against what was asked, and stored in one commit.
 
 use super::pages::Cursors;
-use super::{AcquireError, Acquired, wish};
+use super::{AcquireError, Acquired, Stage, wish};
+use crate::event::Event;
 use crate::rights::is_renewal_due;
 use crate::session::{AnswerFault, Credentials, Question, Session, SessionError, transaction};
 use crate::store::{Import, Page, Store, StoreError, TransactionState};
 use crate::transport::url::Target;
 use std::collections::HashSet;
 use wmlicense_wire::answer::{Answer, Envelope, OpenedLicense, Outcome, Reason, Refusal, Verified};
-use wmlicense_wire::id::{Digest, Kid, Lid};
+use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::Body;
@@ -41,7 +42,55 @@ pub(super) fn take(
     credentials: &Credentials,
     cursors: &mut Cursors,
 ) -> Result<Taken, AcquireError> {
-    let mut verified = transaction::verify(session, question, envelope)?;
+    let verified = transaction::verify(session, question, envelope)?;
+    if is_for_nobody(&verified.answer) && session.settings().account_token.is_set() {
+        tell_event(session, Event::AccountNotPresented);
+    }
+    let result = take_verified(session, question, (envelope, verified), credentials, cursors);
+    tell(session, question, &result);
+    result
+}
+
+/// True if the service decided for no account.
+fn is_for_nobody(answer: &Answer) -> bool {
+    let missed = |refusal: &Refusal| refusal.reason == Reason::AccountRequired;
+    answer.account == Some(false) || answer.refusals.iter().any(missed)
+}
+
+/// Tells what came beside licenses.
+fn tell(session: &Session<'_>, question: &Question, result: &Result<Taken, AcquireError>) {
+    let mut refusals: &[Refusal] = &[];
+    if let Err(AcquireError::Refused(all)) = result {
+        refusals = all;
+    }
+    if let Ok(Taken { acquired, .. }) = result {
+        refusals = &acquired.refusals;
+    }
+    // What key IDs a renewal is about, only the renewal knows.
+    if let Body::Licenses { .. } = &question.content.body {
+        for refusal in refusals {
+            if let Some(kid) = refusal.kid {
+                tell_event(session, Event::LicenseRefused { kid, reason: refusal.reason });
+            }
+        }
+    }
+    for kid in result.iter().flat_map(|taken| &taken.acquired.due) {
+        tell_event(session, Event::RenewalDue(*kid));
+    }
+}
+
+/// The answer is decided, and what it brought is stored: a cancel that comes while it is told changes nothing about that.
+fn tell_event(session: &Session<'_>, event: Event) {
+    let _ = session.context().emit(event);
+}
+
+fn take_verified(
+    session: &Session<'_>,
+    question: &Question,
+    (envelope, mut verified): (&Envelope, Verified<'_>),
+    credentials: &Credentials,
+    cursors: &mut Cursors,
+) -> Result<Taken, AcquireError> {
     if let Body::Licenses { .. } = &question.content.body {
         for refusal in &mut verified.answer.refusals {
             // Of licenses not yet made a service refuses key IDs.
@@ -108,7 +157,9 @@ fn end_without_license(
 /// Where the next run of a pre-delivery begins, under its name.
 fn delivered(session: &Session<'_>, question: &Question, answer: &Answer) -> Option<(Digest, i64)> {
     let since = answer.since.filter(|_| is_delivery(question))?;
-    Some((wish::delivery_name(session, wish::scope_of(&question.content.body)), since))
+    // What was decided for nobody was not delivered to the account: it is asked for from the beginning.
+    let presented = !is_for_nobody(answer);
+    Some((wish::delivery_name(session, wish::scope_of(&question.content.body), presented), since))
 }
 
 fn store(
@@ -133,6 +184,7 @@ fn store(
     let (stored, then) =
         match store.import(&Import { authority, signed: &envelope.signed, licenses, transaction, end, page }) {
             Ok(report) => (report.stored, next.map_or(Then::End, |next| Then::Next(Box::new(next)))),
+            Err(StoreError::NoTransaction) if is_given_up(store, transaction)? => return Err(AcquireError::Over),
             // Another thread or process asked the same and was first; the licenses are its licenses.
             Err(StoreError::NoTransaction) => (count_stored(store, &names)?, Then::Overtaken),
             Err(StoreError::OtherPolicy(lid)) => {
@@ -145,7 +197,22 @@ fn store(
     if stored == 0 && !is_delivery(question) {
         return Err(AcquireError::Refused(names.into_iter().map(|(kid, _)| forbidden(kid)).collect()));
     }
-    Ok(Taken { acquired: Acquired { transaction, stored, refusals: answer.refusals, due }, then })
+    let stage = if let Then::Next(_) = &then { Stage::MorePages } else { Stage::Over };
+    Ok(Taken { acquired: Acquired { transaction, stage, stored, refusals: answer.refusals, due }, then })
+}
+
+/// True if nobody took the answer to a transaction, and nobody will.
+fn is_given_up(store: &Store, id: TransactionId) -> Result<bool, StoreError> {
+    Ok(match store.transaction_state(id)? {
+        Some(TransactionState::Refused | TransactionState::Cancelled | TransactionState::Expired) => true,
+        Some(
+            TransactionState::Prepared
+            | TransactionState::Sent
+            | TransactionState::Waiting
+            | TransactionState::Answered,
+        )
+        | None => false,
+    })
 }
 
 /// True if the request names no content: the service decides what comes.
@@ -184,6 +251,9 @@ fn wait_for_user(session: &Session<'_>, question: &Question, url: &str) -> Resul
     }
     let transaction = question.content.transaction;
     session.client().store.wait_for_user(transaction, url)?;
+    if is_given_up(&session.client().store, transaction)? {
+        return Ok(AcquireError::Over);
+    }
     Ok(AcquireError::InteractionRequired { url: url.to_owned(), transaction })
 }
 

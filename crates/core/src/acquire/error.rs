@@ -30,6 +30,11 @@ pub enum AcquireError {
     /// The service's authority is none of the client's.
     #[error("the service belongs to an authority that this client does not trust")]
     AuthorityNotTrusted,
+    /// Nothing was ever heard from the service, and a request that is carried makes no contact.
+    #[error(
+        "the service is not known yet: individualize the device there, or acquire something over the network, first"
+    )]
+    UnknownService,
     /// The device must be individualized first.
     #[error("the device must be individualized first")]
     NeedsIndividualization,
@@ -45,6 +50,14 @@ pub enum AcquireError {
     /// The user must act at this URL.
     #[error("the user must act first")]
     InteractionRequired {
+        /// The page.
+        url: String,
+        /// The transaction that waits.
+        transaction: TransactionId,
+    },
+    /// The deadline passed before the user acted at this URL. The transaction still waits.
+    #[error("the user did not act before the deadline; the request still waits")]
+    StillWaiting {
         /// The page.
         url: String,
         /// The transaction that waits.

@@ -1,13 +1,13 @@
 //! Acquisition that the user has a part in: a request prepared without a network, an answer that the application fetched
 //! itself, and the monitor that asks again until the user has decided.
 
-use super::answer::take;
+use super::answer::{Taken, Then, take};
 use super::loopback::Loopback;
 use super::pages::Cursors;
 use super::pages::take_all;
 use super::wake::Wake;
 use super::wish::{body_of, name_of, wished_kids};
-use super::{AcquireError, Acquired, LicenseWish, MAX_KIDS, usage};
+use super::{AcquireError, Acquired, LicenseWish, MAX_KIDS, Stage, require_individualization, tell_need, usage};
 use crate::client::{Client, Settings};
 use crate::event::Flow;
 use crate::individualize::valid_credentials;
@@ -70,8 +70,9 @@ pub fn prepare(client: &Client, settings: &Settings, wish: &LicenseWish) -> Resu
     if kids.len() > MAX_KIDS {
         return Err(AcquireError::TooManyKeyIds);
     }
+    require_individualization(client, settings, wish)?;
     let context = Context::inline(None, |_| Flow::Continue);
-    let session = Session::offline(client, settings, wish.url.as_deref(), &context)?;
+    let session = without_network(client, settings, wish, &context)?;
     let credentials = stored_credentials(&session)?;
     let name = name_of(&session, wish, &kids, &credentials);
     let Credentials { identity, certificate } = &credentials;
@@ -85,28 +86,46 @@ pub fn prepare(client: &Client, settings: &Settings, wish: &LicenseWish) -> Resu
     pending_challenge(client, question.content.transaction)?.ok_or_else(|| StoreError::NoTransaction.into())
 }
 
+/// The service as it is known from earlier contacts.
+fn without_network<'a>(
+    client: &'a Client,
+    settings: &'a Settings,
+    wish: &LicenseWish,
+    context: &'a Context,
+) -> Result<Session<'a>, AcquireError> {
+    Session::offline(client, settings, wish.url.as_deref(), context)?.ok_or(AcquireError::UnknownService)
+}
+
 fn stored_credentials(session: &Session<'_>) -> Result<Credentials, AcquireError> {
     let now = session.client().clock.now();
     let credentials = session.credentials()?.filter(|credentials| credentials.hold_at(now, 0));
     credentials.ok_or(AcquireError::NeedsIndividualization)
 }
 
-/// Takes an answer that the application fetched itself. Only a pending transaction takes one, once.
+/// Takes an answer that the application fetched itself. Only a pending transaction takes one, once for each of its pages. What
+/// it tells beside licenses goes to `context`.
 pub fn process(
     client: &Client,
     settings: &Settings,
     wish: &LicenseWish,
     answer: &[u8],
+    context: &Context,
 ) -> Result<Acquired, AcquireError> {
     let id = transaction_of(client, settings, wish)?;
-    let context = Context::inline(None, |_| Flow::Continue);
-    let mut session = Session::offline(client, settings, wish.url.as_deref(), &context)?;
+    let mut session = without_network(client, settings, wish, context)?;
     let credentials = session.credentials()?.ok_or(AcquireError::NeedsIndividualization)?;
     let question = question_of(&session, id, &credentials)?;
     let envelope = Envelope::parse(answer).map_err(SessionError::from)?;
     session.learn(&envelope)?;
     let question = answered(&session, question, &envelope, &credentials)?;
-    Ok(take(&session, &question, &envelope, &credentials, &mut Cursors::default())?.acquired)
+    let Taken { mut acquired, then } = take(&session, &question, &envelope, &credentials, &mut Cursors::default())?;
+    acquired.stage = match then {
+        Then::End => Stage::Over,
+        Then::Next(_) => Stage::MorePages,
+        Then::Overtaken if client.store.transaction(id)?.is_some() => Stage::MorePages,
+        Then::Overtaken => Stage::OverElsewhere,
+    };
+    Ok(acquired)
 }
 
 /// The request that an answer is to: the stored one, or the one before it that was carried away.
@@ -137,14 +156,15 @@ fn transaction_of(client: &Client, settings: &Settings, wish: &LicenseWish) -> R
     }
     let kids = wished_kids(wish, &settings.account_token)?;
     let context = Context::inline(None, |_| Flow::Continue);
-    let session = Session::offline(client, settings, wish.url.as_deref(), &context)?;
+    let session = without_network(client, settings, wish, &context)?;
     let credentials = stored_credentials(&session)?;
     let pending = client.store.pending(name_of(&session, wish, &kids, &credentials))?;
     Ok(pending.ok_or(StoreError::NoTransaction)?.id)
 }
 
 /// Waits until the user has decided and the license is stored, by sending the same request again: at the pace that the
-/// service names, slower as time goes by, at once when `wake` rings. A service that cannot be reached is asked again.
+/// service names, slower as time goes by, at once when `wake` rings. A service that cannot be reached is asked again. A
+/// cancel ends the watching only: the transaction waits for the next contact. Tells the same events as an acquisition.
 pub fn monitor(
     client: &Client,
     settings: &Settings,
@@ -153,7 +173,24 @@ pub fn monitor(
     wake: &Arc<Wake>,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let id = transaction_of(client, settings, wish)?;
+    let transaction = transaction_of(client, settings, wish)?;
+    let result = watch(client, settings, wish, transaction, (loopback, wake), context);
+    if let Err(AcquireError::Transport(TransportError::DeadlinePassed)) = &result
+        && let Some(url) = client.store.page(transaction)?
+    {
+        return Err(AcquireError::StillWaiting { url, transaction });
+    }
+    tell_need(result, context)
+}
+
+fn watch(
+    client: &Client,
+    settings: &Settings,
+    wish: &LicenseWish,
+    id: TransactionId,
+    (loopback, wake): (Option<&Arc<Loopback>>, &Arc<Wake>),
+    context: &Context,
+) -> Result<Acquired, AcquireError> {
     // Without the way back the polls find out.
     let _listening = loopback.and_then(|loopback| loopback.listen(wake).ok());
     let mut pause = None;
@@ -229,7 +266,7 @@ fn poll(
         Some(TransactionState::Prepared | TransactionState::Sent | TransactionState::Waiting) => {}
         // The application handed the answer over, or another process was faster.
         Some(TransactionState::Answered) => {
-            return Ok(Acquired { transaction: id, stored: 0, refusals: Vec::new(), due: Vec::new() });
+            return Ok(Acquired::nothing(id, Stage::OverElsewhere));
         }
         Some(TransactionState::Refused | TransactionState::Cancelled | TransactionState::Expired) => {
             return Err(Poll::Over(AcquireError::Over));
@@ -252,11 +289,16 @@ fn poll(
     }
 }
 
-/// Ends a pending transaction that the user gave up. The service is told nothing; the page closes by itself.
-pub fn give_up(client: &Client, settings: &Settings, wish: &LicenseWish) -> Result<(), AcquireError> {
-    let id = transaction_of(client, settings, wish)?;
-    match client.store.set_transaction_state(id, TransactionState::Cancelled) {
-        Ok(()) | Err(StoreError::NoTransaction) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+/// Ends the pending transaction of a wish: an answer to it is taken no more, whatever the user does on the page. The service is
+/// told nothing; the page closes by itself.
+pub fn abandon(client: &Client, settings: &Settings, wish: &LicenseWish) -> Result<TransactionId, AcquireError> {
+    let id = match transaction_of(client, settings, wish) {
+        // What was never heard from was never asked.
+        Err(AcquireError::UnknownService | AcquireError::NeedsIndividualization) => {
+            return Err(StoreError::NoTransaction.into());
+        }
+        id => id?,
+    };
+    client.store.set_transaction_state(id, TransactionState::Cancelled)?;
+    Ok(id)
 }

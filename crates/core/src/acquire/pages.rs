@@ -2,7 +2,7 @@
 //! for patience gets it.
 
 use super::answer::{Then, is_delivery, take};
-use super::{AcquireError, Acquired};
+use super::{AcquireError, Acquired, Stage};
 use crate::operation::Context;
 use crate::session::{Credentials, Question, Session, transaction};
 use std::time::{Duration, Instant};
@@ -34,8 +34,7 @@ pub(crate) fn take_all(
     credentials: &Credentials,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let mut acquired =
-        Acquired { transaction: question.content.transaction, stored: 0, refusals: Vec::new(), due: Vec::new() };
+    let mut acquired = Acquired::nothing(question.content.transaction, Stage::Over);
     let (mut paused, mut cursors) = (0, Cursors::default());
     loop {
         context.check()?;
@@ -55,6 +54,7 @@ pub(crate) fn take_all(
                     Then::Overtaken => as_stored(session, &question, credentials)?,
                 };
                 let Some(next) = next else {
+                    acquired.stage = Stage::Over;
                     if many {
                         context.progress(acquired.stored, acquired.stored)?;
                     }

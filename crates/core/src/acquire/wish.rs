@@ -50,7 +50,7 @@ pub(super) fn wished_kids(wish: &LicenseWish, account: &AccountToken) -> Result<
 /// Names what is wanted, so that equal wishes find the same pending transaction.
 pub(super) fn name_of(session: &Session<'_>, wish: &LicenseWish, kids: &[Kid], credentials: &Credentials) -> Digest {
     let thumbprint = credentials.identity.keys.thumbprint();
-    let delivery = kids.is_empty().then(|| delivery_name(session, wish.scope.as_deref()));
+    let delivery = kids.is_empty().then(|| delivery_name(session, wish.scope.as_deref(), true));
     let said = write::array([
         write::array(kids.iter().map(write::bytes)),
         write::array(actions_of(wish).iter().map(|action| write::text(action))),
@@ -73,7 +73,7 @@ pub(super) fn body_of(
     usage: Vec<(Lid, State)>,
 ) -> Result<Body, StoreError> {
     let since = match kids {
-        [] => session.client().store.delivered_since(delivery_name(session, wish.scope.as_deref()))?,
+        [] => session.client().store.delivered_since(delivery_name(session, wish.scope.as_deref(), true))?,
         _ => None,
     };
     Ok(Body::Licenses {
@@ -97,8 +97,8 @@ pub(super) fn scope_of(body: &Body) -> Option<&str> {
     if let Body::Licenses { scope, .. } = body { scope.as_deref() } else { None }
 }
 
-/// Names what the session's account gets delivered of a scope.
-pub(super) fn delivery_name(session: &Session<'_>, scope: Option<&str>) -> Digest {
-    let token = session.settings().account_token.0.as_ref().map(|token| token.as_str());
+/// Names what the session's account gets delivered of a scope, or, where it was not `presented`, what anybody gets.
+pub(super) fn delivery_name(session: &Session<'_>, scope: Option<&str>, presented: bool) -> Digest {
+    let token = session.settings().account_token.0.as_ref().map(|token| token.as_str()).filter(|_| presented);
     session.client().store.delivery_name(session.authority(), scope, token)
 }

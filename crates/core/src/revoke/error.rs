@@ -18,6 +18,11 @@ pub enum RevokeError {
     /// No service is known.
     #[error("no service is known; set ServiceURL and individualize")]
     NoService,
+    /// Nothing was ever heard from the service, and a challenge that is carried makes no contact.
+    #[error(
+        "the service is not known yet: individualize the device there, or refresh revocations over the network, first"
+    )]
+    UnknownService,
     /// The service's authority is none of the client's.
     #[error("the service belongs to an authority that this client does not trust")]
     AuthorityNotTrusted,

@@ -144,7 +144,11 @@ fn the_answer_to_a_challenge_that_was_carried_away_is_taken_after_the_epoch_move
         assert!(first.transaction == second.transaction && first.request != second.request);
         let bytes = [first, second][carried].request.clone();
         let answer = desk.service.answer_to(bytes);
-        assert_eq!(process(&desk.client, &desk.settings, &wish(), &answer).unwrap().stored, 1, "{carried}");
+        assert_eq!(
+            process(&desk.client, &desk.settings, &wish(), &answer, &desk.context()).unwrap().stored,
+            1,
+            "{carried}"
+        );
         assert_eq!(desk.pending(), 0);
     }
 }

@@ -1,0 +1,105 @@
+//! How an acquisition ended, as its final status: one translation for acquiring, monitoring and renewing.
+
+use super::Progress;
+use crate::callback::Outcome;
+use crate::failure;
+use crate::prop::Properties;
+use crate::prop::names::TRANSACTION_ID;
+use crate::result::{WM_S_ACQUIRE_CANCELLED, WM_S_LICENSE_ACQUIRED, WM_S_MORE_TO_FETCH, WM_S_NOTHING_NEW, wm_result};
+use std::sync::Arc;
+use wmlicense_core::acquire::{AcquireError, Acquired, Brought};
+use wmlicense_core::client::Client;
+
+/// Success codes that a verb has of its own.
+#[derive(Clone, Copy)]
+pub(super) struct Codes {
+    /// The application cancelled.
+    pub(super) cancelled: wm_result,
+    /// The user must act on a page; `None` where that is a failure.
+    pub(super) page: Option<wm_result>,
+}
+
+impl Codes {
+    /// Of a verb that works without the user.
+    pub(super) const SILENT: Self = Self { cancelled: WM_S_ACQUIRE_CANCELLED, page: None };
+}
+
+/// What the end of an operation needs. It does not keep the object.
+pub(super) struct Ending {
+    pub(super) client: Arc<Client>,
+    pub(super) properties: Arc<Properties>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) codes: Codes,
+}
+
+impl Ending {
+    pub(super) fn of(&self, result: Result<Acquired, AcquireError>) -> Outcome {
+        match result {
+            Ok(acquired) => {
+                self.ended(&acquired);
+                Outcome::success(code(acquired.brought(0)))
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// A transaction that ended is not resumed by the next call.
+    fn ended(&self, acquired: &Acquired) {
+        self.properties.forget(TRANSACTION_ID);
+        self.progress.remember(acquired.transaction);
+    }
+
+    pub(super) fn failed(&self, error: &AcquireError) -> Outcome {
+        let failure = failure::acquire(error, self.client.clock.now());
+        if failure.result() == WM_S_ACQUIRE_CANCELLED {
+            return Outcome::success(self.codes.cancelled);
+        }
+        match (error, self.codes.page) {
+            (AcquireError::InteractionRequired { url, transaction }, Some(code)) => {
+                Outcome::success(code).with_url(Some(self.page(url, *transaction)))
+            }
+            (
+                AcquireError::InteractionRequired { url, transaction }
+                | AcquireError::StillWaiting { url, transaction },
+                _,
+            ) => Outcome::failure(failure).with_url(Some(self.page(url, *transaction))),
+            (AcquireError::Refused(refusals), _) => {
+                let help = refusals.iter().find_map(|refusal| refusal.url.clone());
+                Outcome::failure(failure).with_url(help)
+            }
+            (
+                AcquireError::Cancelled
+                | AcquireError::NothingAsked
+                | AcquireError::Header(_)
+                | AcquireError::NoKeyId
+                | AcquireError::TooManyKeyIds
+                | AcquireError::Over
+                | AcquireError::NoService
+                | AcquireError::UnknownService
+                | AcquireError::AuthorityNotTrusted
+                | AcquireError::NeedsIndividualization
+                | AcquireError::Transport(_)
+                | AcquireError::BadAnswer(_)
+                | AcquireError::Later { .. }
+                | AcquireError::Store(_)
+                | AcquireError::Keys,
+                _,
+            ) => Outcome::failure(failure),
+        }
+    }
+
+    /// The page that waits for the user, with the way back.
+    fn page(&self, url: &str, transaction: wmlicense_wire::id::TransactionId) -> String {
+        self.progress.remember(transaction);
+        self.progress.way_back(url.to_owned(), &self.properties)
+    }
+}
+
+/// The success that tells what came.
+pub(super) fn code(brought: Brought) -> wm_result {
+    match brought {
+        Brought::Licenses => WM_S_LICENSE_ACQUIRED,
+        Brought::Nothing => WM_S_NOTHING_NEW,
+        Brought::MoreToFetch => WM_S_MORE_TO_FETCH,
+    }
+}
