@@ -8,10 +8,12 @@ use std::path::Path;
 use support::home::{Home, open};
 use support::{NOW, World, kid};
 use wmlicense_core::client::OpenError;
+use wmlicense_core::clock::Clock as _;
 use wmlicense_core::store::{FILE_NAME, StoreError};
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::{Conditions, Policy};
+use wmlicense_wire::status_list::StatusList;
 
 fn counted(world: &World, number: u64) -> Policy {
     // The same first byte puts all of them into one bucket.
@@ -141,6 +143,53 @@ fn an_edited_head_is_refused_when_the_store_opens() {
         sql(&home).execute(edit, []).unwrap();
         let result = open(&world, home.path(), &home.clock);
         assert!(matches!(result, Err(OpenError::Store(StoreError::Tampered))), "{edit}");
+    }
+}
+
+/// A store whose head remembers something in every column: a clock that jumped far ahead, or an anchor and a status list.
+fn full_head<'w>(world: &'w World, column: &str) -> Home<'w> {
+    let (home, ..) = home(world);
+    let store = &home.client.store;
+    if column == "provisional" {
+        home.clock.set(NOW + 40 * 86_400);
+        store.note_use().unwrap();
+        return home;
+    }
+    home.clock.boot(1, 1000);
+    let begun = home.clock.since_boot();
+    store.note_anchor(world.issuer.id, NOW, begun).unwrap();
+    store.note_contact(world.issuer.id, NOW).unwrap();
+    let list = StatusList {
+        authority: world.pin(),
+        next_update: NOW + 86_400,
+        issued_at: NOW,
+        number: NOW as u64,
+        services: Vec::new(),
+        devices: Vec::new(),
+        applications: Vec::new(),
+    };
+    store.take_status_list(&list, &list.sign(&world.authority_key).unwrap()).unwrap();
+    home
+}
+
+#[test]
+fn everything_that_the_head_remembers_is_under_its_code() {
+    let world = World::new();
+    for (column, other) in [
+        ("anchors", "x''"),
+        ("clock", "x''"),
+        ("kept", "x''"),
+        ("floors", "x''"),
+        ("provisional", "NULL"),
+        ("mark", "mark - 1"),
+        ("generation", "generation + 1"),
+        ("buckets", "zeroblob(8192)"),
+    ] {
+        let home = full_head(&world, column);
+        let edit = format!("UPDATE head SET {column} = {other} WHERE {column} IS NOT {other}");
+        assert_eq!(sql(&home).execute(&edit, []).unwrap(), 1, "the head remembers nothing in {column}");
+        let result = open(&world, home.path(), &home.clock);
+        assert!(matches!(result, Err(OpenError::Store(StoreError::Tampered))), "{column}");
     }
 }
 

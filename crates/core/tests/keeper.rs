@@ -119,6 +119,46 @@ fn a_batch_whose_signature_does_not_verify_loses_its_licenses_and_no_other() {
 }
 
 #[test]
+fn a_batch_whose_signature_was_changed_and_nothing_else_loses_its_licenses() {
+    let world = World::new();
+    let (home, _) = three(&world);
+    // The signature is what a signed answer ends with.
+    let changed = "UPDATE batch SET signed = CAST(substr(signed, 1, length(signed) - 1) || x'00' AS BLOB) WHERE id = 1";
+    assert_eq!(sql(&home).execute(changed, []).unwrap(), 1);
+    let (result, told) = look(&home, false);
+    assert!(matches!(result, Err(CheckError::Licenses(3))));
+    assert!(told.iter().all(|(_, fault)| *fault == Fault::NotSigned));
+}
+
+#[test]
+fn a_license_whose_columns_name_another_one_is_found() {
+    for (damage, told_kid) in [
+        ("UPDATE license SET kid = zeroblob(16) WHERE lid = ?1", Kid::new([0; 16])),
+        ("UPDATE license SET lid = zeroblob(16) WHERE lid = ?1", kid(2)),
+    ] {
+        let world = World::new();
+        let (home, policies) = three(&world);
+        assert_eq!(sql(&home).execute(damage, [policies[1].lid.as_bytes()]).unwrap(), 1);
+        let (result, told) = look(&home, false);
+        assert!(matches!(result, Err(CheckError::Licenses(1))), "{damage}");
+        assert_eq!(told, [(told_kid, Fault::Unreadable)], "{damage}");
+    }
+}
+
+#[test]
+fn a_license_that_lost_its_state_is_found() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let policy = counted(&world, 1);
+    home.acquire(&[policy.clone(), counted(&world, 2)]).unwrap();
+    let lost = "UPDATE state SET content = x'a0' WHERE lid = ?1";
+    assert_eq!(sql(&home).execute(lost, [policy.lid.as_bytes()]).unwrap(), 1);
+    let (result, told) = look(&home, false);
+    assert!(matches!(result, Err(CheckError::Changed)), "{result:?}");
+    assert_eq!(told, [(kid(1), Fault::StateLost)]);
+}
+
+#[test]
 fn an_index_that_lost_an_entry_is_made_anew() {
     let world = World::new();
     let (home, _) = three(&world);

@@ -137,6 +137,76 @@ fn lost_state_roots_leaves_and_other_actions_are_refused() {
 }
 
 #[test]
+fn a_right_that_has_no_end_outlives_those_that_ended() {
+    let mut license = conditions(|c| c.not_after = Some(NOW));
+    let state = State::default();
+    assert_eq!(end_of_all(&license.policy, &state), Some(NOW));
+    license.policy.actions.push(("Copy".into(), Conditions { not_after: Some(NOW + 5), ..Conditions::default() }));
+    assert_eq!(end_of_all(&license.policy, &state), Some(NOW + 5), "the last end counts");
+    license.policy.actions.push(("Print".into(), Conditions::default()));
+    assert_eq!(end_of_all(&license.policy, &state), None);
+}
+
+const DELETES: OnClockRollback = OnClockRollback::Delete;
+
+#[test]
+fn a_clock_that_is_set_back_costs_dated_rights_only_where_the_policy_says_so() {
+    let reading = Some(Reading { now: NOW, behind: Some(NOW + 1000) });
+    let forfeited = |set: fn(&mut Conditions), reading| is_forfeited(&conditions(set).policy, reading, "Play");
+    assert!(!forfeited(|c| c.on_clock_rollback = DELETES, reading), "a right without dates does not look at the clock");
+    assert!(!forfeited(|c| (c.not_after, c.count) = (Some(NOW), Some(1)), reading), "the policy does not say so");
+    assert!(forfeited(|c| (c.not_after, c.on_clock_rollback) = (Some(NOW + 5), DELETES), reading));
+    assert!(!forfeited(|c| (c.not_after, c.on_clock_rollback) = (Some(NOW + 5), DELETES), None));
+    let in_grace = |c: &mut Conditions| {
+        (c.not_after, c.on_clock_rollback, c.grace_seconds) = (Some(NOW + 5), DELETES, Some(1000));
+    };
+    assert!(!forfeited(in_grace, reading));
+    let license = conditions(|c| (c.not_after, c.on_clock_rollback) = (Some(NOW + 5), DELETES));
+    assert!(!is_forfeited(&license.policy, reading, "Copy"), "another action is none of its business");
+}
+
+/// A leaf under these roots.
+fn leaf(roots: Vec<StoredLicense>) -> StoredLicense {
+    let mut leaf = license(1, Conditions::default());
+    leaf.policy.kind = LicenseKind::Leaf;
+    leaf.roots = roots.into();
+    leaf
+}
+
+fn root(number: u8, set: impl FnOnce(&mut Conditions)) -> StoredLicense {
+    let mut conditions = Conditions::default();
+    set(&mut conditions);
+    let mut root = license(number, conditions);
+    root.policy.kind = LicenseKind::Root;
+    root
+}
+
+#[test]
+fn of_several_roots_the_one_that_permits_longest_opens() {
+    let until = |end: i64| move |c: &mut Conditions| c.not_after = Some(end);
+    let opens = |roots| root_of(&leaf(roots), "Play", &environment()).map(|root| root.policy.lid.as_bytes()[0]);
+    assert_eq!(opens(vec![root(2, until(NOW + 5)), root(3, until(NOW + 9)), root(4, until(NOW + 7))]), Ok(3));
+    assert_eq!(opens(vec![root(2, until(NOW + 5)), root(3, |_| {}), root(4, until(NOW + 7))]), Ok(3));
+    assert_eq!(opens(vec![root(2, until(NOW)), root(3, until(NOW + 1))]), Ok(3), "one that ended does not count");
+    assert_eq!(root_end(&leaf(vec![root(2, until(NOW + 5)), root(3, until(NOW + 9))]), "Play"), Some(NOW + 9));
+    assert_eq!(root_end(&leaf(vec![root(2, until(NOW + 5)), root(3, |_| {})]), "Play"), None);
+}
+
+#[test]
+fn a_root_must_permit_by_itself() {
+    let refused = |root| root_of(&leaf(vec![root]), "Play", &environment()).err().unwrap_or_default();
+    assert_eq!(refused(root(2, |_| {})), []);
+    let newer = |c: &mut Conditions| c.minimum_security_version = Some("1.3.0.0".into());
+    assert_eq!(refused(root(2, newer)), [Refusal::NeedsIndividualization]);
+    assert_eq!(refused(root(2, |c| c.minimum_application_level = Some(6))), [Refusal::ApplicationLevelTooLow]);
+    assert_eq!(refused(root(2, |c| c.not_after = Some(NOW))), [Refusal::Expired, Refusal::SubscriptionEnded]);
+    assert_eq!(refused(root(2, |c| c.count = Some(5))), [Refusal::NoRight], "a root is not counted");
+    let mut lost = root(2, |_| {});
+    lost.state = None;
+    assert_eq!(refused(lost), [Refusal::StateLost]);
+}
+
+#[test]
 fn refusals_of_all_licenses_are_told_once() {
     let licenses = [
         license(1, Conditions { count: Some(0), not_after: Some(NOW), ..Conditions::default() }),
