@@ -28,7 +28,7 @@
  * THREADS
  * Every function may be called from any thread with 256 KiB of stack. Background verbs (wm_individualize,
  * wm_acquire_license, wm_backup_licenses, wm_restore_licenses) return at once and run on a thread of the library; all
- * other functions are done when they return. One operation at a time per object, any number of objects. Background
+ * other functions are done when they return, of which wm_ensure_license alone waits for a service. One operation at a time per object, any number of objects. Background
  * verbs fail at the call only for a bad handle or argument, a forked process, a busy object, a client that is not open,
  * a required property that is unset, and a backup that exists; then no status is sent. Everything else arrives in the
  * final status, sent exactly once per started verb, except as wm_release says. In a child after fork, every function
@@ -61,7 +61,7 @@
  * the same statuses from a queue: wm_create_event_queue.
  *
  * NETWORK
- * No function but a background verb opens a connection, and none does with WM_PROP_OFFLINE_ONLY. Every request may be sent
+ * No function but a background verb and wm_ensure_license opens a connection, and none does with WM_PROP_OFFLINE_ONLY. Every request may be sent
  * again, because the service gives equal bytes an equal answer: after a lost connection, 408, 425, 429 and 5xx the library
  * does so up to WM_PROP_RETRY_LIMIT times, with a random pause that grows, and at least as long as Retry-After asks (seconds
  * or a date, an hour at most), all within WM_PROP_DEADLINE_MS; a pause that would not fit ends the operation at once. A cancel
@@ -487,6 +487,8 @@
 #define WM_ACQUIRE_SILENT 0x1u
 /** wm_acquire_license: the user can be sent to a page. */
 #define WM_ACQUIRE_NONSILENT 0x2u
+/** wm_ensure_license: individualize first where it is needed; the user agreed. */
+#define WM_ENSURE_INDIVIDUALIZE 0x1u
 /** wm_backup_licenses: replace an existing backup. */
 #define WM_BACKUP_OVERWRITE 0x1u
 /** wm_restore_licenses: individualize first where it is needed; the user agreed. */
@@ -1375,6 +1377,27 @@ wm_result wm_query_license_state(struct wm_client *client,
                                  const uint8_t *kid,
                                  const char *action,
                                  struct wm_license_state *state);
+
+// Sees to it that content can be used, and blocks until that is so or it is known why not: the whole way of a player in one call.
+// Answers 0 where stored licenses permit the action for every key ID of the header, without a network and without a write. Else
+// it individualizes the device if that is needed and flags allow it, acquires silently what is missing at WM_PROP_SERVICE_URL,
+// and answers WM_S_LICENSE_ACQUIRED once every key ID permits the action.
+// action: UTF-8, WM_ACTION_* or another name that a policy has. flags: 0, or WM_ENSURE_INDIVIDUALIZE where the user agreed to
+// individualization. timeout_ms: after so long it gives up with WM_E_DEADLINE; WM_INFINITE waits as WM_PROP_DEADLINE_MS says. What
+// is asked for and not answered by then is taken up by the next call. It may be called on any thread, of the user interface
+// rather not, and inside a callback, which then does not return for so long; several calls on one client run side by side.
+// No statuses are told, and wm_cancel does not reach it: an application that shows progress uses wm_acquire_license.
+// Fails with the result of the step that failed, and wm_get_error_info has its detail: WM_E_NEEDS_INDIVIDUALIZATION without
+// the flag; the results of wm_individualize and wm_acquire_license; WM_E_NO_RIGHTS where the user must act, with the URL of the
+// page in the message: open it and call again; where licenses came that do not permit the action, the results of
+// wm_create_decryptor; in both cases the detail names the key ID. WM_E_INVALID_LICENSE_REQUEST where the header names no key ID,
+// WM_E_INVALID_PROPERTY where something must be acquired and no service is set, WM_E_INVALIDARG for NULL and other flags,
+// WM_E_INVALID_HANDLE, WM_E_BAD_VALUE, WM_E_NOT_OPEN, WM_E_OUTOFMEMORY, or an error of store or keys. Licenses that came stay.
+wm_result wm_ensure_license(struct wm_client *client,
+                            struct wm_content_header *header,
+                            const char *action,
+                            uint32_t flags,
+                            uint32_t timeout_ms);
 
 // Creates a license enumerator, before the first license. *out: receives a handle to release.
 // Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.

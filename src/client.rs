@@ -233,6 +233,11 @@ impl ClientObject {
         }
     }
 
+    /// The settings for a call on the client itself.
+    pub(crate) fn own_settings(&self) -> Settings {
+        self.settings(&self.properties)
+    }
+
     /// The application as it names itself.
     pub(crate) fn application(&self) -> Application {
         let level = self.properties.dword(SECURITY_LEVEL).unwrap_or(0);
@@ -356,7 +361,7 @@ pub unsafe extern "C" fn wm_delete_licenses(client: *mut wm_client, kid: *const 
         let opened = client.opened()?;
         let deleted = match flags {
             0 => {
-                let settings = client.settings(client.properties());
+                let settings = client.own_settings();
                 give_back::delete(opened, &settings, kid).map_err(|error| failure::delete(&error))?
             }
             WM_DELETE_LOCAL => opened.store.delete(kid).map_err(|error| failure::store(&error))?,

@@ -12,6 +12,7 @@ use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use wmlicense_core::header::ContentHeader;
+use wmlicense_wire::id::Kid;
 
 /// What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
 /// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM, WM_PROP_CONTENT_ID, WM_PROP_SECURITY_VERSION,
@@ -79,6 +80,11 @@ fn joined(parts: impl Iterator<Item = String>, between: &str) -> Option<String> 
 }
 
 impl ContentHeaderObject {
+    /// Its key IDs.
+    pub(crate) fn kids(&self) -> &[Kid] {
+        self.header.kids()
+    }
+
     fn new(header: ContentHeader) -> Self {
         Self { life: Life::new(), properties: Properties::new(PROPERTIES), header }
     }

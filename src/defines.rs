@@ -35,6 +35,11 @@ const FLAGS: &[(&str, u32, &str)] = &[
         "wm_acquire_license: the user can be sent to a page",
     ),
     (
+        "WM_ENSURE_INDIVIDUALIZE",
+        crate::ensure::WM_ENSURE_INDIVIDUALIZE,
+        "wm_ensure_license: individualize first where it is needed; the user agreed",
+    ),
+    (
         "WM_BACKUP_OVERWRITE",
         crate::backup_restorer::WM_BACKUP_OVERWRITE,
         "wm_backup_licenses: replace an existing backup",

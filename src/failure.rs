@@ -1,10 +1,12 @@
 //! Which core error is which result. Every match names every variant, so that a new one gets its number here first.
 
 mod answer;
+mod ensure;
 mod stored;
 
 use crate::error_info::Failure;
 use crate::result::*;
+pub(crate) use ensure::ensure;
 use std::io;
 pub(crate) use stored::decrypt;
 use wmlicense_core::acquire::AcquireError;

@@ -31,6 +31,8 @@ pub mod license_request;
 
 pub mod license_query;
 
+pub mod ensure;
+
 pub mod license_enumerator;
 
 pub mod backup_restorer;

@@ -30,6 +30,7 @@ const SOURCES: &[&str] = &[
     "license_request/interaction",
     "license_request/renewal",
     "license_query",
+    "ensure",
     "license_enumerator",
     "decryptor",
     "backup_restorer",

@@ -8,7 +8,7 @@ use wmlicense_core::decrypt::decryptor::UseError;
 use wmlicense_core::rights;
 
 /// Why a stored license does not permit an action.
-fn right(refusal: rights::Refusal) -> Failure {
+pub(super) fn right(refusal: rights::Refusal) -> Failure {
     Failure::new(match refusal {
         rights::Refusal::NoLicense => WM_E_LICENSE_REQUIRED,
         rights::Refusal::NoRight => WM_E_LICENSE_INCORRECT_RIGHTS,

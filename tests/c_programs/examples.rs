@@ -86,6 +86,12 @@ fn whole_journey(compiler: &str) {
         return;
     }
     let journey = Journey::begin(compiler);
+    let ensure = || {
+        let mut command = journey.example("ensure", "device8");
+        command.args([&journey.service.url, &journey.service.token]).arg("tests/data/media/packager-cenc-video.mp4");
+        run::succeed(&mut command)
+    };
+    assert_eq!([ensure(), ensure()], ["license acquired\n", "may be played\n"]);
     let printed = journey.acquire("device1", &["tests/data/media/packager-cenc-video.mp4"]);
     assert!(printed.starts_with("individualized: device "), "{printed}");
     // The header of the picture names the key of the tone as well.

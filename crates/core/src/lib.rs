@@ -8,6 +8,7 @@ pub mod client;
 pub mod clock;
 pub mod decrypt;
 pub mod device;
+pub mod ensure;
 pub mod event;
 mod file;
 pub mod give_back;

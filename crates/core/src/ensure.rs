@@ -1,0 +1,112 @@
+//! One step to a license for who plays content: look what is stored, individualize where the user agreed, acquire silently, and
+//! look again. Nothing is decided here that those steps do not decide.
+
+use crate::acquire::{AcquireError, Acquired, LicenseWish, acquire};
+use crate::client::{Client, Settings};
+use crate::individualize::{IndividualizeError, individualize};
+use crate::operation::Context;
+use crate::rights::{self, query_allowed};
+use crate::store::StoreError;
+use wmlicense_wire::answer::Refusal;
+use wmlicense_wire::id::Kid;
+
+/// What is to be permitted.
+#[derive(Debug, Clone)]
+pub struct EnsureWish {
+    /// Key IDs of the content: all of them are needed.
+    pub kids: Vec<Kid>,
+    /// What is to be done with it.
+    pub action: String,
+    /// The user agreed to individualization.
+    pub may_individualize: bool,
+}
+
+/// How it came to be permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ensured {
+    /// By licenses that were stored; no network was used and nothing written.
+    Permitted,
+    /// By licenses that were acquired.
+    Acquired,
+}
+
+/// The action is not permitted: what the step said that failed. What came before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum EnsureError {
+    /// The content names no key ID.
+    #[error("the content header names no key ID")]
+    NoKeyId,
+    /// The device could not be individualized.
+    #[error(transparent)]
+    Individualize(IndividualizeError),
+    /// Nothing could be acquired.
+    #[error(transparent)]
+    Acquire(#[from] AcquireError),
+    /// The service refused the license for this key ID; others may have come.
+    #[error("the service refuses the license")]
+    Withheld(Kid, Refusal),
+    /// The licenses for this key ID, the acquired ones included, do not permit the action.
+    #[error("no license permits the action")]
+    Refused(Kid, rights::Refusal),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Sees to it that stored licenses permit an action for all key IDs of content. A request that waits for the user, or that a crash
+/// left open, is taken up again.
+pub fn ensure(
+    client: &Client,
+    settings: &Settings,
+    wish: &EnsureWish,
+    context: &Context,
+) -> Result<Ensured, EnsureError> {
+    if wish.kids.is_empty() {
+        return Err(EnsureError::NoKeyId);
+    }
+    let missing = missing(client, settings, wish, &wish.kids)?;
+    if missing.is_empty() {
+        return Ok(Ensured::Permitted);
+    }
+    let kids: Vec<Kid> = missing.iter().map(|(kid, _)| *kid).collect();
+    let acquired = obtain(client, settings, wish, &kids, context)?;
+    match self::missing(client, settings, wish, &kids)?.first() {
+        None => Ok(Ensured::Acquired),
+        Some((kid, refusal)) => {
+            let withheld = acquired.refusals.into_iter().find(|refusal| refusal.kid == Some(*kid));
+            Err(withheld.map_or(EnsureError::Refused(*kid, *refusal), |why| EnsureError::Withheld(*kid, why)))
+        }
+    }
+}
+
+/// The key IDs for which no stored license permits the action, each with the reason that is told.
+fn missing(
+    client: &Client,
+    settings: &Settings,
+    wish: &EnsureWish,
+    kids: &[Kid],
+) -> Result<Vec<(Kid, rights::Refusal)>, StoreError> {
+    let mut missing = Vec::new();
+    for kid in kids {
+        let refusals = query_allowed(client, *kid, &wish.action, &settings.application)?;
+        missing.extend(refusals.first().map(|refusal| (*kid, *refusal)));
+    }
+    Ok(missing)
+}
+
+fn obtain(
+    client: &Client,
+    settings: &Settings,
+    wish: &EnsureWish,
+    kids: &[Kid],
+    context: &Context,
+) -> Result<Acquired, EnsureError> {
+    let asked = LicenseWish { kids: kids.to_vec(), actions: vec![wish.action.clone()], ..LicenseWish::default() };
+    match acquire(client, settings, &asked, context) {
+        Err(AcquireError::NeedsIndividualization) if wish.may_individualize => {
+            individualize(client, settings, false, context).map_err(EnsureError::Individualize)?;
+            Ok(acquire(client, settings, &asked, context)?)
+        }
+        result => Ok(result?),
+    }
+}
