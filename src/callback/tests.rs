@@ -159,6 +159,58 @@ fn a_failing_answer_cancels() {
 }
 
 #[test]
+fn a_success_of_any_number_goes_on() {
+    let script = Script::acting(|status| if status == status::PROGRESS { WM_S_ACQUIRE_CANCELLED } else { 0 });
+    let (handle, _) = object(&script);
+    start(handle, |context| {
+        progress(context);
+        Outcome::success(if context.check().is_ok() { 5 } else { 6 })
+    })
+    .unwrap();
+    assert_eq!(wait(handle, object::WM_INFINITE), (0, 5));
+    assert_eq!(release(handle), 0);
+}
+
+#[test]
+fn a_thread_is_inside_a_callback_until_the_outermost_returns() {
+    assert!(!inside_a_callback());
+    as_callback(|| {
+        as_callback(|| assert!(inside_a_callback()));
+        assert!(inside_a_callback());
+    });
+    assert!(!inside_a_callback());
+}
+
+#[test]
+fn a_callback_finds_the_detail_of_its_own_status() {
+    let details = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&details);
+    let script = Script::acting(move |status| {
+        let message = error_info::last().map(|detail| detail.message.to_string());
+        noted.lock().unwrap().push((status, message));
+        0
+    });
+    let (handle, _) = object(&script);
+    let failing = |message: &'static str| move |_: &Context| Outcome::failure(Failure::with(WM_E_BAD_VALUE, message));
+    start(handle, failing("The first failed.")).unwrap();
+    wait(handle, object::WM_INFINITE);
+    start(handle, |context| {
+        // What the thread's last call left is not this status's.
+        error_info::set(Some(Failure::with(WM_E_BAD_VALUE, "Left over.").into_detail()));
+        progress(context);
+        Outcome::success(0)
+    })
+    .unwrap();
+    assert_eq!(wait(handle, object::WM_INFINITE), (0, 0));
+    assert_eq!(release(handle), 0);
+    let details = details.lock().unwrap();
+    let of =
+        |wanted: wm_status| details.iter().filter(move |(status, _)| *status == wanted).map(|(_, text)| text.clone());
+    assert_eq!(of(FINAL).collect::<Vec<_>>(), [Some("The first failed.".to_owned()), None]);
+    assert_eq!(of(status::PROGRESS).collect::<Vec<_>>(), [None]);
+}
+
+#[test]
 fn a_release_from_outside_returns_after_the_final_status() {
     let script = Arc::new(Script::default());
     let (handle, live) = object(&script);
