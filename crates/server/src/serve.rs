@@ -55,6 +55,9 @@ pub enum ServeError {
     /// Keys, certificates or database.
     #[error("{0}")]
     Open(String),
+    /// The newest status list.
+    #[error("the status list in the database cannot be used; `wmlicensed status publish` makes another one")]
+    StatusList,
     /// Certificate or key for TLS.
     #[error("{0}")]
     Tls(String),
@@ -105,8 +108,10 @@ impl Server {
         let pace = Pace::new(options.predelivery_rate);
         let period = i64::from(options.epoch_period);
         let open = move || Service::open(folder, options.roles, presence, pace, period, clock);
-        let service = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
-        Ok(Self { service: Arc::new(service), connections: Connections::start(listener, tls)?, url })
+        let service = Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??);
+        // Whom the list names gets nothing from the first request on.
+        service.reload_status().await.map_err(|_| ServeError::StatusList)?;
+        Ok(Self { service, connections: Connections::start(listener, tls)?, url })
     }
 
     /// Where it listens: scheme, address and port.

@@ -4,18 +4,14 @@
 mod support;
 
 use support::client::{Backup, Device, Held, Known, kid};
-use support::issuer::OtherIssuer;
 use support::{COUNTED, Data, GOLD, KEY, OPEN, Serving};
-use wmlicense_wire::answer::Reason;
+use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::backup::Record;
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Kid, ServiceId};
 use wmlicense_wire::license::{Binding, License, State};
 use wmlicense_wire::policy::{Conditions, Policy, policy_hash};
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::{Body, MAX_LICENSES, RestoreBatch};
-
-const ELSEWHERE: Kid = Kid::new([0xee; 16]);
 
 fn started() -> (Data, Serving, Known) {
     let data = Data::new();
@@ -36,10 +32,6 @@ fn told(known: &Known, other: &Device, held: &Held, backup: &Backup, token: Opti
     assert!(refusal.is_none_or(|refusal| refusal.subject == Some(*lid.as_bytes()) && refusal.url.is_some()));
     assert_eq!(refusal.map(|refusal| refusal.reason), previewed);
     previewed
-}
-
-fn management(known: &Known) -> ServiceId {
-    known.directory.services().iter().find(|service| service.role == Role::Management).unwrap().service_id
 }
 
 #[test]
@@ -73,6 +65,25 @@ fn open_content_that_became_an_accounts_is_nobodys_any_more() {
 }
 
 #[test]
+fn a_license_of_an_account_stays_its_own_when_the_content_is_anybodys() {
+    let (data, _serving, known) = started();
+    let (owner, another) = (data.account("owner", &["gold"]), data.account("another", &["gold"]));
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[GOLD], Some(&owner));
+    data.open_content(GOLD, None);
+    // The section itself is open to anybody.
+    let backup = device.back_up(&known, &held, None);
+    let other = Device::individualized(&known);
+    for (token, reason) in
+        [(None, Some(Reason::AccountRequired)), (Some(&another), Some(Reason::OtherAccount)), (Some(&owner), None)]
+    {
+        let (answer, restored) = other.restore(&known, &backup, token.map(String::as_str));
+        assert_eq!(answer.refusals.first().map(|refusal| refusal.reason), reason);
+        assert_eq!(restored.is_empty(), reason.is_some());
+    }
+}
+
+#[test]
 fn the_scope_of_a_leafs_root_counts_at_a_restore_too() {
     let (data, _serving, known) = started();
     data.policy("month", r#"{"backup":true}"#);
@@ -94,6 +105,64 @@ fn the_scope_of_a_leafs_root_counts_at_a_restore_too() {
 }
 
 #[test]
+fn the_scope_of_a_leafs_root_counts_at_issue() {
+    let (data, _serving, known) = started();
+    data.admin(&["subscription", "add", "music", "--scope", "music"]);
+    data.policy("leaf", r#"{"subscription":"music"}"#);
+    let (leaf, leaf_of_gold) = ("c00000000000000000000000000000aa", "c00000000000000000000000000000ab");
+    data.open_content(leaf, Some("leaf"));
+    data.admin(&["content", "add", "--kid", leaf_of_gold, "--key", KEY, "--scope", "gold", "--policy", "leaf"]);
+    let (both, gold) = (data.account("both", &["music", "gold"]), data.account("gold", &["gold"]));
+    let device = Device::individualized(&known);
+    let ask = |leaf: &str, token: Option<&str>| {
+        let (answer, held) = device.acquire(&known, &[leaf], token);
+        let refused = answer
+            .refusals
+            .iter()
+            .find(|refusal| refusal.kid == Some(kid(leaf)) || refusal.subject == Some(*kid(leaf).as_bytes()));
+        assert_eq!(held.iter().any(|held| held.license.policy.kid == kid(leaf)), refused.is_none());
+        refused.map(|refusal| refusal.reason)
+    };
+    for leaf in [leaf, leaf_of_gold] {
+        assert_eq!(ask(leaf, None), Some(Reason::AccountRequired));
+        assert_eq!(ask(leaf, Some(&gold)), Some(Reason::NotEntitled));
+        assert_eq!(ask(leaf, Some(&both)), None);
+    }
+}
+
+#[test]
+fn who_may_not_have_it_is_not_asked_on_a_page() {
+    let (data, _serving, known) = started();
+    data.policy("asks", r#"{"interaction":"page"}"#);
+    data.admin(&["content", "add", "--kid", GOLD, "--key", KEY, "--scope", "gold", "--policy", "asks"]);
+    let token = data.account("lacks", &["silver"]);
+    let (answer, _) = Device::individualized(&known).acquire(&known, &[GOLD], Some(&token));
+    assert_eq!(answer.outcome, Outcome::Refused);
+    assert_eq!(answer.refusals[0].reason, Reason::NotEntitled);
+}
+
+#[test]
+fn a_preview_tells_of_rules_what_a_restore_will() {
+    let (data, _serving, known) = started();
+    let (device, other) = (Device::individualized(&known), Device::individualized(&known));
+    let token = data.account("alice", &["gold"]);
+    let (_, held) = device.acquire(&known, &[OPEN], None);
+    let backup = device.back_up(&known, &held, None);
+    let elsewhere = Device::individualized(&known).id().to_hex();
+    for rule in [
+        &["--kid", OPEN, "--account", "alice"][..],
+        &["--kid", OPEN, "--issued-before", "2001-01-01T00:00:00Z"],
+        &["--kid", COUNTED],
+        &["--kid", OPEN, "--device", &elsewhere],
+    ] {
+        data.admin(&[&["license", "revoke"], rule].concat());
+        assert_eq!(told(&known, &other, &held[0], &backup, Some(&token)), None, "{rule:?}");
+    }
+    data.admin(&["license", "revoke", "--kid", OPEN]);
+    assert_eq!(told(&known, &other, &held[0], &backup, None), Some(Reason::Revoked));
+}
+
+#[test]
 fn content_that_its_owner_removed_is_restored_nowhere() {
     let (data, _serving, known) = started();
     let device = Device::individualized(&known);
@@ -102,70 +171,6 @@ fn content_that_its_owner_removed_is_restored_nowhere() {
     data.admin(&["content", "remove", OPEN]);
     let other = Device::individualized(&known);
     assert_eq!(told(&known, &other, &held[0], &backup, None), Some(Reason::UnknownContent));
-}
-
-#[test]
-fn content_of_another_issuer_is_restored_by_what_its_license_says() {
-    let (data, _serving, known) = started();
-    let issuer = OtherIssuer::certified(&data, &[management(&known)]);
-    let mut policy = issuer.policy(ELSEWHERE, management(&known));
-    policy.restore_limit = Some(2);
-    let device = Device::individualized(&known);
-    let held = [issuer.issue(&known, &device, &policy)];
-    let mut backup = device.back_up(&known, &held, None);
-    backup.certificates.push(issuer.certificate.clone());
-    let mut knows = known.clone();
-    knows.directory.add(&issuer.certificate).unwrap();
-    for reason in [None, Some(Reason::LimitReached)] {
-        let other = Device::individualized(&known);
-        let (answer, restored) = other.restore(&knows, &backup, None);
-        assert_eq!(answer.refusals.first().map(|refusal| refusal.reason), reason);
-        assert_eq!(restored.is_empty(), reason.is_some(), "the license's hint is all that is known of a limit");
-    }
-}
-
-#[test]
-fn an_issuer_that_appointed_nobody_and_licenses_of_another_management_are_refused() {
-    let (data, _serving, known) = started();
-    let device = Device::individualized(&known);
-    let other = Device::individualized(&known);
-    let mut knows = known.clone();
-    let nobody = OtherIssuer::certified(&data, &[]);
-    knows.directory.add(&nobody.certificate).unwrap();
-    for managed_by in [management(&known), ServiceId::new([9; 16])] {
-        let held = [nobody.issue(&known, &device, &nobody.policy(ELSEWHERE, managed_by))];
-        let mut backup = device.back_up(&known, &held, None);
-        backup.certificates.push(nobody.certificate.clone());
-        let (answer, restored) = other.restore(&knows, &backup, None);
-        assert!(restored.is_empty());
-        assert_eq!(answer.refusals[0].reason, Reason::UnknownIssuer);
-    }
-    assert!(data.json(&["restore", "list"]).as_array().unwrap().is_empty());
-    // One that appointed only this service does not let another one's licenses be restored here.
-    let appointing = OtherIssuer::certified(&data, &[management(&known), ServiceId::new([9; 16])]);
-    let held = [appointing.issue(&known, &device, &appointing.policy(ELSEWHERE, ServiceId::new([9; 16])))];
-    let mut backup = device.back_up(&known, &held, None);
-    backup.certificates.push(appointing.certificate.clone());
-    assert_eq!(other.restore(&known, &backup, None).0.refusals[0].reason, Reason::UnknownIssuer);
-}
-
-#[test]
-fn an_issuer_that_signs_in_the_name_of_another_one_is_refused() {
-    let (data, _serving, known) = started();
-    let device = Device::individualized(&known);
-    let issuer = OtherIssuer::certified(&data, &[management(&known)]);
-    let own = known.directory.services().iter().find(|service| service.role == Role::Issuer).unwrap().service_id;
-    // All is as the service's own issuer would have it, but for the signature.
-    let policy = Policy { issuer: own, ..issuer.policy(kid(OPEN), management(&known)) };
-    let (signed, license, key) = issuer.sign(&device, &policy, kid(KEY).as_bytes());
-    let mut backup = device.back_up_as(&known, None, |content| {
-        let record = Record::seal(0, 0, license, State::initial(&policy), &key, content);
-        vec![RestoreBatch { signed, records: vec![record.encode()] }]
-    });
-    backup.certificates.push(issuer.certificate.clone());
-    let (answer, restored) = Device::individualized(&known).restore(&known, &backup, None);
-    assert!(restored.is_empty());
-    assert_eq!(answer.refusals[0].reason, Reason::UnknownIssuer);
 }
 
 #[test]

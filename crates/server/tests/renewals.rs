@@ -3,12 +3,15 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
 use support::client::{Device, Held, Known, now};
-use support::{COUNTED, Data, GOLD, OPEN, Serving};
+use support::clock::with_clock;
+use support::{COUNTED, Data, GOLD, KEY, OPEN, Serving, rfc3339};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Lid};
 use wmlicense_wire::license::{ActionState, State};
+use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::{Body, MAX_NAMED, Request};
 
@@ -222,4 +225,135 @@ fn a_renewal_of_as_many_as_a_request_may_name_is_answered_for_each_and_of_more_r
     let body = Body::Renewals { licenses: asked, custom: None };
     let request = device.request(&known, Role::Issuer, body);
     assert_eq!(known.post("renewals", &device.sign(&request), None).problem(), ProblemKind::BadRequest);
+}
+
+#[test]
+fn open_content_is_renewed_for_whoever_asks() {
+    let (data, _serving, known) = started();
+    let token = data.account("someone", &["gold"]);
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[OPEN], None);
+    let (answer, same) = renew(&device, &known, &[(lid(&held), State::default())], Some(&token));
+    assert_eq!((reason(&answer), lid(&same)), (None, lid(&held)));
+}
+
+#[test]
+fn a_restored_license_that_was_replaced_on_its_first_device_keeps_its_uses() {
+    let (data, _serving, known) = started();
+    let (device, other) = (Device::individualized(&known), Device::individualized(&known));
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    other.restore(&known, &device.back_up(&known, &held, None), None);
+    data.policy("counted", r#"{"actions":{"Play":{"count":6}},"backup":"stateful"}"#);
+    let (_, later) = device.acquire(&known, &[COUNTED], None);
+    assert_ne!(lid(&later), lid(&held));
+    // Nobody knows how many there were; what is left of them is all that is left.
+    let (_, renewed) = renew(&other, &known, &[(lid(&held), counts(2))], None);
+    let license = &renewed[0].license;
+    assert_eq!((license.policy.replaces, &license.binding.state), (Some(lid(&held)), &Some(counts(2))));
+    // It is of one line with what it took the place of: together they go again twice a year.
+    for _ in 0..2 {
+        assert_eq!(lid(&other.acquire(&known, &[COUNTED], None).1), lid(&renewed));
+    }
+    let (answer, _) = other.restore(&known, &device.back_up(&known, &held, None), None);
+    assert_eq!(reason(&answer), Some(Reason::GrantedTooOften));
+}
+
+#[test]
+fn what_was_taken_back_is_not_renewed_where_it_came_from_a_backup_either() {
+    let (data, _serving, known) = started();
+    let (device, other) = (Device::individualized(&known), Device::individualized(&known));
+    let (_, held) = device.acquire(&known, &[OPEN], None);
+    other.restore(&known, &device.back_up(&known, &held, None), None);
+    let ask = |device: &Device| reason(&renew(device, &known, &[(lid(&held), State::default())], None).0);
+    data.admin(&["license", "revoke", "--lid", &lid(&held).to_hex(), "--device", &other.id().to_hex()]);
+    assert_eq!((ask(&device), ask(&other)), (None, Some(Reason::Revoked)));
+    data.admin(&["license", "revoke", "--lid", &lid(&held).to_hex()]);
+    assert_eq!(ask(&device), Some(Reason::Revoked));
+}
+
+#[test]
+fn what_a_rule_takes_back_is_not_renewed_although_another_one_may_be_had() {
+    let data = Data::new();
+    data.fill();
+    with_clock(&data, |known, clock| {
+        let device = Device::individualized(known);
+        let (_, held) = device.acquire(known, &[OPEN], None);
+        data.admin(&["license", "revoke", "--kid", OPEN, "--issued-before", &rfc3339(now() + 100)]);
+        clock.0.fetch_add(200, Ordering::SeqCst);
+        let (answer, _) = renew(&device, known, &[(lid(&held), State::default())], None);
+        assert_eq!(reason(&answer), Some(Reason::Revoked));
+        assert_ne!(lid(&device.acquire(known, &[OPEN], None).1), lid(&held));
+    });
+}
+
+#[test]
+fn what_runs_out_is_extended_and_the_rest_is_the_same_license() {
+    let (data, _serving, known) = started();
+    let device = Device::individualized(&known);
+    for (number, (actions, runs_out)) in [
+        (r#"{"Play":{}}"#, false),
+        (r#"{"Play":{"count":5}}"#, true),
+        (r#"{"Play":{"notAfter":"2100-01-01T00:00:00Z"}}"#, true),
+        // Of one of two actions.
+        (r#"{"Copy":{},"Play":{"notAfter":"2100-01-01T00:00:00Z"}}"#, true),
+        (r#"{"Copy":{"count":5},"Play":{}}"#, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for renewal in ["carry", "extend", "fresh"] {
+            let kid = format!("c{number:030x}{}", renewal.len() % 4);
+            data.policy("terms", &format!(r#"{{"actions":{actions},"renewal":"{renewal}"}}"#));
+            data.open_content(&kid, Some("terms"));
+            let (_, held) = device.acquire(&known, &[&kid], None);
+            let state = State::initial(&held[0].license.policy);
+            let (_, renewed) = renew(&device, &known, &[(lid(&held), state)], None);
+            assert_eq!(lid(&renewed) != lid(&held), runs_out && renewal != "carry", "{actions} {renewal}");
+        }
+    }
+}
+
+#[test]
+fn on_other_terms_the_time_since_the_first_issue_counts_on_unless_it_is_extended() {
+    let data = Data::new();
+    data.fill();
+    let lease = |seconds: u32, renewal: &str| {
+        let text = format!(r#"{{"actions":{{"Play":{{"secondsAfterStoring":{seconds}}}}},"renewal":"{renewal}"}}"#);
+        data.policy("lease", &text);
+    };
+    lease(1000, "carry");
+    data.open_content(OPEN, Some("lease"));
+    with_clock(&data, |known, clock| {
+        let device = Device::individualized(known);
+        let (_, held) = device.acquire(known, &[OPEN], None);
+        let first = held[0].license.policy.first_issued;
+        clock.0.fetch_add(2000, Ordering::SeqCst);
+        lease(5000, "carry");
+        let (_, renewed) = renew(&device, known, &[(lid(&held), State::default())], None);
+        assert_eq!(renewed[0].license.policy.first_issued, first);
+        lease(1500, "carry");
+        let (answer, _) = renew(&device, known, &[(lid(&renewed), State::default())], None);
+        assert_eq!(reason(&answer), Some(Reason::Expired), "another license would begin anew");
+        lease(1500, "extend");
+        let (_, extended) = renew(&device, known, &[(lid(&renewed), State::default())], None);
+        assert!(extended[0].license.policy.first_issued >= first + 2000);
+    });
+}
+
+#[test]
+fn a_leaf_that_is_renewed_opens_under_its_root() {
+    let (data, _serving, known) = started();
+    data.admin(&["subscription", "add", "music", "--open"]);
+    data.policy("leaf", r#"{"subscription":"music"}"#);
+    data.open_content(OPEN, Some("leaf"));
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[OPEN], None);
+    let of = |kind| held.iter().find(|held| held.license.policy.kind == kind).unwrap();
+    let (leaf, root) = (of(LicenseKind::Leaf), of(LicenseKind::Root));
+    data.policy("leaf", r#"{"subscription":"music","priority":3}"#);
+    let (_, renewed) = renew(&device, &known, &[(leaf.license.policy.lid, State::default())], None);
+    let license = &renewed[0].license;
+    assert_eq!(license.policy.replaces, Some(leaf.license.policy.lid));
+    let opened = license.key.open_leaf(&root.license.key, license.license.policy_hash()).unwrap();
+    assert_eq!(opened.as_bytes(), support::client::kid(KEY).as_bytes());
 }

@@ -159,3 +159,16 @@ fn a_revoked_device_or_application_is_told_why_at_every_endpoint() {
     assert_eq!(database.execute("UPDATE device SET revoked_at = NULL", []).unwrap(), 1);
     all_say(&asked("another"), Reason::DeviceRevoked);
 }
+
+#[test]
+fn a_status_list_that_cannot_be_read_keeps_the_service_from_starting_until_there_is_another() {
+    let data = Data::new();
+    data.admin(&["status", "publish"]);
+    data.serve(&[]);
+    let database = rusqlite::Connection::open(data.path().join("wmlicensed.db")).unwrap();
+    database.execute("UPDATE status_list SET list = x'00'", []).unwrap();
+    let complaint = data.fails(&["serve", "--listen", "127.0.0.1:0"]).1;
+    assert!(complaint.contains("`wmlicensed status publish` makes another one"), "{complaint}");
+    data.admin(&["status", "publish"]);
+    data.serve(&[]);
+}

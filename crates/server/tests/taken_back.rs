@@ -3,8 +3,10 @@
 
 mod support;
 
-use support::client::{Backup, Device, Held, Known};
-use support::{COUNTED, Data, NO_BACKUP, OPEN, Serving};
+use std::sync::atomic::Ordering;
+use support::client::{Backup, Device, Held, Known, kid, now};
+use support::clock::with_clock;
+use support::{COUNTED, Data, NO_BACKUP, OPEN, Serving, rfc3339};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;
@@ -50,6 +52,54 @@ fn a_rule_takes_back_what_it_matches_at_a_restore_with_and_without_a_date() {
     assert_eq!(restored(&known, &other, &backup), None);
     data.admin(&["license", "revoke", "--kid", COUNTED]);
     assert_eq!(restored(&known, &other, &backup), Some(Reason::Revoked));
+}
+
+#[test]
+fn a_rule_counts_at_issue_too_and_one_with_a_date_lets_another_license_follow() {
+    let data = Data::new();
+    data.fill();
+    with_clock(&data, |known, clock| {
+        let (device, named) = (Device::individualized(known), Device::individualized(known));
+        let ask = |device: &Device, kid: &str| {
+            let (answer, held) = device.acquire(known, &[kid], None);
+            let policy = held.into_iter().next().map(|held| held.license.policy);
+            policy.ok_or_else(|| answer.refusals[0].reason)
+        };
+        let first = ask(&device, OPEN).unwrap();
+        data.admin(&["license", "revoke", "--kid", OPEN, "--issued-before", LONG_AGO]);
+        data.admin(&["license", "revoke", "--kid", NO_BACKUP, "--device", &named.id().to_hex()]);
+        assert_eq!(ask(&device, OPEN).unwrap().lid, first.lid, "an older one is meant");
+        let date = now() + 100;
+        data.admin(&["license", "revoke", "--kid", OPEN, "--issued-before", &rfc3339(date)]);
+        assert_eq!(ask(&device, OPEN), Err(Reason::Revoked), "its own, and another one that it would get");
+        clock.0.fetch_add(200, Ordering::SeqCst);
+        let second = ask(&device, OPEN).unwrap();
+        assert_eq!(second.replaces, Some(first.lid));
+        assert!(second.first_issued >= date);
+        assert!(ask(&device, NO_BACKUP).is_ok());
+        assert_eq!(ask(&named, NO_BACKUP), Err(Reason::Revoked));
+        data.admin(&["license", "revoke", "--kid", OPEN]);
+        for device in [&device, &named] {
+            assert_eq!(ask(device, OPEN), Err(Reason::Revoked));
+        }
+    });
+}
+
+#[test]
+fn a_license_that_was_written_while_a_rule_was_is_not_given_again() {
+    let data = Data::new();
+    data.fill();
+    with_clock(&data, |known, clock| {
+        let device = Device::individualized(known);
+        let (_, first) = device.acquire(known, &[OPEN], None);
+        // As if the order had come between the decision and its commit: no row says that the license is withdrawn.
+        let database = rusqlite::Connection::open(data.path().join("wmlicensed.db")).unwrap();
+        let order = "INSERT INTO revocation (number, kid, issued_before) VALUES (1, ?1, ?2)";
+        database.execute(order, rusqlite::params![kid(OPEN).as_bytes(), now() + 100]).unwrap();
+        clock.0.fetch_add(200, Ordering::SeqCst);
+        let (_, second) = device.acquire(known, &[OPEN], None);
+        assert_eq!(second[0].license.policy.replaces, Some(first[0].license.policy.lid));
+    });
 }
 
 #[test]

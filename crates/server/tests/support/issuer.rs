@@ -19,6 +19,11 @@ pub struct OtherIssuer {
 
 impl OtherIssuer {
     pub fn certified(data: &Data, appoints: &[ServiceId]) -> Self {
+        Self::certified_at(data, appoints, now())
+    }
+
+    /// As [`Self::certified`], at another time.
+    pub fn certified_at(data: &Data, appoints: &[ServiceId], issued_at: i64) -> Self {
         let bytes = std::fs::read(data.path().join("keys/authority.key")).unwrap();
         let (authority, signing) = (DualSigningKey::from_bytes(&bytes).unwrap(), SigningKey::generate().unwrap());
         let claims = ServiceClaims {
@@ -27,9 +32,9 @@ impl OtherIssuer {
             key: *signing.verifying_key(),
             backup_key: None,
             appoints,
-            not_before: now() - 60,
-            not_after: now() + 3600,
-            issued_at: now(),
+            not_before: issued_at - 10,
+            not_after: issued_at + 3600,
+            issued_at,
         };
         let certificate = ServiceCertificate::issue(&claims, data.authority, &authority).unwrap();
         Self { id: service_id(data.authority, "another issuer"), certificate, signing }

@@ -115,6 +115,12 @@ impl Data {
     }
 }
 
+/// A time as commands take it.
+pub fn rfc3339(seconds: i64) -> String {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    database.query_row("SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ?1, 'unixepoch')", [seconds], |row| row.get(0)).unwrap()
+}
+
 /// A running service, killed when dropped.
 pub struct Serving {
     child: Child,
