@@ -5,7 +5,7 @@
 mod support;
 
 use std::sync::atomic::Ordering;
-use support::client::{Device, Held, Known};
+use support::client::{Backup, Device, Held, Known};
 use support::clock::{DAY, with_clock};
 use support::{COUNTED, Data, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
@@ -198,4 +198,112 @@ fn what_is_over_is_not_handed_out_again() {
     assert!(reason(&answer).is_none() && all.iter().all(|held| held.license.policy.kid != kid));
     data.policy("counted", r#"{"actions":{"Play":{"count":7}},"backup":"stateful"}"#);
     assert_eq!(left(&acquire(&known, &device, &[COUNTED], told(&held, play(0, None)), None).1), Some(2));
+}
+
+#[test]
+fn terms_that_begin_anew_do_so_at_an_acquisition_as_well() {
+    let data = filled();
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let terms = |renewal: &str| format!(r#"{{"actions":{{"Play":{{"count":7}}}},"renewal":"{renewal}"}}"#);
+    for (renewal, left_then) in [("carry", 4), ("extend", 4), ("fresh", 7)] {
+        data.policy("counted", r#"{"actions":{"Play":{"count":5}},"backup":"stateful"}"#);
+        let device = Device::individualized(&known);
+        let (_, held) = device.acquire(&known, &[COUNTED], None);
+        data.policy("counted", &terms(renewal));
+        let (_, other) = acquire(&known, &device, &[COUNTED], told(&held, play(2, None)), None);
+        let start = left(&other).filter(|_| other[0].license.binding.state.is_some()).unwrap_or(7);
+        assert_eq!(
+            (other[0].license.policy.replaces, start),
+            (Some(held[0].license.policy.lid), left_then),
+            "{renewal}"
+        );
+    }
+}
+
+#[test]
+fn other_terms_of_which_nothing_is_left_are_refused_with_the_reason() {
+    let data = filled();
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    let ended = r#"{"actions":{"Play":{"notAfter":"2001-01-01T00:00:00Z","count":9}}}"#;
+    for (terms, why) in [(r#"{"actions":{"Play":{"count":3}}}"#, Reason::UsedUp), (ended, Reason::Expired)] {
+        data.policy("counted", terms);
+        let (answer, none) = acquire(&known, &device, &[COUNTED], told(&held, play(1, None)), None);
+        assert_eq!((none.len(), reason(&answer)), (0, Some(why)));
+    }
+}
+
+#[test]
+fn what_a_year_allows_counts_licenses_with_a_state_in_place_of_such() {
+    let data = filled();
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let count = |uses: u32| data.policy("counted", &format!(r#"{{"actions":{{"Play":{{"count":{uses}}}}}}}"#));
+    // Who tells that it has it gets other terms as often as they change.
+    let (_, mut held) = device.acquire(&known, &[COUNTED], None);
+    for uses in 6..10 {
+        count(uses);
+        held = acquire(&known, &device, &[COUNTED], told(&held, play(uses - 1, None)), None).1;
+        assert_eq!(held.len(), 1, "{uses}");
+    }
+    // Neither the way to terms without a state nor the way back hands out what counts to whom had it.
+    data.policy("counted", "{}");
+    assert_eq!(device.acquire(&known, &[COUNTED], None).1.len(), 1);
+    count(20);
+    assert_eq!(device.acquire(&known, &[COUNTED], None).1.len(), 1);
+    for uses in 21..23 {
+        count(uses);
+        assert_eq!(device.acquire(&known, &[COUNTED], None).1.len(), 1, "{uses}");
+    }
+    count(23);
+    let (answer, none) = device.acquire(&known, &[COUNTED], None);
+    assert_eq!((none.len(), reason(&answer)), (0, Some(Reason::GrantedTooOften)));
+    assert!(answer.refusals[0].again.unwrap() > support::client::now());
+}
+
+fn restore(known: &Known, device: &Device, backup: &Backup, told: Usage) -> Result<Option<u32>, Reason> {
+    let mut request = device.restore_request(known, backup);
+    let Body::Restore { usage, .. } = &mut request.body else { unreachable!() };
+    *usage = told;
+    let (answer, held) = send(known, device, Role::Management, "restores", &request, None);
+    if held.is_empty() { Err(reason(&answer).unwrap()) } else { Ok(left(&held)) }
+}
+
+#[test]
+fn a_restore_to_whom_never_had_it_or_gave_it_back_is_none_of_the_times_of_a_year() {
+    let data = filled();
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let (device, other, third) =
+        (Device::individualized(&known), Device::individualized(&known), Device::individualized(&known));
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    let backup = device.back_up(&known, &held, None);
+    let again = |device: &Device| restore(&known, device, &backup, Vec::new());
+    let grants = |device: &Device| (0..9).map_while(|_| again(device).ok()).count();
+    assert_eq!(grants(&other), 3, "the first time, and twice again");
+    assert_eq!(again(&other), Err(Reason::GrantedTooOften));
+    assert_eq!(again(&third), Ok(Some(5)));
+    let returned = third.request(&known, Role::Issuer, Body::Returns { licenses: told(&held, play(5, None)) });
+    send(&known, &third, Role::Issuer, "returns", &returned, None);
+    assert_eq!(grants(&third), 3, "another first time, and twice again");
+}
+
+#[test]
+fn who_tells_of_a_license_that_took_the_place_of_another_has_it() {
+    let data = filled();
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let (_, held) = device.acquire(&known, &[COUNTED], None);
+    data.policy("counted", r#"{"actions":{"Play":{"count":6}},"backup":"stateful"}"#);
+    let (_, later) = acquire(&known, &device, &[COUNTED], told(&held, play(5, None)), None);
+    let backup = device.back_up(&known, &later, None);
+    for _ in 0..5 {
+        assert_eq!(restore(&known, &device, &backup, told(&later, play(6, None))), Ok(Some(6)));
+    }
+    assert_eq!(restore(&known, &device, &backup, Vec::new()), Ok(Some(6)));
 }

@@ -269,3 +269,38 @@ fn what_an_owner_was_changing_is_the_old_or_the_new_and_may_be_said_again() {
     }
     assert!(tried >= 40, "{tried} points");
 }
+
+#[test]
+fn a_database_that_was_being_migrated_is_the_old_one_or_the_new_one() {
+    if !can_trace() {
+        return;
+    }
+    let data = Data::new();
+    let path = data.path().join("wmlicensed.db");
+    for end in ["", "-wal", "-shm"] {
+        std::fs::remove_file(data.path().join(format!("wmlicensed.db{end}"))).ok();
+    }
+    let first = rusqlite::Connection::open(&path).unwrap();
+    first.execute_batch(include_str!("../src/store/sqlite/schema.sql")).unwrap();
+    first.pragma_update(None, "user_version", 1).unwrap();
+    first.execute("INSERT INTO policy VALUES ('terms', '{}', 7)", []).unwrap();
+    drop(first);
+    let version = |data: &Path| -> i64 {
+        let database = rusqlite::Connection::open(data.join("wmlicensed.db")).unwrap();
+        let sound: String = database.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
+        assert_eq!(sound, "ok");
+        database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    };
+    let whole = base_of(&data);
+    run(&["stats"], &whole.path().join("data"));
+    let newest = version(&whole.path().join("data"));
+    assert!(newest > 1);
+    let tried = at_all_faults(&["policy", "list"], base_of(&data).path(), 9, &|left| {
+        let Left { data, point, well, .. } = left;
+        let found = version(data);
+        assert!(found == newest || (found == 1 && !well), "schema {found} after {point:?}");
+        assert_eq!(admin(data, &["policy", "show", "terms"], point), "{}\n", "after {point:?}");
+        assert_eq!(version(data), newest, "after {point:?}");
+    });
+    assert!(tried >= 9, "{tried} points");
+}

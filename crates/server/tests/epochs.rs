@@ -10,7 +10,8 @@ use support::{COUNTED, Data, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Epoch;
-use wmlicense_wire::request::Request;
+use wmlicense_wire::license::State;
+use wmlicense_wire::request::{Body, Request};
 
 /// What a copy of a device's store knows: the newest epoch of each service.
 #[derive(Clone, Copy, Default)]
@@ -116,6 +117,33 @@ fn after_four_forks_what_counts_and_restores_stop_and_the_rest_goes_on() {
         assert_eq!((reasons(&answer), unlock), (vec![Reason::DeviceCopied], None));
         assert_eq!(forks(&data), 5);
         assert!(data.admin(&["device", "list"]).contains("lastFork"));
+    });
+}
+
+#[test]
+fn a_copied_device_gets_nothing_that_counts_be_it_new_or_its_own_and_all_of_the_rest() {
+    let data = filled();
+    let (counted, open) = ("c00000000000000000000000000000aa", "c00000000000000000000000000000ab");
+    data.open_content(counted, Some("counted"));
+    data.open_content(open, None);
+    with_clock(&data, |known, clock| {
+        let device = Device::individualized(known);
+        let (_, held) = device.acquire(known, &[COUNTED], None);
+        let (image, _) = copied(known, clock, &device);
+        for _ in 1..=4 {
+            pass(clock, DAY);
+            { image }.acquire(known, &device, &[OPEN]);
+        }
+        pass(clock, DAY);
+        let mut request = image.request(known, &device, &[COUNTED, counted, OPEN, open]);
+        let Body::Licenses { usage, .. } = &mut request.body else { panic!("another body") };
+        usage.push((held[0].license.policy.lid, State::initial(&held[0].license.policy)));
+        let bytes = device.sign(&request);
+        let reply = known.post("licenses", &bytes, None).granted();
+        let (answer, licenses, _) = device.verify(known, Role::Issuer, &bytes, request.transaction, &reply);
+        assert_eq!(reasons(&answer), [Reason::DeviceCopied, Reason::DeviceCopied]);
+        let granted: Vec<_> = licenses.iter().map(|license| license.policy.kid.to_hex()).collect();
+        assert_eq!(granted, [OPEN, open]);
     });
 }
 

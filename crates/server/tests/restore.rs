@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
-use support::client::{Backup, Device, Held, Known, kid};
+use support::client::{Backup, Device, Held, Known, kid, now};
 use support::{COUNTED, Data, ENDED, GOLD, KEY, NO_BACKUP, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::backup::{Record, RecordKey, SectionKeys, ServiceTicket, Ticket};
@@ -242,6 +242,21 @@ fn counts_start_from_the_strictest_state_known() {
     assert_eq!(counts(other.restore(&known, &used, None).1), 2);
     assert_eq!(counts(other.restore(&known, &fresh, None).1), 2);
     assert_eq!(counts(Device::individualized(&known).restore(&known, &fresh, None).1), 2);
+}
+
+#[test]
+fn a_first_use_that_a_backup_puts_into_the_future_was_today() {
+    let (data, _serving, known) = started();
+    data.policy("rent", r#"{"actions":{"Play":{"secondsAfterFirstUse":86400}},"backup":"stateful"}"#);
+    data.open_content(OPEN, Some("rent"));
+    let device = Device::individualized(&known);
+    let (_, mut held) = device.acquire(&known, &[OPEN], None);
+    let mut state = State::initial(&held[0].license.policy);
+    state.actions.get_mut("Play").unwrap().first_use = Some(1 << 40);
+    held[0].license.binding.state = Some(state);
+    let (_, restored) = Device::individualized(&known).restore(&known, &device.back_up(&known, &held, None), None);
+    let first_use = restored[0].license.binding.state.as_ref().unwrap().actions["Play"].first_use.unwrap();
+    assert!((first_use - now()).abs() < 60, "{first_use}");
 }
 
 #[test]

@@ -113,6 +113,61 @@ mod tests {
     }
 
     #[test]
+    fn a_leap_second_is_the_last_second_of_its_day() {
+        assert_eq!(parse_rfc3339("2016-12-31T23:59:60Z"), Some(1_483_228_799));
+        assert_eq!(parse_rfc3339("2016-12-31T18:59:60-05:00"), Some(1_483_228_799));
+        assert_eq!(parse_rfc3339("2016-12-31T23:59:61Z"), None);
+        assert_eq!(parse_rfc3339("2016-12-31T23:60:00Z"), None);
+    }
+
+    #[test]
+    fn leap_days_are_in_every_fourth_year_but_three_of_four_centuries() {
+        for (text, seconds) in [
+            ("2000-02-29T00:00:00Z", Some(951_782_400)),
+            ("2096-02-29T00:00:00Z", Some(3_981_312_000)),
+            ("2100-02-28T23:59:59Z", Some(4_107_542_399)),
+            ("2100-02-29T00:00:00Z", None),
+            ("2100-03-01T00:00:00Z", Some(4_107_542_400)),
+            ("2400-02-29T00:00:00Z", Some(13_574_563_200)),
+            ("2023-02-29T00:00:00Z", None),
+            ("2024-02-30T00:00:00Z", None),
+        ] {
+            assert_eq!(parse_rfc3339(text), seconds, "{text}");
+            assert!(seconds.is_none_or(|seconds| to_rfc3339(seconds) == text), "{text}");
+        }
+        for month in [4, 6, 9, 11] {
+            assert!(parse_rfc3339(&format!("2027-{month:02}-30T00:00:00Z")).is_some());
+            assert_eq!(parse_rfc3339(&format!("2027-{month:02}-31T00:00:00Z")), None);
+        }
+        for month in [1, 3, 5, 7, 8, 10, 12] {
+            assert!(parse_rfc3339(&format!("2027-{month:02}-31T00:00:00Z")).is_some());
+            assert_eq!(parse_rfc3339(&format!("2027-{month:02}-32T00:00:00Z")), None);
+        }
+        assert_eq!(parse_rfc3339("2027-00-01T00:00:00Z"), None);
+        assert_eq!(parse_rfc3339("2027-01-00T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn offsets_are_less_than_a_day_and_count_against_the_clock() {
+        for (text, seconds) in [
+            ("1970-01-01T05:45:00+05:45", Some(0)),
+            ("1969-12-31T23:30:00-00:30", Some(0)),
+            ("1970-01-01T23:59:00+23:59", Some(0)),
+            ("1969-12-31T00:01:00-23:59", Some(0)),
+            ("1970-01-01T00:00:00+24:00", None),
+            ("1970-01-01T00:00:00-24:00", None),
+            ("1970-01-01T00:00:00+00:60", None),
+            ("1970-01-01T00:00:00+0000", None),
+            ("1970-01-01T00:00:00*00:00", None),
+            ("1970-01-01t00:00:00z", Some(0)),
+            ("1970-01-01 00:00:00Z", Some(0)),
+            ("1970-01-01_00:00:00Z", None),
+        ] {
+            assert_eq!(parse_rfc3339(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_date_is_refused() {
         for text in [
             "",

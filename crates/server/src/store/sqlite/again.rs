@@ -59,3 +59,7 @@ pub(super) fn book(
     connection.prepare_cached(BOOK)?.execute(params![device, line, lid, now, handed.state.encode()])?;
     Ok(Ok(()))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

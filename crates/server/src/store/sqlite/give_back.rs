@@ -130,3 +130,7 @@ fn free_seat(connection: &Connection, device: &[u8], lid: &[u8], now: i64) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

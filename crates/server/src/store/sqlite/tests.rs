@@ -1,9 +1,10 @@
-use super::super::epoch::Standing;
+use super::super::epoch::{Presented, Standing};
 use super::super::{
-    Admin as _, CertifiedDevice, Committed, Issue, Issued, NewLicense, Prior, Returns as _, Store as _,
+    Admin as _, CertifiedDevice, Committed, Issue, Issued, NewLicense, Prior, Returns as _, Store as _, Withdrawn,
 };
 use super::*;
 use std::sync::Arc;
+use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{DeviceId, Epoch, Kid, Lid, SignerId, TransactionId};
 
 pub(super) fn exchange(number: u8, now: i64) -> Exchange {
@@ -82,6 +83,43 @@ async fn a_decision_that_was_overtaken_is_told_and_leaves_nothing() {
     assert_eq!(held.known, [false, true]);
     let licenses = store.licenses().await.unwrap();
     assert_eq!((licenses.len(), licenses[0].lid), (1, Lid::new([4; 16])));
+}
+
+#[tokio::test]
+async fn what_is_withdrawn_must_be_the_devices_license_at_that_time() {
+    let (_folder, store) = store();
+    let device = DeviceId::new([2; 16]);
+    store.issue(exchange(1, 1000), device, issued(vec![license(1, None)]), vec![1]).await.unwrap();
+    let withdraw = async |number, lid| {
+        let withdrawn = vec![Withdrawn { lid: Lid::new([lid; 16]), kid: Kid::new([3; 16]), user: None }];
+        let issue = Issue { withdrawn, ..Issue::default() };
+        store.issue(exchange(number, 1000), device, issue, vec![number]).await.unwrap()
+    };
+    assert_eq!(withdraw(2, 9).await, Committed::Changed);
+    assert_eq!(store.known_device(exchange(2, 1000), None).await.unwrap().0, Prior::None);
+    assert_eq!(withdraw(3, 1).await, Committed::Done);
+}
+
+#[tokio::test]
+async fn an_answer_that_tells_another_epoch_than_there_is_by_now_is_made_again() {
+    let (_folder, store) = store();
+    let device = DeviceId::new([2; 16]);
+    let presented = Presented { role: Role::Issuer, device, certified_at: 0, epoch: None, period: 3600 };
+    let asked = |number| Exchange { presented: Some(presented.clone()), ..exchange(number, 1000) };
+    assert_eq!(
+        store.issue(asked(1), device, issued(vec![license(1, None)]), vec![1]).await.unwrap(),
+        Committed::Changed
+    );
+    assert_eq!(store.note(asked(1)).await.unwrap(), Committed::Changed);
+    assert_eq!(store.licenses().await.unwrap().len(), 0);
+    let (_, first) = store.standing(asked(1)).await.unwrap();
+    let (_, second) = store.standing(Exchange { fresh: Epoch::new([9; 16]), ..asked(2) }).await.unwrap();
+    assert_ne!(first.standing, second.standing);
+    assert_eq!(store.note(first).await.unwrap(), Committed::Done);
+    // Both were decided when there was none yet; the one that came first made it.
+    assert_eq!(store.note(second).await.unwrap(), Committed::Changed);
+    let (_, second) = store.standing(asked(2)).await.unwrap();
+    assert_eq!(store.note(second).await.unwrap(), Committed::Done);
 }
 
 #[tokio::test]

@@ -91,6 +91,20 @@ async fn a_change_that_errs_tells_its_error_and_leaves_nothing_and_the_others_st
 }
 
 #[tokio::test]
+async fn a_change_that_errs_tells_its_own_error_although_the_commit_fails_too() {
+    let (_folder, store) = store();
+    let release = hold(&store);
+    let broken = store.write(|_| -> Result<Verdict<()>, StoreError> { Err(StoreError::Damaged("test")) });
+    let undone = store.write(|_| Ok(Verdict::Undo(7)));
+    let poisoned = store.write(poison);
+    drop(release);
+    assert!(matches!(broken.await, Err(StoreError::Damaged("test"))));
+    // It may rest on what was not committed.
+    assert!(matches!(undone.await, Err(StoreError::NotCommitted)));
+    assert!(matches!(poisoned.await, Err(StoreError::NotCommitted)));
+}
+
+#[tokio::test]
 async fn a_database_that_takes_no_write_is_not_ready() {
     let (_folder, store) = store();
     store.ready().await.unwrap();
