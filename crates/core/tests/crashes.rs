@@ -102,6 +102,7 @@ fn import(base: &Path) -> Result<(), StoreError> {
 }
 
 #[test]
+#[ignore = "a process of the tests beside it"]
 fn child_imports() {
     let Some(base) = folder_of_child() else { return };
     import(&base).unwrap();
@@ -137,6 +138,7 @@ fn an_import_is_whole_or_did_not_happen() {
 }
 
 #[test]
+#[ignore = "a process of the tests beside it"]
 fn child_uses_a_license() {
     let Some(base) = folder_of_child() else { return };
     spend(&client(&base)).unwrap();
@@ -172,6 +174,7 @@ fn a_use_counts_or_did_not_happen() {
 }
 
 #[test]
+#[ignore = "a process of the tests beside it"]
 fn child_opens_an_empty_folder() {
     let Some(base) = folder_of_child() else { return };
     client(&base).device.create_identity(Digest::of(b"authority")).unwrap();
@@ -194,6 +197,7 @@ fn a_store_that_was_being_made_can_be_made_again() {
 }
 
 #[test]
+#[ignore = "a process of the tests beside it"]
 fn child_backs_up() {
     let Some(base) = folder_of_child() else { return };
     assert_eq!(back_up(&client(&base), &base.join("place"), true, &context()).unwrap().backed_up, LICENSES);
@@ -265,6 +269,7 @@ fn where_files_are_not_exchanged_there_is_a_whole_backup_at_every_moment() {
 }
 
 #[test]
+#[ignore = "a process of the tests beside it"]
 fn child_restores() {
     let Some(base) = folder_of_child() else { return };
     restore(&client(&base), &Settings::default(), &base.join("place"), false, &context()).unwrap();

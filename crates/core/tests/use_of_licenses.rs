@@ -271,6 +271,7 @@ const CHILD_FOLDER: &str = "WM_TEST_SPEND_FOLDER";
 
 /// Not a test of its own: the body of the processes that the next test starts.
 #[test]
+#[ignore = "a process of the tests beside it"]
 fn child_spends_until_refused() {
     let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
     let settings = wmlicense_core::client::OpenSettings { store_path: folder.into(), authorities: Vec::new() };
@@ -292,7 +293,7 @@ fn processes_and_threads_together_get_exactly_the_uses_there_are() {
     let children: Vec<_> = (0..3)
         .map(|_| {
             Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "child_spends_until_refused", "--nocapture"])
+                .args(["--exact", "child_spends_until_refused", "--nocapture", "--ignored"])
                 .env(CHILD_FOLDER, home.path())
                 .stdout(Stdio::piped())
                 .spawn()

@@ -50,7 +50,7 @@ pub fn can_trace() -> bool {
 fn run_test(name: &str, mut strace: Command, folder: &Path) -> bool {
     let status = strace
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
         .env(FOLDER, folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
