@@ -216,6 +216,27 @@ fn a_refusal_for_the_time_is_remembered_over_a_restart_of_the_system() {
 }
 
 #[test]
+fn a_use_of_what_has_dates_is_a_time_that_was_seen() {
+    let counted = Conditions { not_after: Some(NOW + 10 * DAY), count: Some(9), ..Conditions::default() };
+    for (used, is_noted) in [(1, true), (6, true), (2, false)] {
+        let mut desk = desk();
+        let policy = desk.world.policy_with(kid(6), counted.clone());
+        desk.service.catalogue.lock().unwrap().insert(kid(6), policy);
+        desk.acquire(&[kid(6)]).unwrap();
+        // The run in which the service told the time is over: only what is noted is known.
+        desk.clock.boot(2, 5);
+        desk.clock.set(NOW + 5 * DAY);
+        desk.restart();
+        assert_eq!(play(&desk, used), Ok(()));
+        desk.clock.boot(3, 5);
+        desk.clock.set(NOW + 2 * DAY);
+        desk.restart();
+        let expected = if is_noted { Err(Refusal::Clock) } else { Ok(()) };
+        assert_eq!((play(&desk, 1), play(&desk, 2)), (expected, Ok(())), "after a use of {used}");
+    }
+}
+
+#[test]
 fn an_open_decryptor_that_closes_remembers_the_end_though_the_clock_was_set_back_meanwhile() {
     let desk = desk();
     let closing = Conditions { not_after: Some(NOW + DAY), close_at_expiry: true, ..Conditions::default() };
