@@ -7,6 +7,7 @@ use crate::error_info::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input;
+use crate::memory;
 use crate::object::{WM_INFINITE, resolve};
 use crate::result::{WM_E_INTERNAL, WM_E_INVALIDARG, WM_E_OUTOFMEMORY, WM_S_LICENSE_ACQUIRED, WM_S_OK, wm_result};
 use std::ffi::c_char;
@@ -41,6 +42,7 @@ fn run(client: &ClientObject, wish: EnsureWish, timeout: Option<Duration>) -> Re
         Err(error) => Outcome::failure(failure::ensure(&error, core.clock.now())),
     };
     let panicked = || Outcome::failure(Failure::new(WM_E_INTERNAL));
+    memory::check(memory::FOR_AN_OPERATION)?;
     // Dropping it would cancel what runs.
     let operation = Operation::new();
     let started = operation.start(deadline, Box::new(Nobody), work, panicked);

@@ -97,9 +97,12 @@ static void list_and_decrypt(wm_client *client) {
   }
 }
 
-static void read_headers(const char *large) {
+/* With a client that is open, in one call as well. */
+static void read_header(const char *media, wm_client *client) {
   wm_content_header *header = NULL;
-  if (went_well(wm_create_content_header_from_file(large, &header), "header")) CHECK_OK(wm_release(header));
+  if (!went_well(wm_create_content_header_from_file(media, &header), "header")) return;
+  if (client != NULL) went_well(wm_ensure_license(client, header, "Play", WM_ENSURE_INDIVIDUALIZE, WM_INFINITE), "ensure");
+  CHECK_OK(wm_release(header));
 }
 
 int main(int argc, char **argv) {
@@ -119,10 +122,11 @@ int main(int argc, char **argv) {
       bool acquired = individualized(client) && acquire_all(client);
       back_up_and_restore(client, argv[1]);
       if (acquired) list_and_decrypt(client);
+      read_header(argv[4], client);
     }
     CHECK_OK(wm_release(client));
   }
-  read_headers(argv[4]);
+  read_header(argv[4], NULL);
   CHECK_EQ(wm_live_objects(), 0);
   free(path);
   puts("end");
