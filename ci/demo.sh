@@ -41,6 +41,14 @@ refused() { # the same for a program that must fail
     exit 1
   fi
 }
+partly() { # the same for a program that must do its work in part
+  local code=0
+  printed=$("$work/$1" "${@:2}" 2>"$work/log") || code=$?
+  if [ $code != 3 ]; then
+    echo "$1 was expected to end in part" >>"$work/log"
+    exit 1
+  fi
+}
 count() { grep -c "^$1" <<<"$printed" || :; }
 
 # --- the examples, as their first comments say, in a folder that looks like this one with a release build
@@ -149,6 +157,19 @@ done
 play "$work/device2"
 refused restore "$work/device5" "$authority" "$work/usb" "$url" "$token"
 say "on device 5" "refused, $(count refused:) licenses; see $(field 'more about it:' <<<"$printed")"
+
+# --- the owner lets eight titles go to a fifth device and takes one back: each license left out is told with its own reason
+five=$work/five.json
+echo '{"actions":{"Play":{}},"backup":true,"restoreDevices":5}' >"$five"
+admin policy set five "$five" >/dev/null
+for number in 01 02 03 04 05 06 07 08; do
+  kid=c00000000000000000000000000000$number
+  add "Title $number" "$kid" "$(rev <<<"$kid")" --policy five
+done
+admin license revoke --kid "${titles[9]}" >/dev/null
+partly restore "$work/device5" "$authority" "$work/usb" "$url" "$token"
+say "in part" "on device 5: $(field restored <<<"$(grep -v 'in part' <<<"$printed")"); $(field 'restored in part:' <<<"$printed")"
+sed -n 's/^refused: //p' <<<"$printed" | while read -r left_out; do say "  left out" "$left_out"; done
 
 # --- a catalogue before it is needed: everything that the account may have, and the next time only what changed
 example predeliver "$work/device6" "$authority" "$url" "$token"

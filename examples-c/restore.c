@@ -4,8 +4,10 @@
  * Run:    ./restore STORE AUTHORITY FOLDER [SERVICE_URL TOKEN]
  *
  * Without SERVICE_URL nothing is sent: that restores on the same device only. TOKEN is an account's token or - for none. Prints:
- *   refused: KEY_ID: REASON         (one line per license that the service refused)
- *   more about it: URL              (when too many devices restored this backup)
+ *   refused: KEY_ID: REASON         (one line per license that is left out)
+ *   closed: BYTES bytes: REASON     (one line per reason for which parts of the backup stay closed)
+ *   more about it: URL              (a page that helps with what was refused)
+ *   restored in part: REFUSED licenses refused, CLOSED parts closed   (when something was left out; the exit code is 3)
  *   restored offline | through the service: the store holds N licenses
  */
 #include <wmlicense.h>
@@ -16,7 +18,10 @@
 
 struct state {
   bool connected;
+  unsigned refused, closed;
 };
+
+enum { EXIT_PARTIAL = 3 };
 
 /* Statuses come one at a time on a thread of the library. Texts end with a NUL and are valid until this returns. */
 static wm_result on_status(wm_status status, wm_result result, wm_attr_type type, const void *value, size_t size,
@@ -25,7 +30,16 @@ static wm_result on_status(wm_status status, wm_result result, wm_attr_type type
   (void)type, (void)size;
   switch (status) {
   case WM_STATUS_BACKUPRESTORE_CONNECTING: state->connected = true; break;
-  case WM_STATUS_LICENSE_REFUSED: printf("refused: %s: %s\n", (const char *)value, wm_result_message(result)); break;
+  case WM_STATUS_LICENSE_REFUSED:
+    state->refused++;
+    printf("refused: %s: %s\n", (const char *)value, wm_result_message(result));
+    break;
+  case WM_STATUS_SECTION_CLOSED: { /* another account's part, for example: what it holds is not known */
+    const wm_section_closed *closed = value;
+    state->closed += closed->sections;
+    printf("closed: %llu bytes: %s\n", (unsigned long long)closed->bytes, wm_result_message(result));
+    break;
+  }
   case WM_STATUS_ERROR_WITHURL: printf("more about it: %s\n", (const char *)value); break;
   case WM_STATUS_PROGRESS: /* a wm_progress: an application moves its progress bar */ break;
   default: break;
@@ -86,10 +100,11 @@ int main(int argc, char **argv) {
     code = fail("restore", result);
     goto cleanup;
   }
-  if (result == WM_S_RESTORE_PARTIAL) printf("restored in part: the refused licenses are named above\n");
+  if (result == WM_S_RESTORE_PARTIAL)
+    printf("restored in part: %u licenses refused, %u parts closed\n", state.refused, state.closed);
   printf("restored %s: the store holds %zu licenses\n", state.connected ? "through the service" : "offline",
          count_licenses(client));
-  code = EXIT_SUCCESS;
+  code = result == WM_S_RESTORE_PARTIAL ? EXIT_PARTIAL : EXIT_SUCCESS;
 
 cleanup:
   wm_release(restorer);

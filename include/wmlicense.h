@@ -105,7 +105,7 @@
 #define WM_S_NOTHING_NEW ((wm_result)0x000D2A02)
 /** The monitor was cancelled; no license is stored. */
 #define WM_S_MONITOR_CANCELLED ((wm_result)0x000D2746)
-/** Some licenses are restored; the others were refused. */
+/** Some licenses are restored; statuses told why the others are not. */
 #define WM_S_RESTORE_PARTIAL ((wm_result)0x000D2A00)
 /** What came is stored; further pages wait to be fetched with the next challenge. */
 #define WM_S_MORE_TO_FETCH ((wm_result)0x000D2A05)
@@ -413,7 +413,7 @@
 #define WM_STATUS_BACKUPRESTORE_BEGIN ((wm_status)21)
 /** Final status of an acquisition; STRING, a URL, where the user must act. */
 #define WM_STATUS_ACQUIRE_LICENSE ((wm_status)23)
-/** Progress and final status of an individualization; BINARY, wm_individualize_progress. */
+/** Progress and end of an individualization, also of one within another operation; BINARY, wm_individualize_progress. */
 #define WM_STATUS_INDIVIDUALIZE ((wm_status)24)
 /** The device must be individualized first. */
 #define WM_STATUS_NEEDS_INDIVIDUALIZATION ((wm_status)25)
@@ -423,7 +423,7 @@
 #define WM_STATUS_BACKUPRESTORE_CONNECTING ((wm_status)28)
 /** The license management service has answered everything. */
 #define WM_STATUS_BACKUPRESTORE_DISCONNECTING ((wm_status)29)
-/** As many devices as allowed hold the licenses; STRING, the URL of a page that helps. */
+/** Something is refused, the result says why: as many devices as allowed hold it, where that is among the reasons; STRING, the URL of a page that helps. */
 #define WM_STATUS_ERROR_WITHURL ((wm_status)30)
 /** A license may not be backed up; STRING, its key ID in base64. */
 #define WM_STATUS_RESTRICTED_LICENSE ((wm_status)31)
@@ -445,6 +445,8 @@
 #define WM_STATUS_REVOCATIONS_REFRESHED ((wm_status)0x1007)
 /** How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms. */
 #define WM_STATUS_NETWORK ((wm_status)0x1008)
+/** Sections of a backup stay closed, the result says why; BINARY, wm_section_closed. Once for each reason. */
+#define WM_STATUS_SECTION_CLOSED ((wm_status)0x1009)
 /** An answer was decided for nobody although an account is set: its token did not travel with the challenge, and what only the account may have is missing. The result is WM_E_ACCOUNT_NOT_PRESENTED. */
 #define WM_STATUS_ACCOUNT_NOT_PRESENTED ((wm_status)0x100B)
 
@@ -1003,6 +1005,20 @@ typedef struct wm_restore_verdict {
   char title[256];
 } wm_restore_verdict;
 
+// Value of WM_STATUS_SECTION_CLOSED: the sections of a backup that stay closed for one reason. What they hold is not known.
+typedef struct wm_section_closed {
+  // Size of this struct as the library knows it, in bytes.
+  size_t struct_size;
+  // How many sections.
+  uint32_t sections;
+  // 0.
+  uint32_t reserved;
+  // Bytes of the backup in them.
+  uint64_t bytes;
+  // Page of the service that helps, UTF-8; empty if it named none that fits.
+  char url[256];
+} wm_section_closed;
+
 // Value of WM_STATUS_INDIVIDUALIZE.
 typedef struct wm_individualize_progress {
   // Size of this struct as the library knows it, in bytes.
@@ -1290,7 +1306,8 @@ wm_result wm_acquire_license(struct wm_license_request *request,
 // as often as needed: the service answers it once. It holds no account token: where WM_PROP_ACCOUNT_TOKEN is set, the same token
 // is sent along in the header "Authorization: Bearer TOKEN", with every challenge. Two calls as for properties.
 // Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
-// WM_E_INVALID_LICENSE_REQUEST for more than 1024 key IDs or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
+// WM_E_INVALID_LICENSE_REQUEST for more key IDs than one request carries (1024, fewer where many of them have licenses that count
+// uses, of which the request must tell) or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
 // WM_E_SERVICE_UNKNOWN where nothing was ever heard from the service, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
 wm_result wm_get_challenge(struct wm_license_request *request,
                            void *buf,
@@ -1451,11 +1468,14 @@ wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
 // all; counters and revocations are never turned back. flags: 0 or WM_RESTORE_INDIVIDUALIZE.
 // Statuses on the same device, without any network call: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_PROGRESS,
 // WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK, WM_STATUS_PROGRESS,
-// WM_STATUS_BACKUPRESTORE_DISCONNECTING, then WM_STATUS_LICENSE_REFUSED for each license left out,
-// WM_STATUS_ERROR_WITHURL at most once, and BEGIN, PROGRESS, END. With WM_RESTORE_INDIVIDUALIZE,
-// WM_STATUS_INDIVIDUALIZE comes before them. BEGIN may be missing when END fails.
-// Where there is no way to the service, the licenses of this device that need none are restored all the same, the others are
-// told by WM_STATUS_LICENSE_REFUSED with WM_E_RESTORE_SERVICE_UNAVAILABLE, and END comes with WM_S_RESTORE_PARTIAL.
+// WM_STATUS_BACKUPRESTORE_DISCONNECTING, then BEGIN, WM_STATUS_LICENSE_REFUSED for each license left out, with the reason as
+// its result, WM_STATUS_SECTION_CLOSED for sections that stay closed, once for each reason, WM_STATUS_ERROR_WITHURL at most
+// once, with the reason that its page helps with, and PROGRESS, END. Where a refusal holds for a time only, wm_get_error_info
+// tells how long. With WM_RESTORE_INDIVIDUALIZE, WM_STATUS_INDIVIDUALIZE comes before them, the last one with its end as
+// wm_individualize tells it. BEGIN may be missing when END fails.
+// Where the service cannot be asked, for whatever reason, what this device restores without it goes in all the same: the other
+// licenses are told by WM_STATUS_LICENSE_REFUSED and closed sections by WM_STATUS_SECTION_CLOSED, with the result that END has
+// where nothing can be restored, and END comes with WM_S_RESTORE_PARTIAL.
 // END comes once, with 0, WM_S_RESTORE_PARTIAL, WM_E_OPERATION_CANCELED, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT,
 // WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED,
 // WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
@@ -1472,9 +1492,11 @@ wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
 // store stays as it is and no device is counted. The service is asked where a restore would ask it.
 // Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is
 // asked,
-// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out), WM_STATUS_ERROR_WITHURL at most
-// once, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything would be restored, WM_S_RESTORE_PARTIAL if not, or a failure
-// of wm_restore_licenses.
+// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out, as WM_STATUS_LICENSE_REFUSED would
+// tell it), WM_STATUS_SECTION_CLOSED and WM_STATUS_ERROR_WITHURL as there, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything
+// would be restored, WM_S_RESTORE_PARTIAL if not, or a failure of wm_restore_licenses. Where the service cannot be asked although
+// something can be restored without it, the licenses that it decides on have the reason for that as their result: they are
+// undecided.
 // Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_preview_restore(struct wm_backup_restorer *restorer);
 

@@ -96,9 +96,7 @@ impl BackupRestorerObject {
         let deadline = settings.network.deadline;
         self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
             match restore::preview(&client, &settings, &folder, context) {
-                Ok(preview) if preview.refused > 0 || preview.closed_sections > 0 => {
-                    Outcome::success(WM_S_RESTORE_PARTIAL)
-                }
+                Ok(preview) if preview.is_partial() => Outcome::success(WM_S_RESTORE_PARTIAL),
                 Ok(_) => Outcome::success(WM_S_OK),
                 Err(error) => Outcome::failure(failure::restore(&error)),
             }
@@ -176,11 +174,14 @@ pub unsafe extern "C" fn wm_backup_licenses(restorer: *mut wm_backup_restorer, f
 /// all; counters and revocations are never turned back. flags: 0 or WM_RESTORE_INDIVIDUALIZE.
 /// Statuses on the same device, without any network call: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_PROGRESS,
 /// WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK, WM_STATUS_PROGRESS,
-/// WM_STATUS_BACKUPRESTORE_DISCONNECTING, then WM_STATUS_LICENSE_REFUSED for each license left out,
-/// WM_STATUS_ERROR_WITHURL at most once, and BEGIN, PROGRESS, END. With WM_RESTORE_INDIVIDUALIZE,
-/// WM_STATUS_INDIVIDUALIZE comes before them. BEGIN may be missing when END fails.
-/// Where there is no way to the service, the licenses of this device that need none are restored all the same, the others are
-/// told by WM_STATUS_LICENSE_REFUSED with WM_E_RESTORE_SERVICE_UNAVAILABLE, and END comes with WM_S_RESTORE_PARTIAL.
+/// WM_STATUS_BACKUPRESTORE_DISCONNECTING, then BEGIN, WM_STATUS_LICENSE_REFUSED for each license left out, with the reason as
+/// its result, WM_STATUS_SECTION_CLOSED for sections that stay closed, once for each reason, WM_STATUS_ERROR_WITHURL at most
+/// once, with the reason that its page helps with, and PROGRESS, END. Where a refusal holds for a time only, wm_get_error_info
+/// tells how long. With WM_RESTORE_INDIVIDUALIZE, WM_STATUS_INDIVIDUALIZE comes before them, the last one with its end as
+/// wm_individualize tells it. BEGIN may be missing when END fails.
+/// Where the service cannot be asked, for whatever reason, what this device restores without it goes in all the same: the other
+/// licenses are told by WM_STATUS_LICENSE_REFUSED and closed sections by WM_STATUS_SECTION_CLOSED, with the result that END has
+/// where nothing can be restored, and END comes with WM_S_RESTORE_PARTIAL.
 /// END comes once, with 0, WM_S_RESTORE_PARTIAL, WM_E_OPERATION_CANCELED, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT,
 /// WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED,
 /// WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
@@ -205,9 +206,11 @@ pub unsafe extern "C" fn wm_restore_licenses(restorer: *mut wm_backup_restorer, 
 /// store stays as it is and no device is counted. The service is asked where a restore would ask it.
 /// Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is
 /// asked,
-/// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out), WM_STATUS_ERROR_WITHURL at most
-/// once, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything would be restored, WM_S_RESTORE_PARTIAL if not, or a failure
-/// of wm_restore_licenses.
+/// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out, as WM_STATUS_LICENSE_REFUSED would
+/// tell it), WM_STATUS_SECTION_CLOSED and WM_STATUS_ERROR_WITHURL as there, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything
+/// would be restored, WM_S_RESTORE_PARTIAL if not, or a failure of wm_restore_licenses. Where the service cannot be asked although
+/// something can be restored without it, the licenses that it decides on have the reason for that as their result: they are
+/// undecided.
 /// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_preview_restore(restorer: *mut wm_backup_restorer) -> wm_result {

@@ -1,29 +1,30 @@
 //! The status callback, and the worker that every object with a background verb has: starting, telling, waiting, ending.
-//! Whose turn it is to call is in `callback/turn.rs`.
+//! Whose turn it is to call is in `callback/turn.rs`, what an operation tells in `callback/teller.rs`.
 
+mod teller;
 mod turn;
 
 use crate::client::ClientObject;
 use crate::error_info::{self, Detail, Failure};
 use crate::event_queue::{Entry, Queue};
 use crate::memory;
-use crate::object::{Life, Live};
+use crate::object::Life;
 use crate::prop::wm_attr_type;
 use crate::result::{
-    self, WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_NO_OPERATION, WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY,
-    WM_E_TIMEOUT, WM_E_WOULD_DEADLOCK, WM_S_OK, wm_result,
+    WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_NO_OPERATION, WM_E_OUTOFMEMORY, WM_E_TIMEOUT, WM_E_WOULD_DEADLOCK,
+    wm_result,
 };
-use crate::status::{self, Payload, Told, wm_individualize_progress, wm_status};
-use std::borrow::Cow;
+use crate::status::{Told, wm_status};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use teller::{Mailbox, Teller};
 use turn::{Aside, Turn};
-use wmlicense_core::event::{Event, Flow, IndividualizePhase};
+use wmlicense_core::event::{Event, Flow};
 use wmlicense_core::logging::{Level, Log};
-use wmlicense_core::operation::{Canceller, Context, Observer, Operation, StartError, Started, WaitError};
+use wmlicense_core::operation::{Context, Operation, StartError, Started, WaitError};
 
 /// Tells what a running operation does. NULL is allowed where one is asked for: then nothing is told, or the events go to
 /// the client's event queue if there is one when the object is created (wm_create_event_queue).
@@ -136,95 +137,6 @@ impl Outcome {
     }
 }
 
-/// The queue that gets the events of an object without a callback.
-struct Mailbox {
-    queue: Arc<Queue>,
-    token: u64,
-    canceller: Option<Canceller>,
-}
-
-/// Turns events into statuses and the outcome into the final one.
-struct Teller {
-    callback: Callback,
-    turn: Arc<Turn>,
-    mailbox: Option<Mailbox>,
-    log: Log,
-    final_status: wm_status,
-    progress: wm_individualize_progress,
-    /// Keeps the object counted until the last status was told.
-    _live: Arc<Live>,
-}
-
-impl Teller {
-    fn name(&self) -> Cow<'static, str> {
-        status::name(self.final_status).to_string_lossy()
-    }
-
-    fn log_end(&self, outcome: &Outcome) {
-        let level = if outcome.result < 0 { Level::Error } else { Level::Info };
-        let row = result::row(outcome.result).map_or(c"unknown result", |row| row.name).to_string_lossy();
-        let why = outcome.detail.as_ref().map_or("", |detail| &detail.message);
-        self.log.record(level, LOG_TARGET, format_args!("{} {row} {why}", self.name()));
-    }
-
-    fn tell(&mut self, told: Told) -> Flow {
-        let Some(mailbox) = &mut self.mailbox else {
-            return self.turn.during(|| self.callback.tell(&told));
-        };
-        let entry = Entry { token: mailbox.token, callback: self.callback, told };
-        match &mailbox.canceller {
-            Some(canceller) => mailbox.queue.push(entry, canceller),
-            None => mailbox.queue.push_last(entry),
-        }
-        Flow::Continue
-    }
-}
-
-impl Observer<Outcome> for Teller {
-    fn begins(&mut self, canceller: Canceller) {
-        self.log.record(Level::Info, LOG_TARGET, format_args!("begins, to end in {}", self.name()));
-        if let Some(mailbox) = &mut self.mailbox {
-            mailbox.canceller = Some(canceller);
-        }
-    }
-
-    fn event(&mut self, event: &Event) -> Flow {
-        let told = Told::of(event);
-        if let Payload::Individualize(progress) = told.payload {
-            self.progress = progress;
-        }
-        // Success is told once, by the final status, which carries the result.
-        if matches!(event, Event::Individualize { phase: IndividualizePhase::Succeed, .. }) {
-            return Flow::Continue;
-        }
-        self.tell(told)
-    }
-
-    fn finished(&mut self, outcome: &Outcome) {
-        let payload = if self.final_status == status::INDIVIDUALIZE {
-            Payload::Individualize(wm_individualize_progress {
-                result: outcome.result,
-                phase: match outcome.result {
-                    WM_E_OPERATION_CANCELED => status::PHASE_CANCEL,
-                    result if result < 0 => status::PHASE_FAIL,
-                    _ => status::PHASE_SUCCEED,
-                },
-                ..self.progress
-            })
-        } else {
-            outcome.url.clone().map_or(Payload::Nothing, Payload::Text)
-        };
-        let (result, detail) = (outcome.result, outcome.detail.clone());
-        self.log_end(outcome);
-        let told = Told { status: self.final_status, result, payload, detail };
-        match &mut self.mailbox {
-            Some(mailbox) => mailbox.queue.push_last(Entry { token: mailbox.token, callback: self.callback, told }),
-            // The operation is over: whether the application would go on makes no difference.
-            None => drop(self.turn.during(|| self.callback.tell(&told))),
-        }
-    }
-}
-
 /// The operations of one object.
 pub(crate) struct Worker {
     life: Life,
@@ -298,14 +210,10 @@ impl Worker {
         // Held until it runs: a release waits for an operation that begins, or the operation does not begin.
         let life = self.life.hold();
         let live = life.clone().ok_or_else(|| Failure::new(WM_E_INVALID_HANDLE))?;
-        let mailbox = self.queue.as_ref().map(|queue| Mailbox {
-            queue: Arc::clone(queue),
-            token: self.token.load(Ordering::Relaxed),
-            canceller: None,
-        });
-        let (callback, turn) = (self.callback, Arc::clone(&self.turn));
-        let (log, progress) = (self.log.clone(), nothing_yet());
-        let teller = Teller { callback, turn, mailbox, log, final_status, progress, _live: live };
+        let token = self.token.load(Ordering::Relaxed);
+        let mailbox = self.queue.as_ref().map(|queue| Mailbox::new(queue, token));
+        let (turn, log) = (Arc::clone(&self.turn), self.log.clone());
+        let teller = Teller::new((self.callback, turn), mailbox, log, final_status, live);
         let on_panic = || Outcome::failure(Failure::new(WM_E_INTERNAL));
         memory::check(memory::FOR_AN_OPERATION)?;
         self.operation.start(deadline, Box::new(teller), work, on_panic).map_err(|error| match error {
@@ -372,18 +280,6 @@ impl Worker {
             let _ = self.operation.wait(None);
             self.turn.finish();
         }
-    }
-}
-
-fn nothing_yet() -> wm_individualize_progress {
-    wm_individualize_progress {
-        struct_size: size_of::<wm_individualize_progress>(),
-        result: WM_S_OK,
-        phase: status::PHASE_BEGIN,
-        requests: 0,
-        http_phase: 0,
-        bytes: 0,
-        bytes_total: 0,
     }
 }
 

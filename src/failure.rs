@@ -8,6 +8,7 @@ use crate::error_info::Failure;
 use crate::result::*;
 pub(crate) use ensure::ensure;
 use std::io;
+use std::time::Duration;
 pub(crate) use stored::decrypt;
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::backup::BackupError;
@@ -18,7 +19,7 @@ use wmlicense_core::header::HeaderError;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::keeper::{CheckError, CleanError};
 use wmlicense_core::renew::RenewError;
-use wmlicense_core::restore::RestoreError;
+use wmlicense_core::restore::{RestoreError, Why, wait};
 use wmlicense_core::revoke::RevokeError;
 use wmlicense_core::store::{Fault, StoreError};
 use wmlicense_core::transport::{ServiceFailure, TransportError};
@@ -56,9 +57,13 @@ pub(crate) fn reason(reason: Reason) -> Failure {
     })
 }
 
-/// The limit of devices, as the status with its URL reports it.
-pub(crate) fn limit_reached() -> Failure {
-    reason(Reason::LimitReached)
+/// Why a license or a section of a backup is left out.
+pub(crate) fn why(why: &Why) -> Failure {
+    match why {
+        Why::Refused { reason: why, wait } => later(reason(*why), *wait),
+        Why::Unasked(unasked) => restore(unasked.error()),
+        Why::NoKey => Failure::new(WM_E_NOT_RESTORABLE),
+    }
 }
 
 /// An account whose token did not come with the request.
@@ -66,9 +71,8 @@ pub(crate) fn account_not_presented() -> Failure {
     Failure::new(WM_E_ACCOUNT_NOT_PRESENTED)
 }
 
-/// A license for which the service must be asked, and cannot.
-pub(crate) fn not_asked() -> Failure {
-    Failure::new(MANAGEMENT.unreachable)
+fn later(failure: Failure, wait: Option<Duration>) -> Failure {
+    wait.into_iter().fold(failure, |failure, wait| failure.retry_after_seconds(wait.as_secs()))
 }
 
 /// A file or folder that the application named.
@@ -243,8 +247,7 @@ fn first_refusal(refusals: &[Refusal], now: i64) -> Failure {
     };
     let failure = reason(first.reason);
     let failure = refused_kid(first).into_iter().fold(failure, Failure::about);
-    let wait = first.again.map(|again| again.saturating_sub(now).max(1).unsigned_abs());
-    wait.into_iter().fold(failure, Failure::retry_after_seconds)
+    later(failure, wait(first.again, now))
 }
 
 /// The key ID that a service refused: named as such, or as what was asked for.
@@ -326,7 +329,7 @@ pub(crate) fn restore(error: &RestoreError) -> Failure {
         RestoreError::Transport(error) => transport(error, &MANAGEMENT),
         RestoreError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_BAD_ANSWER), text),
         RestoreError::Refused { reason: Reason::Damaged, .. } => Failure::with(WM_E_BACKUP_RESTORE_BAD_DATA, text),
-        RestoreError::Refused { reason: why, .. } => reason(*why),
+        RestoreError::Refused { reason: why, wait, .. } => later(reason(*why), *wait),
         RestoreError::Store(error) => store(error),
         RestoreError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
     }

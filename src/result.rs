@@ -52,7 +52,7 @@ results! {
     WM_S_STORE_REPAIRED c"WM_S_STORE_REPAIRED" = 0x000D_2A01, None, None, false, c"The store was damaged and is repaired.";
     WM_S_NOTHING_NEW c"WM_S_NOTHING_NEW" = 0x000D_2A02, None, None, false, c"The service has nothing new for this device.";
     WM_S_MONITOR_CANCELLED c"WM_S_MONITOR_CANCELLED" = 0x000D_2746, Cancelled, None, true, c"The monitor was cancelled; no license is stored.";
-    WM_S_RESTORE_PARTIAL c"WM_S_RESTORE_PARTIAL" = 0x000D_2A00, None, None, false, c"Some licenses are restored; the others were refused.";
+    WM_S_RESTORE_PARTIAL c"WM_S_RESTORE_PARTIAL" = 0x000D_2A00, None, None, false, c"Some licenses are restored; statuses told why the others are not.";
     WM_S_MORE_TO_FETCH c"WM_S_MORE_TO_FETCH" = 0x000D_2A05, None, None, false, c"What came is stored; further pages wait to be fetched with the next challenge.";
     WM_S_NOTHING_TO_RENEW c"WM_S_NOTHING_TO_RENEW" = 0x000D_2A03, None, None, false, c"No stored license is to be renewed.";
     // Calls.

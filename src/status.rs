@@ -1,4 +1,7 @@
-//! Statuses: their numbers, names and values, and how an event of the core becomes one.
+//! Statuses: their numbers and names, and how an event of the core becomes one. The structs of their values are in
+//! `status/values.rs`.
+
+mod values;
 
 use crate::error_info;
 use crate::error_info::{Detail, Failure};
@@ -8,8 +11,9 @@ use crate::result::{WM_S_OK, wm_result};
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
+pub use values::{wm_individualize_progress, wm_network_progress, wm_progress, wm_restore_verdict, wm_section_closed};
 use wmlicense_core::event::{Event, HttpPhase, IndividualizePhase, Network, Progress};
-use wmlicense_core::restore::Verdict;
+use wmlicense_core::restore::{ClosedSections, LeftOut, Verdict};
 
 /// Number of a status.
 pub type wm_status = i32;
@@ -32,6 +36,7 @@ pub(crate) const DAMAGED_LICENSE: wm_status = 0x1005;
 pub(crate) const RENEWAL_DUE: wm_status = 0x1006;
 pub(crate) const REVOCATIONS_REFRESHED: wm_status = 0x1007;
 pub(crate) const NETWORK: wm_status = 0x1008;
+pub(crate) const SECTION_CLOSED: wm_status = 0x1009;
 pub(crate) const ACCOUNT_NOT_PRESENTED: wm_status = 0x100B;
 
 /// Every status: name, number, meaning with the value it carries.
@@ -45,7 +50,7 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
     (
         c"WM_STATUS_INDIVIDUALIZE",
         INDIVIDUALIZE,
-        "Progress and final status of an individualization; BINARY, wm_individualize_progress.",
+        "Progress and end of an individualization, also of one within another operation; BINARY, wm_individualize_progress.",
     ),
     (c"WM_STATUS_NEEDS_INDIVIDUALIZATION", NEEDS_INDIVIDUALIZATION, "The device must be individualized first."),
     (c"WM_STATUS_BACKUPRESTORE_END", BACKUPRESTORE_END, "Final status of a backup or restore."),
@@ -58,7 +63,7 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
     (
         c"WM_STATUS_ERROR_WITHURL",
         ERROR_WITHURL,
-        "As many devices as allowed hold the licenses; STRING, the URL of a page that helps.",
+        "Something is refused, the result says why: as many devices as allowed hold it, where that is among the reasons; STRING, the URL of a page that helps.",
     ),
     (
         c"WM_STATUS_RESTRICTED_LICENSE",
@@ -99,6 +104,11 @@ pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
         "How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms.",
     ),
     (
+        c"WM_STATUS_SECTION_CLOSED",
+        SECTION_CLOSED,
+        "Sections of a backup stay closed, the result says why; BINARY, wm_section_closed. Once for each reason.",
+    ),
+    (
         c"WM_STATUS_ACCOUNT_NOT_PRESENTED",
         ACCOUNT_NOT_PRESENTED,
         "An answer was decided for nobody although an account is set: its token did not travel with the challenge, and what only the account may have is missing. The result is WM_E_ACCOUNT_NOT_PRESENTED.",
@@ -131,78 +141,6 @@ pub const HTTP_PHASES: &[(&str, u32)] = &[
     ("WM_HTTP_COMPLETED", 4),
 ];
 
-/// Value of WM_STATUS_PROGRESS.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct wm_progress {
-    /// Size of this struct as the library knows it, in bytes.
-    pub struct_size: usize,
-    /// Done so far: licenses, or bytes of the backup while a restore reads it on the device that made it.
-    pub done: u64,
-    /// The same in all; 0 if unknown.
-    pub total: u64,
-}
-
-/// Value of WM_STATUS_INDIVIDUALIZE.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct wm_individualize_progress {
-    /// Size of this struct as the library knows it, in bytes.
-    pub struct_size: usize,
-    /// 0 while it goes on, then the final result.
-    pub result: wm_result,
-    /// WM_INDIVIDUALIZE_*.
-    pub phase: u32,
-    /// Requests completed.
-    pub requests: u32,
-    /// WM_HTTP_*: phase of the request under way.
-    pub http_phase: u32,
-    /// Bytes of the answer received.
-    pub bytes: u64,
-    /// Bytes of the answer in all; 0 if unknown.
-    pub bytes_total: u64,
-}
-
-/// Value of WM_STATUS_NETWORK: one request, of which a verb may make several, and the attempts at it.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct wm_network_progress {
-    /// Size of this struct as the library knows it, in bytes.
-    pub struct_size: usize,
-    /// WM_HTTP_*: phase of the attempt under way; WM_HTTP_NOTINITIATED while the next one is waited for.
-    pub http_phase: u32,
-    /// Which attempt, from 1 on; while the next one is waited for, the one that failed.
-    pub attempt: u32,
-    /// Attempts at most, as WM_PROP_RETRY_LIMIT allows; 0: no limit.
-    pub attempts: u32,
-    /// 0.
-    pub reserved: u32,
-    /// Bytes of the answer received.
-    pub bytes: u64,
-    /// Bytes of the answer in all; 0 if unknown.
-    pub bytes_total: u64,
-    /// Milliseconds until the next attempt, counted from this status; 0: none waits.
-    pub next_try_ms: u64,
-    /// Host that is asked, without a port; cut at the end if it is too long.
-    pub host: [c_char; 256],
-}
-
-/// Value of WM_STATUS_RESTORE_VERDICT.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct wm_restore_verdict {
-    /// Size of this struct as the library knows it, in bytes.
-    pub struct_size: usize,
-    /// Key ID of the license.
-    pub kid: [u8; 16],
-    /// Devices that hold the license, the one it was issued to included; 0 where the service need not be asked.
-    pub devices_used: u32,
-    /// Devices that may hold it in all; 0 where the service need not be asked.
-    pub devices_limit: u32,
-    /// Title, UTF-8, cut at the end if it is too long; empty if there is none.
-    pub title: [c_char; 256],
-}
-
 /// Name of a status, such as "WM_STATUS_BACKUPRESTORE_END"; "unknown status" for a number that is none. Static, never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wm_status_name(status: wm_status) -> *const c_char {
@@ -223,6 +161,8 @@ pub(crate) enum Payload {
     Progress(wm_progress),
     /// What a restore would do.
     Verdict(Box<wm_restore_verdict>),
+    /// Sections that stay closed.
+    Closed(Box<wm_section_closed>),
     /// How far a request is.
     Network(Box<wm_network_progress>),
     /// How far an individualization is.
@@ -241,6 +181,9 @@ impl Payload {
             Self::Progress(value) => tell(prop::TYPE_BINARY, std::ptr::from_ref(value).cast(), size_of_val(value)),
             Self::Verdict(value) => {
                 tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_restore_verdict>())
+            }
+            Self::Closed(value) => {
+                tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_section_closed>())
             }
             Self::Network(value) => {
                 tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_network_progress>())
@@ -273,17 +216,15 @@ impl Told {
             Event::BackupRestoreBegin => Self::plain(BACKUPRESTORE_BEGIN, Payload::Nothing),
             Event::Connecting => Self::plain(BACKUPRESTORE_CONNECTING, Payload::Nothing),
             Event::Disconnecting => Self::plain(BACKUPRESTORE_DISCONNECTING, Payload::Nothing),
-            Event::ErrorWithUrl(url) => {
-                Self::failed(ERROR_WITHURL, failure::limit_reached(), Payload::Text(url.clone()))
+            Event::ErrorWithUrl { url, reason } => {
+                Self::failed(ERROR_WITHURL, failure::reason(*reason), Payload::Text(url.clone()))
             }
             Event::RestrictedLicense(kid) => Self::plain(RESTRICTED_LICENSE, Payload::Text(kid.to_base64())),
             Event::RenewalDue(kid) => Self::plain(RENEWAL_DUE, Payload::Text(kid.to_base64())),
-            Event::LicenseRefused { kid, reason } => {
-                Self::failed(LICENSE_REFUSED, failure::reason(*reason).about(*kid), Payload::Text(kid.to_base64()))
+            Event::LicenseRefused(LeftOut { kid, why }) => {
+                Self::failed(LICENSE_REFUSED, failure::why(why).about(*kid), Payload::Text(kid.to_base64()))
             }
-            Event::LicenseUnasked(kid) => {
-                Self::failed(LICENSE_REFUSED, failure::not_asked().about(*kid), Payload::Text(kid.to_base64()))
-            }
+            Event::SectionsClosed(closed) => told_closed(closed),
             Event::RestoreVerdict(verdict) => told_verdict(verdict),
             Event::DamagedLicense { kid, fault } => {
                 Self::failed(DAMAGED_LICENSE, failure::fault(*fault).about(*kid), Payload::Text(kid.to_base64()))
@@ -308,6 +249,9 @@ impl Told {
             Event::AccountNotPresented => {
                 Self::failed(ACCOUNT_NOT_PRESENTED, failure::account_not_presented(), Payload::Nothing)
             }
+            Event::IndividualizeFailed(why) => {
+                Self::failed(INDIVIDUALIZE, failure::restore(why.error()), Payload::Nothing)
+            }
             Event::NeedsIndividualization => Self::plain(NEEDS_INDIVIDUALIZATION, Payload::Nothing),
         }
     }
@@ -321,10 +265,22 @@ fn told_verdict(verdict: &Verdict) -> Told {
         devices_limit: verdict.devices_limit,
         title: error_info::text(verdict.title.as_deref().unwrap_or("")),
     }));
-    match verdict.refusal {
+    match &verdict.refusal {
         None => Told::plain(RESTORE_VERDICT, payload),
-        Some(reason) => Told::failed(RESTORE_VERDICT, failure::reason(reason).about(verdict.kid), payload),
+        Some(why) => Told::failed(RESTORE_VERDICT, failure::why(why).about(verdict.kid), payload),
     }
+}
+
+fn told_closed(closed: &ClosedSections) -> Told {
+    let ClosedSections { why, sections, bytes, url } = closed;
+    let payload = Payload::Closed(Box::new(wm_section_closed {
+        struct_size: size_of::<wm_section_closed>(),
+        sections: *sections,
+        reserved: 0,
+        bytes: *bytes,
+        url: error_info::text(url.as_deref().unwrap_or("")),
+    }));
+    Told::failed(SECTION_CLOSED, failure::why(why), payload)
 }
 
 fn network_progress(network: &Network) -> wm_network_progress {
@@ -363,9 +319,11 @@ fn http_number(phase: HttpPhase) -> u32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use wmlicense_core::event::Event;
+    use wmlicense_core::restore::{RestoreError, Why};
     use wmlicense_wire::answer::Reason;
     use wmlicense_wire::id::Kid;
 
@@ -381,9 +339,35 @@ mod tests {
     #[test]
     fn a_refused_license_carries_reason_and_key_id() {
         let kid = Kid::new([7; 16]);
-        let told = Told::of(&Event::LicenseRefused { kid, reason: Reason::OtherAccount });
-        assert_eq!((told.status, told.result), (LICENSE_REFUSED, crate::result::WM_E_OTHER_ACCOUNT));
-        assert_eq!(told.detail.and_then(|detail| detail.kid), Some(kid));
+        let why = Why::Refused { reason: Reason::GrantedTooOften, wait: Some(Duration::from_secs(7)) };
+        let told = Told::of(&Event::LicenseRefused(LeftOut { kid, why }));
+        assert_eq!((told.status, told.result), (LICENSE_REFUSED, crate::result::WM_E_GRANTED_TOO_OFTEN));
+        let detail = told.detail.unwrap();
+        assert_eq!((detail.kid, detail.retry_after_ms), (Some(kid), 7000));
+        let unasked = Why::Unasked(RestoreError::NeedsIndividualization.into());
+        let told = Told::of(&Event::LicenseRefused(LeftOut { kid, why: unasked }));
+        assert_eq!(told.result, crate::result::WM_E_NEEDS_INDIVIDUALIZATION);
+    }
+
+    #[test]
+    fn a_page_is_told_with_what_it_helps_with() {
+        for (reason, result) in [
+            (Reason::LimitReached, crate::result::WM_E_RESTORE_FRAUD),
+            (Reason::OtherAccount, crate::result::WM_E_OTHER_ACCOUNT),
+        ] {
+            let told = Told::of(&Event::ErrorWithUrl { url: "https://license.test/".to_owned(), reason });
+            assert_eq!((told.status, told.result), (ERROR_WITHURL, result));
+        }
+    }
+
+    #[test]
+    fn closed_sections_are_told_with_reason_number_and_page() {
+        let url = Some("https://license.test/".to_owned());
+        let closed = ClosedSections { why: Reason::AccountRequired.into(), sections: 2, bytes: 9, url };
+        let told = Told::of(&Event::SectionsClosed(closed));
+        assert_eq!((told.status, told.result), (SECTION_CLOSED, crate::result::WM_E_ACCOUNT_REQUIRED));
+        let Payload::Closed(value) = told.payload else { panic!("another payload") };
+        assert_eq!((value.sections, value.bytes, value.url[0]), (2, 9, b'h' as c_char));
     }
 
     #[test]

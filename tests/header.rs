@@ -17,6 +17,7 @@ use wmlicense::defines::{self, Macro};
 const SOURCES: &[&str] = &[
     "result",
     "status",
+    "status/values",
     "prop",
     "error_info",
     "callback",

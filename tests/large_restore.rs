@@ -111,11 +111,11 @@ fn a_large_library_moves_to_as_many_devices_as_are_allowed() {
 
     let third = Device::new(&service);
     let (result, events) = third.restore(place.path());
-    let refused = matches!(&result, Err(RestoreError::Refused { reason: Reason::LimitReached, url: Some(_) }));
+    let refused = matches!(&result, Err(RestoreError::Refused { reason: Reason::LimitReached, url: Some(_), .. }));
     assert!(refused, "{result:?}");
-    let told = events.iter().filter(|event| matches!(event, Event::LicenseRefused { .. })).count();
+    let told = events.iter().filter(|event| matches!(event, Event::LicenseRefused(_))).count();
     assert_eq!(told as u64, LICENSES);
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::ErrorWithUrl(_))).count(), 1);
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::ErrorWithUrl { .. })).count(), 1);
     assert_eq!(third.client.store.license_count().expect("the store reads"), 0);
     // The devices within the limit keep what they have.
     assert_eq!(first.restore(place.path()).0.expect("the same device needs no service").restored, LICENSES);

@@ -1,10 +1,11 @@
 use super::*;
-use crate::object::{self, Handle, Kind, Object};
+use crate::object::{self, Handle, Kind, Live, Object};
 use crate::prop::Properties;
 use crate::result::{
-    WM_E_BAD_VALUE, WM_E_BUSY, WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_TIMEOUT, WM_E_WOULD_DEADLOCK,
-    WM_S_ACQUIRE_CANCELLED,
+    WM_E_BAD_VALUE, WM_E_BUSY, WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_OPERATION_CANCELED, WM_E_TIMEOUT,
+    WM_E_WOULD_DEADLOCK, WM_S_ACQUIRE_CANCELLED,
 };
+use crate::status;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, Weak};
 use wmlicense_core::event::Progress;

@@ -86,7 +86,8 @@ impl LicenseRequestObject {
 /// as often as needed: the service answers it once. It holds no account token: where WM_PROP_ACCOUNT_TOKEN is set, the same token
 /// is sent along in the header "Authorization: Bearer TOKEN", with every challenge. Two calls as for properties.
 /// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
-/// WM_E_INVALID_LICENSE_REQUEST for more than 1024 key IDs or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
+/// WM_E_INVALID_LICENSE_REQUEST for more key IDs than one request carries (1024, fewer where many of them have licenses that count
+/// uses, of which the request must tell) or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
 /// WM_E_SERVICE_UNKNOWN where nothing was ever heard from the service, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_get_challenge(

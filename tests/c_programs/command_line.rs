@@ -19,18 +19,72 @@ use wmlicense_wire::id::{Digest, Kid};
 const KIDS: [&str; 3] =
     ["c0000000000000000000000000000001", "c0000000000000000000000000000002", "c1000000000000000000000000000001"];
 
-/// Makes a store in `folder` that holds the licenses.
-fn stock(folder: &Path, service: &Service) {
+/// What only the second account of the tests may have.
+const GOLD: &str = "c5000000000000000000000000000001";
+
+/// Makes a store in `folder` that holds the licenses of an account.
+fn stock(folder: &Path, service: &Service, token: &str, kids: &[&str]) {
     let authorities = vec![Digest::from_base64(&service.authority).unwrap()];
     let settings = OpenSettings { store_path: folder.to_path_buf(), authorities };
     let client = Client::open(&settings, Arc::new(SystemClock)).unwrap();
-    let account_token = Arc::new(AccountToken::new(service.token.clone()));
+    let account_token = Arc::new(AccountToken::new(token.to_owned()));
     let settings = Settings { service_url: Some(service.url.clone()), account_token, ..Settings::default() };
     let context = || Context::inline(None, |_| Flow::Continue);
     individualize(&client, &settings, false, &context()).unwrap();
-    let kids = KIDS.iter().map(|kid| Kid::from_hex(kid).unwrap()).collect();
+    let count = kids.len() as u64;
+    let kids = kids.iter().map(|kid| Kid::from_hex(kid).unwrap()).collect();
     let wish = LicenseWish { kids, ..LicenseWish::default() };
-    assert_eq!(acquire(&client, &settings, &wish, &context()).unwrap().stored, 3);
+    assert_eq!(acquire(&client, &settings, &wish, &context()).unwrap().stored, count);
+}
+
+/// What the program is told to restore on a device.
+fn words<'w>(store: &'w str, from: &'w str, token: &'w str, service: &'w Service) -> Vec<&'w str> {
+    let place = ["restore", "--individualize", "--store", store, "--from", from];
+    let whom = ["--service", &service.url, "--authority", &service.authority, "--token-file", token];
+    [&place[..], &whom].concat()
+}
+
+#[test]
+fn a_restore_in_part_tells_each_reason_and_ends_with_a_code_of_its_own_as_its_preview_does() {
+    let service = Service::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    stock(Path::new(&path("device1")), &service, &service.token, &KIDS);
+    stock(Path::new(&path("device1")), &service, &service.gold_token, &[GOLD]);
+    std::fs::write(path("token"), &service.token).unwrap();
+    std::fs::create_dir(path("backup")).unwrap();
+    let program = run::built("wmlicense");
+    let (store, from) = (path("device1"), path("backup"));
+    run::succeed(Command::new(&program).args(["backup", "--store", &store, "--to", &from]));
+    let owner = ["license", "revoke", "--kid", KIDS[1], "--data", service.data().to_str().unwrap()];
+    run::succeed(Command::new(super::support::service::program()).args(owner));
+    let (store, token) = (path("device2"), path("token"));
+    let words = words(&store, &from, &token, &service);
+    let ended = |more: &[&str]| {
+        let (code, printed) = run::ended(Command::new(&program).args(&words).args(more));
+        assert_eq!(code, Some(3), "{printed}");
+        printed
+    };
+    let revoked = format!("{}: it was revoked\n", KIDS[1]);
+    let closed =
+        " bytes): it belongs to another account\n  help: give the token of that account with --token-file; see ";
+    // The device is made by the restore; a preview needs one.
+    let printed = ended(&[]);
+    assert!(printed.starts_with("1 license restored, 1 left out\n"), "{printed}");
+    assert!(printed.contains(&format!("left out: {revoked}")) && printed.contains(closed), "{printed}");
+    let printed = ended(&["--preview"]);
+    assert!(printed.contains("Title 2: it was revoked") && printed.contains(closed), "{printed}");
+    assert!(printed.ends_with("1 license would be restored, 1 not\n"), "{printed}");
+    let object =
+        |more: &[&str]| -> serde_json::Value { serde_json::from_str(&ended(&[more, &["--json"]].concat())).unwrap() };
+    let (restored, previewed) = (object(&[]), object(&["--preview"]));
+    assert_eq!((&restored["restored"], &previewed["restorable"]), (&1.into(), &1.into()));
+    assert_eq!((&restored["refused"][0]["reason"], &restored["refused"][0]["kid"]), (&4.into(), &KIDS[1].into()));
+    for said in [&restored, &previewed] {
+        assert_eq!((&said["partial"], &said["closedSections"]), (&true.into(), &1.into()), "{said}");
+        assert_eq!((&said["closed"][0]["reason"], &said["closed"][0]["sections"]), (&6.into(), &1.into()), "{said}");
+        assert!(said["closed"][0]["url"].as_str().unwrap().starts_with(&service.url), "{said}");
+    }
 }
 
 #[test]
@@ -38,7 +92,7 @@ fn the_command_line_moves_licenses_to_as_many_devices_as_the_service_allows() {
     let service = Service::start();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    stock(Path::new(&path("device1")), &service);
+    stock(Path::new(&path("device1")), &service, &service.token, &KIDS);
     std::fs::write(path("token"), &service.token).unwrap();
     std::fs::create_dir(path("backup")).unwrap();
     let program = run::built("wmlicense");
@@ -53,23 +107,7 @@ fn the_command_line_moves_licenses_to_as_many_devices_as_the_service_allows() {
     let here = run::succeed(&mut wmlicense(&["restore", "--store", &path("device1"), "--from", &path("backup")]));
     assert_eq!(here, "2 licenses restored\n");
 
-    let restore = |device: &str| {
-        let (store, from, token) = (path(device), path("backup"), path("token"));
-        wmlicense(&[
-            "restore",
-            "--store",
-            &store,
-            "--from",
-            &from,
-            "--service",
-            &service.url,
-            "--authority",
-            &service.authority,
-            "--token-file",
-            &token,
-            "--individualize",
-        ])
-    };
+    let restore = |device: &str| wmlicense(&words(&path(device), &path("backup"), &path("token"), &service));
     for device in ["device2", "device3", "device4"] {
         assert_eq!(run::succeed(&mut restore(device)), "2 licenses restored\n", "{device}");
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use crate::support::compile::{build_line, command_of};
-use crate::support::service::Service;
+use crate::support::service::{Service, program};
 use crate::support::{library_dir, root, run, sources, stem};
 
 /// Builds every example by the line its reader is told, with one compiler or the other and every warning an error.
@@ -76,6 +76,11 @@ impl Journey {
         command
     }
 
+    /// Gives a command of the service's owner.
+    fn owner(&self, words: &[&str]) {
+        run::succeed(Command::new(program()).args(words).arg("--data").arg(self.service.data()));
+    }
+
     fn copy(&self, from: &str, to: &str) {
         run::succeed(Command::new("cp").arg("-a").arg(self.path(from)).arg(self.path(to)));
     }
@@ -129,6 +134,13 @@ fn whole_journey(compiler: &str) {
     let printed = run::fail(&mut journey.restore_online("device5"));
     assert!(printed.contains("WM_E_RESTORE_FRAUD"), "{printed}");
     assert!(printed.contains(&format!("more about it: {}", journey.service.url)), "{printed}");
+
+    // One title is taken back: a device that has its seats gets the others, and hears why not that one.
+    journey.owner(&["license", "revoke", "--kid", "c000000000000000000000000000000a"]);
+    let (code, printed) = run::ended(&mut journey.restore_online("device2"));
+    assert_eq!(code, Some(3), "{printed}");
+    assert!(printed.contains("refused: wAAAAAAAAAAAAAAAAAAACg==: The license was revoked"), "{printed}");
+    assert!(printed.contains("\nrestored in part: 1 licenses refused, 0 parts closed\n"), "{printed}");
 
     // Everything at once, before it is needed; then there is nothing new.
     let predeliver = || {

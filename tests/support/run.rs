@@ -35,6 +35,12 @@ pub(crate) fn output_of(command: &mut Command) -> String {
     printed
 }
 
+/// Runs a command and answers its exit code with what it printed on both outputs.
+pub(crate) fn ended(command: &mut Command) -> (Option<i32>, String) {
+    let output = output(command);
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
 fn output(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(store: &Path, to: &Path, overwrite: bool, as_json: bool) -> Re
         text.push_str(&format!("left out, because its terms say so: {kid}{shown}\n"));
         restricted.push(json!({ "kid": kid.to_hex(), "title": title }));
     }
-    Ok(Output { text, json: json!({ "backedUp": report.backed_up, "restricted": restricted }) })
+    Ok(Output::done(text, json!({ "backedUp": report.backed_up, "restricted": restricted })))
 }
 
 /// A number with its noun.

@@ -36,14 +36,14 @@ pub(crate) fn check(store: &Path, repair: bool, as_json: bool) -> Result<Output,
         "usedUp": checked.repair.used_up,
         "repaired": checked.repaired,
     });
-    Ok(Output { text, json })
+    Ok(Output::done(text, json))
 }
 
 pub(crate) fn clean(store: &Path, as_json: bool) -> Result<Output, Failure> {
     let client = open::open(store)?;
     let (cleaned, _) = watch::run(as_json, move |context| keeper::clean(&client, context))?;
     let text = format!("{} removed\n", count(cleaned.removed, "license"));
-    Ok(Output { text, json: json!({ "removed": cleaned.removed }) })
+    Ok(Output::done(text, json!({ "removed": cleaned.removed })))
 }
 
 fn fault_text(fault: Fault) -> &'static str {

@@ -50,5 +50,5 @@ pub(crate) fn run(path: &Path) -> Result<Output, Failure> {
     json["bytes"] = Value::from(length);
     json["fields"] = found.fields;
     json["diagnostic"] = Value::String(diagnostic);
-    Ok(Output { text, json })
+    Ok(Output::done(text, json))
 }

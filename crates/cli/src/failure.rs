@@ -1,5 +1,6 @@
 //! What went wrong, in one sentence, and what helps, in another.
 
+use crate::left_out;
 use crate::output::plain;
 use std::fmt;
 use wmlicense_core::backup::BackupError;
@@ -7,11 +8,10 @@ use wmlicense_core::client::OpenError;
 use wmlicense_core::device::DeviceError;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::keeper::{CheckError, CleanError};
-use wmlicense_core::restore::RestoreError;
+use wmlicense_core::restore::{RestoreError, Why};
 use wmlicense_core::session::AnswerFault;
 use wmlicense_core::store::StoreError;
 use wmlicense_core::transport::TransportError;
-use wmlicense_wire::answer::Reason;
 
 /// A command failed.
 #[derive(Debug)]
@@ -100,17 +100,17 @@ impl From<&BackupError> for Failure {
 impl From<&RestoreError> for Failure {
     fn from(error: &RestoreError) -> Self {
         match error {
-            RestoreError::Refused { reason, url } => {
-                let sentence = format!("the service refuses the restore: {}", reason_text(*reason));
-                let remedy = url.as_ref().map_or(String::new(), |url| format!("see {url}"));
-                Self::new(sentence, &remedy)
+            RestoreError::Refused { reason, wait, url } => {
+                let why = Why::Refused { reason: *reason, wait: *wait };
+                let sentence = format!("the service refuses the restore: {}", left_out::text(&why));
+                Self::new(sentence, &left_out::help(&why, url.as_deref()))
             }
             other => Self::new(other, restore_remedy(other)),
         }
     }
 }
 
-fn restore_remedy(error: &RestoreError) -> &str {
+pub(crate) fn restore_remedy(error: &RestoreError) -> &str {
     match error {
         RestoreError::Cancelled | RestoreError::Refused { .. } => "",
         RestoreError::NotFound => "give the folder that holds licenses.wmbackup",
@@ -214,33 +214,5 @@ fn store_remedy(error: &StoreError) -> &'static str {
         StoreError::NoSuchLicense(_) | StoreError::NoTransaction | StoreError::Random | StoreError::Cancelled => {
             "try again"
         }
-    }
-}
-
-/// One clause for a refusal of the service.
-pub(crate) fn reason_text(reason: Reason) -> &'static str {
-    match reason {
-        Reason::UnknownContent => "the service does not know this content",
-        Reason::NotEntitled => "the account may not have it",
-        Reason::LimitReached => "as many devices as allowed hold it",
-        Reason::Revoked => "it was revoked",
-        Reason::Expired => "it has ended",
-        Reason::OtherAccount => "it belongs to another account",
-        Reason::NotAllowed => "its terms do not allow a restore here",
-        Reason::UnknownIssuer => "this service does not manage it",
-        Reason::AccountRequired => "it needs an account token",
-        Reason::Damaged => "its record does not open",
-        Reason::ConsentMissing => "the user did not agree",
-        Reason::DeviceRevoked => "this device may not ask any more",
-        Reason::QuotaUsedUp => "the service certifies no more devices today",
-        Reason::ApplicationRevoked => "this application may not ask any more; update it",
-        Reason::Declined => "the user declined",
-        Reason::NotDecided => "the user did not decide in time",
-        Reason::Returned => "it was given back",
-        Reason::UserMustAct => "its user must act in the application first",
-        Reason::DeviceCopied => "copies of this device's store asked too often; individualize it anew",
-        Reason::KeyReplaced => "the device has other keys by now; individualize it anew",
-        Reason::GrantedTooOften => "this device lost it and got it again too often; its owner can help",
-        Reason::UsedUp => "all its uses are used up",
     }
 }

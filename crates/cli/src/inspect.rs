@@ -28,7 +28,7 @@ pub(crate) fn run(path: &Path, keys: Option<&Path>) -> Result<Output, Failure> {
     })?;
     let mut json = object::of(&header, &keys);
     json["file"] = path.display().to_string().into();
-    Ok(Output { text: lines::of(&header, &keys), json })
+    Ok(Output::done(lines::of(&header, &keys), json))
 }
 
 /// Reads a file, or the bytes in a test vector.

@@ -25,7 +25,7 @@ pub(crate) fn run(store: &Path) -> Result<Output, Failure> {
     if pending > 0 {
         text.push_str(&format!(", {} waiting for an answer", count(pending, "request")));
     }
-    Ok(Output { text, json: json!({ "licenses": licenses, "pendingRequests": pending }) })
+    Ok(Output::done(text, json!({ "licenses": licenses, "pendingRequests": pending })))
 }
 
 fn pending(client: &Client) -> Result<u64, Failure> {

@@ -1,10 +1,12 @@
-//! `wmlicense`: looks at documents, media files and stores, backs licenses up and restores them. Exit codes: 0 done, 1 failed, 2 usage.
+//! `wmlicense`: looks at documents, media files and stores, backs licenses up and restores them. Exit codes: 0 done, 1 failed, 2 usage,
+//! 3 done in part.
 
 mod backup;
 mod care;
 mod dump;
 mod failure;
 mod inspect;
+mod left_out;
 mod list;
 mod open;
 mod output;
@@ -18,6 +20,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Looks at license documents and stores, backs licenses up and restores them.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage, 3 done in part: a restore or its preview that leaves something out, a backup of which
+/// a part could not be verified here.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Arguments {
@@ -89,6 +94,9 @@ enum Command {
     Restore(restore::Arguments),
 }
 
+/// Exit code where not all that was asked for could be done.
+const PARTIAL: u8 = 3;
+
 fn run(arguments: &Arguments) -> Result<Output, Failure> {
     match &arguments.command {
         Command::Dump { file } => dump::run(file),
@@ -105,7 +113,11 @@ fn run(arguments: &Arguments) -> Result<Output, Failure> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = run(&arguments);
-    let code = if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let code = match &result {
+        Ok(output) if output.partial => ExitCode::from(PARTIAL),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    };
     match output::print(&result, arguments.json) {
         Ok(()) => code,
         // Whoever read the output has seen enough.

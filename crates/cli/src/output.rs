@@ -10,6 +10,15 @@ pub(crate) struct Output {
     pub(crate) text: String,
     /// The same for programs.
     pub(crate) json: Value,
+    /// Not all that was asked for could be done.
+    pub(crate) partial: bool,
+}
+
+impl Output {
+    /// All was done.
+    pub(crate) fn done(text: String, json: Value) -> Self {
+        Self { text, json, partial: false }
+    }
 }
 
 /// Prints a result: on standard output what was done, on standard error what failed.

@@ -1,7 +1,8 @@
 //! `wmlicense restore`.
 
 use crate::backup::count;
-use crate::failure::{Failure, reason_text};
+use crate::failure::Failure;
+use crate::left_out;
 use crate::open;
 use crate::output::{Output, plain};
 use crate::watch;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wmlicense_core::client::Settings;
-use wmlicense_core::restore::{Preview, Verdict, Verified, preview, restore, verify};
+use wmlicense_core::restore::{ClosedSections, Preview, Restored, Verdict, Verified, Why, preview, restore, verify};
 use wmlicense_core::transport::{AccountToken, NetworkSettings, ProxyChoice, ProxyEnvironment};
 use wmlicense_wire::id::Digest;
 
@@ -51,27 +52,36 @@ pub(crate) fn run(arguments: &Arguments, as_json: bool) -> Result<Output, Failur
     let (folder, individualize) = (arguments.from.clone(), arguments.individualize);
     if arguments.preview {
         let (previewed, reported) = watch::run(as_json, move |context| preview(&client, &settings, &folder, context))?;
-        return Ok(previewed_output(previewed, &reported.verdicts));
+        return Ok(previewed_output(&previewed, &reported.verdicts));
     }
     let (restored, reported) =
         watch::run(as_json, move |context| restore(&client, &settings, &folder, individualize, context))?;
-    let mut text = format!("{} restored\n", count(restored.restored, "license"));
-    for (kid, reason) in &restored.refused {
-        text.push_str(&format!("left out: {kid}: {}\n", reason_text(*reason)));
-    }
-    if restored.closed_sections > 0 {
-        text.push_str("a part of the backup opens neither here nor at the service\n");
-    }
-    let refused = |(kid, reason): &(wmlicense_wire::id::Kid, _)| -> Value {
-        json!({ "kid": kid.to_hex(), "reason": *reason as u32, "text": reason_text(*reason) })
+    Ok(restored_output(&restored, reported.asked_service))
+}
+
+fn restored_output(outcome: &Restored, asked_service: bool) -> Output {
+    // Each field is named, so that none that comes later can be forgotten here.
+    let Restored { restored, left_out, closed } = outcome;
+    let rest = if left_out.is_empty() { String::new() } else { format!(", {} left out", left_out.len()) };
+    let text = format!("{} restored{rest}\n{}", count(*restored, "license"), left_out::lines(left_out, closed));
+    let of = |is_refused: bool| {
+        let licenses = left_out.iter().filter(|license| license.why.reason().is_some() == is_refused);
+        licenses.map(left_out::license).collect::<Vec<_>>()
     };
     let json = json!({
-        "restored": restored.restored,
-        "refused": restored.refused.iter().map(refused).collect::<Vec<_>>(),
-        "closedSections": restored.closed_sections,
-        "askedService": reported.asked_service,
+        "restored": restored,
+        "partial": outcome.is_partial(),
+        "refused": of(true),
+        "undecided": of(false),
+        "closedSections": sections(closed),
+        "closed": closed.iter().map(left_out::section).collect::<Vec<_>>(),
+        "askedService": asked_service,
     });
-    Ok(Output { text, json })
+    Output { text, json, partial: outcome.is_partial() }
+}
+
+fn sections(closed: &[ClosedSections]) -> u64 {
+    closed.iter().map(|closed| u64::from(closed.sections)).sum()
 }
 
 /// The first line of a file, which never shows in the list of processes as an argument would.
@@ -86,38 +96,44 @@ fn token(path: &Path) -> Result<AccountToken, Failure> {
     Ok(AccountToken::new(token.to_owned()))
 }
 
-fn previewed_output(previewed: Preview, verdicts: &[Verdict]) -> Output {
+fn previewed_output(previewed: &Preview, verdicts: &[Verdict]) -> Output {
+    let Preview { restorable, refused, undecided, closed } = previewed;
     let mut text = String::new();
     for verdict in verdicts {
         let name = verdict.title.as_deref().map_or_else(|| verdict.kid.to_string(), plain);
-        let what = verdict.refusal.map_or("would be restored", reason_text);
+        let what = verdict.refusal.as_ref().map_or_else(|| "would be restored".to_owned(), left_out::text);
         let devices = match verdict.devices_limit {
             0 => String::new(),
             limit => format!(" ({} of {limit} devices used)", verdict.devices_used),
         };
         text.push_str(&format!("{name}: {what}{devices}\n"));
     }
-    text.push_str(&format!(
-        "{} would be restored, {} not\n",
-        count(previewed.restorable, "license"),
-        previewed.refused
-    ));
+    text.push_str(&left_out::closed_lines(closed));
+    let undecided_too = if *undecided == 0 { String::new() } else { format!(", {undecided} undecided") };
+    text.push_str(&format!("{} would be restored, {refused} not{undecided_too}\n", count(*restorable, "license")));
     let verdict = |verdict: &Verdict| -> Value {
+        let why = verdict.refusal.as_ref();
         json!({
             "kid": verdict.kid.to_hex(),
             "title": verdict.title,
-            "refusal": verdict.refusal.map(|reason| reason as u32),
-            "text": verdict.refusal.map(reason_text),
+            "decided": !matches!(why, Some(Why::Unasked(_) | Why::NoKey)),
+            "refusal": why.and_then(Why::reason).map(|reason| reason as u32),
+            "text": why.map(left_out::text),
+            "why": why.map(left_out::object),
             "devicesUsed": verdict.devices_used,
             "devicesLimit": verdict.devices_limit,
         })
     };
     let json = json!({
-        "restorable": previewed.restorable,
-        "refused": previewed.refused,
+        "restorable": restorable,
+        "refused": refused,
+        "undecided": undecided,
+        "partial": previewed.is_partial(),
+        "closedSections": sections(closed),
+        "closed": closed.iter().map(left_out::section).collect::<Vec<_>>(),
         "licenses": verdicts.iter().map(verdict).collect::<Vec<_>>(),
     });
-    Output { text, json }
+    Output { text, json, partial: previewed.is_partial() }
 }
 
 /// `wmlicense verify`.
@@ -130,5 +146,6 @@ pub(crate) fn verify_backup(store: &Path, from: &Path, as_json: bool) -> Result<
     if closed_sections > 0 {
         text.push_str("a part of the backup opens elsewhere only and was not looked at\n");
     }
-    Ok(Output { text, json: json!({ "licenses": licenses, "closedSections": closed_sections }) })
+    let json = json!({ "licenses": licenses, "closedSections": closed_sections });
+    Ok(Output { text, json, partial: closed_sections > 0 })
 }

@@ -56,12 +56,13 @@ impl<R> Observer<R> for Watch {
             Event::Network(Network { host, .. }) => self.bar.set_message(format!("asking {host}")),
             // The result says the same again.
             Event::BackupRestoreBegin
-            | Event::ErrorWithUrl(_)
-            | Event::LicenseRefused { .. }
-            | Event::LicenseUnasked(_)
+            | Event::ErrorWithUrl { .. }
+            | Event::LicenseRefused(_)
+            | Event::SectionsClosed(_)
             | Event::RenewalDue(_)
             | Event::Individualize { .. }
             | Event::AccountNotPresented
+            | Event::IndividualizeFailed(_)
             | Event::NeedsIndividualization => {}
         }
         Flow::Continue

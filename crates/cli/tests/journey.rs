@@ -4,7 +4,7 @@
 #[path = "../../core/tests/support/mod.rs"]
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use support::World;
@@ -70,11 +70,49 @@ fn licenses_are_listed_backed_up_and_restored_where_they_were() {
 
     let empty = home.without_store();
     let restore = ["restore", "--store", text(empty.path()), "--from", text(place.path())];
-    let refused = run(1, &restore);
     // The counted license is another store's, and only the service knows what is left of it.
-    assert!(refused["remedy"].as_str().unwrap().contains("--service"), "{refused}");
+    let looked = run(3, &[&restore[..], &["--preview"]].concat());
+    assert_eq!((&looked["restorable"], &looked["refused"], &looked["undecided"]), (&json!(1), &json!(0), &json!(1)));
+    assert_eq!(looked["partial"], true);
+    let partial = run(3, &restore);
+    assert_eq!((&partial["restored"], &partial["partial"]), (&json!(1), &json!(true)));
+    let left_out = &partial["undecided"][0];
+    assert_eq!((&left_out["kid"], &left_out["reason"]), (&json!(support::kid(3).to_hex()), &Value::Null));
+    assert!(left_out["text"].as_str().unwrap().contains("no service URL"), "{partial}");
+    assert!(left_out["help"].as_str().unwrap().contains("--service"), "{partial}");
     let again = run(0, &["restore", "--store", store, "--from", text(place.path())]);
     assert_eq!((&again["restored"], &again["askedService"]), (&Value::from(2), &Value::from(false)));
+}
+
+/// What the program prints for people, and its exit code.
+fn printed(words: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_wmlicense")).args(words).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_restore_in_part_says_so_by_text_and_exit_code_and_a_preview_says_it_before() {
+    let world = World::new();
+    let home = stocked(&world);
+    let place = tempfile::tempdir().unwrap();
+    run(0, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
+    let lost = home.without_store();
+    let words = ["restore", "--store", text(lost.path()), "--from", text(place.path())];
+    let (code, said) = printed(&[&words[..], &["--preview"]].concat());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("Plain: would be restored\n"), "{said}");
+    assert!(said.contains("the service could not be asked: no service URL is set"), "{said}");
+    assert!(said.ends_with("1 license would be restored, 0 not, 1 undecided\n"), "{said}");
+    let (code, said) = printed(&words);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.starts_with("1 license restored, 1 left out\n"), "{said}");
+    let line = format!("left out: {}: the service could not be asked: no service URL is set\n", support::kid(3));
+    assert!(said.contains(&line), "{said}");
+    // A part that opens elsewhere only is not whole either.
+    let other = Home::new(&world);
+    let (code, said) = printed(&["verify", "--store", text(other.path()), "--from", text(place.path())]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("was not looked at"), "{said}");
 }
 
 #[test]

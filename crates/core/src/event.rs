@@ -1,6 +1,6 @@
 //! What an operation tells while it runs. Numbers and text forms of the C API are the boundary's.
 
-use crate::restore::Verdict;
+use crate::restore::{ClosedSections, LeftOut, Unasked, Verdict};
 use crate::store::Fault;
 use std::time::Duration;
 use wmlicense_wire::answer::Reason;
@@ -71,19 +71,19 @@ pub enum Event {
     Connecting,
     /// The license management service has answered everything.
     Disconnecting,
-    /// The service refuses more devices; the user finds help at this URL.
-    ErrorWithUrl(String),
-    /// A license that may not be backed up.
-    RestrictedLicense(Kid),
-    /// A license that is left out.
-    LicenseRefused {
-        /// Its key ID.
-        kid: Kid,
-        /// Why.
+    /// Something is refused, and the user finds help at a page of the service.
+    ErrorWithUrl {
+        /// The page.
+        url: String,
+        /// What it helps with.
         reason: Reason,
     },
-    /// A license that a restore leaves out because the service must be asked for it and cannot be reached.
-    LicenseUnasked(Kid),
+    /// A license that may not be backed up.
+    RestrictedLicense(Kid),
+    /// A license that a service refuses, or that a restore leaves out for another reason.
+    LicenseRefused(LeftOut),
+    /// Sections of a backup that stay closed, those with one reason together.
+    SectionsClosed(ClosedSections),
     /// What a restore would do with one license of a backup.
     RestoreVerdict(Verdict),
     /// A license that a check of the store found damaged.
@@ -114,6 +114,8 @@ pub enum Event {
         /// Bytes expected; 0 if unknown.
         bytes_total: u64,
     },
+    /// The individualization that another operation began with failed.
+    IndividualizeFailed(Unasked),
     /// The device must be individualized first.
     NeedsIndividualization,
 }

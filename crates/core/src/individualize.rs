@@ -107,6 +107,7 @@ pub fn individualize(
     steps.tell(IndividualizePhase::Begin, HttpPhase::NotInitiated, 0, 0)?;
     let mut session = Session::connect(client, settings, None, context)?;
     if !force && is_current(client, session.authority())? {
+        steps.tell(IndividualizePhase::Succeed, HttpPhase::Completed, 0, 0)?;
         return Ok(Individualized::AlreadyCurrent);
     }
     match session.credentials()? {

@@ -26,6 +26,8 @@ pub trait Observer<R>: Send {
     fn begins(&mut self, _canceller: Canceller) {}
     /// One event.
     fn event(&mut self, event: &Event) -> Flow;
+    /// The work is over with this result and the object still busy: the last chance to tell what must be told before that.
+    fn closing(&mut self, _result: &R) {}
     /// The final result, exactly once, as the last call. The object is idle by then: the next operation may be started in
     /// it, or by whoever learns of it; that one begins when this call has returned.
     fn finished(&mut self, result: &R);
@@ -257,9 +259,10 @@ fn execute<R: Clone + Send + 'static>(
     let context = Context::new(Arc::clone(&run.control), deadline, Box::new(move |event| lock(&sink).event(event)));
     let result = catch_unwind(AssertUnwindSafe(|| work(&context))).unwrap_or_else(|_| on_panic());
     drop(context);
+    let closed = run.control.call(|| catch_unwind(AssertUnwindSafe(|| lock(&observer).closing(&result))));
     *lock(&run.stage) = Stage::Telling;
     let told = run.control.call(|| catch_unwind(AssertUnwindSafe(|| lock(&observer).finished(&result))));
-    if let Some(Err(_)) = told {
+    if matches!(closed, Some(Err(_))) || matches!(told, Some(Err(_))) {
         log::error!("the observer of an operation panicked in its last call");
     }
     // What the observer holds is gone before a waiter learns that the operation is over.

@@ -6,6 +6,7 @@ use crate::client::{Client, Settings};
 use crate::event::{Event, Progress};
 use crate::individualize::valid_credentials;
 use crate::operation::{Cancelled, Context};
+use crate::restore::{LeftOut, Why};
 use crate::rights;
 use crate::session::{Credentials, Endpoint, Session, fitting, mend_clock};
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};
@@ -228,7 +229,7 @@ impl Run<'_> {
             let named = refusal.subject.and_then(|subject| kids.get(&subject).copied());
             refusal.kid = refusal.kid.or(named);
             let Some(kid) = refusal.kid else { continue };
-            self.context.emit(Event::LicenseRefused { kid, reason: refusal.reason })?;
+            self.context.emit(Event::LicenseRefused(LeftOut { kid, why: Why::refused(refusal, now) }))?;
             let stored = self.client.store.licenses(kid)?;
             if stored.iter().any(|license| rights::is_renewal_due(&license.policy, now)) {
                 self.context.emit(Event::RenewalDue(kid))?;

@@ -3,10 +3,13 @@
 
 mod ask;
 mod chunk;
+mod contact;
+mod left_out;
 mod local;
 mod open;
 mod preview;
 mod service;
+mod verify;
 
 use crate::backup::place::{self, Occupant, Place};
 use crate::backup::reader::{Backup, ReadError};
@@ -17,12 +20,17 @@ use crate::operation::{Cancelled, Context};
 use crate::session::AnswerFault;
 use crate::store::{Staging, StoreError};
 use crate::transport::TransportError;
-use ask::{Asked, Management};
+use ask::Asked;
+use contact::{Connect, Contact};
+pub use left_out::{ClosedSections, LeftOut, Unasked, Why, wait};
 use open::{Opened, Opening};
-pub use preview::{Preview, Verdict, Verified, preview, verify};
+pub use preview::{Preview, Verdict, preview};
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+pub use verify::{Verified, verify};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::{Kid, Lid};
 
@@ -31,20 +39,17 @@ use wmlicense_wire::id::{Kid, Lid};
 pub struct Restored {
     /// Licenses that are in the store now.
     pub restored: u64,
-    /// Licenses left out, and why. The restore is partial if there are any.
-    pub refused: Vec<(Kid, Reason)>,
-    /// Licenses left out because only the service knows what is left of them, and it cannot be reached. The restore is partial
-    /// if there are any.
-    pub unasked: Vec<Kid>,
-    /// Sections that neither this device nor the service opens: what they hold is not known. The restore is partial if
-    /// there are any.
-    pub closed_sections: u32,
+    /// Licenses left out, each with its reason. The restore is partial if there are any.
+    pub left_out: Vec<LeftOut>,
+    /// Sections that stay closed, by reason: what they hold is not known. The restore is partial if there are any.
+    pub closed: Vec<ClosedSections>,
 }
 
 impl Restored {
     /// True if something of the backup was left out.
     pub fn is_partial(&self) -> bool {
-        !self.refused.is_empty() || !self.unasked.is_empty() || self.closed_sections > 0
+        let Self { restored: _, left_out, closed } = self;
+        !left_out.is_empty() || !closed.is_empty()
     }
 }
 
@@ -80,7 +85,7 @@ pub enum RestoreError {
     NeedsIndividualization,
     /// Individualization, asked for with the restore, failed.
     #[error(transparent)]
-    Individualize(IndividualizeError),
+    Individualize(Arc<IndividualizeError>),
     /// `ServiceURL` is not set.
     #[error("no service URL is set")]
     NoService,
@@ -98,6 +103,8 @@ pub enum RestoreError {
     Refused {
         /// The first reason; at the limit [`Reason::LimitReached`].
         reason: Reason,
+        /// How long it will be so at least, where it is refused for a time only.
+        wait: Option<Duration>,
         /// Page that helps.
         url: Option<String>,
     },
@@ -116,9 +123,35 @@ impl From<Cancelled> for RestoreError {
 }
 
 impl RestoreError {
-    /// True if there is no way to the service, rather than that it answered something else.
-    fn is_out_of_reach(&self) -> bool {
-        matches!(self, Self::Transport(_) | Self::Individualize(IndividualizeError::Transport(_)))
+    /// True if it says something of the contact with the service, not of this device, its store or the backup: what needs no
+    /// service can be given all the same.
+    fn is_of_contact(&self) -> bool {
+        match self {
+            Self::NeedsIndividualization
+            | Self::NoService
+            | Self::AuthorityNotTrusted
+            | Self::Transport(_)
+            | Self::BadAnswer(_)
+            | Self::Refused { .. } => true,
+            Self::Individualize(error) => match &**error {
+                IndividualizeError::NoService
+                | IndividualizeError::AuthorityNotTrusted
+                | IndividualizeError::Transport(_)
+                | IndividualizeError::BadAnswer(_)
+                | IndividualizeError::Refused(..) => true,
+                IndividualizeError::Cancelled | IndividualizeError::Device(_) | IndividualizeError::Store(_) => false,
+            },
+            Self::Cancelled
+            | Self::NotFound
+            | Self::Place(_)
+            | Self::Occupied
+            | Self::Medium(_)
+            | Self::Corrupt(_)
+            | Self::TooNew
+            | Self::NotRestorable
+            | Self::Store(_)
+            | Self::Keys => false,
+        }
     }
 
     fn of_place(error: io::Error) -> Self {
@@ -163,8 +196,8 @@ impl From<TransportError> for RestoreError {
 /// Restores the backup in `folder`. With `individualize`, a device without a certificate gets one first.
 ///
 /// Sections of this device go in without a network. The rest is asked for, before anything is changed: either everything
-/// that is granted goes in, in one commit, or nothing. Where there is no way to the service, what needs none goes in and the
-/// rest is told.
+/// that is granted goes in, in one commit, or nothing. Where the service cannot be asked, whatever the reason, what needs none
+/// goes in and the rest is told with that reason.
 pub fn restore(
     client: &Client,
     settings: &Settings,
@@ -175,9 +208,6 @@ pub fn restore(
     let connect = &|| service::connect(client, settings, individualize, context);
     run(client, folder, connect, context)
 }
-
-/// Makes the connection to the management service and tells so, when a section needs it.
-type Connect<'c> = dyn Fn() -> Result<Box<dyn Management + 'c>, RestoreError> + 'c;
 
 fn run(client: &Client, folder: &Path, connect: &Connect<'_>, context: &Context) -> Result<Restored, RestoreError> {
     let mut backup = Backup::open(open_file(folder)?)?;
@@ -215,38 +245,29 @@ fn stage(
     connect: &Connect<'_>,
     context: &Context,
 ) -> Result<Asked, RestoreError> {
-    let closed = opened.iter().filter(|section| matches!(section.opening, Opening::Closed)).count();
-    if closed > 0 && closed == opened.len() {
+    let mut asked = Asked::default();
+    for section in opened.iter().filter(|section| matches!(section.opening, Opening::Closed)) {
+        left_out::close(&mut asked.closed, Why::NoKey, backup.section_len(section.section), None);
+    }
+    if asked.closed.iter().map(|closed| closed.sections as usize).sum::<usize>() == opened.len() && !opened.is_empty() {
         return Err(RestoreError::NotRestorable);
     }
-    let mut asked = Asked::default();
-    if opened.iter().any(Opened::needs_service) {
-        match connect() {
-            Ok(mut management) => {
-                ask::ask_all(backup, opened, &mut *management, staging, &mut asked, context)?;
-                context.emit(Event::Disconnecting)?;
-            }
-            // What needs no service does not wait for one.
-            Err(error) if error.is_out_of_reach() && opened.iter().any(Opened::offers_offline) => {
-                asked.out_of_reach(opened);
-                if matches!(error, RestoreError::Transport(_)) {
-                    context.emit(Event::Disconnecting)?;
-                }
-            }
-            Err(error) => return Err(error),
-        }
+    if let Some(mut contact) = Contact::make(opened, connect)? {
+        ask::ask_all(backup, opened, &mut contact, staging, &mut asked, context)?;
+        contact.end(context)?;
     }
-    asked.closed_sections += closed as u32;
     let any_local = opened.iter().any(|section| matches!(section.opening, Opening::Own(_)));
     if !any_local && asked.granted == 0 && asked.is_partial() {
         asked.tell(context)?;
-        return Err(asked.into_refusal());
+        return Err(asked.into_failure());
     }
     context.emit(Event::BackupRestoreBegin)?;
     asked.tell(context)?;
-    let told = asked.refused.len();
+    let told = asked.left_out.len();
     local::stage_all(backup, opened, staging, &mut asked, context)?;
-    asked.tell_local(told, context)?;
+    for left_out in &asked.left_out[told..] {
+        context.emit(Event::LicenseRefused(left_out.clone()))?;
+    }
     Ok(asked)
 }
 
@@ -254,19 +275,22 @@ fn stage(
 fn commit(staging: Staging, mut asked: Asked, total: u64, context: &Context) -> Result<Restored, RestoreError> {
     context.check()?;
     let report = staging.commit()?;
-    let with = |left_out: &[(Lid, Kid)], reason| left_out.iter().map(|(_, kid)| (*kid, reason)).collect::<Vec<_>>();
+    let with = |left_out: &[(Lid, Kid)], reason: Reason| {
+        left_out.iter().map(|(_, kid)| LeftOut { kid: *kid, why: reason.into() }).collect::<Vec<_>>()
+    };
     let forbidden = [with(&report.forbidden, Reason::Revoked), with(&report.ended, Reason::Expired)].concat();
-    for (kid, reason) in &forbidden {
-        let _ = context.emit(Event::LicenseRefused { kid: *kid, reason: *reason });
+    for left_out in &forbidden {
+        let _ = context.emit(Event::LicenseRefused(left_out.clone()));
     }
     // The service's part told the same when everything was answered; here it is said of the store.
     let _ = context.emit(Event::Progress(Progress { done: total, total }));
-    asked.refused.extend(forbidden);
+    asked.left_out.extend(forbidden);
     if report.restored == 0 && asked.is_partial() {
-        return Err(asked.into_refusal());
+        return Err(asked.into_failure());
     }
-    let Asked { refused, unasked, closed_sections, .. } = asked;
-    Ok(Restored { restored: report.restored, refused, unasked, closed_sections })
+    // Each field is named, so that none that comes later can be forgotten here.
+    let Asked { granted: _, left_out, closed, page: _ } = asked;
+    Ok(Restored { restored: report.restored, left_out, closed })
 }
 
 #[cfg(test)]

@@ -103,6 +103,11 @@ fn base<'s>(settings: &'s Settings, url: Option<&'s str>) -> Option<&'s str> {
     url.or(settings.service_url.as_deref()).map(|url| url.trim_end_matches('/')).filter(|url| !url.is_empty())
 }
 
+/// True if the settings name a service.
+pub(crate) fn is_named(settings: &Settings) -> bool {
+    base(settings, None).is_some()
+}
+
 /// The authority of the service at `url` (`settings.service_url` if `None`), as far as it is known without a network: from
 /// the document kept of an earlier contact, or because the client trusts one authority only.
 pub fn known_authority(client: &Client, settings: &Settings, url: Option<&str>) -> Result<Option<Digest>, StoreError> {

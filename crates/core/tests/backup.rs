@@ -11,7 +11,7 @@ use support::place::{Events, backed_up, names, restored};
 use support::{World, content_key, kid};
 use wmlicense_core::backup::{BackupError, BackupReport, back_up, is_known_to_exist};
 use wmlicense_core::event::{Event, Progress};
-use wmlicense_core::restore::{RestoreError, Restored};
+use wmlicense_core::restore::{LeftOut, RestoreError, Restored};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::backup::{FILE_NAME, Header};
 use wmlicense_wire::id::{Lid, UserId};
@@ -282,9 +282,9 @@ fn a_license_that_was_replaced_does_not_come_back() {
     let new = Policy { replaces: Some(old[0].lid), ..world.policy(kid(0)) };
     home.acquire(std::slice::from_ref(&new)).unwrap();
     let (result, events) = restored(&home, place.path());
-    let refused = vec![(kid(0), Reason::Revoked)];
-    assert_eq!(result.unwrap(), Restored { restored: 1, refused, ..Restored::default() });
-    assert!(events.all().contains(&Event::LicenseRefused { kid: kid(0), reason: Reason::Revoked }));
+    let left_out = vec![LeftOut { kid: kid(0), why: Reason::Revoked.into() }];
+    assert_eq!(result.unwrap(), Restored { restored: 1, left_out: left_out.clone(), ..Restored::default() });
+    assert!(events.all().contains(&Event::LicenseRefused(left_out[0].clone())));
     assert!(holds(&home, &[new]));
 
     // The tombstone travels: a later backup keeps the old license away from an earlier store as well.
@@ -292,7 +292,7 @@ fn a_license_that_was_replaced_does_not_come_back() {
     let earlier = home.copied();
     backed_up(&home, later.path(), false).0.unwrap();
     restored(&earlier, later.path()).0.unwrap();
-    assert_eq!(restored(&earlier, place.path()).0.unwrap().refused.len(), 1);
+    assert_eq!(restored(&earlier, place.path()).0.unwrap().left_out.len(), 1);
 }
 
 #[test]
@@ -308,9 +308,9 @@ fn a_store_that_was_lost_gets_offline_what_nobody_can_use_up_or_revoke() {
     let fresh = home.without_store();
     assert_ne!(fresh.client.store.id().unwrap(), home.client.store.id().unwrap());
     let (result, events) = restored(&fresh, place.path());
-    let refused = vec![(kid(2), Reason::NotAllowed)];
-    assert_eq!(result.unwrap(), Restored { restored: 2, refused, ..Restored::default() });
-    let told = Event::LicenseRefused { kid: kid(2), reason: Reason::NotAllowed };
+    let left_out = vec![LeftOut { kid: kid(2), why: Reason::NotAllowed.into() }];
+    assert_eq!(result.unwrap(), Restored { restored: 2, left_out: left_out.clone(), ..Restored::default() });
+    let told = Event::LicenseRefused(left_out[0].clone());
     assert_eq!(events.milestones(), [Event::BackupRestoreBegin, told]);
     assert!(holds(&fresh, &policies[..2]));
 }

@@ -16,7 +16,7 @@ use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::event::Event;
 use wmlicense_core::keeper::clean;
 use wmlicense_core::renew::{RenewalWish, Renewed, renew};
-use wmlicense_core::restore::Restored;
+use wmlicense_core::restore::{LeftOut, Restored};
 use wmlicense_core::rights::{Application, Category, Refusal, query_allowed, query_state};
 use wmlicense_core::session::AnswerFault;
 use wmlicense_core::store::FILE_NAME;
@@ -344,9 +344,9 @@ fn a_restore_takes_nothing_up_again_that_ended_and_says_so() {
     home.clock.set(NOW + 7200);
     for _ in 0..2 {
         let (result, events) = restored(&fresh, place.path());
-        let refused = vec![(kid(1), Reason::Expired)];
-        assert_eq!(result.unwrap(), Restored { restored: 1, refused, ..Restored::default() });
-        assert!(events.all().contains(&Event::LicenseRefused { kid: kid(1), reason: Reason::Expired }));
+        let left_out = vec![LeftOut { kid: kid(1), why: Reason::Expired.into() }];
+        assert_eq!(result.unwrap(), Restored { restored: 1, left_out: left_out.clone(), ..Restored::default() });
+        assert!(events.all().contains(&Event::LicenseRefused(left_out[0].clone())));
         assert!(fresh.client.store.licenses(kid(1)).unwrap().is_empty());
         assert_eq!(fresh.client.store.clock_record().unwrap().mark, NOW + 7200, "it is a time that was seen");
     }
@@ -355,5 +355,6 @@ fn a_restore_takes_nothing_up_again_that_ended_and_says_so() {
     // A clock that is turned back does not help: a service told the time.
     fresh.acquire_at(&[world.policy(kid(3))], NOW + 7200).unwrap();
     fresh.clock.set(NOW - DAY);
-    assert_eq!(restored(&fresh, place.path()).0.unwrap().refused, [(kid(1), Reason::Expired)]);
+    let left_out = [LeftOut { kid: kid(1), why: Reason::Expired.into() }];
+    assert_eq!(restored(&fresh, place.path()).0.unwrap().left_out, left_out);
 }

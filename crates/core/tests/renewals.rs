@@ -10,6 +10,7 @@ use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::event::Event;
 use wmlicense_core::give_back::delete;
 use wmlicense_core::renew::{RenewError, RenewalWish, Renewed, renew};
+use wmlicense_core::restore::LeftOut;
 use wmlicense_core::session::AnswerFault;
 use wmlicense_wire::answer::{Answer, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
@@ -203,7 +204,10 @@ fn refusals_name_the_content_and_what_stays_due() {
     assert_eq!((renewed.chosen, renewed.stored, renewed.refusals.len()), (2, 1, 1));
     assert_eq!(renewed.refusals[0].kid, Some(kid(1)));
     let events = desk.events();
-    assert!(events.contains(&Event::LicenseRefused { kid: kid(1), reason: Reason::UnknownContent }), "{events:?}");
+    assert!(
+        events.contains(&Event::LicenseRefused(LeftOut { kid: kid(1), why: Reason::UnknownContent.into() })),
+        "{events:?}"
+    );
     assert!(events.contains(&Event::RenewalDue(kid(1))) && !events.contains(&Event::RenewalDue(kid(2))), "{events:?}");
     assert_eq!(stored(&desk, 1).len(), 1);
     let result = run(&desk, &of(&[kid(1)]));

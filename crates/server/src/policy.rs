@@ -5,8 +5,10 @@ mod renewal;
 mod time;
 
 pub(crate) use json::{Fault, is_version, parse};
-pub(crate) use renewal::{Renewal, carried, has_ended, known_state, over, until_now};
+pub(crate) use renewal::{Renewal, carried, known_state, until_now};
 pub(crate) use time::{parse_rfc3339, to_rfc3339};
+
+pub(crate) use wmlicense_wire::over::over;
 
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, SignerId, UserId};
 use wmlicense_wire::policy::{BackupRight, Conditions, LicenseKind, Policy};

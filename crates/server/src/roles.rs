@@ -189,9 +189,9 @@ pub(crate) fn put_status(status: Option<&Published>, request: &Request, answer: 
 /// licenses that the device has.
 pub(crate) async fn told(service: &Service, caller: &Caller, now: i64) -> Result<HashSet<Lid>, Fault> {
     let usage = match &caller.request.body {
-        Body::Licenses { usage, .. } | Body::Restore { usage, .. } => usage,
+        Body::Licenses { usage, .. } | Body::RestorePreview { usage, .. } | Body::Restore { usage, .. } => usage,
         Body::Renewals { licenses, .. } => licenses,
-        Body::Returns { .. } | Body::Individualize { .. } | Body::RestorePreview { .. } | Body::Revocations { .. } => {
+        Body::Returns { .. } | Body::Individualize { .. } | Body::Revocations { .. } => {
             return Ok(HashSet::new());
         }
     };

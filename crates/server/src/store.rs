@@ -11,7 +11,7 @@ mod sqlite;
 pub(crate) use device::{CertifiedDevice, DeviceRow, KnownDevice};
 pub(crate) use give_back::{Held, HeldLicense, Renewable, RenewalOffer, Returns};
 pub(crate) use interaction::{Decision, Interaction, Interactions, NewInteraction};
-pub(crate) use seats::{Again, Claim, Claimed, HandedOut, Holding, Room, Seat, Told, room};
+pub(crate) use seats::{Again, Asker, Claim, Claimed, Facts, HandedOut, Holding, Out, Room, Seat, Told, room};
 pub(crate) use sqlite::SqliteStore;
 
 use crate::accounts::Account;
@@ -267,8 +267,8 @@ pub(crate) trait Store: Returns + Revocations {
     fn note(&self, exchange: Exchange) -> Pending<'_, Committed>;
     /// Content by key ID, in order.
     fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>>;
-    /// What is known about licenses, in order.
-    fn holdings(&self, licenses: Vec<Lid>, device: DeviceId) -> Pending<'_, Vec<Holding>>;
+    /// What is known about licenses, in order. `told`: as for [`Self::claim`].
+    fn holdings(&self, licenses: Vec<Lid>, asker: Asker, told: Told) -> Pending<'_, Vec<Holding>>;
     /// Counts a device in for each license that has room for it. All of it is one transaction. `told`: lines of the licenses
     /// that the device still has.
     fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>, told: Told) -> Pending<'_, Claimed>;

@@ -355,7 +355,7 @@ fn a_preview_of_as_many_as_a_request_may_name_is_answered_for_each_and_of_more_r
     assert_eq!(answer.verdicts.len(), MAX_NAMED);
     assert_eq!(answer.verdicts.last().unwrap().refusal, None);
     lids.push(unknown(0));
-    let body = Body::RestorePreview { source: backup.source.clone(), lids };
+    let body = Body::RestorePreview { source: backup.source.clone(), lids, usage: Vec::new() };
     let request = other.request(&known, Role::Management, body);
     assert_eq!(known.post("restores/preview", &other.sign(&request), None).problem(), ProblemKind::BadRequest);
 }

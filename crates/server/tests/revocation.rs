@@ -95,7 +95,7 @@ fn everywhere(
     application: &str,
 ) -> Vec<(&'static str, Outcome, Option<Reason>)> {
     let lid = held[0].license.policy.lid;
-    let preview = Body::RestorePreview { source: backup.source.clone(), lids: vec![lid] };
+    let preview = Body::RestorePreview { source: backup.source.clone(), lids: vec![lid], usage: Vec::new() };
     let asked = [
         ("individualize", Role::Individualization, device.individualize_request(known, true).body),
         ("licenses", Role::Issuer, device.licenses_request(known, &[OPEN]).body),

@@ -127,7 +127,7 @@ fn certificates_that_a_device_does_not_hold_come_along() {
     let service = known.directory.services().iter().find(|service| service.role == Role::Management).unwrap();
     let own = service.bytes.clone();
     let preview = || {
-        let body = Body::RestorePreview { source: backup.source.clone(), lids: Vec::new() };
+        let body = Body::RestorePreview { source: backup.source.clone(), lids: Vec::new(), usage: Vec::new() };
         other.request(&known, Role::Management, body)
     };
     assert_eq!(beside(&known, &other, "restores/preview", &preview()), std::slice::from_ref(&own));

@@ -3,14 +3,17 @@
 
 use crate::cbor::{CborError, Fields, MapWriter, read, write};
 use crate::cose::CoseError;
-use crate::id::{BackupId, DeviceId, Digest, Epoch, Kid, Lid, SignerId, TransactionId};
+use crate::id::{BackupId, DeviceId, Digest, Epoch, Lid, SignerId, TransactionId};
 use crate::kem::Suite;
 use crate::request::MAX_LICENSES;
 
 mod open;
+mod refusal;
 mod seal;
 
 pub use open::{Envelope, Expected, OpenedLicense, Verified, may_sign, read_vouched, read_vouched_of, verify_signed};
+pub use refusal::{Refusal, Verdict};
+use refusal::{encode_refusal, encode_verdict, read_refusal, read_verdict};
 pub use seal::{Beside, Grant, Unlock, seal};
 
 /// Longest answer accepted, in bytes.
@@ -143,21 +146,6 @@ impl Reason {
     }
 }
 
-/// One refusal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Key ID or license ID that is refused; none for the whole request.
-    pub subject: Option<[u8; 16]>,
-    /// Key ID, where the subject is a license.
-    pub kid: Option<Kid>,
-    /// Why.
-    pub reason: Reason,
-    /// Page that helps the user.
-    pub url: Option<String>,
-    /// Seconds UTC from which on the same may be granted, where it is refused for a time only.
-    pub again: Option<i64>,
-}
-
 /// What became of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -177,19 +165,6 @@ pub enum Outcome {
         /// Not after.
         until: i64,
     },
-}
-
-/// What a restore of one license would give.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The license.
-    pub lid: Lid,
-    /// Why it would be refused, if it would.
-    pub refusal: Option<Reason>,
-    /// Devices that hold it, this one included if it does.
-    pub devices_used: u32,
-    /// Devices in all.
-    pub devices_limit: u32,
 }
 
 /// The signed content of an answer.
@@ -329,48 +304,6 @@ impl Answer {
         let page = self.page.to_be_bytes();
         [INFO_LABEL, &[0], signer.as_bytes(), self.thumbprint.as_bytes(), self.transaction.as_bytes(), &page].concat()
     }
-}
-
-fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
-    let mut said = vec![
-        refusal.subject.map_or_else(write::null, write::bytes),
-        refusal.kid.map_or_else(write::null, write::bytes),
-        write::uint(refusal.reason as u64),
-        refusal.url.as_deref().map_or_else(write::null, write::text),
-    ];
-    said.extend(refusal.again.map(write::int));
-    write::array(said)
-}
-
-fn read_refusal(raw: &[u8]) -> Option<Refusal> {
-    let items = read::items(raw, 5)?;
-    let (&[subject, kid, reason, url], again) = items.split_first_chunk()?;
-    Some(Refusal {
-        subject: read::nullable(subject, |raw| read::bytes(raw)?.try_into().ok())?,
-        kid: read::nullable(kid, read::id)?,
-        reason: Reason::from_number(read::uint(reason)?)?,
-        url: read::nullable(url, read::text)?,
-        again: again.first().map_or(Some(None), |again| read::int(again).map(Some))?,
-    })
-}
-
-fn encode_verdict(verdict: &Verdict) -> Vec<u8> {
-    write::array([
-        write::bytes(verdict.lid),
-        verdict.refusal.map_or_else(write::null, |reason| write::uint(reason as u64)),
-        write::uint(verdict.devices_used.into()),
-        write::uint(verdict.devices_limit.into()),
-    ])
-}
-
-fn read_verdict(raw: &[u8]) -> Option<Verdict> {
-    let [lid, refusal, used, limit] = read::tuple(raw)?;
-    Some(Verdict {
-        lid: read::id(lid)?,
-        refusal: read::nullable(refusal, |raw| Reason::from_number(read::uint(raw)?))?,
-        devices_used: read::uint32(used)?,
-        devices_limit: read::uint32(limit)?,
-    })
 }
 
 fn read_outcome(raw: &[u8]) -> Option<Outcome> {

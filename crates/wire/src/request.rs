@@ -1,5 +1,7 @@
 //! What a device asks a service for: individualization, licenses, restores. One signed document for all of them.
 
+mod states;
+
 use crate::backup::Ticket;
 use crate::cbor::{CborError, Fields, MapWriter, read, write};
 use crate::certificate::{Assurance, DeviceKeys};
@@ -7,6 +9,7 @@ use crate::cose::{self, CoseError, Document, Unverified};
 use crate::id::{BackupId, Digest, Epoch, Kid, Lid, ServiceId, SignerId, TransactionId};
 use crate::key::{KeyError, Signer, VerifyingKey};
 use crate::license::State;
+use states::{encode_states, encode_usage, read_states, read_usage};
 
 /// Longest request accepted, in bytes; a chunk of a restore may have [`MAX_RESTORE_LEN`].
 pub const MAX_LEN: usize = 64 * 1024;
@@ -117,6 +120,8 @@ pub enum Body {
         source: RestoreSource,
         /// Licenses whose verdict is wanted.
         lids: Vec<Lid>,
+        /// State of stored licenses among them.
+        usage: Vec<(Lid, State)>,
     },
     /// What the owner took back from this device.
     Revocations {
@@ -264,19 +269,6 @@ fn read_client(raw: &[u8]) -> Option<ClientInfo> {
     })
 }
 
-fn encode_states(licenses: &[(Lid, State)]) -> Vec<u8> {
-    write::array(licenses.iter().map(|(lid, state)| write::array([write::bytes(lid), state.encode()])))
-}
-
-fn read_states(cap: usize) -> impl Fn(&[u8]) -> Option<Vec<(Lid, State)>> {
-    move |raw| {
-        read::array(cap, |raw| {
-            let [lid, state] = read::tuple(raw)?;
-            Some((read::id(lid)?, State::of_checked(state)?))
-        })(raw)
-    }
-}
-
 fn encode_source(map: MapWriter, source: &RestoreSource) -> MapWriter {
     map.bytes(1, source.backup_id).uint(2, source.section).raw(3, &source.ticket.encode())
 }
@@ -310,8 +302,9 @@ fn encode_body(body: &Body) -> Vec<u8> {
             map.raw(1, &encode_states(licenses)).optional(2, custom.as_ref(), MapWriter::bytes)
         }
         Body::Returns { licenses } => map.raw(1, &encode_states(licenses)),
-        Body::RestorePreview { source, lids } => {
-            encode_source(map, source).raw(4, &write::array(lids.iter().map(write::bytes)))
+        Body::RestorePreview { source, lids, usage } => {
+            let map = encode_source(map, source).raw(4, &write::array(lids.iter().map(write::bytes)));
+            encode_usage(map, 5, usage)
         }
         Body::Revocations { machine_id } => map.bytes(1, machine_id),
         Body::Restore { source, header_hash, batches, certificates, usage } => {
@@ -319,13 +312,11 @@ fn encode_body(body: &Body) -> Vec<u8> {
                 let records = write::array(batch.records.iter().map(write::bytes));
                 write::array([write::bytes(&batch.signed), records])
             };
-            encode_source(map, source)
+            let map = encode_source(map, source)
                 .bytes(4, header_hash)
                 .raw(5, &write::array(batches.iter().map(batch)))
-                .raw(6, &write::array(certificates.iter().map(write::bytes)))
-                .optional(7, (!usage.is_empty()).then_some(usage), |map, field, usage| {
-                    map.raw(field, &encode_states(usage))
-                })
+                .raw(6, &write::array(certificates.iter().map(write::bytes)));
+            encode_usage(map, 7, usage)
         }
     }
     .finish()
@@ -358,15 +349,14 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
         5 => Body::RestorePreview {
             source: read_source(&mut fields)?,
             lids: fields.required(4, read::array(MAX_NAMED, read::id))?,
+            usage: read_usage(&mut fields, 5, MAX_NAMED)?,
         },
         6 => Body::Restore {
             source: read_source(&mut fields)?,
             header_hash: fields.required(4, read::id)?,
             batches: fields.required(5, read_batches)?,
             certificates: fields.required(6, read::array(MAX_HELD, read_owned_bytes))?,
-            usage: fields
-                .optional(7, |raw| read_states(MAX_LICENSES)(raw).filter(|usage| !usage.is_empty()))?
-                .unwrap_or_default(),
+            usage: read_usage(&mut fields, 7, MAX_LICENSES)?,
         },
         7 => Body::Revocations { machine_id: fields.required(1, read::bytes_up_to(MAX_MACHINE_ID))?.to_vec() },
         _ => return Err(CborError::Value { field: 10 }),

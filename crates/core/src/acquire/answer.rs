@@ -3,6 +3,7 @@
 use super::pages::Cursors;
 use super::{AcquireError, Acquired, Stage, wish};
 use crate::event::Event;
+use crate::restore::{LeftOut, Why};
 use crate::rights::is_renewal_due;
 use crate::session::{AnswerFault, Credentials, Question, Session, SessionError, transaction};
 use crate::store::{Import, Page, Store, StoreError, TransactionState};
@@ -68,9 +69,11 @@ fn tell(session: &Session<'_>, question: &Question, result: &Result<Taken, Acqui
     }
     // What key IDs a renewal is about, only the renewal knows.
     if let Body::Licenses { .. } = &question.content.body {
+        let now = session.client().clock.now();
         for refusal in refusals {
             if let Some(kid) = refusal.kid {
-                tell_event(session, Event::LicenseRefused { kid, reason: refusal.reason });
+                let why = Why::refused(refusal, now);
+                tell_event(session, Event::LicenseRefused(LeftOut { kid, why }));
             }
         }
     }

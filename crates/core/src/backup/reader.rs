@@ -128,6 +128,11 @@ impl<R: Read + Seek> Backup<R> {
         Ok(Self { source, header, header_hash, extents, size })
     }
 
+    /// Bytes of a section's data; 0 where there is no such section.
+    pub(crate) fn section_len(&self, section: u32) -> u64 {
+        self.extents.get(section as usize).map_or(0, |(_, length)| *length)
+    }
+
     /// Reads a whole section. `visit` sees its content before the footer vouches for it; an error means that nothing of it
     /// may be believed.
     pub(crate) fn read_section<E: From<ReadError>>(

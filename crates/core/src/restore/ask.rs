@@ -3,16 +3,18 @@
 
 use super::RestoreError;
 use super::chunk::Chunk;
+use super::contact::Contact;
+use super::left_out::{self, ClosedSections, LeftOut, Page, Why, note_page};
 use super::open::{Opened, Opening, OwnSection};
 use crate::backup::reader::{Backup, Entry, LicenseEntry, ReadError, Witness};
 use crate::event::Event;
 use crate::operation::Context;
 use crate::session::AnswerFault;
 use crate::store::{StagedLicense, Staging};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome, Reason, Refusal};
+use wmlicense_wire::answer::{Answer, OpenedLicense, Reason, Refusal};
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
@@ -41,102 +43,81 @@ pub(super) trait Management {
 #[derive(Default)]
 pub(super) struct Asked {
     pub(super) granted: u64,
-    pub(super) refused: Vec<(Kid, Reason)>,
-    /// Licenses that the service must be asked for and cannot.
-    pub(super) unasked: Vec<Kid>,
-    /// There is no way to the service.
-    pub(super) unreached: bool,
-    /// Sections that the service refuses to open.
-    pub(super) closed_sections: u32,
-    /// Reasons for them.
-    closed_reason: Option<Reason>,
-    url: Option<String>,
+    pub(super) left_out: Vec<LeftOut>,
+    /// Sections that stay closed.
+    pub(super) closed: Vec<ClosedSections>,
+    pub(super) page: Option<Page>,
 }
 
 impl Asked {
     pub(super) fn is_partial(&self) -> bool {
-        !self.refused.is_empty() || !self.unasked.is_empty() || self.closed_sections > 0
+        let Self { granted: _, left_out, closed, page: _ } = self;
+        !left_out.is_empty() || !closed.is_empty()
     }
 
-    /// There is no way to the service: the sections that only it opens stay closed.
-    pub(super) fn out_of_reach(&mut self, opened: &[Opened]) {
-        self.unreached = true;
-        self.closed_sections +=
-            opened.iter().filter(|section| matches!(section.opening, Opening::Service)).count() as u32;
-    }
-
-    /// Tells what this device left out of its own sections; the first `told` refusals were told.
-    pub(super) fn tell_local(&self, told: usize, context: &Context) -> Result<(), RestoreError> {
-        for (kid, reason) in self.refused.iter().skip(told) {
-            context.emit(Event::LicenseRefused { kid: *kid, reason: *reason })?;
-        }
-        for kid in &self.unasked {
-            context.emit(Event::LicenseUnasked(*kid))?;
-        }
-        Ok(())
-    }
-
-    /// Tells what was refused, and once where the user finds help.
+    /// Tells what is left out, what stays closed, and once where the user finds help.
     pub(super) fn tell(&self, context: &Context) -> Result<(), RestoreError> {
-        for (kid, reason) in &self.refused {
-            context.emit(Event::LicenseRefused { kid: *kid, reason: *reason })?;
+        for left_out in &self.left_out {
+            context.emit(Event::LicenseRefused(left_out.clone()))?;
         }
-        if let Some(url) = &self.url {
-            context.emit(Event::ErrorWithUrl(url.clone()))?;
+        for closed in &self.closed {
+            context.emit(Event::SectionsClosed(closed.clone()))?;
+        }
+        if let Some(Page { url, reason }) = &self.page {
+            context.emit(Event::ErrorWithUrl { url: url.clone(), reason: *reason })?;
         }
         Ok(())
     }
 
     /// The failure of a restore that gave nothing.
-    pub(super) fn into_refusal(self) -> RestoreError {
-        let mut reasons = self.refused.iter().map(|(_, reason)| *reason).chain(self.closed_reason);
-        let first = reasons.clone().next().unwrap_or(Reason::NotAllowed);
-        let reason = reasons.find(|reason| *reason == Reason::LimitReached).unwrap_or(first);
-        RestoreError::Refused { reason, url: self.url }
-    }
-
-    fn note_url(&mut self, refusal: &Refusal) {
-        // The page about the limit is the one that the user needs.
-        if self.url.is_none() || refusal.reason == Reason::LimitReached {
-            self.url = refusal.url.clone().or(self.url.take());
-        }
+    pub(super) fn into_failure(self) -> RestoreError {
+        let Self { granted: _, left_out, closed, page } = self;
+        left_out::nothing_given(&left_out, closed, page)
     }
 
     /// Notes the answer to a chunk: what it grants, and for everything else why not.
-    fn note(&mut self, reply: &Reply, asked_for: &[(Lid, Kid)]) -> Result<(), RestoreError> {
-        let known: HashSet<Lid> = asked_for.iter().map(|(lid, _)| *lid).collect();
-        let mut granted = HashSet::with_capacity(reply.licenses.len());
-        for lid in reply.licenses.iter().map(|license| license.policy.lid) {
-            if !granted.insert(lid) {
-                return Err(RestoreError::BadAnswer(AnswerFault::Twice(lid)));
-            }
-            if !known.contains(&lid) {
-                return Err(RestoreError::BadAnswer(AnswerFault::UnaskedLicense(lid)));
-            }
-        }
-        let refusals = &reply.answer.refusals;
-        refusals.iter().for_each(|refusal| self.note_url(refusal));
+    fn note(&mut self, reply: &Reply, asked_for: &[(Lid, Kid)]) {
+        let (refusals, now) = (&reply.answer.refusals, reply.answer.issued_at);
+        note_page(&mut self.page, refusals);
+        let granted: HashSet<Lid> = reply.licenses.iter().map(|license| license.policy.lid).collect();
+        let single: HashMap<[u8; 16], &Refusal> =
+            refusals.iter().filter_map(|refusal| Some((refusal.subject?, refusal))).collect();
         let whole = refusals.iter().find(|refusal| refusal.subject.is_none());
         for (lid, kid) in asked_for.iter().filter(|(lid, _)| !granted.contains(lid)) {
-            let single = refusals.iter().find(|refusal| refusal.subject == Some(*lid.as_bytes()));
-            let reason = single.or(whole).map_or(Reason::NotAllowed, |refusal| refusal.reason);
-            self.refused.push((*kid, reason));
+            let refusal = single.get(lid.as_bytes()).copied().or(whole);
+            let why = refusal.map_or(Reason::NotAllowed.into(), |refusal| Why::refused(refusal, now));
+            self.left_out.push(LeftOut { kid: *kid, why });
         }
         self.granted += granted.len() as u64;
-        Ok(())
     }
 }
 
-/// Asks for every section that needs it and stages what is granted.
+/// Looks whether a service granted what it was asked for, each license once, and nothing else.
+fn check_granted(reply: &Reply, asked_for: &[(Lid, Kid)]) -> Result<(), AnswerFault> {
+    let known: HashSet<Lid> = asked_for.iter().map(|(lid, _)| *lid).collect();
+    let mut granted = HashSet::with_capacity(reply.licenses.len());
+    for lid in reply.licenses.iter().map(|license| license.policy.lid) {
+        if !granted.insert(lid) {
+            return Err(AnswerFault::Twice(lid));
+        }
+        if !known.contains(&lid) {
+            return Err(AnswerFault::UnaskedLicense(lid));
+        }
+    }
+    Ok(())
+}
+
+/// Asks for every section that needs it and stages what is granted. Of what the service could not be asked for, each license of
+/// a section that can be read is noted, and each section that cannot.
 pub(super) fn ask_all<R: Read + Seek>(
     backup: &mut Backup<R>,
     opened: &[Opened],
-    management: &mut dyn Management,
+    contact: &mut Contact<'_>,
     staging: &mut Staging,
     asked: &mut Asked,
     context: &Context,
 ) -> Result<(), RestoreError> {
-    let mut asking = Asking { management, staging, asked, context, next_page: 0 };
+    let mut asking = Asking { contact, staging, asked, context };
     for section in opened.iter().filter(|section| section.needs_service()) {
         let Some(ticket) = section.ticket.clone() else { continue };
         let source = RestoreSource { backup_id: backup.header.backup_id, section: section.section, ticket };
@@ -145,7 +126,7 @@ pub(super) fn ask_all<R: Read + Seek>(
                 asking.section(backup, section.section, source, &own.ticket.keys.meta, Some(own))?;
             }
             Opening::Service => {
-                if let Some(meta) = asking.unlock(source.clone())? {
+                if let Some(meta) = asking.unlock(source.clone(), backup.section_len(section.section))? {
                     asking.section(backup, section.section, source, &meta, None)?;
                 }
             }
@@ -155,35 +136,24 @@ pub(super) fn ask_all<R: Read + Seek>(
     Ok(())
 }
 
-struct Asking<'a> {
-    management: &'a mut dyn Management,
+struct Asking<'a, 'c> {
+    contact: &'a mut Contact<'c>,
     staging: &'a mut Staging,
     asked: &'a mut Asked,
     context: &'a Context,
-    next_page: u32,
 }
 
-impl Asking<'_> {
-    fn ask(&mut self, body: Body) -> Result<Reply, RestoreError> {
-        let page = self.next_page;
-        self.next_page += 1;
-        let reply = self.management.ask(body, page)?;
-        match reply.answer.outcome {
-            Outcome::Done | Outcome::Refused => Ok(reply),
-            Outcome::Interaction { .. } | Outcome::Later { .. } => Err(RestoreError::BadAnswer(AnswerFault::Undecided)),
+impl Asking<'_, '_> {
+    /// Asks for the key of a section; `None` if there is none to be had.
+    fn unlock(&mut self, source: RestoreSource, bytes: u64) -> Result<Option<SecretKey>, RestoreError> {
+        let opened = unlock(self.contact, source)?;
+        let Unlocked { meta, why, page } = opened;
+        if let Some(why) = why {
+            left_out::close(&mut self.asked.closed, why, bytes, page.as_ref().map(|page| page.url.as_str()));
         }
-    }
-
-    /// Asks for the key of a section; `None` if the service refuses it.
-    fn unlock(&mut self, source: RestoreSource) -> Result<Option<SecretKey>, RestoreError> {
-        let reply = self.ask(Body::RestorePreview { source, lids: Vec::new() })?;
-        if reply.unlock.is_none() {
-            self.asked.closed_sections += 1;
-            let first = reply.answer.refusals.first();
-            self.asked.closed_reason = self.asked.closed_reason.or(first.map(|refusal| refusal.reason));
-            reply.answer.refusals.iter().for_each(|refusal| self.asked.note_url(refusal));
-        }
-        Ok(reply.unlock)
+        // Where a section stays closed, its page stands beside the reason, and it may be the only one there is.
+        self.asked.page = self.asked.page.take().or(page);
+        Ok(meta)
     }
 
     /// Verifies a section wholly, then asks for its licenses. With `own`, only for those that do not go in offline.
@@ -196,7 +166,7 @@ impl Asking<'_> {
         own: Option<&OwnSection>,
     ) -> Result<(), RestoreError> {
         let survey = self.survey(backup, section, meta, own)?;
-        let directory = self.management.directory();
+        let Some(witness) = may_sign(self.contact.directory(), own) else { return Err(RestoreError::NotRestorable) };
         let header_hash = backup.header_hash;
         let mut sending = Sending {
             asking: self,
@@ -210,7 +180,7 @@ impl Asking<'_> {
             number: 0,
             done: 0,
         };
-        backup.read_section(section, meta, witness(directory, own), &mut |entry| sending.entry(entry))?;
+        backup.read_section(section, meta, witness, &mut |entry| sending.entry(entry))?;
         if sending.chunk.is_empty() { Ok(()) } else { sending.send() }
     }
 
@@ -222,10 +192,11 @@ impl Asking<'_> {
         meta: &SecretKey,
         own: Option<&OwnSection>,
     ) -> Result<Survey, RestoreError> {
-        let mut known = self.management.directory();
+        let mut known = self.contact.directory();
         let mut survey = Survey { records: 0, certificates: Vec::new() };
         let context = self.context;
-        backup.read_section(section, meta, witness(known.clone(), own), &mut |entry| {
+        let Some(witness) = may_sign(known.clone(), own) else { return Err(RestoreError::NotRestorable) };
+        backup.read_section(section, meta, witness, &mut |entry| {
             match entry {
                 Entry::License(license) => {
                     // The policies of another device are read here, before anything is sent.
@@ -234,10 +205,12 @@ impl Asking<'_> {
                 }
                 // One of another authority is of no use to this service.
                 Entry::ServiceCertificate(bytes) => {
-                    let hash = known.add(bytes).ok();
-                    let found = known.services().iter().find(|service| Some(service.hash) == hash);
-                    if found.is_some_and(|service| service.role != Role::Individualization) {
-                        survey.certificates.push(bytes.to_vec());
+                    if let Some(known) = &mut known {
+                        let hash = known.add(bytes).ok();
+                        let found = known.services().iter().find(|service| Some(service.hash) == hash);
+                        if found.is_some_and(|service| service.role != Role::Individualization) {
+                            survey.certificates.push(bytes.to_vec());
+                        }
                     }
                 }
                 Entry::Batch(_)
@@ -252,13 +225,34 @@ impl Asking<'_> {
     }
 }
 
+/// What became of the question for the key of a section.
+pub(super) struct Unlocked {
+    pub(super) meta: Option<SecretKey>,
+    /// Why there is none.
+    pub(super) why: Option<Why>,
+    pub(super) page: Option<Page>,
+}
+
+/// Asks for the key of a section.
+pub(super) fn unlock(contact: &mut Contact<'_>, source: RestoreSource) -> Result<Unlocked, RestoreError> {
+    let body = Body::RestorePreview { source, lids: Vec::new(), usage: Vec::new() };
+    let Some(reply) = contact.ask(body, |_| Ok(()))? else {
+        return Ok(Unlocked { meta: None, why: contact.lost(), page: None });
+    };
+    let (refusals, now) = (&reply.answer.refusals, reply.answer.issued_at);
+    let mut page = None;
+    note_page(&mut page, refusals);
+    let why = match (&reply.unlock, refusals.first()) {
+        (Some(_), _) => None,
+        (None, Some(first)) => Some(Why::refused(first, now)),
+        (None, None) => Some(Reason::NotAllowed.into()),
+    };
+    Ok(Unlocked { meta: reply.unlock, why, page })
+}
+
 /// Whose signature a section must have; `None` if neither the device nor a service says so.
 pub(super) fn may_sign(directory: Option<Directory>, own: Option<&OwnSection>) -> Option<Witness<'_>> {
     own.map(OwnSection::witness).or(directory.map(Witness::Certified))
-}
-
-fn witness<'a>(directory: Directory, own: Option<&'a OwnSection>) -> Witness<'a> {
-    own.map_or(Witness::Certified(directory), OwnSection::witness)
 }
 
 fn is_asked(own: Option<&OwnSection>, license: &LicenseEntry<'_>) -> Result<bool, ReadError> {
@@ -277,8 +271,8 @@ struct Survey {
 }
 
 /// A section being sent, chunk by chunk. What the second reading gives is verified by the service, record by record.
-struct Sending<'s, 'a> {
-    asking: &'s mut Asking<'a>,
+struct Sending<'s, 'a, 'c> {
+    asking: &'s mut Asking<'a, 'c>,
     own: Option<&'s OwnSection>,
     section: u32,
     source: RestoreSource,
@@ -293,7 +287,7 @@ struct Sending<'s, 'a> {
     done: u64,
 }
 
-impl Sending<'_, '_> {
+impl Sending<'_, '_, '_> {
     fn entry(&mut self, entry: Entry<'_>) -> Result<(), RestoreError> {
         self.asking.context.check()?;
         match entry {
@@ -303,7 +297,12 @@ impl Sending<'_, '_> {
             }
             Entry::Title(kid, title) if self.own.is_none() => self.asking.staging.put_title(kid, &title)?,
             Entry::License(license) => {
-                if is_asked(self.own, &license)? {
+                if !is_asked(self.own, &license)? {
+                    return Ok(());
+                }
+                if let Some(why) = self.asking.contact.lost() {
+                    self.asking.asked.left_out.push(LeftOut { kid: license.policy()?.kid, why });
+                } else {
                     if !self.chunk.has_room(&license, &self.batch) {
                         self.send()?;
                     }
@@ -334,19 +333,31 @@ impl Sending<'_, '_> {
                 batches: chunk.batches,
                 certificates: self.survey.certificates.clone(),
             };
-            let reply = self.asking.ask(body)?;
+            let asked_for = &chunk.licenses;
+            let Some(reply) = self.asking.contact.ask(body, |reply| check_granted(reply, asked_for))? else {
+                return self.lose(asked_for);
+            };
             self.stage(&reply, chunk.licenses.len())?;
-            self.asking.asked.note(&reply, &chunk.licenses)?;
+            self.asking.asked.note(&reply, &chunk.licenses);
         }
         self.number += 1;
         self.done += chunk.licenses.len() as u64;
         Ok(self.asking.context.progress(self.done, self.survey.records)?)
     }
 
+    /// Notes licenses that could not be asked for.
+    fn lose(&mut self, asked_for: &[(Lid, Kid)]) -> Result<(), RestoreError> {
+        let Some(why) = self.asking.contact.lost() else { return Ok(()) };
+        let left_out = asked_for.iter().map(|(_, kid)| LeftOut { kid: *kid, why: why.clone() });
+        self.asking.asked.left_out.extend(left_out);
+        Ok(self.asking.context.check()?)
+    }
+
     /// Stages what was granted. Only a chunk that was granted wholly is recorded as answered: of any other, the refusals
     /// would not be known after a crash, and asking for it again costs nothing.
     fn stage(&mut self, reply: &Reply, asked_for: usize) -> Result<(), RestoreError> {
-        let authority = self.asking.management.directory().authority.hash;
+        let Some(directory) = self.asking.contact.directory() else { return Ok(()) };
+        let authority = directory.authority.hash;
         let staging = &mut *self.asking.staging;
         if reply.licenses.len() == asked_for {
             return Ok(staging.put_chunk(self.section, self.number, authority, &reply.signed, &reply.licenses)?);

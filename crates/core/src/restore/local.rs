@@ -2,6 +2,7 @@
 
 use super::RestoreError;
 use super::ask::Asked;
+use super::left_out::LeftOut;
 use super::open::{Opened, Opening, OwnSection};
 use crate::backup::reader::{Backup, Entry, LicenseEntry};
 use crate::operation::Context;
@@ -79,9 +80,8 @@ impl Local<'_> {
                 if self.own.goes_in_offline(&license)? {
                     self.stage_license(&license)?;
                 } else if !may_ask {
-                    self.asked.refused.push((license.policy()?.kid, Reason::NotAllowed));
-                } else if self.asked.unreached {
-                    self.asked.unasked.push(license.policy()?.kid);
+                    let kid = license.policy()?.kid;
+                    self.asked.left_out.push(LeftOut { kid, why: Reason::NotAllowed.into() });
                 }
             }
         }

@@ -1,19 +1,23 @@
-//! Looking at a backup without restoring it: what a restore would give, license by license, and whether every byte is as it
-//! was written. Nothing is consumed and the store stays as it is.
+//! Looking at a backup without restoring it: what a restore would give, license by license. Nothing is consumed and the store
+//! stays as it is. Whether every byte is as it was written is `restore/verify.rs`.
 
-use super::ask::{Management, may_sign};
+use super::ask::{Reply, Unlocked, may_sign, unlock};
+use super::contact::{Connect, Contact};
+use super::left_out::{self, ClosedSections, Page, Why, note_page, wait};
 use super::open::{self, Opened, Opening, OwnSection};
-use super::{Connect, RestoreError, open_file, service};
+use super::{RestoreError, open_file, service};
 use crate::backup::reader::{Backup, Entry, LicenseEntry};
 use crate::client::{Client, Settings};
 use crate::event::Event;
 use crate::operation::Context;
+use crate::session::has_room;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::Path;
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::answer::{Answer, Reason};
-use wmlicense_wire::backup::RecordKey;
-use wmlicense_wire::id::Kid;
+use wmlicense_wire::answer::Reason;
+use wmlicense_wire::id::{Kid, Lid};
+use wmlicense_wire::over::over;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::{Body, MAX_NAMED, RestoreSource};
 
@@ -24,8 +28,8 @@ pub struct Verdict {
     pub kid: Kid,
     /// Its title: the application's in the backup, else the one that came with it.
     pub title: Option<String>,
-    /// Why it would be left out; `None` if it would be restored.
-    pub refusal: Option<Reason>,
+    /// Why it would be left out; `None` if it would be restored. Where the service could not be asked it is undecided.
+    pub refusal: Option<Why>,
     /// Devices that hold it; 0 where the service need not be asked.
     pub devices_used: u32,
     /// Devices that may hold it in all; 0 where the service need not be asked.
@@ -33,18 +37,29 @@ pub struct Verdict {
 }
 
 /// What a restore would give in all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preview {
     /// Licenses that would be restored.
     pub restorable: u64,
     /// Licenses that would be left out.
     pub refused: u64,
-    /// Sections that neither this device nor the service opens.
-    pub closed_sections: u32,
+    /// Licenses that the service must be asked about and could not be.
+    pub undecided: u64,
+    /// Sections that would stay closed, by reason.
+    pub closed: Vec<ClosedSections>,
+}
+
+impl Preview {
+    /// True if a restore would leave something of the backup out.
+    pub fn is_partial(&self) -> bool {
+        let Self { restorable: _, refused, undecided, closed } = self;
+        *refused > 0 || *undecided > 0 || !closed.is_empty()
+    }
 }
 
 /// Tells for every license of the backup in `folder` what a restore would do with it. The service is asked where a restore
-/// would ask it, counts nothing, and logs that the section was opened.
+/// would ask it, counts nothing, and logs that the section was opened. Where it cannot be asked, what it would decide on is told
+/// as undecided.
 pub fn preview(
     client: &Client,
     settings: &Settings,
@@ -62,71 +77,82 @@ pub(super) fn run(
 ) -> Result<Preview, RestoreError> {
     let mut backup = Backup::open(open_file(folder)?)?;
     let opened = open::open_sections(client, &mut backup, context)?;
-    let mut management = if opened.iter().any(Opened::needs_service) { Some(connect()?) } else { None };
-    let mut previewing = Previewing { client, context, preview: Preview::default(), url: None, page: 0 };
+    let mut contact = Contact::make(&opened, connect)?;
+    let mut previewing = Previewing { client, context, preview: Preview::default(), page: None };
     for section in &opened {
-        previewing.section(&mut backup, section, management.as_deref_mut())?;
+        previewing.section(&mut backup, section, contact.as_mut())?;
     }
-    if management.is_some() {
-        context.emit(Event::Disconnecting)?;
+    if let Some(contact) = &contact {
+        contact.end(context)?;
     }
-    if previewing.preview.closed_sections as usize == opened.len() && !opened.is_empty() {
-        return Err(RestoreError::NotRestorable);
+    let Previewing { preview, page, .. } = previewing;
+    for closed in &preview.closed {
+        context.emit(Event::SectionsClosed(closed.clone()))?;
     }
-    if let Some(url) = previewing.url {
-        context.emit(Event::ErrorWithUrl(url))?;
+    if let Some(Page { url, reason }) = page.clone() {
+        context.emit(Event::ErrorWithUrl { url, reason })?;
     }
-    Ok(previewing.preview)
+    let closed: usize = preview.closed.iter().map(|closed| closed.sections as usize).sum();
+    if closed == opened.len() && !opened.is_empty() {
+        return Err(left_out::nothing_given(&[], preview.closed, page));
+    }
+    Ok(preview)
 }
 
 struct Previewing<'a> {
     client: &'a Client,
     context: &'a Context,
     preview: Preview,
-    /// Page about the limit of devices.
-    url: Option<String>,
-    page: u32,
+    page: Option<Page>,
+}
+
+/// A license that the service is to be asked about.
+struct Asked {
+    policy: Policy,
+    /// Why this store leaves it out although the service would grant it.
+    here: Option<Reason>,
+    /// Why nothing of it can be used any more, by what the backup says. The service sees that at the restore.
+    over: Option<Reason>,
 }
 
 /// Licenses that the service is to be asked about, with where they come from.
-struct Question<'m, 's> {
-    management: &'m mut (dyn Management + 's),
+struct Question<'m, 'c> {
+    contact: &'m mut Contact<'c>,
     source: RestoreSource,
-    policies: Vec<Policy>,
+    asked: Vec<Asked>,
 }
+
+type Titles = BTreeMap<Kid, String>;
 
 impl Previewing<'_> {
     fn section(
         &mut self,
         backup: &mut Backup<File>,
         opened: &Opened,
-        management: Option<&mut (dyn Management + '_)>,
+        contact: Option<&mut Contact<'_>>,
     ) -> Result<(), RestoreError> {
-        let source = opened.ticket.clone().map(|ticket| RestoreSource {
-            backup_id: backup.header.backup_id,
-            section: opened.section,
-            ticket,
-        });
-        match (&opened.opening, source, management) {
-            (Opening::Own(own), source, management) => {
-                let question = source.zip(management).filter(|_| own.to_ask > 0);
-                let question =
-                    question.map(|(source, management)| Question { management, source, policies: Vec::new() });
-                self.read(backup, opened.section, &own.ticket.keys.meta, Some(own), question)
+        let (section, backup_id) = (opened.section, backup.header.backup_id);
+        let source = opened.ticket.clone().map(|ticket| RestoreSource { backup_id, section, ticket });
+        match (&opened.opening, source.zip(contact)) {
+            (Opening::Own(own), asked) => {
+                let question = asked.filter(|_| own.to_ask > 0);
+                let question = question.map(|(source, contact)| Question { contact, source, asked: Vec::new() });
+                self.read(backup, section, &own.ticket.keys.meta, Some(own), question)
             }
-            (Opening::Service, Some(source), Some(management)) => {
-                let body = Body::RestorePreview { source: source.clone(), lids: Vec::new() };
-                let reply = management.ask(body, self.next_page())?;
-                let Some(meta) = reply.unlock else {
-                    self.note_url(&reply.answer);
-                    self.preview.closed_sections += 1;
-                    return Ok(());
-                };
-                let question = Question { management, source, policies: Vec::new() };
-                self.read(backup, opened.section, &meta, None, Some(question))
+            (Opening::Service, Some((source, contact))) => {
+                let Unlocked { meta, why, page } = unlock(contact, source.clone())?;
+                if let Some(meta) = meta {
+                    let question = Question { contact, source, asked: Vec::new() };
+                    return self.read(backup, section, &meta, None, Some(question));
+                }
+                let url = page.as_ref().map(|page| page.url.as_str());
+                let (why, bytes) = (why.unwrap_or(Why::NoKey), backup.section_len(section));
+                left_out::close(&mut self.preview.closed, why, bytes, url);
+                self.page = self.page.take().or(page);
+                Ok(())
             }
-            (Opening::Service | Opening::Closed, ..) => {
-                self.preview.closed_sections += 1;
+            (Opening::Service | Opening::Closed, _) => {
+                left_out::close(&mut self.preview.closed, Why::NoKey, backup.section_len(section), None);
                 Ok(())
             }
         }
@@ -142,9 +168,10 @@ impl Previewing<'_> {
         mut question: Option<Question<'_, '_>>,
     ) -> Result<(), RestoreError> {
         let context = self.context;
-        let directory = || question.as_ref().map(|question| question.management.directory());
+        let directory = || question.as_ref().and_then(|question| question.contact.directory());
         let Some(first) = may_sign(directory(), own) else { return Err(RestoreError::NotRestorable) };
-        let mut titles = std::collections::BTreeMap::new();
+        let Some(second) = may_sign(directory(), own) else { return Err(RestoreError::NotRestorable) };
+        let mut titles = Titles::new();
         backup.read_section(section, meta, first, &mut |entry| {
             match entry {
                 Entry::License(license) => {
@@ -161,71 +188,91 @@ impl Previewing<'_> {
             }
             Ok::<(), RestoreError>(context.check()?)
         })?;
-        let Some(second) = may_sign(directory(), own) else { return Err(RestoreError::NotRestorable) };
         backup.read_section(section, meta, second, &mut |entry| {
             let Entry::License(license) = entry else { return Ok(()) };
-            self.license(&license, own, &mut question, &titles)
+            self.license(&license, own, question.as_mut(), &titles)
         })?;
-        self.ask(&mut question, &titles)
+        match &mut question {
+            Some(question) => self.ask_now(question, &titles),
+            None => Ok(()),
+        }
     }
 
     fn license(
         &mut self,
         license: &LicenseEntry<'_>,
         own: Option<&OwnSection>,
-        question: &mut Option<Question<'_, '_>>,
-        titles: &std::collections::BTreeMap<Kid, String>,
+        question: Option<&mut Question<'_, '_>>,
+        titles: &Titles,
     ) -> Result<(), RestoreError> {
         let policy = license.policy()?;
         let offline = match own {
             Some(own) => own.goes_in_offline(license)?,
             None => false,
         };
-        let refusal = if self.client.store.forbids(policy.lid, policy.issuer)? {
+        let state = license.record.state();
+        let here = if self.client.store.forbids(policy.lid, policy.issuer)? {
             Some(Reason::Revoked)
-        } else if self.client.store.leaves_out_ended(&policy, license.record.state().as_ref())? {
+        } else if self.client.store.leaves_out_ended(&policy, state.as_ref())? {
             Some(Reason::Expired)
-        } else if offline {
-            None
-        } else if let Some(question) = question {
-            question.policies.push(policy);
-            return if question.policies.len() < MAX_NAMED { Ok(()) } else { self.ask_now(question, titles) };
         } else {
-            Some(Reason::NotAllowed)
+            None
         };
-        self.tell(&policy, titles, refusal, 0, 0)
+        match (offline, question) {
+            (true, _) => self.tell(&policy, titles, here.map(Why::from), (0, 0)),
+            (false, None) => self.tell(&policy, titles, Some(Reason::NotAllowed.into()), (0, 0)),
+            (false, Some(question)) => {
+                let over = over(&policy, &state.unwrap_or_default(), self.client.clock.now());
+                question.asked.push(Asked { policy, here, over });
+                if question.asked.len() < MAX_NAMED { Ok(()) } else { self.ask_now(question, titles) }
+            }
+        }
+    }
+
+    /// Asks about what was collected, in as many questions as have room for it.
+    fn ask_now(&mut self, question: &mut Question<'_, '_>, titles: &Titles) -> Result<(), RestoreError> {
+        let mut waiting = vec![std::mem::take(&mut question.asked)];
+        while let Some(mut asked) = waiting.pop() {
+            let lids: Vec<Lid> = asked.iter().map(|asked| asked.policy.lid).collect();
+            let usage = self.client.store.usage_of(&lids)?;
+            if asked.len() > 1 && !has_room(asked.len(), &usage) {
+                let rest = asked.split_off(asked.len() / 2);
+                waiting.extend([rest, asked]);
+            } else if !asked.is_empty() {
+                let body = Body::RestorePreview { source: question.source.clone(), lids, usage };
+                self.ask(question.contact, body, &asked, titles)?;
+            }
+        }
+        Ok(())
     }
 
     fn ask(
         &mut self,
-        question: &mut Option<Question<'_, '_>>,
-        titles: &std::collections::BTreeMap<Kid, String>,
+        contact: &mut Contact<'_>,
+        body: Body,
+        asked: &[Asked],
+        titles: &Titles,
     ) -> Result<(), RestoreError> {
-        match question {
-            Some(question) if !question.policies.is_empty() => self.ask_now(question, titles),
-            _ => Ok(()),
-        }
-    }
-
-    fn ask_now(
-        &mut self,
-        question: &mut Question<'_, '_>,
-        titles: &std::collections::BTreeMap<Kid, String>,
-    ) -> Result<(), RestoreError> {
-        let policies = std::mem::take(&mut question.policies);
-        let lids = policies.iter().map(|policy| policy.lid).collect();
-        let body = Body::RestorePreview { source: question.source.clone(), lids };
-        let answer = question.management.ask(body, self.next_page())?.answer;
-        self.note_url(&answer);
-        let whole = answer.refusals.iter().find(|refusal| refusal.subject.is_none()).map(|refusal| refusal.reason);
-        let verdicts: std::collections::HashMap<_, _> =
-            answer.verdicts.iter().map(|verdict| (verdict.lid, verdict)).collect();
-        for policy in policies {
+        let Some(Reply { answer, .. }) = contact.ask(body, |_| Ok(()))? else {
+            let lost = contact.lost();
+            return asked.iter().try_for_each(|asked| self.tell(&asked.policy, titles, lost.clone(), (0, 0)));
+        };
+        note_page(&mut self.page, &answer.refusals);
+        let whole = answer.refusals.iter().find(|refusal| refusal.subject.is_none());
+        let whole = whole.map(|refusal| Why::refused(refusal, answer.issued_at));
+        let verdicts: HashMap<_, _> = answer.verdicts.iter().map(|verdict| (verdict.lid, verdict)).collect();
+        for Asked { policy, here, over } in asked {
             let verdict = verdicts.get(&policy.lid);
-            let unasked = whole.or(verdict.is_none().then_some(Reason::NotAllowed));
-            let refusal = unasked.or(verdict.and_then(|verdict| verdict.refusal));
-            let (used, limit) = verdict.map_or((0, 0), |verdict| (verdict.devices_used, verdict.devices_limit));
-            self.tell(&policy, titles, refusal, used, limit)?;
+            let said = match (&whole, verdict) {
+                (Some(whole), _) => Some(whole.clone()),
+                (None, None) => Some(Reason::NotAllowed.into()),
+                (None, Some(verdict)) => verdict.refusal.map(|reason| {
+                    let wait = wait(verdict.again, answer.issued_at);
+                    Why::Refused { reason, wait }
+                }),
+            };
+            let devices = verdict.map_or((0, 0), |verdict| (verdict.devices_used, verdict.devices_limit));
+            self.tell(policy, titles, settled(said, *over).or(here.map(Why::from)), devices)?;
         }
         Ok(())
     }
@@ -233,65 +280,28 @@ impl Previewing<'_> {
     fn tell(
         &mut self,
         policy: &Policy,
-        titles: &std::collections::BTreeMap<Kid, String>,
-        refusal: Option<Reason>,
-        devices_used: u32,
-        devices_limit: u32,
+        titles: &Titles,
+        refusal: Option<Why>,
+        (devices_used, devices_limit): (u32, u32),
     ) -> Result<(), RestoreError> {
-        *if refusal.is_none() { &mut self.preview.restorable } else { &mut self.preview.refused } += 1;
+        let Preview { restorable, refused, undecided, .. } = &mut self.preview;
+        *match &refusal {
+            None => restorable,
+            Some(Why::Refused { .. }) => refused,
+            Some(Why::Unasked(_) | Why::NoKey) => undecided,
+        } += 1;
         let title = titles.get(&policy.kid).cloned().or_else(|| policy.title.clone());
         let verdict = Verdict { kid: policy.kid, title, refusal, devices_used, devices_limit };
         Ok(self.context.emit(Event::RestoreVerdict(verdict))?)
     }
-
-    fn next_page(&mut self) -> u32 {
-        self.page += 1;
-        self.page - 1
-    }
-
-    fn note_url(&mut self, answer: &Answer) {
-        let full = answer.refusals.iter().find(|refusal| refusal.reason == Reason::LimitReached);
-        self.url = self.url.take().or_else(|| full.and_then(|refusal| refusal.url.clone()));
-    }
 }
 
-/// What a verification found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Verified {
-    /// Licenses that were read, with their keys.
-    pub licenses: u64,
-    /// Sections that another device's keys or a service open, of which nothing can be said here.
-    pub closed_sections: u32,
-}
-
-/// Reads the backup in `folder` to its end, without a network and without changing anything: every byte of every section
-/// that this device opens must be as it was written and signed, and every key must open.
-pub fn verify(client: &Client, folder: &Path, context: &Context) -> Result<Verified, RestoreError> {
-    let mut backup = Backup::open(open_file(folder)?)?;
-    let opened = open::open_sections(client, &mut backup, context)?;
-    let (mut verified, mut done, size) = (Verified::default(), 0, backup.size);
-    for section in &opened {
-        let Opening::Own(own) = &section.opening else {
-            verified.closed_sections += 1;
-            continue;
-        };
-        let content = RecordKey::of(&own.ticket.keys.content);
-        let summary = backup.read_section(section.section, &own.ticket.keys.meta, own.witness(), &mut |entry| {
-            done += entry.len();
-            if let Entry::License(license) = &entry {
-                let opens = license.record.open(license.kind, &content).is_ok();
-                license.policy()?;
-                if !opens || license.record.state().is_none() {
-                    return Err(RestoreError::Corrupt("a record does not open".into()));
-                }
-                verified.licenses += 1;
-            }
-            Ok(context.progress(done.min(size), size)?)
-        })?;
-        if summary.store_id != own.ticket.store_id {
-            return Err(RestoreError::Corrupt("ticket and footer name different stores".into()));
-        }
-    }
-    context.progress(size, size)?;
-    Ok(verified)
+/// What the service says where a restore would show it besides that the license is over: that comes before everything which
+/// another device or time could change.
+fn settled(said: Option<Why>, over: Option<Reason>) -> Option<Why> {
+    let may_change = match &said {
+        None => true,
+        Some(why) => matches!(why.reason(), Some(Reason::LimitReached | Reason::GrantedTooOften)),
+    };
+    if may_change && let Some(over) = over { Some(over.into()) } else { said }
 }

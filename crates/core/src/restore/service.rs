@@ -2,11 +2,13 @@
 
 use super::RestoreError;
 use super::ask::{Management, Reply};
+use super::contact::NotConnected;
 use crate::client::{Client, Settings};
 use crate::event::Event;
 use crate::individualize::{self, IndividualizeError, valid_credentials};
 use crate::operation::Context;
-use crate::session::{Credentials, Endpoint, Session, SessionError, known_authority};
+use crate::session::{Credentials, Endpoint, Session, SessionError, is_named, known_authority};
+use std::sync::Arc;
 use wmlicense_wire::answer::AnswerError;
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::TransactionId;
@@ -40,15 +42,33 @@ pub(super) fn connect<'c>(
     settings: &'c Settings,
     individualize: bool,
     context: &'c Context,
-) -> Result<Box<dyn Management + 'c>, RestoreError> {
+) -> Result<Box<dyn Management + 'c>, NotConnected> {
     if individualize {
-        individualize::individualize(client, settings, false, context).map_err(not_individualized)?;
+        let certified = individualize::individualize(client, settings, false, context);
+        if let Err(error) = certified.map_err(not_individualized) {
+            if let RestoreError::Individualize(why) = &error {
+                let why = RestoreError::Individualize(Arc::clone(why)).into();
+                context.emit(Event::IndividualizeFailed(why))?;
+            }
+            return Err(error.into());
+        }
     } else if let Some(authority) = known_authority(client, settings, None)?
         && Credentials::load(client, authority)?.is_none()
     {
-        return Err(RestoreError::NeedsIndividualization);
+        return Err(RestoreError::NeedsIndividualization.into());
+    }
+    if !is_named(settings) {
+        return Err(RestoreError::NoService.into());
     }
     context.emit(Event::Connecting)?;
+    open(client, settings, context).map_err(|error| NotConnected { error, told: true })
+}
+
+fn open<'c>(
+    client: &'c Client,
+    settings: &'c Settings,
+    context: &'c Context,
+) -> Result<Box<dyn Management + 'c>, RestoreError> {
     let mut session = Session::connect(client, settings, None, context)?;
     let credentials = valid_credentials(&mut session, context)
         .map_err(not_individualized)?
@@ -60,7 +80,7 @@ pub(super) fn connect<'c>(
 fn not_individualized(error: IndividualizeError) -> RestoreError {
     match error {
         IndividualizeError::Cancelled => RestoreError::Cancelled,
-        other => RestoreError::Individualize(other),
+        other => RestoreError::Individualize(Arc::new(other)),
     }
 }
 

@@ -44,6 +44,18 @@ impl Inner {
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))
     }
+
+    fn usage_of(&self, lids: &[Lid]) -> Result<Vec<(Lid, State)>, StoreError> {
+        self.readers.with(|connection| {
+            let mut usage = Vec::new();
+            for lid in lids {
+                if let Row::Sound(content) = self.integrity.row(connection, Table::State, *lid)? {
+                    usage.push((*lid, State::decode(&content)?));
+                }
+            }
+            Ok(usage)
+        })
+    }
 }
 
 impl Store {
@@ -74,6 +86,11 @@ impl Store {
 }
 
 impl Store {
+    /// What is left of these licenses as far as the store knows, those included that were deleted.
+    pub fn usage_of(&self, lids: &[Lid]) -> Result<Vec<(Lid, State)>, StoreError> {
+        self.inner.usage_of(lids)
+    }
+
     /// True if a restore leaves a license with this state out because it ended.
     pub fn leaves_out_ended(&self, policy: &Policy, state: Option<&State>) -> Result<bool, StoreError> {
         let Some(end) = rights::end_of_all(policy, state.unwrap_or(&State::default())) else { return Ok(false) };
@@ -90,16 +107,7 @@ impl Store {
 impl Staging {
     /// What is left, as far as the live store knows, of these licenses, those included that were deleted there.
     pub fn usage(&self, lids: &[Lid]) -> Result<Vec<(Lid, State)>, StoreError> {
-        let inner = &*self.inner;
-        inner.readers.with(|connection| {
-            let mut usage = Vec::new();
-            for lid in lids {
-                if let Row::Sound(content) = inner.integrity.row(connection, Table::State, *lid)? {
-                    usage.push((*lid, State::decode(&content)?));
-                }
-            }
-            Ok(usage)
-        })
+        self.inner.usage_of(lids)
     }
 
     /// Stages a batch; licenses follow.

@@ -1,8 +1,7 @@
-//! What a license that takes the place of another starts from, and when a license is over.
+//! What a license that takes the place of another starts from. When one is over is `wmlicense_wire::over`.
 
-use wmlicense_wire::answer::Reason;
 use wmlicense_wire::license::{ActionState, State};
-use wmlicense_wire::policy::{Conditions, Policy};
+use wmlicense_wire::policy::Policy;
 
 /// What a renewal gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,39 +59,11 @@ pub(crate) fn until_now(told: &State, now: i64) -> State {
     told
 }
 
-/// True if no action can ever be used again because of the time.
-pub(crate) fn has_ended(policy: &Policy, state: &State, now: i64) -> bool {
-    policy.actions.iter().all(|(name, conditions)| ends(policy, name, conditions, state, now))
-}
-
-/// Why nothing of a license can ever be used again; none while some of it can.
-pub(crate) fn over(policy: &Policy, state: &State, now: i64) -> Option<Reason> {
-    let is_used_up = |name: &str| state.actions.get(name).and_then(|state| state.counts_left) == Some(0);
-    let is_over =
-        |(name, conditions): &(String, Conditions)| is_used_up(name) || ends(policy, name, conditions, state, now);
-    match policy.actions.as_slice() {
-        [] => None,
-        actions if actions.iter().all(|(name, _)| is_used_up(name)) => Some(Reason::UsedUp),
-        actions => actions.iter().all(is_over).then_some(Reason::Expired),
-    }
-}
-
-/// True if an action ended.
-fn ends(policy: &Policy, name: &str, conditions: &Conditions, state: &State, now: i64) -> bool {
-    let first_use = state.actions.get(name).and_then(|state| state.first_use);
-    let after_use = first_use.zip(conditions.seconds_after_first_use);
-    let after_storing = conditions.seconds_after_storing.map(|seconds| (policy.first_issued, seconds));
-    let runs_out = |(from, seconds): (i64, u64)| now >= from.saturating_add_unsigned(seconds);
-    conditions.not_after.is_some_and(|end| now >= end)
-        || after_use.is_some_and(runs_out)
-        || after_storing.is_some_and(runs_out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use wmlicense_wire::id::{Kid, Lid, ServiceId};
-    use wmlicense_wire::policy::{BackupRight, LicenseKind};
+    use wmlicense_wire::policy::{BackupRight, Conditions, LicenseKind};
 
     fn counted(count: Option<u32>) -> Policy {
         let play = Conditions { count, seconds_after_first_use: Some(100), ..Conditions::default() };
@@ -146,43 +117,6 @@ mod tests {
         told.actions.insert("Invented".into(), ActionState::default());
         assert_eq!(known_state(&counted(Some(5)), Some(&told)), Some(play(Some(3), None)));
         assert_eq!(known_state(&counted(Some(5)), None), None);
-    }
-
-    fn acting(actions: &[(&str, Conditions)]) -> Policy {
-        let actions = actions.iter().map(|(name, of)| ((*name).to_owned(), of.clone())).collect();
-        Policy { actions, ..counted(None) }
-    }
-
-    #[test]
-    fn a_license_is_over_when_no_action_is_left() {
-        let policy = counted(Some(5));
-        assert_eq!(over(&policy, &play(Some(1), None), 1000), None);
-        assert_eq!(over(&policy, &play(Some(1), Some(900)), 1000), Some(Reason::Expired));
-        assert_eq!(over(&policy, &play(Some(1), Some(901)), 1000), None, "the last second counts");
-        assert_eq!(over(&policy, &play(Some(0), None), 1000), Some(Reason::UsedUp));
-        assert_eq!(over(&acting(&[]), &State::default(), 1000), None);
-    }
-
-    #[test]
-    fn one_action_that_is_left_keeps_a_license_from_being_over() {
-        let until = |not_after| Conditions { not_after: Some(not_after), ..Conditions::default() };
-        let counts = Conditions { count: Some(2), ..Conditions::default() };
-        let left = |counts_left| State {
-            actions: [("Copy".to_owned(), ActionState { counts_left: Some(counts_left), first_use: None })].into(),
-        };
-        let policy = acting(&[("Copy", counts.clone()), ("Play", until(1000))]);
-        assert_eq!(over(&policy, &left(1), 1000), None);
-        assert_eq!(over(&policy, &left(0), 999), None);
-        assert_eq!(over(&policy, &left(0), 1000), Some(Reason::Expired), "the end itself is out");
-        assert!(!has_ended(&policy, &left(0), 1000) && !has_ended(&policy, &left(1), 999));
-        let dated = acting(&[("Copy", until(900)), ("Play", until(1000))]);
-        assert!(has_ended(&dated, &State::default(), 1000) && !has_ended(&dated, &State::default(), 999));
-        let endless = acting(&[("Copy", counts), ("Play", Conditions::default())]);
-        assert_eq!(over(&endless, &left(0), i64::MAX), None);
-        let stored = Conditions { seconds_after_storing: Some(50), ..Conditions::default() };
-        let stored = Policy { first_issued: 950, ..acting(&[("Play", stored)]) };
-        assert_eq!(over(&stored, &State::default(), 999), None);
-        assert_eq!(over(&stored, &State::default(), 1000), Some(Reason::Expired));
     }
 
     #[test]

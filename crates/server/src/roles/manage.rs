@@ -13,7 +13,7 @@ use crate::policy::DEFAULT_RESTORE_DEVICES;
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::epoch::Standing;
-use crate::store::{Claim, Claimed, Content, Holding, Part, Room, Seat, room};
+use crate::store::{Asker, Claim, Claimed, Content, Holding, Part, Seat};
 use record::Chunk;
 use std::sync::Arc;
 use wmlicense_wire::aead::constant_time_eq;
@@ -86,14 +86,17 @@ pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Opti
         Ok(ticket) => ticket,
         Err(reason) => return refuse(&service, keyring, caller, reason).await,
     };
-    let Body::RestorePreview { source, lids } = &caller.request.body else { return Err(Fault::Internal) };
+    let Body::RestorePreview { source, lids, .. } = &caller.request.body else { return Err(Fault::Internal) };
     let (backup_id, section, lids) = (source.backup_id, source.section, lids.clone());
-    let holdings = service.store.holdings(lids.clone(), device).await?;
+    let told = told(&service, &caller, now).await?;
+    let holdings = service.store.holdings(lids.clone(), Asker { device, bound: ticket.device_id, now }, told).await?;
+    let service_ = Arc::clone(&service);
     let seal = move || {
-        // Nothing is written, so nothing is told of the epoch.
+        // No decision is written, so nothing is told of the epoch.
         let mut answer = caller.answer(now, &Standing::default());
         let asked = Asked { account: account.as_deref(), issues: keyring.role(Role::Issuer).is_some(), device };
         answer.verdicts = asked.verdicts(&lids, &holdings, ticket.device_id)?;
+        answer.refusals = pages(&answer.verdicts, &service_.presence.support_url);
         unlock(&caller, answer, backup_id, section, &ticket, &keyring)
     };
     let sealed = service.compute(seal).await??;
@@ -130,23 +133,36 @@ impl Asked<'_> {
         let mut terms = TermsByName::default();
         let verdict = |(lid, holding): (&Lid, &Holding)| {
             let devices_limit = limit(holding.content.as_ref(), None, &mut terms)?;
-            let (room, used) = room(&holding.seats, bound, self.device, devices_limit);
+            let (judged, used) = holding.facts.judge(bound, self.device, devices_limit);
             let own = self.issues && holding.issued_here;
             let entitled = may_still_have(self.account, holding.content.as_ref(), own);
-            let refusal = match (entitled, holding.taken_back) {
-                (Err(reason), _) => Some(reason),
-                (Ok(()), true) => Some(Reason::Revoked),
-                (Ok(()), false) => match room {
-                    Room::Free => None,
-                    Room::Full => Some(Reason::LimitReached),
-                    Room::Returned => Some(Reason::Returned),
-                },
+            let (refusal, again) = match (entitled, judged) {
+                (Err(reason), _) => (Some(reason), None),
+                (Ok(()), Err(out)) => {
+                    let (reason, again) = out.told();
+                    (Some(reason), again)
+                }
+                (Ok(()), Ok(())) => (None, None),
             };
             let devices_used = u32::try_from(used).unwrap_or(u32::MAX);
-            Ok(Verdict { lid: *lid, refusal, devices_used, devices_limit })
+            Ok(Verdict { lid: *lid, refusal, devices_used, devices_limit, again })
         };
         lids.iter().zip(holdings).map(verdict).collect()
     }
+}
+
+/// Each reason among the verdicts once, with the page that helps, as a restore names it with each refusal.
+fn pages(verdicts: &[Verdict], url: &str) -> Vec<Refusal> {
+    let mut refusals: Vec<Refusal> = Vec::new();
+    for Verdict { lid, refusal, again, .. } in verdicts {
+        if let Some(reason) = *refusal
+            && refusals.iter().all(|refusal| refusal.reason != reason)
+        {
+            let (subject, url) = (Some(*lid.as_bytes()), Some(url.to_owned()));
+            refusals.push(Refusal { subject, kid: None, reason, url, again: *again });
+        }
+    }
+    refusals
 }
 
 /// Devices in all: the service's own setting, else what the license says, else the default.
@@ -209,16 +225,16 @@ fn claims(
     let mut terms = TermsByName::default();
     let (mut kept, mut claims) = (Vec::with_capacity(contents.len()), Vec::with_capacity(contents.len()));
     for (candidate, content) in chunk.candidates.into_iter().zip(contents) {
-        let policy = Digest::of(&candidate.policy);
+        let policy = Digest::of(&candidate.policy_bytes);
         let own = content.as_ref().filter(|content| kind(content) == candidate.kind);
         let own = own.map(|content| inner_key(service, candidate.kid, content, policy)).transpose()?;
         if own.is_some_and(|own| !constant_time_eq(own.as_bytes(), candidate.key.as_bytes())) {
-            chunk.refusals.push(candidate.refusal(Reason::Damaged));
+            chunk.refusals.push(candidate.refusal(Reason::Damaged, None));
             continue;
         }
         let issued_here = issuer == Some(candidate.issuer);
         if let Err(reason) = may_still_have(account, content.as_ref(), issued_here) {
-            chunk.refusals.push(candidate.refusal(reason));
+            chunk.refusals.push(candidate.refusal(reason, None));
             continue;
         }
         claims.push(Claim {
@@ -296,18 +312,15 @@ impl Rebinding {
         let mut issuers: Vec<_> = Vec::new();
         for (candidate, seat) in chunk.candidates.into_iter().zip(self.seats) {
             match seat {
-                Seat::Held(state) => {
+                Ok(state) => {
                     if !issuers.contains(&candidate.issuer) {
                         issuers.push(candidate.issuer);
                     }
-                    grants.push(Grant { policy: candidate.policy, key: candidate.key, state });
+                    grants.push(Grant { policy: candidate.policy_bytes, key: candidate.key, state });
                 }
-                Seat::TakenBack => refusals.push(candidate.refusal(Reason::Revoked)),
-                Seat::Full => refusals.push(candidate.refusal(Reason::LimitReached)),
-                Seat::Returned => refusals.push(candidate.refusal(Reason::Returned)),
-                Seat::Over(reason) => refusals.push(candidate.refusal(reason)),
-                Seat::TooOften(again) => {
-                    refusals.push(Refusal { again: Some(again), ..candidate.refusal(Reason::GrantedTooOften) });
+                Err(out) => {
+                    let (reason, again) = out.told();
+                    refusals.push(candidate.refusal(reason, again));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Seats: which devices hold a license, and what becomes of a wish for one more.
+//! Seats: which devices hold a license, and what becomes of a wish for one more. A preview and a restore judge by the same facts.
 
 use super::Content;
 use super::epoch::Standing;
@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
+use wmlicense_wire::policy::Policy;
 
 /// How often within a year a license with a state goes again to a device that does not tell that it still has it.
 const MAX_AGAIN: u64 = 2;
@@ -36,17 +37,83 @@ pub(crate) struct HandedOut {
     pub(crate) state: State,
 }
 
-/// What is known about one license before a restore.
+/// What is known about one license before a restore, as far as its ID tells.
 #[derive(Debug, Clone)]
 pub(crate) struct Holding {
-    /// Devices that hold or held it.
-    pub(crate) seats: Vec<Sitting>,
     /// The content, where this service issued or restored the license.
     pub(crate) content: Option<Content>,
     /// This service issued it.
     pub(crate) issued_here: bool,
-    /// It was taken back, as far as its ID alone tells.
+    pub(crate) facts: Facts,
+}
+
+/// Who asks for licenses of a backup.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker {
+    pub(crate) device: DeviceId,
+    /// Device that the licenses are bound to in the backup.
+    pub(crate) bound: DeviceId,
+    /// Seconds UTC.
+    pub(crate) now: i64,
+}
+
+/// What decides whether a device may have a license of a backup.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    /// Devices that hold or held it.
+    pub(crate) seats: Vec<Sitting>,
+    /// It was taken back, from the device or from the one that made the backup.
     pub(crate) taken_back: bool,
+    /// Why nothing of it can be used any more.
+    pub(crate) over: Option<Reason>,
+    /// How often the device got it again; none where that does not count: it never had it, or tells that it still has it.
+    pub(crate) again: Option<Again>,
+}
+
+/// Why a license of a backup stays out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Out {
+    /// It was taken back.
+    TakenBack,
+    /// The device that it is bound to in the backup gave it back.
+    Returned,
+    /// Nothing of it can be used any more, for this reason.
+    Over(Reason),
+    /// As many devices as allowed hold it.
+    Full,
+    /// The device had it before, and got it again as often as a year allows; from this time on it may once more.
+    TooOften(i64),
+}
+
+impl Out {
+    /// What the device is told: why, and from when on it may be granted where time alone helps.
+    pub(crate) fn told(self) -> (Reason, Option<i64>) {
+        match self {
+            Self::TakenBack => (Reason::Revoked, None),
+            Self::Returned => (Reason::Returned, None),
+            Self::Over(reason) => (reason, None),
+            Self::Full => (Reason::LimitReached, None),
+            Self::TooOften(again) => (Reason::GrantedTooOften, Some(again)),
+        }
+    }
+}
+
+impl Facts {
+    /// Whether the device may have the license where so many devices in all may, and how many are counted before that. What
+    /// no other device could change comes first.
+    pub(crate) fn judge(&self, bound: DeviceId, device: DeviceId, limit: u32) -> (Result<(), Out>, usize) {
+        let (room, counted) = room(&self.seats, bound, device, limit);
+        let too_often = self.again.filter(|again| again.is_too_often());
+        let judged = match (self.taken_back, room, self.over, too_often) {
+            (true, ..) => Err(Out::TakenBack),
+            (false, Room::Returned, ..) => Err(Out::Returned),
+            (false, Room::Free | Room::Full, Some(reason), _) => Err(Out::Over(reason)),
+            (false, Room::Full, None, _) => Err(Out::Full),
+            (false, Room::Free, None, Some(again)) => Err(Out::TooOften(again.from)),
+            (false, Room::Free, None, None) => Ok(()),
+        };
+        (judged, counted)
+    }
 }
 
 /// A device that holds or held a license.
@@ -95,26 +162,12 @@ pub(crate) struct Claim {
     pub(crate) limit: u32,
     /// State in the file, for licenses that have one.
     pub(crate) state: Option<State>,
-    /// Its terms, to know whether it was taken back.
-    pub(crate) policy: Vec<u8>,
+    /// Its terms.
+    pub(crate) policy: Policy,
 }
 
-/// What became of a claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Seat {
-    /// The device holds the license, with this state to start from.
-    Held(Option<State>),
-    /// As many devices as allowed hold it.
-    Full,
-    /// The device that it is bound to in the backup gave it back.
-    Returned,
-    /// It was taken back.
-    TakenBack,
-    /// Nothing of it can be used any more, for this reason.
-    Over(Reason),
-    /// The device had it before, and got it again as often as a year allows; from this time on it may once more.
-    TooOften(i64),
-}
+/// What became of a claim: the state that the license starts from on the device, or why it stays out.
+pub(crate) type Seat = Result<Option<State>, Out>;
 
 /// Answer to a set of claims.
 pub(crate) enum Claimed {
@@ -136,6 +189,22 @@ mod tests {
 
     fn seat(device: DeviceId) -> Sitting {
         Sitting { device, returned: false, freed: false }
+    }
+
+    #[test]
+    fn what_nobody_can_change_is_told_before_what_other_devices_do() {
+        let full = vec![seat(BOUND), seat(HOLDER)];
+        let again = Some(Again { times: MAX_AGAIN, from: 77 });
+        let facts = Facts { seats: full, taken_back: true, over: Some(Reason::UsedUp), again };
+        let judged = |facts: &Facts, device| facts.judge(BOUND, device, 2).0;
+        assert_eq!(judged(&facts, NEW), Err(Out::TakenBack));
+        let facts = Facts { taken_back: false, ..facts };
+        assert_eq!(judged(&facts, NEW), Err(Out::Over(Reason::UsedUp)));
+        let facts = Facts { over: None, ..facts };
+        assert_eq!(judged(&facts, NEW), Err(Out::Full));
+        assert_eq!(judged(&facts, HOLDER), Err(Out::TooOften(77)));
+        let facts = Facts { again: Some(Again { times: MAX_AGAIN - 1, from: 77 }), ..facts };
+        assert_eq!(judged(&facts, HOLDER), Ok(()));
     }
 
     #[test]

@@ -325,7 +325,18 @@ impl Device {
         lids: Vec<Lid>,
         token: Option<&str>,
     ) -> (Answer, Option<[u8; 32]>) {
-        let body = Body::RestorePreview { source: backup.source.clone(), lids };
+        let body = Body::RestorePreview { source: backup.source.clone(), lids, usage: Vec::new() };
+        self.ask_preview(known, backup, body, token)
+    }
+
+    /// As [`Self::preview`], with a body of the test's own.
+    pub fn ask_preview(
+        &self,
+        known: &Known,
+        backup: &Backup,
+        body: Body,
+        token: Option<&str>,
+    ) -> (Answer, Option<[u8; 32]>) {
         let request = self.request(known, Role::Management, body);
         let bytes = self.sign(&request);
         let reply = known.post("restores/preview", &bytes, token).granted();

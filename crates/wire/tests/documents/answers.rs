@@ -29,7 +29,10 @@ fn everything_in_an_answer_is_read_back() {
         url: Some("https://example.com/help".to_owned()),
         again: (reason == Reason::GrantedTooOften).then_some(NOW + 3),
     };
-    let verdict = |refusal| Verdict { lid: Lid::new([3; 16]), refusal, devices_used: 1, devices_limit: 4 };
+    let verdict = |refusal: Option<Reason>| {
+        let again = refusal.map(|_| NOW + 3);
+        Verdict { lid: Lid::new([3; 16]), refusal, devices_used: 1, devices_limit: 4, again }
+    };
     let outcomes = [
         Outcome::Done,
         Outcome::Refused,

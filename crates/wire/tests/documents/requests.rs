@@ -92,8 +92,9 @@ fn bodies() -> Vec<Body> {
         Body::Renewals { licenses: states.clone(), custom: Some(vec![8; 10]) },
         Body::Renewals { licenses: Vec::new(), custom: None },
         Body::Returns { licenses: states.clone() },
-        telling_restore(Vec::new(), states),
-        Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16])] },
+        telling_restore(Vec::new(), states.clone()),
+        Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16])], usage: Vec::new() },
+        Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16])], usage: states },
         restore(vec![RestoreBatch { signed: vec![1; 400], records: vec![vec![2; 300], vec![3; 300]] }]),
     ]
 }
@@ -207,7 +208,8 @@ fn a_malformed_body_is_refused_even_from_its_device() {
     let kids = |count: usize| write::array((0..count).map(|_| write::bytes([0; 16])));
     let value = |field| RequestError::Content(CborError::Value { field });
     assert_eq!(changed_body(licenses(Vec::new()), |map| drop(map.insert(1, kids(1025)))), value(1));
-    let preview = || Body::RestorePreview { source: source(), lids: Vec::new() };
+    let preview = || Body::RestorePreview { source: source(), lids: Vec::new(), usage: Vec::new() };
+    assert_eq!(changed_body(preview(), |map| drop(map.insert(5, kids(0)))), value(5));
     assert_eq!(changed_body(preview(), |map| drop(map.insert(4, kids(4097)))), value(4));
     assert_eq!(changed_body(preview(), |map| drop(map.insert(3, write::array([[0xf6]])))), value(3));
     let long = write::array([write::bytes([3; 32]), write::bytes(vec![0; 4097]), write::bytes([])]);
@@ -299,7 +301,7 @@ fn a_request_has_room_for_all_that_it_may_name_whatever_else_it_says() {
         [
             Body::Renewals { licenses: states(count), custom: None },
             Body::Returns { licenses: states(count) },
-            Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16]); count] },
+            Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16]); count], usage: Vec::new() },
         ]
     };
     let read = |body: Body| {

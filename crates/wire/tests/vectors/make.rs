@@ -3,7 +3,7 @@
 use crate::file::Vector;
 use crate::read::hex;
 use crate::world::*;
-use crate::{make_answers, make_backups, make_revocations};
+use crate::{make_answers, make_backups, make_restores, make_revocations};
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, Role, ServiceCertificate};
 use wmlicense_wire::cose::{Document, Unverified, sign, sign_dual};
@@ -31,6 +31,7 @@ pub(crate) fn all() -> Vec<Vector> {
         requests(),
         make_answers::all(),
         make_backups::all(),
+        make_restores::all(),
         make_revocations::all(),
     ]
     .into_iter()
@@ -252,10 +253,10 @@ fn policies() -> Vec<Vector> {
     ]
 }
 
-fn requests() -> Vec<Vector> {
-    let device = &WORLD.device;
-    let request = |body, certificate| Request {
-        audience: WORLD.issuer.id(),
+/// A request to a service that says nothing beyond its body.
+pub(crate) fn request(to: &Service, body: Body, certificate: Option<Vec<u8>>) -> Request {
+    Request {
+        audience: to.id(),
         time: NOW,
         transaction: TRANSACTION,
         page: 0,
@@ -270,7 +271,12 @@ fn requests() -> Vec<Vector> {
         },
         device_certificate: certificate,
         body,
-    };
+    }
+}
+
+fn requests() -> Vec<Vector> {
+    let device = &WORLD.device;
+    let request = |body, certificate| request(&WORLD.issuer, body, certificate);
     let licenses = Body::Licenses {
         kids: vec![Kid::new([0xc0; 16])],
         header: None,

@@ -26,6 +26,11 @@ fn of(name: &str, about: &str, expect: &str, bytes: Vec<u8>) -> Vector {
     )
 }
 
+/// The inputs of an answer of this role to the world's device.
+pub(crate) fn to_device(role: Role, vector: Vector) -> Vector {
+    to(&WORLD.device, "key-device", role, vector)
+}
+
 fn to(device: &Device, key: &str, role: Role, vector: Vector) -> Vector {
     vector
         .with("authority", "authority-certificate-ok")

@@ -29,7 +29,7 @@ fn section_keys() -> SectionKeys {
     SectionKeys { meta: secret(0x4d), content: secret(0x43) }
 }
 
-fn header() -> Header {
+pub(crate) fn header() -> Header {
     let device = DeviceTicket { keys: section_keys(), store_id: STORE };
     let device = Ticket::for_device(&WORLD.device.keys, ID, 0, &device).unwrap();
     let (device_id, thumbprint) = (DEVICE_ID, WORLD.device.thumbprint());
@@ -91,7 +91,7 @@ fn tickets(good: &[u8]) -> Vec<Vector> {
     ]
 }
 
-fn record(number: u64) -> Record {
+pub(crate) fn record(number: u64) -> Record {
     let actions = BTreeMap::from([("Play".to_owned(), ActionState { counts_left: Some(2), first_use: Some(NOW) })]);
     let key = inner(LicenseKind::Content, 7);
     Record::seal(number, 0, license(1), State { actions }, &key, &RecordKey::of(&secret(0x43)))

@@ -4,6 +4,7 @@ use crate::event::Event;
 use crate::operation::Context;
 use crate::restore::RestoreError;
 use crate::restore::ask::{Management, Reply};
+use crate::restore::contact::NotConnected;
 use crate::test_support::home::Home;
 use crate::test_support::{Asked, NOW, World, grant, kid};
 use crate::transport::TransportError;
@@ -20,6 +21,8 @@ use wmlicense_wire::id::{DeviceId, Lid};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::{Body, ClientInfo, MAX_LICENSES, MAX_RESTORE_LEN, Request, RestoreBatch, RestoreSource};
 
+/// Seconds for which what is refused for a time is refused.
+pub(super) const WAIT: i64 = 1000;
 pub(super) const URL: &str = "https://license.test/devices";
 /// Devices that may hold a license.
 const LIMIT: usize = 4;
@@ -30,6 +33,10 @@ type Seats = Arc<Mutex<HashMap<Lid, BTreeSet<DeviceId>>>>;
 pub(super) enum Manner<'w> {
     Honest,
     RefuseUnlock(Reason),
+    /// Keeps one section shut.
+    RefuseSection(u32, Reason),
+    /// Grants nothing for a while.
+    Later(Reason),
     /// Opens tickets with the key of another owner's service.
     OpenFor(&'w World),
     AddLicense,
@@ -78,7 +85,7 @@ impl<'w> Fake<'w> {
         &'c self,
         home: &'c Home<'w>,
         context: &Context,
-    ) -> Result<Box<dyn Management + 'c>, RestoreError> {
+    ) -> Result<Box<dyn Management + 'c>, NotConnected> {
         context.emit(Event::Connecting)?;
         Ok(Box::new(Contact { fake: self, home }))
     }
@@ -88,10 +95,16 @@ impl<'w> Fake<'w> {
         let ticket = source.ticket.open_as_service(&world.backup_key, source.backup_id, source.section).ok()?;
         own.then_some(ticket)
     }
+    fn why_shut(&self, source: &RestoreSource) -> Reason {
+        let own = source.ticket.recipient == self.world.backup_key.public_key().key_id();
+        if own { Reason::Damaged } else { Reason::UnknownIssuer }
+    }
     fn verdict(&self, lid: Lid) -> answer::Verdict {
         let used = self.devices(lid);
-        let refusal = (used >= LIMIT).then_some(Reason::LimitReached);
-        answer::Verdict { lid, refusal, devices_used: used as u32, devices_limit: LIMIT as u32 }
+        let full = (used >= LIMIT).then_some((Reason::LimitReached, None));
+        let said = if let Manner::Later(reason) = self.manner { Some((reason, Some(NOW + WAIT))) } else { full };
+        let (refusal, again) = said.map_or((None, None), |(reason, again)| (Some(reason), again));
+        answer::Verdict { lid, refusal, devices_used: used as u32, devices_limit: LIMIT as u32, again }
     }
     fn take_seat(&self, lid: Lid, devices: [DeviceId; 2]) -> bool {
         let mut seats = self.seats.lock().unwrap();
@@ -127,9 +140,12 @@ impl Contact<'_, '_> {
         let mut answer = Answer::to(asked.transaction, page, asked.request_hash, identity.keys.thumbprint(), NOW);
         let (mut decision, mut unlock) = (Decision::default(), None);
         match body {
-            Body::RestorePreview { source, lids } => match (&self.fake.manner, self.fake.open_ticket(source)) {
+            Body::RestorePreview { source, lids, .. } => match (&self.fake.manner, self.fake.open_ticket(source)) {
                 (Manner::RefuseUnlock(reason), _) => decision.refusals.push(whole(*reason)),
-                (_, None) => decision.refusals.push(whole(Reason::Damaged)),
+                (Manner::RefuseSection(section, reason), _) if source.section == *section => {
+                    decision.refusals.push(whole(*reason));
+                }
+                (_, None) => decision.refusals.push(whole(self.fake.why_shut(source))),
                 (_, Some(ticket)) => {
                     answer.verdicts = lids.iter().map(|lid| self.fake.verdict(*lid)).collect();
                     unlock = Some((source, ticket));
@@ -177,7 +193,8 @@ impl Contact<'_, '_> {
                 assert_eq!(answer.manifest[record.manifest_index as usize], record.license.hash());
                 let policy = Policy::decode(&record.license.policy).unwrap();
                 self.fake.asked.lock().unwrap().push(policy.lid);
-                if self.fake.take_seat(policy.lid, [ticket.device_id, self.home.device_id]) {
+                let later = if let Manner::Later(reason) = self.fake.manner { Some(reason) } else { None };
+                if later.is_none() && self.fake.take_seat(policy.lid, [ticket.device_id, self.home.device_id]) {
                     let key = record.open(policy.kind, &content).unwrap();
                     let state = policy.is_stateful().then_some(record.state);
                     decision.grants.push(Grant { policy: record.license.policy, key, state });
@@ -185,9 +202,9 @@ impl Contact<'_, '_> {
                     decision.refusals.push(Refusal {
                         subject: Some(*policy.lid.as_bytes()),
                         kid: Some(policy.kid),
-                        reason: Reason::LimitReached,
+                        reason: later.unwrap_or(Reason::LimitReached),
                         url: Some(URL.into()),
-                        again: None,
+                        again: later.map(|_| NOW + WAIT),
                     });
                 }
             }

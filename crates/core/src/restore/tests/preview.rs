@@ -1,8 +1,8 @@
 //! Looking at a backup: what a restore would do is told license by license, and nothing is done.
 
-use super::super::preview::{Preview, Verified, run, verify};
+use super::super::preview::run;
 use super::*;
-use crate::restore::Verdict;
+use crate::restore::{Preview, Verdict, Verified, verify};
 
 fn look(home: &Home<'_>, folder: &TempDir, fake: &Fake<'_>) -> (Result<Preview, RestoreError>, Vec<Verdict>, Events) {
     let events = Events::default();
@@ -25,9 +25,9 @@ fn another_device_learns_what_it_would_get_and_no_seat_is_taken() {
     let (other, fake) = (Home::new(&world), Fake::new(&world));
     fake.fill(policies[2].lid);
     let (result, verdicts, _) = look(&other, &folder, &fake);
-    assert_eq!(result.unwrap(), Preview { restorable: 2, refused: 1, closed_sections: 0 });
+    assert_eq!(result.unwrap(), Preview { restorable: 2, refused: 1, ..Preview::default() });
     assert_eq!(verdicts[1].title.as_deref(), Some("Second"));
-    assert_eq!(verdicts[2].refusal, Some(Reason::LimitReached));
+    assert_eq!(verdicts[2].refusal, Some(Reason::LimitReached.into()));
     assert_eq!((verdicts[2].devices_used, verdicts[2].devices_limit), (4, 4));
     assert_eq!(fake.devices(policies[0].lid), 0);
     assert_eq!(other.client.store.license_count().unwrap(), 0);
@@ -44,9 +44,9 @@ fn the_device_itself_learns_it_without_a_network_and_removed_licenses_are_named(
     home.import(home.receive_withdrawing(vec![policies[1].lid])).unwrap();
     let fake = Fake::new(&world);
     let (result, verdicts, events) = look(&home, &folder, &fake);
-    assert_eq!(result.unwrap(), Preview { restorable: 2, refused: 1, closed_sections: 0 });
-    let refused: Vec<_> = verdicts.iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
-    assert_eq!(refused, [(kid(1), Reason::Revoked)]);
+    assert_eq!(result.unwrap(), Preview { restorable: 2, refused: 1, ..Preview::default() });
+    let refused: Vec<_> = verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
+    assert_eq!(refused, [(kid(1), Why::from(Reason::Revoked))]);
     assert!(!events.all().contains(&Event::Connecting));
 }
 
@@ -63,15 +63,18 @@ fn what_a_preview_promises_a_restore_keeps() {
     let promised = promised.unwrap();
     assert_eq!(verdicts.len(), 1100);
     let restored = restore_at(&other, &folder, &fake).0.unwrap();
-    assert_eq!((restored.restored, restored.refused.len() as u64), (promised.restorable, promised.refused));
+    assert_eq!((restored.restored, restored.left_out.len() as u64), (promised.restorable, promised.refused));
 }
 
 #[test]
-fn a_section_that_the_service_keeps_shut_cannot_be_previewed() {
+fn a_section_that_the_service_keeps_shut_gives_the_failure_of_the_restore() {
     let world = World::new();
     let folder = backup_of(&world, &plain(&world, 0..2));
     let (other, fake) = (Home::new(&world), Fake::new(&world).with(Manner::RefuseUnlock(Reason::OtherAccount)));
-    assert!(matches!(look(&other, &folder, &fake).0, Err(RestoreError::NotRestorable)));
+    let refused =
+        |error| matches!(error, Some(RestoreError::Refused { reason: Reason::OtherAccount, url: Some(_), .. }));
+    assert!(refused(look(&other, &folder, &fake).0.err()));
+    assert!(refused(restore_at(&other, &folder, &fake).0.err()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What each record of a restore chunk must prove before a seat is claimed for it.
 
 use super::{Account, Keyring};
-use crate::policy::{has_ended, until_now};
+use crate::policy::until_now;
 use crate::problem::Fault;
 use std::collections::HashSet;
 use wmlicense_wire::answer::{Answer, AnswerError, Reason, Refusal, may_sign, verify_signed};
@@ -19,7 +19,9 @@ pub(super) struct Candidate {
     pub(super) kid: Kid,
     pub(super) issuer: ServiceId,
     pub(super) kind: LicenseKind,
-    pub(super) policy: Vec<u8>,
+    pub(super) policy: Policy,
+    /// The same as it was signed.
+    pub(super) policy_bytes: Vec<u8>,
     pub(super) key: InnerKey,
     /// State to start from, where the license has one.
     pub(super) state: Option<State>,
@@ -28,8 +30,8 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn refusal(&self, reason: Reason) -> Refusal {
-        Refusal { subject: Some(*self.lid.as_bytes()), kid: Some(self.kid), reason, url: None, again: None }
+    pub(super) fn refusal(&self, reason: Reason, again: Option<i64>) -> Refusal {
+        Refusal { subject: Some(*self.lid.as_bytes()), kid: Some(self.kid), reason, url: None, again }
     }
 }
 
@@ -148,9 +150,6 @@ impl Checks<'_> {
         }
         let key = record.open(policy.kind, &self.content).map_err(|_| Reason::Damaged)?;
         let state = State::initial(&policy).strictest(&until_now(&record.state, self.now));
-        if has_ended(&policy, &state, self.now) {
-            return Err(Reason::Expired);
-        }
         Ok(Candidate {
             lid: policy.lid,
             kid: policy.kid,
@@ -160,7 +159,8 @@ impl Checks<'_> {
             state: policy.is_stateful().then_some(state),
             bound: self.ticket.device_id,
             limit_hint: policy.restore_limit,
-            policy: record.license.policy,
+            policy_bytes: record.license.policy,
+            policy,
         })
     }
 

@@ -1,15 +1,14 @@
 //! Devices, offers and licenses in SQLite.
 
 use super::super::{
-    CertifiedDevice, Claim, Claimed, Committed, Content, DeliveryPage, DeliveryQuery, Exchange, Holding, Issue, Issued,
-    KnownDevice, NewLicense, Offer, Offered, Part, Pending, Prior, Store, StoreError, Withdrawn,
+    Asker, CertifiedDevice, Claim, Claimed, Committed, Content, DeliveryPage, DeliveryQuery, Exchange, Holding, Issue,
+    Issued, KnownDevice, NewLicense, Offer, Offered, Part, Pending, Prior, Store, StoreError, Told, Withdrawn,
 };
 use super::offer::{find_content, mark, read_issued};
 use super::revocation::{offered, rules_for};
 use super::{SqliteStore, Verdict, account, again, delivery, device, epoch, prior, restore, write_exchange};
 use crate::accounts::Account;
 use rusqlite::{Connection, params};
-use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, UserId};
 use wmlicense_wire::revocation::Rule;
@@ -116,17 +115,11 @@ impl Store for SqliteStore {
         self.read(move |connection| kids.iter().map(|kid| find_content(connection, *kid)).collect())
     }
 
-    fn holdings(&self, licenses: Vec<Lid>, device: DeviceId) -> Pending<'_, Vec<Holding>> {
-        self.read(move |connection| restore::holdings(connection, &licenses, device))
+    fn holdings(&self, licenses: Vec<Lid>, asker: Asker, told: Told) -> Pending<'_, Vec<Holding>> {
+        self.read(move |connection| restore::holdings(connection, &licenses, asker, &told))
     }
 
-    fn claim(
-        &self,
-        exchange: Exchange,
-        device: DeviceId,
-        claims: Vec<Claim>,
-        told: HashSet<Lid>,
-    ) -> Pending<'_, Claimed> {
+    fn claim(&self, exchange: Exchange, device: DeviceId, claims: Vec<Claim>, told: Told) -> Pending<'_, Claimed> {
         self.write(move |connection| restore::claim(connection, &exchange, device, &claims, &told))
     }
 

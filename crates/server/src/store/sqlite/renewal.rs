@@ -75,7 +75,7 @@ fn renewable(
 }
 
 /// The license as it was issued to a first device, with that account's key; none if it was replaced there since.
-fn first_of(connection: &Connection, kid: Kid, lid: Lid) -> Result<Option<(Issued, Vec<u8>)>, StoreError> {
+pub(super) fn first_of(connection: &Connection, kid: Kid, lid: Lid) -> Result<Option<(Issued, Vec<u8>)>, StoreError> {
     const FIND: &str = "SELECT license.terms, license.policy, license.user_id FROM seat \
         JOIN license ON license.device_id = seat.device_id AND license.kid = $1 AND license.lid = seat.lid \
         WHERE seat.lid = $2";

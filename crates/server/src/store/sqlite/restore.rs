@@ -2,13 +2,15 @@
 
 use super::super::revocation::Order;
 use super::super::seats::Sitting;
-use super::super::{Claim, Claimed, Exchange, HandedOut, Holding, Prior, Room, Seat, StoreError, room};
+use super::super::{
+    Asker, Claim, Claimed, Exchange, Facts, HandedOut, Holding, Out, Prior, Room, Seat, StoreError, Told, room,
+};
 use super::offer::find_content;
+use super::renewal::first_of;
 use super::revocation::{is_taken_back, rules};
 use super::{Verdict, again, epoch, id, prior, write_exchange};
 use crate::policy::{known_state, over};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use std::collections::HashSet;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
@@ -17,22 +19,30 @@ use wmlicense_wire::revocation::{Entry, Rule};
 pub(super) fn holdings(
     connection: &Connection,
     licenses: &[Lid],
-    device: DeviceId,
+    asker: Asker,
+    told: &Told,
 ) -> Result<Vec<Holding>, StoreError> {
     let rules = rules(connection)?;
+    let Asker { device, bound, now } = asker;
+    let asking = Asking { connection, rules: &rules, device, now, told, is_repeated: false };
     let holding = |lid: &Lid| -> Result<Holding, StoreError> {
         let (seats, of) = seats(connection, *lid)?;
         let (kid, issued_here) = of.unzip();
-        let issued_here = issued_here.unwrap_or(false);
-        let content = match kid {
-            Some(kid) => find_content(connection, kid)?,
-            None => None,
+        let (content, policy) = match kid {
+            Some(kid) => (find_content(connection, kid)?, issued(connection, kid, *lid)?),
+            None => (None, None),
         };
-        let taken_back =
-            is_taken_back(connection, *lid, device)? || rules.iter().any(|order| names(order, kid, device));
-        Ok(Holding { seats, content, issued_here, taken_back })
+        let named = Named { lid: *lid, kid, policy: policy.as_ref() };
+        let (facts, _) = asking.facts(&named, bound, seats, None)?;
+        Ok(Holding { content, issued_here: issued_here.unwrap_or(false), facts })
     };
     licenses.iter().map(holding).collect()
+}
+
+/// The terms of a license that this service issued; none where another one took its place since.
+fn issued(connection: &Connection, kid: Kid, lid: Lid) -> Result<Option<Policy>, StoreError> {
+    let first = first_of(connection, kid, lid)?;
+    first.map(|(issued, _)| Policy::decode(&issued.policy).map_err(|_| StoreError::Damaged("policy"))).transpose()
 }
 
 /// True if a rule takes back every license of this key ID from a device, whoever has it and since when.
@@ -75,7 +85,7 @@ pub(super) fn claim(
     exchange: &Exchange,
     device: DeviceId,
     claims: &[Claim],
-    told: &HashSet<Lid>,
+    told: &Told,
 ) -> Result<Verdict<Claimed>, StoreError> {
     let prior = prior(connection, exchange)?;
     match prior {
@@ -92,98 +102,117 @@ pub(super) fn claim(
     // In the order of the table, because scattered inserts cost several times as much.
     let mut order: Vec<usize> = (0..claims.len()).collect();
     order.sort_by_key(|index| claims[*index].lid);
-    let mut seats = vec![Seat::Full; claims.len()];
-    let rules = rules(connection)?;
+    let mut seats = vec![Err(Out::Full); claims.len()];
+    let (rules, now) = (rules(connection)?, exchange.now);
     // An answer that is made once more is not handed out once more.
-    let claiming = Claiming { connection, device, now: exchange.now, told, is_repeated: prior != Prior::None };
+    let asking = Asking { connection, rules: &rules, device, now, told, is_repeated: prior != Prior::None };
     for index in order {
-        let claim = &claims[index];
-        seats[index] = match is_claim_taken_back(connection, &rules, claim, device)? {
-            true => Seat::TakenBack,
-            false => claiming.take_seat(claim)?,
-        };
+        seats[index] = asking.take_seat(&claims[index])?;
     }
     Ok(Verdict::Keep(Claimed::Seats(seats, standing)))
 }
 
-/// True if a license was taken back from this device or from the one that made the backup.
-fn is_claim_taken_back(
-    connection: &Connection,
-    rules: &[Order],
-    claim: &Claim,
-    device: DeviceId,
-) -> Result<bool, StoreError> {
-    let devices = [device, claim.bound];
-    for device in devices {
-        if is_taken_back(connection, claim.lid, device)? {
-            return Ok(true);
-        }
-    }
-    if rules.is_empty() {
-        return Ok(false);
-    }
-    let policy = Policy::decode(&claim.policy).map_err(|_| StoreError::Damaged("policy"))?;
-    Ok(rules.iter().any(|order| devices.iter().any(|device| order.matches(&policy, *device))))
+/// A license by what is known of it.
+struct Named<'a> {
+    lid: Lid,
+    kid: Option<Kid>,
+    policy: Option<&'a Policy>,
 }
 
 /// A device that wants to hold licenses.
-struct Claiming<'c> {
+struct Asking<'c> {
     connection: &'c Connection,
+    rules: &'c [Order],
     device: DeviceId,
     /// Seconds UTC.
     now: i64,
     /// Lines of the licenses that it tells that it has.
-    told: &'c HashSet<Lid>,
+    told: &'c Told,
     /// This very request was granted before.
     is_repeated: bool,
 }
 
-impl Claiming<'_> {
+impl Asking<'_> {
+    /// What decides about a license that a backup binds to `bound`, and the state that it would start from: the strictest of
+    /// what is known and of what the file says.
+    fn facts(
+        &self,
+        license: &Named<'_>,
+        bound: DeviceId,
+        seats: Vec<Sitting>,
+        in_file: Option<&State>,
+    ) -> Result<(Facts, Option<State>), StoreError> {
+        let Self { connection, device, now, .. } = *self;
+        let taken_back = self.is_taken_back(license, bound)?;
+        let (mut state, mut again) = (None, None);
+        if let Some(policy) = license.policy.filter(|policy| policy.is_stateful()) {
+            let known = match (find_state(connection, license.lid)?, in_file) {
+                (Some(known), Some(in_file)) => Some(known.strictest(in_file)),
+                (known, in_file) => known.or_else(|| in_file.cloned()),
+            };
+            state = Some(known_state(policy, known.as_ref()).unwrap_or_else(|| State::initial(policy)));
+            let had = device == bound || seats.iter().any(|seat| seat.device == device && !seat.returned);
+            let line = again::line(connection, device, license.lid)?.unwrap_or(license.lid);
+            if had && !self.is_repeated && !self.told.contains(&line) {
+                again = Some(again::again(connection, device, line, now)?);
+            }
+        }
+        let left = state.clone().unwrap_or_default();
+        let over = license.policy.and_then(|policy| over(policy, &left, now));
+        Ok((Facts { seats, taken_back, over, again }, state))
+    }
+
+    /// True if a license was taken back from this device or from the one that made the backup.
+    fn is_taken_back(&self, license: &Named<'_>, bound: DeviceId) -> Result<bool, StoreError> {
+        let devices = [self.device, bound];
+        for device in devices {
+            if is_taken_back(self.connection, license.lid, device)? {
+                return Ok(true);
+            }
+        }
+        let matches = |order: &Order, device| match license.policy {
+            Some(policy) => order.matches(policy, device),
+            None => names(order, license.kid, device),
+        };
+        Ok(self.rules.iter().any(|order| devices.iter().any(|device| matches(order, *device))))
+    }
+
     fn take_seat(&self, claim: &Claim) -> Result<Seat, StoreError> {
         let Self { connection, device, now, .. } = *self;
+        let named = Named { lid: claim.lid, kid: Some(claim.kid), policy: Some(&claim.policy) };
         let (seats, _) = seats(connection, claim.lid)?;
-        let of = |device: DeviceId| seats.iter().find(|seat| seat.device == device);
-        let (room, _) = room(&seats, claim.bound, device, claim.limit);
-        if room != Room::Returned && of(claim.bound).is_none() {
-            write_seat(connection, claim, claim.bound, false, now)?;
+        let (facts, state) = self.facts(&named, claim.bound, seats, claim.state.as_ref())?;
+        let (judged, _) = facts.judge(claim.bound, device, claim.limit);
+        let of = |device: DeviceId| facts.seats.iter().find(|seat| seat.device == device);
+        if !matches!(judged, Err(Out::TakenBack | Out::Returned)) {
+            if of(claim.bound).is_none() {
+                write_seat(connection, claim, claim.bound, false, now)?;
+            }
+            if let Some(state) = state.as_ref().filter(|_| self.has_room(&facts, claim)) {
+                keep_state(connection, claim.lid, state)?;
+            }
         }
-        match room {
-            Room::Free => {}
-            Room::Full => return Ok(Seat::Full),
-            Room::Returned => return Ok(Seat::Returned),
+        if let Err(out) = judged {
+            return Ok(Err(out));
         }
-        let had = device == claim.bound || of(device).is_some_and(|seat| !seat.returned);
-        let state = match self.state(claim, had)? {
-            Ok(state) => state,
-            Err(seat) => return Ok(seat),
-        };
+        if let (Some(state), Some(_)) = (&state, facts.again) {
+            let handed = HandedOut { lid: claim.lid, state: state.clone() };
+            if let Err(again) = again::book(connection, device, &handed, now)? {
+                return Ok(Err(Out::TooOften(again.from)));
+            }
+        }
         match of(device) {
             // What it gave back came in another device's backup again.
             Some(seat) if seat.returned => take_again(connection, claim, device, now)?,
             None if device != claim.bound => write_seat(connection, claim, device, true, now)?,
             Some(_) | None => {}
         }
-        Ok(Seat::Held(state))
+        Ok(Ok(state))
     }
 
-    /// What a license starts from, which is booked where the device `had` it; or why it stays out.
-    fn state(&self, claim: &Claim, had: bool) -> Result<Result<Option<State>, Seat>, StoreError> {
-        let Self { connection, device, now, .. } = *self;
-        let Some(in_file) = &claim.state else { return Ok(Ok(None)) };
-        let policy = Policy::decode(&claim.policy).map_err(|_| StoreError::Damaged("policy"))?;
-        let kept = keep_state(connection, claim.lid, in_file)?;
-        let state = known_state(&policy, Some(&kept)).unwrap_or_else(|| State::initial(&policy));
-        if let Some(reason) = over(&policy, &state, now) {
-            return Ok(Err(Seat::Over(reason)));
-        }
-        let line = again::line(connection, device, claim.lid)?.unwrap_or(claim.lid);
-        if had && !self.is_repeated && !self.told.contains(&line) {
-            let handed = HandedOut { lid: claim.lid, state: state.clone() };
-            if let Err(again) = again::book(connection, device, &handed, now)? {
-                return Ok(Err(Seat::TooOften(again.from)));
-            }
-        }
-        Ok(Ok(Some(state)))
+    /// Who has no room changes nothing of what is known of the license.
+    fn has_room(&self, facts: &Facts, claim: &Claim) -> bool {
+        room(&facts.seats, claim.bound, self.device, claim.limit).0 == Room::Free
     }
 }
 

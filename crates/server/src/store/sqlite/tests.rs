@@ -3,9 +3,11 @@ use super::super::{
     Admin as _, CertifiedDevice, Committed, Issue, Issued, NewLicense, Prior, Returns as _, Store as _, Withdrawn,
 };
 use super::*;
+use crate::policy::{Facts, Terms};
 use std::sync::Arc;
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{DeviceId, Epoch, Kid, Lid, SignerId, TransactionId};
+use wmlicense_wire::id::{DeviceId, Epoch, Kid, Lid, ServiceId, SignerId, TransactionId};
+use wmlicense_wire::policy::{LicenseKind, Policy};
 
 pub(super) fn exchange(number: u8, now: i64) -> Exchange {
     Exchange {
@@ -31,8 +33,25 @@ fn device() -> CertifiedDevice {
     }
 }
 
+/// Terms of a license that plays without conditions.
+pub(super) fn policy(lid: u8) -> Policy {
+    Terms::of_no_policy().policy(Facts {
+        lid: Lid::new([lid; 16]),
+        kid: Kid::new([3; 16]),
+        kind: LicenseKind::Content,
+        root_kid: None,
+        issuer: ServiceId::new([4; 16]),
+        management: None,
+        revocation: None,
+        title: None,
+        user: None,
+        first_issued: 1000,
+        replaces: None,
+    })
+}
+
 pub(super) fn license(lid: u8, replaces: Option<u8>) -> NewLicense {
-    let issued = Issued::new(Lid::new([lid; 16]), Digest::new([lid; 32]), vec![lid]);
+    let issued = Issued::new(Lid::new([lid; 16]), Digest::new([lid; 32]), policy(lid).encode());
     let replaces = replaces.map(|lid| Lid::new([lid; 16]));
     NewLicense { kid: Kid::new([3; 16]), user: None, issued, replaces, line: replaces, state: None }
 }

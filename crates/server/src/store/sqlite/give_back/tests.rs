@@ -1,5 +1,5 @@
-use super::super::super::{Claim, Claimed, Holding, Store as _};
-use super::super::tests::{exchange, issued, license, store};
+use super::super::super::{Asker, Claim, Claimed, Holding, Store as _};
+use super::super::tests::{exchange, issued, license, policy, store};
 use super::*;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ async fn held_by(devices: &[u8]) -> (tempfile::TempDir, Arc<SqliteStore>) {
             bound: BOUND,
             limit: 100,
             state: None,
-            policy: vec![1],
+            policy: policy(1),
         };
         let claimed = store.claim(exchange(*number, 1000), device(*number), vec![claim], HashSet::new()).await.unwrap();
         assert!(matches!(claimed, Claimed::Seats(..)));
@@ -37,8 +37,9 @@ async fn held_by(devices: &[u8]) -> (tempfile::TempDir, Arc<SqliteStore>) {
 async fn frees(store: &SqliteStore, number: u8, transaction: u8, now: i64) -> bool {
     let licenses = vec![(LID, State::default())];
     store.give_back(exchange(transaction, now), device(number), licenses, vec![transaction]).await.unwrap();
-    let Holding { seats, .. } = store.holdings(vec![LID], BOUND).await.unwrap().remove(0);
-    let seat = seats.iter().find(|seat| seat.device == device(number)).unwrap();
+    let asker = Asker { device: BOUND, bound: BOUND, now };
+    let Holding { facts, .. } = store.holdings(vec![LID], asker, HashSet::new()).await.unwrap().remove(0);
+    let seat = facts.seats.iter().find(|seat| seat.device == device(number)).unwrap();
     assert!(seat.returned);
     seat.freed
 }

@@ -1,0 +1,184 @@
+//! What a restore leaves out, for people and for programs: why, and what helps.
+
+use crate::failure::restore_remedy;
+use crate::output::plain;
+use serde_json::{Value, json};
+use std::time::Duration;
+use wmlicense_core::restore::{ClosedSections, LeftOut, Why};
+use wmlicense_wire::answer::Reason;
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// One clause that says why.
+pub(crate) fn text(why: &Why) -> String {
+    match why {
+        Why::Refused { reason, wait: None } => reason_text(*reason).to_owned(),
+        Why::Refused { reason, wait: Some(wait) } => format!("{}; possible {}", reason_text(*reason), from(*wait)),
+        Why::Unasked(error) => plain(&format!("the service could not be asked: {error}")),
+        Why::NoKey => "neither this device nor a service opens it".to_owned(),
+    }
+}
+
+/// What helps; empty if nothing is known.
+pub(crate) fn help(why: &Why, url: Option<&str>) -> String {
+    let own = match why {
+        Why::Refused { reason, .. } => reason_help(*reason),
+        Why::Unasked(unasked) => restore_remedy(unasked.error()),
+        Why::NoKey => "restore it on the device that made it",
+    };
+    let page = url.map(|url| format!("see {}", plain(url)));
+    [Some(own.to_owned()).filter(|own| !own.is_empty()), page].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// In how many days, or less than one.
+fn from(wait: Duration) -> String {
+    match wait.as_secs().div_ceil(DAY) {
+        0 | 1 => "within a day".to_owned(),
+        days => format!("in {days} days"),
+    }
+}
+
+/// The lines for people.
+pub(crate) fn lines(left_out: &[LeftOut], closed: &[ClosedSections]) -> String {
+    let mut lines = String::new();
+    for LeftOut { kid, why } in left_out {
+        lines.push_str(&format!("left out: {kid}: {}\n", text(why)));
+    }
+    lines.push_str(&closed_lines(closed));
+    lines
+}
+
+/// The lines about sections that stay closed.
+pub(crate) fn closed_lines(closed: &[ClosedSections]) -> String {
+    let line = |ClosedSections { why, sections, bytes, url }: &ClosedSections| {
+        let parts = crate::backup::count((*sections).into(), "part");
+        let help = help(why, url.as_deref());
+        let help = if help.is_empty() { help } else { format!("\n  help: {help}") };
+        format!("closed: {parts} of the backup ({bytes} bytes): {}{help}\n", text(why))
+    };
+    closed.iter().map(line).collect()
+}
+
+/// The same for programs.
+pub(crate) fn object(why: &Why) -> Value {
+    let wait = match why {
+        Why::Refused { wait, .. } => *wait,
+        Why::Unasked(_) | Why::NoKey => None,
+    };
+    json!({
+        "reason": why.reason().map(|reason| reason as u32),
+        "text": text(why),
+        "help": help(why, None),
+        "retryAfterSeconds": wait.map(|wait| wait.as_secs()),
+    })
+}
+
+/// A license that is left out, for programs.
+pub(crate) fn license(LeftOut { kid, why }: &LeftOut) -> Value {
+    with(object(why), json!({ "kid": kid.to_hex() }))
+}
+
+/// Sections that stay closed, for programs.
+pub(crate) fn section(ClosedSections { why, sections, bytes, url }: &ClosedSections) -> Value {
+    with(object(why), json!({ "sections": sections, "bytes": bytes, "url": url }))
+}
+
+/// Both objects in one.
+pub(crate) fn with(mut object: Value, more: Value) -> Value {
+    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+        object.extend(more);
+    }
+    object
+}
+
+/// One clause for a refusal.
+fn reason_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UnknownContent => "the service does not know this content",
+        Reason::NotEntitled => "the account may not have it",
+        Reason::LimitReached => "as many devices as allowed hold it",
+        Reason::Revoked => "it was revoked",
+        Reason::Expired => "it has ended",
+        Reason::OtherAccount => "it belongs to another account",
+        Reason::NotAllowed => "its terms do not allow a restore here",
+        Reason::UnknownIssuer => "this service does not manage it",
+        Reason::AccountRequired => "it needs an account token",
+        Reason::Damaged => "its record does not open",
+        Reason::ConsentMissing => "the user did not agree",
+        Reason::DeviceRevoked => "this device may not ask any more",
+        Reason::QuotaUsedUp => "the service certifies no more devices today",
+        Reason::ApplicationRevoked => "this application may not ask any more; update it",
+        Reason::Declined => "the user declined",
+        Reason::NotDecided => "the user did not decide in time",
+        Reason::Returned => "it was given back",
+        Reason::UserMustAct => "its user must act in the application first",
+        Reason::DeviceCopied => "copies of this device's store asked too often; individualize it anew",
+        Reason::KeyReplaced => "the device has other keys by now; individualize it anew",
+        Reason::GrantedTooOften => "this device lost it and got it again too often; its owner can help",
+        Reason::UsedUp => "all its uses are used up",
+    }
+}
+
+/// What helps against a refusal; empty if nothing is known.
+fn reason_help(reason: Reason) -> &'static str {
+    match reason {
+        Reason::LimitReached => "give it back on another device first",
+        Reason::AccountRequired => "give the account's token with --token-file",
+        Reason::OtherAccount => "give the token of that account with --token-file",
+        Reason::DeviceCopied | Reason::KeyReplaced => "individualize the device anew",
+        Reason::ApplicationRevoked => "use a newer version of this program",
+        Reason::ConsentMissing => "add --individualize, if you agree that the service gives this device an ID",
+        Reason::QuotaUsedUp => "try again tomorrow",
+        Reason::Damaged => "use another copy of the backup if there is one",
+        Reason::UnknownIssuer => "name the service that manages it with --service",
+        Reason::Returned => "acquire it anew",
+        Reason::Expired | Reason::UsedUp | Reason::NotEntitled => "renew it or buy it again",
+        Reason::UserMustAct | Reason::Declined | Reason::NotDecided => "acquire it in the application",
+        Reason::UnknownContent
+        | Reason::Revoked
+        | Reason::NotAllowed
+        | Reason::DeviceRevoked
+        | Reason::GrantedTooOften => "ask the owner of the content",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_a_time_says_how_long() {
+        let why = |seconds| Why::Refused { reason: Reason::GrantedTooOften, wait: Some(Duration::from_secs(seconds)) };
+        assert!(text(&why(365 * DAY)).ends_with("possible in 365 days"), "{}", text(&why(365 * DAY)));
+        assert!(text(&why(1)).ends_with("possible within a day"));
+        assert_eq!(object(&why(7))["retryAfterSeconds"], 7);
+    }
+
+    #[test]
+    fn parts_that_stay_closed_are_told_with_reason_size_and_help() {
+        let url = Some("https://license.test/".to_owned());
+        let closed = [
+            ClosedSections { why: Reason::OtherAccount.into(), sections: 2, bytes: 9, url },
+            ClosedSections { why: Why::NoKey, sections: 1, bytes: 7, url: None },
+        ];
+        let expected = "closed: 2 parts of the backup (9 bytes): it belongs to another account\n  \
+            help: give the token of that account with --token-file; see https://license.test/\n\
+            closed: 1 part of the backup (7 bytes): neither this device nor a service opens it\n  \
+            help: restore it on the device that made it\n";
+        assert_eq!(closed_lines(&closed), expected);
+        let object = section(&closed[0]);
+        assert_eq!(
+            (&object["sections"], &object["reason"], &object["url"]),
+            (&json!(2), &json!(6), &json!("https://license.test/"))
+        );
+    }
+
+    #[test]
+    fn every_reason_says_what_helps() {
+        for reason in Reason::ALL {
+            let why = Why::from(reason);
+            assert!(!text(&why).is_empty() && !help(&why, None).is_empty(), "{reason:?}");
+            assert!(help(&why, Some("https://license.test/")).ends_with("; see https://license.test/"));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The way to the license management service while a restore or a preview goes on: made, lost, or not to be had. What needs no
+//! service does not wait for one.
+
+use super::RestoreError;
+use super::ask::{Management, Reply};
+use super::left_out::{Unasked, Why};
+use super::open::Opened;
+use crate::event::Event;
+use crate::operation::{Cancelled, Context};
+use crate::session::AnswerFault;
+use wmlicense_wire::answer::Outcome;
+use wmlicense_wire::certificate::Directory;
+use wmlicense_wire::request::Body;
+
+/// Makes the connection to the management service and tells so, when a section needs it.
+pub(super) type Connect<'c> = dyn Fn() -> Result<Box<dyn Management + 'c>, NotConnected> + 'c;
+
+/// There is no connection.
+pub(super) struct NotConnected {
+    pub(super) error: RestoreError,
+    /// The application was told that the service is being asked.
+    pub(super) told: bool,
+}
+
+impl<E: Into<RestoreError>> From<E> for NotConnected {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), told: false }
+    }
+}
+
+enum State<'c> {
+    Made(Box<dyn Management + 'c>),
+    Lost(Unasked),
+}
+
+/// How the service stands that some sections need.
+pub(super) struct Contact<'c> {
+    state: State<'c>,
+    /// Something goes in without the service, so that not all is lost where it cannot be asked.
+    spares: bool,
+    told: bool,
+    next_page: u32,
+}
+
+impl<'c> Contact<'c> {
+    /// Connects where a section needs it; none where none does. A contact that fails is an error where nothing can be given
+    /// without it.
+    pub(super) fn make(opened: &[Opened], connect: &Connect<'c>) -> Result<Option<Self>, RestoreError> {
+        if !opened.iter().any(Opened::needs_service) {
+            return Ok(None);
+        }
+        let spares = opened.iter().any(Opened::offers_offline);
+        let (state, told) = match connect() {
+            Ok(management) => (State::Made(management), true),
+            Err(NotConnected { error, told }) if spares && error.is_of_contact() => (State::Lost(error.into()), told),
+            Err(NotConnected { error, .. }) => return Err(error),
+        };
+        Ok(Some(Self { state, spares, told, next_page: 0 }))
+    }
+
+    /// Tells that the service is not asked any more, where it was told that it is.
+    pub(super) fn end(&self, context: &Context) -> Result<(), Cancelled> {
+        if self.told { context.emit(Event::Disconnecting) } else { Ok(()) }
+    }
+
+    /// Why the service cannot be asked; none while it can.
+    pub(super) fn lost(&self) -> Option<Why> {
+        match &self.state {
+            State::Made(_) => None,
+            State::Lost(why) => Some(Why::Unasked(why.clone())),
+        }
+    }
+
+    /// The service's authority and the certificates known under it, while it can be asked.
+    pub(super) fn directory(&self) -> Option<Directory> {
+        match &self.state {
+            State::Made(management) => Some(management.directory()),
+            State::Lost(_) => None,
+        }
+    }
+
+    /// Asks and looks whether the answer is one to what was asked. `None` where the contact is lost, or gets lost by this.
+    pub(super) fn ask(
+        &mut self,
+        body: Body,
+        check: impl FnOnce(&Reply) -> Result<(), AnswerFault>,
+    ) -> Result<Option<Reply>, RestoreError> {
+        let State::Made(management) = &mut self.state else { return Ok(None) };
+        let page = self.next_page;
+        self.next_page += 1;
+        let answered = management.ask(body, page).and_then(|reply| {
+            match reply.answer.outcome {
+                Outcome::Done | Outcome::Refused => check(&reply),
+                Outcome::Interaction { .. } | Outcome::Later { .. } => Err(AnswerFault::Undecided),
+            }
+            .map_err(RestoreError::BadAnswer)?;
+            Ok(reply)
+        });
+        match answered {
+            Ok(reply) => Ok(Some(reply)),
+            Err(error) if self.spares && error.is_of_contact() => {
+                self.state = State::Lost(error.into());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What a restore leaves out of a backup, and why: one word for statuses, outcome and preview.
+
+use super::RestoreError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use wmlicense_wire::answer::{Reason, Refusal};
+use wmlicense_wire::id::Kid;
+
+/// Why a license or a section is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A service decided so, or this store: it was revoked, or it has ended.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// How long it will be so at least, where it is refused for a time only.
+        wait: Option<Duration>,
+    },
+    /// A service must be asked, and could not be.
+    Unasked(Unasked),
+    /// No key here opens the section, and no service has one.
+    NoKey,
+}
+
+impl From<Reason> for Why {
+    fn from(reason: Reason) -> Self {
+        Self::Refused { reason, wait: None }
+    }
+}
+
+impl Why {
+    /// What a refusal says that was made at `now`, seconds UTC.
+    pub fn refused(refusal: &Refusal, now: i64) -> Self {
+        Self::Refused { reason: refusal.reason, wait: wait(refusal.again, now) }
+    }
+
+    /// The reason of a refusal.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Refused { reason, .. } => Some(*reason),
+            Self::Unasked(_) | Self::NoKey => None,
+        }
+    }
+}
+
+/// How long to wait at `now` for what is refused until `again`, both in seconds UTC.
+pub fn wait(again: Option<i64>, now: i64) -> Option<Duration> {
+    again.map(|again| Duration::from_secs(again.saturating_sub(now).max(1).unsigned_abs()))
+}
+
+/// Why a service could not be asked. Two are equal if they say the same.
+#[derive(Clone)]
+pub struct Unasked(Arc<RestoreError>);
+
+impl Unasked {
+    /// The error of the contact.
+    pub fn error(&self) -> &RestoreError {
+        &self.0
+    }
+}
+
+impl From<RestoreError> for Unasked {
+    fn from(error: RestoreError) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl fmt::Display for Unasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Unasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unasked({})", self.0)
+    }
+}
+
+impl PartialEq for Unasked {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for Unasked {}
+
+/// A license that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its key ID.
+    pub kid: Kid,
+    /// Why.
+    pub why: Why,
+}
+
+/// Sections that stay closed for one reason: what they hold is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedSections {
+    /// Why.
+    pub why: Why,
+    /// How many.
+    pub sections: u32,
+    /// Bytes of the backup in them.
+    pub bytes: u64,
+    /// Page of the service that helps.
+    pub url: Option<String>,
+}
+
+/// Adds a section that stays closed to those that do for the same reason.
+pub(super) fn close(closed: &mut Vec<ClosedSections>, why: Why, bytes: u64, url: Option<&str>) {
+    match closed.iter_mut().find(|known| known.why == why && known.url.as_deref() == url) {
+        Some(known) => {
+            known.sections += 1;
+            known.bytes += bytes;
+        }
+        None => closed.push(ClosedSections { why, sections: 1, bytes, url: url.map(str::to_owned) }),
+    }
+}
+
+/// A page where the user finds help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) url: String,
+    /// What it helps with.
+    pub(super) reason: Reason,
+}
+
+/// Keeps the page that the user needs most: the one about the limit of devices, else the first one named.
+pub(super) fn note_page(page: &mut Option<Page>, refusals: &[Refusal]) {
+    for refusal in refusals {
+        let about_limit = |page: &Page| page.reason == Reason::LimitReached;
+        let wanted = match page.as_ref() {
+            None => true,
+            Some(known) => refusal.reason == Reason::LimitReached && !about_limit(known),
+        };
+        if let Some(url) = refusal.url.as_ref().filter(|_| wanted) {
+            *page = Some(Page { url: url.clone(), reason: refusal.reason });
+        }
+    }
+}
+
+/// The failure where nothing at all was given: the limit of devices if that is among the reasons, because there the user can
+/// do something; else the first reason.
+pub(super) fn nothing_given(left_out: &[LeftOut], closed: Vec<ClosedSections>, page: Option<Page>) -> RestoreError {
+    let all = || left_out.iter().map(|left_out| &left_out.why).chain(closed.iter().map(|closed| &closed.why));
+    let limit = all().find(|why| why.reason() == Some(Reason::LimitReached));
+    let refused = limit.or_else(|| all().find(|why| why.reason().is_some()));
+    match refused {
+        Some(Why::Refused { reason, wait }) => {
+            let url = page.map(|page| page.url);
+            RestoreError::Refused { reason: *reason, wait: *wait, url }
+        }
+        Some(Why::Unasked(_) | Why::NoKey) | None => RestoreError::NotRestorable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(reason: Reason, url: Option<&str>) -> Refusal {
+        Refusal { subject: None, kid: None, reason, url: url.map(str::to_owned), again: None }
+    }
+
+    #[test]
+    fn the_page_about_the_limit_is_kept_whichever_comes_first() {
+        let (other, limit) = (refusal(Reason::Returned, Some("a")), refusal(Reason::LimitReached, Some("b")));
+        let silent = refusal(Reason::LimitReached, None);
+        let kept = |refusals: &[Refusal]| {
+            let mut page = None;
+            note_page(&mut page, refusals);
+            page.map(|page| (page.url, page.reason))
+        };
+        assert_eq!(kept(&[other.clone(), limit.clone()]), Some(("b".to_owned(), Reason::LimitReached)));
+        assert_eq!(kept(&[limit, other.clone()]), Some(("b".to_owned(), Reason::LimitReached)));
+        assert_eq!(kept(&[silent.clone(), other]), Some(("a".to_owned(), Reason::Returned)));
+        assert_eq!(kept(&[silent]), None);
+    }
+
+    #[test]
+    fn sections_are_counted_by_reason_and_page() {
+        let mut closed = Vec::new();
+        close(&mut closed, Why::NoKey, 3, None);
+        close(&mut closed, Reason::OtherAccount.into(), 5, Some("a"));
+        close(&mut closed, Why::NoKey, 4, None);
+        let found: Vec<_> =
+            closed.iter().map(|closed| (closed.sections, closed.bytes, closed.url.as_deref())).collect();
+        assert_eq!(found, [(2, 7, None), (1, 5, Some("a"))]);
+    }
+
+    #[test]
+    fn a_wait_is_at_least_a_second() {
+        assert_eq!(wait(Some(100), 40), Some(Duration::from_secs(60)));
+        assert_eq!(wait(Some(100), 100), Some(Duration::from_secs(1)));
+        assert_eq!(wait(None, 100), None);
+    }
+}

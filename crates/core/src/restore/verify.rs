@@ -1,0 +1,50 @@
+//! Looking whether every byte of a backup is as it was written, where this device opens it.
+
+use super::open::{self, Opening};
+use super::{RestoreError, open_file};
+use crate::backup::reader::{Backup, Entry};
+use crate::client::Client;
+use crate::operation::Context;
+use std::path::Path;
+use wmlicense_wire::backup::RecordKey;
+
+/// What a verification found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Licenses that were read, with their keys.
+    pub licenses: u64,
+    /// Sections that another device's keys or a service open, of which nothing can be said here.
+    pub closed_sections: u32,
+}
+
+/// Reads the backup in `folder` to its end, without a network and without changing anything: every byte of every section
+/// that this device opens must be as it was written and signed, and every key must open.
+pub fn verify(client: &Client, folder: &Path, context: &Context) -> Result<Verified, RestoreError> {
+    let mut backup = Backup::open(open_file(folder)?)?;
+    let opened = open::open_sections(client, &mut backup, context)?;
+    let (mut verified, mut done, size) = (Verified::default(), 0, backup.size);
+    for section in &opened {
+        let Opening::Own(own) = &section.opening else {
+            verified.closed_sections += 1;
+            continue;
+        };
+        let content = RecordKey::of(&own.ticket.keys.content);
+        let summary = backup.read_section(section.section, &own.ticket.keys.meta, own.witness(), &mut |entry| {
+            done += entry.len();
+            if let Entry::License(license) = &entry {
+                let opens = license.record.open(license.kind, &content).is_ok();
+                license.policy()?;
+                if !opens || license.record.state().is_none() {
+                    return Err(RestoreError::Corrupt("a record does not open".into()));
+                }
+                verified.licenses += 1;
+            }
+            Ok(context.progress(done.min(size), size)?)
+        })?;
+        if summary.store_id != own.ticket.store_id {
+            return Err(RestoreError::Corrupt("ticket and footer name different stores".into()));
+        }
+    }
+    context.progress(size, size)?;
+    Ok(verified)
+}

@@ -1,0 +1,167 @@
+//! What an operation tells: its events as statuses, the end of what it does on the way, and the final status.
+
+use super::turn::Turn;
+use super::{Callback, LOG_TARGET, Outcome};
+use crate::event_queue::{Entry, Queue};
+use crate::failure;
+use crate::object::Live;
+use crate::result::{self, WM_E_OPERATION_CANCELED, WM_S_INDIVIDUALIZED, WM_S_OK};
+use crate::status::{self, Payload, Told, wm_individualize_progress, wm_status};
+use std::borrow::Cow;
+use std::sync::Arc;
+use wmlicense_core::event::{Event, Flow, IndividualizePhase};
+use wmlicense_core::logging::{Level, Log};
+use wmlicense_core::operation::{Canceller, Observer};
+
+/// The queue that gets the events of an object without a callback.
+pub(super) struct Mailbox {
+    queue: Arc<Queue>,
+    token: u64,
+    canceller: Option<Canceller>,
+}
+
+/// Turns events into statuses and the outcome into the final one.
+pub(super) struct Teller {
+    callback: Callback,
+    turn: Arc<Turn>,
+    mailbox: Option<Mailbox>,
+    log: Log,
+    final_status: wm_status,
+    progress: wm_individualize_progress,
+    /// An individualization within another operation was told of, and its end was not.
+    individualizing: bool,
+    /// Keeps the object counted until the last status was told.
+    _live: Arc<Live>,
+}
+
+impl Mailbox {
+    pub(super) fn new(queue: &Arc<Queue>, token: u64) -> Self {
+        Self { queue: Arc::clone(queue), token, canceller: None }
+    }
+}
+
+impl Teller {
+    /// Tells an operation of the object that `live` keeps counted.
+    pub(super) fn new(
+        (callback, turn): (Callback, Arc<Turn>),
+        mailbox: Option<Mailbox>,
+        log: Log,
+        final_status: wm_status,
+        live: Arc<Live>,
+    ) -> Self {
+        let (progress, individualizing) = (nothing_yet(), false);
+        Self { callback, turn, mailbox, log, final_status, progress, individualizing, _live: live }
+    }
+
+    fn name(&self) -> Cow<'static, str> {
+        status::name(self.final_status).to_string_lossy()
+    }
+
+    fn log_end(&self, outcome: &Outcome) {
+        let level = if outcome.result < 0 { Level::Error } else { Level::Info };
+        let row = result::row(outcome.result).map_or(c"unknown result", |row| row.name).to_string_lossy();
+        let why = outcome.detail.as_ref().map_or("", |detail| &detail.message);
+        self.log.record(level, LOG_TARGET, format_args!("{} {row} {why}", self.name()));
+    }
+
+    fn tell(&mut self, told: Told) -> Flow {
+        let Some(mailbox) = &mut self.mailbox else {
+            return self.turn.during(|| self.callback.tell(&told));
+        };
+        let entry = Entry { token: mailbox.token, callback: self.callback, told };
+        match &mailbox.canceller {
+            Some(canceller) => mailbox.queue.push(entry, canceller),
+            None => mailbox.queue.push_last(entry),
+        }
+        Flow::Continue
+    }
+
+    fn end_of_individualization(&self, outcome: &Outcome) -> Told {
+        let (result, detail) = (outcome.result, outcome.detail.clone());
+        let phase = match result {
+            WM_E_OPERATION_CANCELED => status::PHASE_CANCEL,
+            result if result < 0 => status::PHASE_FAIL,
+            _ => status::PHASE_SUCCEED,
+        };
+        let payload = Payload::Individualize(wm_individualize_progress { result, phase, ..self.progress });
+        Told { status: status::INDIVIDUALIZE, result, payload, detail }
+    }
+
+    /// Tells what the end of the operation brings.
+    fn tell_last(&mut self, told: Told) {
+        match &mut self.mailbox {
+            Some(mailbox) => mailbox.queue.push_last(Entry { token: mailbox.token, callback: self.callback, told }),
+            // The operation is over: whether the application would go on makes no difference.
+            None => drop(self.turn.during(|| self.callback.tell(&told))),
+        }
+    }
+}
+
+impl Observer<Outcome> for Teller {
+    fn begins(&mut self, canceller: Canceller) {
+        self.log.record(Level::Info, LOG_TARGET, format_args!("begins, to end in {}", self.name()));
+        if let Some(mailbox) = &mut self.mailbox {
+            mailbox.canceller = Some(canceller);
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> Flow {
+        let told = Told::of(event);
+        let is_all = self.final_status == status::INDIVIDUALIZE;
+        if let Payload::Individualize(progress) = told.payload {
+            self.progress = progress;
+            self.individualizing = !is_all;
+        }
+        let ended = individualized(event);
+        match ended {
+            None => self.tell(told),
+            // Its end is told once, by the final status, which carries the result.
+            Some(_) if is_all => Flow::Continue,
+            Some(outcome) => {
+                self.individualizing = false;
+                let told = self.end_of_individualization(&outcome);
+                self.tell(told)
+            }
+        }
+    }
+
+    fn closing(&mut self, outcome: &Outcome) {
+        if self.individualizing {
+            let told = self.end_of_individualization(outcome);
+            self.tell_last(told);
+        }
+    }
+
+    fn finished(&mut self, outcome: &Outcome) {
+        self.log_end(outcome);
+        let told = if self.final_status == status::INDIVIDUALIZE {
+            self.end_of_individualization(outcome)
+        } else {
+            let payload = outcome.url.clone().map_or(Payload::Nothing, Payload::Text);
+            let (result, detail) = (outcome.result, outcome.detail.clone());
+            Told { status: self.final_status, result, payload, detail }
+        };
+        self.tell_last(told);
+    }
+}
+
+/// How an individualization ended, where the event says so.
+fn individualized(event: &Event) -> Option<Outcome> {
+    if let Event::IndividualizeFailed(why) = event {
+        return Some(Outcome::failure(failure::restore(why.error())));
+    }
+    let succeeded = matches!(event, Event::Individualize { phase: IndividualizePhase::Succeed, .. });
+    succeeded.then(|| Outcome::success(WM_S_INDIVIDUALIZED))
+}
+
+fn nothing_yet() -> wm_individualize_progress {
+    wm_individualize_progress {
+        struct_size: size_of::<wm_individualize_progress>(),
+        result: WM_S_OK,
+        phase: status::PHASE_BEGIN,
+        requests: 0,
+        http_phase: 0,
+        bytes: 0,
+        bytes_total: 0,
+    }
+}
