@@ -6,6 +6,7 @@ mod support;
 use support::desk::Desk;
 use support::service::{Post, Step};
 use support::{NOW, content_key, kid};
+use wmlicense_core::acquire::interaction::prepare;
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::event::Event;
 use wmlicense_core::give_back::delete;
@@ -18,7 +19,7 @@ use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::{Conditions, Policy};
 use wmlicense_wire::problem::ProblemKind;
-use wmlicense_wire::request::Body;
+use wmlicense_wire::request::{Body, MAX_LEN, Request};
 
 const DAY: i64 = 86_400;
 
@@ -189,6 +190,28 @@ fn a_request_that_has_no_room_for_all_states_is_split() {
         })
         .collect();
     assert!(told.len() > 1 && told.iter().sum::<usize>() == 1000, "{told:?}");
+}
+
+#[test]
+fn a_request_to_be_carried_that_has_no_room_for_all_states_is_refused_and_its_parts_are_not() {
+    let desk = Desk::certified();
+    let kids: Vec<Kid> = (1..=1000).map(kid).collect();
+    let counted = Conditions { count: Some(u32::MAX), ..Conditions::default() };
+    for number in 1..=1000 {
+        offer(&desk, number, counted.clone());
+    }
+    desk.acquire(&kids).unwrap();
+    let prepare = |kids: &[Kid]| {
+        let wish = LicenseWish { kids: kids.to_vec(), ..LicenseWish::default() };
+        prepare(&desk.client, &desk.settings, &wish)
+    };
+    assert!(matches!(prepare(&kids), Err(AcquireError::TooManyKeyIds)));
+    for part in kids.chunks(250) {
+        let challenge = prepare(part).unwrap();
+        let document = Request::parse(&challenge.request, MAX_LEN).unwrap();
+        let Body::Licenses { usage, .. } = Request::decode_unverified(&document).unwrap().body else { panic!() };
+        assert_eq!(usage.len(), part.len());
+    }
 }
 
 #[test]

@@ -67,7 +67,9 @@ pub enum AcquireError {
     #[error("the request ended without a license")]
     Over,
     /// More key IDs than one request carries.
-    #[error("one request carries at most 1024 key IDs")]
+    #[error(
+        "one request carries at most 1024 key IDs, fewer where many of their licenses count uses; ask for them in parts"
+    )]
     TooManyKeyIds,
     /// The service asks for patience.
     #[error("the service asks to come back later")]

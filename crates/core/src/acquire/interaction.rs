@@ -7,7 +7,7 @@ use super::pages::Cursors;
 use super::pages::take_all;
 use super::wake::Wake;
 use super::wish::{body_of, name_of, wished_kids};
-use super::{AcquireError, Acquired, LicenseWish, MAX_KIDS, Stage, require_individualization, tell_need, usage};
+use super::{AcquireError, Acquired, LicenseWish, Stage, part_len, require_individualization, tell_need, usage};
 use crate::client::{Client, Settings};
 use crate::event::Flow;
 use crate::individualize::valid_credentials;
@@ -67,9 +67,6 @@ pub fn prepare(client: &Client, settings: &Settings, wish: &LicenseWish) -> Resu
         return Ok(challenge);
     }
     let kids = wished_kids(wish, &settings.account_token)?;
-    if kids.len() > MAX_KIDS {
-        return Err(AcquireError::TooManyKeyIds);
-    }
     require_individualization(client, settings, wish)?;
     let context = Context::inline(None, |_| Flow::Continue);
     let session = without_network(client, settings, wish, &context)?;
@@ -79,6 +76,10 @@ pub fn prepare(client: &Client, settings: &Settings, wish: &LicenseWish) -> Resu
     let question = match transaction::pending(&session, Endpoint::Licenses, name, identity)? {
         Some(question) => transaction::fresh(&session, question, identity)?,
         None => {
+            // Nobody could carry a second request beside it, and one that told of fewer licenses would get the others again.
+            if part_len(&session, &kids)? < kids.len() {
+                return Err(AcquireError::TooManyKeyIds);
+            }
             let body = body_of(&session, wish, &kids, usage(&session, &kids)?)?;
             transaction::prepare(&session, Endpoint::Licenses, name, body, identity, Some(certificate))?
         }
