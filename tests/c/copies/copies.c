@@ -133,14 +133,22 @@ static void half_lost(const char *name, char id[64]) {
   CHECK_OK(wm_release(client));
 }
 
-/* Restores into a device that has no certificate: not without the user's consent, and with it that comes first. */
-static void restore_half_lost(wm_client *client, const char *place) {
+/* Restores into a device that has no certificate. Without the user's consent comes what its keys open and needs no service, if
+ * there is any; with it, individualization comes first and then all of it. */
+static void restore_half_lost(wm_client *client, const char *place, bool has_keys) {
   static recorder events = RECORDER_INIT;
   uint8_t kid[KID_SIZE];
   uint32_t reasons = 77;
   recorder_clear(&events);
-  CHECK_RESULT(transfer(client, NULL, place, true, 0), WM_E_NEEDS_INDIVIDUALIZATION);
-  check_remedy(WM_REMEDY_INDIVIDUALIZE);
+  if (has_keys) {
+    CHECK_RESULT(transfer(client, &events, place, true, 0), WM_S_RESTORE_PARTIAL);
+    CHECK_RESULT(recorder_await(&events, WM_STATUS_LICENSE_REFUSED).result, WM_E_NEEDS_INDIVIDUALIZATION);
+    CHECK(usable(client, 1));
+    recorder_clear(&events);
+  } else {
+    CHECK_RESULT(transfer(client, NULL, place, true, 0), WM_E_NEEDS_INDIVIDUALIZATION);
+    check_remedy(WM_REMEDY_INDIVIDUALIZE);
+  }
   CHECK_OK(transfer(client, &events, place, true, WM_RESTORE_INDIVIDUALIZE));
   CHECK(recorder_index(&events, WM_STATUS_INDIVIDUALIZE) >= 0);
   CHECK(recorder_index(&events, WM_STATUS_INDIVIDUALIZE) < recorder_index(&events, WM_STATUS_BACKUPRESTORE_CONNECTING));
@@ -155,7 +163,7 @@ static void losses(void) {
   half_lost("storeless", before); /* the keys are there, the store is not */
   shell("rm storeless/licenses.db*");
   wm_client *client = open_client(base, "storeless");
-  restore_half_lost(client, "backup-of-storeless");
+  restore_half_lost(client, "backup-of-storeless", true);
   device_id(client, after);
   CHECK_TEXT(after, before); /* the same keys are the same device, whose seats are free */
   CHECK_OK(wm_release(client));
@@ -179,7 +187,7 @@ static void losses(void) {
   free(path);
   shell("rm -r keyless"); /* the way back: an empty folder and the backup */
   client = open_client(base, "keyless");
-  restore_half_lost(client, "backup-of-keyless");
+  restore_half_lost(client, "backup-of-keyless", false);
   device_id(client, after);
   CHECK(strcmp(after, before) != 0);
   CHECK_OK(wm_release(client));
