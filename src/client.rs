@@ -11,7 +11,7 @@ use crate::object::{self, Handle, Kind, Life, Object, resolve};
 use crate::prop::names::*;
 use crate::prop::{
     self, Access, PROXY_ENVIRONMENT, PROXY_NONE, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value,
-    authorities, header_text, items, number, path, protector, proxy_url, service_url, text_only, tls_trust, token,
+    authorities, header_text, items, number, path, pem, protector, proxy_url, service_url, text_only, tls_trust, token,
 };
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result};
 use once_cell::sync::OnceCell;
@@ -53,7 +53,7 @@ pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::new(SECURITY_LEVEL, TYPE_DWORD, Access::Settable, number),
     Spec::new(USER_AGENT, TYPE_STRING, Access::Settable, header_text),
     Spec::new(TLS_TRUST, TYPE_STRING, Access::Settable, tls_trust),
-    Spec::new(TLS_CA_PEM, TYPE_STRING, Access::Settable, text_only),
+    Spec::new(TLS_CA_PEM, TYPE_STRING, Access::Settable, pem),
     Spec::new(PROXY, TYPE_STRING, Access::Settable, proxy_url),
     Spec::new(ALLOW_HTTP, TYPE_BOOL, Access::Settable, number),
     Spec::new(OFFLINE_ONLY, TYPE_BOOL, Access::Settable, number),

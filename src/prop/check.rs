@@ -24,6 +24,11 @@ pub(crate) fn text_only(value: &Value) -> Checked {
     if has_control { Err("the text has a control character in it") } else { Ok(()) }
 }
 
+/// Certificates as files have them: text in lines, which goes into no document.
+pub(crate) fn pem(value: &Value) -> Checked {
+    as_text(value).map(drop)
+}
+
 /// Any bytes but none.
 pub(crate) fn path(value: &Value) -> Checked {
     if matches!(value, Value::Text(bytes) if bytes.is_empty()) { Err("a path is not empty") } else { Ok(()) }
@@ -118,6 +123,13 @@ mod tests {
         assert_eq!(proxy_url(&value(PROXY_ENVIRONMENT.as_bytes())), Ok(()));
         assert_eq!(proxy_url(&value(b"http://a.example:70000")), Err(UrlError::Port.why()));
         assert_eq!(proxy_url(&value(b"http://a.example/path")), Err(UrlError::Path.why()));
+    }
+
+    #[test]
+    fn certificates_come_in_lines_and_what_goes_into_documents_does_not() {
+        let lines = b"-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----\n";
+        assert_eq!(pem(&value(lines)), Ok(()));
+        assert!(pem(&value(b"\xff")).is_err() && text_only(&value(lines)).is_err());
     }
 
     #[test]
