@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes every parser for a while, starting from the vectors and the media files. `ci/fuzz.sh SECONDS [TARGET…]`.
+# Fuzzes everything that reads what strangers wrote, for a while each, starting from the vectors, the media files and the inputs
+# that are kept in fuzz/seeds. `ci/fuzz.sh SECONDS [TARGET…]`.
 # Built with the coverage of the stable compiler, so neither a nightly toolchain nor cargo-fuzz is needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,10 +8,15 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(content_header documents signed answer backup sample asf wrmheader playready pssh text webm \
-  mp4_samples)
+if [ ${#targets[@]} -eq 0 ]; then
+  for file in fuzz/fuzz_targets/*.rs; do targets+=("$(basename "$file" .rs)"); done
+fi
 
 export CARGO_TARGET_DIR=${FUZZ_TARGET_DIR:-$PWD/fuzz/target}
+# Of a target that makes folders, none stays behind, and none costs a disk's time.
+TMPDIR=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" wmlicense-fuzz.XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 bins=("${targets[@]/#/--bin=}")
 # The wrapper has the compiler count what is reached in our own crates.
 RUSTC_WRAPPER=$PWD/ci/fuzz_rustc.sh cargo build --quiet --manifest-path fuzz/Cargo.toml "${bins[@]}"
@@ -20,18 +26,52 @@ seed() { # the target, the file, its bytes on standard input
   cat >"fuzz/corpus/$1/seed-$(basename "$2")"
 }
 
-seeds() {
-  local file target
+bytes() { # a vector
+  sed '1,/^$/d' "$1" | base64 -d
+}
+
+# In front of a length of 16 bits, as targets that take several policies read them.
+with_length() { # the vector, bytes in front as printf writes them
+  local length
+  length=$(bytes "$1" | wc -c)
+  # shellcheck disable=SC2059
+  printf "$2\\x$(printf %02x $((length >> 8)))\\x$(printf %02x $((length & 255)))"
+  bytes "$1"
+}
+
+# In front of a length of 32 bits, as items stand in a backup.
+item() { # the vector, bytes in front as printf writes them
+  local length
+  length=$(bytes "$1" | wc -c)
+  # shellcheck disable=SC2059
+  printf "$2\\x00\\x00\\x$(printf %02x $((length >> 8)))\\x$(printf %02x $((length & 255)))"
+  bytes "$1"
+}
+
+vectors() {
+  local file
   for file in tests/vectors/*.wmv; do
     case $(basename "$file") in
-      answer-*) target=answer ;;
-      *certificate-* | request-* | service-document-* | signed-time-* | footer-*) target=signed ;;
-      backup-header-*) target=backup ;;
-      policy-* | license-* | record-* | item-* | cbor-*) target=documents ;;
-      *) continue ;;
+      answer-*) bytes "$file" | seed answer "$file" ;;
+      *certificate-* | request-* | service-document-* | signed-time-* | footer-* | status-list-* | revocation-* | acknowledgement-*)
+        bytes "$file" | seed signed "$file"
+        ;;
+      backup-header-*) bytes "$file" | seed backup "$file" ;;
+      policy-* | license-* | record-* | item-* | cbor-*) bytes "$file" | seed documents "$file" ;;
     esac
-    sed '1,/^$/d' "$file" | base64 -d | seed "$target" "$file"
+    case $(basename "$file") in
+      policy-*)
+        with_length "$file" '' | seed answer "$file"
+        with_length "$file" '\x03' | seed store_merge "$file"
+        { head -c 34 /dev/zero && bytes "$file"; } | seed rights "$file"
+        ;;
+      item-*) item "$file" '\x00' | seed backup_reader "$file" ;;
+    esac
   done
+}
+
+media() {
+  local file target
   for file in tests/data/media/*.mp4; do
     [ -e "$file" ] || continue
     head -c 65536 "$file" | seed content_header "$file"
@@ -42,7 +82,7 @@ seeds() {
   done
   for file in tests/vectors/headers/*.wmv; do
     target=$(sed -n 's/^read-as: //p' "$file")
-    sed '1,/^$/d' "$file" | base64 -d | seed "$target" "$file"
+    bytes "$file" | seed "$target" "$file"
   done
   for file in tests/data/manifests/*.mpd; do
     seed text "$file" <"$file"
@@ -50,10 +90,13 @@ seeds() {
   return 0
 }
 
-seeds
+vectors
+media
 for target in "${targets[@]}"; do
   printf '== %s, %s s\n' "$target" "$seconds"
   mkdir -p "fuzz/corpus/$target" fuzz/artifacts
-  "$CARGO_TARGET_DIR/debug/$target" "fuzz/corpus/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-    -max_len=131072 -print_final_stats=1 -verbosity=0 -artifact_prefix="fuzz/artifacts/$target-"
+  kept=()
+  [ ! -d "fuzz/seeds/$target" ] || kept=("fuzz/seeds/$target")
+  "$CARGO_TARGET_DIR/debug/$target" "fuzz/corpus/$target" "${kept[@]}" -max_total_time="$seconds" -timeout=10 \
+    -rss_limit_mb=2048 -max_len=131072 -print_final_stats=1 -verbosity=0 -artifact_prefix="fuzz/artifacts/$target-"
 done

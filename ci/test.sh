@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(install format lints tests)
+[ ${#steps[@]} -gt 0 ] || steps=(install format lints tests fuzz)
 # The tests skip what a developer's machine lacks; here everything was installed, so a missing tool is a failure.
 export WM_TEST_ALL_TOOLS=1
 # The same random inputs each time: what fails here has to do with the change at hand. `cargo test` alone draws others.
@@ -29,6 +29,14 @@ tests() {
 install() {
   ci/install.sh
   cargo build --quiet --manifest-path ci/cddl/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}/cddl"
+}
+
+# Every fuzz target is built and runs for seconds, from the seeds on; hours are for `make fuzz`.
+fuzz() {
+  local log=${CARGO_TARGET_DIR:-target}/fuzz.log
+  mkdir -p "$(dirname "$log")"
+  ci/fuzz.sh 3 >"$log" 2>&1 || { tail -n 100 "$log"; return 1; }
+  printf '%d fuzz targets found nothing\n' "$(grep -c '^==' "$log")"
 }
 
 begin=$SECONDS

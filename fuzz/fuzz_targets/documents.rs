@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wmlicense_wire::backup::{Header, Item, ItemView, Record};
+use wmlicense_wire::backup::{Header, Item, ItemView, Record, Tombstone};
 use wmlicense_wire::cbor::{check, diagnostic::pretty};
-use wmlicense_wire::license::{Binding, License, State};
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::license::{Binding, License, State, bound_to};
+use wmlicense_wire::policy::{Glance, Policy};
 use wmlicense_wire::problem::Problem;
 
 fuzz_target!(|data: &[u8]| {
@@ -21,9 +21,15 @@ fuzz_target!(|data: &[u8]| {
         let again = Policy::decode(&policy.encode());
         // An unknown critical condition is known by its effect only.
         assert!(again.is_ok());
-        let _ = (policy.is_stateful(), policy.may_back_up(), State::initial(&policy).encode());
+        let _ = (policy.may_back_up(), State::initial(&policy).encode());
+        let glance = Glance::at(data).expect("what is read wholly can be glanced at");
+        assert!(glance.kind == policy.kind && glance.stateful == policy.is_stateful(), "{policy:?}");
+    }
+    if let Ok(tombstone) = Tombstone::decode(data) {
+        assert_eq!(tombstone.encode(), data);
     }
     if let Ok(binding) = Binding::decode(data) {
+        assert_eq!(bound_to(data), Some((binding.policy_hash, binding.thumbprint)));
         assert!(Binding::decode(&binding.encode()).is_ok_and(|again| again == binding));
     }
     if let Ok(header) = Header::decode(data) {

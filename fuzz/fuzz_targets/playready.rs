@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wmlicense_core::header::{Container, ContentHeader};
 use wmlicense_core::header::pssh::{ProtectionSystem, SystemId};
+use wmlicense_core::header::{Container, ContentHeader};
 
 fuzz_target!(|data: &[u8]| {
     let _ = ContentHeader::parse(data);

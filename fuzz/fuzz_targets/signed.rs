@@ -11,6 +11,7 @@ use wmlicense_wire::certificate::{
 use wmlicense_wire::cose::{Document, Unverified, sign};
 use wmlicense_wire::id::SignerId;
 use wmlicense_wire::key::{DualSigningKey, KeyKind, Signer, SigningKey};
+use wmlicense_wire::rekey::Rekey;
 use wmlicense_wire::request::Request;
 use wmlicense_wire::revocation::{Acknowledgement, Revocation};
 use wmlicense_wire::service_document::{ServiceDocument, verify_time};
@@ -124,10 +125,15 @@ fn read(document: Document, signed: &[u8], own: SignerId) {
                 assert!(parse(&again).is_ok_and(|again| again == acknowledgement));
             }
         }
+        Document::Rekey => {
+            if let Ok(rekey) = Rekey::verify(signed, key, own) {
+                let again = rekey.sign(&WORLD.key, own).expect("signs");
+                assert!(Rekey::verify(&again, key, own).is_ok_and(|again| again == rekey));
+            }
+        }
         Document::AuthorityCertificate
         | Document::ServiceCertificate
         | Document::StatusList
-        | Document::Rekey
         | Document::LicenseRevocation => {}
     }
 }

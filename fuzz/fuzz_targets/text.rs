@@ -14,6 +14,10 @@ fuzz_target!(|data: &[u8]| {
         let unique: BTreeSet<_> = header.kids().iter().collect();
         assert_eq!(unique.len(), header.kids().len());
         let texts = header.license_urls().iter().map(|url| url.url.as_str()).chain(header.content_id());
-        assert!(texts.chain(header.attributes().iter().flat_map(|(name, value)| [*name, *value])).all(|text| !text.contains('\0')));
+        assert!(
+            texts
+                .chain(header.attributes().iter().flat_map(|(name, value)| [*name, *value]))
+                .all(|text| !text.contains('\0'))
+        );
     }
 });

@@ -26,7 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let schema = schemas.get(rule).ok_or("a rule")?;
         let held = ciborium::from_reader::<ciborium::Value, _>(bytes(hex)?.as_slice())
             .map_err(|error| error.to_string())
-            .and_then(|value| CBORValidator::new(schema, value.into(), None).validate().map_err(|error| error.to_string()));
+            .and_then(|value| {
+                CBORValidator::new(schema, value.into(), None).validate().map_err(|error| error.to_string())
+            });
         println!("{}", held.err().map_or_else(|| "ok".to_owned(), |error| error.replace('\n', " ")));
     }
     Ok(())

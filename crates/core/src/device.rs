@@ -2,6 +2,8 @@
 //! The file's form is in `device/file.rs`, how it is sealed in `device/protector.rs`.
 
 mod file;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod protector;
 #[cfg(test)]
 mod tests;

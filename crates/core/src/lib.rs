@@ -11,6 +11,9 @@ pub mod device;
 pub mod ensure;
 pub mod event;
 mod file;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod give_back;
 pub mod header;
 pub mod individualize;

@@ -5,6 +5,8 @@ mod app;
 mod connect;
 mod date;
 mod framing;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod interrupt;
 mod line;

@@ -3,6 +3,8 @@
 mod body;
 pub(crate) mod listener;
 mod page;
+#[cfg(fuzzing)]
+pub(crate) use page::led_back;
 
 use self::body::{discard, read_body};
 use crate::metrics::count;

@@ -7,6 +7,9 @@ mod catalogue;
 mod clock;
 mod command;
 mod folder;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod keyring;
 mod metrics;

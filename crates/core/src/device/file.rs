@@ -100,7 +100,7 @@ impl KeyFile {
         sync_folder(folder)
     }
 
-    fn encode(&self, protector: &dyn KeyProtector) -> Result<Zeroizing<Vec<u8>>, DeviceError> {
+    pub(super) fn encode(&self, protector: &dyn KeyProtector) -> Result<Zeroizing<Vec<u8>>, DeviceError> {
         let sealed = protector.seal(&self.content())?;
         let mut bytes = Zeroizing::new(Vec::with_capacity(sealed.len() + 64));
         bytes.extend_from_slice(MAGIC);
@@ -131,7 +131,7 @@ impl KeyFile {
         content
     }
 
-    fn decode(bytes: &[u8], protector: &dyn KeyProtector) -> Result<Self, DeviceError> {
+    pub(super) fn decode(bytes: &[u8], protector: &dyn KeyProtector) -> Result<Self, DeviceError> {
         let damaged = || DeviceError::Damaged;
         let (front, sum) = bytes.split_at_checked(bytes.len().saturating_sub(32)).ok_or_else(damaged)?;
         let rest = front.strip_prefix(MAGIC).ok_or_else(damaged)?;

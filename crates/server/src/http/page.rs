@@ -24,6 +24,12 @@ use std::sync::Arc;
 use wmlicense_wire::id::UserId;
 use wmlicense_wire::request::interaction_code;
 
+/// Where the page behind this query leads back to, as fuzz targets ask for it.
+#[cfg(fuzzing)]
+pub(crate) fn led_back(query: &str) -> Option<String> {
+    Back::parse(Fields::parse(query).get("return")?).map(|back| back.url("i"))
+}
+
 /// Longest form read, in bytes.
 const MAX_FORM: usize = 4096;
 /// Failed sign-ins on a device's open pages before no more are taken.

@@ -1,0 +1,40 @@
+//! What fuzz targets need from inside, compiled for them alone.
+#![allow(missing_docs)]
+
+pub use crate::device::fuzzing as device;
+pub use crate::transport::fuzzing as transport;
+
+use crate::backup::reader::{Backup, Entry, ReadError, Witness};
+use crate::clock::Reading;
+use crate::rights::{self, Environment};
+use std::io::Cursor;
+use wmlicense_wire::aead::SecretKey;
+use wmlicense_wire::backup::{MAX_ITEM_LEN, RecordKey};
+use wmlicense_wire::certificate::DeviceKeys;
+use wmlicense_wire::license::State;
+use wmlicense_wire::policy::Policy;
+
+/// Reads the first section of a backup, as a restore on the device that made it does: the entries seen, or why not.
+pub fn read_backup(bytes: &[u8], meta: &SecretKey, content: &SecretKey, keys: &DeviceKeys) -> Result<usize, String> {
+    let mut backup = Backup::open(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+    let content = RecordKey::of(content);
+    let mut seen = 0;
+    let mut visit = |entry: Entry<'_>| {
+        seen += 1;
+        assert!(entry.len() <= MAX_ITEM_LEN as u64 + 100);
+        if let Entry::License(license) = entry {
+            let _ = (license.record.state(), license.record.open(license.kind, &content));
+            if let Ok(policy) = license.policy() {
+                assert!(policy.kind == license.kind, "the quick look and the policy disagree about the kind");
+            }
+        }
+        Ok(())
+    };
+    backup.read_section::<ReadError>(0, meta, Witness::Own(keys), &mut visit).map_err(|error| error.to_string())?;
+    Ok(seen)
+}
+
+/// True if a policy by itself permits an action in this state at this time.
+pub fn permits(policy: &Policy, state: &State, reading: Reading, action: &str, environment: &Environment) -> bool {
+    rights::refusals(policy, state, Some(reading), action, environment).is_empty()
+}

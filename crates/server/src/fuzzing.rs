@@ -1,0 +1,101 @@
+//! What fuzz targets need from inside, compiled for them alone: an owner's input, and a whole service without HTTP.
+#![allow(missing_docs)]
+
+use crate::clock::SystemClock;
+use crate::folder::DataFolder;
+use crate::pace::Pace;
+use crate::policy::{self, Facts};
+use crate::problem::Fault;
+use crate::roles::{
+    give_back::give_back, individualize::individualize, issue::issue, manage, renew::renew, revocations::revocations,
+};
+use crate::service::{Presence, Service};
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+use wmlicense_wire::certificate::{Directory, Role};
+use wmlicense_wire::id::{Kid, Lid, ServiceId, SignerId, UserId};
+use wmlicense_wire::policy::{LicenseKind, Policy};
+use wmlicense_wire::request::Body;
+
+/// The policies that terms in JSON become, with the shortest and the longest title, where they are accepted.
+pub fn policies(text: &str) -> Option<Vec<Policy>> {
+    let terms = policy::parse(text).ok()?;
+    let facts = |kind, title: Option<String>| Facts {
+        lid: Lid::new([1; 16]),
+        kid: Kid::new([2; 16]),
+        kind,
+        root_kid: terms.subscription.is_some().then(|| Kid::new([3; 16])),
+        issuer: ServiceId::new([4; 16]),
+        management: Some(ServiceId::new([5; 16])),
+        revocation: Some(SignerId::new([6; 32])),
+        title,
+        user: Some(UserId::new([7; 16])),
+        first_issued: i64::MAX,
+        replaces: Some(Lid::new([8; 16])),
+    };
+    let longest = || Some("x".repeat(crate::catalogue::MAX_TITLE_LEN));
+    let each = [(LicenseKind::Content, None), (LicenseKind::Root, longest()), (LicenseKind::Leaf, longest())];
+    Some(each.into_iter().map(|(kind, title)| terms.policy(facts(kind, title))).collect())
+}
+
+/// The titles of a list of content, where it is accepted.
+pub fn titles(text: &str) -> Option<Vec<Option<String>>> {
+    crate::catalogue::read_list(text).ok().map(|list| list.into_iter().map(|entry| entry.title).collect())
+}
+
+pub fn date(text: &str) -> Option<i64> {
+    policy::parse_rfc3339(text)
+}
+
+pub fn date_text(seconds: i64) -> String {
+    policy::to_rfc3339(seconds)
+}
+
+pub fn led_back(query: &str) -> Option<String> {
+    crate::http::led_back(query)
+}
+
+/// A service in a folder, without HTTP.
+pub struct Desk {
+    runtime: Runtime,
+    service: Arc<Service>,
+}
+
+impl Desk {
+    /// The service of a folder that commands filled, in all its roles.
+    pub fn open(folder: DataFolder) -> Option<Self> {
+        let presence = Presence {
+            public_url: "https://a.example".to_owned(),
+            support_url: "https://a.example/support".to_owned(),
+            privacy_url: None,
+            terms_url: None,
+            poll_seconds: 5,
+        };
+        let clock = Arc::new(SystemClock);
+        let service = Service::open(folder, Role::ALL.to_vec(), presence, Pace::new(None), 3600, clock).ok()?;
+        let runtime = Builder::new_current_thread().enable_all().build().ok()?;
+        Some(Self { runtime, service: Arc::new(service) })
+    }
+
+    /// Certificates of the roles.
+    pub fn directory(&self) -> Directory {
+        self.service.keyring().directory.clone()
+    }
+
+    /// Answers a request of this kind. `Err` is a problem: true if it is the service's own failure.
+    pub fn post(&self, body: &Body, bytes: Vec<u8>) -> Result<Vec<u8>, bool> {
+        let service = Arc::clone(&self.service);
+        let answer = async {
+            match body {
+                Body::Individualize { .. } => individualize(service, bytes).await,
+                Body::Licenses { .. } => issue(service, bytes, None).await,
+                Body::Renewals { .. } => renew(service, bytes, None).await,
+                Body::Returns { .. } => give_back(service, bytes).await,
+                Body::RestorePreview { .. } => manage::preview(service, bytes, None).await,
+                Body::Restore { .. } => manage::restore(service, bytes, None).await,
+                Body::Revocations { .. } => revocations(service, bytes).await.map(Option::unwrap_or_default),
+            }
+        };
+        self.runtime.block_on(answer).map_err(|fault| matches!(fault, Fault::Internal))
+    }
+}

@@ -1,0 +1,31 @@
+//! What an owner writes and a browser sends: terms as JSON, lists of content as CSV and JSON, dates, queries and forms.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wmlicense_server::fuzzing::{date, date_text, led_back, policies, titles};
+use wmlicense_wire::policy::{MAX_LEN, Policy};
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for mut policy in policies(text).unwrap_or_default() {
+        let bytes = policy.encode();
+        assert!(bytes.len() <= MAX_LEN, "{} bytes of a policy", bytes.len());
+        let mut again = Policy::decode(&bytes).expect("accepted terms are read by every client");
+        // The order on the wire is not the owner's.
+        policy.actions.sort_by(|one, other| one.0.cmp(&other.0));
+        again.actions.sort_by(|one, other| one.0.cmp(&other.0));
+        assert!(again == policy, "{again:?} {policy:?}");
+    }
+    for title in titles(text).unwrap_or_default().into_iter().flatten() {
+        assert!(!title.is_empty() && title.len() <= 512 && !title.chars().any(char::is_control), "{title:?}");
+    }
+    if let Some(seconds) = date(text) {
+        assert!((-62_200_000_000..253_500_000_000).contains(&seconds));
+        assert_eq!(date(&date_text(seconds)), Some(seconds), "{text:?}");
+    }
+    for query in [text, &format!("return={text}")] {
+        let Some(url) = led_back(query) else { continue };
+        assert!(url.starts_with("http://127.0.0.1:") || url.starts_with("http://[::1]:"), "{url:?}");
+        assert!(!url.contains(['"', '<', '>', ' ', '@', '#']) && !url.contains(char::is_control), "{url:?}");
+    }
+});
