@@ -9,7 +9,7 @@ use support::clock::{DAY, Moved, with_clock};
 use support::{COUNTED, Data, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::Epoch;
+use wmlicense_wire::id::{Epoch, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::{Body, Request};
 
@@ -235,4 +235,80 @@ fn a_store_that_is_put_back_for_every_request_is_a_fork_after_three_times_a_day(
             assert_eq!(forks(&data), forks_then);
         }
     });
+}
+
+#[test]
+fn each_role_forgives_its_own_forks() {
+    let data = filled();
+    with_clock(&data, |known, clock| {
+        let device = Device::individualized(known);
+        let (_, held) = device.acquire(known, &[OPEN], None);
+        let backup = device.back_up(known, &held, None);
+        let (issuer, _) = copied(known, clock, &device);
+        let mut management = Copy::default();
+        management.restore(known, &device, &backup);
+        let image = management;
+        for _ in 0..2 {
+            pass(clock, 3600);
+            management.restore(known, &device, &backup);
+        }
+        for number in 1..=4 {
+            pass(clock, DAY);
+            { issuer }.acquire(known, &device, &[OPEN]);
+            assert_eq!(forks(&data), number);
+        }
+        pass(clock, DAY);
+        assert_eq!({ image }.restore(known, &device, &backup).outcome, Outcome::Done);
+        assert_eq!(forks(&data), 5);
+    });
+}
+
+#[test]
+fn answers_that_got_lost_are_forgiven_three_times_every_day_however_many_requests_each() {
+    let data = filled();
+    with_clock(&data, |known, clock| {
+        let device = Device::individualized(known);
+        Copy::default().acquire(known, &device, &[OPEN]);
+        for _ in 0..3 {
+            for _ in 0..3 {
+                pass(clock, 1200);
+                for _ in 0..2 {
+                    Copy::default().acquire(known, &device, &[OPEN]);
+                }
+            }
+            assert_eq!(forks(&data), 0);
+            pass(clock, DAY);
+        }
+    });
+}
+
+#[test]
+fn the_same_request_is_late_once_however_often_it_comes() {
+    for role in [Role::Issuer, Role::Management] {
+        let data = filled();
+        with_clock(&data, |known, clock| {
+            let device = Device::individualized(known);
+            let (_, held) = device.acquire(known, &[OPEN], None);
+            let backup = device.back_up(known, &held, None);
+            // An answer to a restore is made again each time, one of the issuer is kept.
+            let (name, request) = match role {
+                Role::Management => ("restores", device.restore_request(known, &backup)),
+                Role::Issuer | Role::Individualization => ("licenses", device.licenses_request(known, &[OPEN])),
+            };
+            let another = || Request { transaction: TransactionId::random().unwrap(), ..request.clone() };
+            post(known, &device, role, name, &another());
+            for _ in 0..6 {
+                pass(clock, 1200);
+                post(known, &device, role, name, &request);
+            }
+            for _ in 0..2 {
+                pass(clock, 1200);
+                post(known, &device, role, name, &another());
+            }
+            assert_eq!(forks(&data), 0);
+            pass(clock, 1200);
+            post(known, &device, role, name, &another());
+            assert_eq!(forks(&data), 1);
+        });
+    }
 }

@@ -252,7 +252,8 @@ fn a_restored_license_that_was_replaced_on_its_first_device_keeps_its_uses() {
     assert_eq!((license.policy.replaces, &license.binding.state), (Some(lid(&held)), &Some(counts(2))));
     // It is of one line with what it took the place of: together they go again twice a year.
     for _ in 0..2 {
-        assert_eq!(lid(&other.acquire(&known, &[COUNTED], None).1), lid(&renewed));
+        let (_, again) = other.acquire(&known, &[COUNTED], None);
+        assert_eq!((lid(&again), &again[0].license.binding.state), (lid(&renewed), &Some(counts(2))));
     }
     let (answer, _) = other.restore(&known, &device.back_up(&known, &held, None), None);
     assert_eq!(reason(&answer), Some(Reason::GrantedTooOften));
@@ -331,6 +332,8 @@ fn on_other_terms_the_time_since_the_first_issue_counts_on_unless_it_is_extended
         lease(5000, "carry");
         let (_, renewed) = renew(&device, known, &[(lid(&held), State::default())], None);
         assert_eq!(renewed[0].license.policy.first_issued, first);
+        let (_, same) = device.acquire(known, &[OPEN], None);
+        assert_eq!(same[0].license.policy, renewed[0].license.policy, "it is that license from now on");
         lease(1500, "carry");
         let (answer, _) = renew(&device, known, &[(lid(&renewed), State::default())], None);
         assert_eq!(reason(&answer), Some(Reason::Expired), "another license would begin anew");
@@ -342,18 +345,22 @@ fn on_other_terms_the_time_since_the_first_issue_counts_on_unless_it_is_extended
 
 #[test]
 fn a_leaf_that_is_renewed_opens_under_its_root() {
-    let (data, _serving, known) = started();
+    let data = Data::new();
     data.admin(&["subscription", "add", "music", "--open"]);
     data.policy("leaf", r#"{"subscription":"music"}"#);
     data.open_content(OPEN, Some("leaf"));
-    let device = Device::individualized(&known);
-    let (_, held) = device.acquire(&known, &[OPEN], None);
-    let of = |kind| held.iter().find(|held| held.license.policy.kind == kind).unwrap();
-    let (leaf, root) = (of(LicenseKind::Leaf), of(LicenseKind::Root));
-    data.policy("leaf", r#"{"subscription":"music","priority":3}"#);
-    let (_, renewed) = renew(&device, &known, &[(leaf.license.policy.lid, State::default())], None);
-    let license = &renewed[0].license;
-    assert_eq!(license.policy.replaces, Some(leaf.license.policy.lid));
-    let opened = license.key.open_leaf(&root.license.key, license.license.policy_hash()).unwrap();
-    assert_eq!(opened.as_bytes(), support::client::kid(KEY).as_bytes());
+    with_clock(&data, |known, clock| {
+        let device = Device::individualized(known);
+        let (_, held) = device.acquire(known, &[OPEN], None);
+        let of = |kind| held.iter().find(|held| held.license.policy.kind == kind).unwrap();
+        let (leaf, root) = (of(LicenseKind::Leaf), of(LicenseKind::Root));
+        data.policy("leaf", r#"{"subscription":"music","priority":3}"#);
+        // The policy has the time of the first issue, and the key is for this policy alone.
+        clock.0.fetch_add(1000, Ordering::SeqCst);
+        let (_, renewed) = renew(&device, known, &[(leaf.license.policy.lid, State::default())], None);
+        let license = &renewed[0].license;
+        assert_eq!(license.policy.replaces, Some(leaf.license.policy.lid));
+        let opened = license.key.open_leaf(&root.license.key, license.license.policy_hash()).unwrap();
+        assert_eq!(opened.as_bytes(), support::client::kid(KEY).as_bytes());
+    });
 }

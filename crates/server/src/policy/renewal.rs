@@ -120,6 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn a_device_can_tell_of_no_more_than_its_policy_gives() {
+        let policy = counted(Some(5));
+        assert_eq!(known_state(&policy, Some(&play(Some(9), None))), Some(play(Some(5), None)));
+        assert_eq!(known_state(&policy, Some(&play(None, Some(7)))), Some(play(Some(5), Some(7))));
+        assert_eq!(known_state(&policy, Some(&State::default())), Some(play(Some(5), None)));
+    }
+
+    #[test]
     fn a_first_use_in_the_future_happened_by_now() {
         assert_eq!(until_now(&play(Some(3), Some(1 << 40)), 1000), play(Some(3), Some(1000)));
         assert_eq!(until_now(&play(Some(3), Some(999)), 1000), play(Some(3), Some(999)));

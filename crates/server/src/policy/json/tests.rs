@@ -57,6 +57,30 @@ fn every_wrong_field_is_pointed_at() {
 }
 
 #[test]
+fn a_word_that_there_is_not_is_pointed_at_wherever_it_stands() {
+    assert_eq!(pointers(r#"{"bakcup":true}"#), ["/bakcup"]);
+    assert_eq!(pointers(r#"{"actions":{"Play":{"cuont":1}}}"#), ["/actions/Play/cuont"]);
+    let renewal = |more: &str| {
+        let after = format!(r#"{{"time":"2027-01-01T00:00:00Z","url":"https://a"{more}}}"#);
+        format!(r#"{{"actions":{{"Play":{{"renewAfter":{after}}}}}}}"#)
+    };
+    assert!(parse(&renewal("")).is_ok());
+    assert_eq!(pointers(&renewal(r#","text":"a""#)), ["/actions/Play/renewAfter"]);
+    assert_eq!(pointers(r#"{"actions":{"Play":{"renewAfter":{"url":"https://a"}}}}"#), ["/actions/Play/renewAfter"]);
+}
+
+#[test]
+fn a_version_for_all_actions_is_for_those_that_name_none() {
+    let text = r#"{"actions":{"Copy":{"minimumSecurityVersion":"1.0.0.0"},"Play":{}},"minimumSecurityVersion":"2.0.0.0",
+        "onClockRollback":"delete"}"#;
+    let terms = parse(text).unwrap();
+    let of = |name: &str| terms.actions.iter().find(|(of, _)| of == name).unwrap().1.clone();
+    assert_eq!(of("Copy").minimum_security_version.as_deref(), Some("1.0.0.0"));
+    assert_eq!(of("Play").minimum_security_version.as_deref(), Some("2.0.0.0"));
+    assert!(terms.actions.iter().all(|(_, of)| of.on_clock_rollback == OnClockRollback::Delete));
+}
+
+#[test]
 fn conditions_that_contradict_each_other_are_refused() {
     let dates = r#"{"actions":{"Play":{"notBefore":"2027-01-01T00:00:00Z","notAfter":"2026-01-01T00:00:00Z"}}}"#;
     assert_eq!(pointers(dates), ["/actions/Play/notAfter"]);

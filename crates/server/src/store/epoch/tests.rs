@@ -178,6 +178,18 @@ fn a_clock_that_jumps_makes_no_fork_of_a_device_that_asks_one_after_the_other() 
     }
 }
 
+#[test]
+fn a_clock_that_went_back_makes_an_epoch_old_at_once() {
+    let (mut desk, mut device) = (Desk::default(), None);
+    desk.tell(&mut device, 1_000_000);
+    assert_eq!(desk.tell(&mut device, 1_000_001).epoch, None);
+    // It would stand for as long as the clock was ahead.
+    assert!(desk.tell(&mut device, 1000).epoch.is_some());
+    assert_eq!(desk.tell(&mut device, 1001).epoch, None);
+    assert!(desk.tell(&mut device, 1000 + PERIOD).epoch.is_some());
+    assert!(desk.forks.is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
