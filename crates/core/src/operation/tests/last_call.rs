@@ -73,3 +73,44 @@ fn a_thread_woken_in_the_last_call_finds_the_object_idle() {
     let expected: Vec<_> = (0..1000).flat_map(|_| ["finished 1", "finished 2"]).collect();
     assert_eq!(*lock(&calls), expected);
 }
+
+/// An observer that has something to say before the end, and acts there.
+struct Closing {
+    calls: Calls,
+    on_closing: Box<dyn FnMut() + Send>,
+}
+
+impl Observer<u32> for Closing {
+    fn event(&mut self, _: &Event) -> Flow {
+        Flow::Continue
+    }
+    fn closing(&mut self, result: &u32) {
+        lock(&self.calls).push(format!("closing {result}"));
+        (self.on_closing)();
+    }
+    fn finished(&mut self, result: &u32) {
+        lock(&self.calls).push(format!("finished {result}"));
+    }
+}
+
+#[test]
+fn what_is_told_before_the_end_finds_the_object_busy_and_a_silence_or_panic_there_is_kept() {
+    let closing = |on_closing: fn(&Operation<u32>, &Calls)| {
+        let (calls, operation) = (Calls::default(), Operation::new());
+        let inner = Arc::clone(&operation);
+        let inner_calls = Arc::clone(&calls);
+        let on_closing = Box::new(move || on_closing(&inner, &inner_calls));
+        let observer = Box::new(Closing { calls: Arc::clone(&calls), on_closing });
+        let result = operation.start(None, observer, |_| 1, panicked).unwrap().wait();
+        assert_eq!(result, Some(1));
+        let calls = lock(&calls).clone();
+        calls
+    };
+    let busy = closing(|operation, calls| {
+        let state = (operation.is_running(), operation.in_own_callback());
+        lock(calls).push(format!("{state:?}"));
+    });
+    assert_eq!(busy, ["closing 1", "(true, true)", "finished 1"]);
+    assert_eq!(closing(|operation, _| operation.silence()), ["closing 1"]);
+    assert_eq!(closing(|_, _| panic!("the application's own fault")), ["closing 1", "finished 1"]);
+}
