@@ -31,6 +31,7 @@ INSIDE = {
     "rekey": "rekey-content",
     "footer": "footer-content",
     "signed-answer": "answer-content",
+    "signed-given": "given-content",
 }
 # Documents of one rule that are changed; those of one rule are much alike.
 CHANGED = 3
@@ -51,8 +52,10 @@ def parts(rule, data):
     value = cbor2.loads(data)
     if rule in INSIDE:
         yield INSIDE[rule], value.value[2]
-    if rule == "answer":
-        yield from parts("signed-answer", value[1])
+    if rule in ("answer", "given"):
+        yield from parts(f"signed-{rule}", value[1])
+        for letter in value.get(64, []):
+            yield from parts("given", letter)
         for license in value[3][:CHANGED]:
             yield from parts("license", canonical(license))
         for certificate in value[4]:

@@ -36,7 +36,9 @@ DOCUMENTS = {
     "revocation": (12, "revocation"),
     "footer": (9, "backup-footer"),
     "answer": (11, "answer"),
+    "given": (11, "answer"),
 }
+ANSWERS = ("answer", "given")
 
 
 class Vector:
@@ -122,7 +124,7 @@ def payload_of(data):
 
 
 def signed_part(vector):
-    return cbor2.loads(vector.bytes)[1] if vector["read-as"] == "answer" else vector.bytes
+    return cbor2.loads(vector.bytes)[1] if vector["read-as"] in ANSWERS else vector.bytes
 
 
 def keys_for(vector, vectors):
@@ -149,9 +151,17 @@ def keys_for(vector, vectors):
 
 # The form that docs/protocol.cddl gives
 
-# Refusals for the form alone, and the vectors among them whose fault the CDDL cannot tell: bytes that are not zero, order, a length.
+# Refusals for the form alone, and the vectors among them whose fault the CDDL cannot tell: bytes that are not zero, order, a length,
+# and what stands under a number that readers may skip.
 FORM = ("encoding", "missing", "value", "unknown", "too-long", "wrong-type", "malformed")
-BEYOND_FORM = ("item-padding", "status-list-unsorted", "policy-long", "backup-header-length")
+BEYOND_FORM = (
+    "item-padding",
+    "status-list-unsorted",
+    "policy-long",
+    "backup-header-length",
+    "answer-letters-form",
+    "answer-letters-many",
+)
 WITHOUT_FORM = ("cbor", "device-ticket", "service-ticket", "hpke-private-key", "section")
 
 
@@ -166,9 +176,9 @@ class Cddl:
     def check_vector(self, vector):
         kind = vector["read-as"]
         self.check(kind, vector.bytes[12:] if kind == "backup-header" else vector.bytes)
-        if kind == "answer":
+        if kind in ANSWERS:
             # The validator does not look into what a field of a map wraps.
-            self.check("signed-answer", signed_part(vector))
+            self.check(f"signed-{kind}", signed_part(vector))
 
     def refuses(self, vector):
         return fails(AssertionError, lambda: self.check_vector(vector))
@@ -289,10 +299,12 @@ def check_accepted(vector, vectors, cddl):
         assert vector.hex("gives-signer") in service_keys(payload)
     if kind == "device-certificate":
         assert vector.hex("gives-thumbprint") in device_keys(payload)
-    if kind == "answer":
+    if kind in ANSWERS:
         assert manifest_holds(vector)
         if vector["recipient-key"] == "key-device-suite-0":
             assert answer_keys(vector, vectors) == vector["gives-keys"]
+    if kind == "given":
+        assert payload[11] == sha256(b"wmlicense/1 unasked") and payload[13] == [4] and payload[10] == 0
     if kind == "status-list":
         assert payload[1] == sha256(vectors[vector["authority"]].bytes)
         assert all(keys == sorted(keys) for keys in (payload[11], payload[12], payload[13]))

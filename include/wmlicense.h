@@ -103,6 +103,8 @@
 #define WM_S_STORE_REPAIRED ((wm_result)0x000D2A01)
 /** The service has nothing new for this device. */
 #define WM_S_NOTHING_NEW ((wm_result)0x000D2A02)
+/** The device has these licenses already; nothing changed. */
+#define WM_S_LICENSE_KNOWN ((wm_result)0x000D2A07)
 /** The monitor was cancelled; no license is stored. */
 #define WM_S_MONITOR_CANCELLED ((wm_result)0x000D2746)
 /** Some licenses are restored; statuses told why the others are not. */
@@ -193,6 +195,12 @@
 #define WM_E_LICENSE_TWICE ((wm_result)0xC00D2A48)
 /** A license that is stored came with other terms. */
 #define WM_E_LICENSE_TERMS ((wm_result)0xC00D2A4E)
+/** The licenses were given more than 30 days ago. */
+#define WM_E_LICENSE_TOO_OLD ((wm_result)0xC00D2A6C)
+/** The licenses were removed from this device for good. */
+#define WM_E_LICENSE_REMOVED ((wm_result)0xC00D2A6D)
+/** The licenses are of an issuer that this client does not trust. */
+#define WM_E_ISSUER_NOT_TRUSTED ((wm_result)0xC00D2A6E)
 /** The answer holds a license that was not asked for. */
 #define WM_E_LICENSE_UNASKED ((wm_result)0xC00D2A49)
 /** The service announces pages that nobody asked for, or without end. */
@@ -1336,6 +1344,15 @@ wm_result wm_get_license_url(struct wm_license_request *request,
 // wm_get_license_url; WM_E_INVALID_LICENSE_ACQUIRED for anything that is no answer to this challenge; WM_E_NO_TRANSACTION
 // where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined, or
 // the request was abandoned meanwhile; another refusal of the service; or as wm_get_challenge. Then the store is as it was.
+// It also takes licenses that nobody asked for: a file that the issuer made for this device (`wmlicensed license give --out`),
+// carried by whatever way. No property but the service's URL is needed; nothing of the request is touched, and a challenge that waits goes on
+// waiting. WM_S_LICENSE_ACQUIRED once one of them is stored; WM_S_LICENSE_KNOWN where the device has all of them, which
+// gives no use back. Fails with WM_E_LICENSE_TOO_OLD 30 days after they were given; WM_E_INVALID_MACHINE where they are for another
+// device; WM_E_ISSUER_NOT_TRUSTED; WM_E_LICENSE_ISSUER where who signed is not the issuer of their policies; WM_E_SIGNATURE_FAILURE and
+// WM_E_ANSWER_MANIFEST where they were changed; WM_E_LICENSE_TERMS where a stored license has other terms;
+// WM_E_LICENSE_REMOVED where all of them were removed from this device for good; WM_E_SERVICE_UNKNOWN where the service
+// is not known from an earlier contact; or as wm_get_challenge. Licenses that wait in the device's mailbox at the service come
+// by themselves with whatever the device asks next.
 wm_result wm_process_response(struct wm_license_request *request,
                               const void *data,
                               size_t size);

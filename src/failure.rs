@@ -276,6 +276,9 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
             let wait = u64::try_from(from.saturating_sub(now)).unwrap_or(0);
             Failure::with(WM_E_SERVICE_FAILING, text).retry_after_seconds(wait)
         }
+        AcquireError::TooOld => Failure::with(WM_E_LICENSE_TOO_OLD, text),
+        AcquireError::IssuerNotTrusted => Failure::with(WM_E_ISSUER_NOT_TRUSTED, text),
+        AcquireError::RemovedForGood => Failure::with(WM_E_LICENSE_REMOVED, text),
         AcquireError::Store(StoreError::Cancelled) => Failure::new(ISSUER.cancelled),
         AcquireError::Store(error) => store(error),
         AcquireError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),

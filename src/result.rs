@@ -51,6 +51,7 @@ results! {
     WM_S_BACKUP_CLOSED c"WM_S_BACKUP_CLOSED" = 0x000D_2A04, None, None, false, c"What this device opens of the backup is whole; the rest only its own device or a service can open.";
     WM_S_STORE_REPAIRED c"WM_S_STORE_REPAIRED" = 0x000D_2A01, None, None, false, c"The store was damaged and is repaired.";
     WM_S_NOTHING_NEW c"WM_S_NOTHING_NEW" = 0x000D_2A02, None, None, false, c"The service has nothing new for this device.";
+    WM_S_LICENSE_KNOWN c"WM_S_LICENSE_KNOWN" = 0x000D_2A07, None, None, false, c"The device has these licenses already; nothing changed.";
     WM_S_MONITOR_CANCELLED c"WM_S_MONITOR_CANCELLED" = 0x000D_2746, Cancelled, None, true, c"The monitor was cancelled; no license is stored.";
     WM_S_RESTORE_PARTIAL c"WM_S_RESTORE_PARTIAL" = 0x000D_2A00, None, None, false, c"Some licenses are restored; statuses told why the others are not.";
     WM_S_MORE_TO_FETCH c"WM_S_MORE_TO_FETCH" = 0x000D_2A05, None, None, false, c"What came is stored; further pages wait to be fetched with the next challenge.";
@@ -98,6 +99,9 @@ results! {
     WM_E_LICENSE_ISSUER c"WM_E_LICENSE_ISSUER" = 0xC00D_2A47, Trust, ContactIssuer, false, c"A license in the answer is one that this service may not issue.";
     WM_E_LICENSE_TWICE c"WM_E_LICENSE_TWICE" = 0xC00D_2A48, Service, ContactIssuer, false, c"The answer holds the same license twice.";
     WM_E_LICENSE_TERMS c"WM_E_LICENSE_TERMS" = 0xC00D_2A4E, Service, ContactIssuer, false, c"A license that is stored came with other terms.";
+    WM_E_LICENSE_TOO_OLD c"WM_E_LICENSE_TOO_OLD" = 0xC00D_2A6C, Refused, ContactIssuer, false, c"The licenses were given more than 30 days ago.";
+    WM_E_LICENSE_REMOVED c"WM_E_LICENSE_REMOVED" = 0xC00D_2A6D, Refused, Reacquire, false, c"The licenses were removed from this device for good.";
+    WM_E_ISSUER_NOT_TRUSTED c"WM_E_ISSUER_NOT_TRUSTED" = 0xC00D_2A6E, Trust, ContactIssuer, false, c"The licenses are of an issuer that this client does not trust.";
     WM_E_LICENSE_UNASKED c"WM_E_LICENSE_UNASKED" = 0xC00D_2A49, Service, ContactIssuer, false, c"The answer holds a license that was not asked for.";
     WM_E_ENDLESS_ANSWER c"WM_E_ENDLESS_ANSWER" = 0xC00D_2A4A, Service, ContactIssuer, false, c"The service announces pages that nobody asked for, or without end.";
     WM_E_INVALID_CERTIFICATE c"WM_E_INVALID_CERTIFICATE" = 0xC00D_28A0, Trust, ContactIssuer, false, c"The certificate in the answer is not the one that this device asked for.";

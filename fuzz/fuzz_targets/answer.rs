@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use wmlicense_wire::answer::{Answer, Beside, Envelope, Expected, Grant, read_vouched, seal};
+use wmlicense_wire::answer::{Answer, Beside, Envelope, Expected, Grant, MAX_GIVEN, read_vouched, seal};
 use wmlicense_wire::certificate::{
     AuthorityCertificate, DeviceKeys, Directory, Role, ServiceCertificate, ServiceClaims, service_id,
 };
@@ -56,7 +56,10 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(envelope) = Envelope::parse(data) {
-        assert!(envelope.certificates.len() <= 64);
+        assert!(envelope.certificates.len() <= 64 && envelope.given.len() <= MAX_GIVEN);
+        for letter in &envelope.given {
+            let _ = Envelope::parse(letter).map(|letter| read_vouched(&letter.signed));
+        }
         if let Ok(answer) = read_vouched(&envelope.signed) {
             assert!(answer.manifest.len() <= 4096 && answer.verdicts.len() <= 4096);
         }

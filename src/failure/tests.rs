@@ -56,3 +56,30 @@ fn what_the_service_told_is_in_the_detail() {
     assert_eq!((detail.http_status, detail.server_code, detail.retry_after_ms), (503, 50300, 2000));
     assert_eq!(detail.request_id.as_deref(), Some("r-1"));
 }
+
+#[test]
+fn what_is_wrong_with_licenses_that_nobody_asked_for_has_results_of_its_own() {
+    use wmlicense_core::session::AnswerFault;
+    use wmlicense_wire::id::Lid;
+    let bad = AcquireError::BadAnswer;
+    let errors = [
+        AcquireError::TooOld,
+        AcquireError::IssuerNotTrusted,
+        AcquireError::RemovedForGood,
+        bad(AnswerFault::OtherDevice),
+        bad(AnswerFault::OtherTerms(Lid::new([1; 16]))),
+        bad(AnswerFault::Signature),
+        bad(AnswerFault::OtherIssuer(0)),
+    ];
+    let results = errors.each_ref().map(|error| acquire(error, 0).result());
+    let expected = [
+        WM_E_LICENSE_TOO_OLD,
+        WM_E_ISSUER_NOT_TRUSTED,
+        WM_E_LICENSE_REMOVED,
+        WM_E_INVALID_MACHINE,
+        WM_E_LICENSE_TERMS,
+        WM_E_SIGNATURE_FAILURE,
+        WM_E_LICENSE_ISSUER,
+    ];
+    assert_eq!(results, expected);
+}

@@ -7,14 +7,17 @@ use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::object::resolve;
-use crate::prop::names::TRANSACTION_ID;
-use crate::result::{WM_E_ACQUIRING_LICENSE, WM_S_MONITOR_CANCELLED, wm_result};
+use crate::prop::names::{TRANSACTION_ID, URL};
+use crate::result::{
+    WM_E_ACQUIRING_LICENSE, WM_S_LICENSE_ACQUIRED, WM_S_LICENSE_KNOWN, WM_S_MONITOR_CANCELLED, wm_result,
+};
 use crate::status;
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::acquire::Stage;
 use wmlicense_core::acquire::interaction::{self, Challenge};
 use wmlicense_core::event::Flow;
+use wmlicense_core::mailbox;
 use wmlicense_core::operation::Context;
 
 impl LicenseRequestObject {
@@ -31,9 +34,15 @@ impl LicenseRequestObject {
 
     fn process(&self, answer: &[u8]) -> Result<wm_result, Failure> {
         let client = self.client.opened()?;
-        let wish = self.wish_or_last()?;
         let settings = self.client.settings(&self.properties);
         let now = client.clock.now();
+        if mailbox::is_unasked(answer) {
+            let url = self.properties.text(URL);
+            let given = mailbox::take_by_hand(client, &settings, url.as_deref(), answer);
+            let given = given.map_err(|error| failure::acquire(&error, now))?;
+            return Ok(if given.stored == 0 { WM_S_LICENSE_KNOWN } else { WM_S_LICENSE_ACQUIRED });
+        }
+        let wish = self.wish_or_last()?;
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&events);
         let context = Context::inline(None, move |event| {
@@ -138,6 +147,15 @@ pub unsafe extern "C" fn wm_get_license_url(
 /// wm_get_license_url; WM_E_INVALID_LICENSE_ACQUIRED for anything that is no answer to this challenge; WM_E_NO_TRANSACTION
 /// where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined, or
 /// the request was abandoned meanwhile; another refusal of the service; or as wm_get_challenge. Then the store is as it was.
+/// It also takes licenses that nobody asked for: a file that the issuer made for this device (`wmlicensed license give --out`),
+/// carried by whatever way. No property but the service's URL is needed; nothing of the request is touched, and a challenge that waits goes on
+/// waiting. WM_S_LICENSE_ACQUIRED once one of them is stored; WM_S_LICENSE_KNOWN where the device has all of them, which
+/// gives no use back. Fails with WM_E_LICENSE_TOO_OLD 30 days after they were given; WM_E_INVALID_MACHINE where they are for another
+/// device; WM_E_ISSUER_NOT_TRUSTED; WM_E_LICENSE_ISSUER where who signed is not the issuer of their policies; WM_E_SIGNATURE_FAILURE and
+/// WM_E_ANSWER_MANIFEST where they were changed; WM_E_LICENSE_TERMS where a stored license has other terms;
+/// WM_E_LICENSE_REMOVED where all of them were removed from this device for good; WM_E_SERVICE_UNKNOWN where the service
+/// is not known from an earlier contact; or as wm_get_challenge. Licenses that wait in the device's mailbox at the service come
+/// by themselves with whatever the device asks next.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_process_response(
     request: *mut wm_license_request,

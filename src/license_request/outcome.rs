@@ -76,6 +76,9 @@ impl Ending {
                 | AcquireError::Over
                 | AcquireError::NoService
                 | AcquireError::UnknownService
+                | AcquireError::TooOld
+                | AcquireError::IssuerNotTrusted
+                | AcquireError::RemovedForGood
                 | AcquireError::AuthorityNotTrusted
                 | AcquireError::NeedsIndividualization
                 | AcquireError::Transport(_)

@@ -231,6 +231,23 @@ static inline const char *kid_text(const uint8_t kid[KID_SIZE], char text[KID_TE
   return text;
 }
 
+enum { HEX_SIZE = KID_SIZE * 2 + 1 };
+
+/* A key ID in hexadecimal, as commands of the service name it. */
+static inline const char *kid_hex(const uint8_t kid[KID_SIZE], char hex[HEX_SIZE]) {
+  CHECK_OK(wm_kid_to_text(kid, WM_KID_HEX, hex, HEX_SIZE, NULL));
+  return hex;
+}
+
+/* The device ID of a client, 16 bytes as well. */
+static inline const char *device_hex(wm_client *client, char hex[HEX_SIZE]) {
+  char text[KID_TEXT_SIZE];
+  uint8_t id[KID_SIZE];
+  CHECK_OK(wm_get_prop(client, WM_PROP_DEVICE_ID, NULL, text, sizeof text, NULL));
+  CHECK_OK(wm_kid_from_text(text, WM_KID_BASE64, id));
+  return kid_hex(id, hex);
+}
+
 /* --- short ways to what most programs begin with ------------------------------------------------------------------ */
 
 /* The folder given to the program, joined with a name; the caller frees it. */

@@ -17,28 +17,11 @@ typedef struct bytes {
 
 /* --- the owner, who gives commands to the running service ---------------------------------------------------------- */
 
-/* The device ID of a client in hexadecimal, as commands name it. */
-static const char *device_of(wm_client *client, char hex[KID_SIZE * 2 + 3]) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  char text[64];
-  CHECK_OK(wm_get_prop(client, WM_PROP_DEVICE_ID, NULL, text, sizeof text, NULL));
-  CHECK_EQ(strlen(text), KID_TEXT_SIZE - 1); /* 16 bytes as well */
-  for (int i = 0; i < 6; i++) {
-    uint32_t group = 0;
-    for (int k = 0; k < 4; k++) {
-      const char *digit = strchr(digits, text[4 * i + k]); /* NULL for the padding, which is cut off below */
-      group = group << 6 | (uint32_t)(digit != NULL ? digit - digits : 0);
-    }
-    snprintf(hex + 6 * i, i < 5 ? 7 : 3, i < 5 ? "%06x" : "%02x", (unsigned)(i < 5 ? group : group >> 16));
-  }
-  return hex;
-}
-
 /* Takes a title back: from one device, or from all where `only` is NULL. */
 static void take_back(int number, wm_client *only) {
-  char words[256], hex[KID_SIZE * 2 + 3], printed[4096];
+  char words[256], hex[HEX_SIZE], printed[4096];
   snprintf(words, sizeof words, "license revoke --kid d10000000000000000000000000000%02x --reason test %s %s",
-           (unsigned)number, only != NULL ? "--device" : "", only != NULL ? device_of(only, hex) : "");
+           (unsigned)number, only != NULL ? "--device" : "", only != NULL ? device_hex(only, hex) : "");
   owner(words, printed, sizeof printed);
   CHECK(strstr(printed, "revocation: ") != NULL);
 }

@@ -13,6 +13,7 @@ use crate::client::{Client, Settings};
 use crate::event::Event;
 use crate::give_back;
 use crate::individualize::{renew, valid_credentials};
+use crate::mailbox;
 use crate::operation::Context;
 use crate::session::{
     Credentials, Endpoint, Question, Session, SessionError, fitting, has_room, known_authority, transaction,
@@ -24,6 +25,7 @@ use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::{Body, MAX_NAMED};
 
+pub(crate) use answer::check_once;
 pub use error::AcquireError;
 pub use loopback::Loopback;
 pub use wake::Wake;
@@ -125,22 +127,33 @@ fn acquire_all(
     let kids = wished_kids(wish, &settings.account_token)?;
     require_individualization(client, settings, wish)?;
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
-    let mut credentials = valid_credentials(&mut session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
-    give_back_first(&mut session, &credentials, context)?;
+    let result = acquire_at(&mut session, wish, &kids, context);
+    mailbox::settle(&mut session);
+    result
+}
+
+fn acquire_at(
+    session: &mut Session<'_>,
+    wish: &LicenseWish,
+    kids: &[Kid],
+    context: &Context,
+) -> Result<Acquired, AcquireError> {
+    let mut credentials = valid_credentials(session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
+    give_back_first(session, &credentials, context)?;
     if let Some(id) = wish.resume {
-        match client.store.transaction(id)? {
-            Some(stored) => return resume(&mut session, stored, &credentials, context),
+        match session.client().store.transaction(id)? {
+            Some(stored) => return resume(session, stored, &credentials, context),
             None if kids.is_empty() && wish.scope.is_none() => return Err(StoreError::NoTransaction.into()),
             // It is over; the wish stands.
             None => {}
         }
     }
     // A pre-delivery names no key ID.
-    let (part, mut rest) = kids.split_at(part_len(&session, &kids)?);
-    let mut acquired = acquire_part(&mut session, wish, part, &mut credentials, context)?;
+    let (part, mut rest) = kids.split_at(part_len(session, kids)?);
+    let mut acquired = acquire_part(session, wish, part, &mut credentials, context)?;
     while !rest.is_empty() {
-        let (part, others) = rest.split_at(part_len(&session, rest)?);
-        acquired.add(acquire_part(&mut session, wish, part, &mut credentials, context)?);
+        let (part, others) = rest.split_at(part_len(session, rest)?);
+        acquired.add(acquire_part(session, wish, part, &mut credentials, context)?);
         rest = others;
     }
     Ok(acquired)

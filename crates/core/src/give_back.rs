@@ -155,7 +155,7 @@ fn send_one(session: &mut Session<'_>, credentials: &Credentials, queued: Transa
     session.note_epoch(&verified)?;
     let end = match verified.answer.outcome {
         Outcome::Done => TransactionState::Answered,
-        Outcome::Refused => TransactionState::Refused,
+        Outcome::Refused | Outcome::Given => TransactionState::Refused,
         Outcome::Interaction { .. } | Outcome::Later { .. } => TransactionState::Waiting,
     };
     match store.set_transaction_state(id, end) {

@@ -3,6 +3,7 @@
 use crate::client::{Client, Settings};
 use crate::device::{DeviceError, DeviceIdentity};
 use crate::event::{Event, HttpPhase, IndividualizePhase};
+use crate::mailbox;
 use crate::operation::{Cancelled, Context};
 use crate::session::{
     AnswerFault, Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction,
@@ -114,6 +115,7 @@ pub fn individualize(
         Some(old) if force => rekey(&mut session, &old, &steps)?,
         Some(_) | None => certify(&mut session, &steps)?,
     };
+    mailbox::settle(&mut session);
     Ok(Individualized::Certified)
 }
 
@@ -263,7 +265,7 @@ fn install(
             let failure = ServiceFailure { retry_after: wait, message, ..ServiceFailure::default() };
             return Err(IndividualizeError::Transport(TransportError::Unavailable(failure)));
         }
-        Outcome::Interaction { .. } => {
+        Outcome::Interaction { .. } | Outcome::Given => {
             transaction::end(session, question, TransactionState::Refused)?;
             return Err(IndividualizeError::BadAnswer(AnswerFault::Undecided));
         }

@@ -19,6 +19,7 @@ pub mod header;
 pub mod individualize;
 pub mod keeper;
 pub mod logging;
+pub mod mailbox;
 mod memory;
 pub mod operation;
 pub mod renew;

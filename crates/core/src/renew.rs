@@ -5,6 +5,7 @@ use crate::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
 use crate::client::{Client, Settings};
 use crate::event::{Event, Progress};
 use crate::individualize::valid_credentials;
+use crate::mailbox;
 use crate::operation::{Cancelled, Context};
 use crate::restore::{LeftOut, Why};
 use crate::rights;
@@ -160,12 +161,18 @@ struct Run<'a> {
 impl Run<'_> {
     fn at(&mut self, place: &Place) -> Result<(), AcquireError> {
         let mut session = Session::connect(self.client, self.settings, place.url.as_deref(), self.context)?;
-        let credentials = valid_credentials(&mut session, self.context)?;
+        let result = self.groups(&mut session, place);
+        mailbox::settle(&mut session);
+        result
+    }
+
+    fn groups(&mut self, session: &mut Session<'_>, place: &Place) -> Result<(), AcquireError> {
+        let credentials = valid_credentials(session, self.context)?;
         let mut credentials = credentials.ok_or(AcquireError::NeedsIndividualization)?;
-        give_back_first(&mut session, &credentials, self.context)?;
+        give_back_first(session, &credentials, self.context)?;
         for group in &place.groups {
             if (group.authority, group.issuer) == (session.authority(), session.service(Role::Issuer)?.service_id) {
-                self.group(&mut session, group, &mut credentials)?;
+                self.group(session, group, &mut credentials)?;
             } else {
                 // Another service has nothing to renew there, and learns of nothing.
                 self.refused(group, group.licenses.iter().map(|(lid, _)| strange(*lid)).collect())?;

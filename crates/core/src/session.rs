@@ -12,6 +12,7 @@ mod verdict;
 use crate::client::{Client, Settings};
 use crate::device::DeviceIdentity;
 use crate::event::HttpPhase;
+use crate::mailbox;
 use crate::operation::Context;
 use crate::revoke;
 use crate::store::StoreError;
@@ -49,6 +50,8 @@ pub enum Endpoint {
     Restores,
     /// What was taken back.
     Revocations,
+    /// Licenses that nobody asked for.
+    Mailbox,
 }
 
 impl Endpoint {
@@ -62,6 +65,7 @@ impl Endpoint {
             Self::RestorePreview => "restores/preview",
             Self::Restores => "restores",
             Self::Revocations => "revocations",
+            Self::Mailbox => "mailbox",
         }
     }
 
@@ -69,7 +73,7 @@ impl Endpoint {
     pub const fn role(self) -> Role {
         match self {
             Self::Individualize => Role::Individualization,
-            Self::Licenses | Self::Renewals | Self::Returns | Self::Revocations => Role::Issuer,
+            Self::Licenses | Self::Renewals | Self::Returns | Self::Revocations | Self::Mailbox => Role::Issuer,
             Self::RestorePreview | Self::Restores => Role::Management,
         }
     }
@@ -136,6 +140,8 @@ pub struct Session<'a> {
     fresh: bool,
     /// Everything known under the authority, the certificates above included.
     directory: Directory,
+    /// Transactions of answers that nobody asked for and that were taken, of which the service is not told yet.
+    taken: Vec<TransactionId>,
 }
 
 impl<'a> Session<'a> {
@@ -158,7 +164,8 @@ impl<'a> Session<'a> {
             known => (true, fetch(client, &*transport, &base, known, context)?),
         };
         let directory = Directory::new(current.directory.authority.clone());
-        let mut session = Self { client, settings, context, transport, base, current, fresh, directory };
+        let taken = Vec::new();
+        let mut session = Self { client, settings, context, transport, base, current, fresh, directory, taken };
         session.merge()?;
         session.mend_clock()?;
         Ok(session)
@@ -177,7 +184,8 @@ impl<'a> Session<'a> {
         let Some(kept) = client.store.service_document(&base)? else { return Ok(None) };
         let current = client.documents.read(&kept, &client.authorities)?;
         let directory = Directory::new(current.directory.authority.clone());
-        let mut session = Self { client, settings, context, transport, base, current, fresh: true, directory };
+        let (fresh, taken) = (true, Vec::new());
+        let mut session = Self { client, settings, context, transport, base, current, fresh, directory, taken };
         session.merge()?;
         Ok(Some(session))
     }
@@ -275,8 +283,8 @@ impl<'a> Session<'a> {
         Ok(Question { made_at: self.client.clock.since_boot(), ..question })
     }
 
-    /// Sends a request and gives the answer, of which nothing is believed yet but the certificates, which prove themselves
-    /// and are kept. `progress` is told the phase, the bytes received and the bytes expected.
+    /// Sends a request and gives the answer, of which nothing is believed yet but what is beside it and proves itself: the
+    /// certificates, which are kept, and what nobody asked for, which is taken. `progress` is told the phase, the bytes received and the bytes expected.
     pub fn exchange(
         &mut self,
         question: &Question,
@@ -298,6 +306,8 @@ impl<'a> Session<'a> {
         };
         let envelope = Envelope::parse(&bytes)?;
         self.learn(&envelope)?;
+        let taken = mailbox::take_beside(self, &envelope);
+        self.taken.extend(taken);
         Ok(envelope)
     }
 
@@ -326,7 +336,7 @@ impl<'a> Session<'a> {
         progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
     ) -> Result<Vec<u8>, SessionError> {
         // Which account uses the device is nothing to whom certifies devices, and who gives back need not be signed in.
-        let without = matches!(question.endpoint, Endpoint::Individualize | Endpoint::Returns);
+        let without = matches!(question.endpoint, Endpoint::Individualize | Endpoint::Returns | Endpoint::Mailbox);
         let token = (!without).then_some(&*self.settings.account_token);
         let request = HttpRequest { url: place, body: Some(&question.bytes), token, cap: answer::MAX_LEN, progress };
         Ok(self.transport.send(&request, self.context)?)
@@ -361,6 +371,11 @@ impl<'a> Session<'a> {
             | TransportError::NoDescriptor
             | TransportError::Unavailable(_) => false,
         }
+    }
+
+    /// What the service is to be told that was taken; it counts as told from here on.
+    pub(crate) fn take_taken(&mut self) -> Vec<TransactionId> {
+        std::mem::take(&mut self.taken)
     }
 
     /// The client that this session belongs to.

@@ -33,6 +33,7 @@ use crate::device::Device;
 pub use check::{Damaged, Fault, Walk};
 use connection::{Pool, Writer};
 pub use give_back::{PrepareReturn, QueuedReturn, ReturnTo};
+pub use import::{GivenLicenses, GivenReport};
 use integrity::Integrity;
 pub use recipe::{Recipe, RenewalChoice, RenewalGroup};
 pub use repair::Repair;

@@ -1,6 +1,7 @@
 //! The command line: arguments, and which command runs. Exit status 0 done, 1 failed, 2 wrong usage.
 
 mod catalogue;
+mod give;
 mod listing;
 mod revocation;
 mod serve;
@@ -178,6 +179,24 @@ enum CommandError {
     /// The account's name is taken.
     #[error("there is an account {0} already; `wmlicensed account token {0}` gives it another token")]
     AccountExists(String),
+    /// Neither a device nor an account.
+    #[error("there is no account {0}, and no device of this ID that asked here before")]
+    NoRecipient(String),
+    /// The account has no devices.
+    #[error("account {0} has no devices that this service knows")]
+    NoDevices(String),
+    /// One account is named twice, differently.
+    #[error("the licenses are given to one account; another one cannot be named beside it")]
+    TwoAccounts,
+    /// A file is for one device.
+    #[error("a file is for one device, and the account has {0}; name the device, and the account with --account")]
+    OneDevice(usize),
+    /// More than one answer takes.
+    #[error("at most {0} key IDs are given at once")]
+    TooManyKids(usize),
+    /// So many devices got nothing.
+    #[error("{0} devices were given nothing")]
+    NotGiven(usize),
     /// No such device.
     #[error("there is no device {0}")]
     NoDevice(DeviceId),

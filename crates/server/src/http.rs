@@ -10,7 +10,8 @@ use self::body::{discard, read_body};
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::roles::{
-    give_back::give_back, individualize::individualize, issue::issue, manage, renew::renew, revocations::revocations,
+    give_back::give_back, individualize::individualize, issue::issue, mailbox::Sender, mailbox::mailbox, manage,
+    renew::renew, revocations::revocations,
 };
 use crate::service::Service;
 use axum::Router;
@@ -71,6 +72,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
             .route("/v1/renewals", post(post_renewals))
             .route("/v1/returns", post(post_returns))
             .route("/v1/revocations", post(post_revocations))
+            .route("/v1/mailbox", post(post_mailbox))
             .route("/interaction/{id}", get(page::show).post(page::act))
             .route("/privacy", get(page::privacy));
     }
@@ -167,9 +169,24 @@ fn cose(bytes: Vec<u8>) -> Response<Body> {
     response
 }
 
+/// An answer, with what waits in the mailbox of who asked.
+async fn answered(shared: &Shared, sender: Option<Sender>, answer: Vec<u8>) -> Answered {
+    Ok(cose(match sender {
+        Some(sender) => sender.with_mail(&shared.service, answer).await,
+        None => answer,
+    }))
+}
+
+async fn post_mailbox(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
+    let bytes = read_body(request, request::MAX_LEN).await?;
+    let sender = Sender::of(&bytes);
+    answered(&shared, sender, mailbox(Arc::clone(&shared.service), bytes).await?).await
+}
+
 async fn post_individualize(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
     let bytes = read_body(request, request::MAX_LEN).await?;
-    Ok(cose(individualize(Arc::clone(&shared.service), bytes).await?))
+    let sender = Sender::of(&bytes);
+    answered(&shared, sender, individualize(Arc::clone(&shared.service), bytes).await?).await
 }
 
 /// Account of the caller, and the body. The token is looked up before a long body is read.
@@ -194,22 +211,26 @@ async fn account_and_body(
 
 async fn post_licenses(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
     let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
-    Ok(cose(issue(Arc::clone(&shared.service), bytes, account).await?))
+    let sender = Sender::of(&bytes);
+    answered(&shared, sender, issue(Arc::clone(&shared.service), bytes, account).await?).await
 }
 
 async fn post_renewals(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
     let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
-    Ok(cose(renew(Arc::clone(&shared.service), bytes, account).await?))
+    let sender = Sender::of(&bytes);
+    answered(&shared, sender, renew(Arc::clone(&shared.service), bytes, account).await?).await
 }
 
 async fn post_returns(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
     let bytes = read_body(request, request::MAX_LEN).await?;
-    Ok(cose(give_back(Arc::clone(&shared.service), bytes).await?))
+    let sender = Sender::of(&bytes);
+    answered(&shared, sender, give_back(Arc::clone(&shared.service), bytes).await?).await
 }
 
 async fn post_preview(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
     let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
-    Ok(cose(manage::preview(Arc::clone(&shared.service), bytes, account).await?))
+    let sender = Sender::of(&bytes);
+    answered(&shared, sender, manage::preview(Arc::clone(&shared.service), bytes, account).await?).await
 }
 
 async fn post_restores(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
@@ -251,7 +272,9 @@ fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
         for role in &service.roles {
             match role {
                 Role::Individualization => urls.push(url("individualize")),
-                Role::Issuer => urls.extend([url("licenses"), url("renewals"), url("returns"), url("revocations")]),
+                Role::Issuer => {
+                    urls.extend(["licenses", "renewals", "returns", "revocations", "mailbox"].map(url));
+                }
                 Role::Management => urls.extend([url("restores"), url("restores/preview")]),
             }
         }

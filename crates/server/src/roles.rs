@@ -2,9 +2,11 @@
 
 mod ask;
 mod entitlement;
+pub(crate) mod give;
 pub(crate) mod give_back;
 pub(crate) mod individualize;
 pub(crate) mod issue;
+pub(crate) mod mailbox;
 pub(crate) mod manage;
 pub(crate) mod renew;
 pub(crate) mod revocations;
@@ -191,7 +193,7 @@ pub(crate) async fn told(service: &Service, caller: &Caller, now: i64) -> Result
     let usage = match &caller.request.body {
         Body::Licenses { usage, .. } | Body::RestorePreview { usage, .. } | Body::Restore { usage, .. } => usage,
         Body::Renewals { licenses, .. } => licenses,
-        Body::Returns { .. } | Body::Individualize { .. } | Body::Revocations { .. } => {
+        Body::Returns { .. } | Body::Individualize { .. } | Body::Revocations { .. } | Body::Mailbox { .. } => {
             return Ok(HashSet::new());
         }
     };

@@ -4,6 +4,7 @@ mod device;
 pub(crate) mod epoch;
 mod give_back;
 mod interaction;
+pub(crate) mod mailbox;
 pub(crate) mod revocation;
 mod seats;
 mod sqlite;
@@ -242,7 +243,7 @@ pub(crate) struct NewLicense {
 }
 
 /// What the roles need.
-pub(crate) trait Store: Returns + Revocations {
+pub(crate) trait Store: Returns + Revocations + mailbox::Mailbox {
     /// Answers if the database takes a write at present.
     fn ready(&self) -> Pending<'_, ()>;
     /// The account of a token.

@@ -7,11 +7,15 @@ use crate::id::{BackupId, DeviceId, Digest, Epoch, Lid, SignerId, TransactionId}
 use crate::kem::Suite;
 use crate::request::MAX_LICENSES;
 
+mod given;
 mod open;
+mod outcome;
 mod refusal;
 mod seal;
 
+pub use given::{MAX_GIVEN, MAX_GIVEN_AGE, put_beside, unasked};
 pub use open::{Envelope, Expected, OpenedLicense, Verified, may_sign, read_vouched, read_vouched_of, verify_signed};
+pub use outcome::Outcome;
 pub use refusal::{Refusal, Verdict};
 use refusal::{encode_refusal, encode_verdict, read_refusal, read_verdict};
 pub use seal::{Beside, Grant, Unlock, seal};
@@ -146,27 +150,6 @@ impl Reason {
     }
 }
 
-/// What became of the request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Decided; what was granted is in the answer.
-    Done,
-    /// Nothing was granted; see the refusals.
-    Refused,
-    /// The user must act at this URL; the same request gives the result later.
-    Interaction {
-        /// Page to open.
-        url: String,
-    },
-    /// Ask again with the same request between these times, seconds UTC.
-    Later {
-        /// Not before.
-        from: i64,
-        /// Not after.
-        until: i64,
-    },
-}
-
 /// The signed content of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -243,12 +226,6 @@ impl Answer {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let outcome = match &self.outcome {
-            Outcome::Done => write::array([write::uint(0)]),
-            Outcome::Refused => write::array([write::uint(1)]),
-            Outcome::Interaction { url } => write::array([write::uint(2), write::text(url)]),
-            Outcome::Later { from, until } => write::array([write::uint(3), write::int(*from), write::int(*until)]),
-        };
         let manifest: Vec<u8> = self.manifest.iter().flat_map(|hash| *hash.as_bytes()).collect();
         MapWriter::new()
             .int(6, self.issued_at)
@@ -256,7 +233,7 @@ impl Answer {
             .uint(10, self.page)
             .bytes(11, self.request_hash)
             .bytes(12, self.thumbprint)
-            .raw(13, &outcome)
+            .raw(13, &self.outcome.encode())
             .raw(14, &write::array(self.refusals.iter().map(encode_refusal)))
             .raw(15, &write::array(self.withdrawn.iter().map(write::bytes)))
             .optional(16, self.next_cursor.as_ref(), MapWriter::bytes)
@@ -281,7 +258,7 @@ impl Answer {
             page: fields.required(10, read::uint32)?,
             request_hash: fields.required(11, read::id)?,
             thumbprint: fields.required(12, read::id)?,
-            outcome: fields.required(13, read_outcome)?,
+            outcome: fields.required(13, Outcome::read)?,
             refusals: fields.required(14, read::array(MAX_REFUSALS, read_refusal))?,
             withdrawn: fields.required(15, read::array(MAX_LICENSES, read::id))?,
             next_cursor: fields.optional(16, read::bytes_up_to(1024))?.map(<[u8]>::to_vec),
@@ -303,17 +280,6 @@ impl Answer {
     fn info(&self, signer: SignerId) -> Vec<u8> {
         let page = self.page.to_be_bytes();
         [INFO_LABEL, &[0], signer.as_bytes(), self.thumbprint.as_bytes(), self.transaction.as_bytes(), &page].concat()
-    }
-}
-
-fn read_outcome(raw: &[u8]) -> Option<Outcome> {
-    let items = read::items(raw, 3)?;
-    match (read::uint(items.first()?)?, items.as_slice()) {
-        (0, [_]) => Some(Outcome::Done),
-        (1, [_]) => Some(Outcome::Refused),
-        (2, [_, url]) => Some(Outcome::Interaction { url: read::text(url)? }),
-        (3, [_, from, until]) => Some(Outcome::Later { from: read::int(from)?, until: read::int(until)? }),
-        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a device asks a service for: individualization, licenses, restores. One signed document for all of them.
 
+mod sender;
 mod states;
 
 use crate::backup::Ticket;
@@ -22,6 +23,8 @@ pub const MAX_MACHINE_ID: usize = 1024;
 /// Most licenses that a request names by their IDs, with or without their state: as many as it has room for whatever else it
 /// says. A chunk of a restore, which is longer, names the licenses of its records.
 pub const MAX_NAMED: usize = 2048;
+/// Most transactions named as taken out of a mailbox.
+pub const MAX_TAKEN: usize = 256;
 const MAX_KIDS: usize = 1024;
 const MAX_HELD: usize = 256;
 
@@ -128,6 +131,11 @@ pub enum Body {
         /// What names the device to its issuer; empty: its device ID.
         machine_id: Vec<u8>,
     },
+    /// What waits in the device's mailbox.
+    Mailbox {
+        /// Transactions of answers that came out of it and were taken.
+        taken: Vec<TransactionId>,
+    },
     /// New bindings for records of a section.
     Restore {
         /// Section of a backup.
@@ -161,6 +169,7 @@ impl Body {
             Self::RestorePreview { .. } => 5,
             Self::Restore { .. } => 6,
             Self::Revocations { .. } => 7,
+            Self::Mailbox { .. } => 8,
         }
     }
 }
@@ -307,6 +316,7 @@ fn encode_body(body: &Body) -> Vec<u8> {
             encode_usage(map, 5, usage)
         }
         Body::Revocations { machine_id } => map.bytes(1, machine_id),
+        Body::Mailbox { taken } => map.raw(1, &write::array(taken.iter().map(write::bytes))),
         Body::Restore { source, header_hash, batches, certificates, usage } => {
             let batch = |batch: &RestoreBatch| {
                 let records = write::array(batch.records.iter().map(write::bytes));
@@ -359,6 +369,7 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
             usage: read_usage(&mut fields, 7, MAX_LICENSES)?,
         },
         7 => Body::Revocations { machine_id: fields.required(1, read::bytes_up_to(MAX_MACHINE_ID))?.to_vec() },
+        8 => Body::Mailbox { taken: fields.required(1, read::array(MAX_TAKEN, read::id))? },
         _ => return Err(CborError::Value { field: 10 }),
     };
     fields.finish()?;

@@ -118,22 +118,36 @@ fn take_verified(
             transaction::end(session, question, TransactionState::Waiting)?;
             return Err(AcquireError::Later { from: *from, until: *until });
         }
+        Outcome::Given => {
+            // Somebody asked; this says that nobody did.
+            transaction::end(session, question, TransactionState::Refused)?;
+            return Err(AcquireError::BadAnswer(AnswerFault::Undecided));
+        }
     }
-    let opened = open(session, question, &verified, credentials).and_then(|licenses| {
-        let next = next(session, question, &verified, credentials, cursors)?;
-        Ok((licenses, next))
-    });
-    if let Err(AcquireError::BadAnswer(_)) = &opened {
-        // The service itself said this; the same request would only bring it again.
-        transaction::end(session, question, TransactionState::Refused)?;
-    }
-    let (licenses, next) = opened?;
+    let (licenses, next) = open_with_next(session, question, &verified, credentials, cursors)?;
     if licenses.is_empty() && !is_delivery(question) {
         session.note_epoch(&verified)?;
         end_without_license(session, question, envelope, &verified.answer, TransactionState::Refused)?;
         return Err(all_refused(verified.answer.refusals));
     }
     store(session, question, envelope, verified.answer, licenses, next)
+}
+
+/// The licenses of an answer and the request for the page after it. What is not acceptable ends the transaction.
+fn open_with_next(
+    session: &Session<'_>,
+    question: &Question,
+    verified: &Verified<'_>,
+    credentials: &Credentials,
+    cursors: &mut Cursors,
+) -> Result<(Vec<OpenedLicense>, Option<Question>), AcquireError> {
+    let opened = open(session, question, verified, credentials)
+        .and_then(|licenses| Ok((licenses, next(session, question, verified, credentials, cursors)?)));
+    if let Err(AcquireError::BadAnswer(_)) = &opened {
+        // The service itself said this; the same request would only bring it again.
+        transaction::end(session, question, TransactionState::Refused)?;
+    }
+    opened
 }
 
 /// Ends the transaction; what the answer takes back goes in the same commit.
@@ -283,10 +297,7 @@ fn open(
     let device_id = credentials.certificate.device_id;
     let opened = verified.open_licenses(&credentials.identity.hpke, device_id, session.directory());
     let licenses = opened.map_err(SessionError::from)?;
-    let mut lids = HashSet::with_capacity(licenses.len());
-    if let Some(twice) = licenses.iter().find(|license| !lids.insert(license.policy.lid)) {
-        return Err(AcquireError::BadAnswer(AnswerFault::Twice(twice.policy.lid)));
-    }
+    check_once(&licenses)?;
     if let Body::Renewals { licenses: asked, .. } = &question.content.body {
         return renewed(session, asked, licenses);
     }
@@ -299,6 +310,7 @@ fn open(
         | Body::Returns { .. }
         | Body::RestorePreview { .. }
         | Body::Revocations { .. }
+        | Body::Mailbox { .. }
         | Body::Restore { .. } => &[],
     };
     // Leaves come with the roots that open them.
@@ -309,6 +321,15 @@ fn open(
     match licenses.iter().find(|license| !wanted(&license.policy)) {
         Some(license) => Err(AcquireError::BadAnswer(AnswerFault::UnaskedKid(license.policy.kid))),
         None => Ok(licenses),
+    }
+}
+
+/// Refuses an answer in which a license comes twice.
+pub(crate) fn check_once(licenses: &[OpenedLicense]) -> Result<(), AcquireError> {
+    let mut lids = HashSet::with_capacity(licenses.len());
+    match licenses.iter().find(|license| !lids.insert(license.policy.lid)) {
+        Some(twice) => Err(AcquireError::BadAnswer(AnswerFault::Twice(twice.policy.lid))),
+        None => Ok(()),
     }
 }
 

@@ -79,6 +79,15 @@ pub enum AcquireError {
         /// Seconds UTC.
         until: i64,
     },
+    /// Licenses that nobody asked for, made so long ago that somebody may have kept them back.
+    #[error("the licenses were given more than 30 days ago")]
+    TooOld,
+    /// Licenses that nobody asked for, of an issuer that none of the client's authorities knows.
+    #[error("the licenses are of an issuer that this client does not trust")]
+    IssuerNotTrusted,
+    /// Licenses that nobody asked for, each of which was removed from this device for good.
+    #[error("the licenses were removed from this device for good")]
+    RemovedForGood,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

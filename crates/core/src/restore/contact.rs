@@ -91,7 +91,7 @@ impl<'c> Contact<'c> {
         let answered = management.ask(body, page).and_then(|reply| {
             match reply.answer.outcome {
                 Outcome::Done | Outcome::Refused => check(&reply),
-                Outcome::Interaction { .. } | Outcome::Later { .. } => Err(AnswerFault::Undecided),
+                Outcome::Interaction { .. } | Outcome::Later { .. } | Outcome::Given => Err(AnswerFault::Undecided),
             }
             .map_err(RestoreError::BadAnswer)?;
             Ok(reply)

@@ -6,6 +6,7 @@ use super::contact::NotConnected;
 use crate::client::{Client, Settings};
 use crate::event::Event;
 use crate::individualize::{self, IndividualizeError, valid_credentials};
+use crate::mailbox;
 use crate::operation::Context;
 use crate::session::{Credentials, Endpoint, Session, SessionError, is_named, known_authority};
 use std::sync::Arc;
@@ -103,6 +104,7 @@ impl Management for Service<'_> {
             | Body::Renewals { .. }
             | Body::Returns { .. }
             | Body::Revocations { .. }
+            | Body::Mailbox { .. }
             | Body::Restore { .. } => Endpoint::Restores,
         };
         let Credentials { identity, certificate } = &self.credentials;
@@ -120,9 +122,11 @@ impl Management for Service<'_> {
             | Body::Renewals { .. }
             | Body::Returns { .. }
             | Body::Revocations { .. }
+            | Body::Mailbox { .. }
             | Body::Restore { .. } => None,
         };
         let answer = verified.answer;
+        mailbox::settle(&mut self.session);
         Ok(Reply { answer, signed: envelope.signed, licenses, unlock })
     }
 }

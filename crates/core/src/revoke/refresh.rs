@@ -3,6 +3,7 @@
 use super::{RevokeError, authority_of, take, take_status_list, unreadable};
 use crate::client::{Client, Settings};
 use crate::individualize::valid_credentials;
+use crate::mailbox;
 use crate::operation::Context;
 use crate::session::{AnswerFault, Credentials, Endpoint, Session};
 use wmlicense_wire::answer::{Envelope, Outcome};
@@ -37,6 +38,7 @@ pub fn refresh(client: &Client, settings: &Settings, context: &Context) -> Resul
     let credentials = valid_credentials(&mut session, context)?.ok_or(RevokeError::NeedsIndividualization)?;
     let mut refreshed = Refreshed { status_number: client.store.status_number(authority)?, ..Refreshed::default() };
     context.check()?;
+    mailbox::fetch(&mut session);
     let Some(blob) = ask(&session, &credentials)? else { return Ok(refreshed) };
     let verified = Revocation::verify(&blob).map_err(unreadable)?;
     if authority_of(client, verified.key)? != Some(authority) {

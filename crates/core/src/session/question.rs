@@ -111,7 +111,7 @@ pub(super) fn request(
 /// The epoch that a request names. Who individualizes the device does not ask for one.
 fn newest_epoch(client: &Client, audience: ServiceId, body: &Body) -> Option<Epoch> {
     match body {
-        Body::Individualize { .. } => None,
+        Body::Individualize { .. } | Body::Mailbox { .. } => None,
         // Without it the request is one that a copy could have made, which the service forgives a few times.
         Body::Licenses { .. }
         | Body::Renewals { .. }

@@ -48,7 +48,7 @@ impl Session<'_> {
 
     /// Takes the time of a verified document of `service`, which answers what was asked at `asked`; one that is too far ahead
     /// is refused.
-    pub(super) fn note_time(
+    pub(crate) fn note_time(
         &self,
         service: ServiceId,
         issued_at: i64,

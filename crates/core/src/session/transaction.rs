@@ -83,6 +83,7 @@ fn recipe(session: &Session<'_>, body: &Body) -> Option<Recipe> {
         | Body::Returns { .. }
         | Body::RestorePreview { .. }
         | Body::Revocations { .. }
+        | Body::Mailbox { .. }
         | Body::Restore { .. } => None,
     }
 }
@@ -92,7 +93,7 @@ impl Endpoint {
     const fn has_epochs(self) -> bool {
         match self {
             Self::Licenses | Self::Renewals | Self::Returns | Self::Restores => true,
-            Self::Individualize | Self::RestorePreview | Self::Revocations => false,
+            Self::Individualize | Self::RestorePreview | Self::Revocations | Self::Mailbox => false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Storing a verified batch, with the end of its transaction, in one commit.
 
 use super::merge::{AtRest, Incoming, Merger, section_of};
-use super::{Import, ImportReport, Store, StoreError, epoch, transactions};
+use super::{Import, ImportReport, Recipe, Store, StoreError, epoch, recipe, transactions};
 use wmlicense_wire::answer::{OpenedLicense, read_vouched_of};
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::certificate::Role;
@@ -14,17 +14,13 @@ impl Store {
     pub fn import(&self, import: &Import<'_>) -> Result<ImportReport, StoreError> {
         let inner = &*self.inner;
         let at_rest = AtRest::random(inner.device.store_key())?;
-        let wrapped: Vec<Vec<u8>> = import
-            .licenses
-            .iter()
-            .map(|license| at_rest.wrap(license.index, license.binding.policy_hash, &license.key))
-            .collect();
-        let contact = self.contact(import)?;
+        let wrapped = wrap(&at_rest, &import.licenses);
+        let contact = self.contact(import.authority, import.signed)?;
         let now = inner.clock.now();
         inner.write(|transaction| {
             transactions::answered(transaction, import.transaction, import.end, &import.page)?;
             let mut merger = Merger::new(transaction, &inner.integrity, now)?;
-            merger.recipe(super::recipe::of_exchange(transaction, import.transaction)?);
+            merger.recipe(recipe::of_exchange(transaction, import.transaction)?);
             if let Some(contact) = &contact {
                 let mut clock = merger.head.clock.clone();
                 clock.note_contact(contact.service, contact.issued_at, now);
@@ -47,11 +43,47 @@ impl Store {
         })
     }
 
+    /// Stores licenses that nobody asked for, in one durable commit. What the device has stays as it is: of a license that is
+    /// there the stricter state counts, and one that was removed for good stays out.
+    pub fn import_given(&self, given: &GivenLicenses<'_>) -> Result<GivenReport, StoreError> {
+        let inner = &*self.inner;
+        let at_rest = AtRest::random(inner.device.store_key())?;
+        let wrapped = wrap(&at_rest, given.licenses);
+        let contact = self.contact(given.authority, given.signed)?;
+        let now = inner.clock.now();
+        inner.write(|transaction| {
+            let mut merger = Merger::new(transaction, &inner.integrity, now)?;
+            if let Some(contact) = &contact {
+                let mut clock = merger.head.clock.clone();
+                clock.note_contact(contact.service, contact.issued_at, now);
+                merger.head.set_clock(clock);
+            }
+            merger.batch(given.authority, at_rest.id, given.signed);
+            let recipe = recipe::keep(transaction, given.recipe)?;
+            let mut report = GivenReport::default();
+            for (license, wrapped) in given.licenses.iter().zip(&wrapped) {
+                let incoming = incoming(given.authority, license, wrapped);
+                let bound_at = merger.bound_at(incoming.lid)?;
+                // What came by a request, or takes the place of that, is renewed the way it was asked for.
+                let is_first = bound_at.is_none() && incoming.replaces.is_none();
+                merger.recipe(is_first.then_some(recipe));
+                let count = match merger.put(&incoming)? {
+                    true if bound_at.is_some_and(|at| at >= incoming.issued_at) => &mut report.known,
+                    true => &mut report.stored,
+                    false => &mut report.forbidden,
+                };
+                *count += 1;
+            }
+            merger.finish()?;
+            Ok(report)
+        })
+    }
+
     /// What the signed part says beside the licenses, if its signer is known here. An import was verified by who made it; once
     /// more would cost as much as all the rest of one license.
-    fn contact(&self, import: &Import<'_>) -> Result<Option<Contact>, StoreError> {
-        let Some(directory) = self.directory(import.authority)? else { return Ok(None) };
-        let read = read_vouched_of(import.signed, &directory, &[Role::Issuer, Role::Management]);
+    fn contact(&self, authority: Digest, signed: &[u8]) -> Result<Option<Contact>, StoreError> {
+        let Some(directory) = self.directory(authority)? else { return Ok(None) };
+        let read = read_vouched_of(signed, &directory, &[Role::Issuer, Role::Management]);
         Ok(read.ok().map(|(answer, signer)| Contact {
             service: signer.service_id,
             issued_at: answer.issued_at,
@@ -60,6 +92,34 @@ impl Store {
             withdrawn: if signer.role == Role::Issuer { answer.withdrawn } else { Vec::new() },
         }))
     }
+}
+
+/// A verified answer that nobody asked for.
+pub struct GivenLicenses<'a> {
+    /// Authority of the service.
+    pub authority: Digest,
+    /// The signed answer.
+    pub signed: &'a [u8],
+    /// Its licenses, opened.
+    pub licenses: &'a [OpenedLicense],
+    /// How they are asked for from here on.
+    pub recipe: &'a Recipe,
+}
+
+/// What became of the licenses of an answer that nobody asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GivenReport {
+    /// Stored by it.
+    pub stored: u64,
+    /// There already, as late or later.
+    pub known: u64,
+    /// Left out, because they were removed for good.
+    pub forbidden: u64,
+}
+
+fn wrap(at_rest: &AtRest, licenses: &[OpenedLicense]) -> Vec<Vec<u8>> {
+    let wrap = |license: &OpenedLicense| at_rest.wrap(license.index, license.binding.policy_hash, &license.key);
+    licenses.iter().map(wrap).collect()
 }
 
 struct Contact {

@@ -160,6 +160,16 @@ impl<'a> Merger<'a> {
         self.recipe = recipe;
     }
 
+    /// When the license that is stored was bound, seconds UTC.
+    pub(super) fn bound_at(&self, lid: Lid) -> Result<Option<i64>, StoreError> {
+        let binding: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT binding FROM license WHERE lid = ?1")?
+            .query_row([lid.as_bytes()], |row| row.get(0))
+            .optional()?;
+        Ok(binding.map(|binding| Binding::decode(&binding)).transpose()?.map(|binding| binding.issued_at))
+    }
+
     /// Puts a license in; false if a tombstone forbids it.
     pub(super) fn put(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
         if self.is_forbidden(incoming)? || self.is_taken_back(incoming)? {

@@ -25,6 +25,8 @@ pub(super) fn time(text: &str) -> Result<i64, String> {
 pub(super) enum LicenseCommand {
     /// List them, the latest first.
     List(List),
+    /// Give licenses to devices that asked for none: they take them when they ask for anything.
+    Give(Box<super::give::Give>),
     /// Take licenses back: they are not issued or restored again, and devices that ask remove them.
     Revoke(Box<Revoke>),
 }
@@ -122,6 +124,7 @@ pub(super) enum StatusCommand {
 pub(super) fn license(command: LicenseCommand) -> Result<(), CommandError> {
     match command {
         LicenseCommand::List(list) => super::listing::licenses(&list),
+        LicenseCommand::Give(give) => super::give::run(*give),
         LicenseCommand::Revoke(revoke) => take_back(*revoke),
     }
 }

@@ -1,12 +1,13 @@
 //! The client's side of an answer: verify who answered what, then open the licenses.
 
+use super::given::{FIELD, MAX_GIVEN};
 use super::{Answer, AnswerError, MAX_LEN, UNLOCK_LABEL, WRAP_LABEL, unlock_aad, wrap_aad};
 use crate::aead::{SecretKey, counter_nonce};
 use crate::cbor::{Fields, read};
 use crate::certificate::{self, Directory, Role, ServiceCertificate};
 use crate::cose::{Document, Unverified};
 use crate::hpke::Context;
-use crate::id::{BackupId, DeviceId, Digest, SignerId, TransactionId};
+use crate::id::{BackupId, DeviceId, Digest, ServiceId, SignerId, TransactionId};
 use crate::kem::{HpkePrivateKey, Suite};
 use crate::license::{Binding, InnerKey, License};
 use crate::policy::Policy;
@@ -27,6 +28,8 @@ pub struct Envelope {
     pub device_certificate: Option<Vec<u8>>,
     /// Newer status list; proves itself.
     pub status_list: Option<Vec<u8>>,
+    /// Answers that nobody asked for; each proves itself.
+    pub given: Vec<Vec<u8>>,
 }
 
 /// What the client knows about the answer that it waits for.
@@ -70,6 +73,7 @@ impl Envelope {
             certificates: fields.required(4, read::array(MAX_CERTIFICATES, certificate))?,
             device_certificate: fields.optional(5, certificate)?,
             status_list: fields.optional(6, read::bytes_up_to(status_list::MAX_LEN))?.map(<[u8]>::to_vec),
+            given: fields.optional(FIELD, read::array(MAX_GIVEN, read_answer))?.unwrap_or_default(),
         };
         fields.finish()?;
         Ok(envelope)
@@ -92,6 +96,32 @@ impl Envelope {
         if answer.thumbprint != expected.thumbprint {
             return Err(AnswerError::OtherDevice);
         }
+        self.complete(answer, signer)
+    }
+
+    /// Verifies an answer that nobody asked for: an issuer's, for one of the devices' keys, with licenses and nothing else.
+    /// `floor` gives the newest time that was verified from a service. How old it may be is up to the caller.
+    pub fn verify_given(
+        &self,
+        thumbprints: &[SignerId],
+        floor: impl FnOnce(ServiceId) -> i64,
+        directory: &Directory,
+    ) -> Result<Verified<'_>, AnswerError> {
+        let (answer, signer) = verify_signed(&self.signed, directory, &[Role::Issuer])?;
+        let time = answer.issued_at.max(floor(signer.service_id));
+        let signer = directory.by_signer_at(signer.signer_id(), Role::Issuer, time).ok_or(AnswerError::NotValid)?;
+        if !answer.is_unasked() {
+            return Err(AnswerError::Mismatch);
+        }
+        answer.check_given()?;
+        if !thumbprints.contains(&answer.thumbprint) {
+            return Err(AnswerError::OtherDevice);
+        }
+        self.complete(answer, signer)
+    }
+
+    /// Checks that what is beside the signed part is what it names.
+    fn complete(&self, answer: Answer, signer: &ServiceCertificate) -> Result<Verified<'_>, AnswerError> {
         let hashes = self.licenses.iter().map(|license| Digest::of(license));
         let complete = answer.device_certificate == self.device_certificate.as_deref().map(Digest::of)
             && answer.enc_hash == self.enc.as_deref().map(Digest::of)
@@ -101,6 +131,10 @@ impl Envelope {
         }
         Ok(Verified { answer, signer: signer.clone(), envelope: self })
     }
+}
+
+fn read_answer(raw: &[u8]) -> Option<Vec<u8>> {
+    read::bytes_up_to(MAX_LEN)(raw).map(<[u8]>::to_vec)
 }
 
 /// Reads a signed answer whose signature is vouched for elsewhere: it was verified when it came, and since then a store or

@@ -38,6 +38,7 @@ fn everything_in_an_answer_is_read_back() {
         Outcome::Refused,
         Outcome::Interaction { url: "https://example.com/i/1".to_owned() },
         Outcome::Later { from: NOW + 1, until: NOW + 2 },
+        Outcome::Given,
     ];
     for outcome in outcomes {
         let bare = Refusal { subject: None, kid: None, reason: Reason::NotEntitled, url: None, again: None };
@@ -177,7 +178,7 @@ fn a_malformed_signed_part_is_refused_even_from_its_signer() {
         assert_eq!(refused(&wrong, Role::Issuer), AnswerError::Content(CborError::Value { field }));
     }
     for (field, value) in [
-        (13, write::array([write::uint(4)])),
+        (13, write::array([write::uint(5)])),
         (13, write::array([write::uint(0), write::uint(0)])),
         (13, write::array([write::uint(2)])),
         (14, write::array([write::array([write::null(), write::null(), write::uint(0), write::null()])])),

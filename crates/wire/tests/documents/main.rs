@@ -6,6 +6,7 @@ mod backups;
 mod batches;
 mod certificates;
 mod docs;
+mod given;
 mod licenses;
 mod policies;
 mod requests;

@@ -95,6 +95,8 @@ fn bodies() -> Vec<Body> {
         telling_restore(Vec::new(), states.clone()),
         Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16])], usage: Vec::new() },
         Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16])], usage: states },
+        Body::Mailbox { taken: vec![TransactionId::new([1; 16]), TransactionId::new([2; 16])] },
+        Body::Mailbox { taken: Vec::new() },
         restore(vec![RestoreBatch { signed: vec![1; 400], records: vec![vec![2; 300], vec![3; 300]] }]),
     ]
 }
@@ -189,7 +191,7 @@ fn a_malformed_request_is_refused_even_from_its_device() {
     for (field, value) in [
         (3, write::bytes([0; 15])),
         (10, write::uint(0)),
-        (10, write::uint(8)),
+        (10, write::uint(9)),
         (11, write::uint(1 << 32)),
         (12, write::bytes([0; 1025])),
         (15, write::array((0..257).map(|_| write::bytes([0; 32])))),
@@ -214,6 +216,8 @@ fn a_malformed_body_is_refused_even_from_its_device() {
     assert_eq!(changed_body(preview(), |map| drop(map.insert(3, write::array([[0xf6]])))), value(3));
     let long = write::array([write::bytes([3; 32]), write::bytes(vec![0; 4097]), write::bytes([])]);
     assert_eq!(changed_body(preview(), |map| drop(map.insert(3, long))), value(3));
+    let mailbox = || Body::Mailbox { taken: Vec::new() };
+    assert_eq!(changed_body(mailbox(), |map| drop(map.insert(1, kids(257)))), value(1));
     let individualize = bodies().swap_remove(0);
     assert_eq!(changed_body(individualize.clone(), |map| drop(map.insert(3, vec![4]))), value(3));
     assert_eq!(changed_body(individualize.clone(), |map| drop(map.insert(1, write::bytes([0; 32])))), value(1));

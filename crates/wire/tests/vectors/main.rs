@@ -8,6 +8,7 @@ mod file;
 mod make;
 mod make_answers;
 mod make_backups;
+mod make_given;
 mod make_restores;
 mod make_revocations;
 mod read;

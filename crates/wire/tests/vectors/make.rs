@@ -3,7 +3,7 @@
 use crate::file::Vector;
 use crate::read::hex;
 use crate::world::*;
-use crate::{make_answers, make_backups, make_restores, make_revocations};
+use crate::{make_answers, make_backups, make_given, make_restores, make_revocations};
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, Role, ServiceCertificate};
 use wmlicense_wire::cose::{Document, Unverified, sign, sign_dual};
@@ -30,6 +30,7 @@ pub(crate) fn all() -> Vec<Vector> {
         policies(),
         requests(),
         make_answers::all(),
+        make_given::all(),
         make_backups::all(),
         make_restores::all(),
         make_revocations::all(),
@@ -299,6 +300,12 @@ fn requests() -> Vec<Vector> {
     let unknown = resigned(Document::Request, &good, &device.signing, |map| drop(map.insert(10, vec![9])));
     let revocations = request(Body::Revocations { machine_id: Vec::new() }, Some(device.certificate.bytes.clone()));
     let revocations = sign(&revocations, &device.signing);
+    let taken = Body::Mailbox { taken: vec![TRANSACTION, TRANSACTION] };
+    let mailbox = sign(&request(taken, Some(device.certificate.bytes.clone())), &device.signing);
+    let cut = write::array([write::bytes([0x77; 15])]);
+    let cut_taken = resigned(Document::Request, &mailbox, &device.signing, |map| {
+        map.insert(18, [vec![0xa1, 0x01], cut].concat());
+    });
     let by_service_kind = {
         let id = wmlicense_wire::key::Signer::verifying_key(&device.signing).signer_id(KeyKind::Service);
         challenge.sign(&device.signing, id).unwrap()
@@ -319,9 +326,11 @@ fn requests() -> Vec<Vector> {
         ok("licenses", "one license for a key ID", good),
         ok("epoch", "the same with the newest epoch of the service", later),
         ok("revocations", "what was taken back from this device", revocations),
+        ok("mailbox", "what was taken out of the mailbox", mailbox),
         ok("individualize", "a certificate for the keys inside, one of which signs", first),
         of("forged", "signed by another key under the thumbprint of the device", "bad-signature", forged),
         of("other-kind", "the signer ID of the key as that of a service", "wrong-signer", by_service_kind),
+        of("mailbox-short", "a taken transaction of 15 bytes", "value", cut_taken),
         of("short-epoch", "an epoch of 15 bytes", "value", short),
         of("unknown-kind", "a kind of request that no reader knows", "value", unknown),
     ]

@@ -4,7 +4,7 @@ use crate::file::Vector;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::answer::{AnswerError, Envelope, Expected};
+use wmlicense_wire::answer::{AnswerError, Envelope, Expected, MAX_GIVEN_AGE};
 use wmlicense_wire::backup::{BackupFormatError, Footer, Header, Item, Record, RecordKey, Tombstone, section_context};
 use wmlicense_wire::cbor::{self, CborError};
 use wmlicense_wire::certificate::{
@@ -22,7 +22,7 @@ use wmlicense_wire::service_document::{ServiceDocument, ServiceDocumentError, ve
 use wmlicense_wire::status_list::{StatusList, StatusListError};
 
 /// What a vector can be read as.
-pub(crate) const KINDS: [&str; 21] = [
+pub(crate) const KINDS: [&str; 22] = [
     "acknowledgement",
     "answer",
     "authority-certificate",
@@ -31,6 +31,7 @@ pub(crate) const KINDS: [&str; 21] = [
     "device-certificate",
     "device-ticket",
     "footer",
+    "given",
     "hpke-private-key",
     "item",
     "license",
@@ -71,6 +72,7 @@ pub(crate) fn read(vector: &Vector, all: &Vectors) -> Result<Gives, &'static str
         "device-certificate" => reader.device_certificate(),
         "device-ticket" | "service-ticket" => reader.ticket(),
         "footer" => reader.footer(),
+        "given" => reader.given(),
         "hpke-private-key" => {
             let key = HpkePrivateKey::from_bytes(reader.suite(), bytes).map_err(|_| "key")?;
             gives(&[("public", hex(Digest::of(key.public_key().as_bytes()).as_bytes()))])
@@ -204,6 +206,9 @@ impl Reader<'_> {
         let key = self.hpke_key();
         let licenses = verified.open_licenses(&key, self.id("device-id"), &directory).map_err(of_answer)?;
         let mut results = Vec::new();
+        if !envelope.given.is_empty() {
+            results.push(("letters", envelope.given.len().to_string()));
+        }
         if !licenses.is_empty() {
             let keys: Vec<String> = licenses.iter().map(|license| hex(license.key.as_bytes())).collect();
             results.push(("keys", keys.join(" ")));
@@ -213,6 +218,21 @@ impl Reader<'_> {
             results.push(("meta-key", hex(unlock.map_err(of_answer)?.ok_or("no-unlock")?.as_bytes())));
         }
         gives(&results)
+    }
+
+    /// An answer that nobody asked for, read at the vector's time.
+    fn given(&self) -> Result<Gives, &'static str> {
+        let (vector, directory) = (self.vector, self.directory());
+        let envelope = Envelope::parse(&vector.bytes).map_err(of_answer)?;
+        let verified = envelope.verify_given(&[self.id("thumbprint")], |_| vector.number("floor"), &directory);
+        let verified = verified.map_err(of_answer)?;
+        if verified.answer.issued_at + MAX_GIVEN_AGE <= vector.number("time") {
+            return Err("too-old");
+        }
+        let licenses = verified.open_licenses(&self.hpke_key(), self.id("device-id"), &directory);
+        let licenses = licenses.map_err(of_answer)?;
+        let keys: Vec<String> = licenses.iter().map(|license| hex(license.key.as_bytes())).collect();
+        gives(&[("keys", keys.join(" ")), ("transaction", verified.answer.transaction.to_hex())])
     }
 
     fn acknowledgement(&self) -> Result<Gives, &'static str> {

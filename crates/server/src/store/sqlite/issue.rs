@@ -6,7 +6,7 @@ use super::super::{
 };
 use super::offer::{find_content, mark, read_issued};
 use super::revocation::{offered, rules_for};
-use super::{SqliteStore, Verdict, account, again, delivery, device, epoch, prior, restore, write_exchange};
+use super::{SqliteStore, Verdict, account, again, delivery, device, epoch, mailbox, prior, restore, write_exchange};
 use crate::accounts::Account;
 use rusqlite::{Connection, params};
 use std::sync::Arc;
@@ -83,23 +83,7 @@ impl Store for SqliteStore {
 
     fn issue(&self, exchange: Exchange, device: DeviceId, issue: Issue, answer: Vec<u8>) -> Pending<'_, Committed> {
         self.write(move |connection| {
-            answer_once(connection, &exchange, &answer, || {
-                for license in &issue.licenses {
-                    if !write_license(connection, device, license, exchange.now)? {
-                        return Ok(false);
-                    }
-                    if let Some(state) = &license.state {
-                        restore::keep_state(connection, license.issued.lid, state)?;
-                    }
-                }
-                write_first_seats(connection, device, &issue.licenses, exchange.now)?;
-                for handed in &issue.again {
-                    if again::book(connection, device, handed, exchange.now)?.is_err() {
-                        return Ok(false);
-                    }
-                }
-                write_withdrawn(connection, device, &issue.withdrawn)
-            })
+            answer_once(connection, &exchange, &answer, || write_issue(connection, device, &issue, exchange.now))
         })
     }
 
@@ -130,6 +114,7 @@ impl Store for SqliteStore {
         self.write(move |connection| {
             connection.execute(FORGET, [before])?;
             connection.execute(FORGIVE, [before])?;
+            mailbox::drop_old(connection, before)?;
             Ok(Verdict::Keep(connection.execute(DROP, [before])? as u64))
         })
     }
@@ -158,6 +143,31 @@ pub(super) fn answer_once(
     }
     write_exchange(connection, exchange, Some(answer))?;
     Ok(Verdict::Keep(Committed::Done))
+}
+
+/// Writes licenses with what they start from, their first devices, what goes out again and what was withdrawn. False if it was
+/// decided from another state than the present one.
+pub(super) fn write_issue(
+    connection: &Connection,
+    device: DeviceId,
+    issue: &Issue,
+    now: i64,
+) -> Result<bool, StoreError> {
+    for license in &issue.licenses {
+        if !write_license(connection, device, license, now)? {
+            return Ok(false);
+        }
+        if let Some(state) = &license.state {
+            restore::keep_state(connection, license.issued.lid, state)?;
+        }
+    }
+    write_first_seats(connection, device, &issue.licenses, now)?;
+    for handed in &issue.again {
+        if again::book(connection, device, handed, now)?.is_err() {
+            return Ok(false);
+        }
+    }
+    write_withdrawn(connection, device, &issue.withdrawn)
 }
 
 pub(super) fn is_revoked(connection: &Connection, device: DeviceId) -> Result<bool, StoreError> {

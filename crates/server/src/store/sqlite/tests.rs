@@ -1,4 +1,5 @@
 use super::super::epoch::{Presented, Standing};
+use super::super::mailbox::{Addressee, Mailbox as _, Recipient, Waiting};
 use super::super::{
     Admin as _, CertifiedDevice, Committed, Issue, Issued, NewLicense, Prior, Returns as _, Store as _, Withdrawn,
 };
@@ -213,4 +214,34 @@ async fn a_database_of_each_earlier_schema_opens_with_what_it_has() {
         let line = store.read(move |connection| again::line(connection, device, lid)).await.unwrap();
         assert_eq!(line, Some(lid), "schema {version}");
     }
+}
+
+#[tokio::test]
+async fn what_is_given_is_written_whole_and_waits_thirty_days() {
+    let (_folder, store) = store();
+    let (device, thumbprint) = (DeviceId::new([2; 16]), SignerId::new([1; 32]));
+    let give = async |number, license| {
+        let issue = issued(vec![license]);
+        store.give(exchange(number, 1000), device, issue, vec![number], true).await.unwrap()
+    };
+    let recipient = Recipient { thumbprint, device, certificate: vec![9], revoked: false, copied: false };
+    let waiting = async |now| store.waiting(thumbprint, vec![9], now).await.unwrap();
+    assert_eq!(waiting(1000).await, Waiting::default());
+    store.know(recipient, 500).await.unwrap();
+    assert_eq!(give(1, license(1, None)).await, Committed::Done);
+    // What was decided from another state leaves neither a license nor a letter.
+    assert_eq!(give(2, license(2, None)).await, Committed::Changed);
+    assert_eq!(waiting(1000).await, Waiting { letters: vec![vec![1]], known: true });
+    assert_eq!(store.licenses().await.unwrap().len(), 1);
+    // With a newer certificate it is the same device; an older one does not come back.
+    assert!(!store.waiting(thumbprint, vec![8], 1000).await.unwrap().known);
+    let older = Recipient { thumbprint, device, certificate: vec![7], revoked: false, copied: false };
+    store.know(older, 400).await.unwrap();
+    assert_eq!(store.recipients(Addressee::Device(device)).await.unwrap()[0].certificate, [9]);
+    assert!(waiting(1000 + ANSWER_LIFETIME).await.letters.is_empty());
+    store.drop_answers(1000).await.unwrap();
+    assert_eq!(waiting(1000).await.letters.len(), 1);
+    assert_eq!(store.taken(DeviceId::new([3; 16]), vec![TransactionId::new([1; 16])]).await.unwrap(), 0);
+    store.drop_answers(1001).await.unwrap();
+    assert!(waiting(1000).await.letters.is_empty());
 }

@@ -1,0 +1,106 @@
+//! Mailboxes: licenses that nobody asked for go out beside any answer to their device, again and again until it says that it
+//! took them.
+
+use super::{Caller, role_key};
+use crate::keyring::Keyring;
+use crate::problem::Fault;
+use crate::service::Service;
+use crate::store::mailbox::{Recipient, Waiting};
+use std::sync::Arc;
+use wmlicense_wire::answer::{self, Beside, Envelope, put_beside};
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::{SignerId, TransactionId};
+use wmlicense_wire::request::{self, Body, Request};
+
+/// Bytes that a letter takes in an answer beside its own, and the list of them.
+const OVERHEAD: usize = 16;
+
+/// Answers `POST /v1/mailbox`: drops what was taken. What still waits is put beside like beside any answer. It is not kept,
+/// because the same request changes nothing a second time.
+pub(crate) async fn mailbox(service: Arc<Service>, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let keyring = service.keyring();
+    let (caller, taken) = {
+        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
+        let checked = service.compute(move || check(&service_, &keyring, &bytes)).await??;
+        (Arc::new(checked.0), checked.1)
+    };
+    let now = service.clock.now();
+    if let Err(reason) = caller.enter(&service, None, now).await? {
+        return caller.turn_away(&service, &keyring, reason).await;
+    }
+    if !taken.is_empty() {
+        let dropped = service.store.taken(caller.device.device_id, taken).await?;
+        tracing::info!(dropped, "taken out of a mailbox");
+    }
+    let seal = move || {
+        let own = role_key(&keyring, Role::Issuer)?;
+        let certificates = caller.not_held([(own.certificate.hash, own.certificate.bytes.as_slice())]);
+        caller.seal(caller.bare_answer(now), &[], None, &Beside { certificates, ..Beside::default() }, own)
+    };
+    service.compute(seal).await?
+}
+
+fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<TransactionId>), Fault> {
+    let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
+    let Body::Mailbox { taken } = &caller.request.body else {
+        return Err(Fault::BadRequest("The request asks for something else."));
+    };
+    let taken = taken.clone();
+    Ok((caller, taken))
+}
+
+/// Who sent a request. It is believed once the request was answered, which it is only with a good signature.
+pub(crate) struct Sender {
+    thumbprint: SignerId,
+    certificate: Option<Vec<u8>>,
+}
+
+impl Sender {
+    /// `None` if there is no request.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        let document = Request::parse(bytes, request::MAX_LEN).ok()?;
+        let (thumbprint, certificate) = Request::sender_unverified(&document);
+        Some(Self { thumbprint, certificate })
+    }
+
+    /// The answer with what waits for its device beside it. Without that it is as good; what waits comes another time.
+    pub(crate) async fn with_mail(self, service: &Arc<Service>, answer: Vec<u8>) -> Vec<u8> {
+        match self.letters(service, &answer).await {
+            Ok(letters) if letters.is_empty() => answer,
+            Ok(letters) => {
+                tracing::info!(letters = letters.len(), "out of a mailbox");
+                put_beside(answer, &letters)
+            }
+            Err(fault) => {
+                tracing::warn!(?fault, "a mailbox could not be looked into");
+                answer
+            }
+        }
+    }
+
+    /// What waits and fits beside an answer.
+    async fn letters(self, service: &Arc<Service>, answer: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
+        // Who asks for a certificate is known by the new one.
+        let fresh = || Envelope::parse(answer).ok().and_then(|envelope| envelope.device_certificate);
+        let Some(certificate) = fresh().or(self.certificate) else { return Ok(Vec::new()) };
+        let device = service.device(&service.keyring(), &certificate)?;
+        let listed = |list: &crate::service::Published| list.list.names_device(self.thumbprint);
+        if device.thumbprint() != self.thumbprint || service.status().is_some_and(|status| listed(&status)) {
+            return Ok(Vec::new());
+        }
+        let now = service.clock.now();
+        let Waiting { mut letters, known } = service.store.waiting(self.thumbprint, certificate.clone(), now).await?;
+        if !known {
+            let (thumbprint, id) = (self.thumbprint, device.device_id);
+            let recipient = Recipient { thumbprint, device: id, certificate, revoked: false, copied: false };
+            service.store.know(recipient, device.issued_at).await?;
+        }
+        let mut room = answer::MAX_LEN.saturating_sub(answer.len() + OVERHEAD);
+        letters.retain(|letter| {
+            let left = room.checked_sub(letter.len() + OVERHEAD);
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
+        Ok(letters)
+    }
+}
