@@ -639,6 +639,8 @@
 #define WM_PROP_ACCOUNT_TOKEN "AccountToken"
 /** client, STRING: name of the application, told to the service, and compared with the newest status list at each use. */
 #define WM_PROP_APPLICATION_ID "ApplicationID"
+/** client, STRING: what the user calls this device, at most 64 characters; told to the services with every request, so that lists of devices can be read. An empty one takes the name away there; unset, they keep what they know. */
+#define WM_PROP_DEVICE_NAME "DeviceName"
 /** client, DWORD: level of the application, default 0; licenses may demand one. */
 #define WM_PROP_SECURITY_LEVEL "SecurityLevel"
 /** client, STRING: User-Agent of HTTP requests. */

@@ -11,7 +11,8 @@ use crate::object::{self, Handle, Kind, Life, Object, resolve};
 use crate::prop::names::*;
 use crate::prop::{
     self, Access, PROXY_ENVIRONMENT, PROXY_NONE, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value,
-    authorities, header_text, items, number, path, pem, protector, proxy_url, service_url, text_only, tls_trust, token,
+    authorities, device_name, header_text, items, number, path, pem, protector, proxy_url, service_url, text_only,
+    tls_trust, token,
 };
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result};
 use once_cell::sync::OnceCell;
@@ -50,6 +51,7 @@ pub(crate) const PROPERTIES: &[Spec] = &[
     Spec::new(SERVICE_URL, TYPE_STRING, Access::Settable, service_url),
     Spec::new(ACCOUNT_TOKEN, TYPE_STRING, Access::WriteOnly, token),
     Spec::new(APPLICATION_ID, TYPE_STRING, Access::Settable, text_only),
+    Spec::new(DEVICE_NAME, TYPE_STRING, Access::Settable, device_name),
     Spec::new(SECURITY_LEVEL, TYPE_DWORD, Access::Settable, number),
     Spec::new(USER_AGENT, TYPE_STRING, Access::Settable, header_text),
     Spec::new(TLS_TRUST, TYPE_STRING, Access::Settable, tls_trust),
@@ -212,6 +214,7 @@ impl ClientObject {
             service_url: all.text(SERVICE_URL),
             account_token: all.secret(ACCOUNT_TOKEN).unwrap_or_default(),
             application: self.application(),
+            device_name: all.text(DEVICE_NAME),
             network: NetworkSettings {
                 user_agent: all.text(USER_AGENT).unwrap_or_default(),
                 tls_trust: match all.text(TLS_TRUST).as_deref() {

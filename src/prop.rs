@@ -6,8 +6,8 @@ pub mod names;
 mod value;
 
 pub(crate) use check::{
-    PROXY_ENVIRONMENT, PROXY_NONE, authorities, header_text, items, kid_text, kids, number, path, pem, protector,
-    proxy_url, service_url, text_only, tls_trust, token, transaction,
+    PROXY_ENVIRONMENT, PROXY_NONE, authorities, device_name, header_text, items, kid_text, kids, number, path, pem,
+    protector, proxy_url, service_url, text_only, tls_trust, token, transaction,
 };
 
 pub use value::{Access, Spec, TYPES, Value};

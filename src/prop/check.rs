@@ -2,6 +2,7 @@
 
 use super::Value;
 use wmlicense_wire::id::{Digest, Kid, ServiceId, TransactionId};
+use wmlicense_wire::request::MAX_DEVICE_NAME;
 use wmlicense_wire::url::{Url, UrlError};
 
 type Checked = Result<(), &'static str>;
@@ -27,6 +28,16 @@ pub(crate) fn text_only(value: &Value) -> Checked {
 /// Certificates as files have them: text in lines, which goes into no document.
 pub(crate) fn pem(value: &Value) -> Checked {
     as_text(value).map(drop)
+}
+
+/// What a device is called: a line that fits a list.
+pub(crate) fn device_name(value: &Value) -> Checked {
+    text_only(value)?;
+    if as_text(value)?.chars().count() <= MAX_DEVICE_NAME {
+        Ok(())
+    } else {
+        Err("the name has more than 64 characters")
+    }
 }
 
 /// Any bytes but none.
@@ -130,6 +141,16 @@ mod tests {
         let lines = b"-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----\n";
         assert_eq!(pem(&value(lines)), Ok(()));
         assert!(pem(&value(b"\xff")).is_err() && text_only(&value(lines)).is_err());
+    }
+
+    #[test]
+    fn the_name_of_a_device_is_a_line_of_64_characters() {
+        let long = "\u{1f4fa}".repeat(MAX_DEVICE_NAME);
+        assert_eq!([device_name(&value(b"")), device_name(&value(long.as_bytes()))], [Ok(()); 2]);
+        for wrong in [format!("{long}x"), "a\nb".to_owned(), "\u{9b}".to_owned()] {
+            assert!(device_name(&value(wrong.as_bytes())).is_err(), "{wrong:?}");
+        }
+        assert!(device_name(&value(b"\xff")).is_err());
     }
 
     #[test]

@@ -26,6 +26,7 @@ names! {
     SERVICE_URL "WM_PROP_SERVICE_URL" = "ServiceURL", "client, STRING: base URL of the service";
     ACCOUNT_TOKEN "WM_PROP_ACCOUNT_TOKEN" = "AccountToken", "client, STRING, write-only: names the user's account to the service";
     APPLICATION_ID "WM_PROP_APPLICATION_ID" = "ApplicationID", "client, STRING: name of the application, told to the service, and compared with the newest status list at each use";
+    DEVICE_NAME "WM_PROP_DEVICE_NAME" = "DeviceName", "client, STRING: what the user calls this device, at most 64 characters; told to the services with every request, so that lists of devices can be read. An empty one takes the name away there; unset, they keep what they know";
     SECURITY_LEVEL "WM_PROP_SECURITY_LEVEL" = "SecurityLevel", "client, DWORD: level of the application, default 0; licenses may demand one";
     USER_AGENT "WM_PROP_USER_AGENT" = "UserAgent", "client, STRING: User-Agent of HTTP requests";
     TLS_TRUST "WM_PROP_TLS_TRUST" = "TlsTrust", "client, STRING: which TLS certificates are trusted. \"default\": the platform's, or bundled ones where it has none; \"platform\"; \"bundled\"; \"pem\": only TlsCaPem; \"pinned\": as default, and the chain must also lead to a certificate of TlsCaPem";

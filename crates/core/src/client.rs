@@ -28,6 +28,8 @@ pub struct Settings {
     pub account_token: Arc<AccountToken>,
     /// The application.
     pub application: Application,
+    /// What the user calls this device, for the service; empty takes the name away there, none leaves it as it is.
+    pub device_name: Option<String>,
     /// Network.
     pub network: NetworkSettings,
 }

@@ -89,6 +89,7 @@ impl Caller {
             certified_at: self.device.issued_at,
             epoch: self.request.epoch,
             period: service.epoch_period,
+            name: self.request.client.device_name.clone(),
         };
         let exchange = Exchange {
             thumbprint: self.thumbprint,

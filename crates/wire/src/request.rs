@@ -1,5 +1,6 @@
 //! What a device asks a service for: individualization, licenses, restores. One signed document for all of them.
 
+mod client;
 mod sender;
 mod states;
 
@@ -10,6 +11,7 @@ use crate::cose::{self, CoseError, Document, Unverified};
 use crate::id::{BackupId, Digest, Epoch, Kid, Lid, ServiceId, SignerId, TransactionId};
 use crate::key::{KeyError, Signer, VerifyingKey};
 use crate::license::State;
+pub use client::{ClientInfo, MAX_DEVICE_NAME};
 use states::{encode_states, encode_usage, read_states, read_usage};
 
 /// Longest request accepted, in bytes; a chunk of a restore may have [`MAX_RESTORE_LEN`].
@@ -37,19 +39,6 @@ pub enum RequestError {
     /// The content is malformed.
     #[error("request: {0}")]
     Content(#[from] CborError),
-}
-
-/// What the client says about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ClientInfo {
-    /// Version of the library.
-    pub library: String,
-    /// Security version, four dotted numbers.
-    pub security_version: String,
-    /// Application ID that the application set.
-    pub application: Option<String>,
-    /// Level of the application.
-    pub application_level: u32,
 }
 
 /// One batch of a backup and its records, in a restore chunk.
@@ -208,12 +197,6 @@ impl Request {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let client = [
-            write::text(&self.client.library),
-            write::text(&self.client.security_version),
-            self.client.application.as_deref().map_or_else(write::null, write::text),
-            write::uint(self.client.application_level.into()),
-        ];
         MapWriter::new()
             .bytes(3, self.audience)
             .int(6, self.time)
@@ -224,9 +207,10 @@ impl Request {
             .optional(13, self.epoch, MapWriter::bytes)
             .optional(14, self.status_number, MapWriter::uint)
             .raw(15, &write::array(self.held.iter().map(write::bytes)))
-            .raw(16, &write::array(client))
+            .raw(16, &self.client.encode())
             .optional(17, self.device_certificate.as_ref(), MapWriter::bytes)
             .raw(18, &encode_body(&self.body))
+            .optional(64, self.client.device_name.as_deref(), MapWriter::text)
             .finish()
     }
 
@@ -257,25 +241,17 @@ impl Request {
             epoch: fields.optional(13, read::id)?,
             status_number: fields.optional(14, read::uint)?,
             held: fields.required(15, read::array(MAX_HELD, read::id))?,
-            client: fields.required(16, read_client)?,
+            client: fields.required(16, client::read)?,
             device_certificate: fields
                 .optional(17, read::bytes_up_to(crate::certificate::MAX_LEN))?
                 .map(<[u8]>::to_vec),
             body: decode_body(number, fields.required(18, Some)?)?,
         };
+        let device_name = fields.optional(64, client::read_device_name)?;
         fields.finish()?;
-        Ok(request)
+        let client = ClientInfo { device_name, ..request.client };
+        Ok(Self { client, ..request })
     }
-}
-
-fn read_client(raw: &[u8]) -> Option<ClientInfo> {
-    let [library, security_version, application, level] = read::tuple(raw)?;
-    Some(ClientInfo {
-        library: read::text(library)?,
-        security_version: read::text(security_version)?,
-        application: if read::is_null(application) { None } else { Some(read::text(application)?) },
-        application_level: read::uint32(level)?,
-    })
 }
 
 fn encode_source(map: MapWriter, source: &RestoreSource) -> MapWriter {

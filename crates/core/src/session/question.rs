@@ -128,6 +128,7 @@ fn client_info(settings: &Settings) -> ClientInfo {
         security_version: SECURITY_VERSION.to_owned(),
         application: settings.application.id.clone(),
         application_level: settings.application.level,
+        device_name: settings.device_name.clone(),
     }
 }
 

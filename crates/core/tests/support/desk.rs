@@ -37,6 +37,7 @@ impl Desk {
             service_url: Some(service.base.clone()),
             account_token: Arc::new(AccountToken::new("the-token".to_owned())),
             application: Application { id: Some("player".to_owned()), level: 3 },
+            device_name: None,
             network: NetworkSettings { retry_limit: 0, ..NetworkSettings::default() },
         };
         Self { world, service, folder, clock, client, settings, events: Arc::default() }

@@ -106,6 +106,7 @@ pub(super) fn devices(list: &List) -> Result<(), CommandError> {
     let rows = rows.map(|row| {
         vec![
             json!(row.device.to_hex()),
+            json!(row.name),
             json!(row.security_version),
             json!(to_rfc3339(row.since)),
             json!(to_rfc3339(row.certified_at)),
@@ -115,7 +116,7 @@ pub(super) fn devices(list: &List) -> Result<(), CommandError> {
             json!(row.forked_at.map(to_rfc3339)),
         ]
     });
-    let columns = ["device", "securityVersion", "since", "certified", "revoked", "reason", "forks", "lastFork"];
+    let columns = ["device", "name", "securityVersion", "since", "certified", "revoked", "reason", "forks", "lastFork"];
     show(list, &columns, rows.collect())
 }
 

@@ -67,6 +67,7 @@ pub(crate) async fn individualize(service: Arc<Service>, bytes: Vec<u8>) -> Resu
             assurance: applicant.assurance as u8,
             certified_at: issued_at,
             replaces,
+            name: applicant.request.client.device_name.clone(),
         };
         let committed = service.store.certify(applicant.exchange.clone(), device, sealed.clone()).await?;
         if let Some(bytes) = written(&service, &applicant.exchange.standing, committed, sealed)? {

@@ -22,11 +22,14 @@ pub(crate) struct CertifiedDevice {
     pub(crate) certified_at: i64,
     /// Keys that were the device's before.
     pub(crate) replaces: Option<SignerId>,
+    /// What the request calls the device; empty for no name.
+    pub(crate) name: Option<String>,
 }
 
 /// One row of `device list`.
 pub(crate) struct DeviceRow {
     pub(crate) device: DeviceId,
+    pub(crate) name: Option<String>,
     pub(crate) since: i64,
     pub(crate) certified_at: i64,
     pub(crate) security_version: String,

@@ -27,6 +27,8 @@ pub(crate) struct Presented {
     pub(crate) epoch: Option<Epoch>,
     /// Least time between two epochs, in seconds.
     pub(crate) period: i64,
+    /// What the request calls the device; empty for no name.
+    pub(crate) name: Option<String>,
 }
 
 impl Presented {

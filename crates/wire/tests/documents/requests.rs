@@ -10,8 +10,8 @@ use wmlicense_wire::cose::{CoseError, Document};
 use wmlicense_wire::id::{BackupId, Digest, Epoch, Id, Kid, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::request::{
-    Body, ClientInfo, MAX_LEN, MAX_NAMED, MAX_RESTORE_LEN, Request, RequestError, RestoreBatch, RestoreSource,
-    interaction_code,
+    Body, ClientInfo, MAX_DEVICE_NAME, MAX_LEN, MAX_NAMED, MAX_RESTORE_LEN, Request, RequestError, RestoreBatch,
+    RestoreSource, interaction_code,
 };
 
 fn request(body: Body) -> Request {
@@ -29,6 +29,7 @@ fn request(body: Body) -> Request {
             security_version: "1.0.0.0".to_owned(),
             application: Some("player".to_owned()),
             application_level: 2,
+            device_name: Some("Küche".to_owned()),
         },
         device_certificate: Some(WORLD.device.certificate.bytes.clone()),
         body,
@@ -121,6 +122,23 @@ fn changed_body(body: Body, edit: impl FnOnce(&mut Map)) -> RequestError {
         let inner = edited(&map[&18], edit);
         map.insert(18, inner);
     })
+}
+
+#[test]
+fn the_name_of_a_device_is_a_line_of_64_characters() {
+    let named = |name: &str| {
+        changed(licenses(Vec::new()), |map| {
+            map.insert(64, write::text(name));
+        })
+    };
+    for wrong in ["x".repeat(MAX_DEVICE_NAME + 1), "two\nlines".to_owned()] {
+        assert!(matches!(named(&wrong), RequestError::Content(CborError::Value { field: 64 })), "{wrong:?}");
+    }
+    for right in [None, Some(String::new()), Some("\u{1f4fa}".repeat(MAX_DEVICE_NAME))] {
+        let client = ClientInfo { device_name: right, ..request(licenses(Vec::new())).client };
+        let request = Request { client, ..request(licenses(Vec::new())) };
+        assert!(read(&signed(&request)).unwrap() == request);
+    }
 }
 
 #[test]
@@ -263,7 +281,8 @@ proptest! {
         let (audience, transaction): (ServiceId, TransactionId) = (audience, transaction);
         let (library, security_version, application, mut actions) = texts;
         actions.truncate(32);
-        let client = ClientInfo { library, security_version, application, application_level: level };
+        let client =
+            ClientInfo { library, security_version, application, application_level: level, device_name: None };
         let mut body = licenses(kids);
         if let Body::Licenses { actions: wanted, .. } = &mut body {
             *wanted = actions;
@@ -288,6 +307,7 @@ fn longest(body: Body) -> Request {
             security_version: text(),
             application: Some(text()),
             application_level: u32::MAX,
+            device_name: Some("\u{1f4fa}".repeat(MAX_DEVICE_NAME)),
         },
         device_certificate: Some(vec![3; wmlicense_wire::certificate::MAX_LEN]),
         ..request(body)

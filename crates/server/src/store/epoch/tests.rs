@@ -18,7 +18,7 @@ impl Desk {
         self.made += 1;
         let fresh = Epoch::new(self.made.to_be_bytes());
         let device = DeviceId::new([1; 16]);
-        let presented = Presented { role: Role::Issuer, device, certified_at: 0, epoch, period: PERIOD };
+        let presented = Presented { role: Role::Issuer, device, certified_at: 0, epoch, period: PERIOD, name: None };
         let forks = self.forks.iter().filter(|(at, _)| *at > now - YEAR).count() as u64;
         let known = self.forks.iter().any(|(at, of)| *of == epoch && *at > now - presented.tolerance());
         let epochs = self.epochs.clone();

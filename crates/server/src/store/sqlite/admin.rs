@@ -190,7 +190,7 @@ impl Admin for SqliteStore {
     fn devices(&self) -> Pending<'_, Vec<DeviceRow>> {
         const LIST: &str = "SELECT device_id, created_at, certified_at, security_version, revoked_at, reason, \
             (SELECT count(*) FROM fork WHERE fork.device_id = device.device_id), \
-            (SELECT max(noticed_at) FROM fork WHERE fork.device_id = device.device_id) \
+            (SELECT max(noticed_at) FROM fork WHERE fork.device_id = device.device_id), name \
             FROM device WHERE successor IS NULL ORDER BY created_at DESC, device_id";
         self.list(LIST, |row| {
             Ok(DeviceRow {
@@ -202,6 +202,7 @@ impl Admin for SqliteStore {
                 reason: row.get(5)?,
                 forks: row.get::<_, i64>(6)?.unsigned_abs(),
                 forked_at: row.get(7)?,
+                name: row.get(8)?,
             })
         })
     }

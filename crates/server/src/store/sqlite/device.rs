@@ -3,7 +3,7 @@
 use super::super::{CertifiedDevice, Exchange, KnownDevice, StoreError};
 use super::{id, optional_id};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use wmlicense_wire::id::SignerId;
+use wmlicense_wire::id::{DeviceId, SignerId};
 
 pub(super) fn find(connection: &Connection, thumbprint: SignerId) -> Result<Option<KnownDevice>, StoreError> {
     const FIND: &str = "SELECT device_id, revoked_at, certified_at, successor FROM device WHERE thumbprint = $1";
@@ -45,5 +45,18 @@ pub(super) fn write(
         }
     }
     let values = params![thumbprint, id, version, assurance, exchange.now, device.certified_at];
-    Ok(connection.prepare_cached(UPSERT)?.execute(values)? == 1)
+    let written = connection.prepare_cached(UPSERT)?.execute(values)? == 1;
+    if written {
+        call(connection, device.device_id, device.name.as_deref())?;
+    }
+    Ok(written)
+}
+
+/// Writes what a device is called by now; an empty name takes it away, and without one it stays.
+pub(super) fn call(connection: &Connection, device: DeviceId, name: Option<&str>) -> Result<(), StoreError> {
+    const CALL: &str = "UPDATE device SET name = nullif($1, '') WHERE device_id = $2 AND name IS NOT nullif($1, '')";
+    if let Some(name) = name {
+        connection.prepare_cached(CALL)?.execute(params![name, device.as_bytes()])?;
+    }
+    Ok(())
 }

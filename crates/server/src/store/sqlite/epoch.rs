@@ -3,7 +3,7 @@
 use super::super::epoch::{DAY, Epochs, History, Judged, Presented, Standing, YEAR, judge};
 use super::super::{Committed, Exchange, Pending, Prior, StoreError};
 use super::issue::is_revoked;
-use super::{SqliteStore, Verdict, id, optional_id, prior};
+use super::{SqliteStore, Verdict, device, id, optional_id, prior};
 use rusqlite::{Connection, Row, params};
 use wmlicense_wire::id::{DeviceId, Epoch};
 
@@ -49,6 +49,7 @@ pub(super) fn apply(connection: &Connection, exchange: &Exchange) -> Result<bool
         return Ok(false);
     }
     write(connection, exchange, presented, judged)?;
+    device::call(connection, presented.device, presented.name.as_deref())?;
     Ok(true)
 }
 
@@ -58,6 +59,7 @@ pub(super) fn decide(connection: &Connection, exchange: &Exchange) -> Result<Sta
     let judged = judged(connection, exchange, presented)?;
     let standing = judged.standing.clone();
     write(connection, exchange, presented, judged)?;
+    device::call(connection, presented.device, presented.name.as_deref())?;
     Ok(standing)
 }
 

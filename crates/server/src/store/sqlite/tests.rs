@@ -31,6 +31,7 @@ fn device() -> CertifiedDevice {
         assurance: 1,
         certified_at: 1000,
         replaces: None,
+        name: None,
     }
 }
 
@@ -124,7 +125,7 @@ async fn what_is_withdrawn_must_be_the_devices_license_at_that_time() {
 async fn an_answer_that_tells_another_epoch_than_there_is_by_now_is_made_again() {
     let (_folder, store) = store();
     let device = DeviceId::new([2; 16]);
-    let presented = Presented { role: Role::Issuer, device, certified_at: 0, epoch: None, period: 3600 };
+    let presented = Presented { role: Role::Issuer, device, certified_at: 0, epoch: None, period: 3600, name: None };
     let asked = |number| Exchange { presented: Some(presented.clone()), ..exchange(number, 1000) };
     assert_eq!(
         store.issue(asked(1), device, issued(vec![license(1, None)]), vec![1]).await.unwrap(),
