@@ -52,7 +52,7 @@ vectors() {
   local file
   for file in tests/vectors/*.wmv; do
     case $(basename "$file") in
-      answer-*) bytes "$file" | seed answer "$file" ;;
+      answer-* | given-*) bytes "$file" | seed answer "$file" ;;
       *certificate-* | request-* | service-document-* | signed-time-* | footer-* | status-list-* | revocation-* | acknowledgement-*)
         bytes "$file" | seed signed "$file"
         ;;

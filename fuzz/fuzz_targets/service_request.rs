@@ -74,9 +74,11 @@ impl World {
     fn audience(&self, body: &Body) -> wmlicense_wire::id::ServiceId {
         let role = match body {
             Body::Individualize { .. } => Role::Individualization,
-            Body::Licenses { .. } | Body::Renewals { .. } | Body::Returns { .. } | Body::Revocations { .. } => {
-                Role::Issuer
-            }
+            Body::Licenses { .. }
+            | Body::Renewals { .. }
+            | Body::Returns { .. }
+            | Body::Revocations { .. }
+            | Body::Mailbox { .. } => Role::Issuer,
             Body::RestorePreview { .. } | Body::Restore { .. } => Role::Management,
         };
         let directory = self.desk.directory();

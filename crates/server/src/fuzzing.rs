@@ -7,7 +7,8 @@ use crate::pace::Pace;
 use crate::policy::{self, Facts};
 use crate::problem::Fault;
 use crate::roles::{
-    give_back::give_back, individualize::individualize, issue::issue, manage, renew::renew, revocations::revocations,
+    give_back::give_back, individualize::individualize, issue::issue, mailbox::mailbox, manage, renew::renew,
+    revocations::revocations,
 };
 use crate::service::{Presence, Service};
 use std::sync::Arc;
@@ -93,6 +94,7 @@ impl Desk {
                 Body::Returns { .. } => give_back(service, bytes).await,
                 Body::RestorePreview { .. } => manage::preview(service, bytes, None).await,
                 Body::Restore { .. } => manage::restore(service, bytes, None).await,
+                Body::Mailbox { .. } => mailbox(service, bytes).await,
                 Body::Revocations { .. } => revocations(service, bytes).await.map(Option::unwrap_or_default),
             }
         };
