@@ -23,7 +23,7 @@ static void many_for_one_account(const char *folder, char token[256]) {
   write_file(terms, text);
   at = text;
   for (int number = 0; number < MANY; number++)
-    at += sprintf(at, "cb%030x,%032x,Many %0500d\n", (unsigned)number, (unsigned)number + 1, number);
+    at += sprintf(at, "e9%030x,%032x,Many %0500d\n", (unsigned)number, (unsigned)number + 1, number);
   write_file(list, text);
   snprintf(words, sizeof words, "policy set wide '%s'", terms);
   owner(words, printed, sizeof printed);
@@ -123,7 +123,7 @@ static void what_is_new_comes_with_the_next_one(const char *folder) {
   CHECK_RESULT(carried_as(token, request), WM_S_LICENSE_ACQUIRED);
   size_t before = stored(client, NULL);
   CHECK_RESULT(carried_as(token, request), WM_S_NOTHING_NEW);
-  owner("content add --kid ce000000000000000000000000000001 --key 00112233445566778899aabbccddeeff --open", printed,
+  owner("content add --kid ea000000000000000000000000000001 --key 00112233445566778899aabbccddeeff --open", printed,
         sizeof printed);
   CHECK_RESULT(carried_as(token, request), WM_S_LICENSE_ACQUIRED);
   CHECK_EQ(stored(client, NULL), before + 1);
