@@ -103,8 +103,7 @@ fn what_is_told_before_the_end_finds_the_object_busy_and_a_silence_or_panic_ther
         let observer = Box::new(Closing { calls: Arc::clone(&calls), on_closing });
         let result = operation.start(None, observer, |_| 1, panicked).unwrap().wait();
         assert_eq!(result, Some(1));
-        let calls = lock(&calls).clone();
-        calls
+        lock(&calls).clone()
     };
     let busy = closing(|operation, calls| {
         let state = (operation.is_running(), operation.in_own_callback());
