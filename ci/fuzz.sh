@@ -8,9 +8,8 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
 targets=("$@")
-if [ ${#targets[@]} -eq 0 ]; then
-  for file in fuzz/fuzz_targets/*.rs; do targets+=("$(basename "$file" .rs)"); done
-fi
+# The first name is that of the package.
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(sed -n 's/^name = "\(.*\)"/\1/p' fuzz/Cargo.toml | tail -n +2)
 
 export CARGO_TARGET_DIR=${FUZZ_TARGET_DIR:-$PWD/fuzz/target}
 # Of a target that makes folders, none stays behind, and none costs a disk's time.
@@ -51,6 +50,8 @@ item() { # the vector, bytes in front as printf writes them
 vectors() {
   local file
   for file in tests/vectors/*.wmv; do
+    seed command_line "$file" <"$file"
+    bytes "$file" | seed command_line "$file.bytes"
     case $(basename "$file") in
       answer-* | given-*) bytes "$file" | seed answer "$file" ;;
       *certificate-* | request-* | service-document-* | signed-time-* | footer-* | status-list-* | revocation-* | acknowledgement-*)
