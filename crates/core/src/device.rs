@@ -2,7 +2,7 @@
 //! The file's form is in `device/file.rs`, how it is sealed in `device/protector.rs`.
 
 mod file;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod protector;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What fuzz targets need from inside, compiled for them alone.
+//! What fuzz targets need from inside, compiled for them and for tests alone.
 #![allow(missing_docs)]
 
 pub use crate::device::fuzzing as device;

@@ -11,7 +11,7 @@ pub mod device;
 pub mod ensure;
 pub mod event;
 mod file;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod give_back;

@@ -5,7 +5,7 @@ mod app;
 mod connect;
 mod date;
 mod framing;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod http;
 mod interrupt;

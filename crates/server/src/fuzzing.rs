@@ -1,4 +1,4 @@
-//! What fuzz targets need from inside, compiled for them alone: an owner's input, and a whole service without HTTP.
+//! What fuzz targets need from inside, compiled for them and for tests alone: an owner's input, and a whole service without HTTP.
 #![allow(missing_docs)]
 
 use crate::clock::SystemClock;

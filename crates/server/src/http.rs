@@ -3,7 +3,7 @@
 mod body;
 pub(crate) mod listener;
 mod page;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub(crate) use page::led_back;
 
 use self::body::{discard, read_body};

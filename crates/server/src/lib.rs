@@ -7,7 +7,7 @@ mod catalogue;
 mod clock;
 mod command;
 mod folder;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;

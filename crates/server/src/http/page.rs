@@ -25,7 +25,7 @@ use wmlicense_wire::id::UserId;
 use wmlicense_wire::request::interaction_code;
 
 /// Where the page behind this query leads back to, as fuzz targets ask for it.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub(crate) fn led_back(query: &str) -> Option<String> {
     Back::parse(Fields::parse(query).get("return")?).map(|back| back.url("i"))
 }
