@@ -83,3 +83,16 @@ fn what_is_wrong_with_licenses_that_nobody_asked_for_has_results_of_its_own() {
     ];
     assert_eq!(results, expected);
 }
+
+#[test]
+fn no_sentence_names_a_refusal_as_the_code_does() {
+    for why in Reason::ALL {
+        let told = [
+            revoke(&RevokeError::Refused { reason: why, url: None }),
+            individualize(&IndividualizeError::Refused(why, ServiceFailure::default())),
+        ];
+        let mut texts = told.map(|failure| failure.into_detail().message.to_string()).to_vec();
+        texts.push(IndividualizeError::Refused(why, ServiceFailure::default()).to_string());
+        assert!(texts.iter().all(|text| !text.contains(&format!("{why:?}"))), "{texts:?}");
+    }
+}

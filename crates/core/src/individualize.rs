@@ -52,7 +52,7 @@ pub enum IndividualizeError {
     #[error("the service's answer is not acceptable: {0}")]
     BadAnswer(AnswerFault),
     /// The service refuses.
-    #[error("the individualization service refuses: {0:?}")]
+    #[error("the individualization service refuses: {0}")]
     Refused(Reason, ServiceFailure),
     /// Keys could not be made or stored.
     #[error(transparent)]

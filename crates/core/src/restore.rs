@@ -99,7 +99,7 @@ pub enum RestoreError {
     #[error("the service's answer is not acceptable: {0}")]
     BadAnswer(AnswerFault),
     /// The service refuses everything.
-    #[error("the service refuses the restore: {reason:?}")]
+    #[error("the service refuses the restore: {reason}")]
     Refused {
         /// The first reason; at the limit [`Reason::LimitReached`].
         reason: Reason,

@@ -36,7 +36,7 @@ pub enum RevokeError {
     #[error("the service's answer is not acceptable: {0}")]
     BadAnswer(AnswerFault),
     /// The service refuses: the device or the application was revoked.
-    #[error("the service refuses: {reason:?}; see {}", .url.as_deref().unwrap_or("its owner"))]
+    #[error("the service refuses: {reason}; see {}", .url.as_deref().unwrap_or("its owner"))]
     Refused {
         /// Why.
         reason: Reason,

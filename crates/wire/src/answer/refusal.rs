@@ -3,6 +3,7 @@
 use super::Reason;
 use crate::cbor::{read, write};
 use crate::id::{Kid, Lid};
+use std::fmt;
 
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,4 +84,34 @@ pub(super) fn read_verdict(raw: &[u8]) -> Option<Verdict> {
         devices_limit: read::uint32(limit)?,
         again: read_again(again)?,
     })
+}
+
+/// A clause for people.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownContent => "it has no such content",
+            Self::NotEntitled => "the account may not have it",
+            Self::LimitReached => "as many devices as allowed hold it",
+            Self::Revoked => "it was revoked",
+            Self::Expired => "it has ended",
+            Self::OtherAccount => "it belongs to another account",
+            Self::NotAllowed => "the terms do not allow it",
+            Self::UnknownIssuer => "it does not manage licenses of this issuer",
+            Self::AccountRequired => "it needs an account token",
+            Self::Damaged => "the record does not open or contradicts itself",
+            Self::ConsentMissing => "the user did not agree",
+            Self::DeviceRevoked => "this device may not ask any more",
+            Self::QuotaUsedUp => "it certifies no more devices today",
+            Self::ApplicationRevoked => "this application may not ask any more",
+            Self::Declined => "the user declined",
+            Self::NotDecided => "the user did not decide in time",
+            Self::Returned => "it was given back",
+            Self::UserMustAct => "the user must act first",
+            Self::DeviceCopied => "copies of this device's store asked too often",
+            Self::KeyReplaced => "the device has other keys by now",
+            Self::GrantedTooOften => "the device lost it and got it again too often",
+            Self::UsedUp => "all its uses are used up",
+        })
+    }
 }
