@@ -1189,8 +1189,8 @@ wm_result wm_get_security_version(struct wm_client *client,
                                   size_t *needed_out);
 
 // Gives the content with this key ID a title, for lists and for telling which licenses a status is about. It is shown in
-// place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8;
-// an empty one takes the application's title away.
+// place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8, at
+// most 1024 bytes without control characters; an empty one takes the application's title away.
 // Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store error.
 wm_result wm_set_content_title(struct wm_client *client,
                                const uint8_t *kid,
@@ -1225,7 +1225,7 @@ wm_result wm_create_individualizer(struct wm_client *client,
 
 // Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
 // network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE, which gives the device new keys. It stays the same
-// device with all its licenses, and backups of the old keys open as before; but a copy of the store made earlier is refused by the
+// device with all its licenses, and backups of the 64 keys before them open as before; but a copy of the store made earlier is refused by the
 // services from now on. Where such a copy did the same before, this one becomes another device with a seat of its own.
 // Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
 // failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST, WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING,
@@ -1381,7 +1381,8 @@ wm_result wm_abandon_acquisition(struct wm_license_request *request);
 // Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
 // first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
 // WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
-// others one that takes its place; what was used stays used unless the owner grants it anew. Licenses deleted for good are
+// others one that takes its place; where the device has a later license of that issuer for the same key ID, the earlier one goes and the
+// later stands for both; what was used stays used unless the owner grants it anew. Licenses deleted for good are
 // given back on the way.
 // Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
 // wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:

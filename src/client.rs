@@ -310,8 +310,8 @@ pub unsafe extern "C" fn wm_get_security_version(
 pub const WM_DELETE_LOCAL: u32 = 1;
 
 /// Gives the content with this key ID a title, for lists and for telling which licenses a status is about. It is shown in
-/// place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8;
-/// an empty one takes the application's title away.
+/// place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8, at
+/// most 1024 bytes without control characters; an empty one takes the application's title away.
 /// Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_set_content_title(
@@ -322,7 +322,7 @@ pub unsafe extern "C" fn wm_set_content_title(
     gate::enter(|| {
         let client = resolve(client)?;
         // SAFETY: the header makes the caller answer for 16 bytes and a NUL-terminated text.
-        let (kid, title): (Kid, &str) = unsafe { (input::kid(kid)?, input::text(title, "title")?) };
+        let (kid, title): (Kid, &str) = unsafe { (input::kid(kid)?, input::line(title, "title")?) };
         client.opened()?.store.set_title(kid, title).map_err(|error| failure::store(&error))
     })
 }

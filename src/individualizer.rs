@@ -102,7 +102,7 @@ pub unsafe extern "C" fn wm_create_individualizer(
 
 /// Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
 /// network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE, which gives the device new keys. It stays the same
-/// device with all its licenses, and backups of the old keys open as before; but a copy of the store made earlier is refused by the
+/// device with all its licenses, and backups of the 64 keys before them open as before; but a copy of the store made earlier is refused by the
 /// services from now on. Where such a copy did the same before, this one becomes another device with a seat of its own.
 /// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
 /// failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST, WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING,

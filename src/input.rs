@@ -5,6 +5,7 @@ use crate::result::{WM_E_BAD_VALUE, WM_E_BUFFER_TOO_SMALL, WM_E_INVALIDARG};
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
 use wmlicense_core::rights::action_name;
+use wmlicense_wire::cbor::check_text;
 use wmlicense_wire::id::Kid;
 
 /// Largest `struct_size` accepted: no struct of this interface comes near it, so a larger one was not set at all.
@@ -33,10 +34,18 @@ pub(crate) unsafe fn text<'a>(text: *const c_char, what: &'static str) -> Result
         .map_err(|_| Failure::with(WM_E_BAD_VALUE, format!("The argument {what} is not valid UTF-8.")))
 }
 
+/// As [`text`], of what goes into documents.
+pub(crate) unsafe fn line<'a>(text: *const c_char, what: &'static str) -> Result<&'a str, Failure> {
+    // SAFETY: passed on to the caller.
+    let text = unsafe { self::text(text, what)? };
+    let bad = |why| Failure::with(WM_E_BAD_VALUE, format!("The argument {what} cannot be used: {why}."));
+    check_text(text).map(|()| text).map_err(bad)
+}
+
 /// The name of an action as policies have it. Same duty of the caller as [`c_bytes`].
 pub(crate) unsafe fn action<'a>(action: *const c_char) -> Result<&'a str, Failure> {
     // SAFETY: passed on to the caller.
-    unsafe { text(action, "action") }.map(action_name)
+    unsafe { line(action, "action") }.map(action_name)
 }
 
 /// `size` bytes at `data`; NULL is allowed for none.

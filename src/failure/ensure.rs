@@ -3,7 +3,6 @@
 use super::{acquire, first_refusal, individualize, store, stored};
 use crate::error_info::Failure;
 use crate::result::{WM_E_INVALID_LICENSE_REQUEST, WM_E_NO_RIGHTS};
-use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::ensure::EnsureError;
 
 /// `now`: seconds UTC, to tell how long to wait.
@@ -11,9 +10,10 @@ pub(crate) fn ensure(error: &EnsureError, now: i64) -> Failure {
     match error {
         EnsureError::NoKeyId => Failure::with(WM_E_INVALID_LICENSE_REQUEST, error.to_string()),
         EnsureError::Individualize(error) => individualize(error),
-        // There is no status that could carry it.
-        EnsureError::Acquire(AcquireError::InteractionRequired { url, .. }) => {
-            Failure::with(WM_E_NO_RIGHTS, format!("The user must act first on the page {url} to get the license."))
+        // There is no status that could carry the page.
+        EnsureError::UserMustAct { kid, url } => {
+            let text = format!("The user must act first on the page {url} to get the license.");
+            Failure::with(WM_E_NO_RIGHTS, text).about(*kid)
         }
         EnsureError::Acquire(error) => acquire(error, now),
         EnsureError::Withheld(kid, refusal) => first_refusal(std::slice::from_ref(refusal), now).about(*kid),

@@ -56,7 +56,8 @@ impl LicenseRequestObject {
 /// Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
 /// first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
 /// WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
-/// others one that takes its place; what was used stays used unless the owner grants it anew. Licenses deleted for good are
+/// others one that takes its place; where the device has a later license of that issuer for the same key ID, the earlier one goes and the
+/// later stands for both; what was used stays used unless the owner grants it anew. Licenses deleted for good are
 /// given back on the way.
 /// Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
 /// wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:

@@ -1,6 +1,7 @@
 //! What is wrong with a property's value, and reading values that have an inner form. All texts but paths are UTF-8.
 
 use super::Value;
+use wmlicense_wire::cbor::check_text;
 use wmlicense_wire::id::{Digest, Kid, ServiceId, TransactionId};
 use wmlicense_wire::request::MAX_DEVICE_NAME;
 use wmlicense_wire::url::{Url, UrlError};
@@ -21,8 +22,7 @@ pub(crate) fn number(_: &Value) -> Checked {
 
 /// Any text that a document can carry.
 pub(crate) fn text_only(value: &Value) -> Checked {
-    let has_control = as_text(value)?.chars().any(char::is_control);
-    if has_control { Err("the text has a control character in it") } else { Ok(()) }
+    check_text(as_text(value)?)
 }
 
 /// Certificates as files have them: text in lines, which goes into no document.

@@ -98,6 +98,16 @@ static void titles_are_the_applications_to_choose(wm_client *client) {
   wm_license_enumerator *licenses = NULL;
   CHECK_OK(wm_set_content_title(client, KID_AUDIO, "Ein T\xc3\xb6nchen"));
   CHECK_RESULT(wm_set_content_title(client, KID_AUDIO, "\xff"), WM_E_BAD_VALUE);
+  /* Nothing that no backup could carry. */
+  char long_title[1026];
+  memset(long_title, 'y', sizeof long_title);
+  long_title[1025] = '\0';
+  CHECK_RESULT(wm_set_content_title(client, KID_AUDIO, long_title), WM_E_BAD_VALUE);
+  long_title[1024] = '\0';
+  CHECK_OK(wm_set_content_title(client, KID_UNKNOWN, long_title));
+  CHECK_OK(wm_set_content_title(client, KID_UNKNOWN, ""));
+  CHECK_RESULT(wm_set_content_title(client, KID_AUDIO, "two\nlines"), WM_E_BAD_VALUE);
+  CHECK_RESULT(wm_set_content_title(client, KID_AUDIO, "\x1b[2J"), WM_E_BAD_VALUE);
   size_t needed = 0;
   CHECK_OK(wm_get_content_title(client, KID_AUDIO, title, sizeof title, &needed));
   CHECK_TEXT(title, "Ein T\xc3\xb6nchen");

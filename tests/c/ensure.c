@@ -110,6 +110,7 @@ static void where_the_user_must_act_the_message_has_the_page(wm_client *client) 
   CHECK_RESULT(ensured(client, kid, WM_ACTION_PLAY, 0), WM_E_NO_RIGHTS);
   wm_error_info info = detail(WM_E_NO_RIGHTS);
   CHECK_EQ(info.remedy, WM_REMEDY_OPEN_URL);
+  CHECK(info.has_kid == 1 && memcmp(info.kid, kid, KID_SIZE) == 0);
   const char *page = strstr(info.message, "http://");
   CHECK(page != NULL && sscanf(page, "%1023s", url) == 1 && strstr(url, "/interaction/") != NULL);
   /* Another way to the same request shows its digits. */
@@ -157,6 +158,32 @@ static void a_service_that_says_nothing_costs_the_time_that_was_given(const char
   close(listener);
 }
 
+/* A port whose queue is full: a connection to it is never made. */
+static void a_service_that_is_not_reached_costs_the_time_that_was_given(const char *folder) {
+  char url[64];
+  int waiting[3];
+  struct sockaddr_in address;
+  socklen_t size = sizeof address;
+  int listener = silent_port(url);
+  CHECK(listen(listener, 0) == 0);
+  CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+  for (int i = 0; i < 3; i++) {
+    waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CHECK(waiting[i] >= 0);
+    connect(waiting[i], (struct sockaddr *)&address, size);
+  }
+  wm_client *client = open_client(folder, "unreached");
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_SERVICE_URL, url));
+  uint8_t kids[1][KID_SIZE];
+  title_kid(1, kids[0]);
+  wm_content_header *header = header_of(1, (const uint8_t(*)[KID_SIZE])kids);
+  CHECK_RESULT(wm_ensure_license(client, header, WM_ACTION_PLAY, WM_ENSURE_INDIVIDUALIZE, 500), WM_E_DEADLINE);
+  CHECK_OK(wm_release(header));
+  CHECK_OK(wm_release(client));
+  for (int i = 0; i < 3; i++) close(waiting[i]);
+  close(listener);
+}
+
 static void wrong_calls_are_told(wm_client *client) {
   uint8_t kids[1][KID_SIZE];
   wm_client *closed = NULL;
@@ -166,6 +193,7 @@ static void wrong_calls_are_told(wm_client *client) {
   CHECK_RESULT(wm_ensure_license(client, NULL, WM_ACTION_PLAY, 0, 0), WM_E_INVALIDARG);
   CHECK_RESULT(wm_ensure_license(client, header, NULL, 0, 0), WM_E_INVALIDARG);
   CHECK_RESULT(wm_ensure_license(client, header, "\xff", 0, 0), WM_E_BAD_VALUE);
+  CHECK_RESULT(wm_ensure_license(client, header, "Play\nCopy", 0, 0), WM_E_BAD_VALUE);
   CHECK_RESULT(wm_ensure_license(client, header, WM_ACTION_PLAY, 2, 0), WM_E_INVALIDARG);
   CHECK_RESULT(wm_ensure_license(client, (wm_content_header *)(void *)client, WM_ACTION_PLAY, 0, 0), WM_E_INVALID_HANDLE);
   CHECK_RESULT(wm_ensure_license((wm_client *)(void *)header, header, WM_ACTION_PLAY, 0, 0), WM_E_INVALID_HANDLE);
@@ -241,6 +269,7 @@ int main(int argc, char **argv) {
   it_works_inside_a_callback(client);
   CHECK_OK(wm_release(client));
   a_service_that_says_nothing_costs_the_time_that_was_given(argv[1]);
+  a_service_that_is_not_reached_costs_the_time_that_was_given(argv[1]);
   many_threads_ask_for_the_same_at_once(argv[1]);
   CHECK_EQ(wm_live_objects(), 0);
   return 0;

@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use wmlicense_wire::backup::Item;
+use wmlicense_wire::cbor::MAX_TEXT_LEN;
 use writer::{BackupWriter, SectionWriter, WriteError};
 
 /// What a backup did.
@@ -182,9 +183,22 @@ fn write_front(section: &SectionPlan, out: &mut SectionWriter) -> Result<(), Bac
         out.put(&Item::Tombstone(tombstone.clone()))?;
     }
     for (kid, title) in &section.titles {
-        out.put(&Item::Title(*kid, title.clone()))?;
+        out.put(&Item::Title(*kid, for_documents(title)))?;
     }
     Ok(())
+}
+
+/// A title as a document can carry it. Earlier versions took any text, and one that readers refuse would take the licenses along.
+fn for_documents(title: &str) -> String {
+    let shown = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let mut text = String::new();
+    for letter in title.chars().map(shown) {
+        if text.len() + letter.len_utf8() > MAX_TEXT_LEN {
+            break;
+        }
+        text.push(letter);
+    }
+    text
 }
 
 fn write_licenses(

@@ -42,6 +42,14 @@ pub enum EnsureError {
     /// Nothing could be acquired.
     #[error(transparent)]
     Acquire(#[from] AcquireError),
+    /// The user must act on a page first, for the license of this key ID or of several.
+    #[error("the user must act first")]
+    UserMustAct {
+        /// The first key ID without a license.
+        kid: Kid,
+        /// The page.
+        url: String,
+    },
     /// The service refused the license for this key ID; others may have come.
     #[error("the service refuses the license")]
     Withheld(Kid, Refusal),
@@ -69,7 +77,12 @@ pub fn ensure(
         return Ok(Ensured::Permitted);
     }
     let kids: Vec<Kid> = missing.iter().map(|(kid, _)| *kid).collect();
-    let acquired = obtain(client, settings, wish, &kids, context)?;
+    let acquired = obtain(client, settings, wish, &kids, context).map_err(|error| match (error, kids.first()) {
+        (EnsureError::Acquire(AcquireError::InteractionRequired { url, .. }), Some(kid)) => {
+            EnsureError::UserMustAct { kid: *kid, url }
+        }
+        (error, _) => error,
+    })?;
     match self::missing(client, settings, wish, &kids)?.first() {
         None => Ok(Ensured::Acquired),
         Some((kid, refusal)) => {

@@ -11,6 +11,17 @@ pub use write::MapWriter;
 pub const MAX_DEPTH: usize = 8;
 /// Map keys from this number on may be skipped by readers that do not know them; smaller ones must be understood.
 pub const FIRST_OPTIONAL_KEY: u64 = 64;
+/// Longest text, in bytes.
+pub const MAX_TEXT_LEN: usize = 1024;
+
+/// Says what keeps a text out of every document. C would cut one off at a NUL, and a terminal obeys the other control characters.
+pub fn check_text(text: &str) -> Result<(), &'static str> {
+    match text {
+        _ if text.len() > MAX_TEXT_LEN => Err("the text has more than 1024 bytes"),
+        _ if text.chars().any(char::is_control) => Err("the text has a control character in it"),
+        _ => Ok(()),
+    }
+}
 
 /// Bytes are not the CBOR that a document may consist of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

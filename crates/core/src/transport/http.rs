@@ -37,6 +37,8 @@ const ACCEPT: &str = "application/cose, application/problem+json";
 const COSE: &str = "application/cose";
 /// Where records say that they come from.
 const LOG_TARGET: &str = "wmlicense::http";
+/// How much too early a time-out may come that was set to the deadline.
+const EARLY: Duration = Duration::from_millis(10);
 
 /// Sends requests of one operation. A cancel ends it for good.
 pub(crate) struct HttpTransport {
@@ -294,6 +296,12 @@ impl HttpTransport {
             };
             // A cancel shows as one fault or another.
             context.check()?;
+            // And so does a deadline that passes while a peer is looked for.
+            let is_looking = matches!(&failed.error, TransportError::Unreachable(_) | TransportError::Broken(_));
+            if is_looking && end.saturating_duration_since(Instant::now()) < EARLY {
+                self.tell(Level::Warn, request.url, &id, format_args!("{}", failed.error));
+                return Err(TransportError::DeadlinePassed);
+            }
             let pause = self.pause(repeated, &failed.error);
             let until = Instant::now() + pause;
             if !failed.again || repeated >= self.settings.retry_limit || until >= end {

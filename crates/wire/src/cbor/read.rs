@@ -1,6 +1,6 @@
 //! Readers of single checked values, to be passed to [`super::Fields::required`] and [`super::Fields::optional`].
 
-use super::item_end;
+use super::{check_text, item_end};
 use crate::id::Id;
 use minicbor::Decoder;
 use minicbor::data::Type;
@@ -35,14 +35,9 @@ pub fn bytes_up_to(cap: usize) -> impl Fn(&[u8]) -> Option<&[u8]> {
     move |raw| bytes(raw).filter(|bytes| bytes.len() <= cap)
 }
 
-/// Text of at most 1024 bytes, without control characters: C would cut one off at a NUL, a terminal obeys the others.
+/// Text that [`super::check_text`] finds good.
 pub fn text(raw: &[u8]) -> Option<String> {
-    short_text(&mut Decoder::new(raw), 1024)
-}
-
-fn short_text(decoder: &mut Decoder<'_>, most: usize) -> Option<String> {
-    let text = decoder.str().ok().filter(|text| text.len() <= most)?;
-    (!text.chars().any(char::is_control)).then(|| text.to_owned())
+    Decoder::new(raw).str().ok().filter(|text| check_text(text).is_ok()).map(str::to_owned)
 }
 
 /// Identifier as a byte string of its length.
@@ -84,7 +79,7 @@ pub fn text_map<'a, T>(
         let length = decoder.map().ok().flatten().filter(|length| *length <= cap as u64)?;
         let mut entries = Vec::new();
         for _ in 0..length {
-            let key = short_text(&mut decoder, 256)?;
+            let key = decoder.str().ok().filter(|key| key.len() <= 256 && check_text(key).is_ok())?.to_owned();
             let start = decoder.position();
             let end = item_end(raw, start)?;
             entries.push((key, value(&raw[start..end])?));
