@@ -45,6 +45,11 @@ impl AccountToken {
         Self(Some(Zeroizing::new(token)))
     }
 
+    /// True if a header can carry such a token: printable letters of ASCII.
+    pub fn is_sendable(token: &str) -> bool {
+        token.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    }
+
     /// True if there is a token.
     pub fn is_set(&self) -> bool {
         self.0.is_some()

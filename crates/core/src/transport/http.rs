@@ -210,15 +210,20 @@ fn request_id() -> String {
 }
 
 fn authorization(token: &str) -> Result<Zeroizing<String>, TransportError> {
-    let text = Zeroizing::new(format!("Bearer {token}"));
-    sensitive(&text).map(|_| text)
+    // A header value takes bytes beyond ASCII too, which no later step reads as text.
+    if !AccountToken::is_sendable(token) {
+        return Err(unsendable());
+    }
+    Ok(Zeroizing::new(format!("Bearer {token}")))
+}
+
+fn unsendable() -> TransportError {
+    let message = "the account token holds characters that cannot be sent".to_owned();
+    TransportError::Refused(ServiceFailure { message, ..ServiceFailure::default() })
 }
 
 fn sensitive(text: &str) -> Result<HeaderValue, TransportError> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| {
-        let message = "the account token holds characters that cannot be sent".to_owned();
-        TransportError::Refused(ServiceFailure { message, ..ServiceFailure::default() })
-    })?;
+    let mut value = HeaderValue::from_str(text).map_err(|_| unsendable())?;
     value.set_sensitive(true);
     Ok(value)
 }

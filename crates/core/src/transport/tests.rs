@@ -238,13 +238,15 @@ fn redirects_without_end_are_given_up() {
 
 #[test]
 fn a_token_that_no_header_can_carry_is_never_sent() {
-    let token = AccountToken::new("bad\ntoken".to_owned());
-    let server = Server::plain(Vec::new());
-    let url = server.url("/");
-    let request = HttpRequest { token: Some(&token), ..post(&url, b"question") };
-    let result = transport(&NetworkSettings::default()).send(&request, &context());
-    let Err(TransportError::Refused(failure)) = result else { panic!() };
-    assert!(!failure.message.contains("bad"));
+    for token in ["bad\ntoken", "\u{feff}bad", "bäd"] {
+        let token = AccountToken::new(token.to_owned());
+        let server = Server::plain(Vec::new());
+        let url = server.url("/");
+        let request = HttpRequest { token: Some(&token), ..post(&url, b"question") };
+        let result = transport(&NetworkSettings::default()).send(&request, &context());
+        let Err(TransportError::Refused(failure)) = result else { panic!("{result:?}") };
+        assert!(failure.message.contains("account token") && !failure.message.contains("bad"), "{failure:?}");
+    }
 }
 
 #[test]
