@@ -25,8 +25,7 @@ struct Found {
 }
 
 pub(crate) fn run(path: &Path) -> Result<Output, Failure> {
-    let fault =
-        |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()), "give a file that you may read");
+    let fault = |error: std::io::Error| Failure::of_file(path, &error, "give a file that you may read");
     let file = File::open(path).map_err(fault)?;
     let mut length = file.metadata().map_err(fault)?.len();
     let mut bytes = Vec::new();

@@ -5,7 +5,7 @@ mod lines;
 mod object;
 
 use crate::dump::recognize::vector;
-use crate::failure::Failure;
+use crate::failure::{Failure, io_remedy};
 use crate::output::Output;
 use keys::Keys;
 use std::fs::File;
@@ -46,7 +46,7 @@ fn read(path: &Path) -> Result<ContentHeader, HeaderError> {
 
 fn remedy(error: &HeaderError) -> &'static str {
     match error {
-        HeaderError::Io(_) => "give a file that you may read",
+        HeaderError::Io(error) => io_remedy(error, "give a file that you may read"),
         HeaderError::NotRecognised => {
             "give a media file (MP4, WebM, ASF), initialization data, an HLS playlist or a DASH manifest"
         }

@@ -1,6 +1,7 @@
 //! The two forms of every result: text for people, one JSON object for programs.
 
 use crate::failure::Failure;
+use crate::left_out::with;
 use serde_json::{Value, json};
 use std::io;
 
@@ -29,6 +30,7 @@ pub(crate) fn print(result: &Result<Output, Failure>, as_json: bool) -> io::Resu
         (Err(failure), false) => write(&mut io::stderr().lock(), &failure.to_string()),
         (Err(failure), true) => {
             let object = json!({ "error": failure.sentence, "remedy": failure.remedy });
+            let object = with(object, failure.fields.clone());
             write(&mut io::stdout().lock(), &format!("{object:#}"))
         }
     }

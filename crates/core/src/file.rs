@@ -64,8 +64,3 @@ pub(crate) fn lock(file: &File) -> Result<(), LockError> {
         }
     }
 }
-
-/// True if the process or the system has no file descriptor left.
-pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
-}

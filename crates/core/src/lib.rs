@@ -27,6 +27,7 @@ pub mod restore;
 pub mod revoke;
 pub mod rights;
 pub mod session;
+pub mod shortage;
 pub mod store;
 mod sync;
 pub mod transport;

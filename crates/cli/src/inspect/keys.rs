@@ -14,9 +14,9 @@ pub(super) struct Keys(BTreeMap<Kid, Zeroizing<Vec<u8>>>);
 impl Keys {
     /// Reads lines of a key ID and a key in hexadecimal, with a blank, comma or colon between. `#` begins a comment.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|error| {
-            Failure::new(format!("{}: {error}", path.display()), "give a text file that you may read")
-        })?);
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::of_file(path, &error, "give a text file that you may read"))?;
+        let text = Zeroizing::new(text);
         let mut keys = BTreeMap::new();
         for (index, line) in
             text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))

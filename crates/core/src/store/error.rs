@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use crate::operation::patience::{Impatience, why_ended};
+use crate::shortage::Shortage;
 use rusqlite::{ErrorCode, ffi};
 use std::io::{self, ErrorKind};
 
@@ -39,12 +40,12 @@ impl From<Impatience> for StoreError {
 
 impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
-            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
-            ErrorKind::OutOfMemory => Self::NoMemory,
-            _ if crate::file::is_out_of_descriptors(&error) => Self::NoDescriptor,
-            _ => Self::Io(error.to_string()),
+        match Shortage::of(&error) {
+            Some(Shortage::Room) => Self::Full,
+            Some(Shortage::Memory) => Self::NoMemory,
+            Some(Shortage::Descriptors) => Self::NoDescriptor,
+            None if error.kind() == ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            None => Self::Io(error.to_string()),
         }
     }
 }

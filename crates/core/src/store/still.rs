@@ -3,6 +3,7 @@
 
 use super::StoreError;
 use super::connection::set_up;
+use crate::shortage::Shortage;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, StatVfs};
 use std::fs::Metadata;
@@ -40,7 +41,7 @@ pub(super) fn explain(path: &Path, error: StoreError) -> StoreError {
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Err(reason) = std::fs::File::open(folder)
-        && crate::file::is_out_of_descriptors(&reason)
+        && Shortage::of(&reason) == Some(Shortage::Descriptors)
     {
         return StoreError::NoDescriptor;
     }

@@ -5,8 +5,8 @@ use super::date::retry_after;
 use super::framing::Framing;
 use super::{HttpRequest, ServiceFailure, TransportError};
 use crate::event::HttpPhase;
-use crate::file::is_out_of_descriptors;
 use crate::memory;
+use crate::shortage::Shortage;
 use std::io::{ErrorKind, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 use ureq::http::header::{self, HeaderMap, HeaderName};
@@ -96,8 +96,8 @@ fn fault(error: &std::io::Error) -> TransportError {
         | ErrorKind::NetworkDown
         | ErrorKind::AddrNotAvailable
         | ErrorKind::PermissionDenied => TransportError::Unreachable(error.to_string()),
-        ErrorKind::OutOfMemory => TransportError::NoMemory,
-        _ if is_out_of_descriptors(error) => TransportError::NoDescriptor,
+        _ if Shortage::of(error) == Some(Shortage::Memory) => TransportError::NoMemory,
+        _ if Shortage::of(error) == Some(Shortage::Descriptors) => TransportError::NoDescriptor,
         _ => TransportError::Broken(error.to_string()),
     }
 }
