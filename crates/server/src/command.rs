@@ -227,7 +227,18 @@ impl From<getrandom::Error> for CommandError {
 }
 
 fn lines(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n")
+    faults.iter().map(|fault| format!("  {}", plain(&fault.to_string()))).collect::<Vec<_>>().join("\n")
+}
+
+/// An error for people: one line, but of a policy one for each field.
+fn told(error: &CommandError) -> String {
+    let text = error.to_string();
+    if matches!(error, CommandError::Policy(_)) { text } else { plain(&text) }
+}
+
+/// Text from elsewhere, with everything that could steer a terminal left out.
+fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
 /// Runs one command line.
@@ -244,7 +255,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(CommandError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "wmlicensed: {error}");
+            let _ = writeln!(io::stderr(), "wmlicensed: {}", told(&error));
             ExitCode::FAILURE
         }
     }
@@ -276,7 +287,7 @@ fn execute(command: Command) -> Result<(), CommandError> {
 fn init(folder: &DataFolder, name: &str) -> Result<(), CommandError> {
     let name = checked_name(name)?;
     keyring::init(folder, name, SystemClock.now(), |hash| {
-        SqliteStore::open(&folder.database())?;
+        SqliteStore::create(&folder.database())?;
         print(&format!("authority: {}", hash.to_base64()))
     })
 }
@@ -315,6 +326,7 @@ impl Opened {
     fn new(data: &Data) -> Result<Self, CommandError> {
         let folder = DataFolder::new(&data.data);
         let master = MasterKey::read(&folder)?;
+        keyring::check_database(&folder)?;
         let store = Arc::new(SqliteStore::open(&folder.database())?);
         Ok(Self { store, master, runtime: tokio::runtime::Builder::new_current_thread().build()? })
     }

@@ -46,6 +46,15 @@ pub(crate) enum KeyringError {
         .0.display()
     )]
     Headless(PathBuf),
+    /// The database is lost.
+    #[error(
+        "{} is missing; put it back from a copy of the data folder, or begin anew with an empty file of that name",
+        .0.display()
+    )]
+    NoDatabase(PathBuf),
+    /// The authority's keys are kept elsewhere, or lost.
+    #[error("{} is missing; name the file with the authority's keys with --authority-key", .0.display())]
+    NoAuthorityKey(PathBuf),
     /// Another process makes or renews keys.
     #[error("another command makes keys in {}; try again when it ended", .0.display())]
     Busy(PathBuf),
@@ -69,7 +78,7 @@ pub(crate) enum KeyringError {
         source: CertificateError,
     },
     /// There is no certificate with a key for a role.
-    #[error("no key and certificate for the role {}", .0.name())]
+    #[error("no key and certificate for the role {}; `wmlicensed certificate renew` makes new ones", .0.name())]
     NoRole(Role),
     /// The cryptographic library or the system's random generator failed.
     #[error("keys could not be made: {0}")]
@@ -96,6 +105,16 @@ fn without_authority(folder: &DataFolder) -> KeyringError {
         (_, true) => KeyringError::Unfinished(path),
         (true, false) => KeyringError::Headless(path),
         (false, false) => KeyringError::Missing(path),
+    }
+}
+
+/// Fails where the database is not there that `init` made: what it held is not begun anew without a word.
+pub(crate) fn check_database(folder: &DataFolder) -> Result<(), KeyringError> {
+    let path = folder.database();
+    match (path.try_exists().map_err(at(path.clone()))?, folder.is_unfinished()) {
+        (true, _) => Ok(()),
+        (false, true) => Err(KeyringError::Unfinished(folder.path().to_owned())),
+        (false, false) => Err(KeyringError::NoDatabase(path)),
     }
 }
 
@@ -280,7 +299,11 @@ pub(crate) fn authority_key(
     path: Option<PathBuf>,
 ) -> Result<(AuthorityCertificate, DualSigningKey), KeyringError> {
     let authority = read_directory(folder)?.authority;
-    let path = path.unwrap_or_else(|| folder.authority_key());
+    let usual = folder.authority_key();
+    if path.is_none() && !usual.exists() {
+        return Err(KeyringError::NoAuthorityKey(usual));
+    }
+    let path = path.unwrap_or(usual);
     let bytes = read_private(&path).map_err(at(path.clone()))?;
     let key = DualSigningKey::from_bytes(&bytes).map_err(|_| KeyringError::Damaged(path.clone()))?;
     if key.verifying_key() == &authority.key { Ok((authority, key)) } else { Err(KeyringError::Damaged(path)) }

@@ -3,7 +3,7 @@
 use crate::accounts::{Account, bearer};
 use crate::clock::Clock;
 use crate::folder::DataFolder;
-use crate::keyring::{Keyring, KeyringError, MasterKey};
+use crate::keyring::{Keyring, KeyringError, MasterKey, check_database};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::problem::Fault;
@@ -87,6 +87,7 @@ impl Service {
     ) -> Result<Self, OpenError> {
         let keyring = Keyring::read(&folder, &roles)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        check_database(&folder)?;
         let store = Arc::new(SqliteStore::open(&folder.database())?);
         Ok(Self {
             interactions: store.clone(),

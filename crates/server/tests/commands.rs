@@ -247,3 +247,65 @@ fn an_address_that_is_taken_is_reported() {
     assert_eq!(status, 1);
     assert!(complaint.contains(&format!("cannot listen on {address}")), "{complaint}");
 }
+
+#[test]
+fn a_database_that_is_missing_is_not_begun_anew_without_a_word() {
+    let data = Data::new();
+    let lost = || {
+        for end in ["", "-wal", "-shm"] {
+            std::fs::remove_file(data.path().join(format!("wmlicensed.db{end}"))).ok();
+        }
+    };
+    lost();
+    for words in [&["stats"][..], &["content", "list"], &["serve", "--listen", "127.0.0.1:0"]] {
+        let (status, complaint) = data.fails(words);
+        assert_eq!(status, 1, "{words:?}");
+        assert!(complaint.contains("wmlicensed.db is missing; put it back"), "{words:?}: {complaint}");
+        assert!(!data.path().join("wmlicensed.db").exists(), "{words:?}");
+    }
+    // An owner who means to begin anew says so.
+    std::fs::write(data.path().join("wmlicensed.db"), "").unwrap();
+    assert_eq!(data.json(&["stats"])["content"], 0);
+}
+
+#[test]
+fn a_file_that_is_missing_is_named_with_what_helps() {
+    let data = Data::new();
+    let path = |name: &str| data.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("empty.pem"), "").unwrap();
+    let serve = |certificate: &str| {
+        let tls = ["--tls-cert", certificate, "--tls-key", certificate];
+        data.fails(&[&["serve", "--listen", "127.0.0.1:0"], &tls[..]].concat()).1
+    };
+    let complaint = serve(&path("nowhere.pem"));
+    assert!(complaint.contains("nowhere.pem: No such file"), "{complaint}");
+    let complaint = serve(&path("empty.pem"));
+    assert!(complaint.contains("empty.pem holds no certificate or key in PEM form"), "{complaint}");
+    let keys = || std::fs::read_dir(data.path().join("keys")).unwrap().map(|entry| entry.unwrap().path());
+    let issuer = keys().find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("issuer-")).unwrap();
+    std::fs::remove_file(issuer).unwrap();
+    let complaint = data.fails(&["serve", "--listen", "127.0.0.1:0"]).1;
+    assert!(complaint.contains("role issuer; `wmlicensed certificate renew`"), "{complaint}");
+    let elsewhere = path("elsewhere.key");
+    std::fs::rename(path("keys/authority.key"), &elsewhere).unwrap();
+    let (status, complaint) = data.fails(&["status", "publish"]);
+    assert_eq!(status, 1);
+    assert!(complaint.contains("authority.key is missing") && complaint.contains("--authority-key"), "{complaint}");
+    data.admin(&["status", "publish", "--authority-key", &elsewhere]);
+}
+
+#[test]
+fn what_is_complained_about_does_not_steer_the_terminal() {
+    let data = Data::new();
+    let file = data.path().join("policy.json");
+    std::fs::write(&file, r#"{"\u001b[31m\nbad":1,"actions":{"Play":{"count":"ten"}}}"#).unwrap();
+    let complaint = data.fails(&["policy", "set", "p", file.to_str().unwrap()]).1;
+    assert!(complaint.contains("/\u{fffd}[31m\u{fffd}bad") && !complaint.contains('\u{1b}'), "{complaint:?}");
+    // Each field has a line of its own still.
+    assert!(complaint.lines().any(|line| line.starts_with("  /actions/Play/count:")), "{complaint:?}");
+    let nowhere = data.path().join("no\u{1b}[31m\nwhere");
+    let output = run(&["content", "list"], &nowhere);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), complaint.lines().count()), (Some(1), 1), "{complaint:?}");
+    assert!(complaint.contains("no\u{fffd}[31m\u{fffd}where"), "{complaint:?}");
+}

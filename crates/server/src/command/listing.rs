@@ -1,6 +1,6 @@
 //! What the commands list: as a table for people, as JSON for programs.
 
-use super::{CommandError, List, Opened, print};
+use super::{CommandError, List, Opened, plain, print};
 use crate::policy::to_rfc3339;
 use serde_json::{Value, json};
 
@@ -27,14 +27,14 @@ pub(super) fn show(list: &List, columns: &[&str], rows: Vec<Vec<Value>>) -> Resu
     Ok(())
 }
 
-/// A value as people read it; control characters of titles and names are not sent to the terminal.
+/// A value as people read it.
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    plain(&text)
 }
 
 pub(super) fn contents(list: &List) -> Result<(), CommandError> {

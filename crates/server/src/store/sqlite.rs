@@ -65,9 +65,17 @@ struct Readers {
 }
 
 impl SqliteStore {
-    /// Opens the database, and makes it if there is none.
+    /// Opens the database, which must be there.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = connect(path)?;
+        Self::over(path, connect(path, OpenFlags::empty())?)
+    }
+
+    /// Opens the database, and makes it if there is none.
+    pub(crate) fn create(path: &Path) -> Result<Self, StoreError> {
+        Self::over(path, connect(path, OpenFlags::SQLITE_OPEN_CREATE)?)
+    }
+
+    fn over(path: &Path, connection: Connection) -> Result<Self, StoreError> {
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         migrate(&connection)?;
@@ -136,7 +144,7 @@ impl Readers {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => connect(&self.path)?,
+            None => connect(&self.path, OpenFlags::empty())?,
         };
         connection.prepare_cached("BEGIN")?.execute([])?;
         let result = query(&connection);
@@ -148,8 +156,8 @@ impl Readers {
 }
 
 /// Opens a connection. Changing a file that is just being made to WAL ignores the busy time-out, so that is tried again.
-fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+fn connect(path: &Path, more: OpenFlags) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
         let opened = Connection::open_with_flags(path, flags).and_then(|connection| {

@@ -64,7 +64,7 @@ pub(super) fn issued(licenses: Vec<NewLicense>) -> Issue {
 
 pub(super) fn store() -> (tempfile::TempDir, Arc<SqliteStore>) {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("test.db")).unwrap();
+    let store = SqliteStore::create(&folder.path().join("test.db")).unwrap();
     (folder, Arc::new(store))
 }
 
@@ -182,7 +182,7 @@ fn a_database_can_be_made_by_several_at_once() {
     let path = folder.path().join("test.db");
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| SqliteStore::open(&path).unwrap());
+            scope.spawn(|| SqliteStore::create(&path).unwrap());
         }
     });
 }
