@@ -95,7 +95,7 @@ impl BackupRestorerObject {
         let settings = self.client.settings(&self.properties);
         let deadline = settings.network.deadline;
         self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
-            match restore::preview(&client, &settings, &folder, context) {
+            match restore::preview(&client, &settings, &folder, false, context) {
                 Ok(preview) if preview.is_partial() => Outcome::success(WM_S_RESTORE_PARTIAL),
                 Ok(_) => Outcome::success(WM_S_OK),
                 Err(error) => Outcome::failure(failure::restore(&error)),

@@ -153,7 +153,7 @@ fn run(service: &Service, recorder: &Arc<Recorder>, place: &Path) {
 
     let second = Device::new(service, recorder);
     second.individualize(false);
-    assert!(preview(&second.client, &second.settings, place, &quiet()).unwrap().restorable > 0);
+    assert!(preview(&second.client, &second.settings, place, false, &quiet()).unwrap().restorable > 0);
     assert!(restore(&second.client, &second.settings, place, false, &quiet()).unwrap().restored > 0);
 
     let words = ["license", "revoke", "--kid", REVOCABLE, "--reason", "test", "--data"];

@@ -44,37 +44,77 @@ fn words<'w>(store: &'w str, from: &'w str, token: &'w str, service: &'w Service
     [&place[..], &whom].concat()
 }
 
+/// The lines about a part that another account opens, but for its size and page.
+const CLOSED: &str =
+    " bytes): it belongs to another account\n  help: give the token of that account with --token-file; see ";
+
+/// Makes `device1` with the licenses of two accounts, `backup` of it and `token` of the first account.
+fn back_up_for_two(folder: &Path, service: &Service) {
+    let (device, backup) = (folder.join("device1"), folder.join("backup"));
+    stock(&device, service, &service.token, &KIDS);
+    stock(&device, service, &service.gold_token, &[GOLD]);
+    std::fs::write(folder.join("token"), &service.token).unwrap();
+    std::fs::create_dir(&backup).unwrap();
+    let mut command = Command::new(run::built("wmlicense"));
+    run::succeed(command.arg("backup").arg("--store").arg(&device).arg("--to").arg(&backup));
+}
+
+fn revoke(service: &Service, kid: &str) {
+    let owner = ["license", "revoke", "--kid", kid, "--data", service.data().to_str().unwrap()];
+    run::succeed(Command::new(super::support::service::program()).args(owner));
+}
+
+#[test]
+fn a_restore_of_nothing_tells_each_license_and_each_part_too() {
+    let service = Service::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    back_up_for_two(folder.path(), &service);
+    KIDS[..2].iter().for_each(|kid| revoke(&service, kid));
+    let (store, from, token) = (path("device2"), path("backup"), path("token"));
+    let words = words(&store, &from, &token, &service);
+    let program = run::built("wmlicense");
+    let ended = |more: &[&str]| {
+        let (code, printed) = run::ended(Command::new(&program).args(&words).args(more));
+        assert_eq!(code, Some(1), "{printed}");
+        printed
+    };
+    let printed = ended(&[]);
+    assert!(printed.starts_with("error: the service refuses the restore: it was revoked\n"), "{printed}");
+    for kid in &KIDS[..2] {
+        assert!(printed.contains(&format!("\nleft out: {kid}: it was revoked\n")), "{printed}");
+    }
+    assert!(printed.contains("\nclosed: 1 part") && printed.contains(CLOSED), "{printed}");
+    let said: serde_json::Value = serde_json::from_str(&ended(&["--json"])).unwrap();
+    assert!(said["error"].as_str().unwrap().ends_with("it was revoked"), "{said}");
+    assert_eq!((&said["restored"], &said["closedSections"]), (&0.into(), &1.into()), "{said}");
+    let told = |name: &str| said[name].as_array().unwrap().iter().map(|one| one["reason"].clone()).collect::<Vec<_>>();
+    assert_eq!((told("refused"), told("closed")), (vec![4.into(), 4.into()], vec![6.into()]), "{said}");
+}
+
 #[test]
 fn a_restore_in_part_tells_each_reason_and_ends_with_a_code_of_its_own_as_its_preview_does() {
     let service = Service::start();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    stock(Path::new(&path("device1")), &service, &service.token, &KIDS);
-    stock(Path::new(&path("device1")), &service, &service.gold_token, &[GOLD]);
-    std::fs::write(path("token"), &service.token).unwrap();
-    std::fs::create_dir(path("backup")).unwrap();
+    back_up_for_two(folder.path(), &service);
+    revoke(&service, KIDS[1]);
     let program = run::built("wmlicense");
-    let (store, from) = (path("device1"), path("backup"));
-    run::succeed(Command::new(&program).args(["backup", "--store", &store, "--to", &from]));
-    let owner = ["license", "revoke", "--kid", KIDS[1], "--data", service.data().to_str().unwrap()];
-    run::succeed(Command::new(super::support::service::program()).args(owner));
-    let (store, token) = (path("device2"), path("token"));
+    let (store, from, token) = (path("device2"), path("backup"), path("token"));
     let words = words(&store, &from, &token, &service);
     let ended = |more: &[&str]| {
         let (code, printed) = run::ended(Command::new(&program).args(&words).args(more));
         assert_eq!(code, Some(3), "{printed}");
         printed
     };
-    let revoked = format!("{}: it was revoked\n", KIDS[1]);
-    let closed =
-        " bytes): it belongs to another account\n  help: give the token of that account with --token-file; see ";
-    // The device is made by the restore; a preview needs one.
+    // Whoever agreed that the device gets an ID need not restore before a preview.
+    let printed = ended(&["--preview"]);
+    assert!(printed.contains("Title 2: it was revoked") && printed.contains(CLOSED), "{printed}");
+    assert!(printed.ends_with("1 license would be restored, 1 not\n"), "{printed}");
     let printed = ended(&[]);
     assert!(printed.starts_with("1 license restored, 1 left out\n"), "{printed}");
-    assert!(printed.contains(&format!("left out: {revoked}")) && printed.contains(closed), "{printed}");
-    let printed = ended(&["--preview"]);
-    assert!(printed.contains("Title 2: it was revoked") && printed.contains(closed), "{printed}");
-    assert!(printed.ends_with("1 license would be restored, 1 not\n"), "{printed}");
+    let revoked = format!("left out: {}: it was revoked\n", KIDS[1]);
+    assert!(printed.contains(&revoked) && printed.contains(CLOSED), "{printed}");
     let object =
         |more: &[&str]| -> serde_json::Value { serde_json::from_str(&ended(&[more, &["--json"]].concat())).unwrap() };
     let (restored, previewed) = (object(&[]), object(&["--preview"]));

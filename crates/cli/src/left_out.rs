@@ -79,8 +79,16 @@ pub(crate) fn license(LeftOut { kid, why }: &LeftOut) -> Value {
 }
 
 /// Sections that stay closed, for programs.
-pub(crate) fn section(ClosedSections { why, sections, bytes, url }: &ClosedSections) -> Value {
+fn section(ClosedSections { why, sections, bytes, url }: &ClosedSections) -> Value {
     with(object(why), json!({ "sections": sections, "bytes": bytes, "url": url }))
+}
+
+/// All sections that stay closed, for programs.
+pub(crate) fn sections(closed: &[ClosedSections]) -> Value {
+    json!({
+        "closedSections": closed.iter().map(|closed| u64::from(closed.sections)).sum::<u64>(),
+        "closed": closed.iter().map(section).collect::<Vec<_>>(),
+    })
 }
 
 /// Both objects in one.

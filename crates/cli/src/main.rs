@@ -24,7 +24,7 @@ use std::process::ExitCode;
 /// Exit codes: 0 done, 1 failed, 2 usage, 3 done in part: a restore or its preview that leaves something out, a backup of which
 /// a part could not be verified here.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "wmlicense", version, arg_required_else_help = true)]
 struct Arguments {
     /// Print one JSON object in place of text.
     #[arg(long, global = true)]

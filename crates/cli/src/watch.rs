@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::event::{Event, Flow, Network, Progress};
 use wmlicense_core::operation::{Context, Observer, Operation};
-use wmlicense_core::restore::Verdict;
+use wmlicense_core::restore::{ClosedSections, LeftOut, Verdict};
 use wmlicense_core::store::Fault;
 use wmlicense_wire::id::Kid;
 
@@ -18,8 +18,30 @@ pub(crate) struct Reported {
     pub(crate) damaged: Vec<(Kid, Fault)>,
     /// What a restore would do with each license.
     pub(crate) verdicts: Vec<Verdict>,
+    /// Licenses that a restore left out.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Parts of a backup that stayed closed.
+    pub(crate) closed: Vec<ClosedSections>,
     /// The service was asked.
     pub(crate) asked_service: bool,
+}
+
+/// An operation failed, and what it reported before.
+pub(crate) struct Stopped {
+    pub(crate) failure: Failure,
+    pub(crate) reported: Box<Reported>,
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self { failure, reported: Box::default() }
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        stopped.failure
+    }
 }
 
 struct Watch {
@@ -42,6 +64,8 @@ impl<R> Observer<R> for Watch {
             }
             Event::RestrictedLicense(kid) => self.note(|reported| reported.restricted.push(*kid)),
             Event::RestoreVerdict(verdict) => self.note(|reported| reported.verdicts.push(verdict.clone())),
+            Event::LicenseRefused(license) => self.note(|reported| reported.left_out.push(license.clone())),
+            Event::SectionsClosed(closed) => self.note(|reported| reported.closed.push(closed.clone())),
             Event::DamagedLicense { kid, fault } => self.note(|reported| reported.damaged.push((*kid, *fault))),
             Event::Connecting => {
                 self.note(|reported| reported.asked_service = true);
@@ -57,8 +81,6 @@ impl<R> Observer<R> for Watch {
             // The result says the same again.
             Event::BackupRestoreBegin
             | Event::ErrorWithUrl { .. }
-            | Event::LicenseRefused(_)
-            | Event::SectionsClosed(_)
             | Event::RenewalDue(_)
             | Event::Individualize { .. }
             | Event::AccountNotPresented
@@ -76,11 +98,11 @@ impl<R> Observer<R> for Watch {
 /// How an operation ended; nothing if it panicked.
 type End<T, E> = Option<Arc<Result<T, E>>>;
 
-/// Runs `work` and gives its result with what it reported.
+/// Runs `work` and gives its result, or its failure, with what it reported.
 pub(crate) fn run<T, E>(
     json: bool,
     work: impl FnOnce(&Context) -> Result<T, E> + Send + 'static,
-) -> Result<(T, Reported), Failure>
+) -> Result<(T, Reported), Stopped>
 where
     T: Clone + Send + Sync + 'static,
     E: Send + Sync + 'static,
@@ -100,11 +122,9 @@ where
         .start(None, Box::new(watch), work, || None)
         .map_err(|error| Failure::new(error, "try again when the machine is less busy"))?;
     let result = operation.wait(None).ok().flatten().ok_or_else(Failure::internal)?;
+    let reported = std::mem::take(&mut *reported.lock().unwrap_or_else(PoisonError::into_inner));
     match &*result {
-        Ok(value) => {
-            let reported = std::mem::take(&mut *reported.lock().unwrap_or_else(PoisonError::into_inner));
-            Ok((value.clone(), reported))
-        }
-        Err(error) => Err(error.into()),
+        Ok(value) => Ok((value.clone(), reported)),
+        Err(error) => Err(Stopped { failure: error.into(), reported: Box::new(reported) }),
     }
 }

@@ -59,14 +59,15 @@ impl Preview {
 
 /// Tells for every license of the backup in `folder` what a restore would do with it. The service is asked where a restore
 /// would ask it, counts nothing, and logs that the section was opened. Where it cannot be asked, what it would decide on is told
-/// as undecided.
+/// as undecided. With `individualize`, a device without a certificate gets one first, which is all that the store then gains.
 pub fn preview(
     client: &Client,
     settings: &Settings,
     folder: &Path,
+    individualize: bool,
     context: &Context,
 ) -> Result<Preview, RestoreError> {
-    run(client, folder, &|| service::connect(client, settings, false, context), context)
+    run(client, folder, &|| service::connect(client, settings, individualize, context), context)
 }
 
 pub(super) fn run(
