@@ -219,7 +219,7 @@ fn store(
 }
 
 /// True if nobody took the answer to a transaction, and nobody will.
-fn is_given_up(store: &Store, id: TransactionId) -> Result<bool, StoreError> {
+pub(super) fn is_given_up(store: &Store, id: TransactionId) -> Result<bool, StoreError> {
     Ok(match store.transaction_state(id)? {
         Some(TransactionState::Refused | TransactionState::Cancelled | TransactionState::Expired) => true,
         Some(

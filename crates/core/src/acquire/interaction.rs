@@ -1,7 +1,7 @@
 //! Acquisition that the user has a part in: a request prepared without a network, an answer that the application fetched
 //! itself, and the monitor that asks again until the user has decided.
 
-use super::answer::{Taken, Then, take};
+use super::answer::{Taken, Then, is_given_up, take};
 use super::loopback::Loopback;
 use super::pages::Cursors;
 use super::pages::take_all;
@@ -279,7 +279,13 @@ fn poll(
     }
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
     let credentials = valid_credentials(&mut session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
-    let question = question_of(&session, id, &credentials)?;
+    let question = match question_of(&session, id, &credentials) {
+        // Since it was looked at.
+        Err(AcquireError::Store(StoreError::NoTransaction)) if is_given_up(&client.store, id)? => {
+            return Err(Poll::Over(AcquireError::Over));
+        }
+        question => question?,
+    };
     let mut question = transaction::fresh(&session, question, &credentials.identity)?;
     let envelope = match transaction::exchange(&mut session, &mut question, None) {
         Err(error) if error.transaction_end().is_some() => return Err(Poll::Over(AcquireError::Over)),
