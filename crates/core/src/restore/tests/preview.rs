@@ -2,7 +2,13 @@
 
 use super::super::preview::run;
 use super::*;
+use crate::backup::fixture::{backup_under, batch};
 use crate::restore::{Preview, Verdict, Verified, verify};
+use crate::test_support::TestDevice;
+use wmlicense_wire::aead::SecretKey;
+use wmlicense_wire::backup::SectionKeys;
+use wmlicense_wire::kem::{HpkePrivateKey, Suite};
+use wmlicense_wire::key::SigningKey;
 
 fn look(home: &Home<'_>, folder: &TempDir, fake: &Fake<'_>) -> (Result<Preview, RestoreError>, Vec<Verdict>, Events) {
     let events = Events::default();
@@ -75,6 +81,34 @@ fn a_section_that_the_service_keeps_shut_gives_the_failure_of_the_restore() {
         |error| matches!(error, Some(RestoreError::Refused { reason: Reason::OtherAccount, url: Some(_), .. }));
     assert!(refused(look(&other, &folder, &fake).0.err()));
     assert!(refused(restore_at(&other, &folder, &fake).0.err()));
+}
+
+/// The device of a home, as the maker of backups that need no store.
+fn device_of(home: &Home<'_>) -> TestDevice {
+    let identity = home.identity();
+    let hpke = identity.hpke.to_bytes();
+    TestDevice {
+        device_id: home.device_id,
+        signing: SigningKey::from_seed(identity.signing.seed()).unwrap(),
+        hpke: HpkePrivateKey::from_bytes(Suite::XWing, &hpke).unwrap(),
+        keys: identity.keys.clone(),
+    }
+}
+
+#[test]
+fn a_backup_whose_keys_do_not_open_is_not_whole_although_every_byte_is_as_it_was_signed() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let device = device_of(&home);
+    let folder = tempfile::tempdir().unwrap();
+    let verified = |change: fn(&mut SectionKeys)| {
+        let bytes = backup_under(&world, &device, &[vec![batch(&world, &device, 0..3)]], change);
+        std::fs::write(folder.path().join(FILE_NAME), bytes).unwrap();
+        verify(&home.client, folder.path(), &Events::default().context(|_| false))
+    };
+    assert_eq!(verified(|_| {}).unwrap(), Verified { licenses: 3, closed_sections: 0 });
+    let closed = verified(|keys| keys.content = SecretKey::random().unwrap());
+    assert!(matches!(&closed, Err(RestoreError::Corrupt(why)) if why == "a record does not open"), "{closed:?}");
 }
 
 #[test]
