@@ -296,24 +296,6 @@ fn a_license_that_was_replaced_does_not_come_back() {
 }
 
 #[test]
-fn a_title_that_no_document_can_carry_takes_no_license_along() {
-    let world = World::new();
-    let home = Home::new(&world);
-    let policies = plain(&world, 0..3);
-    home.acquire(&policies).unwrap();
-    // Earlier versions took any text.
-    home.client.store.set_title(kid(0), "a\nb\u{1b}[2J").unwrap();
-    home.client.store.set_title(kid(1), &"ö".repeat(2000)).unwrap();
-    let place = tempfile::tempdir().unwrap();
-    backed_up(&home, place.path(), false).0.unwrap();
-    let fresh = home.without_store();
-    assert_eq!(restored(&fresh, place.path()).0.unwrap().restored, 3);
-    assert!(holds(&fresh, &policies));
-    assert_eq!(fresh.client.store.title(kid(0)).unwrap().as_deref(), Some("a b [2J"));
-    assert_eq!(fresh.client.store.title(kid(1)).unwrap(), Some("ö".repeat(512)));
-}
-
-#[test]
 fn a_store_that_was_lost_gets_offline_what_nobody_can_use_up_or_revoke() {
     let world = World::new();
     let home = Home::new(&world);

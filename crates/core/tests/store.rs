@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use support::home::{Home, open, pending};
+use support::place::{backed_up, restored};
 use support::{NOW, World, content_key, grant, kid};
 use wmlicense_core::client::OpenError;
 use wmlicense_core::device::DeviceError;
@@ -244,6 +245,23 @@ fn a_title_of_the_application_goes_before_that_of_a_license() {
     store.set_title(kid(1), "Mine").unwrap();
     assert_eq!(store.title(kid(1)).unwrap().as_deref(), Some("Mine"));
     assert_eq!(store.title(kid(2)).unwrap(), None);
+}
+
+#[test]
+fn a_title_that_no_document_can_carry_takes_no_license_along() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let policies: Vec<_> = (0..3).map(|number| world.policy(kid(number))).collect();
+    home.acquire(&policies).unwrap();
+    // Earlier versions took any text.
+    home.client.store.set_title(kid(0), "a\nb\u{1b}[2J").unwrap();
+    home.client.store.set_title(kid(1), &"ö".repeat(2000)).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    backed_up(&home, place.path(), false).0.unwrap();
+    let fresh = home.without_store();
+    assert_eq!(restored(&fresh, place.path()).0.unwrap().restored, 3);
+    assert_eq!(fresh.client.store.title(kid(0)).unwrap().as_deref(), Some("a b [2J"));
+    assert_eq!(fresh.client.store.title(kid(1)).unwrap(), Some("ö".repeat(512)));
 }
 
 #[test]
