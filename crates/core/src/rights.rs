@@ -14,6 +14,7 @@ pub use environment::{Application, Environment, NO_SECURITY_VERSION};
 pub use query::{Category, LicenseState, allowed, license_state, query_allowed, query_state};
 use std::cmp::Reverse;
 use wmlicense_wire::license::{ActionState, State};
+pub(crate) use wmlicense_wire::over::end_of;
 use wmlicense_wire::policy::{Conditions, LicenseKind, OnClockRollback, Policy};
 
 /// Why an action is refused. Several may hold at once when no license helps.
@@ -223,14 +224,6 @@ pub(crate) fn is_forfeited(policy: &Policy, reading: Option<Reading>, action: &s
     conditions.zip(reading).is_some_and(|(conditions, reading)| {
         conditions.on_clock_rollback == OnClockRollback::Delete && is_beyond_grace(conditions, reading)
     })
-}
-
-/// First second without the right, as far as it is known.
-pub(crate) fn end_of(policy: &Policy, conditions: &Conditions, left: ActionState) -> Option<i64> {
-    let after = |begin: i64, length: u64| begin.saturating_add(seconds(length));
-    let storing = conditions.seconds_after_storing.map(|length| after(policy.first_issued, length));
-    let first_use = left.first_use.zip(conditions.seconds_after_first_use).map(|(begin, length)| after(begin, length));
-    [conditions.not_after, storing, first_use].into_iter().flatten().min()
 }
 
 /// First second without a right to anything, as far as it is known; `None` if some right has no end.

@@ -2,7 +2,7 @@
 //! says beforehand what it would get.
 
 use crate::answer::Reason;
-use crate::license::State;
+use crate::license::{ActionState, State};
 use crate::policy::{Conditions, Policy};
 
 /// Why nothing of a license can ever be used again; none while some of it can. `now`: seconds UTC.
@@ -19,20 +19,22 @@ pub fn over(policy: &Policy, state: &State, now: i64) -> Option<Reason> {
 
 /// True if an action ended.
 fn ends(policy: &Policy, name: &str, conditions: &Conditions, state: &State, now: i64) -> bool {
-    let first_use = state.actions.get(name).and_then(|state| state.first_use);
-    let after_use = first_use.zip(conditions.seconds_after_first_use);
-    let after_storing = conditions.seconds_after_storing.map(|seconds| (policy.first_issued, seconds));
-    let runs_out = |(from, seconds): (i64, u64)| now >= from.saturating_add_unsigned(seconds);
-    conditions.not_after.is_some_and(|end| now >= end)
-        || after_use.is_some_and(runs_out)
-        || after_storing.is_some_and(runs_out)
+    let left = state.actions.get(name).copied().unwrap_or_default();
+    end_of(policy, conditions, left).is_some_and(|end| now >= end)
+}
+
+/// First second without the right, as far as it is known.
+pub fn end_of(policy: &Policy, conditions: &Conditions, left: ActionState) -> Option<i64> {
+    let storing = conditions.seconds_after_storing.map(|length| policy.first_issued.saturating_add_unsigned(length));
+    let first_use = left.first_use.zip(conditions.seconds_after_first_use);
+    let first_use = first_use.map(|(begin, length)| begin.saturating_add_unsigned(length));
+    [conditions.not_after, storing, first_use].into_iter().flatten().min()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::{Kid, Lid, ServiceId};
-    use crate::license::ActionState;
     use crate::policy::{BackupRight, LicenseKind};
 
     fn counted(count: Option<u32>) -> Policy {
