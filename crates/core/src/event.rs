@@ -1,9 +1,10 @@
 //! What an operation tells while it runs. Numbers and text forms of the C API are the boundary's.
 
-use crate::restore::{ClosedSections, LeftOut, Unasked, Verdict};
-use crate::store::Fault;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
-use wmlicense_wire::answer::Reason;
+use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::id::Kid;
 
 /// How far an operation is.
@@ -127,4 +128,144 @@ pub enum Flow {
     Continue,
     /// Cancel the operation.
     Cancel,
+}
+
+/// What is wrong with a license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Its policy or binding cannot be read, or its columns name something else.
+    Unreadable,
+    /// It is not one of those that a service signed.
+    NotSigned,
+    /// Its key does not open.
+    KeyLost,
+    /// What is left of it is missing or was changed.
+    StateLost,
+}
+
+/// Why a license or a section is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A service decided so, or this store: it was revoked, or it has ended.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// How long it will be so at least, where it is refused for a time only.
+        wait: Option<Duration>,
+    },
+    /// A service must be asked, and could not be.
+    Unasked(Unasked),
+    /// No key here opens the section, and no service has one.
+    NoKey,
+}
+
+impl From<Reason> for Why {
+    fn from(reason: Reason) -> Self {
+        Self::Refused { reason, wait: None }
+    }
+}
+
+impl Why {
+    /// What a refusal says that was made at `now`, seconds UTC.
+    pub fn refused(refusal: &Refusal, now: i64) -> Self {
+        Self::Refused { reason: refusal.reason, wait: wait(refusal.again, now) }
+    }
+
+    /// The reason of a refusal.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Refused { reason, .. } => Some(*reason),
+            Self::Unasked(_) | Self::NoKey => None,
+        }
+    }
+}
+
+/// How long to wait at `now` for what is refused until `again`, both in seconds UTC.
+pub fn wait(again: Option<i64>, now: i64) -> Option<Duration> {
+    again.map(|again| Duration::from_secs(again.saturating_sub(now).max(1).unsigned_abs()))
+}
+
+/// Why a service could not be asked. Two are equal if they say the same.
+#[derive(Clone)]
+pub struct Unasked(Arc<dyn Error + Send + Sync>);
+
+impl Unasked {
+    /// For the error of a contact, which is of the operation that made it.
+    pub(crate) fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+
+    /// The error of the contact.
+    pub(crate) fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl fmt::Display for Unasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Unasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unasked({})", self.0)
+    }
+}
+
+impl PartialEq for Unasked {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for Unasked {}
+
+/// A license that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its key ID.
+    pub kid: Kid,
+    /// Why.
+    pub why: Why,
+}
+
+/// Sections that stay closed for one reason: what they hold is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedSections {
+    /// Why.
+    pub why: Why,
+    /// How many.
+    pub sections: u32,
+    /// Bytes of the backup in them.
+    pub bytes: u64,
+    /// Page of the service that helps.
+    pub url: Option<String>,
+}
+
+/// What a restore would give for one license.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its key ID.
+    pub kid: Kid,
+    /// Its title: the application's in the backup, else the one that came with it.
+    pub title: Option<String>,
+    /// Why it would be left out; `None` if it would be restored. Where the service could not be asked it is undecided.
+    pub refusal: Option<Why>,
+    /// Devices that hold it; 0 where the service need not be asked.
+    pub devices_used: u32,
+    /// Devices that may hold it in all; 0 where the service need not be asked.
+    pub devices_limit: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_at_least_a_second() {
+        assert_eq!(wait(Some(100), 40), Some(Duration::from_secs(60)));
+        assert_eq!(wait(Some(100), 100), Some(Duration::from_secs(1)));
+        assert_eq!(wait(None, 100), None);
+    }
 }

@@ -3,11 +3,10 @@
 
 use crate::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
 use crate::client::{Client, Settings};
-use crate::event::{Event, Progress};
+use crate::event::{Event, LeftOut, Progress, Why};
 use crate::individualize::valid_credentials;
 use crate::mailbox;
 use crate::operation::{Cancelled, Context};
-use crate::restore::{LeftOut, Why};
 use crate::rights;
 use crate::session::{Credentials, Endpoint, Session, fitting, mend_clock};
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};

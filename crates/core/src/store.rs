@@ -30,7 +30,8 @@ mod waiting;
 
 use crate::clock::{Reading, SharedClock};
 use crate::device::Device;
-pub use check::{Damaged, Fault, Walk};
+pub use crate::event::Fault;
+pub use check::{Damaged, Walk};
 use connection::{Pool, Writer};
 pub use give_back::{PrepareReturn, QueuedReturn, ReturnTo};
 pub use import::{GivenLicenses, GivenReport};

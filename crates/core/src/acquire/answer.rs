@@ -2,8 +2,7 @@
 
 use super::pages::Cursors;
 use super::{AcquireError, Acquired, Stage, wish};
-use crate::event::Event;
-use crate::restore::{LeftOut, Why};
+use crate::event::{Event, LeftOut, Why};
 use crate::rights::is_renewal_due;
 use crate::session::{AnswerFault, Credentials, Question, Session, SessionError, transaction};
 use crate::store::{Import, Page, Store, StoreError, TransactionState};

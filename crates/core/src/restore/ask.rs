@@ -4,10 +4,10 @@
 use super::RestoreError;
 use super::chunk::Chunk;
 use super::contact::Contact;
-use super::left_out::{self, ClosedSections, LeftOut, Page, Why, note_page};
+use super::left_out::{self, Page, note_page};
 use super::open::{Opened, Opening, OwnSection};
 use crate::backup::reader::{Backup, Entry, LicenseEntry, ReadError, Witness};
-use crate::event::Event;
+use crate::event::{ClosedSections, Event, LeftOut, Why};
 use crate::operation::Context;
 use crate::session::AnswerFault;
 use crate::store::{StagedLicense, Staging};

@@ -3,9 +3,8 @@
 
 use super::RestoreError;
 use super::ask::{Management, Reply};
-use super::left_out::{Unasked, Why};
 use super::open::Opened;
-use crate::event::Event;
+use crate::event::{Event, Unasked, Why};
 use crate::operation::{Cancelled, Context};
 use crate::session::AnswerFault;
 use wmlicense_wire::answer::Outcome;

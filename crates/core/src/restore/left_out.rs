@@ -1,111 +1,24 @@
-//! What a restore leaves out of a backup, and why: one word for statuses, outcome and preview.
+//! What a restore leaves out of a backup: put together, counted, and told as a failure where nothing else is left.
 
 use super::RestoreError;
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use crate::event::{ClosedSections, LeftOut, Unasked, Why};
 use wmlicense_wire::answer::{Reason, Refusal};
-use wmlicense_wire::id::Kid;
 
-/// Why a license or a section is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// A service decided so, or this store: it was revoked, or it has ended.
-    Refused {
-        /// Why.
-        reason: Reason,
-        /// How long it will be so at least, where it is refused for a time only.
-        wait: Option<Duration>,
-    },
-    /// A service must be asked, and could not be.
-    Unasked(Unasked),
-    /// No key here opens the section, and no service has one.
-    NoKey,
-}
-
-impl From<Reason> for Why {
-    fn from(reason: Reason) -> Self {
-        Self::Refused { reason, wait: None }
-    }
-}
-
-impl Why {
-    /// What a refusal says that was made at `now`, seconds UTC.
-    pub fn refused(refusal: &Refusal, now: i64) -> Self {
-        Self::Refused { reason: refusal.reason, wait: wait(refusal.again, now) }
-    }
-
-    /// The reason of a refusal.
-    pub fn reason(&self) -> Option<Reason> {
-        match self {
-            Self::Refused { reason, .. } => Some(*reason),
-            Self::Unasked(_) | Self::NoKey => None,
-        }
-    }
-}
-
-/// How long to wait at `now` for what is refused until `again`, both in seconds UTC.
-pub fn wait(again: Option<i64>, now: i64) -> Option<Duration> {
-    again.map(|again| Duration::from_secs(again.saturating_sub(now).max(1).unsigned_abs()))
-}
-
-/// Why a service could not be asked. Two are equal if they say the same.
-#[derive(Clone)]
-pub struct Unasked(Arc<RestoreError>);
+/// The failure that an [`Unasked`] of no restore would have; there is none.
+const NOT_OF_RESTORE: &RestoreError = &RestoreError::NotRestorable;
 
 impl Unasked {
     /// The error of the contact.
     pub fn error(&self) -> &RestoreError {
-        &self.0
+        // Made from nothing else, below.
+        self.cause().downcast_ref().unwrap_or(NOT_OF_RESTORE)
     }
 }
 
 impl From<RestoreError> for Unasked {
     fn from(error: RestoreError) -> Self {
-        Self(Arc::new(error))
+        Self::new(error)
     }
-}
-
-impl fmt::Display for Unasked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for Unasked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unasked({})", self.0)
-    }
-}
-
-impl PartialEq for Unasked {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.to_string() == other.0.to_string()
-    }
-}
-
-impl Eq for Unasked {}
-
-/// A license that is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Its key ID.
-    pub kid: Kid,
-    /// Why.
-    pub why: Why,
-}
-
-/// Sections that stay closed for one reason: what they hold is not known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClosedSections {
-    /// Why.
-    pub why: Why,
-    /// How many.
-    pub sections: u32,
-    /// Bytes of the backup in them.
-    pub bytes: u64,
-    /// Page of the service that helps.
-    pub url: Option<String>,
 }
 
 /// Adds a section that stays closed to those that do for the same reason.
@@ -188,12 +101,5 @@ mod tests {
         let found: Vec<_> =
             closed.iter().map(|closed| (closed.sections, closed.bytes, closed.url.as_deref())).collect();
         assert_eq!(found, [(2, 7, None), (1, 5, Some("a"))]);
-    }
-
-    #[test]
-    fn a_wait_is_at_least_a_second() {
-        assert_eq!(wait(Some(100), 40), Some(Duration::from_secs(60)));
-        assert_eq!(wait(Some(100), 100), Some(Duration::from_secs(1)));
-        assert_eq!(wait(None, 100), None);
     }
 }

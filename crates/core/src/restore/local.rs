@@ -2,9 +2,9 @@
 
 use super::RestoreError;
 use super::ask::Asked;
-use super::left_out::LeftOut;
 use super::open::{Opened, Opening, OwnSection};
 use crate::backup::reader::{Backup, Entry, LicenseEntry};
+use crate::event::LeftOut;
 use crate::operation::Context;
 use crate::store::{StagedLicense, Staging};
 use std::io::{Read, Seek};

@@ -3,12 +3,12 @@
 
 use super::ask::{Reply, Unlocked, may_sign, unlock};
 use super::contact::{Connect, Contact};
-use super::left_out::{self, ClosedSections, Page, Why, note_page, wait};
+use super::left_out::{self, Page, note_page};
 use super::open::{self, Opened, Opening, OwnSection};
 use super::{RestoreError, open_file, service};
 use crate::backup::reader::{Backup, Entry, LicenseEntry};
 use crate::client::{Client, Settings};
-use crate::event::Event;
+use crate::event::{ClosedSections, Event, Verdict, Why, wait};
 use crate::operation::Context;
 use crate::session::has_room;
 use std::collections::{BTreeMap, HashMap};
@@ -20,21 +20,6 @@ use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::over::over;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::{Body, MAX_NAMED, RestoreSource};
-
-/// What a restore would give for one license.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Its key ID.
-    pub kid: Kid,
-    /// Its title: the application's in the backup, else the one that came with it.
-    pub title: Option<String>,
-    /// Why it would be left out; `None` if it would be restored. Where the service could not be asked it is undecided.
-    pub refusal: Option<Why>,
-    /// Devices that hold it; 0 where the service need not be asked.
-    pub devices_used: u32,
-    /// Devices that may hold it in all; 0 where the service need not be asked.
-    pub devices_limit: u32,
-}
 
 /// What a restore would give in all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use super::head::Head;
 use super::integrity::Table;
 use super::merge::{AtRest, place};
 use super::{Store, StoreError, error::fixed};
+use crate::event::Fault;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use wmlicense_wire::answer::{read_vouched, verify_signed};
 use wmlicense_wire::certificate::Role;
@@ -15,19 +16,6 @@ use wmlicense_wire::request::MAX_LICENSES;
 
 /// Licenses that are read in one go.
 const CHUNK: i64 = MAX_LICENSES as i64;
-
-/// What is wrong with a license.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Its policy or binding cannot be read, or its columns name something else.
-    Unreadable,
-    /// It is not one of those that a service signed.
-    NotSigned,
-    /// Its key does not open.
-    KeyLost,
-    /// What is left of it is missing or was changed.
-    StateLost,
-}
 
 /// A license with a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
