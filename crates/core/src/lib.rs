@@ -18,6 +18,7 @@ pub mod give_back;
 pub mod header;
 pub mod individualize;
 pub mod keeper;
+pub mod license;
 pub mod logging;
 pub mod mailbox;
 mod memory;

@@ -8,7 +8,7 @@ mod query;
 mod tests;
 
 use crate::clock::Reading;
-use crate::store::{Standing, StoredLicense};
+use crate::license::{Standing, StoredLicense};
 pub use action::action_name;
 pub use environment::{Application, Environment, NO_SECURITY_VERSION};
 pub use query::{Category, LicenseState, allowed, license_state, query_allowed, query_state};

@@ -28,9 +28,10 @@ mod tombstone;
 mod transactions;
 mod waiting;
 
-use crate::clock::{Reading, SharedClock};
+use crate::clock::SharedClock;
 use crate::device::Device;
 pub use crate::event::Fault;
+pub use crate::license::{Standing, StoredLicense};
 pub use check::{Damaged, Walk};
 use connection::{Pool, Writer};
 pub use give_back::{PrepareReturn, QueuedReturn, ReturnTo};
@@ -38,7 +39,7 @@ pub use import::{GivenLicenses, GivenReport};
 use integrity::Integrity;
 pub use recipe::{Recipe, RenewalChoice, RenewalGroup};
 pub use repair::Repair;
-pub use revocation::{NotTaken, Standing};
+pub use revocation::NotTaken;
 pub use snapshot::Snapshot;
 pub use staging::Staging;
 use std::collections::HashMap;
@@ -48,8 +49,7 @@ use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::backup::DeviceTicket;
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, StoreId, TransactionId, UserId};
-use wmlicense_wire::license::{Binding, InnerKey, License, State};
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::license::{InnerKey, License, State};
 use wmlicense_wire::status_list::StatusList;
 
 /// Name of the database in the client's folder.
@@ -114,42 +114,6 @@ pub enum StoreError {
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Random,
-}
-
-/// A stored license as rights and enumeration see it. The key stays wrapped until [`Store::unwrap_key`].
-#[derive(Clone)]
-pub struct StoredLicense {
-    /// Row of its batch.
-    pub batch: i64,
-    /// Place in the batch.
-    pub index: u32,
-    /// Authority of the service that signed it.
-    pub authority: Digest,
-    /// Its policy.
-    pub policy: Policy,
-    /// What is left of it; `None` where a stateful license lost its state row or the row was changed: unusable.
-    pub state: Option<State>,
-    /// Whether a status list lets it be used.
-    pub standing: Standing,
-    /// What the time is for it, where a condition has dates.
-    pub(crate) reading: Option<Reading>,
-    /// Bytes of its binding: few who look a license up want to know what is in it.
-    pub(crate) binding: Vec<u8>,
-    /// Key under the batch's at-rest key.
-    pub(crate) wrapped: Vec<u8>,
-    /// At-rest ID of the batch.
-    pub(crate) at_rest: [u8; 16],
-    /// SHA-256 of the policy bytes.
-    pub(crate) policy_hash: Digest,
-    /// Of a leaf: the root licenses of its issuer and root key ID.
-    pub(crate) roots: Arc<[StoredLicense]>,
-}
-
-impl StoredLicense {
-    /// What ties it to this device.
-    pub fn binding(&self) -> Result<Binding, StoreError> {
-        Ok(Binding::decode(&self.binding)?)
-    }
 }
 
 /// A batch that arrived from a service and was verified.

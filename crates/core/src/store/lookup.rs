@@ -9,7 +9,7 @@ use crate::clock::Reading;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
-use wmlicense_wire::license::{InnerKey, State};
+use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
 
@@ -110,6 +110,13 @@ fn read_bare(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<Sto
         licenses.push(read_license(connection, inner, row)?);
     }
     Ok(licenses)
+}
+
+impl StoredLicense {
+    /// What ties it to this device.
+    pub fn binding(&self) -> Result<Binding, StoreError> {
+        Ok(Binding::decode(&self.binding)?)
+    }
 }
 
 impl Filter {

@@ -6,7 +6,7 @@ mod kept;
 use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
 use super::merge::Merger;
-use super::{Inner, Store, StoreError, error::fixed};
+use super::{Inner, Standing, Store, StoreError, error::fixed};
 pub(super) use kept::{Kept, KeptKind};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::sync::{Arc, PoisonError};
@@ -31,20 +31,6 @@ pub enum NotTaken {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Why no license of a batch may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Standing {
-    /// Nothing speaks against it.
-    #[default]
-    Good,
-    /// The key that signed it was revoked.
-    IssuerRevoked,
-    /// The device that it is bound to was revoked.
-    DeviceRevoked,
-    /// The license demands a newer status list than the one that is kept.
-    StatusListTooOld,
 }
 
 impl Standing {
