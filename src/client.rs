@@ -29,7 +29,6 @@ use wmlicense_core::rights::{Application, NO_SECURITY_VERSION};
 use wmlicense_core::transport::{
     AppStack, DEFAULT_RETRY_LIMIT, NetworkSettings, ProxyChoice, ProxyEnvironment, TlsTrust,
 };
-use wmlicense_wire::certificate::DeviceCertificate;
 use wmlicense_wire::id::{Digest, Kid};
 
 /// One license store, one device, and the settings of everything made from it. Create it, set WM_PROP_STORE_PATH and
@@ -93,7 +92,7 @@ impl Object for ClientObject {
         let Some(client) = self.opened.get() else {
             return Ok(None);
         };
-        let certificate = || certificate(client);
+        let certificate = || client.certificate().map_err(|error| failure::store(&error));
         Ok(match spec.name {
             DEVICE_ID => certificate()?.map(|found| Value::Text(found.device_id.to_base64().into_bytes())),
             INDIVIDUALIZED => Some(Value::Bool(certificate()?.is_some())),
@@ -120,17 +119,6 @@ impl Object for ClientObject {
         }
         Ok(())
     }
-}
-
-/// The device's certificate at the first authority that gave one.
-fn certificate(client: &Client) -> Result<Option<DeviceCertificate>, Failure> {
-    for authority in &client.authorities {
-        let found = client.store.device_certificate(*authority).map_err(|error| failure::store(&error))?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
 }
 
 impl ClientObject {
@@ -249,7 +237,7 @@ impl ClientObject {
 
     /// Security version of the device; none before it is individualized.
     pub(crate) fn security_version(&self) -> Result<String, Failure> {
-        let certificate = certificate(self.opened()?)?;
+        let certificate = self.opened()?.certificate().map_err(|error| failure::store(&error))?;
         Ok(certificate.map_or_else(|| NO_SECURITY_VERSION.to_owned(), |found| found.security_version))
     }
 }

@@ -8,7 +8,7 @@ use crate::input::{self, Out, SizedOut};
 use crate::object::resolve;
 use crate::result::wm_result;
 use std::ffi::c_char;
-use wmlicense_core::rights::{self, Category, Refusal, action};
+use wmlicense_core::rights::{Category, Refusal, action};
 use wmlicense_wire::id::Kid;
 
 const NOT_ENABLED: u32 = 0x1;
@@ -134,14 +134,14 @@ fn bit(refusal: Refusal) -> u32 {
 }
 
 fn refusals(client: &ClientObject, kid: Kid, action: &str) -> Result<u32, Failure> {
-    let found = rights::query_allowed(client.opened()?, kid, action, &client.application());
+    let found = client.opened()?.query_allowed(kid, action, &client.application());
     let refusals = found.map_err(|error| failure::store(&error))?;
     let refused = if refusals.is_empty() { 0 } else { NOT_ENABLED };
     Ok(refusals.into_iter().map(bit).fold(refused, |bits, bit| bits | bit))
 }
 
 fn state(client: &ClientObject, kid: Kid, action: &str, struct_size: usize) -> Result<wm_license_state, Failure> {
-    let found = rights::query_state(client.opened()?, kid, action, &client.application());
+    let found = client.opened()?.query_state(kid, action, &client.application());
     let found = found.map_err(|error| failure::store(&error))?;
     let ((counts, count_count), (dates, date_count)) = (first_four(&found.counts), first_four(&found.dates));
     Ok(wm_license_state {

@@ -2,13 +2,15 @@
 
 use crate::clock::SharedClock;
 use crate::device::{Device, DeviceError};
-use crate::rights::Application;
+use crate::license::StoredLicense;
+use crate::rights::{self, Application, Environment, LicenseState, NO_SECURITY_VERSION, Refusal};
 use crate::session::Documents;
 use crate::store::{Store, StoreError};
 use crate::transport::{AccountToken, HttpTransport, NetworkSettings, TlsConfigs, Transport};
 use std::path::PathBuf;
 use std::sync::Arc;
-use wmlicense_wire::id::Digest;
+use wmlicense_wire::certificate::DeviceCertificate;
+use wmlicense_wire::id::{Digest, Kid};
 
 /// Fixed when the client opens.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +90,80 @@ impl Client {
         settings: &NetworkSettings,
     ) -> Result<Box<dyn Transport>, crate::transport::TransportError> {
         Ok(Box::new(HttpTransport::new(settings, &self.tls)?))
+    }
+
+    /// What a use of these licenses is judged by. The device's certificate and the status lists are read only where a license
+    /// or the application has something to ask them.
+    pub(crate) fn environment(
+        &self,
+        licenses: &[StoredLicense],
+        action: &str,
+        application: &Application,
+    ) -> Result<Environment, StoreError> {
+        let asks = |license: &StoredLicense| {
+            license.policy.action(action).is_some_and(|conditions| conditions.minimum_security_version.is_some())
+        };
+        let asked = licenses.iter().any(|license| asks(license) || license.roots.iter().any(asks));
+        let certificate = if asked { self.certificate()? } else { None };
+        let now = self.clock.now();
+        let mut barred_by = Vec::new();
+        if let Some(id) = &application.id {
+            let mut authorities: Vec<_> = licenses.iter().map(|license| license.authority).collect();
+            authorities.sort_unstable();
+            authorities.dedup();
+            for authority in authorities {
+                if self.store.bars_application(authority, id, now)? {
+                    barred_by.push(authority);
+                }
+            }
+        }
+        let security_version = certificate.map(|found| found.security_version);
+        let security_version = security_version.unwrap_or_else(|| NO_SECURITY_VERSION.to_owned());
+        Ok(Environment { now, security_version, application_level: application.level, barred_by })
+    }
+
+    /// The device's certificate at the first authority that gave one; none before it is individualized.
+    pub fn certificate(&self) -> Result<Option<DeviceCertificate>, StoreError> {
+        for authority in &self.authorities {
+            let found = self.store.device_certificate(*authority)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the store has for a key ID, and what it is judged by.
+    pub(crate) fn look(
+        &self,
+        kid: Kid,
+        action: &str,
+        application: &Application,
+    ) -> Result<(Vec<StoredLicense>, Environment), StoreError> {
+        let licenses = self.store.licenses(kid)?;
+        let environment = self.environment(&licenses, action, application)?;
+        Ok((licenses, environment))
+    }
+
+    /// Why the stored licenses for a key ID do not permit an action; empty if one does. Reserves nothing; what is written is at
+    /// most the time of a refusal.
+    pub fn query_allowed(&self, kid: Kid, action: &str, application: &Application) -> Result<Vec<Refusal>, StoreError> {
+        let (licenses, environment) = self.look(kid, action, application)?;
+        let refusals = rights::allowed(&licenses, action, &environment).err().unwrap_or_default();
+        if refusals.iter().any(|refusal| refusal.tells_time()) {
+            self.store.note_refusal();
+        }
+        Ok(refusals)
+    }
+
+    /// What is left of an action by all licenses for a key ID together, as [`rights::license_state`] tells it.
+    pub fn query_state(&self, kid: Kid, action: &str, application: &Application) -> Result<LicenseState, StoreError> {
+        let (licenses, environment) = self.look(kid, action, application)?;
+        let tells_time = |license| rights::evaluate(license, action, &environment).into_iter().any(Refusal::tells_time);
+        if licenses.iter().any(tells_time) {
+            self.store.note_refusal();
+        }
+        Ok(rights::license_state(&licenses, action, &environment))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::acquire::{AcquireError, Acquired, LicenseWish, acquire};
 use crate::client::{Client, Settings};
 use crate::individualize::{IndividualizeError, individualize};
 use crate::operation::Context;
-use crate::rights::{self, query_allowed};
+use crate::rights;
 use crate::store::StoreError;
 use wmlicense_wire::answer::Refusal;
 use wmlicense_wire::id::Kid;
@@ -101,7 +101,7 @@ fn missing(
 ) -> Result<Vec<(Kid, rights::Refusal)>, StoreError> {
     let mut missing = Vec::new();
     for kid in kids {
-        let refusals = query_allowed(client, *kid, &wish.action, &settings.application)?;
+        let refusals = client.query_allowed(*kid, &wish.action, &settings.application)?;
         missing.extend(refusals.first().map(|refusal| (*kid, *refusal)));
     }
     Ok(missing)

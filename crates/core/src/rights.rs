@@ -11,7 +11,7 @@ use crate::clock::Reading;
 use crate::license::{Standing, StoredLicense};
 pub use action::action_name;
 pub use environment::{Application, Environment, NO_SECURITY_VERSION};
-pub use query::{Category, LicenseState, allowed, license_state, query_allowed, query_state};
+pub use query::{Category, LicenseState, allowed, license_state};
 use std::cmp::Reverse;
 use wmlicense_wire::license::{ActionState, State};
 pub(crate) use wmlicense_wire::over::end_of;
@@ -108,7 +108,7 @@ pub fn choose<'l>(
 }
 
 /// Why this license does not permit the action; empty if it does.
-fn evaluate(license: &StoredLicense, action: &str, environment: &Environment) -> Vec<Refusal> {
+pub(crate) fn evaluate(license: &StoredLicense, action: &str, environment: &Environment) -> Vec<Refusal> {
     if environment.barred_by.contains(&license.authority) {
         return vec![Refusal::ApplicationRevoked];
     }

@@ -17,7 +17,7 @@ use wmlicense_core::event::Event;
 use wmlicense_core::keeper::clean;
 use wmlicense_core::renew::{RenewalWish, Renewed, renew};
 use wmlicense_core::restore::{LeftOut, Restored};
-use wmlicense_core::rights::{Application, Category, Refusal, query_allowed, query_state};
+use wmlicense_core::rights::{Application, Category, Refusal};
 use wmlicense_core::session::AnswerFault;
 use wmlicense_core::store::FILE_NAME;
 use wmlicense_wire::answer::Reason;
@@ -58,7 +58,7 @@ fn play(desk: &Desk, number: u64) -> Result<(), Refusal> {
 
 /// Why playing is not permitted.
 fn asked(desk: &Desk, number: u64) -> Vec<Refusal> {
-    query_allowed(&desk.client, kid(number), "Play", &Application::default()).unwrap()
+    desk.client.query_allowed(kid(number), "Play", &Application::default()).unwrap()
 }
 
 fn verdict(desk: &Desk) -> Verdict {
@@ -198,7 +198,7 @@ fn a_refusal_for_the_time_is_remembered_over_a_restart_of_the_system() {
         ("a decryptor", |desk| assert_eq!(play(desk, 1), Err(Refusal::Expired))),
         ("a question", |desk| assert_eq!(asked(desk, 1), [Refusal::Expired])),
         ("a state", |desk| {
-            let found = query_state(&desk.client, kid(1), "Play", &Application::default()).unwrap();
+            let found = desk.client.query_state(kid(1), "Play", &Application::default()).unwrap();
             assert_eq!(found.category, Category::NoRight);
         }),
     ];

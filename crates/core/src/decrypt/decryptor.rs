@@ -320,6 +320,6 @@ fn look(
         let deleted = client.store.forfeit(kid, action)?;
         log::warn!("{deleted} licenses were deleted because the clock was set back, as their policy says");
     }
-    let environment = Environment::of(client, &licenses, action, application)?;
+    let environment = client.environment(&licenses, action, application)?;
     Ok((licenses, environment))
 }

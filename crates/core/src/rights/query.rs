@@ -1,11 +1,8 @@
-//! Questions about stored licenses: may an action be done, and what is left of the right. Nothing is reserved; written is at
-//! most the time of a refusal.
+//! Questions about licenses: may an action be done, and what is left of the right. Nothing is reserved.
 
 use super::action::BACKUP;
-use super::{Application, Environment, Refusal, choose};
-use crate::client::Client;
-use crate::store::{StoreError, StoredLicense};
-use wmlicense_wire::id::Kid;
+use super::{Environment, Refusal, choose};
+use crate::license::StoredLicense;
 
 /// How a right is limited (`DRM_LICENSE_STATE_CATEGORY`, with its numbers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,48 +53,6 @@ impl LicenseState {
         seconds_after_first_use: 0,
         vague: false,
     };
-}
-
-/// What the store has for a key ID, and what it is judged by.
-fn look(
-    client: &Client,
-    kid: Kid,
-    action: &str,
-    application: &Application,
-) -> Result<(Vec<StoredLicense>, Environment), StoreError> {
-    let licenses = client.store.licenses(kid)?;
-    let environment = Environment::of(client, &licenses, action, application)?;
-    Ok((licenses, environment))
-}
-
-/// Why the stored licenses for a key ID do not permit an action; empty if one does.
-pub fn query_allowed(
-    client: &Client,
-    kid: Kid,
-    action: &str,
-    application: &Application,
-) -> Result<Vec<Refusal>, StoreError> {
-    let (licenses, environment) = look(client, kid, action, application)?;
-    let refusals = allowed(&licenses, action, &environment).err().unwrap_or_default();
-    if refusals.iter().any(|refusal| refusal.tells_time()) {
-        client.store.note_refusal();
-    }
-    Ok(refusals)
-}
-
-/// What is left of an action by all licenses for a key ID together, as [`license_state`] tells it.
-pub fn query_state(
-    client: &Client,
-    kid: Kid,
-    action: &str,
-    application: &Application,
-) -> Result<LicenseState, StoreError> {
-    let (licenses, environment) = look(client, kid, action, application)?;
-    let tells_time = |license| super::evaluate(license, action, &environment).into_iter().any(Refusal::tells_time);
-    if licenses.iter().any(tells_time) {
-        client.store.note_refusal();
-    }
-    Ok(license_state(&licenses, action, &environment))
 }
 
 /// May the action be done with one of these licenses.
