@@ -23,6 +23,9 @@ use wmlicense_wire::key::{Signer as _, SigningKey};
 /// Name of the key file in the client's folder.
 pub const FILE_NAME: &str = "device.key";
 
+/// Security version of this library, four dotted numbers: what it claims when it asks for a certificate.
+pub(crate) const SECURITY_VERSION: &str = "1.0.0.0";
+
 /// Most retired keys that are kept for one authority; the oldest go first.
 const MAX_RETIRED: usize = 64;
 

@@ -17,8 +17,6 @@ use wmlicense_wire::id::Digest;
 use wmlicense_wire::rekey::Rekey;
 use wmlicense_wire::request::Body;
 
-/// Security version of this library, four dotted numbers: what it claims when it asks for a certificate.
-pub const SECURITY_VERSION: &str = "1.0.0.0";
 /// A certificate is renewed when it ends within this time, in seconds.
 const RENEW_BEFORE: i64 = 30 * 86_400;
 /// Before another request it is renewed when it ends within this time, in seconds.

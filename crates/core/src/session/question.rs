@@ -4,8 +4,7 @@
 use super::{Credentials, Endpoint, Session, SessionError};
 use crate::client::{Client, Settings};
 use crate::clock::SinceBoot;
-use crate::device::DeviceIdentity;
-use crate::individualize::SECURITY_VERSION;
+use crate::device::{DeviceIdentity, SECURITY_VERSION};
 use wmlicense_wire::answer::Expected;
 use wmlicense_wire::id::{Digest, Epoch, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::license::State;
