@@ -2,9 +2,9 @@
 
 use crate::clock::SharedClock;
 use crate::device::{Device, DeviceError};
+use crate::documents::Documents;
 use crate::license::StoredLicense;
 use crate::rights::{self, Application, Environment, LicenseState, NO_SECURITY_VERSION, Refusal};
-use crate::session::Documents;
 use crate::store::{Store, StoreError};
 use crate::transport::{AccountToken, HttpTransport, NetworkSettings, TlsConfigs, Transport};
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ pub mod client;
 pub mod clock;
 pub mod decrypt;
 pub mod device;
+mod documents;
 pub mod ensure;
 pub mod event;
 mod file;

@@ -8,6 +8,7 @@ pub use refresh::{Refreshed, refresh};
 
 use crate::client::{Client, Settings};
 use crate::device::DeviceIdentity;
+use crate::session::status_list::is_ahead;
 use crate::session::{Credentials, Endpoint, known_authority, offline};
 use crate::store::StoreError;
 use wmlicense_wire::certificate::Role;
@@ -16,7 +17,6 @@ use wmlicense_wire::id::{Digest, SignerId};
 use wmlicense_wire::request::{Body, MAX_MACHINE_ID};
 use wmlicense_wire::revocation::{Acknowledgement, MAX_LIDS, Revocation, RevocationError, VerifiedRevocation};
 use wmlicense_wire::service_document::ServiceDocument;
-use wmlicense_wire::status_list::{MAX_AHEAD, StatusList};
 
 /// What became of a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,9 @@ fn take(
     if verified.content.target.is_some_and(|target| target != device_id) {
         return Err(RevokeError::OtherDevice);
     }
-    check_number(client, verified.content.number)?;
+    if is_ahead(client, verified.content.number)? {
+        return Err(RevokeError::Ahead);
+    }
     let removed = client.store.take_revocation(verified, blob)?;
     let (taken_at, count, lids) =
         client.store.taken_back_by(verified.key, MAX_LIDS)?.ok_or(RevokeError::Store(StoreError::Tampered))?;
@@ -82,27 +84,6 @@ fn take(
     let DeviceIdentity { signing, keys, .. } = &*credentials.identity;
     let acknowledgement = acknowledgement.sign(signing, keys.thumbprint()).map_err(|_| RevokeError::Keys)?;
     Ok(Processed { acknowledgement, removed, number: verified.content.number })
-}
-
-/// Keeps a status list of the authority, if it is newer than the kept one. An older one is no error: it says less.
-pub(crate) fn take_status_list(client: &Client, authority: Digest, bytes: &[u8]) -> Result<(), RevokeError> {
-    let directory = client.store.directory(authority)?.ok_or(RevokeError::AuthorityNotTrusted)?;
-    let list = StatusList::parse(bytes, &directory.authority)?;
-    check_number(client, list.number)?;
-    match client.store.take_status_list(&list, bytes).map_err(RevokeError::from) {
-        Err(RevokeError::Older(_)) => Ok(()),
-        result => result,
-    }
-}
-
-/// Refuses a number more than a day ahead of a good clock. A clock that is behind what is known judges nothing.
-fn check_number(client: &Client, number: u64) -> Result<(), RevokeError> {
-    let reading = client.store.clock_record()?.read(client.clock.moment(), []);
-    let latest = u64::try_from(reading.now.saturating_add(MAX_AHEAD)).unwrap_or(0);
-    if number > latest && reading.behind.is_none() {
-        return Err(RevokeError::Ahead);
-    }
-    Ok(())
 }
 
 /// The authority whose issuer a revocation key belongs to: a license names the key, or a verified service document does.

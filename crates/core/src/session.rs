@@ -5,16 +5,17 @@ mod document;
 mod error;
 mod fault;
 mod question;
+pub(crate) mod status_list;
 mod time;
 pub(crate) mod transaction;
 mod verdict;
 
 use crate::client::{Client, Settings};
 use crate::device::DeviceIdentity;
+use crate::documents::Known;
 use crate::event::HttpPhase;
 use crate::mailbox;
 use crate::operation::Context;
-use crate::revoke;
 use crate::store::StoreError;
 use crate::transport::{HttpRequest, ServiceFailure, Transport, TransportError, url};
 use std::sync::Arc;
@@ -25,8 +26,7 @@ use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::Body;
 use wmlicense_wire::service_document::ServiceDocument;
 
-pub(crate) use document::Documents;
-use document::{Known, fetch};
+use document::fetch;
 pub use error::SessionError;
 pub use fault::AnswerFault;
 pub use question::Question;
@@ -314,7 +314,7 @@ impl<'a> Session<'a> {
     /// Keeps the certificates beside an answer, which prove themselves.
     pub fn learn(&mut self, envelope: &Envelope) -> Result<(), SessionError> {
         if let Some(list) = &envelope.status_list
-            && let Err(error) = revoke::take_status_list(self.client, self.authority(), list)
+            && let Err(error) = status_list::take_status_list(self.client, self.authority(), list)
         {
             // What the answer says holds without it.
             log::warn!("the status list beside an answer was not taken: {error}");

@@ -2,12 +2,11 @@
 
 use crate::individualize::IndividualizeError;
 use crate::operation::Cancelled;
+use crate::session::status_list::ListError;
 use crate::session::{AnswerFault, SessionError};
 use crate::store::{NotTaken, StoreError};
 use crate::transport::TransportError;
 use wmlicense_wire::answer::Reason;
-use wmlicense_wire::cose::CoseError;
-use wmlicense_wire::status_list::StatusListError;
 
 /// A revocation or status list was not taken. The store is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -91,15 +90,16 @@ impl From<NotTaken> for RevokeError {
     }
 }
 
-impl From<StatusListError> for RevokeError {
-    fn from(error: StatusListError) -> Self {
+impl From<ListError> for RevokeError {
+    fn from(error: ListError) -> Self {
         match error {
-            StatusListError::Signature(CoseError::TooLong(_)) => Self::TooLong,
-            StatusListError::Signature(CoseError::BadSignature | CoseError::WrongSigner)
-            | StatusListError::WrongAuthority => Self::NotSigned,
-            StatusListError::Signature(CoseError::Malformed | CoseError::WrongType) | StatusListError::Content(_) => {
-                Self::Malformed(error.to_string())
-            }
+            ListError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
+            ListError::TooLong => Self::TooLong,
+            ListError::NotSigned => Self::NotSigned,
+            ListError::Malformed(error) => Self::Malformed(error.to_string()),
+            ListError::Ahead => Self::Ahead,
+            ListError::Conflict => Self::Conflict,
+            ListError::Store(error) => Self::Store(error),
         }
     }
 }

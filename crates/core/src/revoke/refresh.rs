@@ -1,10 +1,11 @@
 //! The whole way online: newest status list, the device's blob, and its acknowledgement.
 
-use super::{RevokeError, authority_of, take, take_status_list, unreadable};
+use super::{RevokeError, authority_of, take, unreadable};
 use crate::client::{Client, Settings};
 use crate::individualize::valid_credentials;
 use crate::mailbox;
 use crate::operation::Context;
+use crate::session::status_list::take_status_list;
 use crate::session::{AnswerFault, Credentials, Endpoint, Session};
 use wmlicense_wire::answer::{Envelope, Outcome};
 use wmlicense_wire::id::TransactionId;
