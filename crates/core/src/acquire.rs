@@ -13,10 +13,9 @@ use crate::client::{Client, Settings};
 use crate::event::Event;
 use crate::give_back;
 use crate::individualize::{renew, valid_credentials};
-use crate::mailbox;
 use crate::operation::Context;
 use crate::session::{
-    Credentials, Endpoint, Question, Session, SessionError, fitting, has_room, known_authority, transaction,
+    Credentials, Endpoint, Question, Session, SessionError, fitting, given, has_room, known_authority, transaction,
 };
 use crate::store::{StoreError, Transaction};
 use wmlicense_wire::answer::{Envelope, Refusal};
@@ -25,7 +24,6 @@ use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::{Body, MAX_NAMED};
 
-pub(crate) use answer::check_once;
 pub use error::AcquireError;
 pub use loopback::Loopback;
 pub use wake::Wake;
@@ -128,7 +126,7 @@ fn acquire_all(
     require_individualization(client, settings, wish)?;
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
     let result = acquire_at(&mut session, wish, &kids, context);
-    mailbox::settle(&mut session);
+    given::settle(&mut session);
     result
 }
 

@@ -3,10 +3,9 @@
 use crate::client::{Client, Settings};
 use crate::device::{DeviceError, DeviceIdentity};
 use crate::event::{Event, HttpPhase, IndividualizePhase};
-use crate::mailbox;
 use crate::operation::{Cancelled, Context};
 use crate::session::{
-    AnswerFault, Credentials, Endpoint, Question, Session, SessionError, known_authority, transaction,
+    AnswerFault, Credentials, Endpoint, Question, Session, SessionError, given, known_authority, transaction,
 };
 use crate::store::{StoreError, TransactionState};
 use crate::transport::{ServiceFailure, TransportError};
@@ -113,7 +112,7 @@ pub fn individualize(
         Some(old) if force => rekey(&mut session, &old, &steps)?,
         Some(_) | None => certify(&mut session, &steps)?,
     };
-    mailbox::settle(&mut session);
+    given::settle(&mut session);
     Ok(Individualized::Certified)
 }
 

@@ -5,10 +5,9 @@ use crate::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
 use crate::client::{Client, Settings};
 use crate::event::{Event, LeftOut, Progress, Why};
 use crate::individualize::valid_credentials;
-use crate::mailbox;
 use crate::operation::{Cancelled, Context};
 use crate::rights;
-use crate::session::{Credentials, Endpoint, Session, fitting, mend_clock};
+use crate::session::{Credentials, Endpoint, Session, fitting, given, mend_clock};
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};
 use std::collections::HashMap;
 use wmlicense_wire::answer::{Reason, Refusal};
@@ -161,7 +160,7 @@ impl Run<'_> {
     fn at(&mut self, place: &Place) -> Result<(), AcquireError> {
         let mut session = Session::connect(self.client, self.settings, place.url.as_deref(), self.context)?;
         let result = self.groups(&mut session, place);
-        mailbox::settle(&mut session);
+        given::settle(&mut session);
         result
     }
 

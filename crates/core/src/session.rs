@@ -4,6 +4,7 @@
 mod document;
 mod error;
 mod fault;
+pub(crate) mod given;
 mod question;
 pub(crate) mod status_list;
 mod time;
@@ -14,7 +15,6 @@ use crate::client::{Client, Settings};
 use crate::device::DeviceIdentity;
 use crate::documents::Known;
 use crate::event::HttpPhase;
-use crate::mailbox;
 use crate::operation::Context;
 use crate::store::StoreError;
 use crate::transport::{HttpRequest, ServiceFailure, Transport, TransportError, url};
@@ -306,7 +306,7 @@ impl<'a> Session<'a> {
         };
         let envelope = Envelope::parse(&bytes)?;
         self.learn(&envelope)?;
-        let taken = mailbox::take_beside(self, &envelope);
+        let taken = given::take_beside(self, &envelope);
         self.taken.extend(taken);
         Ok(envelope)
     }

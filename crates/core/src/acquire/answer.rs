@@ -4,6 +4,7 @@ use super::pages::Cursors;
 use super::{AcquireError, Acquired, Stage, wish};
 use crate::event::{Event, LeftOut, Why};
 use crate::rights::is_renewal_due;
+use crate::session::given::check_once;
 use crate::session::{AnswerFault, Credentials, Question, Session, SessionError, transaction};
 use crate::store::{Import, Page, Store, StoreError, TransactionState};
 use crate::transport::url::Target;
@@ -296,7 +297,7 @@ fn open(
     let device_id = credentials.certificate.device_id;
     let opened = verified.open_licenses(&credentials.identity.hpke, device_id, session.directory());
     let licenses = opened.map_err(SessionError::from)?;
-    check_once(&licenses)?;
+    check_once(&licenses).map_err(AcquireError::BadAnswer)?;
     if let Body::Renewals { licenses: asked, .. } = &question.content.body {
         return renewed(session, asked, licenses);
     }
@@ -320,15 +321,6 @@ fn open(
     match licenses.iter().find(|license| !wanted(&license.policy)) {
         Some(license) => Err(AcquireError::BadAnswer(AnswerFault::UnaskedKid(license.policy.kid))),
         None => Ok(licenses),
-    }
-}
-
-/// Refuses an answer in which a license comes twice.
-pub(crate) fn check_once(licenses: &[OpenedLicense]) -> Result<(), AcquireError> {
-    let mut lids = HashSet::with_capacity(licenses.len());
-    match licenses.iter().find(|license| !lids.insert(license.policy.lid)) {
-        Some(twice) => Err(AcquireError::BadAnswer(AnswerFault::Twice(twice.policy.lid))),
-        None => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::header::HeaderError;
 use crate::individualize::IndividualizeError;
 use crate::operation::Cancelled;
+use crate::session::given::GivenError;
 use crate::session::{AnswerFault, SessionError};
 use crate::store::StoreError;
 use crate::transport::TransportError;
@@ -113,6 +114,17 @@ impl From<SessionError> for AcquireError {
             SessionError::BadAnswer(reason) => Self::BadAnswer(reason),
             SessionError::Store(error) => Self::Store(error),
             SessionError::Keys => Self::Keys,
+        }
+    }
+}
+
+impl From<GivenError> for AcquireError {
+    fn from(error: GivenError) -> Self {
+        match error {
+            GivenError::Session(error) => error.into(),
+            GivenError::NeedsIndividualization => Self::NeedsIndividualization,
+            GivenError::IssuerNotTrusted => Self::IssuerNotTrusted,
+            GivenError::TooOld => Self::TooOld,
         }
     }
 }

@@ -11,9 +11,8 @@ use super::{AcquireError, Acquired, LicenseWish, Stage, part_len, require_indivi
 use crate::client::{Client, Settings};
 use crate::event::Flow;
 use crate::individualize::valid_credentials;
-use crate::mailbox;
 use crate::operation::Context;
-use crate::session::{Credentials, Endpoint, Question, Session, SessionError, transaction};
+use crate::session::{Credentials, Endpoint, Question, Session, SessionError, given, transaction};
 use crate::store::{StoreError, Transaction, TransactionState};
 use crate::transport::TransportError;
 use std::sync::Arc;
@@ -120,7 +119,7 @@ pub fn process(
     let envelope = Envelope::parse(answer).map_err(SessionError::from)?;
     session.learn(&envelope)?;
     // Without a network the service learns in the next contact what was taken.
-    mailbox::take_beside(&mut session, &envelope);
+    given::take_beside(&mut session, &envelope);
     let question = answered(&session, question, &envelope, &credentials)?;
     let Taken { mut acquired, then } = take(&session, &question, &envelope, &credentials, &mut Cursors::default())?;
     acquired.stage = match then {
@@ -294,7 +293,7 @@ fn poll(
     let named = session.document().limits.iter().find(|(name, _)| name == POLL_LIMIT);
     let seconds = named.map_or(POLL_SECONDS, |(_, seconds)| (*seconds).clamp(1, MAX_POLL_SECONDS));
     let result = take_all(&mut session, question, envelope, &credentials, context);
-    mailbox::settle(&mut session);
+    given::settle(&mut session);
     match result {
         Err(AcquireError::InteractionRequired { .. }) => Err(Poll::Again(Waiting::Pace(Duration::from_secs(seconds)))),
         result => Ok(result?),

@@ -6,9 +6,8 @@ use super::contact::NotConnected;
 use crate::client::{Client, Settings};
 use crate::event::Event;
 use crate::individualize::{self, IndividualizeError, valid_credentials};
-use crate::mailbox;
 use crate::operation::Context;
-use crate::session::{Credentials, Endpoint, Session, SessionError, is_named, known_authority};
+use crate::session::{Credentials, Endpoint, Session, SessionError, given, is_named, known_authority};
 use std::sync::Arc;
 use wmlicense_wire::answer::AnswerError;
 use wmlicense_wire::certificate::Directory;
@@ -126,7 +125,7 @@ impl Management for Service<'_> {
             | Body::Restore { .. } => None,
         };
         let answer = verified.answer;
-        mailbox::settle(&mut self.session);
+        given::settle(&mut self.session);
         Ok(Reply { answer, signed: envelope.signed, licenses, unlock })
     }
 }

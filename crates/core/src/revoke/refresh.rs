@@ -3,10 +3,9 @@
 use super::{RevokeError, authority_of, take, unreadable};
 use crate::client::{Client, Settings};
 use crate::individualize::valid_credentials;
-use crate::mailbox;
 use crate::operation::Context;
 use crate::session::status_list::take_status_list;
-use crate::session::{AnswerFault, Credentials, Endpoint, Session};
+use crate::session::{AnswerFault, Credentials, Endpoint, Session, given};
 use wmlicense_wire::answer::{Envelope, Outcome};
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::request::Body;
@@ -39,7 +38,7 @@ pub fn refresh(client: &Client, settings: &Settings, context: &Context) -> Resul
     let credentials = valid_credentials(&mut session, context)?.ok_or(RevokeError::NeedsIndividualization)?;
     let mut refreshed = Refreshed { status_number: client.store.status_number(authority)?, ..Refreshed::default() };
     context.check()?;
-    mailbox::fetch(&mut session);
+    given::fetch(&mut session);
     let Some(blob) = ask(&session, &credentials)? else { return Ok(refreshed) };
     let verified = Revocation::verify(&blob).map_err(unreadable)?;
     if authority_of(client, verified.key)? != Some(authority) {
