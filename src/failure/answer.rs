@@ -1,7 +1,7 @@
 //! Which fault of an answer is which result.
 
 use crate::result::*;
-use wmlicense_core::session::AnswerFault;
+use wmlicense_core::contact::AnswerFault;
 
 /// `general`: what the verb says of an answer with which there is no more to be done than to refuse it.
 pub(super) fn result(fault: &AnswerFault, general: wm_result) -> wm_result {

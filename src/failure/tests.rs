@@ -59,7 +59,7 @@ fn what_the_service_told_is_in_the_detail() {
 
 #[test]
 fn what_is_wrong_with_licenses_that_nobody_asked_for_has_results_of_its_own() {
-    use wmlicense_core::session::AnswerFault;
+    use wmlicense_core::contact::AnswerFault;
     use wmlicense_wire::id::Lid;
     let bad = AcquireError::BadAnswer;
     let errors = [

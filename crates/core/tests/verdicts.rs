@@ -8,7 +8,7 @@ use support::desk::Desk;
 use support::service::{Post, Shared, Step};
 use support::{NOW, TestDevice, content_key, kid};
 use wmlicense_core::acquire::AcquireError;
-use wmlicense_core::session::AnswerFault;
+use wmlicense_core::contact::AnswerFault;
 use wmlicense_core::store::FILE_NAME;
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Outcome, seal};
 use wmlicense_wire::cbor::{MapWriter, write};

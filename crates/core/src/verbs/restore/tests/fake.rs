@@ -2,12 +2,12 @@
 
 use crate::event::Event;
 use crate::operation::Context;
-use crate::restore::RestoreError;
-use crate::restore::ask::{Management, Reply};
-use crate::restore::contact::NotConnected;
 use crate::test_support::home::Home;
 use crate::test_support::{Asked, NOW, World, grant, kid};
 use crate::transport::TransportError;
+use crate::verbs::restore::RestoreError;
+use crate::verbs::restore::ask::{Management, Reply};
+use crate::verbs::restore::contact::NotConnected;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,14 +1,14 @@
-//! Licenses that nobody asked for, from an application that got them somewhere. How they are judged is `session/given.rs`.
+//! Licenses that nobody asked for, from an application that got them somewhere. How they are judged is `contact/given.rs`.
 
-use crate::acquire::AcquireError;
 use crate::client::{Client, Settings};
+use crate::contact::Session;
+use crate::contact::given::take;
 use crate::event::Flow;
 use crate::operation::Context;
-use crate::session::Session;
-use crate::session::given::take;
+use crate::verbs::acquire::AcquireError;
 use wmlicense_wire::answer::{Envelope, read_vouched};
 
-pub use crate::session::given::Given;
+pub use crate::contact::given::Given;
 
 /// True if these bytes say of themselves that nobody asked for them. Nothing of them is believed by that.
 pub fn is_unasked(answer: &[u8]) -> bool {

@@ -3,8 +3,8 @@
 
 use super::answer::{Then, is_delivery, take};
 use super::{AcquireError, Acquired, Stage};
+use crate::contact::{Credentials, Question, Session, transaction};
 use crate::operation::Context;
-use crate::session::{Credentials, Question, Session, transaction};
 use std::time::{Duration, Instant};
 use wmlicense_wire::answer::Envelope;
 

@@ -7,9 +7,9 @@ pub use error::RevokeError;
 pub use refresh::{Refreshed, refresh};
 
 use crate::client::{Client, Settings};
+use crate::contact::status_list::is_ahead;
+use crate::contact::{Credentials, Endpoint, known_authority, offline};
 use crate::device::DeviceIdentity;
-use crate::session::status_list::is_ahead;
-use crate::session::{Credentials, Endpoint, known_authority, offline};
 use crate::store::StoreError;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::cose::CoseError;

@@ -2,10 +2,10 @@
 
 use super::pages::Cursors;
 use super::{AcquireError, Acquired, Stage, wish};
+use crate::contact::given::check_once;
+use crate::contact::{AnswerFault, Credentials, Question, Session, SessionError, transaction};
 use crate::event::{Event, LeftOut, Why};
 use crate::rights::is_renewal_due;
-use crate::session::given::check_once;
-use crate::session::{AnswerFault, Credentials, Question, Session, SessionError, transaction};
 use crate::store::{Import, Page, Store, StoreError, TransactionState};
 use crate::transport::url::Target;
 use std::collections::HashSet;

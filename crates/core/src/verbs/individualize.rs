@@ -1,12 +1,12 @@
 //! Individualization: a key pair for the device at one authority, and the certificate for it.
 
 use crate::client::{Client, Settings};
+use crate::contact::{
+    AnswerFault, Credentials, Endpoint, Question, Session, SessionError, given, known_authority, transaction,
+};
 use crate::device::{DeviceError, DeviceIdentity};
 use crate::event::{Event, HttpPhase, IndividualizePhase};
 use crate::operation::{Cancelled, Context};
-use crate::session::{
-    AnswerFault, Credentials, Endpoint, Question, Session, SessionError, given, known_authority, transaction,
-};
 use crate::store::{StoreError, TransactionState};
 use crate::transport::{ServiceFailure, TransportError};
 use std::sync::Arc;

@@ -10,14 +10,14 @@ mod wake;
 mod wish;
 
 use crate::client::{Client, Settings};
-use crate::event::Event;
-use crate::give_back;
-use crate::individualize::{renew, valid_credentials};
-use crate::operation::Context;
-use crate::session::{
+use crate::contact::{
     Credentials, Endpoint, Question, Session, SessionError, fitting, given, has_room, known_authority, transaction,
 };
+use crate::event::Event;
+use crate::operation::Context;
 use crate::store::{StoreError, Transaction};
+use crate::verbs::give_back;
+use crate::verbs::individualize::{renew, valid_credentials};
 use wmlicense_wire::answer::{Envelope, Refusal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};

@@ -1,14 +1,14 @@
 //! Renewing stored licenses without their content: each is asked for again at the service it came from, the way it was asked
 //! for first. Which ones are due is found by the store, what becomes of an answer is `acquire`'s.
 
-use crate::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
 use crate::client::{Client, Settings};
+use crate::contact::{Credentials, Endpoint, Session, fitting, given, mend_clock};
 use crate::event::{Event, LeftOut, Progress, Why};
-use crate::individualize::valid_credentials;
 use crate::operation::{Cancelled, Context};
 use crate::rights;
-use crate::session::{Credentials, Endpoint, Session, fitting, given, mend_clock};
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};
+use crate::verbs::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
+use crate::verbs::individualize::valid_credentials;
 use std::collections::HashMap;
 use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::cbor::write;

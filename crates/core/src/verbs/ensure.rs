@@ -1,12 +1,12 @@
 //! One step to a license for who plays content: look what is stored, individualize where the user agreed, acquire silently, and
 //! look again. Nothing is decided here that those steps do not decide.
 
-use crate::acquire::{AcquireError, Acquired, LicenseWish, acquire};
 use crate::client::{Client, Settings};
-use crate::individualize::{IndividualizeError, individualize};
 use crate::operation::Context;
 use crate::rights;
 use crate::store::StoreError;
+use crate::verbs::acquire::{AcquireError, Acquired, LicenseWish, acquire};
+use crate::verbs::individualize::{IndividualizeError, individualize};
 use wmlicense_wire::answer::Refusal;
 use wmlicense_wire::id::Kid;
 

@@ -1,11 +1,11 @@
 //! Why a revocation was not taken.
 
-use crate::individualize::IndividualizeError;
+use crate::contact::status_list::ListError;
+use crate::contact::{AnswerFault, SessionError};
 use crate::operation::Cancelled;
-use crate::session::status_list::ListError;
-use crate::session::{AnswerFault, SessionError};
 use crate::store::{NotTaken, StoreError};
 use crate::transport::TransportError;
+use crate::verbs::individualize::IndividualizeError;
 use wmlicense_wire::answer::Reason;
 
 /// A revocation or status list was not taken. The store is as it was.

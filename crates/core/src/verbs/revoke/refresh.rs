@@ -2,10 +2,10 @@
 
 use super::{RevokeError, authority_of, take, unreadable};
 use crate::client::{Client, Settings};
-use crate::individualize::valid_credentials;
+use crate::contact::status_list::take_status_list;
+use crate::contact::{AnswerFault, Credentials, Endpoint, Session, given};
 use crate::operation::Context;
-use crate::session::status_list::take_status_list;
-use crate::session::{AnswerFault, Credentials, Endpoint, Session, given};
+use crate::verbs::individualize::valid_credentials;
 use wmlicense_wire::answer::{Envelope, Outcome};
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::request::Body;

@@ -2,9 +2,9 @@
 //! the store's.
 
 use crate::client::{Client, Settings};
+use crate::contact::{Credentials, Endpoint, Question, Session, SessionError, fitting, offline, transaction};
 use crate::device::DeviceIdentity;
 use crate::operation::Context;
-use crate::session::{Credentials, Endpoint, Question, Session, SessionError, fitting, offline, transaction};
 use crate::store::{QueuedReturn, ReturnTo, StoreError, Transaction, TransactionState};
 use std::sync::Arc;
 use wmlicense_wire::answer::Outcome;

@@ -4,9 +4,9 @@
 use super::RestoreError;
 use super::ask::{Management, Reply};
 use super::open::Opened;
+use crate::contact::AnswerFault;
 use crate::event::{Event, Unasked, Why};
 use crate::operation::{Cancelled, Context};
-use crate::session::AnswerFault;
 use wmlicense_wire::answer::Outcome;
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::request::Body;

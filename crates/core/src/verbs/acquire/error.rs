@@ -1,12 +1,12 @@
 //! Why no license of a request was stored.
 
+use crate::contact::given::GivenError;
+use crate::contact::{AnswerFault, SessionError};
 use crate::header::HeaderError;
-use crate::individualize::IndividualizeError;
 use crate::operation::Cancelled;
-use crate::session::given::GivenError;
-use crate::session::{AnswerFault, SessionError};
 use crate::store::StoreError;
 use crate::transport::TransportError;
+use crate::verbs::individualize::IndividualizeError;
 use wmlicense_wire::answer::Refusal;
 use wmlicense_wire::id::TransactionId;
 

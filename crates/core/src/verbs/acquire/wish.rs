@@ -1,9 +1,9 @@
 //! What an application asks for, as key IDs, as a request's body, and as a name under which equal wishes are found again.
 
 use super::AcquireError;
+use crate::contact::{Credentials, Session};
 use crate::header::ContentHeader;
 use crate::rights::action::PLAY;
-use crate::session::{Credentials, Session};
 use crate::store::StoreError;
 use crate::transport::AccountToken;
 use wmlicense_wire::cbor::write;

@@ -3,8 +3,8 @@
 use super::super::preview::run;
 use super::*;
 use crate::backup::fixture::{backup_under, batch};
-use crate::restore::{Preview, Verdict, Verified, verify};
 use crate::test_support::TestDevice;
+use crate::verbs::restore::{Preview, Verdict, Verified, verify};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::SectionKeys;
 use wmlicense_wire::kem::{HpkePrivateKey, Suite};
