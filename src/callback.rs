@@ -23,7 +23,7 @@ use std::time::Duration;
 use teller::{Mailbox, Teller};
 use turn::{Aside, Turn};
 use wmlicense_core::event::{Event, Flow};
-use wmlicense_core::logging::{Level, Log};
+use wmlicense_core::logging::{Level, Log, target};
 use wmlicense_core::operation::{Context, Operation, StartError, Started, WaitError};
 
 /// Tells what a running operation does. NULL is allowed where one is asked for: then nothing is told, or the events go to
@@ -44,9 +44,6 @@ pub type wm_status_callback = Option<
         context: *mut c_void,
     ) -> wm_result,
 >;
-
-/// Where records of operations say that they come from.
-const LOG_TARGET: &str = "wmlicense::operation";
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
@@ -238,7 +235,7 @@ impl Worker {
         } else if !callback.is_null() {
             let aside = Aside { callback, told, silenced: Arc::clone(&self.silenced), live };
             if let Err(error) = self.turn.tell(aside) {
-                self.log.record(Level::Error, LOG_TARGET, format_args!("statuses are lost: {error}"));
+                self.log.record(Level::Error, target::OPERATION, format_args!("statuses are lost: {error}"));
             }
         }
     }

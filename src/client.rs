@@ -187,7 +187,7 @@ impl ClientObject {
             let store_path = PathBuf::from(OsString::from_vec(self.properties.required(STORE_PATH)?));
             let authorities = self.properties.text(AUTHORITY).ok_or_else(|| prop::missing(AUTHORITY))?;
             let authorities = items(&authorities).filter_map(|item| Digest::from_base64(item).ok()).collect();
-            Client::open(&OpenSettings { store_path, authorities }, Arc::new(SystemClock))
+            Client::open_telling(&OpenSettings { store_path, authorities }, Arc::new(SystemClock), self.log())
                 .map_err(|error| failure::open(&error))
         })?;
         if first { Ok(()) } else { Err(Failure::new(WM_E_ALREADY_OPEN)) }
@@ -215,7 +215,6 @@ impl ClientObject {
                 tls_ca_pem: all.text(TLS_CA_PEM),
                 proxy: self.proxy(),
                 app_stack: self.transport.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-                log: self.log(),
                 allow_http: all.is_set(ALLOW_HTTP),
                 offline_only: all.is_set(OFFLINE_ONLY),
                 deadline: deadline.map(|milliseconds| Duration::from_millis(milliseconds.into())),

@@ -1,7 +1,7 @@
 //! What an operation tells: its events as statuses, the end of what it does on the way, and the final status.
 
 use super::turn::Turn;
-use super::{Callback, LOG_TARGET, Outcome};
+use super::{Callback, Outcome};
 use crate::event_queue::{Entry, Queue};
 use crate::failure;
 use crate::object::Live;
@@ -10,7 +10,7 @@ use crate::status::{self, Payload, Told, wm_individualize_progress, wm_status};
 use std::borrow::Cow;
 use std::sync::Arc;
 use wmlicense_core::event::{Event, Flow, IndividualizePhase};
-use wmlicense_core::logging::{Level, Log};
+use wmlicense_core::logging::{Level, Log, target};
 use wmlicense_core::operation::{Canceller, Observer};
 
 /// The queue that gets the events of an object without a callback.
@@ -61,7 +61,7 @@ impl Teller {
         let level = if outcome.result < 0 { Level::Error } else { Level::Info };
         let row = result::row(outcome.result).map_or(c"unknown result", |row| row.name).to_string_lossy();
         let why = outcome.detail.as_ref().map_or("", |detail| &detail.message);
-        self.log.record(level, LOG_TARGET, format_args!("{} {row} {why}", self.name()));
+        self.log.record(level, target::OPERATION, format_args!("{} {row} {why}", self.name()));
     }
 
     fn tell(&mut self, told: Told) -> Flow {
@@ -98,8 +98,12 @@ impl Teller {
 }
 
 impl Observer<Outcome> for Teller {
+    fn log(&self) -> Log {
+        self.log.clone()
+    }
+
     fn begins(&mut self, canceller: Canceller) {
-        self.log.record(Level::Info, LOG_TARGET, format_args!("begins, to end in {}", self.name()));
+        self.log.record(Level::Info, target::OPERATION, format_args!("begins, to end in {}", self.name()));
         if let Some(mailbox) = &mut self.mailbox {
             mailbox.canceller = Some(canceller);
         }

@@ -4,6 +4,7 @@ use crate::clock::SharedClock;
 use crate::device::{Device, DeviceError};
 use crate::documents::Documents;
 use crate::license::StoredLicense;
+use crate::logging::Log;
 use crate::rights::{self, Application, Environment, LicenseState, NO_SECURITY_VERSION, Refusal};
 use crate::store::{Store, StoreError};
 use crate::transport::{AccountToken, HttpTransport, NetworkSettings, TlsConfigs, Transport};
@@ -65,6 +66,8 @@ pub struct Client {
     pub store: Store,
     /// The time.
     pub clock: SharedClock,
+    /// Where records go.
+    pub log: Log,
     /// Trust for TLS, read once.
     pub(crate) tls: Arc<TlsConfigs>,
     /// The newest service document, read once.
@@ -74,14 +77,19 @@ pub struct Client {
 impl Client {
     /// Opens keys and store in the folder. Makes no network call.
     pub fn open(settings: &OpenSettings, clock: SharedClock) -> Result<Arc<Self>, OpenError> {
+        Self::open_telling(settings, clock, Log::default())
+    }
+
+    /// As [`Self::open`]; records of opening and of everything after it go to `log`.
+    pub fn open_telling(settings: &OpenSettings, clock: SharedClock, log: Log) -> Result<Arc<Self>, OpenError> {
         let folder = &settings.store_path;
         make_folder(folder).map_err(|reason| OpenError::Folder { path: folder.clone(), reason })?;
         // The keys come first: where there is a store there were keys, and a store whose keys are gone is not started over.
         let has_store = folder.join(crate::store::FILE_NAME).exists();
         let device = Arc::new(Device::open(folder, !has_store)?);
-        let store = Store::open(folder, Arc::clone(&device), Arc::clone(&clock))?;
+        let store = Store::open(folder, Arc::clone(&device), Arc::clone(&clock), log.clone())?;
         let (authorities, tls, documents) = (settings.authorities.clone(), Arc::default(), Documents::default());
-        Ok(Arc::new(Self { authorities, device, store, clock, tls, documents }))
+        Ok(Arc::new(Self { authorities, device, store, clock, log, tls, documents }))
     }
 
     /// A transport for one operation with these settings.
@@ -89,7 +97,7 @@ impl Client {
         &self,
         settings: &NetworkSettings,
     ) -> Result<Box<dyn Transport>, crate::transport::TransportError> {
-        Ok(Box::new(HttpTransport::new(settings, &self.tls)?))
+        Ok(Box::new(HttpTransport::new(settings, &self.tls)?.telling(self.log.clone())))
     }
 
     /// What a use of these licenses is judged by. The device's certificate and the status lists are read only where a license

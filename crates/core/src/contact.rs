@@ -15,6 +15,7 @@ use crate::client::{Client, Settings};
 use crate::device::DeviceIdentity;
 use crate::documents::Known;
 use crate::event::HttpPhase;
+use crate::logging::{Level, target};
 use crate::operation::Context;
 use crate::store::StoreError;
 use crate::transport::{HttpRequest, ServiceFailure, Transport, TransportError, url};
@@ -92,7 +93,7 @@ impl Credentials {
     /// The device's credentials at an authority; `None` if it must be individualized first.
     pub fn load(client: &Client, authority: Digest) -> Result<Option<Self>, StoreError> {
         let Some(certificate) = client.store.device_certificate(authority)? else { return Ok(None) };
-        let identity = client.device.identity_of(authority, &certificate.keys);
+        let identity = client.device.identity_of(authority, &certificate.keys, &client.log);
         Ok(identity.map(|identity| Self { identity, certificate }))
     }
 
@@ -317,7 +318,8 @@ impl<'a> Session<'a> {
             && let Err(error) = status_list::take_status_list(self.client, self.authority(), list)
         {
             // What the answer says holds without it.
-            log::warn!("the status list beside an answer was not taken: {error}");
+            let text = format_args!("the status list beside an answer was not taken: {error}");
+            self.client.log.record(Level::Warn, target::SERVICE, text);
         }
         let known = self.directory.services().len();
         for certificate in &envelope.certificates {

@@ -9,6 +9,7 @@ mod protector;
 mod tests;
 
 use crate::file::LockError;
+use crate::logging::{Level, Log, target};
 use crate::operation::patience::Impatience;
 use file::{Entry, KeyFile, Use};
 pub use protector::{FileProtector, KeyProtector};
@@ -141,19 +142,26 @@ impl Device {
 
     /// The keys that a stored certificate is for, if they are the device's and were not replaced since. Where a crash came
     /// between the certificate and the change of keys, the change is made up for.
-    pub fn identity_of(&self, authority: Digest, keys: &DeviceKeys) -> Option<Arc<DeviceIdentity>> {
+    pub fn identity_of(&self, authority: Digest, keys: &DeviceKeys, log: &Log) -> Option<Arc<DeviceIdentity>> {
         let found = self.certified(authority, keys).filter(|(purpose, _)| *purpose == Use::Current);
         let (purpose, identity) = found.or_else(|| {
             // Another process may have made or changed them since.
             self.reload().ok()?;
             self.certified(authority, keys)
         })?;
-        if purpose == Use::Coming
-            && let Err(error) = self.install(authority, keys)
-        {
-            log::warn!("the device's new keys wait to take the place of the old ones: {error}");
+        if purpose == Use::Coming {
+            self.try_install(authority, keys, log);
         }
         Some(identity)
+    }
+
+    /// As [`Self::install`]. Where it fails, the certificate says which keys count, and the change is made up for when they are
+    /// used.
+    pub(crate) fn try_install(&self, authority: Digest, keys: &DeviceKeys, log: &Log) {
+        if let Err(error) = self.install(authority, keys) {
+            let text = format_args!("the device's new keys wait to take the place of the old ones: {error}");
+            log.record(Level::Warn, target::DEVICE, text);
+        }
     }
 
     /// Makes keys for an authority unless there are some, durably (temporary file, fsync, rename, fsync of the folder).

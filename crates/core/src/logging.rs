@@ -1,6 +1,7 @@
 //! Records of what the library does, for whoever set a sink on the client. There is no global logger, and no record holds
-//! a secret, an account, a key ID or the query of a URL.
+//! a secret, an account or the query of a URL.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +18,23 @@ pub enum Level {
     Debug = 4,
 }
 
-/// Receives records, on any thread of the library.
+/// Parts of the library that records are from.
+pub mod target {
+    /// Operations of objects.
+    pub const OPERATION: &str = "wmlicense::operation";
+    /// Requests.
+    pub const HTTP: &str = "wmlicense::http";
+    /// What services say beside what they were asked.
+    pub const SERVICE: &str = "wmlicense::service";
+    /// The license store.
+    pub const STORE: &str = "wmlicense::store";
+    /// The device's keys.
+    pub const DEVICE: &str = "wmlicense::device";
+    /// Uses of licenses.
+    pub const USE: &str = "wmlicense::use";
+}
+
+/// Receives records, on any thread of the library, which holds no lock then.
 pub trait LogSink: Send + Sync {
     /// Whether records of this level are wanted.
     fn wants(&self, level: Level) -> bool;
@@ -35,9 +52,18 @@ impl Log {
         Self(Some(sink))
     }
 
-    /// Tells a record if it is wanted.
-    pub fn record(&self, level: Level, target: &str, message: fmt::Arguments<'_>) {
-        if let Some(sink) = self.0.as_ref().filter(|sink| sink.wants(level)) {
+    /// Tells a record if it is wanted; where this thread holds a turn, once it has given that back.
+    pub fn record(&self, level: Level, target: &'static str, message: fmt::Arguments<'_>) {
+        let Some(sink) = self.0.as_ref().filter(|sink| sink.wants(level)) else { return };
+        let waits = KEPT.try_with(|kept| {
+            let mut kept = kept.borrow_mut();
+            let waits = kept.turns > 0;
+            if waits {
+                kept.records.push(Kept { sink: Arc::clone(sink), level, target, message: message.to_string() });
+            }
+            waits
+        });
+        if !waits.unwrap_or(false) {
             sink.record(level, target, message);
         }
     }
@@ -46,5 +72,49 @@ impl Log {
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Log")
+    }
+}
+
+struct Kept {
+    sink: Arc<dyn LogSink>,
+    level: Level,
+    target: &'static str,
+    message: String,
+}
+
+#[derive(Default)]
+struct Keeping {
+    turns: usize,
+    records: Vec<Kept>,
+}
+
+thread_local! {
+    /// The turns that this thread holds, and the records that wait for their end.
+    static KEPT: RefCell<Keeping> = const { RefCell::new(Keeping { turns: 0, records: Vec::new() }) };
+}
+
+/// Keeps the records of this thread while it holds a turn: what receives them may ask for the same turn. Tells them when the
+/// last one of these is dropped.
+pub(crate) struct Keep(());
+
+impl Keep {
+    pub(crate) fn begin() -> Self {
+        let _ = KEPT.try_with(|kept| kept.borrow_mut().turns += 1);
+        Self(())
+    }
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        let ended = KEPT.try_with(|kept| {
+            let mut kept = kept.borrow_mut();
+            kept.turns = kept.turns.saturating_sub(1);
+            if kept.turns == 0 { std::mem::take(&mut kept.records) } else { Vec::new() }
+        });
+        for Kept { sink, level, target, message } in ended.unwrap_or_default() {
+            if sink.wants(level) {
+                sink.record(level, target, format_args!("{message}"));
+            }
+        }
     }
 }

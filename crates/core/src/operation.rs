@@ -7,6 +7,7 @@ pub(crate) mod patience;
 mod tests;
 
 use crate::event::{Event, Flow};
+use crate::logging::{Level, Log, target};
 use crate::sync::{Builder, Condvar, JoinHandle, Mutex};
 use context::{Control, lock};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,10 @@ pub trait Observer<R>: Send {
     fn begins(&mut self, _canceller: Canceller) {}
     /// One event.
     fn event(&mut self, event: &Event) -> Flow;
+    /// Where it is recorded that its last calls panicked.
+    fn log(&self) -> Log {
+        Log::default()
+    }
     /// The work is over with this result and the object still busy: the last chance to tell what must be told before that.
     fn closing(&mut self, _result: &R) {}
     /// The final result, exactly once, as the last call. The object is idle by then: the next operation may be started in
@@ -253,6 +258,7 @@ fn execute<R: Clone + Send + 'static>(
 ) {
     run.control.enter_thread();
     run.follow_previous();
+    let log = observer.log();
     let observer = Arc::new(Mutex::new(observer));
     lock(&observer).begins(Canceller(Arc::clone(&run.control)));
     let sink = Arc::clone(&observer);
@@ -263,7 +269,8 @@ fn execute<R: Clone + Send + 'static>(
     *lock(&run.stage) = Stage::Telling;
     let told = run.control.call(|| catch_unwind(AssertUnwindSafe(|| lock(&observer).finished(&result))));
     if matches!(closed, Some(Err(_))) || matches!(told, Some(Err(_))) {
-        log::error!("the observer of an operation panicked in its last call");
+        let text = format_args!("the observer of an operation panicked in its last call");
+        log.record(Level::Error, target::OPERATION, text);
     }
     // What the observer holds is gone before a waiter learns that the operation is over.
     drop(observer);

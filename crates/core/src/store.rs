@@ -32,6 +32,7 @@ use crate::clock::SharedClock;
 use crate::device::Device;
 pub use crate::event::Fault;
 pub use crate::license::{Standing, StoredLicense};
+use crate::logging::Log;
 pub use check::{Damaged, Walk};
 use connection::{Pool, Writer};
 pub use give_back::{PrepareReturn, QueuedReturn, ReturnTo};
@@ -268,6 +269,7 @@ struct Inner {
     path: PathBuf,
     device: Arc<Device>,
     clock: SharedClock,
+    log: Log,
     integrity: Integrity,
     readers: Pool,
     writer: Writer,
@@ -283,10 +285,10 @@ struct Inner {
 
 impl Store {
     /// Opens the store in `folder`, or makes it. Makes no network call. `device` must be the one of the same folder.
-    pub fn open(folder: &Path, device: Arc<Device>, clock: SharedClock) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, device: Arc<Device>, clock: SharedClock, log: Log) -> Result<Self, StoreError> {
         let path = folder.join(FILE_NAME);
         let integrity = Integrity::of(device.store_key());
-        let readers = Pool::new(path.clone());
+        let readers = Pool::new(path.clone(), log.clone());
         let writer = connection::writer(&path, &readers, &integrity, clock.now())?;
         readers.with(|connection| head::Head::load(&*connection::read(connection)?, &integrity))?;
         let inner = Inner {
@@ -294,6 +296,7 @@ impl Store {
             path,
             device,
             clock,
+            log,
             integrity,
             writer,
             directories: Mutex::new(HashMap::new()),

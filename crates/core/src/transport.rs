@@ -19,7 +19,6 @@ mod trust;
 pub(crate) mod url;
 
 use crate::event::HttpPhase;
-use crate::logging::Log;
 use crate::operation::{Cancelled, Context};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -85,8 +84,6 @@ pub struct NetworkSettings {
     pub proxy: ProxyChoice,
     /// The application's HTTP stack in place of ours; trust and proxy are its own then.
     pub app_stack: Option<AppStack>,
-    /// Where records of requests go.
-    pub log: Log,
     /// Plain HTTP to hosts other than loopback.
     pub allow_http: bool,
     /// Open no socket at all.
@@ -105,7 +102,6 @@ impl Default for NetworkSettings {
             tls_ca_pem: None,
             proxy: ProxyChoice::None,
             app_stack: None,
-            log: Log::default(),
             allow_http: false,
             offline_only: false,
             deadline: None,

@@ -7,7 +7,7 @@
 extern crate self as wmlicense_core;
 extern crate wmlicense_core as core_as_it_is;
 
-pub use core_as_it_is::event;
+pub use core_as_it_is::{event, logging};
 
 /// What `sync.rs` of both crates names.
 mod sync {

@@ -68,7 +68,8 @@ impl Plan {
 
     fn section(&self, client: &Client, index: u32, section: Section) -> Result<SectionPlan, BackupError> {
         let certificate = client.store.device_certificate(section.authority)?.ok_or(BackupError::Keys)?;
-        let identity = client.device.identity_of(section.authority, &certificate.keys).ok_or(BackupError::Keys)?;
+        let identity = client.device.identity_of(section.authority, &certificate.keys, &client.log);
+        let identity = identity.ok_or(BackupError::Keys)?;
         let directory = client.store.directory(section.authority)?.ok_or(BackupError::Keys)?;
         let keys = SectionKeys::random().map_err(|_| BackupError::Keys)?;
         let own = DeviceTicket { keys: copy(&keys)?, store_id: self.store_id };

@@ -3,6 +3,7 @@
 
 use super::{AnswerFault, Endpoint, Session, SessionError};
 use crate::device::DeviceIdentity;
+use crate::logging::{Level, target};
 use crate::store::{GivenLicenses, Recipe, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,10 +30,14 @@ pub(crate) fn take_beside(session: &mut Session<'_>, envelope: &Envelope) -> Vec
     for answer in &envelope.given {
         match take(session, answer) {
             Ok(taken) => {
-                log::info!("{} licenses came that nobody asked for", taken.given.stored);
+                let text = format_args!("{} licenses came that nobody asked for", taken.given.stored);
+                session.client().log.record(Level::Info, target::SERVICE, text);
                 done.push(taken.given.transaction);
             }
-            Err(error) => log::warn!("licenses that nobody asked for were not taken: {error}"),
+            Err(error) => {
+                let text = format_args!("licenses that nobody asked for were not taken: {error}");
+                session.client().log.record(Level::Warn, target::SERVICE, text);
+            }
         }
     }
     done
@@ -47,7 +52,8 @@ pub(crate) fn settle(session: &mut Session<'_>) {
             return;
         }
         if let Err(error) = ask(session, taken) {
-            log::info!("what was taken out of the mailbox is not told yet: {error}");
+            let text = format_args!("what was taken out of the mailbox is not told yet: {error}");
+            session.client().log.record(Level::Info, target::SERVICE, text);
             return;
         }
     }
@@ -57,7 +63,10 @@ pub(crate) fn settle(session: &mut Session<'_>) {
 pub(crate) fn fetch(session: &mut Session<'_>) {
     match ask(session, Vec::new()) {
         Ok(()) => settle(session),
-        Err(error) => log::info!("the mailbox was not asked for: {error}"),
+        Err(error) => {
+            let text = format_args!("the mailbox was not asked for: {error}");
+            session.client().log.record(Level::Info, target::SERVICE, text);
+        }
     }
 }
 

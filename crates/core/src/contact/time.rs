@@ -4,6 +4,7 @@
 use super::{AnswerFault, Question, Session, SessionError};
 use crate::client::{Client, Settings};
 use crate::clock::{SinceBoot, Verdict};
+use crate::logging::{Level, target};
 use crate::operation::Context;
 use crate::transport::{HttpRequest, url};
 use wmlicense_wire::certificate::Role;
@@ -22,11 +23,16 @@ pub(crate) fn mend_clock(client: &Client, settings: &Settings, context: &Context
     match Session::connect(client, settings, None, context) {
         Err(SessionError::Cancelled) => Err(SessionError::Cancelled),
         Err(error) => {
-            log::warn!("the time could not be asked for: {error}");
+            tell_not_asked(client, &error);
             Ok(())
         }
         Ok(_) => Ok(()),
     }
+}
+
+fn tell_not_asked(client: &Client, error: &SessionError) {
+    let text = format_args!("the time could not be asked for: {error}");
+    client.log.record(Level::Warn, target::SERVICE, text);
 }
 
 /// True if the wall clock is known to be wrong, and an answer would become an anchor.
@@ -59,7 +65,8 @@ impl Session<'_> {
             return Err(SessionError::BadAnswer(AnswerFault::ServiceClock));
         }
         if let Err(error) = store.note_anchor(service, issued_at, asked) {
-            log::warn!("the time of a service could not be recorded: {error}");
+            let text = format_args!("the time of a service could not be recorded: {error}");
+            self.client.log.record(Level::Warn, target::STORE, text);
         }
         Ok(())
     }
@@ -72,7 +79,7 @@ impl Session<'_> {
         match self.ask_time() {
             Err(SessionError::Cancelled) => Err(SessionError::Cancelled),
             Err(error) => {
-                log::warn!("the time could not be asked for: {error}");
+                tell_not_asked(self.client, &error);
                 Ok(())
             }
             Ok(()) => Ok(()),

@@ -3,6 +3,7 @@
 use super::cenc::{SampleCipher, SampleError, SampleInfo};
 use crate::client::Client;
 use crate::clock::Reading;
+use crate::logging::{Level, target};
 use crate::operation::patience::OneBound;
 use crate::rights::{self, Application, Environment, Refusal};
 use crate::store::{StoreError, StoredLicense};
@@ -178,7 +179,8 @@ impl Decryptor {
             let found = licenses.iter().find(|found| found.policy.lid == license.policy.lid);
             license = choose(&self.client, found.map_or(&[], std::slice::from_ref), &self.action, &environment)?;
             if let Err(error) = self.client.store.note_use() {
-                log::warn!("the time of a use could not be recorded: {error}");
+                let text = format_args!("the time of a use could not be recorded: {error}");
+                self.client.log.record(Level::Warn, target::STORE, text);
             }
         }
         Ok(self.started(Arc::clone(&self.chosen.cipher), license, ActionState::default()))
@@ -318,7 +320,8 @@ fn look(
     let licenses = client.store.licenses(kid)?;
     if licenses.iter().any(|license| rights::is_forfeited(&license.policy, license.reading, action)) {
         let deleted = client.store.forfeit(kid, action)?;
-        log::warn!("{deleted} licenses were deleted because the clock was set back, as their policy says");
+        let text = format_args!("{deleted} licenses were deleted because the clock was set back, as their policy says");
+        client.log.record(Level::Warn, target::USE, text);
     }
     let environment = client.environment(&licenses, action, application)?;
     Ok((licenses, environment))

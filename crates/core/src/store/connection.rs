@@ -4,6 +4,7 @@
 use super::integrity::Integrity;
 use super::still::{self, Stamp};
 use super::{Inner, StoreError, head::Head, schema};
+use crate::logging::{Level, Log, target};
 use crate::operation::patience::{OneBound, Patience};
 use crate::turn::Turn;
 use rusqlite::config::DbConfig;
@@ -123,6 +124,7 @@ pub(super) fn read(connection: &mut Connection) -> Result<Transaction<'_>, Store
 /// Reading connections with their held statements. None is shared by two threads at once.
 pub(super) struct Pool {
     path: PathBuf,
+    log: Log,
     idle: Mutex<Vec<Reader>>,
 }
 
@@ -133,8 +135,8 @@ struct Reader {
 }
 
 impl Pool {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Vec::new()) }
+    pub(super) fn new(path: PathBuf, log: Log) -> Self {
+        Self { path, log, idle: Mutex::new(Vec::new()) }
     }
 
     /// Runs `work` on a connection of its own.
@@ -168,7 +170,7 @@ impl Pool {
         match open(&self.path) {
             Ok(connection) => Ok(Reader { connection, still: None }),
             Err(error) if error.forbids_writing() => {
-                let (connection, stamp) = still::open(&self.path).ok_or(error)?;
+                let (connection, stamp) = still::open(&self.path, &self.log).ok_or(error)?;
                 Ok(Reader { connection, still: Some(stamp) })
             }
             Err(error) => Err(error),
@@ -189,7 +191,8 @@ pub(super) fn writer(path: &Path, readers: &Pool, integrity: &Integrity, now: i6
             if !found.is_ok_and(|found| found == schema::KNOWN) {
                 return Err(error);
             }
-            log::warn!("licenses that must count cannot be used: {error}");
+            let text = format_args!("licenses that must count cannot be used: {error}");
+            readers.log.record(Level::Warn, target::STORE, text);
             None
         }
         Err(error) => return Err(error),
@@ -239,10 +242,12 @@ impl Inner {
         if std::fs::metadata(log).is_ok_and(|log| log.len() > CHECKPOINT_BYTES) {
             let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             if let Err(error) = copied {
-                log::warn!("the store's log could not be copied into the database: {error}");
+                let text = format_args!("the store's log could not be copied into the database: {error}");
+                self.log.record(Level::Warn, target::STORE, text);
             }
             if let Err(error) = connection.execute_batch("PRAGMA shrink_memory") {
-                log::warn!("the store's page cache could not be given back: {error}");
+                let text = format_args!("the store's page cache could not be given back: {error}");
+                self.log.record(Level::Warn, target::STORE, text);
             }
         }
     }

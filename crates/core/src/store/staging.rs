@@ -8,6 +8,7 @@ use super::revocation::{if_newer, keep_list, take};
 use super::staging_file::{ChunkLog, Entry, Scratch};
 use super::tombstone;
 use super::{Inner, RestoreReport, StagedLicense, Store, StoreError, schema};
+use crate::logging::{Level, target};
 use crate::rights;
 use rusqlite::Transaction;
 use std::path::Path;
@@ -272,7 +273,8 @@ impl Drop for Staging {
     fn drop(&mut self) {
         // What stays is found by its codes and taken up again or dropped; committing it twice changes nothing.
         if let Err(error) = self.chunks.clear() {
-            log::warn!("the staging area of a restore could not be emptied: {error}");
+            let text = format_args!("the staging area of a restore could not be emptied: {error}");
+            self.inner.log.record(Level::Warn, target::STORE, text);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::StoreError;
 use super::connection::set_up;
+use crate::logging::{Level, Log, target};
 use crate::shortage::Shortage;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, StatVfs};
@@ -76,7 +77,7 @@ impl Stamp {
 ///
 /// Nobody writes it at the moment, or the log's index were there and SQLite would have taken that. Whoever begins to makes a log,
 /// which changes the stamp; what is read across that moment is under codes of its own, like everything in the store.
-pub(super) fn open(path: &Path) -> Option<(Connection, Stamp)> {
+pub(super) fn open(path: &Path, log: &Log) -> Option<(Connection, Stamp)> {
     check_files(path).ok()?;
     let stamp = Stamp::of(path)?;
     let opened = match stamp.0[1] {
@@ -84,8 +85,10 @@ pub(super) fn open(path: &Path) -> Option<(Connection, Stamp)> {
         Some([_, _, length, ..]) if length > 0 => open_with_log(path),
         _ => open_without_log(path),
     };
-    let connection =
-        opened.inspect_err(|error| log::warn!("the store cannot be read as it lies there: {error}")).ok()?;
+    let tell = |error: &StoreError| {
+        log.record(Level::Warn, target::STORE, format_args!("the store cannot be read as it lies there: {error}"));
+    };
+    let connection = opened.inspect_err(tell).ok()?;
     // Between the look at the files and the opening somebody may have begun to write.
     (Stamp::of(path)? == stamp).then_some((connection, stamp))
 }

@@ -4,6 +4,7 @@ use super::head::Head;
 use super::merge::Merger;
 use super::{Store, StoreError, epoch};
 use crate::clock::{ClockRecord, Moment, SinceBoot, Verdict};
+use crate::logging::{Level, target};
 use crate::rights;
 use std::sync::PoisonError;
 use wmlicense_wire::backup::Tombstone;
@@ -35,7 +36,8 @@ impl Store {
     /// As [`Self::note_refusal`], where it is known by another clock that `passed`, in seconds UTC, was reached.
     pub(crate) fn note_end(&self, passed: i64) {
         if let Err(error) = self.note_time(passed) {
-            log::warn!("the time of a refusal could not be recorded: {error}");
+            let text = format_args!("the time of a refusal could not be recorded: {error}");
+            self.inner.log.record(Level::Warn, target::STORE, text);
         }
     }
 

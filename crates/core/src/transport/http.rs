@@ -12,7 +12,7 @@ use super::{
     AccountToken, DEFAULT_DEADLINE, HttpRequest, NetworkSettings, ServiceFailure, Transport, TransportError, app,
 };
 use crate::event::HttpPhase;
-use crate::logging::Level;
+use crate::logging::{Level, Log, target};
 use crate::operation::Context;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,8 +35,6 @@ const SILENCE_TIME: Duration = Duration::from_secs(30);
 
 const ACCEPT: &str = "application/cose, application/problem+json";
 const COSE: &str = "application/cose";
-/// Where records say that they come from.
-const LOG_TARGET: &str = "wmlicense::http";
 /// How much too early a time-out may come that was set to the deadline.
 const EARLY: Duration = Duration::from_millis(10);
 
@@ -46,6 +44,7 @@ pub(crate) struct HttpTransport {
     interrupt: Arc<Interrupt>,
     line: Arc<Line>,
     settings: NetworkSettings,
+    log: Log,
     created: Instant,
     first_pause: Duration,
 }
@@ -69,7 +68,13 @@ impl HttpTransport {
         let agent =
             Agent::with_parts(config(settings), connector, Lookup { interrupt: Arc::clone(&interrupt), addresses_of });
         let (settings, created) = (settings.clone(), Instant::now());
-        Ok(Self { agent, interrupt, line, settings, created, first_pause: FIRST_PAUSE })
+        let log = Log::default();
+        Ok(Self { agent, interrupt, line, settings, log, created, first_pause: FIRST_PAUSE })
+    }
+
+    /// Records of its requests go to `log`.
+    pub(crate) fn telling(self, log: Log) -> Self {
+        Self { log, ..self }
     }
 
     #[cfg(test)]
@@ -168,7 +173,7 @@ impl HttpTransport {
     }
 
     fn tell(&self, level: Level, url: &str, id: &str, what: std::fmt::Arguments<'_>) {
-        self.settings.log.record(level, LOG_TARGET, format_args!("{} {id}: {what}", shown(url)));
+        self.log.record(level, target::HTTP, format_args!("{} {id}: {what}", shown(url)));
     }
 
     /// Full jitter: anything between zero and a bound that doubles with every attempt, and at least what the service asks

@@ -14,6 +14,7 @@ use crate::contact::{
     Credentials, Endpoint, Question, Session, SessionError, fitting, given, has_room, known_authority, transaction,
 };
 use crate::event::Event;
+use crate::logging::{Level, target};
 use crate::operation::Context;
 use crate::store::{StoreError, Transaction};
 use crate::verbs::give_back;
@@ -180,7 +181,8 @@ pub(crate) fn give_back_first(
     context: &Context,
 ) -> Result<(), AcquireError> {
     if let Err(error) = give_back::send(session, credentials, context) {
-        log::info!("licenses wait to be given back: {error}");
+        let text = format_args!("licenses wait to be given back: {error}");
+        session.client().log.record(Level::Info, target::SERVICE, text);
     }
     Ok(context.check()?)
 }

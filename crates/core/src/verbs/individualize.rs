@@ -287,10 +287,8 @@ fn install(
         Ok(()) | Err(StoreError::NoTransaction) => {}
         Err(error) => return Err(error.into()),
     }
-    if let Err(error) = session.client().device.install(session.authority(), &identity.keys) {
-        // The certificate says which keys count; the change is made up for when they are used.
-        log::warn!("the device's new keys wait to take the place of the old ones: {error}");
-    }
+    let client = session.client();
+    client.device.try_install(session.authority(), &identity.keys, &client.log);
     // Stored: a cancel from here on comes too late.
     let _ = steps.tell(IndividualizePhase::Succeed, HttpPhase::Completed, 0, 0);
     Ok(Credentials { identity: Arc::clone(identity), certificate })
