@@ -7,6 +7,7 @@ use support::home::Home;
 use support::{Asked, NOW, World, content_key, grant, kid};
 use wmlicense_core::store::{BackupItem, RestoreReport, Section, StagedLicense, Staging, Store, StoreError};
 use wmlicense_wire::answer::OpenedLicense;
+use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, UserId};
 use wmlicense_wire::license::State;
@@ -132,6 +133,23 @@ fn a_restore_into_another_store_brings_keys_states_titles_and_tombstones() {
     to.check_integrity().unwrap();
     let refused = new.acquire(std::slice::from_ref(&gone)).unwrap();
     assert_eq!((refused.stored, refused.forbidden), (0, 1));
+}
+
+#[test]
+fn a_tombstone_of_another_issuer_buries_no_license() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let store = &home.client.store;
+    let mine = world.policy(kid(1));
+    home.acquire(std::slice::from_ref(&mine)).unwrap();
+    let bury = |number, issuer| {
+        let mut staging = store.stage(header(number)).unwrap();
+        staging.put_tombstone(&Tombstone { lid: mine.lid, issuer, removed_at: NOW }.encode()).unwrap();
+        staging.commit().unwrap();
+        store.licenses(mine.kid).unwrap().len()
+    };
+    assert_eq!(bury(1, world.management.id), 1);
+    assert_eq!(bury(2, mine.issuer), 0);
 }
 
 #[test]

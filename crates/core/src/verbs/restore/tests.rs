@@ -2,6 +2,7 @@
 //! asked without a network; the real one is tested from outside.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod answers;
 mod fake;
 mod left_out;
 mod preview;

@@ -40,6 +40,8 @@ pub(super) enum Manner<'w> {
     /// Opens tickets with the key of another owner's service.
     OpenFor(&'w World),
     AddLicense,
+    /// Grants the last license twice.
+    GrantTwice,
     /// Is gone after so many restore requests.
     FailAfter(usize),
     /// Copies a file at the second restore request, then is gone.
@@ -209,8 +211,14 @@ impl Contact<'_, '_> {
                 }
             }
         }
-        if matches!(self.fake.manner, Manner::AddLicense) {
-            decision.grants.push(grant(&self.fake.world.policy(kid(99)), [0; 16]));
+        match self.fake.manner {
+            Manner::AddLicense => decision.grants.push(grant(&self.fake.world.policy(kid(99)), [0; 16])),
+            Manner::GrantTwice => {
+                let Grant { policy, .. } = decision.grants.last().unwrap();
+                let again = grant(&Policy::decode(policy).unwrap(), [0; 16]);
+                decision.grants.push(again);
+            }
+            _ => {}
         }
         decision
     }
