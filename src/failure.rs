@@ -13,8 +13,8 @@ pub(crate) use stored::decrypt;
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::backup::BackupError;
 use wmlicense_core::client::OpenError;
+use wmlicense_core::contact::SessionError;
 use wmlicense_core::device::DeviceError;
-use wmlicense_core::give_back::DeleteError;
 use wmlicense_core::header::HeaderError;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::keeper::{CheckError, CleanError};
@@ -170,49 +170,70 @@ pub(crate) fn clean(error: &CleanError) -> Failure {
     }
 }
 
-/// The results by which a verb names its own service.
-struct Service {
+/// The results by which a verb names its own service and what went wrong with it.
+struct Words {
     unreachable: wm_result,
     cancelled: wm_result,
     broken: wm_result,
+    bad_answer: wm_result,
 }
 
-const INDIVIDUALIZATION: Service = Service {
+const INDIVIDUALIZATION: Words = Words {
     unreachable: WM_E_INDIV_SERVICE_UNAVAILABLE,
     cancelled: WM_E_OPERATION_CANCELED,
     broken: WM_E_CONNECTION_LOST,
+    bad_answer: WM_E_BAD_ANSWER,
 };
-const ISSUER: Service = Service {
+const ISSUER: Words = Words {
     unreachable: WM_E_UNABLE_TO_ACQUIRE_LICENSE,
     cancelled: WM_S_ACQUIRE_CANCELLED,
     broken: WM_E_CONNECTION_LOST,
+    bad_answer: WM_E_INVALID_LICENSE_ACQUIRED,
 };
-const MANAGEMENT: Service = Service {
+const MANAGEMENT: Words = Words {
     unreachable: WM_E_RESTORE_SERVICE_UNAVAILABLE,
     cancelled: WM_E_OPERATION_CANCELED,
     broken: WM_E_BACKUP_RESTORE_TOO_MANY_RESETS,
+    bad_answer: WM_E_BAD_ANSWER,
 };
-
-const REVOCATION: Service = Service {
+const REVOCATION: Words = Words {
     unreachable: WM_E_REVOCATION_SERVICE_UNAVAILABLE,
     cancelled: WM_E_OPERATION_CANCELED,
     broken: WM_E_CONNECTION_LOST,
+    bad_answer: WM_E_BAD_ANSWER,
 };
+/// Of a deletion, which asks no service.
+const NOBODY: Words = REVOCATION;
+
+fn session(error: &SessionError, words: &Words) -> Failure {
+    let text = error.to_string();
+    match error {
+        SessionError::Cancelled => Failure::new(words.cancelled),
+        SessionError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
+        SessionError::UnknownService => Failure::with(WM_E_SERVICE_UNKNOWN, text),
+        SessionError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
+        SessionError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
+        SessionError::Transport(error) => transport(error, words),
+        SessionError::BadAnswer(fault) => Failure::with(answer::result(fault, words.bad_answer), text),
+        SessionError::Store(error) => store(error),
+        SessionError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
+    }
+}
 
 fn refused_request(failure: &ServiceFailure, text: String) -> Failure {
     let result = if failure.http_status == UNAUTHORIZED { WM_E_ACCOUNT_REQUIRED } else { WM_E_SERVICE_REFUSED };
     Failure::with(result, text).told_by_service(failure)
 }
 
-fn transport(error: &TransportError, service: &Service) -> Failure {
+fn transport(error: &TransportError, words: &Words) -> Failure {
     let text = error.to_string();
     match error {
-        TransportError::Cancelled => Failure::new(service.cancelled),
+        TransportError::Cancelled => Failure::new(words.cancelled),
         TransportError::DeadlinePassed => Failure::with(WM_E_DEADLINE, text),
         TransportError::Offline => Failure::with(WM_E_POLICY_DISABLE_ONLINE, text),
         TransportError::Url(_) => Failure::with(WM_E_URL_NOT_ALLOWED, text),
-        TransportError::Unreachable(_) => Failure::with(service.unreachable, text),
-        TransportError::Broken(_) => Failure::with(service.broken, text),
+        TransportError::Unreachable(_) => Failure::with(words.unreachable, text),
+        TransportError::Broken(_) => Failure::with(words.broken, text),
         TransportError::Proxy(_) => Failure::with(WM_E_PROXY, text),
         TransportError::Tls(_) => Failure::with(WM_E_SERVER_CERTIFICATE, text),
         TransportError::TlsDate(_) => Failure::with(WM_E_SERVER_CERTIFICATE_DATE, text),
@@ -228,16 +249,10 @@ fn transport(error: &TransportError, service: &Service) -> Failure {
 }
 
 pub(crate) fn individualize(error: &IndividualizeError) -> Failure {
-    let text = error.to_string();
     match error {
-        IndividualizeError::Cancelled => Failure::new(INDIVIDUALIZATION.cancelled),
-        IndividualizeError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
-        IndividualizeError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
-        IndividualizeError::Transport(error) => transport(error, &INDIVIDUALIZATION),
-        IndividualizeError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_BAD_ANSWER), text),
+        IndividualizeError::Service(error) => session(error, &INDIVIDUALIZATION),
         IndividualizeError::Refused(why, failure) => reason(*why).told_by_service(failure),
         IndividualizeError::Device(error) => device(error),
-        IndividualizeError::Store(error) => store(error),
     }
 }
 
@@ -259,17 +274,12 @@ pub(crate) fn refused_kid(refusal: &Refusal) -> Option<Kid> {
 pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
     let text = error.to_string();
     match error {
-        AcquireError::Cancelled => Failure::new(ISSUER.cancelled),
-        AcquireError::NothingAsked | AcquireError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
-        AcquireError::UnknownService => Failure::with(WM_E_SERVICE_UNKNOWN, text),
+        AcquireError::Service(error) => session(error, &ISSUER),
+        AcquireError::NothingAsked => Failure::with(WM_E_INVALID_PROPERTY, text),
         AcquireError::Over => Failure::with(WM_E_LICENSE_NOTACQUIRED, text),
         AcquireError::StillWaiting { .. } => Failure::with(WM_E_DEADLINE, text),
         AcquireError::Header(error) => header(error),
         AcquireError::NoKeyId | AcquireError::TooManyKeyIds => Failure::with(WM_E_INVALID_LICENSE_REQUEST, text),
-        AcquireError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
-        AcquireError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
-        AcquireError::Transport(error) => transport(error, &ISSUER),
-        AcquireError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_INVALID_LICENSE_ACQUIRED), text),
         AcquireError::Refused(refusals) => first_refusal(refusals, now),
         AcquireError::InteractionRequired { .. } => Failure::with(WM_E_NO_RIGHTS, text),
         AcquireError::Later { from, .. } => {
@@ -279,9 +289,6 @@ pub(crate) fn acquire(error: &AcquireError, now: i64) -> Failure {
         AcquireError::TooOld => Failure::with(WM_E_LICENSE_TOO_OLD, text),
         AcquireError::IssuerNotTrusted => Failure::with(WM_E_ISSUER_NOT_TRUSTED, text),
         AcquireError::RemovedForGood => Failure::with(WM_E_LICENSE_REMOVED, text),
-        AcquireError::Store(StoreError::Cancelled) => Failure::new(ISSUER.cancelled),
-        AcquireError::Store(error) => store(error),
-        AcquireError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
     }
 }
 
@@ -292,11 +299,8 @@ pub(crate) fn renew(error: &RenewError, now: i64) -> Failure {
     }
 }
 
-pub(crate) fn delete(error: &DeleteError) -> Failure {
-    match error {
-        DeleteError::Store(error) => store(error),
-        DeleteError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, error.to_string()),
-    }
+pub(crate) fn delete(error: &SessionError) -> Failure {
+    session(error, &NOBODY)
 }
 
 pub(crate) fn backup(error: &BackupError) -> Failure {
@@ -317,7 +321,7 @@ pub(crate) fn backup(error: &BackupError) -> Failure {
 pub(crate) fn restore(error: &RestoreError) -> Failure {
     let text = error.to_string();
     match error {
-        RestoreError::Cancelled => Failure::new(MANAGEMENT.cancelled),
+        RestoreError::Service(error) => session(error, &MANAGEMENT),
         RestoreError::NotFound => Failure::with(WM_E_BACKUP_NOT_FOUND, text),
         RestoreError::Place(error) => place(error),
         RestoreError::Occupied => Failure::with(WM_E_PATH_OCCUPIED, text),
@@ -325,29 +329,16 @@ pub(crate) fn restore(error: &RestoreError) -> Failure {
         RestoreError::Corrupt(_) => Failure::with(WM_E_BACKUP_CORRUPT, text),
         RestoreError::TooNew => Failure::with(WM_E_BACKUP_TOO_NEW, text),
         RestoreError::NotRestorable => Failure::with(WM_E_NOT_RESTORABLE, text),
-        RestoreError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
         RestoreError::Individualize(error) => individualize(error),
-        RestoreError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
-        RestoreError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
-        RestoreError::Transport(error) => transport(error, &MANAGEMENT),
-        RestoreError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_BAD_ANSWER), text),
         RestoreError::Refused { reason: Reason::Damaged, .. } => Failure::with(WM_E_BACKUP_RESTORE_BAD_DATA, text),
         RestoreError::Refused { reason: why, wait, .. } => later(reason(*why), *wait),
-        RestoreError::Store(error) => store(error),
-        RestoreError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
     }
 }
 
 pub(crate) fn revoke(error: &RevokeError) -> Failure {
     let text = error.to_string();
     match error {
-        RevokeError::Cancelled => Failure::new(WM_E_OPERATION_CANCELED),
-        RevokeError::NoService => Failure::with(WM_E_INVALID_PROPERTY, text),
-        RevokeError::UnknownService => Failure::with(WM_E_SERVICE_UNKNOWN, text),
-        RevokeError::AuthorityNotTrusted => Failure::with(WM_E_AUTHORITY_NOT_TRUSTED, text),
-        RevokeError::NeedsIndividualization => Failure::with(WM_E_NEEDS_INDIVIDUALIZATION, text),
-        RevokeError::Transport(error) => transport(error, &REVOCATION),
-        RevokeError::BadAnswer(fault) => Failure::with(answer::result(fault, WM_E_BAD_ANSWER), text),
+        RevokeError::Service(error) => session(error, &REVOCATION),
         RevokeError::Refused { reason: why, .. } => Failure::with(reason(*why).result(), text),
         RevokeError::Malformed(_) => Failure::with(WM_E_INVALID_CRL, text),
         RevokeError::TooLong => Failure::with(WM_E_REVOCATION_TOO_LONG, text),
@@ -357,8 +348,6 @@ pub(crate) fn revoke(error: &RevokeError) -> Failure {
         RevokeError::Older(_) => Failure::with(WM_E_REVOCATION_OLDER, text),
         RevokeError::Conflict => Failure::with(WM_E_REVOCATION_CONFLICT, text),
         RevokeError::Ahead => Failure::with(WM_E_REVOCATION_AHEAD, text),
-        RevokeError::Store(error) => store(error),
-        RevokeError::Keys => Failure::with(WM_E_SECURE_STORE_UNLOCK_ERROR, text),
     }
 }
 

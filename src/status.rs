@@ -322,6 +322,7 @@ fn http_number(phase: HttpPhase) -> u32 {
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
+    use wmlicense_core::contact::SessionError;
     use wmlicense_core::event::Event;
     use wmlicense_core::restore::{RestoreError, Why};
     use wmlicense_wire::answer::Reason;
@@ -344,7 +345,7 @@ mod tests {
         assert_eq!((told.status, told.result), (LICENSE_REFUSED, crate::result::WM_E_GRANTED_TOO_OFTEN));
         let detail = told.detail.unwrap();
         assert_eq!((detail.kid, detail.retry_after_ms), (Some(kid), 7000));
-        let unasked = Why::Unasked(RestoreError::NeedsIndividualization.into());
+        let unasked = Why::Unasked(RestoreError::from(SessionError::NeedsIndividualization).into());
         let told = Told::of(&Event::LicenseRefused(LeftOut { kid, why: unasked }));
         assert_eq!(told.result, crate::result::WM_E_NEEDS_INDIVIDUALIZATION);
     }

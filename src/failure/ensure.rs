@@ -1,14 +1,13 @@
 //! Why content cannot be used although everything was tried, as the result of the step that failed.
 
-use super::{acquire, first_refusal, individualize, store, stored};
+use super::{acquire, first_refusal, individualize, stored};
 use crate::error_info::Failure;
-use crate::result::{WM_E_INVALID_LICENSE_REQUEST, WM_E_NO_RIGHTS};
+use crate::result::WM_E_NO_RIGHTS;
 use wmlicense_core::ensure::EnsureError;
 
 /// `now`: seconds UTC, to tell how long to wait.
 pub(crate) fn ensure(error: &EnsureError, now: i64) -> Failure {
     match error {
-        EnsureError::NoKeyId => Failure::with(WM_E_INVALID_LICENSE_REQUEST, error.to_string()),
         EnsureError::Individualize(error) => individualize(error),
         // There is no status that could carry the page.
         EnsureError::UserMustAct { kid, url } => {
@@ -18,6 +17,5 @@ pub(crate) fn ensure(error: &EnsureError, now: i64) -> Failure {
         EnsureError::Acquire(error) => acquire(error, now),
         EnsureError::Withheld(kid, refusal) => first_refusal(std::slice::from_ref(refusal), now).about(*kid),
         EnsureError::Refused(kid, refusal) => stored::right(*refusal).about(*kid),
-        EnsureError::Store(error) => store(error),
     }
 }

@@ -30,7 +30,7 @@ fn each_trouble_on_the_way_to_a_service_has_a_result_of_its_own() {
         TransportError::Redirect(String::new()),
         TransportError::TooLarge,
     ];
-    for service in [INDIVIDUALIZATION, ISSUER, MANAGEMENT] {
+    for service in [INDIVIDUALIZATION, ISSUER, MANAGEMENT, REVOCATION] {
         let results: BTreeSet<_> = troubles.iter().map(|error| transport(error, &service).result()).collect();
         assert_eq!(results.len(), troubles.len());
     }
@@ -61,7 +61,7 @@ fn what_the_service_told_is_in_the_detail() {
 fn what_is_wrong_with_licenses_that_nobody_asked_for_has_results_of_its_own() {
     use wmlicense_core::contact::AnswerFault;
     use wmlicense_wire::id::Lid;
-    let bad = AcquireError::BadAnswer;
+    let bad = |fault| AcquireError::Service(SessionError::BadAnswer(fault));
     let errors = [
         AcquireError::TooOld,
         AcquireError::IssuerNotTrusted,

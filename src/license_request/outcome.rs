@@ -68,24 +68,16 @@ impl Ending {
                 Outcome::failure(failure).with_url(help)
             }
             (
-                AcquireError::Cancelled
+                AcquireError::Service(_)
                 | AcquireError::NothingAsked
                 | AcquireError::Header(_)
                 | AcquireError::NoKeyId
                 | AcquireError::TooManyKeyIds
                 | AcquireError::Over
-                | AcquireError::NoService
-                | AcquireError::UnknownService
                 | AcquireError::TooOld
                 | AcquireError::IssuerNotTrusted
                 | AcquireError::RemovedForGood
-                | AcquireError::AuthorityNotTrusted
-                | AcquireError::NeedsIndividualization
-                | AcquireError::Transport(_)
-                | AcquireError::BadAnswer(_)
-                | AcquireError::Later { .. }
-                | AcquireError::Store(_)
-                | AcquireError::Keys,
+                | AcquireError::Later { .. },
                 _,
             ) => Outcome::failure(failure),
         }

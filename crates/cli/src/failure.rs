@@ -7,7 +7,7 @@ use std::path::Path;
 use std::{fmt, io};
 use wmlicense_core::backup::BackupError;
 use wmlicense_core::client::OpenError;
-use wmlicense_core::contact::AnswerFault;
+use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::device::DeviceError;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::keeper::{CheckError, CleanError};
@@ -135,7 +135,8 @@ impl From<&RestoreError> for Failure {
 
 pub(crate) fn restore_remedy(error: &RestoreError) -> &str {
     match error {
-        RestoreError::Cancelled | RestoreError::Refused { .. } => "",
+        RestoreError::Refused { .. } => "",
+        RestoreError::Service(error) => session_remedy(error),
         RestoreError::NotFound => "give the folder that holds licenses.wmbackup",
         RestoreError::Place(error) => io_remedy(error, READABLE),
         RestoreError::Occupied => READABLE,
@@ -143,30 +144,26 @@ pub(crate) fn restore_remedy(error: &RestoreError) -> &str {
         RestoreError::Corrupt(_) => "nothing was changed; use another copy of the backup if there is one",
         RestoreError::TooNew => "use a newer version of this program",
         RestoreError::NotRestorable => "restore it on the device that made it",
-        RestoreError::NeedsIndividualization => {
-            "add --individualize, if you agree that the service gives this device an ID"
-        }
-        RestoreError::Individualize(error) => individualize_remedy(error),
-        RestoreError::NoService => "name the license service with --service",
-        RestoreError::AuthorityNotTrusted => "give the authority that the service's owner publishes with --authority",
-        RestoreError::Transport(error) => transport_remedy(error),
-        RestoreError::BadAnswer(fault) => answer_remedy(fault),
-        RestoreError::Store(error) => store_remedy(error),
-        RestoreError::Keys => "open the application once while it is online",
+        RestoreError::Individualize(error) => match &**error {
+            IndividualizeError::Refused(..) => "",
+            IndividualizeError::Service(error) => session_remedy(error),
+            IndividualizeError::Device(error) => device_remedy(error),
+        },
     }
 }
 
-fn individualize_remedy(error: &IndividualizeError) -> &str {
+fn session_remedy(error: &SessionError) -> &'static str {
     match error {
-        IndividualizeError::Cancelled | IndividualizeError::Refused(..) => "",
-        IndividualizeError::NoService => "name the license service with --service",
-        IndividualizeError::AuthorityNotTrusted => {
-            "give the authority that the service's owner publishes with --authority"
+        SessionError::Cancelled => "",
+        SessionError::NeedsIndividualization => {
+            "add --individualize, if you agree that the service gives this device an ID"
         }
-        IndividualizeError::Transport(error) => transport_remedy(error),
-        IndividualizeError::BadAnswer(fault) => answer_remedy(fault),
-        IndividualizeError::Device(error) => device_remedy(error),
-        IndividualizeError::Store(error) => store_remedy(error),
+        SessionError::NoService => "name the license service with --service",
+        SessionError::UnknownService | SessionError::Keys => "open the application once while it is online",
+        SessionError::AuthorityNotTrusted => "give the authority that the service's owner publishes with --authority",
+        SessionError::Transport(error) => transport_remedy(error),
+        SessionError::BadAnswer(fault) => answer_remedy(fault),
+        SessionError::Store(error) => store_remedy(error),
     }
 }
 

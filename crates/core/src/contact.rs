@@ -172,23 +172,22 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// A session that only uses what is kept of earlier contacts, whatever its age, for work without a network. `None` if there
-    /// was no contact.
+    /// A session that only uses what is kept of earlier contacts, whatever its age, for work without a network.
     pub fn offline(
         client: &'a Client,
         settings: &'a Settings,
         url: Option<&str>,
         context: &'a Context,
-    ) -> Result<Option<Self>, SessionError> {
+    ) -> Result<Self, SessionError> {
         let base = base(settings, url).ok_or(SessionError::NoService)?.to_owned();
         let transport = client.transport(&settings.network)?;
-        let Some(kept) = client.store.service_document(&base)? else { return Ok(None) };
+        let kept = client.store.service_document(&base)?.ok_or(SessionError::UnknownService)?;
         let current = client.documents.read(&kept, &client.authorities)?;
         let directory = Directory::new(current.directory.authority.clone());
         let (fresh, taken) = (true, Vec::new());
         let mut session = Self { client, settings, context, transport, base, current, fresh, directory, taken };
         session.merge()?;
-        Ok(Some(session))
+        Ok(session)
     }
 
     /// Takes the document's certificates over into what is known under the authority.
@@ -341,7 +340,18 @@ impl<'a> Session<'a> {
         let without = matches!(question.endpoint, Endpoint::Individualize | Endpoint::Returns | Endpoint::Mailbox);
         let token = (!without).then_some(&*self.settings.account_token);
         let request = HttpRequest { url: place, body: Some(&question.bytes), token, cap: answer::MAX_LEN, progress };
-        Ok(self.transport.send(&request, self.context)?)
+        let sent = self.transport.send(&request, self.context);
+        // Whoever asks to be certified need not be known.
+        match question.endpoint {
+            Endpoint::Individualize => Ok(sent?),
+            Endpoint::Licenses
+            | Endpoint::Renewals
+            | Endpoint::Returns
+            | Endpoint::RestorePreview
+            | Endpoint::Restores
+            | Endpoint::Revocations
+            | Endpoint::Mailbox => sent.map_err(SessionError::of_certified),
+        }
     }
 
     /// Gives the body that a resource of the service answers with: after a POST of `body`, else after a GET.
@@ -349,7 +359,7 @@ impl<'a> Session<'a> {
         let below = || url::join(&self.base, &format!("v1/{name}"));
         let place = self.current.document.url(name).map_or_else(below, str::to_owned);
         let request = HttpRequest { url: &place, body, token: None, cap, progress: None };
-        Ok(self.transport.send(&request, self.context)?)
+        self.transport.send(&request, self.context).map_err(SessionError::of_certified)
     }
 
     /// True if the service document is worth another look after this failure at `place`.

@@ -10,6 +10,7 @@ use support::home::Home;
 use support::place::{Events, backed_up, names, restored};
 use support::{World, content_key, kid};
 use wmlicense_core::backup::{BackupError, BackupReport, back_up, is_known_to_exist};
+use wmlicense_core::contact::SessionError;
 use wmlicense_core::event::{Event, Progress};
 use wmlicense_core::restore::{LeftOut, RestoreError, Restored};
 use wmlicense_wire::answer::Reason;
@@ -247,7 +248,7 @@ fn a_cancelled_restore_leaves_the_store_as_it_was() {
         let context = Events::default().context(pick);
         let settings = wmlicense_core::client::Settings::default();
         let result = wmlicense_core::restore::restore(&fresh.client, &settings, place.path(), false, &context);
-        assert!(matches!(result, Err(RestoreError::Cancelled)));
+        assert!(matches!(result, Err(RestoreError::Service(SessionError::Cancelled))));
         assert_eq!(fresh.client.store.license_count().unwrap(), 0);
     }
 }
@@ -323,7 +324,7 @@ fn a_store_that_was_lost_asks_the_service_for_what_can_be_used_up() {
     let place = tempfile::tempdir().unwrap();
     backed_up(&home, place.path(), false).0.unwrap();
     let fresh = home.without_store();
-    assert!(matches!(restored(&fresh, place.path()).0, Err(RestoreError::NoService)));
+    assert!(matches!(restored(&fresh, place.path()).0, Err(RestoreError::Service(SessionError::NoService))));
     assert_eq!(fresh.client.store.license_count().unwrap(), 0);
 }
 
@@ -334,10 +335,10 @@ fn another_device_needs_the_service_and_says_so() {
     home.acquire(&plain(&world, 0..2)).unwrap();
     let place = tempfile::tempdir().unwrap();
     backed_up(&home, place.path(), false).0.unwrap();
-    assert!(matches!(restored(&other, place.path()).0, Err(RestoreError::NoService)));
+    assert!(matches!(restored(&other, place.path()).0, Err(RestoreError::Service(SessionError::NoService))));
     let stranger = World::new();
     let unknown = Home::new(&stranger);
-    assert!(matches!(restored(&unknown, place.path()).0, Err(RestoreError::NoService)));
+    assert!(matches!(restored(&unknown, place.path()).0, Err(RestoreError::Service(SessionError::NoService))));
     // Without a management service nobody else opens it.
     let unmanaged = Home::new(&world);
     unmanaged.acquire(&[Policy { management: None, ..world.policy(kid(1)) }]).unwrap();

@@ -11,7 +11,7 @@ use support::service::Step;
 use support::{NOW, World, content_key, kid};
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::clock::{SinceBoot, Verdict};
-use wmlicense_core::contact::AnswerFault;
+use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::event::Event;
@@ -139,7 +139,7 @@ fn an_answer_dated_over_a_day_ahead_is_refused_and_nothing_of_it_stays() {
     let desk = desk();
     desk.acquire(&[kid(3)]).unwrap();
     desk.service.now.store(NOW + DAY + 1, Ordering::SeqCst);
-    assert!(matches!(desk.acquire(&[kid(4)]), Err(AcquireError::BadAnswer(_))));
+    assert!(matches!(desk.acquire(&[kid(4)]), Err(AcquireError::Service(SessionError::BadAnswer(_)))));
     assert!(desk.client.store.licenses(kid(4)).unwrap().is_empty());
     assert_eq!(desk.client.store.clock_record().unwrap().floors.values().max(), Some(&NOW));
     assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Ok(())));
@@ -152,7 +152,10 @@ fn an_answer_dated_far_ahead_ends_its_transaction_and_the_next_request_is_anothe
     let desk = desk();
     desk.acquire(&[kid(3)]).unwrap();
     desk.service.now.store(NOW + 300 * DAY, Ordering::SeqCst);
-    assert!(matches!(desk.acquire(&[kid(4)]), Err(AcquireError::BadAnswer(AnswerFault::ServiceClock))));
+    assert!(matches!(
+        desk.acquire(&[kid(4)]),
+        Err(AcquireError::Service(SessionError::BadAnswer(AnswerFault::ServiceClock)))
+    ));
     assert_eq!(desk.pending(), 0);
     // The service gives the same bytes for the same request, whatever its clock says by then.
     desk.service.now.store(NOW, Ordering::SeqCst);

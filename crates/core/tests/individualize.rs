@@ -7,7 +7,7 @@ use support::desk::Desk;
 use support::service::{Post, Shared, Step};
 use support::{TestDevice, World};
 use wmlicense_core::client::{Client, OpenSettings, Settings};
-use wmlicense_core::contact::AnswerFault;
+use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::event::{Event, HttpPhase, IndividualizePhase};
 use wmlicense_core::individualize::{IndividualizeError, Individualized, individualize, is_current};
 use wmlicense_core::transport::TransportError;
@@ -30,7 +30,7 @@ fn keys_of(post: &Post) -> DeviceKeys {
 
 fn bad_answer(result: Result<Individualized, IndividualizeError>) -> AnswerFault {
     match result {
-        Err(IndividualizeError::BadAnswer(fault)) => fault,
+        Err(IndividualizeError::Service(SessionError::BadAnswer(fault))) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -88,7 +88,10 @@ fn a_current_device_needs_no_network() {
     assert_eq!(desk.individualize(false).unwrap(), Individualized::AlreadyCurrent);
     assert!(desk.events().is_empty());
     let forced = desk.individualize(true);
-    assert!(matches!(forced, Err(IndividualizeError::Transport(TransportError::Offline))), "{forced:?}");
+    assert!(
+        matches!(forced, Err(IndividualizeError::Service(SessionError::Transport(TransportError::Offline)))),
+        "{forced:?}"
+    );
     assert_eq!(desk.service.contacts(), contacts);
 }
 
@@ -111,7 +114,10 @@ fn a_lost_answer_is_asked_for_again_with_the_same_bytes() {
     let mut desk = Desk::new();
     desk.service.then(Step::Lose);
     let lost = desk.individualize(false);
-    assert!(matches!(lost, Err(IndividualizeError::Transport(TransportError::Broken(_)))), "{lost:?}");
+    assert!(
+        matches!(lost, Err(IndividualizeError::Service(SessionError::Transport(TransportError::Broken(_))))),
+        "{lost:?}"
+    );
     assert_eq!(desk.pending(), 1);
     desk.restart();
     assert_eq!(desk.individualize(false).unwrap(), Individualized::Certified);
@@ -224,7 +230,7 @@ fn a_service_of_an_authority_that_is_not_pinned_is_refused_before_anything_is_se
     let settings = OpenSettings { store_path: folder.path().to_path_buf(), authorities: vec![stranger.pin()] };
     let client = Client::open(&settings, desk.clock.clone()).unwrap();
     let result = individualize(&client, &desk.settings, false, &desk.context());
-    assert!(matches!(result, Err(IndividualizeError::AuthorityNotTrusted)), "{result:?}");
+    assert!(matches!(result, Err(IndividualizeError::Service(SessionError::AuthorityNotTrusted))), "{result:?}");
     assert!(desk.service.posts().is_empty());
 }
 
@@ -234,7 +240,7 @@ fn without_a_service_url_nothing_is_tried() {
     for service_url in [None, Some(String::new())] {
         let settings = Settings { service_url, ..desk.settings.clone() };
         let result = individualize(&desk.client, &settings, false, &desk.context());
-        assert!(matches!(result, Err(IndividualizeError::NoService)), "{result:?}");
+        assert!(matches!(result, Err(IndividualizeError::Service(SessionError::NoService))), "{result:?}");
     }
     assert_eq!(desk.service.contacts(), 0);
 }
@@ -249,7 +255,7 @@ fn a_cancel_leaves_the_device_as_it_was_and_the_request_pending() {
         service.answer(post)
     });
     let result = individualize(&desk.client, &desk.settings, false, &context);
-    assert!(matches!(result, Err(IndividualizeError::Cancelled)), "{result:?}");
+    assert!(matches!(result, Err(IndividualizeError::Service(SessionError::Cancelled))), "{result:?}");
     assert!(certificate(&desk).is_none());
     assert_eq!(desk.pending(), 1);
     assert_eq!(desk.individualize(false).unwrap(), Individualized::Certified);

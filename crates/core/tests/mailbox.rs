@@ -7,7 +7,7 @@ use support::desk::Desk;
 use support::service::{Post, Step};
 use support::{NOW, TestDevice, World, content_key, grant, kid};
 use wmlicense_core::acquire::AcquireError;
-use wmlicense_core::contact::AnswerFault;
+use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::give_back::delete;
 use wmlicense_core::mailbox::{Given, is_unasked, take_by_hand};
 use wmlicense_core::store::StoreError;
@@ -55,7 +55,7 @@ fn take(desk: &Desk, answer: &[u8]) -> Result<Given, AcquireError> {
 
 fn fault(desk: &Desk, answer: &[u8]) -> AnswerFault {
     match take(desk, answer) {
-        Err(AcquireError::BadAnswer(fault)) => fault,
+        Err(AcquireError::Service(SessionError::BadAnswer(fault))) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -282,6 +282,9 @@ fn an_answer_that_says_that_nobody_asked_decides_no_request() {
         service.page(post, &[service.world.policy(kid(1))], |answer| Answer { outcome: Outcome::Given, ..answer })
     });
     let result = desk.acquire(&[kid(1)]);
-    assert!(matches!(result, Err(AcquireError::BadAnswer(AnswerFault::Undecided))), "{result:?}");
+    assert!(
+        matches!(result, Err(AcquireError::Service(SessionError::BadAnswer(AnswerFault::Undecided)))),
+        "{result:?}"
+    );
     assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (0, 0));
 }

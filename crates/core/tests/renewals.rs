@@ -8,7 +8,7 @@ use support::service::{Post, Step};
 use support::{NOW, content_key, kid};
 use wmlicense_core::acquire::interaction::prepare;
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
-use wmlicense_core::contact::AnswerFault;
+use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::event::Event;
 use wmlicense_core::give_back::delete;
 use wmlicense_core::renew::{RenewError, RenewalWish, Renewed, renew};
@@ -268,7 +268,7 @@ fn a_hostile_answer_changes_nothing() {
     let other = offer(&desk, 2, Conditions::default());
     desk.acquire(&[kid(1)]).unwrap();
     let refused = |result: Result<Renewed, RenewError>| match result {
-        Err(RenewError::Acquire(AcquireError::BadAnswer(fault))) => fault,
+        Err(RenewError::Acquire(AcquireError::Service(SessionError::BadAnswer(fault)))) => fault,
         other => panic!("{other:?}"),
     };
     // Content that nobody asked for, a service in another role, and an answer that says nothing.
@@ -315,7 +315,10 @@ fn each_service_is_asked_for_its_own_and_one_that_fails_stops_no_other() {
     replace(&desk, &here, until(NOW + 9 * DAY));
     other.then(Step::Problem(ProblemKind::Unavailable));
     let result = run(&desk, &within(1));
-    assert!(matches!(result, Err(RenewError::Acquire(AcquireError::Transport(_)))), "{result:?}");
+    assert!(
+        matches!(result, Err(RenewError::Acquire(AcquireError::Service(SessionError::Transport(_))))),
+        "{result:?}"
+    );
     assert_eq!(stored(&desk, 1)[0].actions[0].1.not_after, Some(NOW + 9 * DAY));
     assert_eq!(stored(&desk, 2), [there]);
     let paths: Vec<_> = other.posts().into_iter().map(|post| post.path).collect();

@@ -8,7 +8,7 @@ use support::desk::Desk;
 use support::service::{Post, Shared, Step};
 use support::{NOW, TestDevice, content_key, kid};
 use wmlicense_core::acquire::AcquireError;
-use wmlicense_core::contact::AnswerFault;
+use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::store::FILE_NAME;
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Outcome, seal};
 use wmlicense_wire::cbor::{MapWriter, write};
@@ -73,12 +73,18 @@ fn what_the_service_said_itself_ends_the_request() {
         let desk = desk();
         desk.service.then(Step::Answer(Box::new(make)));
         let result = desk.acquire(&[kid(1)]);
-        assert!(matches!(&result, Err(AcquireError::BadAnswer(found)) if *found == fault), "{fault:?}: {result:?}");
+        assert!(
+            matches!(&result, Err(AcquireError::Service(SessionError::BadAnswer(found))) if *found == fault),
+            "{fault:?}: {result:?}"
+        );
         assert_eq!(desk.pending(), 0, "{fault:?}");
     }
     let desk = desk();
     desk.service.then(Step::Answer(Box::new(signed_and_unreadable)));
-    assert!(matches!(desk.acquire(&[kid(1)]), Err(AcquireError::BadAnswer(AnswerFault::Malformed(_)))));
+    assert!(matches!(
+        desk.acquire(&[kid(1)]),
+        Err(AcquireError::Service(SessionError::BadAnswer(AnswerFault::Malformed(_))))
+    ));
     assert_eq!(desk.pending(), 0);
 }
 
@@ -124,7 +130,7 @@ fn what_anybody_could_have_sent_leaves_it_waiting() {
         let desk = desk();
         desk.service.then(Step::Answer(Box::new(make)));
         let result = desk.acquire(&[kid(1)]);
-        assert!(matches!(result, Err(AcquireError::BadAnswer(_))), "{name}: {result:?}");
+        assert!(matches!(result, Err(AcquireError::Service(SessionError::BadAnswer(_)))), "{name}: {result:?}");
         assert_eq!(desk.pending(), 1, "{name}");
         desk.acquire(&[kid(1)]).unwrap();
         let posts = desk.service.posts.lock().unwrap();
@@ -141,7 +147,10 @@ fn a_signer_that_ended_before_the_floor_ends_the_request_only_beyond_doubt() {
         desk.client.store.note_contact(desk.world.issuer.id, NOW + 401 * DAY).unwrap();
         desk.clock.set(NOW);
         let result = desk.acquire(&[kid(1)]);
-        assert!(matches!(result, Err(AcquireError::BadAnswer(AnswerFault::SignerDates))), "{result:?}");
+        assert!(
+            matches!(result, Err(AcquireError::Service(SessionError::BadAnswer(AnswerFault::SignerDates)))),
+            "{result:?}"
+        );
         assert_eq!(desk.pending(), pending);
     }
 }
@@ -167,7 +176,7 @@ fn a_store_that_cannot_be_written_leaves_a_good_answer_to_be_asked_for_again() {
     let database = rusqlite::Connection::open(desk.folder.path().join(FILE_NAME)).unwrap();
     let full = "CREATE TRIGGER full BEFORE INSERT ON license BEGIN SELECT RAISE(ABORT, 'no room'); END";
     database.execute_batch(full).unwrap();
-    assert!(matches!(desk.acquire(&[kid(1)]), Err(AcquireError::Store(_))));
+    assert!(matches!(desk.acquire(&[kid(1)]), Err(AcquireError::Service(SessionError::Store(_)))));
     assert_eq!(desk.pending(), 1);
     database.execute_batch("DROP TRIGGER full").unwrap();
     desk.acquire(&[kid(1)]).unwrap();

@@ -9,7 +9,7 @@ use wmlicense_wire::certificate::CertificateError;
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::service_document::ServiceDocumentError;
 
-/// A service could not be asked, or its answer cannot be used. Every operation has these among its own errors.
+/// A service could not be asked, or its answer cannot be used. The error of every verb that asks one holds this.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// Cancelled.
@@ -18,9 +18,17 @@ pub enum SessionError {
     /// No URL of a service is set.
     #[error("no service URL is set")]
     NoService,
+    /// Nothing was ever heard from the service, and a request that is carried makes no contact.
+    #[error(
+        "the service is not known yet: individualize the device there, or ask it for something over the network, first"
+    )]
+    UnknownService,
     /// The service's authority is none of the client's.
     #[error("the service belongs to an authority that this client does not trust")]
     AuthorityNotTrusted,
+    /// The device has no certificate that the service accepts.
+    #[error("the device must be individualized first")]
+    NeedsIndividualization,
     /// No usable answer.
     #[error(transparent)]
     Transport(TransportError),
@@ -29,7 +37,7 @@ pub enum SessionError {
     BadAnswer(AnswerFault),
     /// The store.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The device's keys failed.
     #[error("the device's keys cannot be used")]
     Keys,
@@ -41,12 +49,27 @@ impl From<Cancelled> for SessionError {
     }
 }
 
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Cancelled => Self::Cancelled,
+            other => Self::Store(other),
+        }
+    }
+}
+
 impl From<TransportError> for SessionError {
     fn from(error: TransportError) -> Self {
         match error {
             TransportError::Cancelled => Self::Cancelled,
             other => Self::Transport(other),
         }
+    }
+}
+
+impl From<AnswerFault> for SessionError {
+    fn from(fault: AnswerFault) -> Self {
+        Self::BadAnswer(fault)
     }
 }
 
@@ -75,6 +98,29 @@ impl From<ServiceDocumentError> for SessionError {
 }
 
 impl SessionError {
+    /// Of a request that the device signed with its certificate, which the service may not accept.
+    pub(super) fn of_certified(error: TransportError) -> Self {
+        match error {
+            TransportError::Refused(failure) if failure.server_code == ProblemKind::UnknownDevice.code() => {
+                Self::NeedsIndividualization
+            }
+            other => other.into(),
+        }
+    }
+
+    /// True if it says something of the contact with the service, not of this device or its store.
+    pub fn is_of_contact(&self) -> bool {
+        match self {
+            Self::NoService
+            | Self::UnknownService
+            | Self::AuthorityNotTrusted
+            | Self::NeedsIndividualization
+            | Self::Transport(_)
+            | Self::BadAnswer(_) => true,
+            Self::Cancelled | Self::Store(_) | Self::Keys => false,
+        }
+    }
+
     fn refusal(&self) -> Option<&ServiceFailure> {
         if let Self::Transport(TransportError::Refused(failure)) = self { Some(failure) } else { None }
     }
@@ -82,6 +128,9 @@ impl SessionError {
     /// How the transaction ends whose request got this error; `None` if the same bytes may still succeed. An unsigned
     /// refusal ends at most the transaction.
     pub fn transaction_end(&self) -> Option<TransactionState> {
+        if self.is_unknown_device() {
+            return Some(TransactionState::Refused);
+        }
         let code = self.refusal()?.server_code;
         if code == ProblemKind::Gone.code() {
             return Some(TransactionState::Expired);
@@ -97,6 +146,6 @@ impl SessionError {
 
     /// True if the service does not accept the device's certificate.
     pub fn is_unknown_device(&self) -> bool {
-        self.refusal().is_some_and(|failure| failure.server_code == ProblemKind::UnknownDevice.code())
+        matches!(self, Self::NeedsIndividualization)
     }
 }

@@ -89,10 +89,7 @@ fn ask(session: &mut Session<'_>, taken: Vec<TransactionId>) -> Result<(), Sessi
 pub(crate) enum GivenError {
     /// They do not verify, or the store could not take them.
     #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The device must be individualized first.
-    #[error("the device must be individualized first")]
-    NeedsIndividualization,
+    Service(SessionError),
     /// They are of an issuer that none of the client's authorities knows.
     #[error("the licenses are of an issuer that this client does not trust")]
     IssuerNotTrusted,
@@ -101,15 +98,9 @@ pub(crate) enum GivenError {
     TooOld,
 }
 
-impl From<StoreError> for GivenError {
-    fn from(error: StoreError) -> Self {
-        Self::Session(error.into())
-    }
-}
-
-impl From<AnswerFault> for GivenError {
-    fn from(fault: AnswerFault) -> Self {
-        Self::Session(SessionError::BadAnswer(fault))
+impl<E: Into<SessionError>> From<E> for GivenError {
+    fn from(error: E) -> Self {
+        Self::Service(error.into())
     }
 }
 
@@ -130,7 +121,7 @@ pub(crate) fn take(session: &mut Session<'_>, answer: &[u8]) -> Result<Taken, Gi
         error => error.into(),
     })?;
     let (client, authority) = (session.client(), session.authority());
-    let credentials = session.credentials()?.ok_or(GivenError::NeedsIndividualization)?;
+    let credentials = session.credentials()?.ok_or(SessionError::NeedsIndividualization)?;
     let identities = identities(session);
     let verified = verify(session, &envelope, &identities)?;
     let identity = identities.iter().find(|identity| identity.keys.thumbprint() == verified.answer.thumbprint);

@@ -1,5 +1,6 @@
 //! Status lists as they come: beside an answer, or asked for. What a kept one revokes is the store's matter.
 
+use super::SessionError;
 use crate::client::Client;
 use crate::store::{NotTaken, StoreError};
 use wmlicense_wire::cose::CoseError;
@@ -9,9 +10,9 @@ use wmlicense_wire::status_list::{MAX_AHEAD, StatusList, StatusListError};
 /// A status list was not taken. The store is as it was.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
-    /// Nothing is known of its authority.
-    #[error("the service belongs to an authority that this client does not trust")]
-    AuthorityNotTrusted,
+    /// Its authority is none of the client's, or the store failed.
+    #[error(transparent)]
+    Service(SessionError),
     /// Longer than it may be.
     #[error("longer than it may be")]
     TooLong,
@@ -27,9 +28,12 @@ pub(crate) enum ListError {
     /// Another one of the same number is kept.
     #[error("another one of the same number is kept already")]
     Conflict,
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+}
+
+impl<E: Into<SessionError>> From<E> for ListError {
+    fn from(error: E) -> Self {
+        Self::Service(error.into())
+    }
 }
 
 impl From<StatusListError> for ListError {
@@ -47,7 +51,7 @@ impl From<StatusListError> for ListError {
 
 /// Keeps a status list of the authority, if it is newer than the kept one. An older one is no error: it says less.
 pub(crate) fn take_status_list(client: &Client, authority: Digest, bytes: &[u8]) -> Result<(), ListError> {
-    let directory = client.store.directory(authority)?.ok_or(ListError::AuthorityNotTrusted)?;
+    let directory = client.store.directory(authority)?.ok_or(SessionError::AuthorityNotTrusted)?;
     let list = StatusList::parse(bytes, &directory.authority)?;
     if is_ahead(client, list.number)? {
         return Err(ListError::Ahead);

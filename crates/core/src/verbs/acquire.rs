@@ -111,7 +111,7 @@ pub fn acquire(
 
 /// Tells that the device must be individualized first, where nothing came because of that.
 fn tell_need(result: Result<Acquired, AcquireError>, context: &Context) -> Result<Acquired, AcquireError> {
-    if matches!(result, Err(AcquireError::NeedsIndividualization)) {
+    if matches!(result, Err(AcquireError::Service(SessionError::NeedsIndividualization))) {
         context.emit(Event::NeedsIndividualization)?;
     }
     result
@@ -137,7 +137,7 @@ fn acquire_at(
     kids: &[Kid],
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let mut credentials = valid_credentials(session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
+    let mut credentials = valid_credentials(session, context)?.ok_or(SessionError::NeedsIndividualization)?;
     give_back_first(session, &credentials, context)?;
     if let Some(id) = wish.resume {
         match session.client().store.transaction(id)? {
@@ -191,7 +191,7 @@ pub(crate) fn give_back_first(
 fn require_individualization(client: &Client, settings: &Settings, wish: &LicenseWish) -> Result<(), AcquireError> {
     let Some(authority) = known_authority(client, settings, wish.url.as_deref())? else { return Ok(()) };
     if Credentials::load(client, authority)?.is_none() {
-        return Err(AcquireError::NeedsIndividualization);
+        return Err(SessionError::NeedsIndividualization.into());
     }
     Ok(())
 }

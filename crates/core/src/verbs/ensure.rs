@@ -2,6 +2,7 @@
 //! look again. Nothing is decided here that those steps do not decide.
 
 use crate::client::{Client, Settings};
+use crate::contact::SessionError;
 use crate::operation::Context;
 use crate::rights;
 use crate::store::StoreError;
@@ -33,15 +34,12 @@ pub enum Ensured {
 /// The action is not permitted: what the step said that failed. What came before stays.
 #[derive(Debug, thiserror::Error)]
 pub enum EnsureError {
-    /// The content names no key ID.
-    #[error("the content header names no key ID")]
-    NoKeyId,
     /// The device could not be individualized.
     #[error(transparent)]
     Individualize(IndividualizeError),
-    /// Nothing could be acquired.
+    /// Nothing could be acquired, or looked up.
     #[error(transparent)]
-    Acquire(#[from] AcquireError),
+    Acquire(AcquireError),
     /// The user must act on a page first, for the license of this key ID or of several.
     #[error("the user must act first")]
     UserMustAct {
@@ -56,9 +54,12 @@ pub enum EnsureError {
     /// The licenses for this key ID, the acquired ones included, do not permit the action.
     #[error("no license permits the action")]
     Refused(Kid, rights::Refusal),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+}
+
+impl<E: Into<AcquireError>> From<E> for EnsureError {
+    fn from(error: E) -> Self {
+        Self::Acquire(error.into())
+    }
 }
 
 /// Sees to it that stored licenses permit an action for all key IDs of content. A request that waits for the user, or that a crash
@@ -70,7 +71,7 @@ pub fn ensure(
     context: &Context,
 ) -> Result<Ensured, EnsureError> {
     if wish.kids.is_empty() {
-        return Err(EnsureError::NoKeyId);
+        return Err(AcquireError::NoKeyId.into());
     }
     let missing = missing(client, settings, wish, &wish.kids)?;
     if missing.is_empty() {
@@ -116,7 +117,7 @@ fn obtain(
 ) -> Result<Acquired, EnsureError> {
     let asked = LicenseWish { kids: kids.to_vec(), actions: vec![wish.action.clone()], ..LicenseWish::default() };
     match acquire(client, settings, &asked, context) {
-        Err(AcquireError::NeedsIndividualization) if wish.may_individualize => {
+        Err(AcquireError::Service(SessionError::NeedsIndividualization)) if wish.may_individualize => {
             individualize(client, settings, false, context).map_err(EnsureError::Individualize)?;
             Ok(acquire(client, settings, &asked, context)?)
         }

@@ -13,35 +13,9 @@ use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::Body;
 
-/// The licenses are still there.
-#[derive(Debug, thiserror::Error)]
-pub enum DeleteError {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The device's keys failed.
-    #[error("the device's keys cannot be used")]
-    Keys,
-}
-
-impl From<SessionError> for DeleteError {
-    fn from(error: SessionError) -> Self {
-        match error {
-            SessionError::Store(error) => Self::Store(error),
-            // Nothing is asked while a request is made.
-            SessionError::Cancelled
-            | SessionError::NoService
-            | SessionError::AuthorityNotTrusted
-            | SessionError::Transport(_)
-            | SessionError::BadAnswer(_)
-            | SessionError::Keys => Self::Keys,
-        }
-    }
-}
-
 /// Deletes the licenses of a key ID for good and queues the request that gives them back; one commit, no network. Gives the
-/// number of licenses.
-pub fn delete(client: &Client, settings: &Settings, kid: Kid) -> Result<u64, DeleteError> {
+/// number of licenses. Where it fails they are still there: no service is asked, so what fails is the store or the keys.
+pub fn delete(client: &Client, settings: &Settings, kid: Kid) -> Result<u64, SessionError> {
     client.store.give_back(kid, &mut |place, licenses, earlier| {
         // Without a certificate there is nobody whose licenses these could be at the service.
         let Some(credentials) = Credentials::load(client, place.authority)? else { return Ok(None) };
@@ -57,7 +31,7 @@ fn queue(
     place: &ReturnTo,
     mut licenses: Vec<(Lid, State)>,
     earlier: Option<Vec<u8>>,
-) -> Result<QueuedReturn, DeleteError> {
+) -> Result<QueuedReturn, SessionError> {
     let earlier = earlier.and_then(|bytes| Question::resume(Endpoint::Returns, bytes, &credentials.identity));
     let mut replaces_earlier = false;
     if let Some(Body::Returns { licenses: waiting }) = earlier.map(|earlier| earlier.content.body) {

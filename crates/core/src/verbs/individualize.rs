@@ -4,7 +4,7 @@ use crate::client::{Client, Settings};
 use crate::contact::{
     AnswerFault, Credentials, Endpoint, Question, Session, SessionError, given, known_authority, transaction,
 };
-use crate::device::{DeviceError, DeviceIdentity};
+use crate::device::DeviceIdentity;
 use crate::event::{Event, HttpPhase, IndividualizePhase};
 use crate::operation::{Cancelled, Context};
 use crate::store::{StoreError, TransactionState};
@@ -33,49 +33,20 @@ pub enum Individualized {
 /// An individualization failed; the device is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum IndividualizeError {
-    /// Cancelled.
-    #[error("the operation was cancelled")]
-    Cancelled,
-    /// `ServiceURL` is not set.
-    #[error("no service URL is set")]
-    NoService,
-    /// The service's authority is none of the client's.
-    #[error("the service belongs to an authority that this client does not trust")]
-    AuthorityNotTrusted,
-    /// No usable answer.
+    /// The service could not be asked, or its answer cannot be used.
     #[error(transparent)]
-    Transport(TransportError),
-    /// The answer does not verify.
-    #[error("the service's answer is not acceptable: {0}")]
-    BadAnswer(AnswerFault),
+    Service(SessionError),
     /// The service refuses.
     #[error("the individualization service refuses: {0}")]
     Refused(Reason, ServiceFailure),
     /// Keys could not be made or stored.
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
-impl From<Cancelled> for IndividualizeError {
-    fn from(_: Cancelled) -> Self {
-        Self::Cancelled
-    }
-}
-
-impl From<SessionError> for IndividualizeError {
-    fn from(error: SessionError) -> Self {
-        match error {
-            SessionError::Cancelled => Self::Cancelled,
-            SessionError::NoService => Self::NoService,
-            SessionError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
-            SessionError::Transport(error) => Self::Transport(error),
-            SessionError::BadAnswer(reason) => Self::BadAnswer(reason),
-            SessionError::Store(error) => Self::Store(error),
-            SessionError::Keys => Self::Device(DeviceError::KeyGeneration),
-        }
+impl<E: Into<SessionError>> From<E> for IndividualizeError {
+    fn from(error: E) -> Self {
+        Self::Service(error.into())
     }
 }
 
@@ -128,7 +99,7 @@ pub(crate) fn valid_credentials(
         return Ok(Some(credentials));
     }
     match renew(session, context) {
-        Err(IndividualizeError::Cancelled) => Err(IndividualizeError::Cancelled),
+        Err(IndividualizeError::Service(SessionError::Cancelled)) => Err(SessionError::Cancelled.into()),
         // Still good for this request; the next one tries again.
         Err(_) if credentials.hold_at(now, 0) => Ok(Some(credentials)),
         result => result.map(Some),
@@ -260,11 +231,11 @@ fn install(
             let wait = u64::try_from(from.saturating_sub(answer.issued_at)).ok();
             let message = "the service asks to come back later".to_owned();
             let failure = ServiceFailure { retry_after: wait, message, ..ServiceFailure::default() };
-            return Err(IndividualizeError::Transport(TransportError::Unavailable(failure)));
+            return Err(TransportError::Unavailable(failure).into());
         }
         Outcome::Interaction { .. } | Outcome::Given => {
             transaction::end(session, question, TransactionState::Refused)?;
-            return Err(IndividualizeError::BadAnswer(AnswerFault::Undecided));
+            return Err(AnswerFault::Undecided.into());
         }
     }
     steps.tell(IndividualizePhase::Install, HttpPhase::Completed, 0, 0)?;
@@ -320,12 +291,12 @@ fn check(
 
 fn refused(refusals: Vec<Refusal>) -> IndividualizeError {
     let Some(first) = refusals.into_iter().next() else {
-        return IndividualizeError::BadAnswer(AnswerFault::Undecided);
+        return AnswerFault::Undecided.into();
     };
     let failure = ServiceFailure { message: first.url.unwrap_or_default(), ..ServiceFailure::default() };
     IndividualizeError::Refused(first.reason, failure)
 }
 
 fn unacceptable(reason: &'static str) -> IndividualizeError {
-    IndividualizeError::BadAnswer(AnswerFault::DeviceCertificate(reason))
+    AnswerFault::DeviceCertificate(reason).into()
 }

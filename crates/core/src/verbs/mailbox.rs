@@ -25,7 +25,7 @@ pub fn take_by_hand(
     answer: &[u8],
 ) -> Result<Given, AcquireError> {
     let context = Context::inline(None, |_| Flow::Continue);
-    let mut session = Session::offline(client, settings, url, &context)?.ok_or(AcquireError::UnknownService)?;
+    let mut session = Session::offline(client, settings, url, &context)?;
     let taken = take(&mut session, answer)?;
     if taken.is_over { Err(AcquireError::RemovedForGood) } else { Ok(taken.given) }
 }

@@ -2,9 +2,9 @@
 //! for first. Which ones are due is found by the store, what becomes of an answer is `acquire`'s.
 
 use crate::client::{Client, Settings};
-use crate::contact::{Credentials, Endpoint, Session, fitting, given, mend_clock};
+use crate::contact::{Credentials, Endpoint, Session, SessionError, fitting, given, mend_clock};
 use crate::event::{Event, LeftOut, Progress, Why};
-use crate::operation::{Cancelled, Context};
+use crate::operation::Context;
 use crate::rights;
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};
 use crate::verbs::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
@@ -51,17 +51,11 @@ pub enum RenewError {
     NothingStored,
     /// A service could not be asked, or renews nothing.
     #[error(transparent)]
-    Acquire(#[from] AcquireError),
+    Acquire(AcquireError),
 }
 
-impl From<Cancelled> for RenewError {
-    fn from(cancelled: Cancelled) -> Self {
-        Self::Acquire(cancelled.into())
-    }
-}
-
-impl From<StoreError> for RenewError {
-    fn from(error: StoreError) -> Self {
+impl<E: Into<AcquireError>> From<E> for RenewError {
+    fn from(error: E) -> Self {
         Self::Acquire(error.into())
     }
 }
@@ -83,7 +77,7 @@ pub fn renew(
 ) -> Result<Renewed, RenewError> {
     context.check()?;
     let result = renew_all(client, settings, wish, context);
-    if matches!(result, Err(RenewError::Acquire(AcquireError::NeedsIndividualization))) {
+    if matches!(result, Err(RenewError::Acquire(AcquireError::Service(SessionError::NeedsIndividualization)))) {
         context.emit(Event::NeedsIndividualization)?;
     }
     result
@@ -114,12 +108,12 @@ fn renew_all(
     let mut failure = None;
     let places = places(client, wish, groups)?;
     if places.is_empty() {
-        mend_clock(client, settings, context).map_err(AcquireError::from)?;
+        mend_clock(client, settings, context)?;
     }
     for place in places {
         match run.at(&place) {
             Ok(()) => {}
-            Err(AcquireError::Cancelled) => return Err(AcquireError::Cancelled.into()),
+            Err(AcquireError::Service(SessionError::Cancelled)) => return Err(SessionError::Cancelled.into()),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
@@ -166,7 +160,7 @@ impl Run<'_> {
 
     fn groups(&mut self, session: &mut Session<'_>, place: &Place) -> Result<(), AcquireError> {
         let credentials = valid_credentials(session, self.context)?;
-        let mut credentials = credentials.ok_or(AcquireError::NeedsIndividualization)?;
+        let mut credentials = credentials.ok_or(SessionError::NeedsIndividualization)?;
         give_back_first(session, &credentials, self.context)?;
         for group in &place.groups {
             if (group.authority, group.issuer) == (session.authority(), session.service(Role::Issuer)?.service_id) {

@@ -14,12 +14,11 @@ mod verify;
 use crate::backup::place::{self, Occupant, Place};
 use crate::backup::reader::{Backup, ReadError};
 use crate::client::{Client, Settings};
-use crate::contact::AnswerFault;
+use crate::contact::SessionError;
 pub use crate::event::{ClosedSections, LeftOut, Unasked, Verdict, Why, wait};
 use crate::event::{Event, Progress};
-use crate::operation::{Cancelled, Context};
-use crate::store::{Staging, StoreError};
-use crate::transport::TransportError;
+use crate::operation::Context;
+use crate::store::Staging;
 use crate::verbs::individualize::IndividualizeError;
 use ask::Asked;
 use contact::{Connect, Contact};
@@ -56,9 +55,9 @@ impl Restored {
 /// Nothing was restored; the store is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// Cancelled.
-    #[error("the operation was cancelled")]
-    Cancelled,
+    /// The service could not be asked, or its answer cannot be used.
+    #[error(transparent)]
+    Service(SessionError),
     /// No backup there.
     #[error("there is no backup at this place")]
     NotFound,
@@ -80,24 +79,9 @@ pub enum RestoreError {
     /// Another device's backup without a management service, or of an authority that is not trusted here.
     #[error("no service can restore this backup on another device")]
     NotRestorable,
-    /// The device must be individualized first.
-    #[error("the device must be individualized first")]
-    NeedsIndividualization,
     /// Individualization, asked for with the restore, failed.
     #[error(transparent)]
     Individualize(Arc<IndividualizeError>),
-    /// `ServiceURL` is not set.
-    #[error("no service URL is set")]
-    NoService,
-    /// The service's authority is none of the client's.
-    #[error("the service belongs to an authority that this client does not trust")]
-    AuthorityNotTrusted,
-    /// No usable answer.
-    #[error(transparent)]
-    Transport(TransportError),
-    /// The answer does not verify.
-    #[error("the service's answer is not acceptable: {0}")]
-    BadAnswer(AnswerFault),
     /// The service refuses everything.
     #[error("the service refuses the restore: {reason}")]
     Refused {
@@ -108,17 +92,11 @@ pub enum RestoreError {
         /// Page that helps.
         url: Option<String>,
     },
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Keys failed.
-    #[error("the device's keys cannot be used")]
-    Keys,
 }
 
-impl From<Cancelled> for RestoreError {
-    fn from(_: Cancelled) -> Self {
-        Self::Cancelled
+impl<E: Into<SessionError>> From<E> for RestoreError {
+    fn from(error: E) -> Self {
+        Self::Service(error.into())
     }
 }
 
@@ -127,30 +105,20 @@ impl RestoreError {
     /// service can be given all the same.
     fn is_of_contact(&self) -> bool {
         match self {
-            Self::NeedsIndividualization
-            | Self::NoService
-            | Self::AuthorityNotTrusted
-            | Self::Transport(_)
-            | Self::BadAnswer(_)
-            | Self::Refused { .. } => true,
+            Self::Service(error) => error.is_of_contact(),
+            Self::Refused { .. } => true,
             Self::Individualize(error) => match &**error {
-                IndividualizeError::NoService
-                | IndividualizeError::AuthorityNotTrusted
-                | IndividualizeError::Transport(_)
-                | IndividualizeError::BadAnswer(_)
-                | IndividualizeError::Refused(..) => true,
-                IndividualizeError::Cancelled | IndividualizeError::Device(_) | IndividualizeError::Store(_) => false,
+                IndividualizeError::Service(error) => error.is_of_contact(),
+                IndividualizeError::Refused(..) => true,
+                IndividualizeError::Device(_) => false,
             },
-            Self::Cancelled
-            | Self::NotFound
+            Self::NotFound
             | Self::Place(_)
             | Self::Occupied
             | Self::Medium(_)
             | Self::Corrupt(_)
             | Self::TooNew
-            | Self::NotRestorable
-            | Self::Store(_)
-            | Self::Keys => false,
+            | Self::NotRestorable => false,
         }
     }
 
@@ -165,30 +133,6 @@ impl From<ReadError> for RestoreError {
             ReadError::Io(error) => Self::of_place(error),
             ReadError::TooNew => Self::TooNew,
             ReadError::Corrupt(reason) => Self::Corrupt(reason),
-        }
-    }
-}
-
-impl From<TransportError> for RestoreError {
-    fn from(error: TransportError) -> Self {
-        match error {
-            TransportError::Cancelled => Self::Cancelled,
-            TransportError::DeadlinePassed
-            | TransportError::Offline
-            | TransportError::Url(_)
-            | TransportError::Unreachable(_)
-            | TransportError::Broken(_)
-            | TransportError::Proxy(_)
-            | TransportError::Tls(_)
-            | TransportError::TlsDate(_)
-            | TransportError::Refused(_)
-            | TransportError::Unavailable(_)
-            | TransportError::NotTheService(_)
-            | TransportError::CaptivePortal(_)
-            | TransportError::Redirect(_)
-            | TransportError::TooLarge
-            | TransportError::NoMemory
-            | TransportError::NoDescriptor => Self::Transport(error),
         }
     }
 }

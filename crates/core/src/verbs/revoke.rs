@@ -8,7 +8,7 @@ pub use refresh::{Refreshed, refresh};
 
 use crate::client::{Client, Settings};
 use crate::contact::status_list::is_ahead;
-use crate::contact::{Credentials, Endpoint, known_authority, offline};
+use crate::contact::{Credentials, Endpoint, SessionError, known_authority, offline};
 use crate::device::DeviceIdentity;
 use crate::store::StoreError;
 use wmlicense_wire::certificate::Role;
@@ -35,9 +35,10 @@ pub fn challenge(client: &Client, settings: &Settings, machine_id: &[u8]) -> Res
     if machine_id.len() > MAX_MACHINE_ID {
         return Err(RevokeError::TooLong);
     }
-    let unknown = || if settings.service_url.is_some() { RevokeError::UnknownService } else { RevokeError::NoService };
+    let unknown =
+        || if settings.service_url.is_some() { SessionError::UnknownService } else { SessionError::NoService };
     let authority = known_authority(client, settings, None)?.ok_or_else(unknown)?;
-    let credentials = Credentials::load(client, authority)?.ok_or(RevokeError::NeedsIndividualization)?;
+    let credentials = Credentials::load(client, authority)?.ok_or(SessionError::NeedsIndividualization)?;
     let directory = client.store.directory(authority)?.ok_or_else(unknown)?;
     let issuers = directory.services().iter().filter(|service| service.role == Role::Issuer);
     let issuer = issuers.max_by_key(|service| service.issued_at).ok_or_else(unknown)?;
@@ -53,7 +54,7 @@ pub fn process(client: &Client, blob: &[u8]) -> Result<Processed, RevokeError> {
     let key = Revocation::unverified_key(blob).map_err(unreadable)?;
     let authority = authority_of(client, key)?.ok_or(RevokeError::UnknownKey)?;
     let verified = Revocation::verify(blob).map_err(unreadable)?;
-    let credentials = Credentials::load(client, authority)?.ok_or(RevokeError::NeedsIndividualization)?;
+    let credentials = Credentials::load(client, authority)?.ok_or(SessionError::NeedsIndividualization)?;
     take(client, &credentials, &verified, blob)
 }
 
@@ -71,8 +72,7 @@ fn take(
         return Err(RevokeError::Ahead);
     }
     let removed = client.store.take_revocation(verified, blob)?;
-    let (taken_at, count, lids) =
-        client.store.taken_back_by(verified.key, MAX_LIDS)?.ok_or(RevokeError::Store(StoreError::Tampered))?;
+    let (taken_at, count, lids) = client.store.taken_back_by(verified.key, MAX_LIDS)?.ok_or(StoreError::Tampered)?;
     let acknowledgement = Acknowledgement {
         taken_at,
         blob: Digest::of(blob),
@@ -82,7 +82,7 @@ fn take(
         lids,
     };
     let DeviceIdentity { signing, keys, .. } = &*credentials.identity;
-    let acknowledgement = acknowledgement.sign(signing, keys.thumbprint()).map_err(|_| RevokeError::Keys)?;
+    let acknowledgement = acknowledgement.sign(signing, keys.thumbprint()).map_err(|_| SessionError::Keys)?;
     Ok(Processed { acknowledgement, removed, number: verified.content.number })
 }
 

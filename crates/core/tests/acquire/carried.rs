@@ -10,6 +10,7 @@ use wmlicense_core::acquire::interaction::{abandon, prepare, process};
 use wmlicense_core::acquire::{AcquireError, Acquired, Brought, LicenseWish, Stage};
 use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::clock::SharedClock;
+use wmlicense_core::contact::SessionError;
 use wmlicense_core::event::Event;
 use wmlicense_core::revoke::{self, RevokeError};
 use wmlicense_core::store::StoreError;
@@ -100,7 +101,7 @@ fn an_answer_to_a_request_that_was_abandoned_meanwhile_is_not_taken() {
     assert!(matches!(desk.wish(&wish), Err(AcquireError::Over)));
     assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (0, 0));
     let again = abandon(&desk.client, &desk.settings, &wish);
-    assert!(matches!(again, Err(AcquireError::Store(StoreError::NoTransaction))), "{again:?}");
+    assert!(matches!(again, Err(AcquireError::Service(SessionError::Store(StoreError::NoTransaction)))), "{again:?}");
 }
 
 #[test]
@@ -108,13 +109,16 @@ fn before_the_first_contact_the_challenge_says_what_helps() {
     let mut desk = Desk::new();
     let wish = LicenseWish { kids: vec![kid(1)], ..LicenseWish::default() };
     let nothing = prepare(&desk.client, &desk.settings, &wish);
-    assert!(matches!(nothing, Err(AcquireError::NeedsIndividualization)), "{nothing:?}");
+    assert!(matches!(nothing, Err(AcquireError::Service(SessionError::NeedsIndividualization))), "{nothing:?}");
     desk.individualize(false).unwrap();
     desk.settings.service_url = Some("https://elsewhere.example".to_owned());
     let stranger = prepare(&desk.client, &desk.settings, &wish);
-    assert!(matches!(stranger, Err(AcquireError::UnknownService)), "{stranger:?}");
+    assert!(matches!(stranger, Err(AcquireError::Service(SessionError::UnknownService))), "{stranger:?}");
     let nothing = abandon(&desk.client, &desk.settings, &wish);
-    assert!(matches!(nothing, Err(AcquireError::Store(StoreError::NoTransaction))), "{nothing:?}");
+    assert!(
+        matches!(nothing, Err(AcquireError::Service(SessionError::Store(StoreError::NoTransaction)))),
+        "{nothing:?}"
+    );
 }
 
 #[test]
@@ -125,8 +129,8 @@ fn a_challenge_for_revocations_says_what_helps_too() {
     let clock: SharedClock = Arc::<ManualClock>::clone(&desk.clock);
     let client = Client::open(&several, clock).unwrap();
     let unknown = revoke::challenge(&client, &desk.settings, b"");
-    assert!(matches!(unknown, Err(RevokeError::UnknownService)), "{unknown:?}");
+    assert!(matches!(unknown, Err(RevokeError::Service(SessionError::UnknownService))), "{unknown:?}");
     desk.settings.service_url = None;
     let unset = revoke::challenge(&client, &desk.settings, b"");
-    assert!(matches!(unset, Err(RevokeError::NoService)), "{unset:?}");
+    assert!(matches!(unset, Err(RevokeError::Service(SessionError::NoService))), "{unset:?}");
 }

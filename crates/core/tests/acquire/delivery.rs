@@ -5,7 +5,7 @@ use super::support::service::{Post, Step};
 use super::support::{content_key, home, kid};
 use super::{bad_answer, challenges};
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
-use wmlicense_core::contact::AnswerFault;
+use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::event::Event;
 use wmlicense_wire::answer::{Answer, Outcome, Reason, Refusal};
 use wmlicense_wire::id::Lid;
@@ -48,7 +48,7 @@ fn a_run_that_broke_off_goes_on_at_its_page_and_the_next_one_asks_for_what_chang
     let mut desk = Desk::certified();
     then_page(&desk, policies(&desk, 0..3), b"first");
     desk.service.then(Step::Problem(ProblemKind::Unavailable));
-    assert!(matches!(desk.wish(&everything()), Err(AcquireError::Transport(_))));
+    assert!(matches!(desk.wish(&everything()), Err(AcquireError::Service(SessionError::Transport(_)))));
     assert_eq!((desk.client.store.license_count().unwrap(), desk.pending()), (3, 1));
     desk.restart();
     then_page(&desk, policies(&desk, 3..5), b"second");

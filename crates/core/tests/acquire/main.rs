@@ -12,7 +12,7 @@ use support::desk::Desk;
 use support::service::{Post, Step};
 use support::{content_key, kid};
 use wmlicense_core::acquire::{AcquireError, Acquired, LicenseWish};
-use wmlicense_core::contact::AnswerFault;
+use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::event::Event;
 use wmlicense_core::header::HeaderError;
 use wmlicense_core::transport::TransportError;
@@ -26,7 +26,7 @@ const DAY: i64 = 86_400;
 
 fn bad_answer(result: Result<Acquired, AcquireError>) -> AnswerFault {
     match result {
-        Err(AcquireError::BadAnswer(fault)) => fault,
+        Err(AcquireError::Service(SessionError::BadAnswer(fault))) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -122,7 +122,7 @@ fn more_key_ids_than_one_request_carries_go_in_several() {
 fn a_device_that_is_not_individualized_is_told_so_without_a_network() {
     let desk = Desk::new();
     let result = desk.acquire(&[kid(1)]);
-    assert!(matches!(result, Err(AcquireError::NeedsIndividualization)), "{result:?}");
+    assert!(matches!(result, Err(AcquireError::Service(SessionError::NeedsIndividualization))), "{result:?}");
     assert_eq!(desk.events(), [Event::NeedsIndividualization]);
     assert_eq!(desk.service.contacts(), 0);
 }
@@ -145,7 +145,7 @@ fn a_device_that_the_service_does_not_know_must_individualize() {
         desk.service.then(Step::Problem(problem));
     }
     let result = desk.acquire(&[kid(1)]);
-    assert!(matches!(result, Err(AcquireError::NeedsIndividualization)), "{result:?}");
+    assert!(matches!(result, Err(AcquireError::Service(SessionError::NeedsIndividualization))), "{result:?}");
     assert_eq!(desk.events(), [Event::NeedsIndividualization]);
     assert_eq!(desk.pending(), 0);
 }
@@ -238,7 +238,10 @@ fn a_renewal_that_fails_stops_only_a_certificate_that_has_ended() {
     desk.pass(DAY);
     desk.service.then(Step::Problem(ProblemKind::Unavailable));
     let result = desk.acquire(&[kid(1)]);
-    assert!(matches!(result, Err(AcquireError::Transport(TransportError::Unavailable(_)))), "{result:?}");
+    assert!(
+        matches!(result, Err(AcquireError::Service(SessionError::Transport(TransportError::Unavailable(_))))),
+        "{result:?}"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::support::service::Step;
 use super::support::{NOW, content_key, home, kid};
 use std::sync::Arc;
 use wmlicense_core::acquire::{AcquireError, LicenseWish, acquire};
+use wmlicense_core::contact::SessionError;
 use wmlicense_core::store::StoreError;
 use wmlicense_core::transport::TransportError;
 use wmlicense_wire::answer::Outcome;
@@ -19,7 +20,7 @@ fn a_lost_answer_is_asked_for_again_with_the_same_bytes_after_a_restart() {
     desk.service.offer(kid(1));
     desk.service.then(Step::Lose);
     let lost = desk.acquire(&[kid(1)]);
-    assert!(matches!(lost, Err(AcquireError::Transport(TransportError::Broken(_)))), "{lost:?}");
+    assert!(matches!(lost, Err(AcquireError::Service(SessionError::Transport(TransportError::Broken(_))))), "{lost:?}");
     assert_eq!((desk.pending(), desk.key(kid(1))), (1, None));
     desk.restart();
     assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);
@@ -54,7 +55,10 @@ fn a_transaction_is_taken_up_by_its_id_once() {
     assert_eq!(desk.key(kid(1)).unwrap(), content_key(kid(1)));
     for id in [id, TransactionId::random().unwrap()] {
         let result = desk.wish(&resume(id));
-        assert!(matches!(result, Err(AcquireError::Store(StoreError::NoTransaction))), "{result:?}");
+        assert!(
+            matches!(result, Err(AcquireError::Service(SessionError::Store(StoreError::NoTransaction)))),
+            "{result:?}"
+        );
         let again = LicenseWish { kids: vec![kid(1)], ..resume(id) };
         assert_ne!(desk.wish(&again).unwrap().transaction, id);
     }
@@ -82,7 +86,7 @@ fn a_problem_that_time_or_a_token_mends_leaves_the_transaction_pending() {
     {
         desk.service.then(Step::Problem(problem));
         let result = desk.acquire(&[kid(1)]);
-        assert!(matches!(result, Err(AcquireError::Transport(_))), "{result:?}");
+        assert!(matches!(result, Err(AcquireError::Service(SessionError::Transport(_)))), "{result:?}");
         assert_eq!(desk.pending(), 1);
     }
     desk.acquire(&[kid(1)]).unwrap();
@@ -131,7 +135,7 @@ fn cancel_leaves_the_transaction_pending_and_the_store_as_it_was() {
     let wish = LicenseWish { kids: vec![kid(1)], ..LicenseWish::default() };
     let result = acquire(&desk.client, &desk.settings, &wish, &context);
     drop(done);
-    assert!(matches!(result, Err(AcquireError::Cancelled)), "{result:?}");
+    assert!(matches!(result, Err(AcquireError::Service(SessionError::Cancelled))), "{result:?}");
     assert_eq!((desk.pending(), desk.key(kid(1))), (1, None));
     assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);
 }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use wmlicense_core::backup::back_up;
 use wmlicense_core::client::Settings;
 use wmlicense_core::clock::SinceBoot;
+use wmlicense_core::contact::SessionError;
 use wmlicense_core::decrypt::cenc::{SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::event::Event;
@@ -319,7 +320,7 @@ impl<'w> Life<'w> {
         };
         match self.belief.restore(&saved, self.at()) {
             Outcome::NeedsService => {
-                assert!(matches!(result, Err(RestoreError::NoService)), "{result:?}");
+                assert!(matches!(result, Err(RestoreError::Service(SessionError::NoService))), "{result:?}");
                 self.seen.needed_service += 1;
             }
             Outcome::Takes(taken) => {

@@ -121,7 +121,7 @@ fn take_verified(
         Outcome::Given => {
             // Somebody asked; this says that nobody did.
             transaction::end(session, question, TransactionState::Refused)?;
-            return Err(AcquireError::BadAnswer(AnswerFault::Undecided));
+            return Err(AnswerFault::Undecided.into());
         }
     }
     let (licenses, next) = open_with_next(session, question, &verified, credentials, cursors)?;
@@ -143,7 +143,7 @@ fn open_with_next(
 ) -> Result<(Vec<OpenedLicense>, Option<Question>), AcquireError> {
     let opened = open(session, question, verified, credentials)
         .and_then(|licenses| Ok((licenses, next(session, question, verified, credentials, cursors)?)));
-    if let Err(AcquireError::BadAnswer(_)) = &opened {
+    if let Err(AcquireError::Service(SessionError::BadAnswer(_))) = &opened {
         // The service itself said this; the same request would only bring it again.
         transaction::end(session, question, TransactionState::Refused)?;
     }
@@ -207,7 +207,7 @@ fn store(
             Err(StoreError::OtherPolicy(lid)) => {
                 // The service itself said this; the same request would only bring it again.
                 transaction::end(session, question, TransactionState::Refused)?;
-                return Err(AcquireError::BadAnswer(AnswerFault::OtherTerms(lid)));
+                return Err(AnswerFault::OtherTerms(lid).into());
             }
             Err(error) => return Err(error.into()),
         };
@@ -251,7 +251,7 @@ fn next(
     let brings = !(answer.manifest.is_empty() && answer.withdrawn.is_empty() && answer.refusals.is_empty());
     let asked = question.content.cursor.as_deref();
     if !is_delivery(question) || !brings || question.content.page >= MAX_PAGES || !cursors.advance(asked, cursor) {
-        return Err(AcquireError::BadAnswer(AnswerFault::Pages));
+        return Err(AnswerFault::Pages.into());
     }
     let now = session.client().clock.now();
     let known = session.client().store.epoch(question.content.audience)?;
@@ -264,7 +264,7 @@ fn wait_for_user(session: &Session<'_>, question: &Question, url: &str) -> Resul
     if let Err(error) = Target::parse(url, allow_http) {
         // The service itself said this; the same request would only bring it again.
         transaction::end(session, question, TransactionState::Refused)?;
-        return Err(AcquireError::Transport(error));
+        return Err(error.into());
     }
     let transaction = question.content.transaction;
     session.client().store.wait_for_user(transaction, url)?;
@@ -275,7 +275,7 @@ fn wait_for_user(session: &Session<'_>, question: &Question, url: &str) -> Resul
 }
 
 fn all_refused(refusals: Vec<Refusal>) -> AcquireError {
-    if refusals.is_empty() { AcquireError::BadAnswer(AnswerFault::Undecided) } else { AcquireError::Refused(refusals) }
+    if refusals.is_empty() { AnswerFault::Undecided.into() } else { AcquireError::Refused(refusals) }
 }
 
 /// How many of these licenses the store holds.
@@ -297,7 +297,7 @@ fn open(
     let device_id = credentials.certificate.device_id;
     let opened = verified.open_licenses(&credentials.identity.hpke, device_id, session.directory());
     let licenses = opened.map_err(SessionError::from)?;
-    check_once(&licenses).map_err(AcquireError::BadAnswer)?;
+    check_once(&licenses)?;
     if let Body::Renewals { licenses: asked, .. } = &question.content.body {
         return renewed(session, asked, licenses);
     }
@@ -319,7 +319,7 @@ fn open(
         asked.contains(&policy.kid) || (policy.kind == LicenseKind::Root && roots.contains(&policy.kid))
     };
     match licenses.iter().find(|license| !wanted(&license.policy)) {
-        Some(license) => Err(AcquireError::BadAnswer(AnswerFault::UnaskedKid(license.policy.kid))),
+        Some(license) => Err(AnswerFault::UnaskedKid(license.policy.kid).into()),
         None => Ok(licenses),
     }
 }
@@ -340,7 +340,7 @@ fn renewed(
             || kids.contains(&policy.kid)
     };
     match licenses.iter().find(|license| !fits(license)) {
-        Some(license) => Err(AcquireError::BadAnswer(AnswerFault::UnaskedLicense(license.policy.lid))),
+        Some(license) => Err(AnswerFault::UnaskedLicense(license.policy.lid).into()),
         None => Ok(licenses),
     }
 }

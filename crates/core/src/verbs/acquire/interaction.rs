@@ -94,13 +94,13 @@ fn without_network<'a>(
     wish: &LicenseWish,
     context: &'a Context,
 ) -> Result<Session<'a>, AcquireError> {
-    Session::offline(client, settings, wish.url.as_deref(), context)?.ok_or(AcquireError::UnknownService)
+    Ok(Session::offline(client, settings, wish.url.as_deref(), context)?)
 }
 
 fn stored_credentials(session: &Session<'_>) -> Result<Credentials, AcquireError> {
     let now = session.client().clock.now();
     let credentials = session.credentials()?.filter(|credentials| credentials.hold_at(now, 0));
-    credentials.ok_or(AcquireError::NeedsIndividualization)
+    Ok(credentials.ok_or(SessionError::NeedsIndividualization)?)
 }
 
 /// Takes an answer that the application fetched itself. Only a pending transaction takes one, once for each of its pages. What
@@ -114,7 +114,7 @@ pub fn process(
 ) -> Result<Acquired, AcquireError> {
     let id = transaction_of(client, settings, wish)?;
     let mut session = without_network(client, settings, wish, context)?;
-    let credentials = session.credentials()?.ok_or(AcquireError::NeedsIndividualization)?;
+    let credentials = session.credentials()?.ok_or(SessionError::NeedsIndividualization)?;
     let question = question_of(&session, id, &credentials)?;
     let envelope = Envelope::parse(answer).map_err(SessionError::from)?;
     session.learn(&envelope)?;
@@ -178,7 +178,7 @@ pub fn monitor(
 ) -> Result<Acquired, AcquireError> {
     let transaction = transaction_of(client, settings, wish)?;
     let result = watch(client, settings, wish, transaction, (loopback, wake), context);
-    if let Err(AcquireError::Transport(TransportError::DeadlinePassed)) = &result
+    if let Err(AcquireError::Service(SessionError::Transport(TransportError::DeadlinePassed))) = &result
         && let Some(url) = client.store.page(transaction)?
     {
         return Err(AcquireError::StillWaiting { url, transaction });
@@ -214,7 +214,7 @@ fn watch(
         wake.wait_until(context.deadline().map_or(until, |deadline| deadline.min(until)), context)?;
         context.wait_until(begun + LEAST_PAUSE)?;
         if context.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
-            return Err(AcquireError::Transport(TransportError::DeadlinePassed));
+            return Err(TransportError::DeadlinePassed.into());
         }
     }
 }
@@ -244,14 +244,14 @@ impl<E: Into<AcquireError>> From<E> for Poll {
         let usual = || Self::Again(Waiting::Pace(Duration::from_secs(POLL_SECONDS)));
         match error.into() {
             AcquireError::Later { from, .. } => Self::Again(Waiting::Until(from)),
-            AcquireError::Transport(
+            AcquireError::Service(SessionError::Transport(
                 TransportError::Unreachable(_)
                 | TransportError::Broken(_)
                 | TransportError::Proxy(_)
                 | TransportError::CaptivePortal(_)
                 | TransportError::Unavailable(_)
                 | TransportError::NotTheService(_),
-            ) => usual(),
+            )) => usual(),
             error => Self::Over(error),
         }
     }
@@ -277,10 +277,12 @@ fn poll(
         None => return Err(StoreError::NoTransaction.into()),
     }
     let mut session = Session::connect(client, settings, wish.url.as_deref(), context)?;
-    let credentials = valid_credentials(&mut session, context)?.ok_or(AcquireError::NeedsIndividualization)?;
+    let credentials = valid_credentials(&mut session, context)?.ok_or(SessionError::NeedsIndividualization)?;
     let question = match question_of(&session, id, &credentials) {
         // Since it was looked at.
-        Err(AcquireError::Store(StoreError::NoTransaction)) if is_given_up(&client.store, id)? => {
+        Err(AcquireError::Service(SessionError::Store(StoreError::NoTransaction)))
+            if is_given_up(&client.store, id)? =>
+        {
             return Err(Poll::Over(AcquireError::Over));
         }
         question => question?,
@@ -305,7 +307,7 @@ fn poll(
 pub fn abandon(client: &Client, settings: &Settings, wish: &LicenseWish) -> Result<TransactionId, AcquireError> {
     let id = match transaction_of(client, settings, wish) {
         // What was never heard from was never asked.
-        Err(AcquireError::UnknownService | AcquireError::NeedsIndividualization) => {
+        Err(AcquireError::Service(SessionError::UnknownService | SessionError::NeedsIndividualization)) => {
             return Err(StoreError::NoTransaction.into());
         }
         id => id?,

@@ -4,7 +4,7 @@
 use super::RestoreError;
 use super::ask::{Management, Reply};
 use super::open::Opened;
-use crate::contact::AnswerFault;
+use crate::contact::{AnswerFault, SessionError};
 use crate::event::{Event, Unasked, Why};
 use crate::operation::{Cancelled, Context};
 use wmlicense_wire::answer::Outcome;
@@ -92,7 +92,7 @@ impl<'c> Contact<'c> {
                 Outcome::Done | Outcome::Refused => check(&reply),
                 Outcome::Interaction { .. } | Outcome::Later { .. } | Outcome::Given => Err(AnswerFault::Undecided),
             }
-            .map_err(RestoreError::BadAnswer)?;
+            .map_err(SessionError::from)?;
             Ok(reply)
         });
         match answered {

@@ -9,31 +9,9 @@ use crate::event::Event;
 use crate::operation::Context;
 use crate::verbs::individualize::{self, IndividualizeError, valid_credentials};
 use std::sync::Arc;
-use wmlicense_wire::answer::AnswerError;
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::request::Body;
-
-impl From<SessionError> for RestoreError {
-    fn from(error: SessionError) -> Self {
-        match error {
-            _ if error.is_unknown_device() => Self::NeedsIndividualization,
-            SessionError::Cancelled => Self::Cancelled,
-            SessionError::NoService => Self::NoService,
-            SessionError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
-            SessionError::Transport(error) => Self::Transport(error),
-            SessionError::BadAnswer(reason) => Self::BadAnswer(reason),
-            SessionError::Store(error) => Self::Store(error),
-            SessionError::Keys => Self::Keys,
-        }
-    }
-}
-
-impl From<AnswerError> for RestoreError {
-    fn from(error: AnswerError) -> Self {
-        Self::BadAnswer(error.into())
-    }
-}
 
 /// Finds the service and makes sure that this device may ask it. With `individualize`, a device without a certificate gets
 /// one before the service is connected to.
@@ -55,10 +33,10 @@ pub(super) fn connect<'c>(
     } else if let Some(authority) = known_authority(client, settings, None)?
         && Credentials::load(client, authority)?.is_none()
     {
-        return Err(RestoreError::NeedsIndividualization.into());
+        return Err(SessionError::NeedsIndividualization.into());
     }
     if !is_named(settings) {
-        return Err(RestoreError::NoService.into());
+        return Err(SessionError::NoService.into());
     }
     context.emit(Event::Connecting)?;
     open(client, settings, context).map_err(|error| NotConnected { error, told: true })
@@ -72,14 +50,14 @@ fn open<'c>(
     let mut session = Session::connect(client, settings, None, context)?;
     let credentials = valid_credentials(&mut session, context)
         .map_err(not_individualized)?
-        .ok_or(RestoreError::NeedsIndividualization)?;
-    let transaction = TransactionId::random().map_err(|_| RestoreError::Keys)?;
+        .ok_or(SessionError::NeedsIndividualization)?;
+    let transaction = TransactionId::random().map_err(|_| SessionError::Keys)?;
     Ok(Box::new(Service { session, credentials, transaction }))
 }
 
 fn not_individualized(error: IndividualizeError) -> RestoreError {
     match error {
-        IndividualizeError::Cancelled => RestoreError::Cancelled,
+        IndividualizeError::Service(SessionError::Cancelled) => SessionError::Cancelled.into(),
         other => RestoreError::Individualize(Arc::new(other)),
     }
 }

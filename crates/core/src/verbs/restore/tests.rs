@@ -9,6 +9,7 @@ mod preview;
 
 use super::*;
 use crate::client::OpenSettings;
+use crate::contact::SessionError;
 use crate::store::{Store, StoreError};
 use crate::test_support::home::{Home, pending};
 use crate::test_support::place::{Events, backed_up};
@@ -187,7 +188,7 @@ fn an_answer_with_licenses_that_nobody_asked_for_is_refused() {
     let world = World::new();
     let folder = backup_of(&world, &plain(&world, 0..2));
     let (other, fake) = (Home::new(&world), Fake::new(&world).with(Manner::AddLicense));
-    assert!(matches!(restore_at(&other, &folder, &fake).0, Err(RestoreError::BadAnswer(_))));
+    assert!(matches!(restore_at(&other, &folder, &fake).0, Err(RestoreError::Service(SessionError::BadAnswer(_)))));
     assert_eq!(other.client.store.license_count().unwrap(), 0);
 }
 
@@ -216,10 +217,13 @@ fn a_large_section_travels_in_several_requests() {
     fake.restores.store(0, Ordering::SeqCst);
     let failing = Fake::sharing(&fake).with(Manner::FailAfter(1));
     let (result, events) = restore_at(&third, &folder, &failing);
-    assert!(matches!(result, Err(RestoreError::Transport(_))));
+    assert!(matches!(result, Err(RestoreError::Service(SessionError::Transport(_)))));
     assert!(!events.all().contains(&Event::BackupRestoreBegin));
     let context = Events::default().context(|event| matches!(event, Event::Progress(_)));
-    assert!(matches!(restore_in(&third, &folder, &fake, &context), Err(RestoreError::Cancelled)));
+    assert!(matches!(
+        restore_in(&third, &folder, &fake, &context),
+        Err(RestoreError::Service(SessionError::Cancelled))
+    ));
     assert_eq!(third.client.store.license_count().unwrap(), 0);
 }
 
@@ -231,7 +235,7 @@ fn a_restore_that_a_crash_broke_off_asks_only_for_what_is_missing() {
     let log = other.path().join("restore.chunks");
     let kept = other.path().join("kept");
     let fake = Fake::new(&world).with(Manner::CopyThenFail(log.clone(), kept.clone()));
-    assert!(matches!(restore_at(&other, &folder, &fake).0, Err(RestoreError::Transport(_))));
+    assert!(matches!(restore_at(&other, &folder, &fake).0, Err(RestoreError::Service(SessionError::Transport(_)))));
     // What a crash would have left.
     std::fs::copy(&kept, &log).unwrap();
     let fake = Fake::sharing(&fake);

@@ -1,39 +1,17 @@
 //! Why a revocation was not taken.
 
+use crate::contact::SessionError;
 use crate::contact::status_list::ListError;
-use crate::contact::{AnswerFault, SessionError};
-use crate::operation::Cancelled;
-use crate::store::{NotTaken, StoreError};
-use crate::transport::TransportError;
+use crate::store::NotTaken;
 use crate::verbs::individualize::IndividualizeError;
 use wmlicense_wire::answer::Reason;
 
 /// A revocation or status list was not taken. The store is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
-    /// Cancelled.
-    #[error("the operation was cancelled")]
-    Cancelled,
-    /// No service is known.
-    #[error("no service is known; set ServiceURL and individualize")]
-    NoService,
-    /// Nothing was ever heard from the service, and a challenge that is carried makes no contact.
-    #[error(
-        "the service is not known yet: individualize the device there, or refresh revocations over the network, first"
-    )]
-    UnknownService,
-    /// The service's authority is none of the client's.
-    #[error("the service belongs to an authority that this client does not trust")]
-    AuthorityNotTrusted,
-    /// The device must be individualized first.
-    #[error("the device must be individualized first")]
-    NeedsIndividualization,
-    /// No usable answer.
+    /// The service could not be asked, or its answer cannot be used.
     #[error(transparent)]
-    Transport(TransportError),
-    /// The answer does not verify.
-    #[error("the service's answer is not acceptable: {0}")]
-    BadAnswer(AnswerFault),
+    Service(SessionError),
     /// The service refuses: the device or the application was revoked.
     #[error("the service refuses: {reason}; see {}", .url.as_deref().unwrap_or("its owner"))]
     Refused {
@@ -66,17 +44,11 @@ pub enum RevokeError {
     /// Its number is more than a day ahead of the clock.
     #[error("its number is more than a day ahead of the clock")]
     Ahead,
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Keys failed.
-    #[error("the device's keys cannot be used")]
-    Keys,
 }
 
-impl From<Cancelled> for RevokeError {
-    fn from(_: Cancelled) -> Self {
-        Self::Cancelled
+impl<E: Into<SessionError>> From<E> for RevokeError {
+    fn from(error: E) -> Self {
+        Self::Service(error.into())
     }
 }
 
@@ -85,7 +57,7 @@ impl From<NotTaken> for RevokeError {
         match error {
             NotTaken::Older(kept) => Self::Older(kept),
             NotTaken::Conflict => Self::Conflict,
-            NotTaken::Store(error) => Self::Store(error),
+            NotTaken::Store(error) => error.into(),
         }
     }
 }
@@ -93,43 +65,23 @@ impl From<NotTaken> for RevokeError {
 impl From<ListError> for RevokeError {
     fn from(error: ListError) -> Self {
         match error {
-            ListError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
+            ListError::Service(error) => Self::Service(error),
             ListError::TooLong => Self::TooLong,
             ListError::NotSigned => Self::NotSigned,
             ListError::Malformed(error) => Self::Malformed(error.to_string()),
             ListError::Ahead => Self::Ahead,
             ListError::Conflict => Self::Conflict,
-            ListError::Store(error) => Self::Store(error),
         }
     }
 }
 
-impl From<SessionError> for RevokeError {
-    fn from(error: SessionError) -> Self {
-        match error {
-            _ if error.is_unknown_device() => Self::NeedsIndividualization,
-            SessionError::Cancelled => Self::Cancelled,
-            SessionError::NoService => Self::NoService,
-            SessionError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
-            SessionError::Transport(error) => Self::Transport(error),
-            SessionError::BadAnswer(reason) => Self::BadAnswer(reason),
-            SessionError::Store(error) => Self::Store(error),
-            SessionError::Keys => Self::Keys,
-        }
-    }
-}
-
+/// The device's certificate could not be renewed on the way.
 impl From<IndividualizeError> for RevokeError {
     fn from(error: IndividualizeError) -> Self {
         match error {
-            IndividualizeError::Cancelled => Self::Cancelled,
-            IndividualizeError::NoService => Self::NoService,
-            IndividualizeError::AuthorityNotTrusted => Self::AuthorityNotTrusted,
-            IndividualizeError::Transport(error) => Self::Transport(error),
-            IndividualizeError::BadAnswer(reason) => Self::BadAnswer(reason),
+            IndividualizeError::Service(error) => Self::Service(error),
             IndividualizeError::Refused(reason, _) => Self::Refused { reason, url: None },
-            IndividualizeError::Device(_) => Self::Keys,
-            IndividualizeError::Store(error) => Self::Store(error),
+            IndividualizeError::Device(_) => Self::Service(SessionError::Keys),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{RevokeError, authority_of, take, unreadable};
 use crate::client::{Client, Settings};
 use crate::contact::status_list::take_status_list;
-use crate::contact::{AnswerFault, Credentials, Endpoint, Session, given};
+use crate::contact::{AnswerFault, Credentials, Endpoint, Session, SessionError, given};
 use crate::operation::Context;
 use crate::verbs::individualize::valid_credentials;
 use wmlicense_wire::answer::{Envelope, Outcome};
@@ -35,7 +35,7 @@ pub fn refresh(client: &Client, settings: &Settings, context: &Context) -> Resul
     if !list.is_empty() {
         take_status_list(client, authority, &list)?;
     }
-    let credentials = valid_credentials(&mut session, context)?.ok_or(RevokeError::NeedsIndividualization)?;
+    let credentials = valid_credentials(&mut session, context)?.ok_or(SessionError::NeedsIndividualization)?;
     let mut refreshed = Refreshed { status_number: client.store.status_number(authority)?, ..Refreshed::default() };
     context.check()?;
     given::fetch(&mut session);
@@ -54,7 +54,7 @@ pub fn refresh(client: &Client, settings: &Settings, context: &Context) -> Resul
 
 /// The device's blob; none where nothing was ever taken back from it.
 fn ask(session: &Session<'_>, credentials: &Credentials) -> Result<Option<Vec<u8>>, RevokeError> {
-    let id = TransactionId::random().map_err(|_| RevokeError::Keys)?;
+    let id = TransactionId::random().map_err(|_| SessionError::Keys)?;
     let Credentials { identity, certificate } = credentials;
     let body = Body::Revocations { machine_id: Vec::new() };
     let question = session.sign(Endpoint::Revocations, id, 0, body, identity, Some(certificate))?;
@@ -67,6 +67,6 @@ fn ask(session: &Session<'_>, credentials: &Credentials) -> Result<Option<Vec<u8
     let refusal = verified.answer.refusals.into_iter().next();
     match (verified.answer.outcome, refusal) {
         (Outcome::Refused, Some(refusal)) => Err(RevokeError::Refused { reason: refusal.reason, url: refusal.url }),
-        _ => Err(RevokeError::BadAnswer(AnswerFault::Undecided)),
+        _ => Err(AnswerFault::Undecided.into()),
     }
 }

@@ -1,5 +1,6 @@
 //! A license management service in the test's own memory.
 
+use crate::contact::SessionError;
 use crate::event::Event;
 use crate::operation::Context;
 use crate::test_support::home::Home;
@@ -234,7 +235,7 @@ impl Management for Contact<'_, '_> {
     }
 
     fn ask(&mut self, body: Body, page: u32) -> Result<Reply, RestoreError> {
-        let gone = || Err(RestoreError::Transport(TransportError::Unreachable("gone".into())));
+        let gone = || Err(RestoreError::Service(SessionError::Transport(TransportError::Unreachable("gone".into()))));
         if let Body::Restore { batches, .. } = &body {
             assert!(batches.iter().map(|batch| batch.records.len()).sum::<usize>() <= MAX_LICENSES);
             let earlier = self.fake.restores.fetch_add(1, Ordering::SeqCst);

@@ -4,7 +4,7 @@ use super::super::ask::Management;
 use super::super::contact::NotConnected;
 use super::super::preview;
 use super::*;
-use crate::contact::AnswerFault;
+use crate::contact::{AnswerFault, SessionError};
 use crate::transport::ServiceFailure;
 use crate::verbs::individualize::IndividualizeError;
 use crate::verbs::restore::{Preview, Verdict};
@@ -28,16 +28,16 @@ fn failures() -> Vec<RestoreError> {
     let unreachable = || TransportError::Unreachable("nobody listens".into());
     let individualize = |error| RestoreError::Individualize(Arc::new(error));
     vec![
-        RestoreError::Transport(unreachable()),
-        RestoreError::Transport(TransportError::Offline),
-        RestoreError::NeedsIndividualization,
-        RestoreError::NoService,
-        RestoreError::AuthorityNotTrusted,
-        RestoreError::BadAnswer(AnswerFault::ServiceClock),
-        individualize(IndividualizeError::Transport(unreachable())),
-        individualize(IndividualizeError::NoService),
-        individualize(IndividualizeError::AuthorityNotTrusted),
-        individualize(IndividualizeError::BadAnswer(AnswerFault::Signer)),
+        RestoreError::Service(SessionError::Transport(unreachable())),
+        RestoreError::Service(SessionError::Transport(TransportError::Offline)),
+        RestoreError::Service(SessionError::NeedsIndividualization),
+        RestoreError::Service(SessionError::NoService),
+        RestoreError::Service(SessionError::AuthorityNotTrusted),
+        RestoreError::Service(SessionError::BadAnswer(AnswerFault::ServiceClock)),
+        individualize(IndividualizeError::Service(SessionError::Transport(unreachable()))),
+        individualize(IndividualizeError::Service(SessionError::NoService)),
+        individualize(IndividualizeError::Service(SessionError::AuthorityNotTrusted)),
+        individualize(IndividualizeError::Service(SessionError::BadAnswer(AnswerFault::Signer))),
         individualize(IndividualizeError::Refused(Reason::QuotaUsedUp, ServiceFailure::default())),
     ]
 }
@@ -99,7 +99,11 @@ fn where_nothing_goes_in_without_the_service_the_restore_fails_as_the_contact_do
 fn what_is_wrong_with_this_device_itself_ends_the_restore() {
     let world = World::new();
     let (home, folder, _) = keeps_and_asks(&world);
-    for error in [RestoreError::Keys, RestoreError::Store(StoreError::Full), RestoreError::Cancelled] {
+    for error in [
+        RestoreError::Service(SessionError::Keys),
+        RestoreError::Service(SessionError::Store(StoreError::Full)),
+        RestoreError::Service(SessionError::Cancelled),
+    ] {
         let fresh = home.without_store();
         assert!(restore_without(&fresh, &folder, error, false).0.is_err());
         assert_eq!(fresh.client.store.license_count().unwrap(), 0);
@@ -132,9 +136,10 @@ fn a_preview_without_the_service_answers_what_it_can_and_leaves_the_rest_undecid
     }
     let other = Home::new(&world);
     let context = Events::default().context(|_| false);
-    let connect = || -> Result<Box<dyn Management>, NotConnected> { Err(RestoreError::NoService.into()) };
+    let connect =
+        || -> Result<Box<dyn Management>, NotConnected> { Err(RestoreError::Service(SessionError::NoService).into()) };
     let result = preview::run(&other.client, folder.path(), &connect, &context);
-    assert!(matches!(result, Err(RestoreError::NoService)), "nothing can be said: {result:?}");
+    assert!(matches!(result, Err(RestoreError::Service(SessionError::NoService))), "nothing can be said: {result:?}");
 }
 
 #[test]
