@@ -1,7 +1,7 @@
 //! Answers that say more than they may, and answers that a crash leaves half used.
 
 use super::*;
-use crate::contact::AnswerFault;
+use crate::contact::{AnswerFault, SessionError};
 
 #[test]
 fn a_license_that_an_answer_grants_twice_makes_it_no_answer() {
@@ -10,7 +10,9 @@ fn a_license_that_an_answer_grants_twice_makes_it_no_answer() {
     let folder = backup_of(&world, &policies);
     let (other, fake) = (Home::new(&world), Fake::new(&world).with(Manner::GrantTwice));
     let result = restore_at(&other, &folder, &fake).0;
-    assert!(matches!(result, Err(RestoreError::BadAnswer(AnswerFault::Twice(lid))) if lid == policies[1].lid));
+    assert!(
+        matches!(result, Err(RestoreError::Service(SessionError::BadAnswer(AnswerFault::Twice(lid)))) if lid == policies[1].lid)
+    );
     assert_eq!(other.client.store.license_count().unwrap(), 0);
 }
 
@@ -23,7 +25,7 @@ fn what_was_granted_in_part_before_a_crash_is_asked_for_again_and_its_refusals_a
     let (log, kept) = (other.path().join("restore.chunks"), other.path().join("kept"));
     let fake = Fake::new(&world).with(Manner::CopyThenFail(log.clone(), kept.clone()));
     fake.fill(policies[0].lid);
-    assert!(matches!(restore_at(&other, &folder, &fake).0, Err(RestoreError::Transport(_))));
+    assert!(matches!(restore_at(&other, &folder, &fake).0, Err(RestoreError::Service(SessionError::Transport(_)))));
     // What a crash would have left.
     std::fs::copy(&kept, &log).unwrap();
     let fake = Fake::sharing(&fake);
