@@ -1,6 +1,7 @@
 //! The license store: SQLite (WAL, FULL) in the client's folder, safe for several threads and processes.
 //! This file is the room's face; schema, integrity, import, backup snapshot and staging live in `store/`.
 
+mod at_rest;
 mod certificates;
 mod check;
 mod clean;
@@ -12,15 +13,18 @@ mod give_back;
 mod head;
 mod import;
 mod integrity;
+mod kept;
 mod lookup;
 mod merge;
 mod recipe;
+mod removal;
 mod repair;
 mod revocation;
 mod schema;
 mod snapshot;
 mod staging;
 mod staging_file;
+mod standing;
 mod state;
 mod still;
 mod time;
@@ -276,7 +280,7 @@ struct Inner {
     /// Directories verified so far, because each certificate costs a post-quantum verification.
     directories: Mutex<HashMap<Digest, Directory>>,
     /// Keys of batches that were read lately, by at-rest ID: deriving one costs as much as opening a key under it.
-    batch_keys: Mutex<HashMap<[u8; 16], Arc<merge::AtRest>>>,
+    batch_keys: Mutex<HashMap<[u8; 16], Arc<at_rest::AtRest>>>,
     /// What the head said that was verified last, by its MAC.
     seen_head: Mutex<Option<head::SeenHead>>,
     /// The status list that was read last, by its hash: an application asks it at every use.

@@ -1,9 +1,9 @@
 //! Looking at everything in the store: the database's own structure, every license against its batch, every
 //! authenticated row against the head. Nothing is written; `store/repair.rs` mends.
 
+use super::at_rest::{AtRest, place};
 use super::head::Head;
 use super::integrity::Table;
-use super::merge::{AtRest, place};
 use super::{Store, StoreError, error::fixed};
 use crate::event::Fault;
 use rusqlite::{Connection, OptionalExtension as _, Row};

@@ -1,6 +1,6 @@
 //! Clearing the store of what can never be used again. State rows and tombstones outlive it, so nothing comes back better.
 
-use super::merge::remove;
+use super::removal::remove;
 use super::transactions::LIFETIME;
 use super::{Store, StoreError, StoredLicense};
 use wmlicense_wire::id::{Kid, Lid};

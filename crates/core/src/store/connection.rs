@@ -7,22 +7,18 @@ use super::{Inner, StoreError, head::Head, schema};
 use crate::logging::{Level, Log, target};
 use crate::operation::patience::{OneBound, Patience};
 use crate::turn::Turn;
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Pages of a store this large are read without a copy; beyond it, with one.
-const MMAP_BYTES: i64 = 1 << 30;
 /// Page cache of the writing connection, in KiB: the indexes' pages of a large import stay in memory until its commit.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// The log is copied into the database after a commit that left it longer than this: one commit in many pays for the copy,
 /// the others are one sync each, and reads seldom have to look into a long log.
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 const IDLE_READERS: usize = 8;
-const HELD_STATEMENTS: usize = 32;
 
 thread_local! {
     /// The wait for a lock of the database in which this thread is.
@@ -88,17 +84,8 @@ fn open_once(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::Open("the file system does not support a write-ahead log".into()));
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
-    set_up(&connection)?;
+    schema::set_up(&connection)?;
     Ok(connection)
-}
-
-/// What every connection has.
-pub(super) fn set_up(connection: &Connection) -> Result<(), StoreError> {
-    connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
-    // Plans that depend on bound values would be made anew at each use of a held statement.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.set_prepared_statement_cache_capacity(HELD_STATEMENTS);
-    Ok(())
 }
 
 /// Makes an empty file that belongs to the user alone, unless there is one; SQLite gives its log the same mode.

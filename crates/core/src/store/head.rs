@@ -2,7 +2,7 @@
 //! goes through it in the same transaction.
 
 use super::integrity::{Integrity, Row, Sum, Table};
-use super::revocation::{Kept, KeptKind};
+use super::kept::{Kept, KeptKind};
 use super::{StoreError, clock_bytes, error::fixed};
 use crate::clock::ClockRecord;
 use rusqlite::Connection;

@@ -1,6 +1,7 @@
 //! Storing a verified batch, with the end of its transaction, in one commit.
 
-use super::merge::{AtRest, Incoming, Merger, section_of};
+use super::at_rest::AtRest;
+use super::merge::{Incoming, Merger, section_of};
 use super::{Import, ImportReport, Recipe, Store, StoreError, epoch, recipe, transactions};
 use wmlicense_wire::answer::{OpenedLicense, read_vouched_of};
 use wmlicense_wire::backup::Tombstone;

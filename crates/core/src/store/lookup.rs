@@ -1,9 +1,10 @@
 //! Reading licenses: by key ID, one after the other, and the keys and titles that belong to them. Nothing is written.
 
+use super::at_rest::{AtRest, place};
 use super::head::Head;
 use super::integrity::{Integrity, Row as StateRow, Table};
-use super::merge::{AtRest, place};
-use super::revocation::{Kept, standing_in};
+use super::kept::Kept;
+use super::standing::standing_in;
 use super::{Filter, Inner, Standing, Store, StoreError, StoredLicense, error::fixed};
 use crate::clock::Reading;
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -202,21 +203,6 @@ impl Store {
     /// Number of licenses.
     pub fn license_count(&self) -> Result<u64, StoreError> {
         self.inner.readers.with(|connection| count(connection))
-    }
-
-    /// Removes the licenses of a key ID and gives their number. What was used of them stays known: one that comes again, from
-    /// a service or a backup, goes on from there. [`Self::give_back`] removes them for good.
-    pub fn delete(&self, kid: Kid) -> Result<u64, StoreError> {
-        self.inner.write(|connection| {
-            let ids: Vec<i64> = connection
-                .prepare_cached("SELECT id FROM license WHERE kid = ?1")?
-                .query_map([kid.as_bytes()], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            for id in &ids {
-                super::merge::remove(connection, *id)?;
-            }
-            Ok(ids.len() as u64)
-        })
     }
 
     /// Title of a key ID: the application's, else the one that came with a license.

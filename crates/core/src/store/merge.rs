@@ -1,71 +1,24 @@
 //! Putting licenses into the store, whether they come from a service or from a backup: what is left out, what replaces
 //! what, and what becomes of the state. Runs inside one write transaction.
 
+use super::at_rest::row_id;
 use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
-use super::revocation;
-use super::tombstone;
-use super::{Section, StoreError};
+use super::removal::remove;
+use super::{Section, StoreError, recipe, standing, tombstone};
 use crate::clock::Moment;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
-use wmlicense_wire::aead::{SecretKey, counter_nonce};
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
-use wmlicense_wire::license::{Binding, InnerKey, State};
-use wmlicense_wire::policy::{LicenseKind, Policy};
-use wmlicense_wire::request::MAX_LICENSES;
+use wmlicense_wire::license::{Binding, State};
+use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::VerifiedRevocation;
 
 const INSERT: &str = "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding, recipe) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const INSERT_UNLESS_KNOWN: &str =
     "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding, recipe) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (lid) DO NOTHING";
-const AT_REST_LABEL: &str = "wmlicense/1 at rest";
-
-/// Row ID of a license: its batch and its place in the manifest.
-pub(super) fn row_id(batch: i64, index: u32) -> i64 {
-    batch * MAX_LICENSES as i64 + i64::from(index)
-}
-
-/// Batch and place of a row ID.
-pub(super) fn place(row_id: i64) -> (i64, u32) {
-    ((row_id / MAX_LICENSES as i64), (row_id % MAX_LICENSES as i64) as u32)
-}
-
-/// The key under which the keys of one batch are kept. The ID is random and never used twice, so that (key, place) is
-/// written once, even after a copy of the store came back.
-pub(super) struct AtRest {
-    pub(super) id: [u8; 16],
-    key: SecretKey,
-}
-
-impl AtRest {
-    /// A fresh key.
-    pub(super) fn random(store_key: &SecretKey) -> Result<Self, StoreError> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|_| StoreError::Random)?;
-        Ok(Self::of(store_key, id))
-    }
-    /// X(store key, `wmlicense/1 at rest`, ID, 32).
-    pub(super) fn of(store_key: &SecretKey, id: [u8; 16]) -> Self {
-        Self { id, key: store_key.expand(AT_REST_LABEL, &id) }
-    }
-    pub(super) fn wrap(&self, index: u32, policy_hash: Digest, key: &InnerKey) -> Vec<u8> {
-        self.key.seal(&counter_nonce(index.into()), policy_hash.as_bytes(), key.as_bytes())
-    }
-    pub(super) fn unwrap(
-        &self,
-        index: u32,
-        policy_hash: Digest,
-        kind: LicenseKind,
-        wrapped: &[u8],
-    ) -> Result<InnerKey, StoreError> {
-        let opened = self.key.open(&counter_nonce(index.into()), policy_hash.as_bytes(), wrapped);
-        let damaged = || StoreError::Damaged("the key of a license does not open".into());
-        InnerKey::new(kind, opened.map_err(|_| damaged())?).ok_or_else(damaged)
-    }
-}
 
 /// What the store needs to know of a license on its way in.
 pub(super) struct Incoming<'a> {
@@ -245,7 +198,7 @@ impl<'a> Merger<'a> {
     fn is_taken_back(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
         let revocations = match &self.revocations {
             Some(revocations) => revocations,
-            None => self.revocations.insert(revocation::revocations(self.connection, &self.head)?),
+            None => self.revocations.insert(standing::revocations(self.connection, &self.head)?),
         };
         if revocations.is_empty() {
             return Ok(false);
@@ -280,7 +233,7 @@ impl<'a> Merger<'a> {
         ))?;
         if inserted == 1 && !batch.written {
             let place = (batch.authority, batch.at_rest.as_slice(), batch.signed.as_slice());
-            revocation::mark_fresh(self.connection, self.integrity, &self.head, batch.id, place)?;
+            standing::mark_fresh(self.connection, self.integrity, &self.head, batch.id, place)?;
             self.connection
                 .prepare_cached("INSERT INTO batch (id, at_rest, authority, signed) VALUES (?1, ?2, ?3, ?4)")?
                 .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed))?;
@@ -308,7 +261,7 @@ impl<'a> Merger<'a> {
 
     fn recipe_for(&self, incoming: &Incoming<'_>) -> Result<Option<i64>, StoreError> {
         match (self.recipe, incoming.replaces) {
-            (None, Some(replaced)) => Ok(super::recipe::of_license(self.connection, replaced)?),
+            (None, Some(replaced)) => Ok(recipe::of_license(self.connection, replaced)?),
             (known, _) => Ok(known),
         }
     }
@@ -339,40 +292,4 @@ impl<'a> Merger<'a> {
         self.sections.insert(section.clone(), id);
         Ok(id)
     }
-}
-
-/// Removes a license's row, and its batch when that was the last one.
-pub(super) fn remove(connection: &Connection, id: i64) -> Result<(), StoreError> {
-    let (batch, _) = place(id);
-    note_removed(connection, id, batch)?;
-    connection.prepare_cached("DELETE FROM license WHERE id = ?1")?.execute([id])?;
-    let removed = connection
-        .prepare_cached(
-            "DELETE FROM batch WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM license WHERE license.id >= ?2 AND license.id < ?3)",
-        )?
-        .execute((batch, row_id(batch, 0), row_id(batch + 1, 0)))?;
-    if removed > 0 {
-        connection.prepare_cached("DELETE FROM standing WHERE batch = ?1")?.execute([batch])?;
-    }
-    Ok(())
-}
-
-/// Remembers whose license it was whose state stays.
-fn note_removed(connection: &Connection, id: i64, batch: i64) -> Result<(), StoreError> {
-    const FIND: &str = "SELECT lid, kid, policy, (SELECT authority FROM batch WHERE batch.id = ?1) FROM license
-        WHERE id = ?2 AND EXISTS (SELECT 1 FROM state WHERE state.lid = license.lid)";
-    const NOTE: &str = "INSERT OR REPLACE INTO removed (lid, kid, authority, issuer) VALUES (?1, ?2, ?3, ?4)";
-    type Columns = (Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>);
-    let found: Option<Columns> = connection
-        .prepare_cached(FIND)?
-        .query_row((batch, id), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .optional()?;
-    // Of a damaged license nobody is told.
-    if let Some((lid, kid, policy, Some(authority))) = found
-        && let Ok(policy) = Policy::decode(&policy)
-    {
-        connection.prepare_cached(NOTE)?.execute((lid, kid, authority, policy.issuer.as_bytes()))?;
-    }
-    Ok(())
 }

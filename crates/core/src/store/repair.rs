@@ -4,7 +4,7 @@
 use super::check::{Damaged, changed_buckets, lids};
 use super::head::Head;
 use super::integrity::{Integrity, Row, Table};
-use super::merge::remove;
+use super::removal::remove;
 use super::{Store, StoreError};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::backup::Tombstone;

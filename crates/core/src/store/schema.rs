@@ -1,10 +1,15 @@
-//! Tables of the store and the way from any earlier version of them to the current one.
+//! Tables of the store, the way from any earlier version of them to the current one, and what each connection to them has.
 
 use super::StoreError;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 /// Stands in the database's front, so that other programs' databases are not taken for ours: `WMLs`.
 pub(super) const APPLICATION_ID: i64 = 0x574d_4c73;
+
+/// Pages of a store this large are read without a copy; beyond it, with one.
+const MMAP_BYTES: i64 = 1 << 30;
+const HELD_STATEMENTS: usize = 32;
 
 /// One step a version, oldest first. A step that was released is never changed.
 const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
@@ -119,5 +124,14 @@ pub(super) fn migrate(connection: &Connection, from: i64) -> Result<(), StoreErr
     }
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", KNOWN)?;
+    Ok(())
+}
+
+/// What every connection has.
+pub(super) fn set_up(connection: &Connection) -> Result<(), StoreError> {
+    connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
+    // Plans that depend on bound values would be made anew at each use of a held statement.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(HELD_STATEMENTS);
     Ok(())
 }

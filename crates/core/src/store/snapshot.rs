@@ -1,10 +1,11 @@
 //! A consistent view of the whole store for a backup, read in the order of the file and in constant memory.
 
+use super::at_rest::{AtRest, place};
 use super::head::Head;
 use super::integrity::{Row, Table};
+use super::kept::KeptKind;
 use super::lookup::read_state;
-use super::merge::{AtRest, place};
-use super::revocation::{KeptKind, vouched};
+use super::standing::vouched;
 use super::{BackupItem, BackupLicense, Inner, Section, Store, StoreError, error::fixed};
 use rusqlite::Connection;
 use std::sync::Arc;

@@ -1,9 +1,10 @@
 //! The staging area of a restore and its one commit. Its files are in `staging_file.rs`, the rules in `merge.rs`.
 
+use super::at_rest::AtRest;
 use super::head::Head;
 use super::import::start_state;
 use super::integrity::{Row, Table};
-use super::merge::{AtRest, Incoming, Merger, section_of};
+use super::merge::{Incoming, Merger, section_of};
 use super::revocation::{if_newer, keep_list, take};
 use super::staging_file::{ChunkLog, Entry, Scratch};
 use super::tombstone;

@@ -1,8 +1,7 @@
 //! Reading a store where nothing can be written: a full disk, a folder or file system that is read-only. Such connections take
 //! the files as they lie there, and are used no longer than these stay as they were.
 
-use super::StoreError;
-use super::connection::set_up;
+use super::{StoreError, schema};
 use crate::logging::{Level, Log, target};
 use crate::shortage::Shortage;
 use rusqlite::{Connection, OpenFlags};
@@ -107,8 +106,8 @@ fn open_without_log(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn read_once(connection: Connection) -> Result<Connection, StoreError> {
-    super::schema::version(&connection)?;
-    set_up(&connection)?;
+    schema::version(&connection)?;
+    schema::set_up(&connection)?;
     Ok(connection)
 }
 
