@@ -2,6 +2,7 @@
 //! What the work itself sees of its operation is in `operation/context.rs`.
 
 mod context;
+mod control;
 pub(crate) mod patience;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,7 @@ mod tests;
 use crate::event::{Event, Flow};
 use crate::logging::{Level, Log, target};
 use crate::sync::{Builder, Condvar, JoinHandle, Mutex};
-use context::{Control, lock};
+use control::{Control, lock};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

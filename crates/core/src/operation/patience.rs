@@ -1,7 +1,7 @@
 //! How long a thread waits for what others hold: until its operation is cancelled, until the operation's deadline, and never
 //! beyond a bound. Whoever waits for a lock asks here, however far below the verb.
 
-use super::context::Control;
+use super::control::Control;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 //! is in `acquire/pages.rs` and `acquire/answer.rs`.
 
 mod answer;
+mod cursors;
 mod error;
 pub mod interaction;
 mod loopback;

@@ -1,6 +1,6 @@
 //! An issuer's answer: verified, opened, held against what was asked, and stored in one commit.
 
-use super::pages::Cursors;
+use super::cursors::Cursors;
 use super::{AcquireError, Acquired, Stage, wish};
 use crate::contact::given::check_once;
 use crate::contact::{AnswerFault, Credentials, Question, Session, SessionError, transaction};

@@ -2,8 +2,8 @@
 //! itself, and the monitor that asks again until the user has decided.
 
 use super::answer::{Taken, Then, is_given_up, take};
+use super::cursors::Cursors;
 use super::loopback::Loopback;
-use super::pages::Cursors;
 use super::pages::take_all;
 use super::wake::Wake;
 use super::wish::{body_of, name_of, wished_kids};

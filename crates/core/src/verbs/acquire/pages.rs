@@ -2,6 +2,7 @@
 //! for patience gets it.
 
 use super::answer::{Then, is_delivery, take};
+use super::cursors::Cursors;
 use super::{AcquireError, Acquired, Stage};
 use crate::contact::{Credentials, Question, Session, transaction};
 use crate::operation::Context;
@@ -69,28 +70,6 @@ pub(crate) fn take_all(
     }
 }
 
-/// Notices pages that go round in a circle, with one cursor in memory however many there are (R. P. Brent, "An improved
-/// Monte Carlo factorization algorithm", 1980, section 2).
-#[derive(Default)]
-pub(super) struct Cursors {
-    kept: Option<Vec<u8>>,
-    seen: u32,
-}
-
-impl Cursors {
-    /// False if `next` was seen before: by itself as the cursor `asked`, or within a circle, at the latest in its third round.
-    pub(super) fn advance(&mut self, asked: Option<&[u8]>, next: &[u8]) -> bool {
-        if asked == Some(next) || self.kept.as_deref() == Some(next) {
-            return false;
-        }
-        self.seen += 1;
-        if self.seen.is_power_of_two() {
-            self.kept = Some(next.to_vec());
-        }
-        true
-    }
-}
-
 /// The request with which the transaction goes on, as another thread or process left it.
 fn as_stored(
     session: &Session<'_>,
@@ -129,21 +108,6 @@ fn length(now: i64, (from, until): (i64, i64), paused: u32, random: u64) -> Dura
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cursors_that_go_round_in_a_circle_are_noticed_and_others_never() {
-        for (start, length) in [(0_u32, 1_u32), (0, 2), (3, 1), (5, 7), (100, 100)] {
-            let at = |step: u32| if step < start { step } else { start + (step - start) % length };
-            let mut cursors = Cursors::default();
-            let noticed = (1..).position(|step| {
-                let (asked, next) = (at(step - 1).to_be_bytes(), at(step).to_be_bytes());
-                !cursors.advance(Some(&asked), &next)
-            });
-            assert!(noticed.is_some_and(|step| step as u32 <= 3 * (start + length)), "{start} {length} {noticed:?}");
-        }
-        let mut cursors = Cursors::default();
-        assert!((0..5000_u32).all(|step| cursors.advance(Some(&step.to_be_bytes()), &(step + 1).to_be_bytes())));
-    }
 
     #[test]
     fn a_pause_lies_between_the_times_that_the_service_names() {

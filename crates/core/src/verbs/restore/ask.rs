@@ -3,7 +3,7 @@
 
 use super::RestoreError;
 use super::chunk::Chunk;
-use super::contact::Contact;
+use super::contact::{Contact, Reply};
 use super::left_out::{self, Page, note_page};
 use super::open::{Opened, Opening, OwnSection};
 use crate::backup::reader::{Backup, Entry, LicenseEntry, ReadError, Witness};
@@ -14,30 +14,11 @@ use crate::store::{StagedLicense, Staging};
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::answer::{Answer, OpenedLicense, Reason, Refusal};
+use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::{Body, RestoreSource};
-
-/// A verified answer of the service.
-pub(super) struct Reply {
-    pub(super) answer: Answer,
-    /// The signed part.
-    pub(super) signed: Vec<u8>,
-    /// Its licenses, bound to this device.
-    pub(super) licenses: Vec<OpenedLicense>,
-    /// The key of the section that was asked for.
-    pub(super) unlock: Option<SecretKey>,
-}
-
-/// The license management service.
-pub(super) trait Management {
-    /// Its authority and the certificates known under it.
-    fn directory(&self) -> Directory;
-    /// Sends a request, a page of the restore's transaction, and verifies the answer.
-    fn ask(&mut self, body: Body, page: u32) -> Result<Reply, RestoreError>;
-}
 
 /// What came of asking.
 #[derive(Default)]

@@ -2,14 +2,33 @@
 //! service does not wait for one.
 
 use super::RestoreError;
-use super::ask::{Management, Reply};
 use super::open::Opened;
 use crate::contact::{AnswerFault, SessionError};
 use crate::event::{Event, Unasked, Why};
 use crate::operation::{Cancelled, Context};
-use wmlicense_wire::answer::Outcome;
+use wmlicense_wire::aead::SecretKey;
+use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome};
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::request::Body;
+
+/// A verified answer of the service.
+pub(super) struct Reply {
+    pub(super) answer: Answer,
+    /// The signed part.
+    pub(super) signed: Vec<u8>,
+    /// Its licenses, bound to this device.
+    pub(super) licenses: Vec<OpenedLicense>,
+    /// The key of the section that was asked for.
+    pub(super) unlock: Option<SecretKey>,
+}
+
+/// The license management service.
+pub(super) trait Management {
+    /// Its authority and the certificates known under it.
+    fn directory(&self) -> Directory;
+    /// Sends a request, a page of the restore's transaction, and verifies the answer.
+    fn ask(&mut self, body: Body, page: u32) -> Result<Reply, RestoreError>;
+}
 
 /// Makes the connection to the management service and tells so, when a section needs it.
 pub(super) type Connect<'c> = dyn Fn() -> Result<Box<dyn Management + 'c>, NotConnected> + 'c;

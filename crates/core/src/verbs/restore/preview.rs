@@ -1,8 +1,8 @@
 //! Looking at a backup without restoring it: what a restore would give, license by license. Nothing is consumed and the store
 //! stays as it is. Whether every byte is as it was written is `restore/verify.rs`.
 
-use super::ask::{Reply, Unlocked, may_sign, unlock};
-use super::contact::{Connect, Contact};
+use super::ask::{Unlocked, may_sign, unlock};
+use super::contact::{Connect, Contact, Reply};
 use super::left_out::{self, Page, note_page};
 use super::open::{self, Opened, Opening, OwnSection};
 use super::{RestoreError, open_file, service};

@@ -1,8 +1,7 @@
 //! The way to the license management service: a session of the device's authority, with one transaction for the restore.
 
 use super::RestoreError;
-use super::ask::{Management, Reply};
-use super::contact::NotConnected;
+use super::contact::{Management, NotConnected, Reply};
 use crate::client::{Client, Settings};
 use crate::contact::{Credentials, Endpoint, Session, SessionError, given, is_named, known_authority};
 use crate::event::Event;

@@ -1,7 +1,6 @@
 //! What is left out is told with its own reason, and what needs no service goes in whatever becomes of it.
 
-use super::super::ask::Management;
-use super::super::contact::NotConnected;
+use super::super::contact::{Management, NotConnected};
 use super::super::preview;
 use super::*;
 use crate::contact::{AnswerFault, SessionError};
