@@ -1,6 +1,6 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help demo gstreamer test test-crash test-release bench fuzz check-format format install
+.PHONY: help demo gstreamer test test-crash test-mutants test-release bench fuzz check-format format install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -17,6 +17,9 @@ test: ## everything CI checks: format, lints, tests, the C harness under valgrin
 
 test-crash: ## kill -9 and failing disks at every change of a file that a step makes; at least 1500 points
 	@ci/test_crash.sh
+
+test-mutants: ## which changes of the code the tests notice (MUTANTS="--module wire" for a part, "--sample 300" for a glance)
+	@ci/mutants.sh $(MUTANTS)
 
 test-release: ## the C harness against the release build, whose frames and inlining are others
 	@WM_TEST_ALL_TOOLS=1 cargo test --release --test c_programs
