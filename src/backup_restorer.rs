@@ -1,11 +1,12 @@
 //! The C face of `core::backup` and `core::restore`.
 
-use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
+use crate::callback::{Callback, wm_status_callback};
 use crate::client::{ClientObject, wm_client};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::{BACKUP_PATH, DEADLINE_MS, RESTORE_PATH, RETRY_LIMIT};
 use crate::prop::{Access, Properties, Spec, TYPE_DWORD, TYPE_STRING, number, path};
 use crate::result::{
@@ -13,6 +14,8 @@ use crate::result::{
     wm_result,
 };
 use crate::status;
+use crate::teller::Outcome;
+use crate::worker::Worker;
 use std::ffi::{OsString, c_void};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -144,7 +147,7 @@ pub unsafe extern "C" fn wm_create_backup_restorer(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            let worker = Worker::new(&client, Callback::new(callback, context));
+            let worker = client.worker(Callback::new(callback, context));
             Ok(BackupRestorerObject { client, properties, worker })
         })
     }

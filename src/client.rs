@@ -1,13 +1,14 @@
 //! The C face of the client: settings, opening, and what it knows about the device. Everything else hangs on it.
 
-use crate::error_info::Failure;
-use crate::event_queue::Queue;
+use crate::callback::Callback;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
-use crate::log_callback::LogSlot;
+use crate::life::Life;
+use crate::log_slot::LogSlot;
 use crate::memory;
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::*;
 use crate::prop::{
     self, Access, PROXY_ENVIRONMENT, PROXY_NONE, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value,
@@ -15,6 +16,8 @@ use crate::prop::{
     tls_trust, token,
 };
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result};
+use crate::teller::Queue;
+use crate::worker::Worker;
 use once_cell::sync::OnceCell;
 use std::ffi::{OsString, c_char};
 use std::os::unix::ffi::OsStringExt as _;
@@ -140,7 +143,7 @@ impl ClientObject {
     }
 
     /// The records of operations and requests.
-    pub(crate) fn log(&self) -> Log {
+    fn log(&self) -> Log {
         let sink: Arc<LogSlot> = Arc::clone(&self.log);
         Log::to(sink)
     }
@@ -159,9 +162,15 @@ impl ClientObject {
     }
 
     /// The queue that the application still holds.
-    pub(crate) fn event_queue(&self) -> Option<Arc<Queue>> {
+    fn event_queue(&self) -> Option<Arc<Queue>> {
         let known = self.event_queue.lock().unwrap_or_else(PoisonError::into_inner);
         known.upgrade().filter(|queue| !queue.is_closed())
+    }
+
+    /// A worker for an object of this client. Without a callback its events go to the client's queue, if there is one.
+    pub(crate) fn worker(&self, callback: Callback) -> Worker {
+        let queue = if callback.is_null() { self.event_queue() } else { None };
+        Worker::new(callback, queue, self.log())
     }
 
     /// Takes the only queue of a client at a time.

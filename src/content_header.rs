@@ -1,10 +1,11 @@
 //! The C face of `core::header`: what a media file says about its protection.
 
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Out};
-use crate::object::{self, Handle, Kind, Life, Object};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object};
 use crate::prop::names::{CONTENT_ID, KIDS, LICENSE_URL, NOTES, SCHEME, SECURITY_VERSION, SYSTEM};
 use crate::prop::{Properties, Spec, TYPE_STRING, Value};
 use crate::result::{WM_S_FALSE, WM_S_OK, wm_result};

@@ -1,11 +1,12 @@
 //! The C face of `core::decrypt`. The path of a sample is a lookup and a call of the core: it allocates nothing.
 
 use crate::client::{ClientObject, wm_client};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input;
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::OUTPUT_PROTECTION;
 use crate::prop::{Properties, Spec, TYPE_BINARY, Value};
 use crate::registers;

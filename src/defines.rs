@@ -2,7 +2,7 @@
 //! writes the header asks for them.
 
 use crate::prop::names::NAMES;
-use crate::{clock, error_info, license_query, log_callback, prop, result, status, version};
+use crate::{clock, kinds, license_query, log_callback, prop, result, status, version};
 use std::ffi::CStr;
 use std::fmt::Write as _;
 use wmlicense_core::decrypt::cenc::Scheme;
@@ -82,8 +82,8 @@ pub fn macros() -> Vec<Macro> {
         Macro::Number("WM_ABI_VERSION", version::ABI_VERSION.into()),
     ];
     all.extend(result::RESULTS.iter().map(|row| Macro::Number(name(row.name), row.value.into())));
-    all.extend(error_info::CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
-    all.extend(error_info::REMEDIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
+    all.extend(kinds::CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
+    all.extend(kinds::REMEDIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
     all.extend(status::STATUSES.iter().map(|row| Macro::Number(name(row.0), row.1.into())));
     all.extend(status::INDIVIDUALIZE_PHASES.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(status::HTTP_PHASES.iter().map(|row| Macro::Number(row.0, row.1.into())));
@@ -113,9 +113,9 @@ pub fn c_text() -> String {
     text.push_str("/** Whether the final result of an acquisition means that a license is stored. */\n");
     text.push_str("#define WM_LICENSE_STORED(result) ((result) == WM_S_LICENSE_ACQUIRED)\n");
     section(&mut text, "Kinds of failures, in wm_error_info::category.");
-    text.extend(error_info::CATEGORIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
+    text.extend(kinds::CATEGORIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
     section(&mut text, "What helps against a failure, in wm_error_info::remedy.");
-    text.extend(error_info::REMEDIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
+    text.extend(kinds::REMEDIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
     section(&mut text, "Statuses, told to the callback. Values are described by type and struct.");
     for row in status::STATUSES {
         // Published statuses are known by decimal numbers, our own begin at 0x1000.

@@ -1,15 +1,15 @@
 //! The C face of `core::ensure`: the one call that blocks until content can be played or it is known why not.
 
-use crate::callback::Outcome;
 use crate::client::{ClientObject, wm_client};
 use crate::content_header::wm_content_header;
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input;
 use crate::memory;
 use crate::object::{WM_INFINITE, resolve};
 use crate::result::{WM_E_INTERNAL, WM_E_INVALIDARG, WM_E_OUTOFMEMORY, WM_S_LICENSE_ACQUIRED, WM_S_OK, wm_result};
+use crate::teller::Outcome;
 use std::ffi::c_char;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,24 +1,20 @@
 //! Events as a queue: for bindings that cannot take callbacks on foreign threads, and for poll loops. The queue itself is
-//! in `event_queue/queue.rs`.
+//! in `teller/queue.rs`.
 
-mod queue;
-
-use crate::callback::Callback;
 use crate::client::wm_client;
-use crate::error_info::{self, Failure};
+use crate::detail::{self, Failure};
 use crate::failure;
 use crate::gate;
 use crate::input::{Out, SizedOut};
-use crate::object::{self, Handle, Kind, Life, Object, WM_INFINITE, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, WM_INFINITE, resolve};
 use crate::prop::{Properties, wm_attr_type};
 use crate::result::{WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY, WM_E_TIMEOUT, wm_result};
 use crate::status::{Told, wm_status};
-use queue::NextError;
+use crate::teller::{BOUND, NextError, Queue};
 use std::ffi::{c_int, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-pub(crate) use queue::Queue;
 
 /// Receives the events of objects that have no callback, for reading at a time and on a thread of the application's
 /// choice. Create it before those objects; call wm_next_event, or watch the descriptor of wm_event_queue_fd in a poll loop.
@@ -50,13 +46,6 @@ pub struct wm_event {
     pub value: *const c_void,
     /// Size of the value in bytes; of a STRING with its NUL.
     pub size: usize,
-}
-
-/// One event of one object.
-pub(crate) struct Entry {
-    pub(crate) token: u64,
-    pub(crate) callback: Callback,
-    pub(crate) told: Told,
 }
 
 /// A value in the form of C, aligned for every struct of the interface.
@@ -125,7 +114,7 @@ impl EventQueueObject {
         });
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
         if entry.told.detail.is_some() {
-            error_info::set(entry.told.detail);
+            detail::set(entry.told.detail);
         }
         Ok(())
     }
@@ -143,7 +132,7 @@ pub unsafe extern "C" fn wm_create_event_queue(client: *mut wm_client, out: *mut
     // SAFETY: the header makes the caller answer for the place.
     unsafe {
         object::create(out, || {
-            let (client, queue) = (resolve(client)?, Arc::new(Queue::new(queue::BOUND)));
+            let (client, queue) = (resolve(client)?, Arc::new(Queue::new(BOUND)));
             client.take_event_queue(&queue)?;
             Ok(EventQueueObject { life: Life::new(), properties: Properties::new(&[]), queue, held: Mutex::default() })
         })
@@ -185,4 +174,20 @@ pub unsafe extern "C" fn wm_event_queue_fd(queue: *mut wm_event_queue, fd_out: *
         out.write(fd);
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prop::TYPE_STRING;
+    use crate::result::WM_S_OK;
+    use crate::status::{self, Payload};
+
+    #[test]
+    fn values_are_given_as_c_reads_them() {
+        let payload = Payload::Text("value".to_owned());
+        let held = Held::of(&Told { status: status::PROGRESS, result: WM_S_OK, payload, detail: None });
+        assert_eq!((held.kind, held.size), (TYPE_STRING, 6));
+        assert!(!held.address().is_null());
+    }
 }

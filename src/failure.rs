@@ -4,7 +4,7 @@ mod answer;
 mod ensure;
 mod stored;
 
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::result::*;
 pub(crate) use ensure::ensure;
 use std::io;

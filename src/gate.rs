@@ -1,6 +1,6 @@
 //! The one way in: no call runs in a forked child, no panic leaves, every failure's detail is kept for its thread.
 
-use crate::error_info::{self, Failure};
+use crate::detail::{self, Failure};
 use crate::result::{WM_E_FORKED, WM_E_INTERNAL, WM_E_OUTOFMEMORY, WM_S_OK, wm_result};
 use once_cell::sync::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +38,7 @@ pub(crate) fn enter(body: impl FnOnce() -> Result<(), Failure>) -> wm_result {
 
 /// Runs the body of an exported function that has success codes of its own.
 pub(crate) fn enter_with(body: impl FnOnce() -> Result<wm_result, Failure>) -> wm_result {
-    guarded(body, |failure| error_info::set(Some(failure.into_detail())))
+    guarded(body, |failure| detail::set(Some(failure.into_detail())))
 }
 
 /// As [`enter`], but a failure leaves the thread's detail as it is.

@@ -1,15 +1,18 @@
 //! The C face of `core::individualize`.
 
-use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
+use crate::callback::{Callback, wm_status_callback};
 use crate::client::{ClientObject, wm_client};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, SERVICE_URL, USER_CONSENT};
 use crate::prop::{self, Access, Properties, Spec, TYPE_BOOL, TYPE_DWORD, number};
 use crate::result::{WM_E_INDIVIDUALIZING, WM_E_INVALIDARG, WM_S_INDIVIDUALIZED, wm_result};
 use crate::status;
+use crate::teller::Outcome;
+use crate::worker::Worker;
 use std::ffi::c_void;
 use std::sync::Arc;
 use wmlicense_core::individualize;
@@ -94,7 +97,7 @@ pub unsafe extern "C" fn wm_create_individualizer(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            let worker = Worker::new(&client, Callback::new(callback, context));
+            let worker = client.worker(Callback::new(callback, context));
             Ok(IndividualizerObject { client, properties, worker })
         })
     }

@@ -1,6 +1,6 @@
 //! Checked ways to read what C passes and to write what C receives. NULL, sizes and encodings are judged here only.
 
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::result::{WM_E_BAD_VALUE, WM_E_BUFFER_TOO_SMALL, WM_E_INVALIDARG};
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
@@ -226,6 +226,19 @@ pub(crate) unsafe fn sized_in<T>(place: *const T) -> Result<T, Failure> {
     Ok(value)
 }
 
+/// Text for a fixed field: cut between characters, always with a NUL.
+pub(crate) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
+    let mut end = text.len().min(N - 1);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut field = [0; N];
+    for (to, from) in field.iter_mut().zip(&text.as_bytes()[..end]) {
+        *to = *from as c_char;
+    }
+    field
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -297,5 +310,13 @@ mod tests {
             assert!(kid(std::ptr::null()).is_err());
             assert!(text(std::ptr::null(), "text").is_err());
         }
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        let field: [c_char; 4] = fixed_text("aéé");
+        assert_eq!(field.map(|byte| byte as u8), [b'a', 0xc3, 0xa9, 0]);
+        let field: [c_char; 4] = fixed_text("aaé");
+        assert_eq!(field.map(|byte| byte as u8), [b'a', b'a', 0, 0]);
     }
 }

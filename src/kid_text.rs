@@ -1,6 +1,6 @@
 //! The C face of `wire::kid_text`: key IDs as text and back. Needs no object.
 
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::gate;
 use crate::input::{self, Buffer, Out};
 use crate::result::{WM_E_BAD_VALUE, WM_E_INVALIDARG, wm_result};

@@ -51,9 +51,15 @@ pub mod log_callback;
 
 #[doc(hidden)]
 pub mod defines;
+mod detail;
 mod failure;
 mod gate;
 mod input;
+pub mod kinds;
+mod life;
+mod log_slot;
 mod memory;
 mod registers;
 mod sync;
+mod teller;
+mod worker;

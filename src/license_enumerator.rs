@@ -1,10 +1,11 @@
 //! The C face of walking through the stored licenses.
 
 use crate::client::{ClientObject, wm_client};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::*;
 use crate::prop::{
     Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_QWORD, TYPE_STRING, Value, kid_text, number,

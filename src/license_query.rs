@@ -1,7 +1,7 @@
 //! The C face of `core::rights`: what stored licenses permit. No network, no side effect.
 
 use crate::client::{ClientObject, wm_client};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Out, SizedOut};

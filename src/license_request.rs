@@ -5,12 +5,13 @@ pub mod interaction;
 mod outcome;
 pub mod renewal;
 
-use crate::callback::{Callback, Worker, wm_status_callback};
+use crate::callback::{Callback, wm_status_callback};
 use crate::client::{ClientObject, wm_client};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::*;
 use crate::prop::{
     self, Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, items, kids, number,
@@ -18,6 +19,7 @@ use crate::prop::{
 };
 use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_S_OK, wm_result};
 use crate::status;
+use crate::worker::Worker;
 use outcome::{Codes, Ending};
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -223,7 +225,7 @@ pub unsafe extern "C" fn wm_create_license_request(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Arc::new(Properties::new(PROPERTIES)));
-            let worker = Worker::new(&client, Callback::new(callback, context));
+            let worker = client.worker(Callback::new(callback, context));
             let (progress, wake) = (Arc::default(), Arc::default());
             Ok(LicenseRequestObject { client, properties, progress, wake, worker })
         })

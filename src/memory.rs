@@ -1,7 +1,7 @@
 //! Room for the many small pieces of memory whose lack would end the process: nothing begins without it. What grows with an
 //! input is taken piece by piece in the core, and may fail there.
 
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::result::WM_E_OUTOFMEMORY;
 use std::ptr::null_mut;
 

@@ -1,19 +1,20 @@
 //! Objects as C sees them: handles, references, waiting and cancelling. How a handle becomes an object is in
-//! `object/table.rs`; what an object can do is in the file of its name.
+//! `object/table.rs`, what is set on it in `object/properties.rs`; what an object can do is in the file of its name.
 
+pub mod properties;
 mod table;
 
-use crate::callback::Worker;
-use crate::error_info::{self, Failure};
+use crate::detail::{self, Failure};
 use crate::gate;
 use crate::input::{self, Out};
+use crate::life::{self, Life};
 use crate::memory;
 use crate::prop::{Properties, Spec, Value};
 use crate::result::{WM_E_INVALID_HANDLE, WM_E_INVALIDARG, WM_E_NO_OPERATION, WM_E_OUTOFMEMORY, WM_S_OK, wm_result};
+use crate::worker::Worker;
 use std::any::Any;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use table::{Table, TableError};
 
@@ -72,33 +73,6 @@ pub(crate) trait Object: Any + Send + Sync {
 }
 
 static OBJECTS: LazyLock<Table<Arc<dyn Object>>> = LazyLock::new(Table::new);
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts one object until it is dropped.
-pub(crate) struct Live;
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        LIVE.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// Whether the application still holds an object. A running operation shares it, so that the object is counted until the
-/// operation of a released object is over.
-pub(crate) struct Life(Mutex<Option<Arc<Live>>>);
-
-impl Life {
-    /// Counts a new object.
-    pub(crate) fn new() -> Self {
-        LIVE.fetch_add(1, Ordering::AcqRel);
-        Self(Mutex::new(Some(Arc::new(Live))))
-    }
-
-    /// What keeps the object counted, or `None` after its last release. Nothing is released while the guard is held.
-    pub(crate) fn hold(&self) -> MutexGuard<'_, Option<Arc<Live>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 fn refused(error: TableError) -> Failure {
     Failure::new(match error {
@@ -159,7 +133,7 @@ fn let_go(object: &dyn Object) {
 /// child too.
 #[unsafe(no_mangle)]
 pub extern "C" fn wm_live_objects() -> usize {
-    LIVE.load(Ordering::Acquire)
+    life::count()
 }
 
 /// Adds a reference: one more wm_release is due. Works on every object.
@@ -218,7 +192,7 @@ pub unsafe extern "C" fn wm_wait(
         let timeout = (timeout_ms != WM_INFINITE).then(|| Duration::from_millis(timeout_ms.into()));
         let outcome = object.worker().ok_or_else(|| Failure::new(WM_E_NO_OPERATION))?.wait(timeout)?;
         if outcome.detail.is_some() {
-            error_info::set(outcome.detail);
+            detail::set(outcome.detail);
         }
         // SAFETY: the header makes the caller answer for a place that is not NULL.
         unsafe { input::write_if_wanted(operation_result_out, outcome.result) };

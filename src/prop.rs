@@ -1,5 +1,5 @@
 //! Properties: one registry for every object, with its types, accesses and rules. Which object has which property is in
-//! the object's own file; what a value means is the core's.
+//! the object's own file, how C sets and reads them in `object/properties.rs`; what a value means is the core's.
 
 mod check;
 pub mod names;
@@ -13,15 +13,9 @@ pub(crate) use check::{
 pub use value::{Access, Spec, TYPES, Value};
 pub(crate) use value::{TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_QWORD, TYPE_STRING};
 
-use crate::error_info::Failure;
-use crate::gate;
-use crate::input::{self, Buffer, Out};
-use crate::object::{Object, resolve_any};
-use crate::result::{
-    WM_E_BAD_VALUE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_E_UNSUPPORTED_PROPERTY, WM_E_WRONG_TYPE, wm_result,
-};
+use crate::detail::Failure;
+use crate::result::{WM_E_INVALID_PROPERTY, WM_E_UNSUPPORTED_PROPERTY};
 use std::collections::BTreeMap;
-use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wmlicense_core::transport::AccountToken;
 
@@ -39,11 +33,17 @@ impl Properties {
         Self { specs, values: Mutex::new(BTreeMap::new()) }
     }
 
+    /// Every property that the object has.
+    pub(crate) fn specs(&self) -> &'static [Spec] {
+        self.specs
+    }
+
     fn values(&self) -> MutexGuard<'_, BTreeMap<&'static str, Value>> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spec(&self, name: &[u8]) -> Result<&'static Spec, Failure> {
+    /// The property with this name.
+    pub(crate) fn spec(&self, name: &[u8]) -> Result<&'static Spec, Failure> {
         let found = self.specs.iter().find(|spec| spec.name.as_bytes() == name);
         found.ok_or_else(|| {
             let name = String::from_utf8_lossy(name);
@@ -51,7 +51,8 @@ impl Properties {
         })
     }
 
-    fn value(&self, name: &str) -> Option<Value> {
+    /// The value that was set.
+    pub(crate) fn value(&self, name: &str) -> Option<Value> {
         self.values().get(name).cloned()
     }
 
@@ -83,9 +84,14 @@ impl Properties {
         if let Value::Secret(secret) = self.value(name)? { Some(secret) } else { None }
     }
 
-    /// Forgets a value that has done its duty.
-    pub(crate) fn forget(&self, name: &str) {
-        self.values().remove(name);
+    /// Keeps a value.
+    pub(crate) fn keep(&self, spec: &Spec, value: Value) {
+        self.values().insert(spec.name, value);
+    }
+
+    /// Forgets a value that has done its duty; tells whether there was one.
+    pub(crate) fn forget(&self, name: &str) -> bool {
+        self.values().remove(name).is_some()
     }
 
     /// A property that a verb cannot do without.
@@ -97,218 +103,4 @@ impl Properties {
 /// The failure of a verb that a property is missing for.
 pub(crate) fn missing(name: &str) -> Failure {
     Failure::with(WM_E_INVALID_PROPERTY, format!("The property {name} must be set first."))
-}
-
-fn read(object: &dyn Object, spec: &Spec) -> Result<Option<Value>, Failure> {
-    match spec.access {
-        Access::WriteOnly => Ok(None),
-        Access::ReadOnly => object.computed(spec),
-        Access::Settable | Access::FixedOnceBegun => match object.properties().value(spec.name) {
-            None => object.computed(spec),
-            set => Ok(set),
-        },
-    }
-}
-
-fn changeable(object: &dyn Object, spec: &Spec) -> Result<(), Failure> {
-    if spec.access == Access::ReadOnly {
-        let text = format!("The property {} can only be read.", spec.name);
-        return Err(Failure::with(WM_E_UNSUPPORTED_PROPERTY, text));
-    }
-    object.may_change(spec)
-}
-
-fn set(object: &dyn Object, name: &[u8], kind: Option<wm_attr_type>, bytes: &[u8]) -> Result<(), Failure> {
-    let spec = object.properties().spec(name)?;
-    if kind.is_some_and(|kind| kind != spec.kind) {
-        return Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} has another type.", spec.name)));
-    }
-    let value = Value::read(spec, bytes)?;
-    changeable(object, spec)?;
-    let value = match value {
-        Value::Text(text) if spec.access == Access::WriteOnly => {
-            let text = String::from_utf8(text).map_err(|_| Failure::new(WM_E_BAD_VALUE))?;
-            Value::Secret(Arc::new(AccountToken::new(text)))
-        }
-        value => value,
-    };
-    object.properties().values().insert(spec.name, value);
-    Ok(())
-}
-
-/// The bytes in which a property of this type holds a number.
-fn number_bytes(spec: &Spec, value: u64) -> Result<Vec<u8>, Failure> {
-    match spec.kind {
-        TYPE_QWORD => Ok(value.to_ne_bytes().to_vec()),
-        TYPE_DWORD => match u32::try_from(value) {
-            Ok(value) => Ok(value.to_ne_bytes().to_vec()),
-            Err(_) => Err(Failure::with(WM_E_BAD_VALUE, format!("{} has 32 bits.", spec.name))),
-        },
-        _ => Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} is no number.", spec.name))),
-    }
-}
-
-fn present(object: &dyn Object) -> Vec<String> {
-    let specs = object.properties().specs.iter();
-    let known = specs.filter(|spec| matches!(read(object, spec), Ok(Some(_)))).map(|spec| spec.name);
-    let mut names: Vec<String> = known.map(str::to_owned).collect();
-    let foreign = object.foreign().into_iter().map(|(name, _)| name);
-    names.extend(foreign.filter(|name| object.properties().spec(name.as_bytes()).is_err()));
-    names
-}
-
-/// The text of a property whose name came with the content.
-fn foreign(object: &dyn Object, name: &[u8]) -> Option<Value> {
-    let found = object.foreign().into_iter().find(|(known, _)| known.as_bytes() == name);
-    found.map(|(_, text)| Value::Text(text.into_bytes()))
-}
-
-/// Sets a property. name: WM_PROP_*. type: WM_TYPE_*. The bytes are copied; a STRING may end with one NUL.
-/// Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property or it is read-only, with WM_E_WRONG_TYPE, with
-/// WM_E_BAD_VALUE if value or size is not acceptable, with the busy code while an operation runs, with WM_E_ALREADY_OPEN
-/// if it is too late, and with WM_E_INVALIDARG for NULL. Then the property keeps its value.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_set_prop(
-    object: *mut c_void,
-    name: *const c_char,
-    type_: wm_attr_type,
-    value: *const c_void,
-    size: usize,
-) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        // SAFETY: the header makes the caller answer for name, value and size.
-        let (name, bytes) = unsafe { (input::c_bytes(name, "name")?, input::bytes(value, size, "value")?) };
-        set(object.as_ref(), name, Some(type_), bytes)
-    })
-}
-
-/// Sets a STRING property from NUL-terminated text. Fails as wm_set_prop.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_set_string_prop(
-    object: *mut c_void,
-    name: *const c_char,
-    value: *const c_char,
-) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        // SAFETY: the header makes the caller answer for both texts.
-        let (name, text) = unsafe { (input::c_bytes(name, "name")?, input::c_bytes(value, "value")?) };
-        set(object.as_ref(), name, Some(TYPE_STRING), text)
-    })
-}
-
-/// Sets a BOOL property. Fails as wm_set_prop.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_set_bool_prop(object: *mut c_void, name: *const c_char, value: bool) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        // SAFETY: the header makes the caller answer for the name.
-        let name = unsafe { input::c_bytes(name, "name")? };
-        set(object.as_ref(), name, Some(TYPE_BOOL), &i32::from(value).to_ne_bytes())
-    })
-}
-
-/// Sets a DWORD or QWORD property, whichever it is. Fails as wm_set_prop; a number that does not fit is a bad value.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_set_number_prop(object: *mut c_void, name: *const c_char, value: u64) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        // SAFETY: the header makes the caller answer for the name.
-        let name = unsafe { input::c_bytes(name, "name")? };
-        let bytes = number_bytes(object.properties().spec(name)?, value)?;
-        set(object.as_ref(), name, None, &bytes)
-    })
-}
-
-/// Reads a property, in two calls or one: with buf NULL and buf_size 0 it only tells size and type.
-/// type_out, needed_out: may be NULL; written on success and with WM_E_BUFFER_TOO_SMALL, which leaves buf as it was. The
-/// size of a STRING includes its NUL. Allowed while an operation runs.
-/// Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property, it has no value, or it is write-only.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_get_prop(
-    object: *mut c_void,
-    name: *const c_char,
-    type_out: *mut wm_attr_type,
-    buf: *mut c_void,
-    buf_size: usize,
-    needed_out: *mut usize,
-) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        // SAFETY: the header makes the caller answer for name, buf and needed_out.
-        let (name, to) = unsafe { (input::c_bytes(name, "name")?, Buffer::new(buf, buf_size, needed_out)?) };
-        let (kind, value) = match (object.properties().spec(name), foreign(object.as_ref(), name)) {
-            (Ok(spec), _) => (spec.kind, read(object.as_ref(), spec)?),
-            (Err(_), Some(text)) => (TYPE_STRING, Some(text)),
-            (Err(failure), None) => return Err(failure),
-        };
-        let value = value.ok_or_else(|| Failure::new(WM_E_UNSUPPORTED_PROPERTY))?;
-        // SAFETY: the header makes the caller answer for a place that is not NULL.
-        unsafe { input::write_if_wanted(type_out, kind) };
-        value.write(to)
-    })
-}
-
-/// Counts the properties that can be read at present: those that are set and those that the object knows itself.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_get_prop_count(object: *mut c_void, count_out: *mut usize) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        // SAFETY: the header makes the caller answer for a place that is not NULL.
-        let out = unsafe { Out::new(count_out, "count_out")? };
-        out.write(present(object.as_ref()).len());
-        Ok(())
-    })
-}
-
-/// Names one of the properties that wm_get_prop_count counts, in two calls or one as wm_get_prop.
-/// index: from 0; the order changes only when properties come or go. Fails with WM_E_INVALIDARG beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_get_prop_name(
-    object: *mut c_void,
-    index: usize,
-    buf: *mut c_char,
-    buf_size: usize,
-    needed_out: *mut usize,
-) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        // SAFETY: the header makes the caller answer for buf and needed_out.
-        let to = unsafe { Buffer::new(buf.cast(), buf_size, needed_out)? };
-        let names = present(object.as_ref());
-        let name = names.get(index).ok_or_else(|| Failure::with(WM_E_INVALIDARG, "The index is too large."))?;
-        to.fill_text(name.as_bytes())
-    })
-}
-
-/// Removes a property's value; a default applies again. Fails with WM_E_UNSUPPORTED_PROPERTY if there is none, else as
-/// wm_set_prop.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_remove_prop(object: *mut c_void, name: *const c_char) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        // SAFETY: the header makes the caller answer for the name.
-        let spec = object.properties().spec(unsafe { input::c_bytes(name, "name")? })?;
-        changeable(object.as_ref(), spec)?;
-        let removed = object.properties().values().remove(spec.name);
-        removed.map(drop).ok_or_else(|| Failure::new(WM_E_UNSUPPORTED_PROPERTY))
-    })
-}
-
-/// Removes every value that may be removed at present. Fails with the busy code while an operation runs.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wm_remove_all_props(object: *mut c_void) -> wm_result {
-    gate::enter(|| {
-        let object = resolve_any(object)?;
-        let properties = object.properties();
-        for spec in properties.specs.iter().filter(|spec| spec.access != Access::ReadOnly) {
-            match object.may_change(spec) {
-                Ok(()) => drop(properties.values().remove(spec.name)),
-                Err(_) if spec.access == Access::FixedOnceBegun => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(())
-    })
 }

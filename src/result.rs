@@ -1,7 +1,7 @@
 //! The one table of results: name, number, what an application can do about it, and a sentence for people.
 //! Which core error becomes which result is decided in `failure.rs`.
 
-use crate::error_info::{Category, Remedy};
+use crate::kinds::{Category, Remedy};
 use std::ffi::{CStr, c_char};
 
 /// Result of a call or an operation: negative is a failure, 0 and positive numbers are successes that may carry

@@ -1,16 +1,19 @@
 //! The C face of `core::revoke`.
 
-use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
+use crate::callback::{Callback, wm_status_callback};
 use crate::client::{ClientObject, wm_client};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, SERVICE_URL};
 use crate::prop::{self, Access, Properties, Spec, TYPE_DWORD, number};
 use crate::result::{WM_E_REFRESHING_REVOCATIONS, WM_S_OK, wm_result};
 use crate::status;
+use crate::teller::Outcome;
+use crate::worker::Worker;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::revoke;
@@ -112,7 +115,7 @@ pub unsafe extern "C" fn wm_create_revocation_agent(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            let worker = Worker::new(&client, Callback::new(callback, context));
+            let worker = client.worker(Callback::new(callback, context));
             Ok(RevocationAgentObject { client, properties, challenge: Mutex::new(None), worker })
         })
     }

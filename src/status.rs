@@ -3,9 +3,9 @@
 
 mod values;
 
-use crate::error_info;
-use crate::error_info::{Detail, Failure};
+use crate::detail::{Detail, Failure};
 use crate::failure;
+use crate::input::fixed_text;
 use crate::prop;
 use crate::result::{WM_S_OK, wm_result};
 use std::ffi::{CStr, c_char, c_void};
@@ -263,7 +263,7 @@ fn told_verdict(verdict: &Verdict) -> Told {
         kid: *verdict.kid.as_bytes(),
         devices_used: verdict.devices_used,
         devices_limit: verdict.devices_limit,
-        title: error_info::text(verdict.title.as_deref().unwrap_or("")),
+        title: fixed_text(verdict.title.as_deref().unwrap_or("")),
     }));
     match &verdict.refusal {
         None => Told::plain(RESTORE_VERDICT, payload),
@@ -278,7 +278,7 @@ fn told_closed(closed: &ClosedSections) -> Told {
         sections: *sections,
         reserved: 0,
         bytes: *bytes,
-        url: error_info::text(url.as_deref().unwrap_or("")),
+        url: fixed_text(url.as_deref().unwrap_or("")),
     }));
     Told::failed(SECTION_CLOSED, failure::why(why), payload)
 }
@@ -295,7 +295,7 @@ fn network_progress(network: &Network) -> wm_network_progress {
         bytes: network.bytes,
         bytes_total: network.bytes_total,
         next_try_ms: network.next_try.map_or(0, milliseconds),
-        host: error_info::text(&network.host),
+        host: fixed_text(&network.host),
     }
 }
 

@@ -1,15 +1,18 @@
 //! The C face of `core::keeper`.
 
-use crate::callback::{Callback, Outcome, Worker, wm_status_callback};
+use crate::callback::{Callback, wm_status_callback};
 use crate::client::{ClientObject, wm_client};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::DEADLINE_MS;
 use crate::prop::{Access, Properties, Spec, TYPE_DWORD, number};
 use crate::result::{WM_E_BUSY, WM_E_INVALIDARG, WM_E_WOULD_DEADLOCK, WM_S_OK, WM_S_STORE_REPAIRED, wm_result};
 use crate::status;
+use crate::teller::Outcome;
+use crate::worker::Worker;
 use std::ffi::c_void;
 use std::sync::Arc;
 use wmlicense_core::keeper;
@@ -100,7 +103,7 @@ pub unsafe extern "C" fn wm_create_store_keeper(
     unsafe {
         object::create(out, || {
             let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            let worker = Worker::new(&client, Callback::new(callback, context));
+            let worker = client.worker(Callback::new(callback, context));
             Ok(StoreKeeperObject { client, properties, worker })
         })
     }

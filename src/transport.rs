@@ -3,10 +3,11 @@
 
 use crate::callback::as_callback;
 use crate::client::wm_client;
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::gate;
 use crate::input::{self, Out};
-use crate::object::{self, Handle, Kind, Life, Object, resolve};
+use crate::life::Life;
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::Properties;
 use crate::result::{
     WM_E_ANSWER_TOO_LARGE, WM_E_BAD_VALUE, WM_E_CONNECTION_LOST, WM_E_DEADLINE, WM_E_ERROR_BAD_NET_RESP,

@@ -19,6 +19,7 @@ const SOURCES: &[&str] = &[
     "status",
     "status/values",
     "prop",
+    "object/properties",
     "error_info",
     "callback",
     "version",

@@ -7,11 +7,11 @@ use std::ptr::{null, null_mut};
 use std::sync::LazyLock;
 use wmlicense::client::wm_create_client;
 use wmlicense::error_info::{wm_error_info, wm_get_error_info};
-use wmlicense::object::{wm_add_ref, wm_release};
-use wmlicense::prop::{
+use wmlicense::object::properties::{
     wm_get_prop, wm_get_prop_count, wm_get_prop_name, wm_remove_all_props, wm_remove_prop, wm_set_bool_prop,
     wm_set_number_prop, wm_set_prop, wm_set_string_prop,
 };
+use wmlicense::object::{wm_add_ref, wm_release};
 
 /// Every name that the header lists, and what each begins with.
 static NAMES: LazyLock<Vec<CString>> = LazyLock::new(|| {

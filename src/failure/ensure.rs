@@ -1,7 +1,7 @@
 //! Why content cannot be used although everything was tried, as the result of the step that failed.
 
 use super::{acquire, first_refusal, individualize, stored};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::result::WM_E_NO_RIGHTS;
 use wmlicense_core::ensure::EnsureError;
 

@@ -1,7 +1,7 @@
 //! Why a stored license does not decrypt, as a result.
 
 use super::store;
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::result::*;
 use wmlicense_core::decrypt::cenc::SampleError;
 use wmlicense_core::decrypt::decryptor::UseError;

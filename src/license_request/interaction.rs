@@ -2,7 +2,7 @@
 
 use super::outcome::{Codes, code};
 use super::{LicenseRequestObject, wm_license_request};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};

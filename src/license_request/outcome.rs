@@ -1,11 +1,11 @@
 //! How an acquisition ended, as its final status: one translation for acquiring, monitoring and renewing.
 
 use super::Progress;
-use crate::callback::Outcome;
 use crate::failure;
 use crate::prop::Properties;
 use crate::prop::names::TRANSACTION_ID;
 use crate::result::{WM_S_ACQUIRE_CANCELLED, WM_S_LICENSE_ACQUIRED, WM_S_MORE_TO_FETCH, WM_S_NOTHING_NEW, wm_result};
+use crate::teller::Outcome;
 use std::sync::Arc;
 use wmlicense_core::acquire::{AcquireError, Acquired, Brought};
 use wmlicense_core::client::Client;

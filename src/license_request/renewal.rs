@@ -2,8 +2,7 @@
 
 use super::outcome::Codes;
 use super::{LicenseRequestObject, WM_ACQUIRE_SILENT, wm_license_request};
-use crate::callback::Outcome;
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::object::resolve;
@@ -13,6 +12,7 @@ use crate::result::{
     WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM_S_NOTHING_TO_RENEW, wm_result,
 };
 use crate::status;
+use crate::teller::Outcome;
 use std::sync::Arc;
 use wmlicense_core::header::ContentHeader;
 use wmlicense_core::renew::{self, RenewError, RenewalWish, Renewed};

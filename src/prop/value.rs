@@ -1,7 +1,7 @@
 //! What a property is, and the forms of its value: as C passes it, as the library keeps it, as C receives it.
 
 use super::{number, wm_attr_type};
-use crate::error_info::Failure;
+use crate::detail::Failure;
 use crate::input::Buffer;
 use crate::result::{WM_E_BAD_VALUE, WM_E_UNSUPPORTED_PROPERTY, WM_E_WRONG_TYPE};
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub enum Value {
 
 impl Value {
     /// Reads what C passed.
-    pub(super) fn read(spec: &Spec, bytes: &[u8]) -> Result<Self, Failure> {
+    pub(crate) fn read(spec: &Spec, bytes: &[u8]) -> Result<Self, Failure> {
         let bad = |why: &str| Failure::with(WM_E_BAD_VALUE, format!("{}: {why}.", spec.name));
         let wrong_size = || bad("a value of this type has another size");
         let value = match spec.kind {
@@ -112,7 +112,7 @@ impl Value {
     }
 
     /// Gives the value to C.
-    pub(super) fn write(&self, to: Buffer) -> Result<(), Failure> {
+    pub(crate) fn write(&self, to: Buffer) -> Result<(), Failure> {
         match self {
             Self::Dword(value) => to.fill(&[&value.to_ne_bytes()]),
             Self::Qword(value) => to.fill(&[&value.to_ne_bytes()]),

@@ -1,7 +1,7 @@
 //! A content header that cannot be read ends an acquisition before anybody is asked, and the detail says where it fails.
 
 use crate::player::Player;
-use wmlicense::error_info::Remedy;
+use wmlicense::kinds::Remedy;
 
 /// A version 1 `pssh` box of an unknown system that declares two key IDs and holds half of the first.
 fn cut_short() -> Vec<u8> {

@@ -7,7 +7,7 @@ use crate::scenarios::HEAD;
 use crate::support::compile::Form;
 use crate::support::run;
 use std::io::{Read as _, Write as _};
-use wmlicense::error_info::Remedy;
+use wmlicense::kinds::Remedy;
 use wmlicense_wire::answer::{Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
 

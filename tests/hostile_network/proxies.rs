@@ -9,7 +9,7 @@ use crate::support::run;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use wmlicense::error_info::Remedy;
+use wmlicense::kinds::Remedy;
 
 const CHECK_PROXY: u32 = Remedy::CheckProxy as u32;
 

@@ -5,7 +5,7 @@ use crate::player::Player;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
-use wmlicense::error_info::Remedy;
+use wmlicense::kinds::Remedy;
 
 pub(crate) const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n";
 

@@ -6,7 +6,7 @@ use crate::player::Player;
 use crate::scenarios::{HEAD, acquire, answer};
 use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex};
-use wmlicense::error_info::Remedy;
+use wmlicense::kinds::Remedy;
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Outcome, seal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

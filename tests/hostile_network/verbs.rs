@@ -9,7 +9,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
-use wmlicense::error_info::Remedy;
+use wmlicense::kinds::Remedy;
 use wmlicense_wire::answer::{Answer, Beside, Outcome, Reason, Refusal, seal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::request::Body;

@@ -38,8 +38,8 @@ mod object {
 }
 
 #[allow(dead_code)]
-#[path = "../../../src/event_queue"]
-mod event_queue {
+#[path = "../../../src/teller"]
+mod teller {
     pub(crate) mod queue;
 
     /// An event is no more than its number.

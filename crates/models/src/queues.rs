@@ -1,10 +1,10 @@
 //! Models of the event queue: pausing, room, cancels and the queue's end. A wake-up that is lost shows as a deadlock.
 
 use crate::event::{Event, Flow};
-use crate::event_queue::Entry;
-use crate::event_queue::queue::{NextError, Queue};
 use crate::in_every_order;
 use crate::operation::{Canceller, Context};
+use crate::teller::Entry;
+use crate::teller::queue::{NextError, Queue};
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 

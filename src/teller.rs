@@ -1,27 +1,69 @@
-//! What an operation tells: its events as statuses, the end of what it does on the way, and the final status.
+//! What an operation tells: its events as statuses, the end of what it does on the way, and the final status. They go to the
+//! callback in turns (`teller/turn.rs`), or to the event queue (`teller/queue.rs`).
 
-use super::turn::Turn;
-use super::{Callback, Outcome};
-use crate::event_queue::{Entry, Queue};
+mod queue;
+mod turn;
+
+use crate::callback::Callback;
+use crate::detail::{Detail, Failure};
 use crate::failure;
-use crate::object::Live;
-use crate::result::{self, WM_E_OPERATION_CANCELED, WM_S_INDIVIDUALIZED, WM_S_OK};
+use crate::life::Live;
+use crate::result::{self, WM_E_OPERATION_CANCELED, WM_S_INDIVIDUALIZED, WM_S_OK, wm_result};
 use crate::status::{self, Payload, Told, wm_individualize_progress, wm_status};
+pub(crate) use queue::{BOUND, NextError, Queue};
 use std::borrow::Cow;
 use std::sync::Arc;
+pub(crate) use turn::{Aside, Turn};
 use wmlicense_core::event::{Event, Flow, IndividualizePhase};
 use wmlicense_core::logging::{Level, Log, target};
 use wmlicense_core::operation::{Canceller, Observer};
 
+/// How an operation ended.
+#[derive(Clone)]
+pub(crate) struct Outcome {
+    /// Result of the final status.
+    pub(crate) result: wm_result,
+    /// Detail, if the result is a failure.
+    pub(crate) detail: Option<Arc<Detail>>,
+    /// URL that comes with the final status.
+    pub(crate) url: Option<String>,
+}
+
+impl Outcome {
+    /// Ended with this success.
+    pub(crate) fn success(result: wm_result) -> Self {
+        Self { result, detail: None, url: None }
+    }
+
+    /// Ended without doing what was asked. A cancelled acquisition is a success by its number and has no detail.
+    pub(crate) fn failure(failure: Failure) -> Self {
+        let result = failure.result();
+        Self { result, detail: (result < 0).then(|| failure.into_detail()), url: None }
+    }
+
+    /// The final status carries this URL.
+    pub(crate) fn with_url(mut self, url: Option<String>) -> Self {
+        self.url = url;
+        self
+    }
+}
+
+/// One event of one object, on its way through a queue.
+pub(crate) struct Entry {
+    pub(crate) token: u64,
+    pub(crate) callback: Callback,
+    pub(crate) told: Told,
+}
+
 /// The queue that gets the events of an object without a callback.
-pub(super) struct Mailbox {
+pub(crate) struct Mailbox {
     queue: Arc<Queue>,
     token: u64,
     canceller: Option<Canceller>,
 }
 
 /// Turns events into statuses and the outcome into the final one.
-pub(super) struct Teller {
+pub(crate) struct Teller {
     callback: Callback,
     turn: Arc<Turn>,
     mailbox: Option<Mailbox>,
@@ -35,14 +77,14 @@ pub(super) struct Teller {
 }
 
 impl Mailbox {
-    pub(super) fn new(queue: &Arc<Queue>, token: u64) -> Self {
+    pub(crate) fn new(queue: &Arc<Queue>, token: u64) -> Self {
         Self { queue: Arc::clone(queue), token, canceller: None }
     }
 }
 
 impl Teller {
     /// Tells an operation of the object that `live` keeps counted.
-    pub(super) fn new(
+    pub(crate) fn new(
         (callback, turn): (Callback, Arc<Turn>),
         mailbox: Option<Mailbox>,
         log: Log,

@@ -1,6 +1,5 @@
 use super::*;
 use crate::callback::Callback;
-use crate::prop::TYPE_STRING;
 use crate::result::WM_S_OK;
 use crate::status::{self, Payload, Told};
 use std::thread::JoinHandle;
@@ -71,11 +70,4 @@ fn the_end_of_the_queue_ends_the_pause_and_keeps_nothing() {
     queue.push_last(entry(7));
     assert_eq!(length(&queue), 0);
     assert_eq!(queue.next(None).map(|entry| entry.token), Err(NextError::Closed));
-}
-
-#[test]
-fn values_are_given_as_c_reads_them() {
-    let held = crate::event_queue::Held::of(&entry(1).told);
-    assert_eq!((held.kind, held.size), (TYPE_STRING, 6));
-    assert!(!held.address().is_null());
 }

@@ -1,11 +1,15 @@
 use super::*;
-use crate::object::{self, Handle, Kind, Live, Object};
-use crate::prop::Properties;
+use crate::callback::{as_callback, inside_a_callback};
+use crate::detail;
+use crate::life::Live;
+use crate::object::{self, Handle, Kind, Object};
+use crate::prop::{Properties, wm_attr_type};
 use crate::result::{
     WM_E_BAD_VALUE, WM_E_BUSY, WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_OPERATION_CANCELED, WM_E_TIMEOUT,
     WM_E_WOULD_DEADLOCK, WM_S_ACQUIRE_CANCELLED,
 };
 use crate::status;
+use std::ffi::c_void;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, Weak};
 use wmlicense_core::event::Progress;
@@ -77,7 +81,7 @@ const FINAL: wm_status = status::BACKUPRESTORE_END;
 fn object(script: &Arc<Script>) -> (*mut TestedHandle, Weak<Live>) {
     // SAFETY: the script outlives the object.
     let callback = unsafe { Callback::new(Some(play), Arc::as_ptr(script).cast_mut().cast()) };
-    let tested = Tested { properties: Properties::new(&[]), worker: Worker::telling(callback, None, Log::default()) };
+    let tested = Tested { properties: Properties::new(&[]), worker: Worker::new(callback, None, Log::default()) };
     let live = Arc::downgrade(tested.life().hold().as_ref().unwrap());
     (object::hand_out::<TestedHandle>(tested).unwrap(), live)
 }
@@ -187,7 +191,7 @@ fn a_callback_finds_the_detail_of_its_own_status() {
     let details = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&details);
     let script = Script::acting(move |status| {
-        let message = error_info::last().map(|detail| detail.message.to_string());
+        let message = detail::last().map(|detail| detail.message.to_string());
         noted.lock().unwrap().push((status, message));
         0
     });
@@ -197,7 +201,7 @@ fn a_callback_finds_the_detail_of_its_own_status() {
     wait(handle, object::WM_INFINITE);
     start(handle, |context| {
         // What the thread's last call left is not this status's.
-        error_info::set(Some(Failure::with(WM_E_BAD_VALUE, "Left over.").into_detail()));
+        detail::set(Some(Failure::with(WM_E_BAD_VALUE, "Left over.").into_detail()));
         progress(context);
         Outcome::success(0)
     })
@@ -325,7 +329,7 @@ fn work_that_panics_ends_as_an_internal_failure() {
 fn a_null_callback_runs_everything_but_is_not_called() {
     // SAFETY: nothing is called.
     let callback = unsafe { Callback::new(None, std::ptr::null_mut()) };
-    let tested = Tested { properties: Properties::new(&[]), worker: Worker::telling(callback, None, Log::default()) };
+    let tested = Tested { properties: Properties::new(&[]), worker: Worker::new(callback, None, Log::default()) };
     let handle = object::hand_out::<TestedHandle>(tested).unwrap();
     start(handle, |context| {
         progress(context);
@@ -341,9 +345,9 @@ fn the_detail_of_an_operation_becomes_the_waiting_threads() {
     let script = Arc::new(Script::default());
     let (handle, _) = object(&script);
     start(handle, |_| Outcome::failure(Failure::with(WM_E_BAD_VALUE, "it does not fit"))).unwrap();
-    error_info::set(None);
+    detail::set(None);
     assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_E_BAD_VALUE));
-    assert_eq!(error_info::last().map(|detail| detail.message.to_string()), Some("It does not fit.".to_owned()));
+    assert_eq!(detail::last().map(|detail| detail.message.to_string()), Some("It does not fit.".to_owned()));
     assert_eq!(release(handle), 0);
 }
 
@@ -352,9 +356,9 @@ fn a_cancelled_acquisition_leaves_the_waiting_threads_detail() {
     let script = Arc::new(Script::default());
     let (handle, _) = object(&script);
     start(handle, |_| Outcome::failure(Failure::new(WM_S_ACQUIRE_CANCELLED))).unwrap();
-    error_info::set(Some(Failure::new(WM_E_BUSY).into_detail()));
+    detail::set(Some(Failure::new(WM_E_BUSY).into_detail()));
     assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_S_ACQUIRE_CANCELLED));
-    assert_eq!(error_info::last().map(|detail| detail.result), Some(WM_E_BUSY));
+    assert_eq!(detail::last().map(|detail| detail.result), Some(WM_E_BUSY));
     assert_eq!(release(handle), 0);
 }
 

@@ -1,8 +1,8 @@
 //! Whose turn it is to call an object's callback: an operation, or a call that tells statuses without being one. One call at
 //! a time, always on a thread of the library.
 
-use super::{Callback, inside_a_callback};
-use crate::object::Live;
+use crate::callback::{Callback, inside_a_callback};
+use crate::life::Live;
 use crate::status::Told;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ const STACK: usize = 2 * 1024 * 1024;
 
 /// The turns of one object.
 #[derive(Default)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -30,13 +30,13 @@ struct State {
 }
 
 /// What a function tells whose work is done when it returns.
-pub(super) struct Aside {
-    pub(super) callback: Callback,
-    pub(super) told: Vec<Told>,
+pub(crate) struct Aside {
+    pub(crate) callback: Callback,
+    pub(crate) told: Vec<Told>,
     /// Set once nothing more may be told.
-    pub(super) silenced: Arc<AtomicBool>,
+    pub(crate) silenced: Arc<AtomicBool>,
     /// Keeps the object counted until it is told.
-    pub(super) live: Arc<Live>,
+    pub(crate) live: Arc<Live>,
 }
 
 impl Turn {
@@ -45,7 +45,7 @@ impl Turn {
     }
 
     /// Calls the application when nobody else does.
-    pub(super) fn during<R>(&self, call: impl FnOnce() -> R) -> R {
+    pub(crate) fn during<R>(&self, call: impl FnOnce() -> R) -> R {
         let mut state = self.state();
         while state.taken {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -58,13 +58,13 @@ impl Turn {
     }
 
     /// True on the thread that is inside a call of the application.
-    pub(super) fn is_mine(&self) -> bool {
+    pub(crate) fn is_mine(&self) -> bool {
         self.state().thread == Some(std::thread::current().id())
     }
 
     /// Tells statuses on a thread of its own, and returns when they are told. It does not wait where it could wait for ever:
     /// inside a callback, or while another callback of the object has not returned, which may wait for this very caller.
-    pub(super) fn tell(self: &Arc<Self>, aside: Aside) -> io::Result<()> {
+    pub(crate) fn tell(self: &Arc<Self>, aside: Aside) -> io::Result<()> {
         let (turn, kept) = (Arc::clone(self), {
             let mut state = self.state();
             state.waiting += 1;
@@ -115,7 +115,7 @@ impl Turn {
     }
 
     /// Waits until everything is told that calls had to tell.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let mut state = self.state();
         while state.waiting > 0 {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
