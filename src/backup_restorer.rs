@@ -1,25 +1,22 @@
 //! The C face of `core::backup` and `core::restore`.
 
-use crate::callback::{Callback, wm_status_callback};
-use crate::client::{ClientObject, wm_client};
+use crate::callback::wm_status_callback;
+use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
+use crate::input;
+use crate::object::{Handle, Kind, resolve};
 use crate::prop::names::{BACKUP_PATH, DEADLINE_MS, RESTORE_PATH, RETRY_LIMIT};
-use crate::prop::{Access, Properties, Spec, TYPE_DWORD, TYPE_STRING, number, path};
+use crate::prop::{Access, Spec, TYPE_DWORD, TYPE_STRING, number, path};
 use crate::result::{
-    WM_E_BACKUP_EXISTS, WM_E_BACKUPRESTORE_BUSY, WM_E_INVALIDARG, WM_S_BACKUP_CLOSED, WM_S_OK, WM_S_RESTORE_PARTIAL,
-    wm_result,
+    WM_E_BACKUP_EXISTS, WM_E_BACKUPRESTORE_BUSY, WM_S_BACKUP_CLOSED, WM_S_OK, WM_S_RESTORE_PARTIAL, wm_result,
 };
 use crate::status;
-use crate::teller::Outcome;
-use crate::worker::Worker;
+use crate::verbed::{self, Verbed, Verbs};
 use std::ffi::{OsString, c_void};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use wmlicense_core::{backup, restore};
 
 /// Backs licenses up to a folder and restores them, on the same device without network or on another device through the
@@ -30,7 +27,7 @@ pub struct wm_backup_restorer {
 }
 
 impl Handle for wm_backup_restorer {
-    type Target = BackupRestorerObject;
+    type Target = Verbed<BackupRestorer>;
     const KIND: Kind = Kind::BackupRestorer;
 }
 
@@ -39,99 +36,69 @@ pub const WM_BACKUP_OVERWRITE: u32 = 1;
 /// Individualizes a device first that is not; the user agreed to that.
 pub const WM_RESTORE_INDIVIDUALIZE: u32 = 2;
 
-pub(crate) const PROPERTIES: &[Spec] = &[
-    Spec::new(BACKUP_PATH, TYPE_STRING, Access::Settable, path),
-    Spec::new(RESTORE_PATH, TYPE_STRING, Access::Settable, path),
-    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
-];
+/// The kind of object behind a `wm_backup_restorer`.
+#[derive(Default)]
+pub(crate) struct BackupRestorer;
 
-/// The object behind a `wm_backup_restorer`.
-pub struct BackupRestorerObject {
-    client: Arc<ClientObject>,
-    properties: Properties,
-    worker: Worker,
+impl Verbs for BackupRestorer {
+    const PROPERTIES: &'static [Spec] = &[
+        Spec::new(BACKUP_PATH, TYPE_STRING, Access::Settable, path),
+        Spec::new(RESTORE_PATH, TYPE_STRING, Access::Settable, path),
+        Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
+        Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+    ];
+    const BUSY: wm_result = WM_E_BACKUPRESTORE_BUSY;
 }
 
-impl Object for BackupRestorerObject {
-    fn life(&self) -> &Life {
-        self.worker.life()
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
-    }
-
-    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
-        self.worker.idle(WM_E_BACKUPRESTORE_BUSY)
-    }
-
-    fn worker(&self) -> Option<&Worker> {
-        Some(&self.worker)
-    }
-}
-
-impl BackupRestorerObject {
+impl Verbed<BackupRestorer> {
     fn folder(&self, name: &'static str) -> Result<PathBuf, Failure> {
         Ok(PathBuf::from(OsString::from_vec(self.properties.required(name)?)))
     }
 
     fn back_up(&self, overwrite: bool) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
+        let verb = self.verb()?;
         let folder = self.folder(BACKUP_PATH)?;
-        self.worker.idle(WM_E_BACKUPRESTORE_BUSY)?;
+        self.idle()?;
         if !overwrite && backup::is_known_to_exist(&folder) {
             return Err(Failure::new(WM_E_BACKUP_EXISTS));
         }
-        let deadline = self.client.settings(&self.properties).network.deadline;
-        self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
-            match backup::back_up(&client, &folder, overwrite, context) {
-                Ok(_) => Outcome::success(WM_S_OK),
-                Err(error) => Outcome::failure(failure::backup(&error)),
-            }
+        verb.start(status::BACKUPRESTORE_END, move |client, _, context| {
+            let ended = backup::back_up(client, &folder, overwrite, context);
+            ended.map(|_| WM_S_OK).map_err(|error| failure::backup(&error))
         })
     }
 
     fn preview(&self) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
+        let verb = self.verb()?;
         let folder = self.folder(RESTORE_PATH)?;
-        let settings = self.client.settings(&self.properties);
-        let deadline = settings.network.deadline;
-        self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
-            match restore::preview(&client, &settings, &folder, false, context) {
-                Ok(preview) if preview.is_partial() => Outcome::success(WM_S_RESTORE_PARTIAL),
-                Ok(_) => Outcome::success(WM_S_OK),
-                Err(error) => Outcome::failure(failure::restore(&error)),
-            }
+        verb.start(status::BACKUPRESTORE_END, move |client, settings, context| {
+            let ended = restore::preview(client, settings, &folder, false, context);
+            ended.map(|preview| restored(preview.is_partial())).map_err(|error| failure::restore(&error))
         })
     }
 
     fn verify(&self) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
+        let verb = self.verb()?;
         let folder = self.folder(RESTORE_PATH)?;
-        let deadline = self.client.settings(&self.properties).network.deadline;
-        self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
-            match restore::verify(&client, &folder, context) {
-                Ok(verified) if verified.closed_sections > 0 => Outcome::success(WM_S_BACKUP_CLOSED),
-                Ok(_) => Outcome::success(WM_S_OK),
-                Err(error) => Outcome::failure(failure::restore(&error)),
-            }
+        verb.start(status::BACKUPRESTORE_END, move |client, _, context| {
+            let verified = restore::verify(client, &folder, context).map_err(|error| failure::restore(&error))?;
+            Ok(if verified.closed_sections > 0 { WM_S_BACKUP_CLOSED } else { WM_S_OK })
         })
     }
 
     fn restore(&self, individualize: bool) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
+        let verb = self.verb()?;
         let folder = self.folder(RESTORE_PATH)?;
-        let settings = self.client.settings(&self.properties);
-        let deadline = settings.network.deadline;
-        self.worker.start(status::BACKUPRESTORE_END, WM_E_BACKUPRESTORE_BUSY, deadline, move |context| {
-            match restore::restore(&client, &settings, &folder, individualize, context) {
-                Ok(restored) if restored.is_partial() => Outcome::success(WM_S_RESTORE_PARTIAL),
-                Ok(_) => Outcome::success(WM_S_OK),
-                Err(error) => Outcome::failure(failure::restore(&error)),
-            }
+        verb.start(status::BACKUPRESTORE_END, move |client, settings, context| {
+            let ended = restore::restore(client, settings, &folder, individualize, context);
+            ended.map(|ended| restored(ended.is_partial())).map_err(|error| failure::restore(&error))
         })
     }
+}
+
+/// The success of a restore and of its preview.
+fn restored(is_partial: bool) -> wm_result {
+    if is_partial { WM_S_RESTORE_PARTIAL } else { WM_S_OK }
 }
 
 /// Creates a backup restorer. callback may be NULL; context is passed to it. *out: receives a handle to release.
@@ -144,13 +111,7 @@ pub unsafe extern "C" fn wm_create_backup_restorer(
     out: *mut *mut wm_backup_restorer,
 ) -> wm_result {
     // SAFETY: the header makes the caller answer for the place, the function and its context.
-    unsafe {
-        object::create(out, || {
-            let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            let worker = client.worker(Callback::new(callback, context));
-            Ok(BackupRestorerObject { client, properties, worker })
-        })
-    }
+    unsafe { verbed::create(client, callback, context, out) }
 }
 
 /// Backs up all licenses that may leave the device to the folder WM_PROP_BACKUP_PATH, in the background. The file is
@@ -166,10 +127,7 @@ pub unsafe extern "C" fn wm_create_backup_restorer(
 pub unsafe extern "C" fn wm_backup_licenses(restorer: *mut wm_backup_restorer, flags: u32) -> wm_result {
     gate::enter(|| {
         let restorer = resolve(restorer)?;
-        if flags & !WM_BACKUP_OVERWRITE != 0 {
-            return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag."));
-        }
-        restorer.back_up(flags & WM_BACKUP_OVERWRITE != 0)
+        restorer.back_up(input::flag(flags, WM_BACKUP_OVERWRITE)?)
     })
 }
 
@@ -198,10 +156,7 @@ pub unsafe extern "C" fn wm_backup_licenses(restorer: *mut wm_backup_restorer, f
 pub unsafe extern "C" fn wm_restore_licenses(restorer: *mut wm_backup_restorer, flags: u32) -> wm_result {
     gate::enter(|| {
         let restorer = resolve(restorer)?;
-        if flags & !WM_RESTORE_INDIVIDUALIZE != 0 {
-            return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag."));
-        }
-        restorer.restore(flags & WM_RESTORE_INDIVIDUALIZE != 0)
+        restorer.restore(input::flag(flags, WM_RESTORE_INDIVIDUALIZE)?)
     })
 }
 

@@ -168,6 +168,7 @@ fn numbers(text: &mut String, title: &str, rows: &[(&str, u32, &str)]) {
 mod tests {
     use super::*;
     use crate::prop::Spec;
+    use crate::verbed::Verbs as _;
     use crate::{
         backup_restorer, client, content_header, decryptor, individualizer, license_enumerator, license_request,
         revocation_agent, store_keeper,
@@ -178,14 +179,14 @@ mod tests {
     fn every_property_name_is_some_objects_and_every_objects_is_named() {
         let objects: [&[Spec]; 9] = [
             client::PROPERTIES,
-            individualizer::PROPERTIES,
+            individualizer::Individualizer::PROPERTIES,
             content_header::PROPERTIES,
-            license_request::PROPERTIES,
+            license_request::LicenseRequest::PROPERTIES,
             license_enumerator::PROPERTIES,
-            backup_restorer::PROPERTIES,
+            backup_restorer::BackupRestorer::PROPERTIES,
             decryptor::PROPERTIES,
-            store_keeper::PROPERTIES,
-            revocation_agent::PROPERTIES,
+            store_keeper::StoreKeeper::PROPERTIES,
+            revocation_agent::RevocationAgent::PROPERTIES,
         ];
         let used: BTreeSet<&str> = objects.into_iter().flatten().map(|spec| spec.name).collect();
         let named: BTreeSet<&str> = NAMES.iter().map(|name| name.text).collect();

@@ -8,7 +8,7 @@ use crate::gate;
 use crate::input;
 use crate::memory;
 use crate::object::{WM_INFINITE, resolve};
-use crate::result::{WM_E_INTERNAL, WM_E_INVALIDARG, WM_E_OUTOFMEMORY, WM_S_LICENSE_ACQUIRED, WM_S_OK, wm_result};
+use crate::result::{WM_E_INTERNAL, WM_E_OUTOFMEMORY, WM_S_LICENSE_ACQUIRED, WM_S_OK, wm_result};
 use crate::teller::Outcome;
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -47,8 +47,7 @@ fn run(client: &ClientObject, wish: EnsureWish, timeout: Option<Duration>) -> Re
     let operation = Operation::new();
     let started = operation.start(deadline, Box::new(Nobody), work, panicked);
     let started = started.map_err(|error| Failure::with(WM_E_OUTOFMEMORY, error.to_string()))?;
-    let outcome = started.wait().ok_or_else(|| Failure::new(WM_E_INTERNAL))?;
-    outcome.detail.map_or(Ok(outcome.result), |detail| Err(Failure::of_detail(&detail)))
+    started.wait().ok_or_else(|| Failure::new(WM_E_INTERNAL))?.into_result()
 }
 
 /// Sees to it that content can be used, and blocks until that is so or it is known why not: the whole way of a player in one call.
@@ -78,11 +77,8 @@ pub unsafe extern "C" fn wm_ensure_license(
         let (client, header) = (resolve(client)?, resolve(header)?);
         // SAFETY: the header makes the caller answer for a NUL-terminated text.
         let action = unsafe { input::action(action)? }.to_owned();
-        if flags & !WM_ENSURE_INDIVIDUALIZE != 0 {
-            return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag."));
-        }
+        let may_individualize = input::flag(flags, WM_ENSURE_INDIVIDUALIZE)?;
         let timeout = (timeout_ms != WM_INFINITE).then(|| Duration::from_millis(timeout_ms.into()));
-        let may_individualize = flags & WM_ENSURE_INDIVIDUALIZE != 0;
         run(&client, EnsureWish { kids: header.kids().to_vec(), action, may_individualize }, timeout)
     })
 }

@@ -1,21 +1,19 @@
 //! The C face of `core::individualize`.
 
-use crate::callback::{Callback, wm_status_callback};
-use crate::client::{ClientObject, wm_client};
+use crate::callback::wm_status_callback;
+use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
-use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, SERVICE_URL, USER_CONSENT};
-use crate::prop::{self, Access, Properties, Spec, TYPE_BOOL, TYPE_DWORD, number};
-use crate::result::{WM_E_INDIVIDUALIZING, WM_E_INVALIDARG, WM_S_INDIVIDUALIZED, wm_result};
+use crate::input;
+use crate::object::{Handle, Kind, resolve};
+use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, USER_CONSENT};
+use crate::prop::{self, Access, Spec, TYPE_BOOL, TYPE_DWORD, number};
+use crate::result::{WM_E_INDIVIDUALIZING, WM_S_INDIVIDUALIZED, wm_result};
 use crate::status;
-use crate::teller::Outcome;
-use crate::worker::Worker;
+use crate::verbed::{self, Verbed, Verbs};
 use std::ffi::c_void;
-use std::sync::Arc;
-use wmlicense_core::individualize;
+use wmlicense_core::individualize::{self, Individualized};
 
 /// Makes the device's keys and gets the certificate for them from the individualization service. Create it, set
 /// WM_PROP_USER_CONSENT, call wm_individualize, and watch WM_STATUS_INDIVIDUALIZE.
@@ -24,61 +22,37 @@ pub struct wm_individualizer {
 }
 
 impl Handle for wm_individualizer {
-    type Target = IndividualizerObject;
+    type Target = Verbed<Individualizer>;
     const KIND: Kind = Kind::Individualizer;
 }
 
 /// Makes the device anew even if the certificate is current.
 pub const WM_INDIVIDUALIZE_FORCE: u32 = 4;
 
-pub(crate) const PROPERTIES: &[Spec] = &[
-    Spec::new(USER_CONSENT, TYPE_BOOL, Access::Settable, number),
-    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
-];
+/// The kind of object behind a `wm_individualizer`.
+#[derive(Default)]
+pub(crate) struct Individualizer;
 
-/// The object behind a `wm_individualizer`.
-pub struct IndividualizerObject {
-    client: Arc<ClientObject>,
-    properties: Properties,
-    worker: Worker,
+impl Verbs for Individualizer {
+    const PROPERTIES: &'static [Spec] = &[
+        Spec::new(USER_CONSENT, TYPE_BOOL, Access::Settable, number),
+        Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
+        Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+    ];
+    const BUSY: wm_result = WM_E_INDIVIDUALIZING;
 }
 
-impl Object for IndividualizerObject {
-    fn life(&self) -> &Life {
-        self.worker.life()
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
-    }
-
-    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
-        self.worker.idle(WM_E_INDIVIDUALIZING)
-    }
-
-    fn worker(&self) -> Option<&Worker> {
-        Some(&self.worker)
-    }
-}
-
-impl IndividualizerObject {
+impl Verbed<Individualizer> {
     fn individualize(&self, force: bool) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
+        let verb = self.verb()?;
         if !self.properties.is_set(USER_CONSENT) {
             return Err(prop::missing(USER_CONSENT));
         }
-        let settings = self.client.settings(&self.properties);
-        if settings.service_url.is_none() {
-            return Err(prop::missing(SERVICE_URL));
-        }
-        let deadline = settings.network.deadline;
-        self.worker.start(status::INDIVIDUALIZE, WM_E_INDIVIDUALIZING, deadline, move |context| {
-            match individualize::individualize(&client, &settings, force, context) {
-                Ok(individualize::Individualized::Certified | individualize::Individualized::AlreadyCurrent) => {
-                    Outcome::success(WM_S_INDIVIDUALIZED)
-                }
-                Err(error) => Outcome::failure(failure::individualize(&error)),
+        verb.needs_service()?;
+        verb.start(status::INDIVIDUALIZE, move |client, settings, context| {
+            match individualize::individualize(client, settings, force, context) {
+                Ok(Individualized::Certified | Individualized::AlreadyCurrent) => Ok(WM_S_INDIVIDUALIZED),
+                Err(error) => Err(failure::individualize(&error)),
             }
         })
     }
@@ -94,13 +68,7 @@ pub unsafe extern "C" fn wm_create_individualizer(
     out: *mut *mut wm_individualizer,
 ) -> wm_result {
     // SAFETY: the header makes the caller answer for the place, the function and its context.
-    unsafe {
-        object::create(out, || {
-            let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            let worker = client.worker(Callback::new(callback, context));
-            Ok(IndividualizerObject { client, properties, worker })
-        })
-    }
+    unsafe { verbed::create(client, callback, context, out) }
 }
 
 /// Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
@@ -121,9 +89,6 @@ pub unsafe extern "C" fn wm_create_individualizer(
 pub unsafe extern "C" fn wm_individualize(individualizer: *mut wm_individualizer, flags: u32) -> wm_result {
     gate::enter(|| {
         let individualizer = resolve(individualizer)?;
-        if flags & !WM_INDIVIDUALIZE_FORCE != 0 {
-            return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag."));
-        }
-        individualizer.individualize(flags & WM_INDIVIDUALIZE_FORCE != 0)
+        individualizer.individualize(input::flag(flags, WM_INDIVIDUALIZE_FORCE)?)
     })
 }

@@ -98,6 +98,14 @@ pub(crate) unsafe fn kid(kid: *const u8) -> Result<Kid, Failure> {
     Ok(Kid::new(unsafe { kid.cast::<[u8; 16]>().read() }))
 }
 
+/// Whether the only flag that a function has is given.
+pub(crate) fn flag(flags: u32, known: u32) -> Result<bool, Failure> {
+    match flags & !known {
+        0 => Ok(flags & known != 0),
+        _ => Err(Failure::with(WM_E_INVALIDARG, "There is no such flag.")),
+    }
+}
+
 /// A place for one output. Checked before the work, written after it.
 pub(crate) struct Out<T>(*mut T);
 

@@ -62,4 +62,5 @@ mod memory;
 mod registers;
 mod sync;
 mod teller;
+mod verbed;
 mod worker;

@@ -5,27 +5,25 @@ pub mod interaction;
 mod outcome;
 pub mod renewal;
 
-use crate::callback::{Callback, wm_status_callback};
-use crate::client::{ClientObject, wm_client};
+use crate::callback::wm_status_callback;
+use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
+use crate::object::{Handle, Kind, resolve};
 use crate::prop::names::*;
 use crate::prop::{
-    self, Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, items, kids, number,
-    service_url, text_only, transaction,
+    Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, items, kids, number, service_url, text_only,
+    transaction,
 };
 use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_S_OK, wm_result};
 use crate::status;
-use crate::worker::Worker;
+use crate::verbed::{self, Verb, Verbed, Verbs};
 use outcome::{Codes, Ending};
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::acquire::interaction::pending_challenge;
 use wmlicense_core::acquire::{self, LicenseWish, Loopback, Wake};
-use wmlicense_core::client::Client;
 use wmlicense_core::rights::{action, action_name};
 use wmlicense_wire::id::{Kid, TransactionId};
 
@@ -36,7 +34,7 @@ pub struct wm_license_request {
 }
 
 impl Handle for wm_license_request {
-    type Target = LicenseRequestObject;
+    type Target = Verbed<LicenseRequest>;
     const KIND: Kind = Kind::LicenseRequest;
 }
 
@@ -48,31 +46,14 @@ pub const WM_ACQUIRE_NONSILENT: u32 = 2;
 /// What is asked for where WM_PROP_ACTIONS is unset.
 const DEFAULT_ACTION: &str = action::PLAY;
 
-pub(crate) const PROPERTIES: &[Spec] = &[
-    Spec::new(HEADER, TYPE_BINARY, Access::Settable, number),
-    Spec::new(KEY_IDS, TYPE_STRING, Access::Settable, kids),
-    Spec::new(ACTIONS, TYPE_STRING, Access::Settable, text_only),
-    Spec::new(URL, TYPE_STRING, Access::Settable, service_url),
-    Spec::new(SCOPE, TYPE_STRING, Access::Settable, text_only),
-    Spec::new(EXPIRING_WITHIN, TYPE_DWORD, Access::Settable, number),
-    Spec::new(CUSTOM_DATA, TYPE_BINARY, Access::Settable, number),
-    Spec::new(TRANSACTION_ID, TYPE_STRING, Access::Settable, transaction),
-    Spec::new(LOOPBACK_REDIRECT, TYPE_BOOL, Access::Settable, number),
-    Spec::read_only(INTERACTION_CODE, TYPE_STRING),
-    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
-];
-
-/// The object behind a `wm_license_request`.
-pub struct LicenseRequestObject {
-    client: Arc<ClientObject>,
-    properties: Arc<Properties>,
+/// The kind of object behind a `wm_license_request`. Its operations share what it keeps; they do not keep the object.
+#[derive(Default)]
+pub(crate) struct LicenseRequest {
     progress: Arc<Progress>,
     wake: Arc<Wake>,
-    worker: Worker,
 }
 
-/// How far the request is. Shared with its operations, which do not keep the object.
+/// How far the request is.
 #[derive(Default)]
 struct Progress {
     /// The transaction begun or ended last.
@@ -117,37 +98,37 @@ impl Progress {
     }
 }
 
-impl Object for LicenseRequestObject {
-    fn life(&self) -> &Life {
-        self.worker.life()
-    }
+impl Verbs for LicenseRequest {
+    const PROPERTIES: &'static [Spec] = &[
+        Spec::new(HEADER, TYPE_BINARY, Access::Settable, number),
+        Spec::new(KEY_IDS, TYPE_STRING, Access::Settable, kids),
+        Spec::new(ACTIONS, TYPE_STRING, Access::Settable, text_only),
+        Spec::new(URL, TYPE_STRING, Access::Settable, service_url),
+        Spec::new(SCOPE, TYPE_STRING, Access::Settable, text_only),
+        Spec::new(EXPIRING_WITHIN, TYPE_DWORD, Access::Settable, number),
+        Spec::new(CUSTOM_DATA, TYPE_BINARY, Access::Settable, number),
+        Spec::new(TRANSACTION_ID, TYPE_STRING, Access::Settable, transaction),
+        Spec::new(LOOPBACK_REDIRECT, TYPE_BOOL, Access::Settable, number),
+        Spec::read_only(INTERACTION_CODE, TYPE_STRING),
+        Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
+        Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+    ];
+    const BUSY: wm_result = WM_E_ACQUIRING_LICENSE;
 
-    fn properties(&self) -> &Properties {
-        &self.properties
-    }
-
-    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
+    fn computed(request: &Verbed<Self>, spec: &Spec) -> Result<Option<Value>, Failure> {
         match spec.name {
-            TRANSACTION_ID => Ok(self.progress.last().map(|id| Value::Text(id.to_base64().into_bytes()))),
-            INTERACTION_CODE => self.interaction_code(),
+            TRANSACTION_ID => Ok(request.own.progress.last().map(|id| Value::Text(id.to_base64().into_bytes()))),
+            INTERACTION_CODE => request.interaction_code(),
             _ => Ok(None),
         }
     }
-
-    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
-        self.worker.idle(WM_E_ACQUIRING_LICENSE)
-    }
-
-    fn worker(&self) -> Option<&Worker> {
-        Some(&self.worker)
-    }
 }
 
-impl LicenseRequestObject {
+impl Verbed<LicenseRequest> {
     /// The transaction to go on with: the one that the application names, else the last one.
     fn current(&self) -> Option<TransactionId> {
         let named = self.properties.text(TRANSACTION_ID).and_then(|id| TransactionId::from_base64(&id).ok());
-        named.or_else(|| self.progress.last())
+        named.or_else(|| self.own.progress.last())
     }
 
     /// The six digits, while a transaction is pending.
@@ -186,29 +167,27 @@ impl LicenseRequestObject {
     }
 
     fn acquire(&self, flags: u32) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
+        let verb = self.verb()?;
         let wish = self.wish()?;
-        let settings = self.client.settings(&self.properties);
         let names_content = !wish.kids.is_empty() || wish.header.is_some() || wish.resume.is_some();
-        if !names_content && wish.scope.is_none() && !settings.account_token.is_set() {
+        if !names_content && wish.scope.is_none() && !verb.settings.account_token.is_set() {
             let text =
                 "Set KeyIDs or Header to name content, or AccountToken or Scope for all that the account may have.";
             return Err(Failure::with(WM_E_INVALID_PROPERTY, text));
         }
-        if settings.service_url.is_none() && wish.url.is_none() {
-            return Err(prop::missing(SERVICE_URL));
+        if wish.url.is_none() {
+            verb.needs_service()?;
         }
         let page = (flags == WM_ACQUIRE_NONSILENT).then_some(WM_S_OK);
-        let ending = self.ending(&client, Codes { page, ..Codes::SILENT });
-        let deadline = settings.network.deadline;
-        self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| {
-            ending.of(acquire::acquire(&client, &settings, &wish, context))
+        let ending = self.ending(&verb, Codes { page, ..Codes::SILENT });
+        verb.start(status::ACQUIRE_LICENSE, move |client, settings, context| {
+            ending.of(acquire::acquire(client, settings, &wish, context))
         })
     }
 
-    fn ending(&self, client: &Arc<Client>, codes: Codes) -> Ending {
-        let (client, properties) = (Arc::clone(client), Arc::clone(&self.properties));
-        Ending { client, properties, progress: Arc::clone(&self.progress), codes }
+    fn ending(&self, verb: &Verb<'_>, codes: Codes) -> Ending {
+        let (client, properties) = (Arc::clone(&verb.client), Arc::clone(&self.properties));
+        Ending { client, properties, progress: Arc::clone(&self.own.progress), codes }
     }
 }
 
@@ -222,14 +201,7 @@ pub unsafe extern "C" fn wm_create_license_request(
     out: *mut *mut wm_license_request,
 ) -> wm_result {
     // SAFETY: the header makes the caller answer for the place, the function and its context.
-    unsafe {
-        object::create(out, || {
-            let (client, properties) = (resolve(client)?, Arc::new(Properties::new(PROPERTIES)));
-            let worker = client.worker(Callback::new(callback, context));
-            let (progress, wake) = (Arc::default(), Arc::default());
-            Ok(LicenseRequestObject { client, properties, progress, wake, worker })
-        })
-    }
+    unsafe { verbed::create(client, callback, context, out) }
 }
 
 /// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT, or WM_ACQUIRE_NONSILENT

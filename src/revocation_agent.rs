@@ -1,21 +1,19 @@
 //! The C face of `core::revoke`.
 
-use crate::callback::{Callback, wm_status_callback};
-use crate::client::{ClientObject, wm_client};
+use crate::callback::wm_status_callback;
+use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
-use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, SERVICE_URL};
-use crate::prop::{self, Access, Properties, Spec, TYPE_DWORD, number};
+use crate::object::{Handle, Kind, resolve};
+use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT};
+use crate::prop::{Access, Spec, TYPE_DWORD, number};
 use crate::result::{WM_E_REFRESHING_REVOCATIONS, WM_S_OK, wm_result};
 use crate::status;
-use crate::teller::Outcome;
-use crate::worker::Worker;
+use crate::verbed::{self, Verbed, Verbs};
 use std::ffi::c_void;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use wmlicense_core::revoke;
 
 /// Learns from the issuer which licenses its owner took back, removes them for good, and tells the issuer so: all by itself
@@ -25,52 +23,34 @@ pub struct wm_revocation_agent {
 }
 
 impl Handle for wm_revocation_agent {
-    type Target = RevocationAgentObject;
+    type Target = Verbed<RevocationAgent>;
     const KIND: Kind = Kind::RevocationAgent;
 }
 
-pub(crate) const PROPERTIES: &[Spec] = &[
-    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
-];
-
-/// The object behind a `wm_revocation_agent`.
-pub struct RevocationAgentObject {
-    client: Arc<ClientObject>,
-    properties: Properties,
+/// The kind of object behind a `wm_revocation_agent`.
+#[derive(Default)]
+pub(crate) struct RevocationAgent {
     /// A challenge that was sized and not fetched yet, with its machine ID.
     challenge: Mutex<Option<(Vec<u8>, Vec<u8>)>>,
-    worker: Worker,
 }
 
-impl Object for RevocationAgentObject {
-    fn life(&self) -> &Life {
-        self.worker.life()
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
-    }
-
-    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
-        self.worker.idle(WM_E_REFRESHING_REVOCATIONS)
-    }
-
-    fn worker(&self) -> Option<&Worker> {
-        Some(&self.worker)
-    }
+impl Verbs for RevocationAgent {
+    const PROPERTIES: &'static [Spec] = &[
+        Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
+        Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+    ];
+    const BUSY: wm_result = WM_E_REFRESHING_REVOCATIONS;
 }
 
-impl RevocationAgentObject {
+impl Verbed<RevocationAgent> {
     /// The challenge for a machine ID; the same one until it was fetched, so that its size can be asked for first.
     fn challenge(&self, machine_id: &[u8], buffer: Buffer, fetched: bool) -> Result<(), Failure> {
         let client = self.client.opened()?;
-        let mut sized = self.challenge.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sized = self.own.challenge.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = match sized.take() {
             Some((known, bytes)) if known == machine_id => bytes,
             Some(_) | None => {
-                let settings = self.client.settings(&self.properties);
-                revoke::challenge(client, &settings, machine_id).map_err(|error| failure::revoke(&error))?
+                revoke::challenge(client, &self.settings(), machine_id).map_err(|error| failure::revoke(&error))?
             }
         };
         let filled = buffer.fill(&[&bytes]);
@@ -87,17 +67,10 @@ impl RevocationAgentObject {
     }
 
     fn refresh(&self) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
-        let settings = self.client.settings(&self.properties);
-        if settings.service_url.is_none() {
-            return Err(prop::missing(SERVICE_URL));
-        }
-        let deadline = settings.network.deadline;
-        self.worker.start(status::REVOCATIONS_REFRESHED, WM_E_REFRESHING_REVOCATIONS, deadline, move |context| {
-            match revoke::refresh(&client, &settings, context) {
-                Ok(_) => Outcome::success(WM_S_OK),
-                Err(error) => Outcome::failure(failure::revoke(&error)),
-            }
+        let verb = self.verb()?;
+        verb.needs_service()?;
+        verb.start(status::REVOCATIONS_REFRESHED, |client, settings, context| {
+            revoke::refresh(client, settings, context).map(|_| WM_S_OK).map_err(|error| failure::revoke(&error))
         })
     }
 }
@@ -112,13 +85,7 @@ pub unsafe extern "C" fn wm_create_revocation_agent(
     out: *mut *mut wm_revocation_agent,
 ) -> wm_result {
     // SAFETY: the header makes the caller answer for the place, the function and its context.
-    unsafe {
-        object::create(out, || {
-            let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            let worker = client.worker(Callback::new(callback, context));
-            Ok(RevocationAgentObject { client, properties, challenge: Mutex::new(None), worker })
-        })
-    }
+    unsafe { verbed::create(client, callback, context, out) }
 }
 
 /// Gives the signed challenge that asks the issuer what was taken back, for the application to carry to the service's

@@ -1,20 +1,20 @@
 //! The C face of `core::keeper`.
 
-use crate::callback::{Callback, wm_status_callback};
-use crate::client::{ClientObject, wm_client};
+use crate::callback::wm_status_callback;
+use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
+use crate::input;
+use crate::object::{Handle, Kind, resolve};
 use crate::prop::names::DEADLINE_MS;
-use crate::prop::{Access, Properties, Spec, TYPE_DWORD, number};
+use crate::prop::{Access, Spec, TYPE_DWORD, number};
 use crate::result::{WM_E_BUSY, WM_E_INVALIDARG, WM_E_WOULD_DEADLOCK, WM_S_OK, WM_S_STORE_REPAIRED, wm_result};
 use crate::status;
-use crate::teller::Outcome;
-use crate::worker::Worker;
+use crate::verbed::{self, Verbed, Verbs};
 use std::ffi::c_void;
 use std::sync::Arc;
+use wmlicense_core::client::{Client, Settings};
 use wmlicense_core::keeper;
 use wmlicense_core::operation::Context;
 
@@ -25,7 +25,7 @@ pub struct wm_store_keeper {
 }
 
 impl Handle for wm_store_keeper {
-    type Target = StoreKeeperObject;
+    type Target = Verbed<StoreKeeper>;
     const KIND: Kind = Kind::StoreKeeper;
 }
 
@@ -36,57 +36,29 @@ pub const WM_CLEAN_SYNC: u32 = 1;
 /// Returns at once.
 pub const WM_CLEAN_ASYNC: u32 = 2;
 
-pub(crate) const PROPERTIES: &[Spec] = &[Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number)];
+/// The kind of object behind a `wm_store_keeper`.
+#[derive(Default)]
+pub(crate) struct StoreKeeper;
 
-/// The object behind a `wm_store_keeper`.
-pub struct StoreKeeperObject {
-    client: Arc<ClientObject>,
-    properties: Properties,
-    worker: Worker,
+impl Verbs for StoreKeeper {
+    const PROPERTIES: &'static [Spec] = &[Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number)];
+    const BUSY: wm_result = WM_E_BUSY;
 }
 
-impl Object for StoreKeeperObject {
-    fn life(&self) -> &Life {
-        self.worker.life()
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
-    }
-
-    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
-        self.worker.idle(WM_E_BUSY)
-    }
-
-    fn worker(&self) -> Option<&Worker> {
-        Some(&self.worker)
-    }
-}
-
-impl StoreKeeperObject {
+impl Verbed<StoreKeeper> {
     fn check(&self, repair: bool) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
-        let deadline = self.client.settings(&self.properties).network.deadline;
-        self.worker.start(status::STORE_CHECKED, WM_E_BUSY, deadline, move |context| {
-            match keeper::check(&client, repair, context) {
-                Ok(checked) => Outcome::success(if checked.repaired { WM_S_STORE_REPAIRED } else { WM_S_OK }),
-                Err(error) => Outcome::failure(failure::check(&error)),
-            }
+        self.verb()?.start(status::STORE_CHECKED, move |client, _, context| {
+            let checked = keeper::check(client, repair, context).map_err(|error| failure::check(&error))?;
+            Ok(if checked.repaired { WM_S_STORE_REPAIRED } else { WM_S_OK })
         })
     }
 
     fn clean(&self, waits: bool) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
-        let deadline = self.client.settings(&self.properties).network.deadline;
-        let work = move |context: &Context| match keeper::clean(&client, context) {
-            Ok(_) => Outcome::success(WM_S_OK),
-            Err(error) => Outcome::failure(failure::clean(&error)),
+        let verb = self.verb()?;
+        let work = |client: &Arc<Client>, _: &Settings, context: &Context| {
+            keeper::clean(client, context).map(|_| WM_S_OK).map_err(|error| failure::clean(&error))
         };
-        if !waits {
-            return self.worker.start(status::STORE_CLEANED, WM_E_BUSY, deadline, work);
-        }
-        let outcome = self.worker.run(status::STORE_CLEANED, WM_E_BUSY, deadline, work)?;
-        outcome.detail.map_or(Ok(()), |detail| Err(Failure::of_detail(&detail)))
+        if waits { verb.run(status::STORE_CLEANED, work) } else { verb.start(status::STORE_CLEANED, work) }
     }
 }
 
@@ -100,13 +72,7 @@ pub unsafe extern "C" fn wm_create_store_keeper(
     out: *mut *mut wm_store_keeper,
 ) -> wm_result {
     // SAFETY: the header makes the caller answer for the place, the function and its context.
-    unsafe {
-        object::create(out, || {
-            let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            let worker = client.worker(Callback::new(callback, context));
-            Ok(StoreKeeperObject { client, properties, worker })
-        })
-    }
+    unsafe { verbed::create(client, callback, context, out) }
 }
 
 /// Checks the whole store in the background: the database, the signature, key and state of every license, and the codes of
@@ -123,10 +89,7 @@ pub unsafe extern "C" fn wm_create_store_keeper(
 pub unsafe extern "C" fn wm_check_store(keeper: *mut wm_store_keeper, flags: u32) -> wm_result {
     gate::enter(|| {
         let keeper = resolve(keeper)?;
-        if flags & !WM_CHECK_REPAIR != 0 {
-            return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag."));
-        }
-        keeper.check(flags & WM_CHECK_REPAIR != 0)
+        keeper.check(input::flag(flags, WM_CHECK_REPAIR)?)
     })
 }
 

@@ -41,10 +41,21 @@ impl Outcome {
         Self { result, detail: (result < 0).then(|| failure.into_detail()), url: None }
     }
 
+    /// What a function answers that waited for it.
+    pub(crate) fn into_result(self) -> Result<wm_result, Failure> {
+        self.detail.map_or(Ok(self.result), |detail| Err(Failure::of_detail(&detail)))
+    }
+
     /// The final status carries this URL.
     pub(crate) fn with_url(mut self, url: Option<String>) -> Self {
         self.url = url;
         self
+    }
+}
+
+impl From<Result<wm_result, Failure>> for Outcome {
+    fn from(ended: Result<wm_result, Failure>) -> Self {
+        ended.map_or_else(Self::failure, Self::success)
     }
 }
 

@@ -1,17 +1,16 @@
 //! The C face of acquisition that the user has a part in: challenge, answer, page and monitor.
 
 use super::outcome::{Codes, code};
-use super::{LicenseRequestObject, wm_license_request};
+use super::{LicenseRequest, wm_license_request};
 use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::object::resolve;
 use crate::prop::names::{TRANSACTION_ID, URL};
-use crate::result::{
-    WM_E_ACQUIRING_LICENSE, WM_S_LICENSE_ACQUIRED, WM_S_LICENSE_KNOWN, WM_S_MONITOR_CANCELLED, wm_result,
-};
+use crate::result::{WM_S_LICENSE_ACQUIRED, WM_S_LICENSE_KNOWN, WM_S_MONITOR_CANCELLED, wm_result};
 use crate::status;
+use crate::verbed::Verbed;
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::acquire::Stage;
@@ -20,21 +19,20 @@ use wmlicense_core::event::Flow;
 use wmlicense_core::mailbox;
 use wmlicense_core::operation::Context;
 
-impl LicenseRequestObject {
+impl Verbed<LicenseRequest> {
     /// The request that is to be carried, prepared if there is none.
     fn challenge(&self) -> Result<Challenge, Failure> {
         let client = self.client.opened()?;
         let wish = self.wish_or_last()?;
-        let settings = self.client.settings(&self.properties);
-        let challenge = interaction::prepare(client, &settings, &wish);
+        let challenge = interaction::prepare(client, &self.settings(), &wish);
         let challenge = challenge.map_err(|error| failure::acquire(&error, client.clock.now()))?;
-        self.progress.remember(challenge.transaction);
+        self.own.progress.remember(challenge.transaction);
         Ok(challenge)
     }
 
     fn process(&self, answer: &[u8]) -> Result<wm_result, Failure> {
         let client = self.client.opened()?;
-        let settings = self.client.settings(&self.properties);
+        let settings = self.settings();
         let now = client.clock.now();
         if mailbox::is_unasked(answer) {
             let url = self.properties.text(URL);
@@ -52,10 +50,10 @@ impl LicenseRequestObject {
         let result = interaction::process(client, &settings, &wish, answer, &context);
         drop(context);
         // A monitor looks whether there is anything left to wait for.
-        self.wake.ring();
+        self.own.wake.ring();
         self.worker.tell(&events.lock().unwrap_or_else(PoisonError::into_inner));
         let acquired = result.map_err(|error| failure::acquire(&error, now))?;
-        let before = self.progress.carried(acquired.transaction, acquired.stored);
+        let before = self.own.progress.carried(acquired.transaction, acquired.stored);
         if acquired.stage != Stage::MorePages {
             // A transaction that ended is not resumed by the next call.
             self.properties.forget(TRANSACTION_ID);
@@ -64,27 +62,24 @@ impl LicenseRequestObject {
     }
 
     fn monitor(&self) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
+        let verb = self.verb()?;
         let wish = self.wish_or_last()?;
-        let settings = self.client.settings(&self.properties);
-        let (loopback, wake) = (self.progress.loopback(), Arc::clone(&self.wake));
-        let ending = self.ending(&client, Codes { cancelled: WM_S_MONITOR_CANCELLED, ..Codes::SILENT });
-        let deadline = settings.network.deadline;
-        self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| {
-            ending.of(interaction::monitor(&client, &settings, &wish, loopback.as_ref(), &wake, context))
+        let (loopback, wake) = (self.own.progress.loopback(), Arc::clone(&self.own.wake));
+        let ending = self.ending(&verb, Codes { cancelled: WM_S_MONITOR_CANCELLED, ..Codes::SILENT });
+        verb.start(status::ACQUIRE_LICENSE, move |client, settings, context| {
+            ending.of(interaction::monitor(client, settings, &wish, loopback.as_ref(), &wake, context))
         })
     }
 
     fn abandon(&self) -> Result<(), Failure> {
         let client = self.client.opened()?;
         let wish = self.wish_or_last()?;
-        let settings = self.client.settings(&self.properties);
-        let abandoned = interaction::abandon(client, &settings, &wish);
+        let abandoned = interaction::abandon(client, &self.settings(), &wish);
         let transaction = abandoned.map_err(|error| failure::acquire(&error, client.clock.now()))?;
         self.properties.forget(TRANSACTION_ID);
-        self.progress.remember(transaction);
+        self.own.progress.remember(transaction);
         // Whoever waits for it learns that it is over.
-        self.wake.ring();
+        self.own.wake.ring();
         Ok(())
     }
 }
@@ -128,7 +123,7 @@ pub unsafe extern "C" fn wm_get_license_url(
         // SAFETY: the header makes the caller answer for buf and needed_out.
         let to = unsafe { Buffer::new(buf.cast(), buf_size, needed_out)? };
         let Challenge { url, page, .. } = request.challenge()?;
-        let next = page.map_or(url, |page| request.progress.way_back(page, &request.properties));
+        let next = page.map_or(url, |page| request.own.progress.way_back(page, &request.properties));
         to.fill_text(next.as_bytes())
     })
 }

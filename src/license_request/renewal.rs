@@ -1,24 +1,22 @@
 //! The C face of `core::renew`: stored licenses are asked for again without their content.
 
 use super::outcome::Codes;
-use super::{LicenseRequestObject, WM_ACQUIRE_SILENT, wm_license_request};
+use super::{LicenseRequest, WM_ACQUIRE_SILENT, wm_license_request};
 use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::object::resolve;
 use crate::prop::names::*;
 use crate::prop::{self, items};
-use crate::result::{
-    WM_E_ACQUIRING_LICENSE, WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM_S_NOTHING_TO_RENEW, wm_result,
-};
+use crate::result::{WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM_S_NOTHING_TO_RENEW, wm_result};
 use crate::status;
 use crate::teller::Outcome;
-use std::sync::Arc;
+use crate::verbed::Verbed;
 use wmlicense_core::header::ContentHeader;
 use wmlicense_core::renew::{self, RenewError, RenewalWish, Renewed};
 use wmlicense_wire::id::Kid;
 
-impl LicenseRequestObject {
+impl Verbed<LicenseRequest> {
     fn renewal(&self) -> Result<RenewalWish, Failure> {
         let own = &self.properties;
         let key_ids = own.text(KEY_IDS).unwrap_or_default();
@@ -36,19 +34,17 @@ impl LicenseRequestObject {
     }
 
     fn renew(&self) -> Result<(), Failure> {
-        let client = Arc::clone(self.client.opened()?);
+        let verb = self.verb()?;
         let wish = self.renewal()?;
-        let settings = self.client.settings(&self.properties);
-        let ending = self.ending(&client, Codes::SILENT);
-        let deadline = settings.network.deadline;
-        self.worker.start(status::ACQUIRE_LICENSE, WM_E_ACQUIRING_LICENSE, deadline, move |context| match renew::renew(
-            &client, &settings, &wish, context,
-        ) {
-            Ok(Renewed { chosen: 0, .. }) => Outcome::success(WM_S_NOTHING_TO_RENEW),
-            Ok(Renewed { stored: 0, .. }) => Outcome::success(WM_S_NOTHING_NEW),
-            Ok(_) => Outcome::success(WM_S_LICENSE_ACQUIRED),
-            Err(RenewError::Acquire(error)) => ending.failed(&error),
-            Err(error @ RenewError::NothingStored) => Outcome::failure(failure::renew(&error, client.clock.now())),
+        let ending = self.ending(&verb, Codes::SILENT);
+        verb.start(status::ACQUIRE_LICENSE, move |client, settings, context| {
+            match renew::renew(client, settings, &wish, context) {
+                Ok(Renewed { chosen: 0, .. }) => Outcome::success(WM_S_NOTHING_TO_RENEW),
+                Ok(Renewed { stored: 0, .. }) => Outcome::success(WM_S_NOTHING_NEW),
+                Ok(_) => Outcome::success(WM_S_LICENSE_ACQUIRED),
+                Err(RenewError::Acquire(error)) => ending.failed(&error),
+                Err(error @ RenewError::NothingStored) => Outcome::failure(failure::renew(&error, client.clock.now())),
+            }
         })
     }
 }
