@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::clock::SystemClock;
+use wmlicense_core::device::FileProtector;
 use wmlicense_core::give_back;
 use wmlicense_core::logging::Log;
 use wmlicense_core::rights::{Application, NO_SECURITY_VERSION};
@@ -196,7 +197,8 @@ impl ClientObject {
             let store_path = PathBuf::from(OsString::from_vec(self.properties.required(STORE_PATH)?));
             let authorities = self.properties.text(AUTHORITY).ok_or_else(|| prop::missing(AUTHORITY))?;
             let authorities = items(&authorities).filter_map(|item| Digest::from_base64(item).ok()).collect();
-            Client::open_telling(&OpenSettings { store_path, authorities }, Arc::new(SystemClock), self.log())
+            let protector = Arc::new(FileProtector);
+            Client::open_with(&OpenSettings { store_path, authorities }, protector, Arc::new(SystemClock), self.log())
                 .map_err(|error| failure::open(&error))
         })?;
         if first { Ok(()) } else { Err(Failure::new(WM_E_ALREADY_OPEN)) }

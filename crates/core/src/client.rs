@@ -1,7 +1,7 @@
 //! The composition root: one client over one folder, its settings, and the parts that operations share.
 
 use crate::clock::SharedClock;
-use crate::device::{Device, DeviceError};
+use crate::device::{Device, DeviceError, FileProtector, KeyProtector};
 use crate::documents::Documents;
 use crate::license::StoredLicense;
 use crate::logging::Log;
@@ -75,18 +75,23 @@ pub struct Client {
 }
 
 impl Client {
-    /// Opens keys and store in the folder. Makes no network call.
+    /// Opens keys and store in the folder, the keys kept as a file is. Makes no network call.
     pub fn open(settings: &OpenSettings, clock: SharedClock) -> Result<Arc<Self>, OpenError> {
-        Self::open_telling(settings, clock, Log::default())
+        Self::open_with(settings, Arc::new(FileProtector), clock, Log::default())
     }
 
-    /// As [`Self::open`]; records of opening and of everything after it go to `log`.
-    pub fn open_telling(settings: &OpenSettings, clock: SharedClock, log: Log) -> Result<Arc<Self>, OpenError> {
+    /// As [`Self::open`], with keys that `protector` keeps; records of opening and of everything after it go to `log`.
+    pub fn open_with(
+        settings: &OpenSettings,
+        protector: Arc<dyn KeyProtector>,
+        clock: SharedClock,
+        log: Log,
+    ) -> Result<Arc<Self>, OpenError> {
         let folder = &settings.store_path;
         make_folder(folder).map_err(|reason| OpenError::Folder { path: folder.clone(), reason })?;
         // The keys come first: where there is a store there were keys, and a store whose keys are gone is not started over.
         let has_store = folder.join(crate::store::FILE_NAME).exists();
-        let device = Arc::new(Device::open(folder, !has_store)?);
+        let device = Arc::new(Device::open_with(folder, protector, !has_store)?);
         let store = Store::open(folder, Arc::clone(&device), Arc::clone(&clock), log.clone())?;
         let (authorities, tls, documents) = (settings.authorities.clone(), Arc::default(), Documents::default());
         Ok(Arc::new(Self { authorities, device, store, clock, log, tls, documents }))

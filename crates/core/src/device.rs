@@ -96,7 +96,7 @@ impl DeviceIdentity {
 /// All keys of a store's device. Several processes may have it open; each sees keys that another one made when it asks.
 pub struct Device {
     folder: PathBuf,
-    protector: Box<dyn KeyProtector>,
+    protector: Arc<dyn KeyProtector>,
     store_key: SecretKey,
     entries: RwLock<Vec<Entry>>,
 }
@@ -104,7 +104,11 @@ pub struct Device {
 impl Device {
     /// Opens `device.key` in `folder`; makes it (0600) if `create` and it is not there.
     pub fn open(folder: &Path, create: bool) -> Result<Self, DeviceError> {
-        let protector: Box<dyn KeyProtector> = Box::new(FileProtector);
+        Self::open_with(folder, Arc::new(FileProtector), create)
+    }
+
+    /// As [`Self::open`], with what `protector` sealed.
+    pub fn open_with(folder: &Path, protector: Arc<dyn KeyProtector>, create: bool) -> Result<Self, DeviceError> {
         let stored = match KeyFile::read(folder, &*protector)? {
             Some(stored) => stored,
             None if create => Self::make(folder, &*protector)?,

@@ -3,6 +3,7 @@
 
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
+use zeroize::Zeroizing;
 
 fn authority(number: u8) -> Digest {
     Digest::new([number; 32])
@@ -93,4 +94,32 @@ fn keys_made_by_another_process_are_seen() {
     other.create_identity(authority(2)).unwrap();
     let newest: Vec<_> = Device::open(folder.path(), false).unwrap().all_identities();
     assert_eq!(newest.iter().map(|(authority, _)| *authority).collect::<Vec<_>>(), [authority(2), authority(1)]);
+}
+
+/// Keys as another protector would keep them.
+struct Flipped;
+
+impl KeyProtector for Flipped {
+    fn assurance(&self) -> Assurance {
+        Assurance::Tpm2
+    }
+
+    fn seal(&self, keys: &[u8]) -> Result<Zeroizing<Vec<u8>>, DeviceError> {
+        Ok(Zeroizing::new(keys.iter().map(|byte| !byte).collect()))
+    }
+
+    fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DeviceError> {
+        self.seal(sealed)
+    }
+}
+
+#[test]
+fn keys_are_opened_by_the_protector_that_keeps_them_and_by_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Device::open_with(folder.path(), Arc::new(Flipped), true).unwrap();
+    made.create_identity(authority(1)).unwrap();
+    let again = Device::open_with(folder.path(), Arc::new(Flipped), false).unwrap();
+    assert_eq!(again.all_identities().len(), 1);
+    assert_eq!(again.assurance(), Assurance::Tpm2);
+    assert!(matches!(Device::open(folder.path(), true), Err(DeviceError::Damaged)));
 }
