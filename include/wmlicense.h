@@ -627,7 +627,7 @@
 
 /* Properties: which object has it, type, meaning. Text is UTF-8; paths are bytes as the system has them. */
 
-/** client, STRING, path: folder of the license store; its last component is created 0700. Fixed at open. */
+/** client, STRING: path of the folder of the license store; its last component is created 0700. Fixed at open. */
 #define WM_PROP_STORE_PATH "StorePath"
 /** client, STRING: base64 SHA-256 of each trusted authority certificate, semicolons between. Fixed at open. */
 #define WM_PROP_AUTHORITY "Authority"
@@ -691,9 +691,9 @@
 #define WM_PROP_LOOPBACK_REDIRECT "LoopbackRedirect"
 /** license request, STRING, read-only: the six digits that the page shows as well, while a request is pending. */
 #define WM_PROP_INTERACTION_CODE "InteractionCode"
-/** backup restorer, STRING, path: existing folder that receives the backup. Required to back up. */
+/** backup restorer, STRING: path of the existing folder that receives the backup. Required to back up. */
 #define WM_PROP_BACKUP_PATH "BackupPath"
-/** backup restorer, STRING, path: folder that holds the backup. Required to restore. */
+/** backup restorer, STRING: path of the folder that holds the backup. Required to restore. */
 #define WM_PROP_RESTORE_PATH "RestorePath"
 /** license enumerator, STRING: only licenses for this key ID, base64. Filters are set before the first wm_next_license. */
 #define WM_PROP_FILTER_KID "FilterKID"

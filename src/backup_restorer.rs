@@ -7,16 +7,14 @@ use crate::failure;
 use crate::gate;
 use crate::input;
 use crate::object::{Handle, Kind, resolve};
+use crate::prop::Specs;
 use crate::prop::names::{BACKUP_PATH, DEADLINE_MS, RESTORE_PATH, RETRY_LIMIT};
-use crate::prop::{Access, Spec, TYPE_DWORD, TYPE_STRING, number, path};
 use crate::result::{
     WM_E_BACKUP_EXISTS, WM_E_BACKUPRESTORE_BUSY, WM_S_BACKUP_CLOSED, WM_S_OK, WM_S_RESTORE_PARTIAL, wm_result,
 };
 use crate::status;
 use crate::verbed::{self, Verbed, Verbs};
-use std::ffi::{OsString, c_void};
-use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::ffi::c_void;
 use wmlicense_core::{backup, restore};
 
 /// Backs licenses up to a folder and restores them, on the same device without network or on another device through the
@@ -41,23 +39,14 @@ pub const WM_RESTORE_INDIVIDUALIZE: u32 = 2;
 pub(crate) struct BackupRestorer;
 
 impl Verbs for BackupRestorer {
-    const PROPERTIES: &'static [Spec] = &[
-        Spec::new(BACKUP_PATH, TYPE_STRING, Access::Settable, path),
-        Spec::new(RESTORE_PATH, TYPE_STRING, Access::Settable, path),
-        Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-        Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
-    ];
+    const PROPERTIES: Specs = &[&BACKUP_PATH, &RESTORE_PATH, &DEADLINE_MS, &RETRY_LIMIT];
     const BUSY: wm_result = WM_E_BACKUPRESTORE_BUSY;
 }
 
 impl Verbed<BackupRestorer> {
-    fn folder(&self, name: &'static str) -> Result<PathBuf, Failure> {
-        Ok(PathBuf::from(OsString::from_vec(self.properties.required(name)?)))
-    }
-
     fn back_up(&self, overwrite: bool) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let folder = self.folder(BACKUP_PATH)?;
+        let folder = self.properties.required(&BACKUP_PATH)?;
         self.idle()?;
         if !overwrite && backup::is_known_to_exist(&folder) {
             return Err(Failure::new(WM_E_BACKUP_EXISTS));
@@ -70,7 +59,7 @@ impl Verbed<BackupRestorer> {
 
     fn preview(&self) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let folder = self.folder(RESTORE_PATH)?;
+        let folder = self.properties.required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, settings, context| {
             let ended = restore::preview(client, settings, &folder, false, context);
             ended.map(|preview| restored(preview.is_partial())).map_err(|error| failure::restore(&error))
@@ -79,7 +68,7 @@ impl Verbed<BackupRestorer> {
 
     fn verify(&self) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let folder = self.folder(RESTORE_PATH)?;
+        let folder = self.properties.required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, _, context| {
             let verified = restore::verify(client, &folder, context).map_err(|error| failure::restore(&error))?;
             Ok(if verified.closed_sections > 0 { WM_S_BACKUP_CLOSED } else { WM_S_OK })
@@ -88,7 +77,7 @@ impl Verbed<BackupRestorer> {
 
     fn restore(&self, individualize: bool) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let folder = self.folder(RESTORE_PATH)?;
+        let folder = self.properties.required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, settings, context| {
             let ended = restore::restore(client, settings, &folder, individualize, context);
             ended.map(|ended| restored(ended.is_partial())).map_err(|error| failure::restore(&error))

@@ -10,18 +10,12 @@ use crate::log_slot::LogSlot;
 use crate::memory;
 use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::*;
-use crate::prop::{
-    self, Access, PROXY_ENVIRONMENT, PROXY_NONE, Properties, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value,
-    authorities, device_name, header_text, items, number, path, pem, protector, proxy_url, service_url, text_only,
-    tls_trust, token,
-};
+use crate::prop::{Access, Key, Properties, Proxy, Specs, Value};
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result};
 use crate::teller::Queue;
 use crate::worker::Worker;
 use once_cell::sync::OnceCell;
-use std::ffi::{OsString, c_char};
-use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::ffi::c_char;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use wmlicense_core::client::{Client, OpenSettings, Settings};
@@ -30,10 +24,8 @@ use wmlicense_core::device::FileProtector;
 use wmlicense_core::give_back;
 use wmlicense_core::logging::Log;
 use wmlicense_core::rights::{Application, NO_SECURITY_VERSION};
-use wmlicense_core::transport::{
-    AppStack, DEFAULT_RETRY_LIMIT, NetworkSettings, ProxyChoice, ProxyEnvironment, TlsTrust,
-};
-use wmlicense_wire::id::{Digest, Kid};
+use wmlicense_core::transport::{AppStack, DEFAULT_RETRY_LIMIT, NetworkSettings, ProxyChoice, ProxyEnvironment};
+use wmlicense_wire::id::Kid;
 
 /// One license store, one device, and the settings of everything made from it. Create it, set WM_PROP_STORE_PATH and
 /// WM_PROP_AUTHORITY, open it, and make other objects from it. Those keep it alive within, so the order of releases is
@@ -47,28 +39,28 @@ impl Handle for wm_client {
     const KIND: Kind = Kind::Client;
 }
 
-pub(crate) const PROPERTIES: &[Spec] = &[
-    Spec::new(STORE_PATH, TYPE_STRING, Access::FixedOnceBegun, path),
-    Spec::new(AUTHORITY, TYPE_STRING, Access::FixedOnceBegun, authorities),
-    Spec::new(KEY_PROTECTOR, TYPE_STRING, Access::FixedOnceBegun, protector),
-    Spec::new(SERVICE_URL, TYPE_STRING, Access::Settable, service_url),
-    Spec::new(ACCOUNT_TOKEN, TYPE_STRING, Access::WriteOnly, token),
-    Spec::new(APPLICATION_ID, TYPE_STRING, Access::Settable, text_only),
-    Spec::new(DEVICE_NAME, TYPE_STRING, Access::Settable, device_name),
-    Spec::new(SECURITY_LEVEL, TYPE_DWORD, Access::Settable, number),
-    Spec::new(USER_AGENT, TYPE_STRING, Access::Settable, header_text),
-    Spec::new(TLS_TRUST, TYPE_STRING, Access::Settable, tls_trust),
-    Spec::new(TLS_CA_PEM, TYPE_STRING, Access::Settable, pem),
-    Spec::new(PROXY, TYPE_STRING, Access::Settable, proxy_url),
-    Spec::new(ALLOW_HTTP, TYPE_BOOL, Access::Settable, number),
-    Spec::new(OFFLINE_ONLY, TYPE_BOOL, Access::Settable, number),
-    Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-    Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
-    Spec::read_only(DEVICE_ID, TYPE_STRING),
-    Spec::read_only(INDIVIDUALIZED, TYPE_BOOL),
-    Spec::read_only(SECURITY_VERSION, TYPE_STRING),
-    Spec::read_only(CLOCK_VERDICT, TYPE_DWORD),
-    Spec::read_only(PENDING_TRANSACTIONS, TYPE_DWORD),
+pub(crate) const PROPERTIES: Specs = &[
+    &STORE_PATH,
+    &AUTHORITY,
+    &KEY_PROTECTOR,
+    &SERVICE_URL,
+    &ACCOUNT_TOKEN,
+    &APPLICATION_ID,
+    &DEVICE_NAME,
+    &SECURITY_LEVEL,
+    &USER_AGENT,
+    &TLS_TRUST,
+    &TLS_CA_PEM,
+    &PROXY,
+    &ALLOW_HTTP,
+    &OFFLINE_ONLY,
+    &DEADLINE_MS,
+    &RETRY_LIMIT,
+    &DEVICE_ID,
+    &INDIVIDUALIZED,
+    &SECURITY_VERSION,
+    &CLOCK_VERDICT,
+    &PENDING_TRANSACTIONS,
 ];
 
 /// The object behind a `wm_client`.
@@ -92,15 +84,15 @@ impl Object for ClientObject {
         &self.properties
     }
 
-    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
+    fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
         let Some(client) = self.opened.get() else {
             return Ok(None);
         };
         let certificate = || client.certificate().map_err(|error| failure::store(&error));
-        Ok(match spec.name {
-            DEVICE_ID => certificate()?.map(|found| Value::Text(found.device_id.to_base64().into_bytes())),
+        Ok(match key {
+            DEVICE_ID => certificate()?.map(|found| Value::from(found.device_id.to_base64())),
             INDIVIDUALIZED => Some(Value::Bool(certificate()?.is_some())),
-            SECURITY_VERSION => Some(Value::Text(self.security_version()?.into_bytes())),
+            SECURITY_VERSION => Some(Value::from(self.security_version()?)),
             CLOCK_VERDICT => {
                 let verdict = client.store.clock_verdict().map_err(|error| failure::store(&error))?;
                 Some(Value::Dword(verdict as u32))
@@ -117,8 +109,8 @@ impl Object for ClientObject {
         self.log.clear();
     }
 
-    fn may_change(&self, spec: &Spec) -> Result<(), Failure> {
-        if spec.access == Access::FixedOnceBegun && self.opened.get().is_some() {
+    fn may_change(&self, access: Access) -> Result<(), Failure> {
+        if access == Access::FixedOnceBegun && self.opened.get().is_some() {
             return Err(Failure::new(WM_E_ALREADY_OPEN));
         }
         Ok(())
@@ -155,10 +147,10 @@ impl ClientObject {
     }
 
     fn proxy(&self) -> ProxyChoice {
-        match self.properties.text(PROXY).as_deref() {
-            None | Some(PROXY_ENVIRONMENT) => ProxyChoice::Environment(Arc::clone(&self.proxies)),
-            Some(PROXY_NONE) => ProxyChoice::None,
-            Some(url) => ProxyChoice::Url(url.to_owned()),
+        match self.properties.get(&PROXY).unwrap_or_default() {
+            Proxy::Environment => ProxyChoice::Environment(Arc::clone(&self.proxies)),
+            Proxy::None => ProxyChoice::None,
+            Proxy::Url(url) => ProxyChoice::Url(url),
         }
     }
 
@@ -194,10 +186,9 @@ impl ClientObject {
         self.opened.get_or_try_init(|| {
             first = true;
             memory::check(memory::FOR_AN_OPERATION)?;
-            let store_path = PathBuf::from(OsString::from_vec(self.properties.required(STORE_PATH)?));
-            let authorities = self.properties.text(AUTHORITY).ok_or_else(|| prop::missing(AUTHORITY))?;
-            let authorities = items(&authorities).filter_map(|item| Digest::from_base64(item).ok()).collect();
-            let protector = Arc::new(FileProtector);
+            let store_path = self.properties.required(&STORE_PATH)?;
+            let authorities = self.properties.required(&AUTHORITY)?;
+            let protector = self.properties.get(&KEY_PROTECTOR).unwrap_or_else(|| Arc::new(FileProtector));
             Client::open_with(&OpenSettings { store_path, authorities }, protector, Arc::new(SystemClock), self.log())
                 .map_err(|error| failure::open(&error))
         })?;
@@ -206,30 +197,24 @@ impl ClientObject {
 
     /// The settings for an operation that begins, those of its object first.
     pub(crate) fn settings(&self, own: &Properties) -> Settings {
-        let set = |name| own.dword(name).or_else(|| self.properties.dword(name));
-        let deadline = set(DEADLINE_MS).filter(|milliseconds| *milliseconds > 0);
+        let set = |prop| own.get(prop).or_else(|| self.properties.get(prop));
+        let deadline = set(&DEADLINE_MS).filter(|milliseconds| *milliseconds > 0);
         let all = &self.properties;
         Settings {
-            service_url: all.text(SERVICE_URL),
-            account_token: all.secret(ACCOUNT_TOKEN).unwrap_or_default(),
+            service_url: all.get(&SERVICE_URL),
+            account_token: all.get(&ACCOUNT_TOKEN).unwrap_or_default(),
             application: self.application(),
-            device_name: all.text(DEVICE_NAME),
+            device_name: all.get(&DEVICE_NAME),
             network: NetworkSettings {
-                user_agent: all.text(USER_AGENT).unwrap_or_default(),
-                tls_trust: match all.text(TLS_TRUST).as_deref() {
-                    Some("platform") => TlsTrust::Platform,
-                    Some("bundled") => TlsTrust::Bundled,
-                    Some("pem") => TlsTrust::PemOnly,
-                    Some("pinned") => TlsTrust::Pinned,
-                    _ => TlsTrust::PlatformThenBundled,
-                },
-                tls_ca_pem: all.text(TLS_CA_PEM),
+                user_agent: all.get(&USER_AGENT).unwrap_or_default(),
+                tls_trust: all.get(&TLS_TRUST).unwrap_or_default(),
+                tls_ca_pem: all.get(&TLS_CA_PEM),
                 proxy: self.proxy(),
                 app_stack: self.transport.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-                allow_http: all.is_set(ALLOW_HTTP),
-                offline_only: all.is_set(OFFLINE_ONLY),
+                allow_http: all.get(&ALLOW_HTTP).unwrap_or_default(),
+                offline_only: all.get(&OFFLINE_ONLY).unwrap_or_default(),
                 deadline: deadline.map(|milliseconds| Duration::from_millis(milliseconds.into())),
-                retry_limit: set(RETRY_LIMIT).unwrap_or(DEFAULT_RETRY_LIMIT),
+                retry_limit: set(&RETRY_LIMIT).unwrap_or(DEFAULT_RETRY_LIMIT),
             },
         }
     }
@@ -241,8 +226,8 @@ impl ClientObject {
 
     /// The application as it names itself.
     pub(crate) fn application(&self) -> Application {
-        let level = self.properties.dword(SECURITY_LEVEL).unwrap_or(0);
-        Application { id: self.properties.text(APPLICATION_ID), level }
+        let level = self.properties.get(&SECURITY_LEVEL).unwrap_or(0);
+        Application { id: self.properties.get(&APPLICATION_ID), level }
     }
 
     /// Security version of the device; none before it is individualized.

@@ -7,12 +7,12 @@ use crate::input::{self, Out};
 use crate::life::Life;
 use crate::object::{self, Handle, Kind, Object};
 use crate::prop::names::{CONTENT_ID, KIDS, LICENSE_URL, NOTES, SCHEME, SECURITY_VERSION, SYSTEM};
-use crate::prop::{Properties, Spec, TYPE_STRING, Value};
+use crate::prop::{Key, Properties, Specs, Value};
 use crate::result::{WM_S_FALSE, WM_S_OK, wm_result};
 use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use wmlicense_core::header::ContentHeader;
+use wmlicense_core::header::{ContentHeader, is_content_protected};
 use wmlicense_wire::id::Kid;
 
 /// What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
@@ -27,15 +27,7 @@ impl Handle for wm_content_header {
     const KIND: Kind = Kind::ContentHeader;
 }
 
-pub(crate) const PROPERTIES: &[Spec] = &[
-    Spec::read_only(KIDS, TYPE_STRING),
-    Spec::read_only(LICENSE_URL, TYPE_STRING),
-    Spec::read_only(SCHEME, TYPE_STRING),
-    Spec::read_only(SYSTEM, TYPE_STRING),
-    Spec::read_only(CONTENT_ID, TYPE_STRING),
-    Spec::read_only(SECURITY_VERSION, TYPE_STRING),
-    Spec::read_only(NOTES, TYPE_STRING),
-];
+pub(crate) const PROPERTIES: Specs = &[&KIDS, &LICENSE_URL, &SCHEME, &SYSTEM, &CONTENT_ID, &SECURITY_VERSION, &NOTES];
 
 /// The object behind a `wm_content_header`.
 pub struct ContentHeaderObject {
@@ -53,9 +45,9 @@ impl Object for ContentHeaderObject {
         &self.properties
     }
 
-    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
+    fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
         let header = &self.header;
-        let text = match spec.name {
+        let text = match key {
             KIDS => joined(header.kids().iter().map(|kid| kid.to_base64()), ";"),
             LICENSE_URL => header.license_url().map(str::to_owned),
             SCHEME => header.scheme().map(|scheme| scheme.to_string()),
@@ -65,7 +57,7 @@ impl Object for ContentHeaderObject {
             SECURITY_VERSION => header.security_version().map(str::to_owned),
             _ => None,
         };
-        Ok(text.map(|text| Value::Text(text.into_bytes())))
+        Ok(text.map(Value::from))
     }
 
     fn foreign(&self) -> Vec<(String, String)> {
@@ -91,8 +83,8 @@ impl ContentHeaderObject {
     }
 }
 
-fn read_file(path: &[u8]) -> Result<ContentHeader, Failure> {
-    ContentHeader::read_file(Path::new(OsStr::from_bytes(path))).map_err(|error| failure::header(&error))
+fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
 }
 
 /// Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
@@ -125,7 +117,12 @@ pub unsafe extern "C" fn wm_create_content_header_from_file(
     out: *mut *mut wm_content_header,
 ) -> wm_result {
     // SAFETY: the header makes the caller answer for a NUL-terminated path and for the place.
-    unsafe { object::create(out, || Ok(ContentHeaderObject::new(read_file(input::c_bytes(path, "path")?)?))) }
+    unsafe {
+        object::create(out, || {
+            let read = ContentHeader::read_file(as_path(input::c_bytes(path, "path")?));
+            read.map(ContentHeaderObject::new).map_err(|error| failure::header(&error))
+        })
+    }
 }
 
 /// Tells whether a media file, playlist or manifest needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
@@ -136,7 +133,7 @@ pub unsafe extern "C" fn wm_is_content_protected(path: *const c_char, protected_
     gate::enter_with(|| {
         // SAFETY: the header makes the caller answer for a NUL-terminated path and for the place.
         let (path, out) = unsafe { (input::c_bytes(path, "path")?, Out::new(protected_out, "protected_out")?) };
-        let protected = read_file(path)?.is_protected();
+        let protected = is_content_protected(as_path(path)).map_err(|error| failure::header(&error))?;
         out.write(protected);
         Ok(if protected { WM_S_OK } else { WM_S_FALSE })
     })

@@ -8,7 +8,7 @@ use crate::input;
 use crate::life::Life;
 use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::OUTPUT_PROTECTION;
-use crate::prop::{Properties, Spec, TYPE_BINARY, Value};
+use crate::prop::{Key, Properties, Specs, Value};
 use crate::registers;
 use crate::result::{WM_E_UNSUPPORTED_ALGORITHM, wm_result};
 use std::ffi::{c_char, c_void};
@@ -68,7 +68,7 @@ pub struct wm_sample {
     pub scheme: u32,
 }
 
-pub(crate) const PROPERTIES: &[Spec] = &[Spec::read_only(OUTPUT_PROTECTION, TYPE_BINARY)];
+pub(crate) const PROPERTIES: Specs = &[&OUTPUT_PROTECTION];
 
 /// The object behind a `wm_decryptor`.
 pub struct DecryptorObject {
@@ -86,8 +86,8 @@ impl Object for DecryptorObject {
         &self.properties
     }
 
-    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
-        Ok(match spec.name {
+    fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
+        Ok(match key {
             OUTPUT_PROTECTION => self.decryptor.output_protection().map(|bytes| Value::Binary(bytes.to_vec())),
             _ => None,
         })

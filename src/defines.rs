@@ -1,7 +1,8 @@
 //! The macros of the header, made from the tables of the other modules so that no list exists twice. Only the test that
 //! writes the header asks for them.
 
-use crate::prop::names::NAMES;
+use crate::prop::Access;
+use crate::prop::names::{NAMES, Name};
 use crate::{clock, kinds, license_query, log_callback, prop, result, status, version};
 use std::ffi::CStr;
 use std::fmt::Write as _;
@@ -87,14 +88,14 @@ pub fn macros() -> Vec<Macro> {
     all.extend(status::STATUSES.iter().map(|row| Macro::Number(name(row.0), row.1.into())));
     all.extend(status::INDIVIDUALIZE_PHASES.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(status::HTTP_PHASES.iter().map(|row| Macro::Number(row.0, row.1.into())));
-    all.extend(prop::TYPES.iter().map(|row| Macro::Number(row.0, row.1.into())));
+    all.extend(prop::TYPES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
     all.extend(FLAGS.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(log_callback::LEVELS.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(license_query::REASONS.iter().map(|row| Macro::Number(row.0, row.1.into())));
     all.extend(license_query::STATE_CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
     all.extend(clock::VERDICTS.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
     all.extend(license_query::ACTIONS.iter().map(|row| Macro::Text(row.0, row.1)));
-    all.extend(NAMES.iter().map(|row| Macro::Text(row.define, row.text)));
+    all.extend(NAMES.iter().map(|row| Macro::Text(row.define, row.key.name)));
     all
 }
 
@@ -127,7 +128,7 @@ pub fn c_text() -> String {
     text.extend(phases.map(|row| format!("#define {} 0x{:X}u\n", row.0, row.1)));
     section(&mut text, "Types of properties and of values of statuses.");
     for row in prop::TYPES {
-        let _ = writeln!(text, "/** {} */\n#define {} ((wm_attr_type){})", row.2, row.0, row.1);
+        let _ = writeln!(text, "/** {} */\n#define {} ((wm_attr_type){})", row.2, row.0, row.1 as i32);
     }
     numbers(&mut text, "Flags of the functions named.", FLAGS);
     numbers(&mut text, "Levels of wm_set_log_callback.", log_callback::LEVELS);
@@ -148,7 +149,15 @@ pub fn c_text() -> String {
         "Properties: which object has it, type, meaning. Text is UTF-8; paths are bytes as the system has them.",
     );
     for row in NAMES {
-        let _ = writeln!(text, "/** {}. */\n#define {} \"{}\"", row.meaning, row.define, row.text);
+        let Name { define, key, access, objects, meaning } = row;
+        let kind =
+            prop::TYPES.iter().find(|row| row.1 == key.kind).map_or("", |row| row.0).trim_start_matches("WM_TYPE_");
+        let access = match access {
+            Access::Settable | Access::FixedOnceBegun => "",
+            Access::WriteOnly => ", write-only",
+            Access::ReadOnly => ", read-only",
+        };
+        let _ = writeln!(text, "/** {objects}, {kind}{access}: {meaning}. */\n#define {define} \"{}\"", key.name);
     }
     text
 }
@@ -167,7 +176,7 @@ fn numbers(text: &mut String, title: &str, rows: &[(&str, u32, &str)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prop::Spec;
+    use crate::prop::Specs;
     use crate::verbed::Verbs as _;
     use crate::{
         backup_restorer, client, content_header, decryptor, individualizer, license_enumerator, license_request,
@@ -177,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_property_name_is_some_objects_and_every_objects_is_named() {
-        let objects: [&[Spec]; 9] = [
+        let objects: [Specs; 9] = [
             client::PROPERTIES,
             individualizer::Individualizer::PROPERTIES,
             content_header::PROPERTIES,
@@ -188,8 +197,8 @@ mod tests {
             store_keeper::StoreKeeper::PROPERTIES,
             revocation_agent::RevocationAgent::PROPERTIES,
         ];
-        let used: BTreeSet<&str> = objects.into_iter().flatten().map(|spec| spec.name).collect();
-        let named: BTreeSet<&str> = NAMES.iter().map(|name| name.text).collect();
+        let used: BTreeSet<&str> = objects.into_iter().flatten().map(|spec| spec.key().name).collect();
+        let named: BTreeSet<&str> = NAMES.iter().map(|name| name.key.name).collect();
         assert_eq!(used, named);
     }
 }

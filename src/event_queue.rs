@@ -179,7 +179,7 @@ pub unsafe extern "C" fn wm_event_queue_fd(queue: *mut wm_event_queue, fd_out: *
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prop::TYPE_STRING;
+    use crate::prop::Type;
     use crate::result::WM_S_OK;
     use crate::status::{self, Payload};
 
@@ -187,7 +187,7 @@ mod tests {
     fn values_are_given_as_c_reads_them() {
         let payload = Payload::Text("value".to_owned());
         let held = Held::of(&Told { status: status::PROGRESS, result: WM_S_OK, payload, detail: None });
-        assert_eq!((held.kind, held.size), (TYPE_STRING, 6));
+        assert_eq!((held.kind, held.size), (Type::String.number(), 6));
         assert!(!held.address().is_null());
     }
 }

@@ -8,7 +8,7 @@ use crate::gate;
 use crate::input;
 use crate::object::{Handle, Kind, resolve};
 use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, USER_CONSENT};
-use crate::prop::{self, Access, Spec, TYPE_BOOL, TYPE_DWORD, number};
+use crate::prop::{self, Specs};
 use crate::result::{WM_E_INDIVIDUALIZING, WM_S_INDIVIDUALIZED, wm_result};
 use crate::status;
 use crate::verbed::{self, Verbed, Verbs};
@@ -34,19 +34,15 @@ pub const WM_INDIVIDUALIZE_FORCE: u32 = 4;
 pub(crate) struct Individualizer;
 
 impl Verbs for Individualizer {
-    const PROPERTIES: &'static [Spec] = &[
-        Spec::new(USER_CONSENT, TYPE_BOOL, Access::Settable, number),
-        Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-        Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
-    ];
+    const PROPERTIES: Specs = &[&USER_CONSENT, &DEADLINE_MS, &RETRY_LIMIT];
     const BUSY: wm_result = WM_E_INDIVIDUALIZING;
 }
 
 impl Verbed<Individualizer> {
     fn individualize(&self, force: bool) -> Result<(), Failure> {
         let verb = self.verb()?;
-        if !self.properties.is_set(USER_CONSENT) {
-            return Err(prop::missing(USER_CONSENT));
+        if !self.properties.get(&USER_CONSENT).unwrap_or_default() {
+            return Err(prop::missing(USER_CONSENT.key()));
         }
         verb.needs_service()?;
         verb.start(status::INDIVIDUALIZE, move |client, settings, context| {

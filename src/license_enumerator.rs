@@ -7,15 +7,12 @@ use crate::gate;
 use crate::life::Life;
 use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::names::*;
-use crate::prop::{
-    Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_QWORD, TYPE_STRING, Value, kid_text, number,
-    text_only,
-};
+use crate::prop::{Access, Key, Properties, Specs, Value};
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_NO_MORE_ITEMS, wm_result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wmlicense_core::rights::{action, action_name, renew_after};
+use wmlicense_core::rights::{action, renew_after};
 use wmlicense_core::store::{Filter, StoredLicense};
-use wmlicense_wire::id::{Kid, Lid, ServiceId};
+use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::policy::{Conditions, Policy};
 
 /// Walks through the stored licenses in the order of their key IDs. Create it, set filters, and call wm_next_license until
@@ -30,26 +27,29 @@ impl Handle for wm_license_enumerator {
     const KIND: Kind = Kind::LicenseEnumerator;
 }
 
-pub(crate) const PROPERTIES: &[Spec] = &[
-    Spec::new(FILTER_KID, TYPE_STRING, Access::FixedOnceBegun, kid_text),
-    Spec::new(FILTER_ACTION, TYPE_STRING, Access::FixedOnceBegun, text_only),
-    Spec::new(FILTER_ISSUER, TYPE_STRING, Access::FixedOnceBegun, kid_text),
-    Spec::new(FILTER_EXPIRING_BEFORE, TYPE_QWORD, Access::FixedOnceBegun, number),
-    Spec::read_only(LID, TYPE_STRING),
-    Spec::read_only(KID, TYPE_STRING),
-    Spec::read_only(ACTIONS, TYPE_STRING),
-    Spec::read_only(ISSUER, TYPE_STRING),
-    Spec::read_only(ISSUE_DATE, TYPE_QWORD),
-    Spec::read_only(NOT_BEFORE, TYPE_QWORD),
-    Spec::read_only(NOT_AFTER, TYPE_QWORD),
-    Spec::read_only(RENEW_AFTER, TYPE_QWORD),
-    Spec::read_only(RENEW_URL, TYPE_STRING),
-    Spec::read_only(COUNTS_LEFT, TYPE_DWORD),
-    Spec::read_only(BACKUP_ALLOWED, TYPE_BOOL),
-    Spec::read_only(TITLE, TYPE_STRING),
-    Spec::read_only(ROOT_KID, TYPE_STRING),
-    Spec::read_only(CONTENT_ID, TYPE_STRING),
-    Spec::read_only(OUTPUT_PROTECTION, TYPE_BINARY),
+/// Here it is what the license grants, which can only be read.
+const GRANTED_ACTIONS: Key = ACTIONS.key();
+
+pub(crate) const PROPERTIES: Specs = &[
+    &FILTER_KID,
+    &FILTER_ACTION,
+    &FILTER_ISSUER,
+    &FILTER_EXPIRING_BEFORE,
+    &LID,
+    &KID,
+    &GRANTED_ACTIONS,
+    &ISSUER,
+    &ISSUE_DATE,
+    &NOT_BEFORE,
+    &NOT_AFTER,
+    &RENEW_AFTER,
+    &RENEW_URL,
+    &COUNTS_LEFT,
+    &BACKUP_ALLOWED,
+    &TITLE,
+    &ROOT_KID,
+    &CONTENT_ID,
+    &OUTPUT_PROTECTION,
 ];
 
 /// Where an enumeration is.
@@ -77,29 +77,31 @@ impl Object for LicenseEnumeratorObject {
         &self.properties
     }
 
-    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
+    fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
         let Some(license) = self.position().current.clone() else {
             return Ok(None);
         };
         let policy = &license.policy;
-        Ok(match spec.name {
-            LID => Some(text(policy.lid.to_base64())),
-            KID => Some(text(policy.kid.to_base64())),
-            ACTIONS => Some(text(policy.actions.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";"))),
-            ISSUER => Some(text(policy.issuer.to_base64())),
+        Ok(match key {
+            LID => Some(Value::from(policy.lid.to_base64())),
+            KID => Some(Value::from(policy.kid.to_base64())),
+            GRANTED_ACTIONS => {
+                Some(Value::from(policy.actions.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";")))
+            }
+            ISSUER => Some(Value::from(policy.issuer.to_base64())),
             ISSUE_DATE => Some(date(policy.first_issued)),
             NOT_BEFORE => bound(policy, begin).and_then(|dates| dates.into_iter().min()).map(date),
             NOT_AFTER => bound(policy, end_of).and_then(|dates| dates.into_iter().max()).map(date),
             RENEW_AFTER => renew_after(policy).map(|(time, _)| date(time)),
-            RENEW_URL => renew_after(policy).map(|(_, url)| text(url.to_owned())),
+            RENEW_URL => renew_after(policy).map(|(_, url)| Value::from(url.to_owned())),
             COUNTS_LEFT => counts_left(&license).map(Value::Dword),
             BACKUP_ALLOWED => Some(Value::Bool(policy.may_back_up())),
             TITLE => {
                 let title = self.client.opened()?.store.title(policy.kid);
-                title.map_err(|error| failure::store(&error))?.map(text)
+                title.map_err(|error| failure::store(&error))?.map(Value::from)
             }
-            ROOT_KID => policy.root_kid.map(|kid| text(kid.to_base64())),
-            CONTENT_ID => policy.content_id.clone().map(text),
+            ROOT_KID => policy.root_kid.map(|kid| Value::from(kid.to_base64())),
+            CONTENT_ID => policy.content_id.clone().map(Value::from),
             OUTPUT_PROTECTION => {
                 policy.action(action::PLAY).and_then(|play| play.output_protection.clone()).map(Value::Binary)
             }
@@ -107,13 +109,9 @@ impl Object for LicenseEnumeratorObject {
         })
     }
 
-    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
+    fn may_change(&self, _access: Access) -> Result<(), Failure> {
         if self.position().begun { Err(Failure::new(WM_E_ALREADY_OPEN)) } else { Ok(()) }
     }
-}
-
-fn text(text: String) -> Value {
-    Value::Text(text.into_bytes())
 }
 
 /// Seconds UTC; times before 1970 keep their two's complement.
@@ -150,10 +148,10 @@ impl LicenseEnumeratorObject {
     fn filter(&self) -> Filter {
         let own = &self.properties;
         Filter {
-            kid: own.text(FILTER_KID).and_then(|kid| Kid::from_base64(&kid).ok()),
-            action: own.text(FILTER_ACTION).map(|action| action_name(&action).to_owned()),
-            issuer: own.text(FILTER_ISSUER).and_then(|issuer| ServiceId::from_base64(&issuer).ok()),
-            expiring_before: own.qword(FILTER_EXPIRING_BEFORE).map(|seconds| seconds as i64),
+            kid: own.get(&FILTER_KID),
+            action: own.get(&FILTER_ACTION),
+            issuer: own.get(&FILTER_ISSUER),
+            expiring_before: own.get(&FILTER_EXPIRING_BEFORE).map(|seconds| seconds as i64),
         }
     }
 

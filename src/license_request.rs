@@ -12,10 +12,7 @@ use crate::failure;
 use crate::gate;
 use crate::object::{Handle, Kind, resolve};
 use crate::prop::names::*;
-use crate::prop::{
-    Access, Properties, Spec, TYPE_BINARY, TYPE_BOOL, TYPE_DWORD, TYPE_STRING, Value, items, kids, number, service_url, text_only,
-    transaction,
-};
+use crate::prop::{Key, Properties, Specs, Value};
 use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_S_OK, wm_result};
 use crate::status;
 use crate::verbed::{self, Verb, Verbed, Verbs};
@@ -24,8 +21,8 @@ use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::acquire::interaction::pending_challenge;
 use wmlicense_core::acquire::{self, LicenseWish, Loopback, Wake};
-use wmlicense_core::rights::{action, action_name};
-use wmlicense_wire::id::{Kid, TransactionId};
+use wmlicense_core::rights::action;
+use wmlicense_wire::id::TransactionId;
 
 /// Acquires licenses from an issuer. Create it, set WM_PROP_KEY_IDS or WM_PROP_HEADER, call wm_acquire_license, and watch
 /// WM_STATUS_ACQUIRE_LICENSE.
@@ -42,6 +39,9 @@ impl Handle for wm_license_request {
 pub const WM_ACQUIRE_SILENT: u32 = 1;
 /// Acquires with the user: a page to open is a success.
 pub const WM_ACQUIRE_NONSILENT: u32 = 2;
+
+/// What it answers while the application names none.
+const LAST_TRANSACTION: Key = TRANSACTION_ID.key();
 
 /// What is asked for where WM_PROP_ACTIONS is unset.
 const DEFAULT_ACTION: &str = action::PLAY;
@@ -87,7 +87,7 @@ impl Progress {
 
     /// The page with the way back to this device, where the application wants one and a port can be had.
     fn way_back(&self, page: String, properties: &Properties) -> String {
-        if !properties.is_set(LOOPBACK_REDIRECT) {
+        if !properties.get(&LOOPBACK_REDIRECT).unwrap_or_default() {
             return page;
         }
         let mut loopback = self.loopback.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,25 +99,25 @@ impl Progress {
 }
 
 impl Verbs for LicenseRequest {
-    const PROPERTIES: &'static [Spec] = &[
-        Spec::new(HEADER, TYPE_BINARY, Access::Settable, number),
-        Spec::new(KEY_IDS, TYPE_STRING, Access::Settable, kids),
-        Spec::new(ACTIONS, TYPE_STRING, Access::Settable, text_only),
-        Spec::new(URL, TYPE_STRING, Access::Settable, service_url),
-        Spec::new(SCOPE, TYPE_STRING, Access::Settable, text_only),
-        Spec::new(EXPIRING_WITHIN, TYPE_DWORD, Access::Settable, number),
-        Spec::new(CUSTOM_DATA, TYPE_BINARY, Access::Settable, number),
-        Spec::new(TRANSACTION_ID, TYPE_STRING, Access::Settable, transaction),
-        Spec::new(LOOPBACK_REDIRECT, TYPE_BOOL, Access::Settable, number),
-        Spec::read_only(INTERACTION_CODE, TYPE_STRING),
-        Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-        Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
+    const PROPERTIES: Specs = &[
+        &HEADER,
+        &KEY_IDS,
+        &ACTIONS,
+        &URL,
+        &SCOPE,
+        &EXPIRING_WITHIN,
+        &CUSTOM_DATA,
+        &TRANSACTION_ID,
+        &LOOPBACK_REDIRECT,
+        &INTERACTION_CODE,
+        &DEADLINE_MS,
+        &RETRY_LIMIT,
     ];
     const BUSY: wm_result = WM_E_ACQUIRING_LICENSE;
 
-    fn computed(request: &Verbed<Self>, spec: &Spec) -> Result<Option<Value>, Failure> {
-        match spec.name {
-            TRANSACTION_ID => Ok(request.own.progress.last().map(|id| Value::Text(id.to_base64().into_bytes()))),
+    fn computed(request: &Verbed<Self>, key: Key) -> Result<Option<Value>, Failure> {
+        match key {
+            LAST_TRANSACTION => Ok(request.own.progress.last().map(|id| Value::from(id.to_base64()))),
             INTERACTION_CODE => request.interaction_code(),
             _ => Ok(None),
         }
@@ -127,48 +127,37 @@ impl Verbs for LicenseRequest {
 impl Verbed<LicenseRequest> {
     /// The transaction to go on with: the one that the application names, else the last one.
     fn current(&self) -> Option<TransactionId> {
-        let named = self.properties.text(TRANSACTION_ID).and_then(|id| TransactionId::from_base64(&id).ok());
-        named.or_else(|| self.own.progress.last())
+        self.properties.get(&TRANSACTION_ID).or_else(|| self.own.progress.last())
     }
 
     /// The six digits, while a transaction is pending.
     fn interaction_code(&self) -> Result<Option<Value>, Failure> {
         let (Some(id), Ok(client)) = (self.current(), self.client.opened()) else { return Ok(None) };
         let challenge = pending_challenge(client, id).map_err(|error| failure::store(&error))?;
-        Ok(challenge.map(|challenge| Value::Text(challenge.code().into_bytes())))
+        Ok(challenge.map(|challenge| Value::from(challenge.code())))
     }
 
-    /// What is asked for, or the transaction to go on with where nothing else is.
-    fn wish_or_last(&self) -> Result<LicenseWish, Failure> {
-        let resume = self.current();
-        match self.wish() {
-            Err(_) if resume.is_some() => {
-                Ok(LicenseWish { url: self.properties.text(URL), resume, ..LicenseWish::default() })
-            }
-            wish => Ok(LicenseWish { resume, ..wish? }),
-        }
+    /// What is asked for, with the transaction to go on with.
+    fn wish_or_last(&self) -> LicenseWish {
+        LicenseWish { resume: self.current(), ..self.wish() }
     }
 
-    fn wish(&self) -> Result<LicenseWish, Failure> {
+    fn wish(&self) -> LicenseWish {
         let own = &self.properties;
-        let list = |name| own.text(name).unwrap_or_default();
-        let actions = own.text(ACTIONS).unwrap_or_else(|| DEFAULT_ACTION.to_owned());
-        let key_ids = list(KEY_IDS);
-        let wish = LicenseWish {
-            kids: items(&key_ids).filter_map(|item| Kid::from_base64(item).ok()).collect(),
-            header: own.bytes(HEADER),
-            actions: items(&actions).map(|action| action_name(action).to_owned()).collect(),
-            url: own.text(URL),
-            scope: own.text(SCOPE),
-            custom_data: own.bytes(CUSTOM_DATA),
-            resume: own.text(TRANSACTION_ID).and_then(|id| TransactionId::from_base64(&id).ok()),
-        };
-        Ok(wish)
+        LicenseWish {
+            kids: own.get(&KEY_IDS).unwrap_or_default(),
+            header: own.get(&HEADER),
+            actions: own.get(&ACTIONS).unwrap_or_else(|| vec![DEFAULT_ACTION.to_owned()]),
+            url: own.get(&URL),
+            scope: own.get(&SCOPE),
+            custom_data: own.get(&CUSTOM_DATA),
+            resume: own.get(&TRANSACTION_ID),
+        }
     }
 
     fn acquire(&self, flags: u32) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let wish = self.wish()?;
+        let wish = self.wish();
         let names_content = !wish.kids.is_empty() || wish.header.is_some() || wish.resume.is_some();
         if !names_content && wish.scope.is_none() && !verb.settings.account_token.is_set() {
             let text =

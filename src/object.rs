@@ -9,7 +9,7 @@ use crate::gate;
 use crate::input::{self, Out};
 use crate::life::{self, Life};
 use crate::memory;
-use crate::prop::{Properties, Spec, Value};
+use crate::prop::{Access, Key, Properties, Value};
 use crate::result::{WM_E_INVALID_HANDLE, WM_E_INVALIDARG, WM_E_NO_OPERATION, WM_E_OUTOFMEMORY, WM_S_OK, wm_result};
 use crate::worker::Worker;
 use std::any::Any;
@@ -53,7 +53,7 @@ pub(crate) trait Object: Any + Send + Sync {
     /// Its stored properties.
     fn properties(&self) -> &Properties;
     /// The value of a property that is not stored but asked for.
-    fn computed(&self, _spec: &Spec) -> Result<Option<Value>, Failure> {
+    fn computed(&self, _key: Key) -> Result<Option<Value>, Failure> {
         Ok(None)
     }
     /// Texts that can be read like properties under names that the object's content chose.
@@ -61,7 +61,7 @@ pub(crate) trait Object: Any + Send + Sync {
         Vec::new()
     }
     /// Whether a property may be changed at present.
-    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
+    fn may_change(&self, _access: Access) -> Result<(), Failure> {
         Ok(())
     }
     /// Its operations, if it has verbs that run in the background.

@@ -7,8 +7,8 @@ use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::object::{Handle, Kind, resolve};
+use crate::prop::Specs;
 use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT};
-use crate::prop::{Access, Spec, TYPE_DWORD, number};
 use crate::result::{WM_E_REFRESHING_REVOCATIONS, WM_S_OK, wm_result};
 use crate::status;
 use crate::verbed::{self, Verbed, Verbs};
@@ -35,10 +35,7 @@ pub(crate) struct RevocationAgent {
 }
 
 impl Verbs for RevocationAgent {
-    const PROPERTIES: &'static [Spec] = &[
-        Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number),
-        Spec::new(RETRY_LIMIT, TYPE_DWORD, Access::Settable, number),
-    ];
+    const PROPERTIES: Specs = &[&DEADLINE_MS, &RETRY_LIMIT];
     const BUSY: wm_result = WM_E_REFRESHING_REVOCATIONS;
 }
 

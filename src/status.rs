@@ -6,7 +6,7 @@ mod values;
 use crate::detail::{Detail, Failure};
 use crate::failure;
 use crate::input::fixed_text;
-use crate::prop;
+use crate::prop::{Type, wm_attr_type};
 use crate::result::{WM_S_OK, wm_result};
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
@@ -171,24 +171,26 @@ pub(crate) enum Payload {
 
 impl Payload {
     /// Calls `tell` with type, address and size as C receives them.
-    pub(crate) fn with_c_form<R>(&self, tell: impl FnOnce(prop::wm_attr_type, *const c_void, usize) -> R) -> R {
+    pub(crate) fn with_c_form<R>(&self, tell: impl FnOnce(wm_attr_type, *const c_void, usize) -> R) -> R {
         match self {
-            Self::Nothing => tell(prop::TYPE_DWORD, std::ptr::null(), 0),
+            Self::Nothing => tell(Type::Dword.number(), std::ptr::null(), 0),
             Self::Text(text) => {
                 let bytes: Vec<u8> = text.bytes().filter(|byte| *byte != 0).chain([0]).collect();
-                tell(prop::TYPE_STRING, bytes.as_ptr().cast(), bytes.len())
+                tell(Type::String.number(), bytes.as_ptr().cast(), bytes.len())
             }
-            Self::Progress(value) => tell(prop::TYPE_BINARY, std::ptr::from_ref(value).cast(), size_of_val(value)),
+            Self::Progress(value) => tell(Type::Binary.number(), std::ptr::from_ref(value).cast(), size_of_val(value)),
             Self::Verdict(value) => {
-                tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_restore_verdict>())
+                tell(Type::Binary.number(), std::ptr::from_ref(&**value).cast(), size_of::<wm_restore_verdict>())
             }
             Self::Closed(value) => {
-                tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_section_closed>())
+                tell(Type::Binary.number(), std::ptr::from_ref(&**value).cast(), size_of::<wm_section_closed>())
             }
             Self::Network(value) => {
-                tell(prop::TYPE_BINARY, std::ptr::from_ref(&**value).cast(), size_of::<wm_network_progress>())
+                tell(Type::Binary.number(), std::ptr::from_ref(&**value).cast(), size_of::<wm_network_progress>())
             }
-            Self::Individualize(value) => tell(prop::TYPE_BINARY, std::ptr::from_ref(value).cast(), size_of_val(value)),
+            Self::Individualize(value) => {
+                tell(Type::Binary.number(), std::ptr::from_ref(value).cast(), size_of_val(value))
+            }
         }
     }
 }

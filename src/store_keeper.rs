@@ -7,8 +7,8 @@ use crate::failure;
 use crate::gate;
 use crate::input;
 use crate::object::{Handle, Kind, resolve};
+use crate::prop::Specs;
 use crate::prop::names::DEADLINE_MS;
-use crate::prop::{Access, Spec, TYPE_DWORD, number};
 use crate::result::{WM_E_BUSY, WM_E_INVALIDARG, WM_E_WOULD_DEADLOCK, WM_S_OK, WM_S_STORE_REPAIRED, wm_result};
 use crate::status;
 use crate::verbed::{self, Verbed, Verbs};
@@ -41,7 +41,7 @@ pub const WM_CLEAN_ASYNC: u32 = 2;
 pub(crate) struct StoreKeeper;
 
 impl Verbs for StoreKeeper {
-    const PROPERTIES: &'static [Spec] = &[Spec::new(DEADLINE_MS, TYPE_DWORD, Access::Settable, number)];
+    const PROPERTIES: Specs = &[&DEADLINE_MS];
     const BUSY: wm_result = WM_E_BUSY;
 }
 

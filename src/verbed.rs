@@ -7,7 +7,7 @@ use crate::detail::Failure;
 use crate::life::Life;
 use crate::object::{self, Handle, Object, resolve};
 use crate::prop::names::SERVICE_URL;
-use crate::prop::{self, Properties, Spec, Value};
+use crate::prop::{self, Access, Key, Properties, Specs, Value};
 use crate::result::wm_result;
 use crate::status::wm_status;
 use crate::teller::Outcome;
@@ -20,11 +20,11 @@ use wmlicense_core::operation::Context;
 /// A kind of object with background verbs, and what one object of it keeps.
 pub(crate) trait Verbs: Default + Send + Sync + 'static {
     /// Its properties.
-    const PROPERTIES: &'static [Spec];
+    const PROPERTIES: Specs;
     /// What a second verb, and who sets a property, is told while a verb runs.
     const BUSY: wm_result;
     /// The value of a property that is not stored but asked for.
-    fn computed(_object: &Verbed<Self>, _spec: &Spec) -> Result<Option<Value>, Failure> {
+    fn computed(_object: &Verbed<Self>, _key: Key) -> Result<Option<Value>, Failure> {
         Ok(None)
     }
 }
@@ -47,11 +47,11 @@ impl<K: Verbs> Object for Verbed<K> {
         &self.properties
     }
 
-    fn computed(&self, spec: &Spec) -> Result<Option<Value>, Failure> {
-        K::computed(self, spec)
+    fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
+        K::computed(self, key)
     }
 
-    fn may_change(&self, _spec: &Spec) -> Result<(), Failure> {
+    fn may_change(&self, _access: Access) -> Result<(), Failure> {
         self.idle()
     }
 
@@ -89,7 +89,7 @@ impl<K: Verbs> Verbed<K> {
 impl Verb<'_> {
     /// Fails while no service is set.
     pub(crate) fn needs_service(&self) -> Result<(), Failure> {
-        if self.settings.service_url.is_some() { Ok(()) } else { Err(prop::missing(SERVICE_URL)) }
+        if self.settings.service_url.is_some() { Ok(()) } else { Err(prop::missing(SERVICE_URL.key())) }
     }
 
     /// Runs `work` in the background; its outcome is told as `final_status`.

@@ -23,7 +23,7 @@ impl Verbed<LicenseRequest> {
     /// The request that is to be carried, prepared if there is none.
     fn challenge(&self) -> Result<Challenge, Failure> {
         let client = self.client.opened()?;
-        let wish = self.wish_or_last()?;
+        let wish = self.wish_or_last();
         let challenge = interaction::prepare(client, &self.settings(), &wish);
         let challenge = challenge.map_err(|error| failure::acquire(&error, client.clock.now()))?;
         self.own.progress.remember(challenge.transaction);
@@ -35,12 +35,12 @@ impl Verbed<LicenseRequest> {
         let settings = self.settings();
         let now = client.clock.now();
         if mailbox::is_unasked(answer) {
-            let url = self.properties.text(URL);
+            let url = self.properties.get(&URL);
             let given = mailbox::take_by_hand(client, &settings, url.as_deref(), answer);
             let given = given.map_err(|error| failure::acquire(&error, now))?;
             return Ok(if given.stored == 0 { WM_S_LICENSE_KNOWN } else { WM_S_LICENSE_ACQUIRED });
         }
-        let wish = self.wish_or_last()?;
+        let wish = self.wish_or_last();
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&events);
         let context = Context::inline(None, move |event| {
@@ -56,14 +56,14 @@ impl Verbed<LicenseRequest> {
         let before = self.own.progress.carried(acquired.transaction, acquired.stored);
         if acquired.stage != Stage::MorePages {
             // A transaction that ended is not resumed by the next call.
-            self.properties.forget(TRANSACTION_ID);
+            self.properties.forget(TRANSACTION_ID.key());
         }
         Ok(code(acquired.brought(before)))
     }
 
     fn monitor(&self) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let wish = self.wish_or_last()?;
+        let wish = self.wish_or_last();
         let (loopback, wake) = (self.own.progress.loopback(), Arc::clone(&self.own.wake));
         let ending = self.ending(&verb, Codes { cancelled: WM_S_MONITOR_CANCELLED, ..Codes::SILENT });
         verb.start(status::ACQUIRE_LICENSE, move |client, settings, context| {
@@ -73,10 +73,10 @@ impl Verbed<LicenseRequest> {
 
     fn abandon(&self) -> Result<(), Failure> {
         let client = self.client.opened()?;
-        let wish = self.wish_or_last()?;
+        let wish = self.wish_or_last();
         let abandoned = interaction::abandon(client, &self.settings(), &wish);
         let transaction = abandoned.map_err(|error| failure::acquire(&error, client.clock.now()))?;
-        self.properties.forget(TRANSACTION_ID);
+        self.properties.forget(TRANSACTION_ID.key());
         self.own.progress.remember(transaction);
         // Whoever waits for it learns that it is over.
         self.own.wake.ring();

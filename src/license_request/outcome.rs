@@ -45,7 +45,7 @@ impl Ending {
 
     /// A transaction that ended is not resumed by the next call.
     fn ended(&self, acquired: &Acquired) {
-        self.properties.forget(TRANSACTION_ID);
+        self.properties.forget(TRANSACTION_ID.key());
         self.progress.remember(acquired.transaction);
     }
 

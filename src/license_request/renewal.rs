@@ -6,29 +6,27 @@ use crate::detail::Failure;
 use crate::failure;
 use crate::gate;
 use crate::object::resolve;
+use crate::prop;
 use crate::prop::names::*;
-use crate::prop::{self, items};
 use crate::result::{WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM_S_NOTHING_TO_RENEW, wm_result};
 use crate::status;
 use crate::teller::Outcome;
 use crate::verbed::Verbed;
 use wmlicense_core::header::ContentHeader;
 use wmlicense_core::renew::{self, RenewError, RenewalWish, Renewed};
-use wmlicense_wire::id::Kid;
 
 impl Verbed<LicenseRequest> {
     fn renewal(&self) -> Result<RenewalWish, Failure> {
         let own = &self.properties;
-        let key_ids = own.text(KEY_IDS).unwrap_or_default();
-        let mut kids: Vec<Kid> = items(&key_ids).filter_map(|item| Kid::from_base64(item).ok()).collect();
-        if let (true, Some(header)) = (kids.is_empty(), own.bytes(HEADER)) {
+        let mut kids = own.get(&KEY_IDS).unwrap_or_default();
+        if let (true, Some(header)) = (kids.is_empty(), own.get(&HEADER)) {
             let header = ContentHeader::parse(&header).map_err(|error| failure::header(&error))?;
             kids = header.kids().to_vec();
         }
-        let within_days = own.dword(EXPIRING_WITHIN);
-        let wish = RenewalWish { kids, scope: own.text(SCOPE), within_days, url: own.text(URL) };
+        let within_days = own.get(&EXPIRING_WITHIN);
+        let wish = RenewalWish { kids, scope: own.get(&SCOPE), within_days, url: own.get(&URL) };
         if wish.kids.is_empty() && wish.scope.is_none() && wish.within_days.is_none() {
-            return Err(prop::missing(EXPIRING_WITHIN));
+            return Err(prop::missing(EXPIRING_WITHIN.key()));
         }
         Ok(wish)
     }

@@ -4,64 +4,59 @@ use super::{Object, resolve_any};
 use crate::detail::Failure;
 use crate::gate;
 use crate::input::{self, Buffer, Out};
-use crate::prop::{Access, Spec, TYPE_BOOL, TYPE_DWORD, TYPE_QWORD, TYPE_STRING, Value, wm_attr_type};
+use crate::prop::{Access, Key, Spec, Type, Value, wm_attr_type};
 use crate::result::{WM_E_BAD_VALUE, WM_E_INVALIDARG, WM_E_UNSUPPORTED_PROPERTY, WM_E_WRONG_TYPE, wm_result};
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
-use wmlicense_core::transport::AccountToken;
 
-fn read(object: &dyn Object, spec: &Spec) -> Result<Option<Value>, Failure> {
-    match spec.access {
+fn read(object: &dyn Object, spec: &dyn Spec) -> Result<Option<Value>, Failure> {
+    match spec.access() {
         Access::WriteOnly => Ok(None),
-        Access::ReadOnly => object.computed(spec),
-        Access::Settable | Access::FixedOnceBegun => match object.properties().value(spec.name) {
-            None => object.computed(spec),
+        Access::ReadOnly => object.computed(spec.key()),
+        Access::Settable | Access::FixedOnceBegun => match object.properties().shown(spec.key()) {
+            None => object.computed(spec.key()),
             set => Ok(set),
         },
     }
 }
 
-fn changeable(object: &dyn Object, spec: &Spec) -> Result<(), Failure> {
-    if spec.access == Access::ReadOnly {
-        let text = format!("The property {} can only be read.", spec.name);
-        return Err(Failure::with(WM_E_UNSUPPORTED_PROPERTY, text));
-    }
-    object.may_change(spec)
+fn only_read(key: Key) -> Failure {
+    Failure::with(WM_E_UNSUPPORTED_PROPERTY, format!("The property {} can only be read.", key.name))
+}
+
+fn bad(key: Key) -> impl Fn(&'static str) -> Failure {
+    move |why| Failure::with(WM_E_BAD_VALUE, format!("{}: {why}.", key.name))
 }
 
 fn set(object: &dyn Object, name: &[u8], kind: Option<wm_attr_type>, bytes: &[u8]) -> Result<(), Failure> {
     let spec = object.properties().spec(name)?;
-    if kind.is_some_and(|kind| kind != spec.kind) {
-        return Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} has another type.", spec.name)));
+    let key = spec.key();
+    if kind.is_some_and(|kind| kind != key.kind.number()) {
+        return Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} has another type.", key.name)));
     }
-    let value = Value::read(spec, bytes)?;
-    changeable(object, spec)?;
-    let value = match value {
-        Value::Text(text) if spec.access == Access::WriteOnly => {
-            let text = String::from_utf8(text).map_err(|_| Failure::new(WM_E_BAD_VALUE))?;
-            Value::Secret(Arc::new(AccountToken::new(text)))
-        }
-        value => value,
-    };
-    object.properties().keep(spec, value);
+    let bytes = key.kind.checked(bytes).map_err(bad(key))?;
+    let parsed = spec.parse(bytes).ok_or_else(|| only_read(key))?.map_err(bad(key))?;
+    object.may_change(spec.access())?;
+    object.properties().keep(spec, bytes, parsed);
     Ok(())
 }
 
 /// The bytes in which a property of this type holds a number.
-fn number_bytes(spec: &Spec, value: u64) -> Result<Vec<u8>, Failure> {
-    match spec.kind {
-        TYPE_QWORD => Ok(value.to_ne_bytes().to_vec()),
-        TYPE_DWORD => match u32::try_from(value) {
+fn number_bytes(key: Key, value: u64) -> Result<Vec<u8>, Failure> {
+    match key.kind {
+        Type::Qword => Ok(value.to_ne_bytes().to_vec()),
+        Type::Dword => match u32::try_from(value) {
             Ok(value) => Ok(value.to_ne_bytes().to_vec()),
-            Err(_) => Err(Failure::with(WM_E_BAD_VALUE, format!("{} has 32 bits.", spec.name))),
+            Err(_) => Err(Failure::with(WM_E_BAD_VALUE, format!("{} has 32 bits.", key.name))),
         },
-        _ => Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} is no number.", spec.name))),
+        Type::Bool | Type::String | Type::Binary => {
+            Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} is no number.", key.name)))
+        }
     }
 }
 
 fn present(object: &dyn Object) -> Vec<String> {
     let specs = object.properties().specs().iter();
-    let known = specs.filter(|spec| matches!(read(object, spec), Ok(Some(_)))).map(|spec| spec.name);
+    let known = specs.filter(|spec| matches!(read(object, **spec), Ok(Some(_)))).map(|spec| spec.key().name);
     let mut names: Vec<String> = known.map(str::to_owned).collect();
     let foreign = object.foreign().into_iter().map(|(name, _)| name);
     names.extend(foreign.filter(|name| object.properties().spec(name.as_bytes()).is_err()));
@@ -71,7 +66,7 @@ fn present(object: &dyn Object) -> Vec<String> {
 /// The text of a property whose name came with the content.
 fn foreign(object: &dyn Object, name: &[u8]) -> Option<Value> {
     let found = object.foreign().into_iter().find(|(known, _)| known.as_bytes() == name);
-    found.map(|(_, text)| Value::Text(text.into_bytes()))
+    found.map(|(_, text)| Value::from(text))
 }
 
 /// Sets a property. name: WM_PROP_*. type: WM_TYPE_*. The bytes are copied; a STRING may end with one NUL.
@@ -105,7 +100,7 @@ pub unsafe extern "C" fn wm_set_string_prop(
         let object = resolve_any(object)?;
         // SAFETY: the header makes the caller answer for both texts.
         let (name, text) = unsafe { (input::c_bytes(name, "name")?, input::c_bytes(value, "value")?) };
-        set(object.as_ref(), name, Some(TYPE_STRING), text)
+        set(object.as_ref(), name, Some(Type::String.number()), text)
     })
 }
 
@@ -116,7 +111,7 @@ pub unsafe extern "C" fn wm_set_bool_prop(object: *mut c_void, name: *const c_ch
         let object = resolve_any(object)?;
         // SAFETY: the header makes the caller answer for the name.
         let name = unsafe { input::c_bytes(name, "name")? };
-        set(object.as_ref(), name, Some(TYPE_BOOL), &i32::from(value).to_ne_bytes())
+        set(object.as_ref(), name, Some(Type::Bool.number()), &i32::from(value).to_ne_bytes())
     })
 }
 
@@ -127,7 +122,7 @@ pub unsafe extern "C" fn wm_set_number_prop(object: *mut c_void, name: *const c_
         let object = resolve_any(object)?;
         // SAFETY: the header makes the caller answer for the name.
         let name = unsafe { input::c_bytes(name, "name")? };
-        let bytes = number_bytes(object.properties().spec(name)?, value)?;
+        let bytes = number_bytes(object.properties().spec(name)?.key(), value)?;
         set(object.as_ref(), name, None, &bytes)
     })
 }
@@ -150,13 +145,13 @@ pub unsafe extern "C" fn wm_get_prop(
         // SAFETY: the header makes the caller answer for name, buf and needed_out.
         let (name, to) = unsafe { (input::c_bytes(name, "name")?, Buffer::new(buf, buf_size, needed_out)?) };
         let (kind, value) = match (object.properties().spec(name), foreign(object.as_ref(), name)) {
-            (Ok(spec), _) => (spec.kind, read(object.as_ref(), spec)?),
-            (Err(_), Some(text)) => (TYPE_STRING, Some(text)),
+            (Ok(spec), _) => (spec.key().kind, read(object.as_ref(), spec)?),
+            (Err(_), Some(text)) => (Type::String, Some(text)),
             (Err(failure), None) => return Err(failure),
         };
         let value = value.ok_or_else(|| Failure::new(WM_E_UNSUPPORTED_PROPERTY))?;
         // SAFETY: the header makes the caller answer for a place that is not NULL.
-        unsafe { input::write_if_wanted(type_out, kind) };
+        unsafe { input::write_if_wanted(type_out, kind.number()) };
         value.write(to)
     })
 }
@@ -201,8 +196,11 @@ pub unsafe extern "C" fn wm_remove_prop(object: *mut c_void, name: *const c_char
         let object = resolve_any(object)?;
         // SAFETY: the header makes the caller answer for the name.
         let spec = object.properties().spec(unsafe { input::c_bytes(name, "name")? })?;
-        changeable(object.as_ref(), spec)?;
-        if object.properties().forget(spec.name) { Ok(()) } else { Err(Failure::new(WM_E_UNSUPPORTED_PROPERTY)) }
+        if spec.access() == Access::ReadOnly {
+            return Err(only_read(spec.key()));
+        }
+        object.may_change(spec.access())?;
+        if object.properties().forget(spec.key()) { Ok(()) } else { Err(Failure::new(WM_E_UNSUPPORTED_PROPERTY)) }
     })
 }
 
@@ -212,10 +210,10 @@ pub unsafe extern "C" fn wm_remove_all_props(object: *mut c_void) -> wm_result {
     gate::enter(|| {
         let object = resolve_any(object)?;
         let properties = object.properties();
-        for spec in properties.specs().iter().filter(|spec| spec.access != Access::ReadOnly) {
-            match object.may_change(spec) {
-                Ok(()) => _ = properties.forget(spec.name),
-                Err(_) if spec.access == Access::FixedOnceBegun => {}
+        for spec in properties.specs().iter().filter(|spec| spec.access() != Access::ReadOnly) {
+            match object.may_change(spec.access()) {
+                Ok(()) => _ = properties.forget(spec.key()),
+                Err(_) if spec.access() == Access::FixedOnceBegun => {}
                 Err(failure) => return Err(failure),
             }
         }

@@ -151,6 +151,14 @@ static void properties_are_counted_and_named(wm_backup_restorer *restorer) {
   CHECK_EQ(left, count - 1);
 }
 
+static void keys_are_kept_in_a_way_that_is_known(wm_client *client) {
+  char buf[16];
+  CHECK_OK(wm_set_string_prop(client, WM_PROP_KEY_PROTECTOR, "file"));
+  CHECK_RESULT(wm_set_string_prop(client, WM_PROP_KEY_PROTECTOR, "tpm2"), WM_E_BAD_VALUE);
+  CHECK_OK(wm_get_prop(client, WM_PROP_KEY_PROTECTOR, NULL, buf, sizeof buf, NULL));
+  CHECK_TEXT(buf, "file");
+}
+
 static void null_arguments_are_refused(wm_client *client) {
   size_t needed = 7;
   CHECK_RESULT(wm_set_prop(client, NULL, WM_TYPE_STRING, "x", 1), WM_E_INVALIDARG);
@@ -241,6 +249,7 @@ int main(int argc, char **argv) {
   bad_values_change_nothing(fresh);
   bad_urls_are_refused_with_what_is_wrong(fresh);
   unknown_and_absent_properties_have_one_answer(fresh);
+  keys_are_kept_in_a_way_that_is_known(fresh);
   null_arguments_are_refused(fresh);
   the_detail_names_the_failure_and_outlives_successes(fresh);
   CHECK_OK(wm_release(fresh));
@@ -254,6 +263,7 @@ int main(int argc, char **argv) {
   /* What is fixed at open stays as it was. */
   CHECK(wm_set_string_prop(opened, WM_PROP_STORE_PATH, "/elsewhere") < 0);
   CHECK(wm_set_string_prop(opened, WM_PROP_AUTHORITY, STRANGE_AUTHORITY) < 0);
+  CHECK_RESULT(wm_set_string_prop(opened, WM_PROP_KEY_PROTECTOR, "file"), WM_E_ALREADY_OPEN);
   CHECK_OK(wm_release(opened));
   content_headers_come_from_any_bytes();
   CHECK_EQ(wm_live_objects(), 0);
