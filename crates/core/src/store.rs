@@ -1,52 +1,34 @@
 //! The license store: SQLite (WAL, FULL) in the client's folder, safe for several threads and processes.
-//! This file is the room's face; schema, integrity, import, backup snapshot and staging live in `store/`.
+//! This file is the room's face: what is kept is in `store/records`, how a restore comes in in `store/restore`, and how it is
+//! looked after in `store/care`.
 
-mod at_rest;
-mod certificates;
-mod check;
-mod clean;
+mod care;
 mod clock_bytes;
 mod connection;
-mod epoch;
 mod error;
-mod give_back;
 mod head;
-mod import;
 mod integrity;
 mod kept;
-mod lookup;
-mod merge;
-mod recipe;
-mod removal;
-mod repair;
-mod revocation;
+mod records;
+mod restore;
 mod schema;
-mod snapshot;
-mod staging;
-mod staging_file;
-mod standing;
-mod state;
 mod still;
-mod time;
-mod tombstone;
-mod transactions;
-mod waiting;
 
 use crate::clock::SharedClock;
 use crate::device::Device;
 pub use crate::event::Fault;
 pub use crate::license::{Standing, StoredLicense};
 use crate::logging::Log;
-pub use check::{Damaged, Walk};
+pub use care::check::{Damaged, Walk};
+pub use care::repair::Repair;
 use connection::{Pool, Writer};
-pub use give_back::{PrepareReturn, QueuedReturn, ReturnTo};
-pub use import::{GivenLicenses, GivenReport};
 use integrity::Integrity;
-pub use recipe::{Recipe, RenewalChoice, RenewalGroup};
-pub use repair::Repair;
-pub use revocation::NotTaken;
-pub use snapshot::Snapshot;
-pub use staging::Staging;
+pub use records::give_back::{PrepareReturn, QueuedReturn, ReturnTo};
+pub use records::import::{GivenLicenses, GivenReport};
+pub use records::recipe::{Recipe, RenewalChoice, RenewalGroup};
+pub use records::revocation::NotTaken;
+pub use records::snapshot::Snapshot;
+pub use restore::staging::Staging;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -280,7 +262,7 @@ struct Inner {
     /// Directories verified so far, because each certificate costs a post-quantum verification.
     directories: Mutex<HashMap<Digest, Directory>>,
     /// Keys of batches that were read lately, by at-rest ID: deriving one costs as much as opening a key under it.
-    batch_keys: Mutex<HashMap<[u8; 16], Arc<at_rest::AtRest>>>,
+    batch_keys: Mutex<HashMap<[u8; 16], Arc<records::at_rest::AtRest>>>,
     /// What the head said that was verified last, by its MAC.
     seen_head: Mutex<Option<head::SeenHead>>,
     /// The status list that was read last, by its hash: an application asks it at every use.

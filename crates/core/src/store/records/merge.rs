@@ -2,11 +2,12 @@
 //! what, and what becomes of the state. Runs inside one write transaction.
 
 use super::at_rest::row_id;
-use super::head::Head;
-use super::integrity::{Integrity, Row, Table};
 use super::removal::remove;
-use super::{Section, StoreError, recipe, standing, tombstone};
+use super::{recipe, standing, tombstone};
 use crate::clock::Moment;
+use crate::store::head::Head;
+use crate::store::integrity::{Integrity, Row, Table};
+use crate::store::{Section, StoreError};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
 use wmlicense_wire::backup::Tombstone;
@@ -21,27 +22,27 @@ const INSERT_UNLESS_KNOWN: &str =
     ON CONFLICT (lid) DO NOTHING";
 
 /// What the store needs to know of a license on its way in.
-pub(super) struct Incoming<'a> {
-    pub(super) index: u32,
-    pub(super) kid: Kid,
-    pub(super) lid: Lid,
-    pub(super) issuer: ServiceId,
-    pub(super) policy_hash: Digest,
-    pub(super) issued_at: i64,
-    pub(super) replaces: Option<Lid>,
+pub(in crate::store) struct Incoming<'a> {
+    pub(in crate::store) index: u32,
+    pub(in crate::store) kid: Kid,
+    pub(in crate::store) lid: Lid,
+    pub(in crate::store) issuer: ServiceId,
+    pub(in crate::store) policy_hash: Digest,
+    pub(in crate::store) issued_at: i64,
+    pub(in crate::store) replaces: Option<Lid>,
     /// First second without a right to anything; `i64::MAX` if some right has no end.
-    pub(super) ends_at: i64,
+    pub(in crate::store) ends_at: i64,
     /// `None` if it may not be backed up.
-    pub(super) section: Option<Section>,
+    pub(in crate::store) section: Option<Section>,
     /// State to start from or to merge; `None` for a stateless license.
-    pub(super) state: Option<State>,
-    pub(super) policy: &'a [u8],
-    pub(super) binding: &'a [u8],
-    pub(super) wrapped: &'a [u8],
+    pub(in crate::store) state: Option<State>,
+    pub(in crate::store) policy: &'a [u8],
+    pub(in crate::store) binding: &'a [u8],
+    pub(in crate::store) wrapped: &'a [u8],
 }
 
 /// Section of a backup to which a license of this authority belongs, if it may be backed up.
-pub(super) fn section_of(authority: Digest, policy: &Policy) -> Option<Section> {
+pub(in crate::store) fn section_of(authority: Digest, policy: &Policy) -> Option<Section> {
     policy.may_back_up().then_some(Section { authority, management: policy.management, user: policy.user })
 }
 
@@ -54,10 +55,10 @@ struct Batch {
 }
 
 /// One run of puts in a write transaction.
-pub(super) struct Merger<'a> {
-    pub(super) connection: &'a Connection,
+pub(in crate::store) struct Merger<'a> {
+    pub(in crate::store) connection: &'a Connection,
     integrity: &'a Integrity,
-    pub(super) head: Head,
+    pub(in crate::store) head: Head,
     tombstones: bool,
     sections: BTreeMap<Section, i64>,
     batch: Option<Batch>,
@@ -71,7 +72,11 @@ pub(super) struct Merger<'a> {
 }
 
 impl<'a> Merger<'a> {
-    pub(super) fn new(connection: &'a Connection, integrity: &'a Integrity, now: i64) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(
+        connection: &'a Connection,
+        integrity: &'a Integrity,
+        now: i64,
+    ) -> Result<Self, StoreError> {
         Self::inserting(connection, integrity, now, INSERT_UNLESS_KNOWN)
     }
 
@@ -99,22 +104,26 @@ impl<'a> Merger<'a> {
 
     /// As [`Self::new`], for a store without licenses and without their indexes: no LID is looked up, and whether one came
     /// twice shows when the indexes are made.
-    pub(super) fn of_fresh(connection: &'a Connection, integrity: &'a Integrity, now: i64) -> Result<Self, StoreError> {
+    pub(in crate::store) fn of_fresh(
+        connection: &'a Connection,
+        integrity: &'a Integrity,
+        now: i64,
+    ) -> Result<Self, StoreError> {
         Self::inserting(connection, integrity, now, INSERT)
     }
 
     /// Licenses that follow are of this batch. Its row is written with the first one that goes in.
-    pub(super) fn batch(&mut self, authority: Digest, at_rest: [u8; 16], signed: &[u8]) {
+    pub(in crate::store) fn batch(&mut self, authority: Digest, at_rest: [u8; 16], signed: &[u8]) {
         self.batch = Some(Batch { id: self.next_batch, at_rest, authority, signed: signed.to_vec(), written: false });
     }
 
     /// Licenses that follow were asked for with this recipe; without one they keep that of the license they come in place of.
-    pub(super) fn recipe(&mut self, recipe: Option<i64>) {
+    pub(in crate::store) fn recipe(&mut self, recipe: Option<i64>) {
         self.recipe = recipe;
     }
 
     /// When the license that is stored was bound, seconds UTC.
-    pub(super) fn bound_at(&self, lid: Lid) -> Result<Option<i64>, StoreError> {
+    pub(in crate::store) fn bound_at(&self, lid: Lid) -> Result<Option<i64>, StoreError> {
         let binding: Option<Vec<u8>> = self
             .connection
             .prepare_cached("SELECT binding FROM license WHERE lid = ?1")?
@@ -124,7 +133,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Puts a license in; false if a tombstone forbids it.
-    pub(super) fn put(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
+    pub(in crate::store) fn put(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
         if self.is_forbidden(incoming)? || self.is_taken_back(incoming)? {
             return Ok(false);
         }
@@ -145,7 +154,7 @@ impl<'a> Merger<'a> {
 
     /// True if a license that is not in the store ended already, by the latest time that is known to have passed. One that is
     /// there stays: it may still be renewed.
-    pub(super) fn has_ended(&self, incoming: &Incoming<'_>, at: Moment) -> Result<bool, StoreError> {
+    pub(in crate::store) fn has_ended(&self, incoming: &Incoming<'_>, at: Moment) -> Result<bool, StoreError> {
         if incoming.ends_at == i64::MAX {
             return Ok(false);
         }
@@ -162,7 +171,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Removes a license for good, and keeps it from coming back.
-    pub(super) fn bury(&mut self, tombstone: &Tombstone) -> Result<(), StoreError> {
+    pub(in crate::store) fn bury(&mut self, tombstone: &Tombstone) -> Result<(), StoreError> {
         let found: Option<(i64, Vec<u8>)> = self
             .connection
             .prepare_cached("SELECT id, policy FROM license WHERE lid = ?1")?
@@ -183,7 +192,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Writes the head.
-    pub(super) fn finish(self) -> Result<(), StoreError> {
+    pub(in crate::store) fn finish(self) -> Result<(), StoreError> {
         self.head.save(self.connection, self.integrity)
     }
 
@@ -208,7 +217,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Another revocation is kept from here on.
-    pub(super) fn forget_revocations(&mut self) {
+    pub(in crate::store) fn forget_revocations(&mut self) {
         self.revocations = None;
     }
 

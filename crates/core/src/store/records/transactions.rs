@@ -1,19 +1,19 @@
 //! Requests that may have to be sent again, and what became of them.
 
-use super::{Page, Recipe, Store, StoreError, Transaction, TransactionState, error::fixed};
+use crate::store::{Page, Recipe, Store, StoreError, Transaction, TransactionState, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::id::{Digest, TransactionId};
 
 /// A pending transaction that is older than this is not taken up again, in seconds.
-pub(super) const LIFETIME: i64 = 30 * 86_400;
-pub(super) const COLUMNS: &str = "id, authority, url, wish, request, state, created_at";
+pub(in crate::store) const LIFETIME: i64 = 30 * 86_400;
+pub(in crate::store) const COLUMNS: &str = "id, authority, url, wish, request, state, created_at";
 
 impl TransactionState {
     const ALL: [Self; 7] =
         [Self::Prepared, Self::Sent, Self::Waiting, Self::Answered, Self::Refused, Self::Cancelled, Self::Expired];
 
-    pub(super) fn of(number: i64) -> Result<Self, StoreError> {
+    pub(in crate::store) fn of(number: i64) -> Result<Self, StoreError> {
         let found = Self::ALL.into_iter().find(|state| *state as i64 == number);
         found.ok_or_else(|| StoreError::Damaged("a transaction has an unknown state".into()))
     }
@@ -25,7 +25,11 @@ impl TransactionState {
 }
 
 /// Moves a pending transaction to `state`; an ended one drops its request.
-pub(super) fn end(connection: &Connection, id: TransactionId, state: TransactionState) -> Result<(), StoreError> {
+pub(in crate::store) fn end(
+    connection: &Connection,
+    id: TransactionId,
+    state: TransactionState,
+) -> Result<(), StoreError> {
     let changed = connection
         .prepare_cached(
             "UPDATE exchange SET state = ?2, request = CASE WHEN ?2 <= 2 THEN request END,
@@ -37,7 +41,7 @@ pub(super) fn end(connection: &Connection, id: TransactionId, state: Transaction
 
 /// Ends a transaction with the answer to this page of it, or goes on with the request for the page after it. Refuses where
 /// another thread or process took that answer first.
-pub(super) fn answered(
+pub(in crate::store) fn answered(
     connection: &Connection,
     id: TransactionId,
     state: TransactionState,
@@ -64,7 +68,7 @@ pub(super) fn answered(
     Ok(())
 }
 
-pub(super) fn read(row: &Row<'_>) -> Result<Transaction, StoreError> {
+pub(in crate::store) fn read(row: &Row<'_>) -> Result<Transaction, StoreError> {
     let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
     Ok(Transaction {
         id: TransactionId::new(fixed(blob(0)?)?),
@@ -78,7 +82,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Transaction, StoreError> {
 }
 
 /// Writes a request down.
-pub(super) fn insert(
+pub(in crate::store) fn insert(
     connection: &Connection,
     transaction: &Transaction,
     recipe: Option<i64>,

@@ -1,10 +1,10 @@
 //! What the kept status list of an authority says of each batch, and kept blobs as they are read. The head vouches for the
 //! bytes, a code for each word about a batch. How they are taken is `revocation.rs`.
 
-use super::head::Head;
-use super::integrity::Integrity;
-use super::kept::{Kept, KeptKind};
-use super::{Standing, StoreError};
+use crate::store::head::Head;
+use crate::store::integrity::Integrity;
+use crate::store::kept::{Kept, KeptKind};
+use crate::store::{Standing, StoreError};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::read_vouched;
@@ -14,7 +14,7 @@ use wmlicense_wire::revocation::{Revocation, VerifiedRevocation};
 use wmlicense_wire::status_list::StatusList;
 
 impl Standing {
-    pub(super) fn of_column(value: i64) -> Self {
+    pub(in crate::store) fn of_column(value: i64) -> Self {
         match value {
             0 => Self::Good,
             1 => Self::IssuerRevoked,
@@ -47,7 +47,7 @@ fn standing_of(list: &StatusList, signed: &[u8]) -> Result<Standing, StoreError>
 }
 
 /// Bytes that the head vouches for; a row that is gone or was changed is told.
-pub(super) fn vouched(connection: &Connection, kept: &Kept) -> Result<Vec<u8>, StoreError> {
+pub(in crate::store) fn vouched(connection: &Connection, kept: &Kept) -> Result<Vec<u8>, StoreError> {
     let sql = match kept.kind {
         KeptKind::Revocation => "SELECT bytes FROM revocation WHERE revocation_key = ?1",
         KeptKind::StatusList => "SELECT bytes FROM status_list WHERE authority = ?1",
@@ -60,12 +60,15 @@ fn read_revocation(bytes: &[u8]) -> Result<VerifiedRevocation, StoreError> {
     Revocation::read_vouched(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
-pub(super) fn read_list(bytes: &[u8]) -> Result<StatusList, StoreError> {
+pub(in crate::store) fn read_list(bytes: &[u8]) -> Result<StatusList, StoreError> {
     StatusList::read_vouched(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 /// All kept blobs.
-pub(super) fn revocations(connection: &Connection, head: &Head) -> Result<Vec<VerifiedRevocation>, StoreError> {
+pub(in crate::store) fn revocations(
+    connection: &Connection,
+    head: &Head,
+) -> Result<Vec<VerifiedRevocation>, StoreError> {
     let kept = head.kept().iter().filter(|kept| kept.kind == KeptKind::Revocation);
     kept.map(|kept| read_revocation(&vouched(connection, kept)?)).collect()
 }
@@ -90,7 +93,7 @@ fn mark(
 }
 
 /// Writes down what the kept status list of an authority says of a batch that comes in; nothing where none is kept.
-pub(super) fn mark_fresh(
+pub(in crate::store) fn mark_fresh(
     connection: &Connection,
     integrity: &Integrity,
     head: &Head,
@@ -104,7 +107,7 @@ pub(super) fn mark_fresh(
 
 /// What is written down of a batch under the kept list. A row that was changed or taken away is not believed: what it said is
 /// worked out again.
-pub(super) fn standing_in(
+pub(in crate::store) fn standing_in(
     connection: &Connection,
     integrity: &Integrity,
     kept: &Kept,
@@ -124,7 +127,7 @@ pub(super) fn standing_in(
 }
 
 /// Marks the batches of a list's authority as it has them.
-pub(super) fn mark_batches(
+pub(in crate::store) fn mark_batches(
     connection: &Connection,
     integrity: &Integrity,
     list: &StatusList,

@@ -1,12 +1,12 @@
 //! A consistent view of the whole store for a backup, read in the order of the file and in constant memory.
 
 use super::at_rest::{AtRest, place};
-use super::head::Head;
-use super::integrity::{Row, Table};
-use super::kept::KeptKind;
 use super::lookup::read_state;
 use super::standing::vouched;
-use super::{BackupItem, BackupLicense, Inner, Section, Store, StoreError, error::fixed};
+use crate::store::head::Head;
+use crate::store::integrity::{Row, Table};
+use crate::store::kept::KeptKind;
+use crate::store::{BackupItem, BackupLicense, Inner, Section, Store, StoreError, error::fixed};
 use rusqlite::Connection;
 use std::sync::Arc;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};

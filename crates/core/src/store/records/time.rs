@@ -1,11 +1,12 @@
 //! The store's memory of the clock: read at evaluations of dated licenses, written at their uses and refusals.
 
-use super::head::Head;
+use super::epoch;
 use super::merge::Merger;
-use super::{Store, StoreError, epoch};
 use crate::clock::{ClockRecord, Moment, SinceBoot, Verdict};
 use crate::logging::{Level, target};
 use crate::rights;
+use crate::store::head::Head;
+use crate::store::{Store, StoreError};
 use std::sync::PoisonError;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Kid, ServiceId};
@@ -16,7 +17,7 @@ impl Store {
     pub fn clock_record(&self) -> Result<ClockRecord, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(Head::load_current(&transaction, &inner.integrity, &mut seen)?.clock.clone())
         })

@@ -1,12 +1,12 @@
 //! Kept revocations: the newest blob of each revocation key and the newest status list of each authority. The head vouches for
 //! both, so that neither can be taken away or put back unnoticed.
 
-use super::head::Head;
-use super::integrity::{Integrity, Row, Table};
-use super::kept::{Kept, KeptKind};
 use super::merge::Merger;
 use super::standing::{mark_batches, read_list, vouched};
-use super::{Inner, Store, StoreError, error::fixed};
+use crate::store::head::Head;
+use crate::store::integrity::{Integrity, Row, Table};
+use crate::store::kept::{Kept, KeptKind};
+use crate::store::{Inner, Store, StoreError, error::fixed};
 use rusqlite::Connection;
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::backup::Tombstone;
@@ -41,7 +41,7 @@ fn is_known(kept: Option<&Kept>, number: u64, hash: Digest) -> Result<bool, NotT
 
 /// Removes the stored licenses that a blob matches, leaves tombstones and keeps the blob, all in the caller's transaction.
 /// Gives the number of licenses removed.
-pub(super) fn take(
+pub(in crate::store) fn take(
     connection: &Connection,
     merger: &mut Merger<'_>,
     blob: &VerifiedRevocation,
@@ -91,7 +91,7 @@ fn matching(
 }
 
 /// Keeps a status list in place of the one before and marks what it revokes, in the caller's transaction.
-pub(super) fn keep_list(
+pub(in crate::store) fn keep_list(
     (connection, integrity): (&Connection, &Integrity),
     head: &mut Head,
     (list, bytes): (&StatusList, &[u8]),
@@ -111,7 +111,7 @@ pub(super) fn keep_list(
 }
 
 /// What a backup brings counts where it is newer than what is kept; otherwise it says less and is passed over.
-pub(super) fn if_newer<T>(taken: Result<T, NotTaken>) -> Result<(), StoreError> {
+pub(in crate::store) fn if_newer<T>(taken: Result<T, NotTaken>) -> Result<(), StoreError> {
     match taken {
         Ok(_) | Err(NotTaken::Older(_) | NotTaken::Conflict) => Ok(()),
         Err(NotTaken::Store(error)) => Err(error),
@@ -209,7 +209,7 @@ impl Store {
     pub fn bars_application(&self, authority: Digest, id: &str, now: i64) -> Result<bool, StoreError> {
         let inner: &Inner = &self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let kept = {
                 let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
                 let head = Head::load_current(&transaction, &inner.integrity, &mut seen)?;
@@ -235,7 +235,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         let inner: &Inner = &self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let head = Head::load(&transaction, &inner.integrity)?;
             read(&transaction, &inner.integrity, &head)
         })

@@ -2,10 +2,10 @@
 //! that grant nothing. No repair gives a right back.
 
 use super::check::{Damaged, changed_buckets, lids};
-use super::head::Head;
-use super::integrity::{Integrity, Row, Table};
-use super::removal::remove;
-use super::{Store, StoreError};
+use crate::store::head::Head;
+use crate::store::integrity::{Integrity, Row, Table};
+use crate::store::records::removal::remove;
+use crate::store::{Store, StoreError};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::Lid;
@@ -36,7 +36,7 @@ impl Store {
         inner.write(|connection| {
             let mut head = Head::load(connection, &inner.integrity)?;
             let mut repair = Repair::default();
-            for damaged in damaged.iter().filter(|damaged| damaged.fault != super::Fault::StateLost) {
+            for damaged in damaged.iter().filter(|damaged| damaged.fault != crate::store::Fault::StateLost) {
                 repair.quarantined += set_aside(connection, damaged, now)?;
             }
             let changed = changed_buckets(&head, connection, &inner.integrity)?;
@@ -132,7 +132,7 @@ fn stored_policy(connection: &Connection, lid: Lid) -> Result<Option<Policy>, St
 fn stored_policies(connection: &Connection, bucket: u8) -> Result<Vec<(Lid, Policy)>, StoreError> {
     let mut statement =
         connection.prepare_cached("SELECT policy FROM license WHERE lid >= ?1 AND lid <= ?2 ORDER BY lid")?;
-    let mut rows = statement.query(super::integrity::bucket_bounds(bucket))?;
+    let mut rows = statement.query(crate::store::integrity::bucket_bounds(bucket))?;
     let mut policies = Vec::new();
     while let Some(row) = rows.next()? {
         let policy = Policy::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;

@@ -1,12 +1,12 @@
 //! Reading licenses: by key ID, one after the other, and the keys and titles that belong to them. Nothing is written.
 
 use super::at_rest::{AtRest, place};
-use super::head::Head;
-use super::integrity::{Integrity, Row as StateRow, Table};
-use super::kept::Kept;
 use super::standing::standing_in;
-use super::{Filter, Inner, Standing, Store, StoreError, StoredLicense, error::fixed};
 use crate::clock::Reading;
+use crate::store::head::Head;
+use crate::store::integrity::{Integrity, Row as StateRow, Table};
+use crate::store::kept::Kept;
+use crate::store::{Filter, Inner, Standing, Store, StoreError, StoredLicense, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
@@ -18,7 +18,7 @@ use wmlicense_wire::request::MAX_LICENSES;
 const BATCH_KEYS: usize = 256;
 
 /// State of a license as rights see it: a stateless one has an empty one, a lost one none.
-pub(super) fn read_state(
+pub(in crate::store) fn read_state(
     connection: &Connection,
     integrity: &Integrity,
     policy: &Policy,
@@ -170,7 +170,7 @@ impl Store {
     ) -> Result<Option<StoredLicense>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let mut kid = match (filter.kid, after) {
                 (Some(kid), _) | (None, Some((kid, _))) => Some(kid),
                 (None, None) => {
@@ -209,7 +209,7 @@ impl Store {
     pub fn title(&self, kid: Kid) -> Result<Option<String>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let own: Option<String> = transaction
                 .prepare_cached("SELECT title FROM title WHERE kid = ?1")?
                 .query_row([kid.as_bytes()], |row| row.get(0))
@@ -238,7 +238,7 @@ impl Store {
 }
 
 /// Number of licenses.
-pub(super) fn count(connection: &Connection) -> Result<u64, StoreError> {
+pub(in crate::store) fn count(connection: &Connection) -> Result<u64, StoreError> {
     let count: i64 = connection.query_row("SELECT count(*) FROM license", [], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }

@@ -1,12 +1,12 @@
 //! The newest epoch of each service, and requests that are signed anew because it moved. What an epoch is for is in the
 //! protocol.
 
-use super::{Store, StoreError, error::fixed};
+use crate::store::{Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::id::{Epoch, ServiceId, TransactionId};
 
 /// Keeps what a verified answer tells. Of two answers that arrive out of order the later made one counts.
-pub(super) fn note(
+pub(in crate::store) fn note(
     connection: &Connection,
     service: ServiceId,
     epoch: Epoch,
@@ -22,7 +22,7 @@ pub(super) fn note(
 }
 
 /// Lets an epoch count as told no later than at a time, after the service dated answers ahead.
-pub(super) fn date_back(connection: &Connection, service: ServiceId, latest: i64) -> Result<(), StoreError> {
+pub(in crate::store) fn date_back(connection: &Connection, service: ServiceId, latest: i64) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE epoch SET issued_at = ?2 WHERE service = ?1 AND issued_at > ?2")?
         .execute((service.as_bytes(), latest))?;

@@ -1,7 +1,7 @@
 //! Removing licenses without an answer of a service or a backup. What was used of them stays known.
 
 use super::at_rest::{place, row_id};
-use super::{Store, StoreError};
+use crate::store::{Store, StoreError};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::policy::Policy;
@@ -24,7 +24,7 @@ impl Store {
 }
 
 /// Removes a license's row, and its batch when that was the last one.
-pub(super) fn remove(connection: &Connection, id: i64) -> Result<(), StoreError> {
+pub(in crate::store) fn remove(connection: &Connection, id: i64) -> Result<(), StoreError> {
     let (batch, _) = place(id);
     note_removed(connection, id, batch)?;
     connection.prepare_cached("DELETE FROM license WHERE id = ?1")?.execute([id])?;

@@ -1,16 +1,16 @@
-//! The staging area of a restore and its one commit. Its files are in `staging_file.rs`, the rules in `merge.rs`.
+//! The staging area of a restore and its one commit. Its files are in `staging_file.rs`, the rules in `store/records/merge.rs`.
 
-use super::at_rest::AtRest;
-use super::head::Head;
-use super::import::start_state;
-use super::integrity::{Row, Table};
-use super::merge::{Incoming, Merger, section_of};
-use super::revocation::{if_newer, keep_list, take};
 use super::staging_file::{ChunkLog, Entry, Scratch};
-use super::tombstone;
-use super::{Inner, RestoreReport, StagedLicense, Store, StoreError, schema};
 use crate::logging::{Level, target};
 use crate::rights;
+use crate::store::head::Head;
+use crate::store::integrity::{Row, Table};
+use crate::store::records::at_rest::AtRest;
+use crate::store::records::import::start_state;
+use crate::store::records::merge::{Incoming, Merger, section_of};
+use crate::store::records::revocation::{if_newer, keep_list, take};
+use crate::store::records::tombstone;
+use crate::store::{Inner, RestoreReport, StagedLicense, Store, StoreError, schema};
 use rusqlite::Transaction;
 use std::path::Path;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use super::at_rest::AtRest;
 use super::merge::{Incoming, Merger, section_of};
-use super::{Import, ImportReport, Recipe, Store, StoreError, epoch, recipe, transactions};
+use super::{epoch, recipe, transactions};
+use crate::store::{Import, ImportReport, Recipe, Store, StoreError};
 use wmlicense_wire::answer::{OpenedLicense, read_vouched_of};
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::certificate::Role;
@@ -151,7 +152,7 @@ fn incoming<'a>(authority: Digest, license: &'a OpenedLicense, wrapped: &'a [u8]
 }
 
 /// State that a stateful license starts from: that of its policy, or less where a binding or a backup says so.
-pub(super) fn start_state(policy: &Policy, ceiling: Option<&State>) -> Option<State> {
+pub(in crate::store) fn start_state(policy: &Policy, ceiling: Option<&State>) -> Option<State> {
     let initial = policy.is_stateful().then(|| State::initial(policy))?;
     let Some(ceiling) = ceiling else { return Some(initial) };
     // Only actions of the policy have a state, whatever else the ceiling names.

@@ -1,13 +1,13 @@
 //! Tombstones: licenses that were removed for good and must not come back from a backup.
 
-use super::StoreError;
-use super::integrity::{Integrity, Row, Table};
+use crate::store::StoreError;
+use crate::store::integrity::{Integrity, Row, Table};
 use rusqlite::Connection;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Lid, ServiceId};
 
 /// Whether a tombstone keeps a license out. One that was changed from outside keeps out every license of its ID.
-pub(super) fn forbids(
+pub(in crate::store) fn forbids(
     connection: &Connection,
     integrity: &Integrity,
     lid: Lid,
@@ -21,6 +21,6 @@ pub(super) fn forbids(
 }
 
 /// Reads what the store or a backup noted.
-pub(super) fn read(bytes: &[u8]) -> Result<Tombstone, StoreError> {
+pub(in crate::store) fn read(bytes: &[u8]) -> Result<Tombstone, StoreError> {
     Tombstone::decode(bytes).map_err(|_| StoreError::Damaged("a tombstone cannot be read".into()))
 }

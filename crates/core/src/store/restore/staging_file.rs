@@ -1,11 +1,11 @@
 //! What a restore puts aside until it may touch the store: a scratch file that no crash leaves behind, and a log of the
 //! chunks that a service answered, which the next run goes on with. No database is involved.
 
-use super::Section;
-use super::StoreError;
-use super::integrity::Integrity;
-use super::merge::Incoming;
 use crate::file::open_own;
+use crate::store::Section;
+use crate::store::StoreError;
+use crate::store::integrity::Integrity;
+use crate::store::records::merge::Incoming;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -26,7 +26,7 @@ fn torn() -> StoreError {
 }
 
 /// One thing put aside.
-pub(super) enum Entry<'a> {
+pub(in crate::store) enum Entry<'a> {
     Batch { authority: Digest, at_rest: [u8; 16], signed: &'a [u8] },
     License(Incoming<'a>),
 }
@@ -72,7 +72,7 @@ impl<'a> Cursor<'a> {
 
 impl<'a> Entry<'a> {
     /// Appends u32 length ‖ entry.
-    pub(super) fn append(&self, out: &mut Vec<u8>) {
+    pub(in crate::store) fn append(&self, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; 4]);
         match self {
@@ -153,13 +153,13 @@ fn read_license<'a>(cursor: &mut Cursor<'a>) -> Option<Incoming<'a>> {
 }
 
 /// Entries in the order in which they came, in a file without a name: the system removes it when the process ends.
-pub(super) struct Scratch {
+pub(in crate::store) struct Scratch {
     file: BufWriter<File>,
     buffer: Vec<u8>,
 }
 
 impl Scratch {
-    pub(super) fn new(folder: &Path) -> Result<Self, StoreError> {
+    pub(in crate::store) fn new(folder: &Path) -> Result<Self, StoreError> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| StoreError::Random)?;
         let path = folder.join(format!("restore.{:016x}", u64::from_be_bytes(random)));
@@ -168,14 +168,17 @@ impl Scratch {
         Ok(Self { file: BufWriter::with_capacity(BUFFER, file), buffer: Vec::new() })
     }
 
-    pub(super) fn put(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
+    pub(in crate::store) fn put(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
         self.buffer.clear();
         entry.append(&mut self.buffer);
         Ok(self.file.write_all(&self.buffer)?)
     }
 
     /// Gives every entry in order.
-    pub(super) fn each(&mut self, take: &mut dyn FnMut(Entry<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(in crate::store) fn each(
+        &mut self,
+        take: &mut dyn FnMut(Entry<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         self.file.flush()?;
         let file = self.file.get_mut();
         let mut left = file.stream_position()?;
@@ -203,7 +206,7 @@ type TakeChunk<'a> = dyn FnMut((u32, u32), &[u8]) -> Result<(), StoreError> + 'a
 
 /// Answered chunks of one backup: front ‖ per chunk: u32 length ‖ section ‖ number ‖ entries ‖ HMAC. A torn end is cut off.
 /// The file is held under a lock while it is open, and is never removed, so that two restores cannot hold two of it.
-pub(super) struct ChunkLog {
+pub(in crate::store) struct ChunkLog {
     file: File,
     header_hash: Digest,
     chunks: Vec<(u32, u32)>,
@@ -212,7 +215,11 @@ pub(super) struct ChunkLog {
 
 impl ChunkLog {
     /// Opens the log of the backup with this header; what another backup left is dropped.
-    pub(super) fn open(folder: &Path, header_hash: Digest, integrity: &Integrity) -> Result<Self, StoreError> {
+    pub(in crate::store) fn open(
+        folder: &Path,
+        header_hash: Digest,
+        integrity: &Integrity,
+    ) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = open_own(&mut options, &folder.join(LOG_NAME))?;
@@ -231,7 +238,7 @@ impl ChunkLog {
     }
 
     /// Empties a log that holds no whole chunk, unless a restore has it open.
-    pub(super) fn drop_stale(folder: &Path, integrity: &Integrity) -> Result<(), StoreError> {
+    pub(in crate::store) fn drop_stale(folder: &Path, integrity: &Integrity) -> Result<(), StoreError> {
         let log = open_own(OpenOptions::new().read(true).write(true), &folder.join(LOG_NAME));
         let Ok(mut file) = log else { return Ok(()) };
         if file.try_lock().is_err() || file.metadata()?.len() == 0 {
@@ -252,16 +259,16 @@ impl ChunkLog {
     }
 
     /// True if no chunk was answered so far.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::store) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    pub(super) fn is_done(&self, section: u32, chunk: u32) -> bool {
+    pub(in crate::store) fn is_done(&self, section: u32, chunk: u32) -> bool {
         self.chunks.contains(&(section, chunk))
     }
 
     /// Appends a chunk's entries and syncs: then it counts as answered.
-    pub(super) fn put(
+    pub(in crate::store) fn put(
         &mut self,
         (section, chunk): (u32, u32),
         entries: &[u8],
@@ -289,7 +296,7 @@ impl ChunkLog {
     }
 
     /// Gives every entry of every chunk in order.
-    pub(super) fn each(
+    pub(in crate::store) fn each(
         &mut self,
         integrity: &Integrity,
         take: &mut dyn FnMut(Entry<'_>) -> Result<(), StoreError>,
@@ -304,7 +311,7 @@ impl ChunkLog {
     }
 
     /// Drops everything.
-    pub(super) fn clear(&mut self) -> Result<(), StoreError> {
+    pub(in crate::store) fn clear(&mut self) -> Result<(), StoreError> {
         self.file.set_len(0)?;
         (self.end, self.chunks) = (0, Vec::new());
         Ok(())

@@ -1,7 +1,8 @@
 //! Certificates and service documents that the store keeps. Nothing is believed because it is here: each is verified
 //! again from the pinned authority when it is read first.
 
-use super::{Store, StoreError, TransactionState, error::fixed, transactions};
+use super::transactions;
+use crate::store::{Store, StoreError, TransactionState, error::fixed};
 use rusqlite::OptionalExtension as _;
 use std::sync::PoisonError;
 use wmlicense_wire::certificate::{AuthorityCertificate, CertificateError, DeviceCertificate, Directory};

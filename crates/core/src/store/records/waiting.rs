@@ -1,6 +1,6 @@
 //! Transactions that wait for the user: the page to act on, and how one that is over ended.
 
-use super::{Store, StoreError, TransactionState};
+use crate::store::{Store, StoreError, TransactionState};
 use rusqlite::OptionalExtension as _;
 use wmlicense_wire::id::TransactionId;
 

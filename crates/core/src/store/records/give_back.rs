@@ -3,7 +3,8 @@
 
 use super::lookup::read_state;
 use super::merge::Merger;
-use super::{Store, StoreError, Transaction, TransactionState, error::fixed, recipe, transactions};
+use super::{recipe, transactions};
+use crate::store::{Store, StoreError, Transaction, TransactionState, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};

@@ -1,8 +1,8 @@
 //! Changing what is left of a license: checked against row, bucket and head, and durable before it counts as done.
 
-use super::head::Head;
-use super::integrity::{Row, Table};
-use super::{Store, StoreError};
+use crate::store::head::Head;
+use crate::store::integrity::{Row, Table};
+use crate::store::{Store, StoreError};
 use rusqlite::OptionalExtension as _;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::State;
@@ -49,7 +49,7 @@ impl Store {
     pub fn check_integrity(&self) -> Result<(), StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             Head::load(&transaction, &inner.integrity)?.check_all(&transaction, &inner.integrity)
         })
     }

@@ -1,10 +1,10 @@
 //! Recipes: what licenses were asked for with, so that they can be asked for again without their content. Which licenses
 //! are to be renewed is found here; asking is the operation's.
 
-use super::integrity::{Integrity, Row, Table};
 use super::lookup::read_state;
-use super::{Store, StoreError, error::fixed};
 use crate::rights;
+use crate::store::integrity::{Integrity, Row, Table};
+use crate::store::{Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::HashMap;
 use wmlicense_wire::cbor::{self, read, write};
@@ -58,7 +58,7 @@ pub struct RenewalGroup {
 }
 
 /// Writes a recipe down unless it is known, and gives its row.
-pub(super) fn keep(connection: &Connection, recipe: &Recipe) -> Result<i64, StoreError> {
+pub(in crate::store) fn keep(connection: &Connection, recipe: &Recipe) -> Result<i64, StoreError> {
     let actions = write::array(recipe.actions.iter().map(|action| write::text(action)));
     let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or_else(write::null, write::bytes);
     let digest = Digest::of(&write::array([
@@ -79,19 +79,19 @@ pub(super) fn keep(connection: &Connection, recipe: &Recipe) -> Result<i64, Stor
 }
 
 /// Recipe of a pending or ended request.
-pub(super) fn of_exchange(connection: &Connection, id: TransactionId) -> Result<Option<i64>, StoreError> {
+pub(in crate::store) fn of_exchange(connection: &Connection, id: TransactionId) -> Result<Option<i64>, StoreError> {
     let mut find = connection.prepare_cached("SELECT recipe FROM exchange WHERE id = ?1")?;
     Ok(find.query_row([id.as_bytes()], |row| row.get(0)).optional()?.flatten())
 }
 
 /// Recipe of a stored license.
-pub(super) fn of_license(connection: &Connection, lid: Lid) -> Result<Option<i64>, StoreError> {
+pub(in crate::store) fn of_license(connection: &Connection, lid: Lid) -> Result<Option<i64>, StoreError> {
     let mut find = connection.prepare_cached("SELECT recipe FROM license WHERE lid = ?1")?;
     Ok(find.query_row([lid.as_bytes()], |row| row.get(0)).optional()?.flatten())
 }
 
 /// A recipe by its row.
-pub(super) fn find(connection: &Connection, id: i64) -> Result<Recipe, StoreError> {
+pub(in crate::store) fn find(connection: &Connection, id: i64) -> Result<Recipe, StoreError> {
     let sql = "SELECT url, scope, actions, header, custom FROM recipe WHERE id = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([id])?;
@@ -193,7 +193,7 @@ impl Store {
     pub fn renewable(&self, choice: &RenewalChoice) -> Result<Vec<RenewalGroup>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let mut search = Search {
                 connection: &transaction,
                 integrity: &inner.integrity,
@@ -222,7 +222,7 @@ impl Store {
     pub fn states(&self, lids: &[Lid]) -> Result<Vec<(Lid, State)>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let mut find = transaction.prepare_cached("SELECT policy FROM license WHERE lid = ?1")?;
             let mut states = Vec::with_capacity(lids.len());
             for lid in lids {
@@ -251,7 +251,7 @@ impl Store {
             JOIN batch ON batch.id = license.id / 4096 WHERE authority = ?1 AND ?2 IS NOT NULL";
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let mut used = Vec::new();
             let all = [Kid::new([0; 16])];
             let (sql, kids) = if kids.is_empty() { (OF_ALL, &all[..]) } else { (OF_KID, kids) };
@@ -276,7 +276,7 @@ impl Store {
     /// Key IDs of stored licenses; those that are not there any more are passed over.
     pub fn kids(&self, lids: &[Lid]) -> Result<Vec<Kid>, StoreError> {
         self.inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let mut find = transaction.prepare_cached("SELECT kid FROM license WHERE lid = ?1")?;
             let mut kids = Vec::with_capacity(lids.len());
             for lid in lids {
@@ -292,7 +292,7 @@ impl Store {
     /// How a stored license was asked for, where that is known.
     pub fn recipe(&self, lid: Lid) -> Result<Option<Recipe>, StoreError> {
         self.inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             of_license(&transaction, lid)?.map(|id| find(&transaction, id)).transpose()
         })
     }

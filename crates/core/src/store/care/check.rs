@@ -1,11 +1,11 @@
 //! Looking at everything in the store: the database's own structure, every license against its batch, every
-//! authenticated row against the head. Nothing is written; `store/repair.rs` mends.
+//! authenticated row against the head. Nothing is written; `store/care/repair.rs` mends.
 
-use super::at_rest::{AtRest, place};
-use super::head::Head;
-use super::integrity::Table;
-use super::{Store, StoreError, error::fixed};
 use crate::event::Fault;
+use crate::store::head::Head;
+use crate::store::integrity::Table;
+use crate::store::records::at_rest::{AtRest, place};
+use crate::store::{Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use wmlicense_wire::answer::{read_vouched, verify_signed};
 use wmlicense_wire::certificate::Role;
@@ -21,7 +21,7 @@ const CHUNK: i64 = MAX_LICENSES as i64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damaged {
     /// Row of the table.
-    pub(super) row: i64,
+    pub(in crate::store) row: i64,
     /// Its key ID, as the row says.
     pub kid: Kid,
     /// What is wrong.
@@ -66,7 +66,7 @@ impl Store {
             "SELECT id, kid, lid, policy, binding, wrapped FROM license WHERE id > ?1 ORDER BY id LIMIT ?2";
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = super::connection::read(connection)?;
+            let transaction = crate::store::connection::read(connection)?;
             let mut statement = transaction.prepare_cached(SQL)?;
             let mut rows = statement.query((walk.after.unwrap_or(i64::MIN), CHUNK))?;
             let (mut damaged, mut any) = (Vec::new(), false);
@@ -138,7 +138,7 @@ impl Store {
         if at_rest.unwrap(index, binding.policy_hash, policy.kind, blob(row, 5)?).is_err() {
             return Ok(Some(Fault::KeyLost));
         }
-        let state = super::lookup::read_state(connection, &self.inner.integrity, &policy)?;
+        let state = crate::store::records::lookup::read_state(connection, &self.inner.integrity, &policy)?;
         Ok(state.is_none().then_some(Fault::StateLost))
     }
 }
@@ -149,10 +149,10 @@ fn blob<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], StoreError> {
 }
 
 /// The buckets whose rows are not those that the head knows.
-pub(super) fn changed_buckets(
+pub(in crate::store) fn changed_buckets(
     head: &Head,
     connection: &Connection,
-    integrity: &super::integrity::Integrity,
+    integrity: &crate::store::integrity::Integrity,
 ) -> Result<Vec<u8>, StoreError> {
     let mut changed = Vec::new();
     for bucket in 0..=u8::MAX {
@@ -166,8 +166,8 @@ pub(super) fn changed_buckets(
 }
 
 /// License IDs of a bucket's rows in a table, whether their codes verify or not.
-pub(super) fn lids(connection: &Connection, table: Table, bucket: u8) -> Result<Vec<Lid>, StoreError> {
-    let (first, last) = super::integrity::bucket_bounds(bucket);
+pub(in crate::store) fn lids(connection: &Connection, table: Table, bucket: u8) -> Result<Vec<Lid>, StoreError> {
+    let (first, last) = crate::store::integrity::bucket_bounds(bucket);
     let mut statement = connection.prepare_cached(table.select_bucket())?;
     let mut rows = statement.query((first, last))?;
     let mut lids = Vec::new();
