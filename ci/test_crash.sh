@@ -9,7 +9,7 @@ trap 'rm -f "$log"' EXIT
 cargo test --test c_programs crash -- --nocapture 2>&1 | tee "$log"
 cargo test -p wmlicense-core --test crashes --test exchange_crashes --test revocation --test migrations \
   -- --nocapture 2>&1 | tee -a "$log"
-cargo test -p wmlicense-server --test service_crashes --test command_crashes -- --nocapture 2>&1 | tee -a "$log"
+cargo test -p wmlicense-server --test service -- _crashes:: --nocapture 2>&1 | tee -a "$log"
 points() { grep -Eo "$1(killed at|faults at) [0-9]+ points" "$log" | awk '{ sum += $(NF - 1) } END { print sum + 0 }'; }
 total=$(points '') service=$(points 'wmlicensed [a-z]+: ')
 echo "$total points in all, $service of them at the service"

@@ -1,15 +1,13 @@
 //! A service whose disk is full, or whose database is held by another, hands out nothing that it could not write down, and says that it is not ready.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Device, Known, get};
+use crate::support::disk::Disk;
+use crate::support::{Data, KEY, OPEN};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
-use support::client::{Device, Known, get};
-use support::disk::Disk;
-use support::{Data, KEY, OPEN};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::problem::ProblemKind;

@@ -2,12 +2,10 @@
 //! renewal, whoever asks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Device, Held, Known};
+use crate::support::{COUNTED, Data, GOLD, KEY, OPEN};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use support::client::{Device, Held, Known};
-use support::{COUNTED, Data, GOLD, KEY, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

@@ -1,12 +1,10 @@
 //! Restores of what was taken back by a rule, and returns that tell more than they may.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Backup, Device, Held, Known, kid, now};
+use crate::support::clock::with_clock;
+use crate::support::{COUNTED, Data, NO_BACKUP, OPEN, Serving, rfc3339};
 use std::sync::atomic::Ordering;
-use support::client::{Backup, Device, Held, Known, kid, now};
-use support::clock::with_clock;
-use support::{COUNTED, Data, NO_BACKUP, OPEN, Serving, rfc3339};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

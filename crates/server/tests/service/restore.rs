@@ -1,12 +1,10 @@
 //! Restoring to further devices: the limit, the account, and what a record has to prove.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Backup, Device, Held, Known, kid, now};
+use crate::support::{COUNTED, Data, ENDED, GOLD, KEY, NO_BACKUP, OPEN};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
-use support::client::{Backup, Device, Held, Known, kid, now};
-use support::{COUNTED, Data, ENDED, GOLD, KEY, NO_BACKUP, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::backup::{Record, RecordKey, SectionKeys, ServiceTicket, Ticket};
 use wmlicense_wire::certificate::Role;
@@ -16,7 +14,7 @@ use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::{Body, MAX_NAMED, RestoreBatch};
 use zeroize::Zeroizing;
 
-fn started() -> (Data, support::Serving, Known) {
+fn started() -> (Data, crate::support::Serving, Known) {
     let data = Data::new();
     data.fill();
     let serving = data.serve(&[]);

@@ -1,10 +1,8 @@
 //! Taking licenses back through a running service: orders, blobs, acknowledgements, status lists.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::client::*;
-use support::*;
+use crate::support::client::*;
+use crate::support::*;
 use wmlicense_wire::answer::{Envelope, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Lid};

@@ -1,10 +1,8 @@
 //! Licenses given back: once, freed within a limit also when all come at once, and not to be had from a backup any more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::client::{Device, Held, Known};
-use support::{COUNTED, Data, OPEN, Serving};
+use crate::support::client::{Device, Held, Known};
+use crate::support::{COUNTED, Data, OPEN, Serving};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

@@ -2,12 +2,10 @@
 //! rekeyed, nobody uses more than the policy and the year allow.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Backup, Device, Held, Known};
+use crate::support::{COUNTED, Data};
 use std::collections::HashMap;
 use std::sync::Mutex;
-use support::client::{Backup, Device, Held, Known};
-use support::{COUNTED, Data};
 use wmlicense_wire::answer::{Answer, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

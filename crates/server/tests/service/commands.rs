@@ -1,10 +1,8 @@
 //! The command line: usage, listings, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{Data, GOLD, KEY, OPEN, run};
 use std::os::unix::fs::PermissionsExt as _;
-use support::{Data, GOLD, KEY, OPEN, run};
 
 #[test]
 fn wrong_usage_exits_with_2_and_says_what_is_right() {

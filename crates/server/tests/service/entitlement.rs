@@ -1,10 +1,8 @@
 //! What is restored must be what the account may still have, and what its issuer lets this service restore.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::client::{Backup, Device, Held, Known, kid};
-use support::{COUNTED, Data, GOLD, KEY, OPEN, Serving};
+use crate::support::client::{Backup, Device, Held, Known, kid};
+use crate::support::{COUNTED, Data, GOLD, KEY, OPEN, Serving};
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::backup::Record;
 use wmlicense_wire::certificate::Role;

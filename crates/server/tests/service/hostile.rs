@@ -1,18 +1,16 @@
 //! Requests that are too long, of another type, garbage, or cut off; processes that are killed or told to stop.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Device, Known, agent, get};
+use crate::support::{Data, OPEN};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use support::client::{Device, Known, agent, get};
-use support::{Data, OPEN};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::problem::{Problem, ProblemKind};
 use wmlicense_wire::request;
 
-fn started() -> (Data, support::Serving, Known) {
+fn started() -> (Data, crate::support::Serving, Known) {
     let data = Data::new();
     data.fill();
     let serving = data.serve(&[]);
@@ -144,13 +142,13 @@ fn no_log_holds_a_token_a_key_or_a_device() {
     let (data, mut serving, known) = started();
     let token = data.account("gold", &["gold"]);
     let device = Device::individualized(&known);
-    device.acquire(&known, &[OPEN, support::GOLD], Some(&token));
+    device.acquire(&known, &[OPEN, crate::support::GOLD], Some(&token));
     known.post("licenses", b"x", Some("not-a-token"));
     get(&format!("{}/v1/{token}", serving.url));
     let (status, log) = serving.terminate();
     assert_eq!(status, Some(0));
     assert!(log.contains("/v1/licenses") && log.contains("stopping"), "{log}");
-    for secret in [&token, "not-a-token", support::KEY, &device.id().to_hex(), support::GOLD, "gold"] {
+    for secret in [&token, "not-a-token", crate::support::KEY, &device.id().to_hex(), crate::support::GOLD, "gold"] {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
 }

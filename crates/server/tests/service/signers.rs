@@ -1,14 +1,12 @@
 //! Who signed what a restore brings, who appointed whom when, and which certificates come along with an answer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Backup, Device, Held, Known, kid, now};
+use crate::support::clock::with_clock;
+use crate::support::issuer::OtherIssuer;
+use crate::support::{Data, KEY, OPEN, Serving, rfc3339};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use support::client::{Backup, Device, Held, Known, kid, now};
-use support::clock::with_clock;
-use support::issuer::OtherIssuer;
-use support::{Data, KEY, OPEN, Serving, rfc3339};
 use wmlicense_wire::answer::{Answer, Envelope, Reason};
 use wmlicense_wire::backup::Record;
 use wmlicense_wire::certificate::Role;

@@ -2,12 +2,10 @@
 //! it has them gets them twice a year.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Backup, Device, Held, Known};
+use crate::support::clock::{DAY, with_clock};
+use crate::support::{COUNTED, Data, OPEN};
 use std::sync::atomic::Ordering;
-use support::client::{Backup, Device, Held, Known};
-use support::clock::{DAY, with_clock};
-use support::{COUNTED, Data, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;
@@ -106,7 +104,7 @@ fn a_lost_store_gets_a_license_again_twice_a_year() {
         let device = Device::individualized(known);
         let (_, held) = device.acquire(known, &[COUNTED], None);
         let backup = device.back_up(known, &held, None);
-        let begin = support::client::now();
+        let begin = crate::support::client::now();
         assert_eq!(left(&device.restore(known, &backup, None).1), Some(5));
         assert_eq!(left(&device.acquire(known, &[COUNTED], None).1), Some(5));
         for (answer, held) in [device.restore(known, &backup, None), device.acquire(known, &[COUNTED], None)] {
@@ -262,7 +260,7 @@ fn what_a_year_allows_counts_licenses_with_a_state_in_place_of_such() {
     count(23);
     let (answer, none) = device.acquire(&known, &[COUNTED], None);
     assert_eq!((none.len(), reason(&answer)), (0, Some(Reason::GrantedTooOften)));
-    assert!(answer.refusals[0].again.unwrap() > support::client::now());
+    assert!(answer.refusals[0].again.unwrap() > crate::support::client::now());
 }
 
 fn restore(known: &Known, device: &Device, backup: &Backup, told: Usage) -> Result<Option<u32>, Reason> {

@@ -1,12 +1,10 @@
 //! Pre-delivery by the real service: pages, what changed since, what is taken back, subscriptions, and the service's pace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Device, Known};
+use crate::support::{Data, GOLD, KEY, OPEN};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use support::client::{Device, Known};
-use support::{Data, GOLD, KEY, OPEN};
 use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Kid, Lid};

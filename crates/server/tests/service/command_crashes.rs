@@ -2,15 +2,13 @@
 //! new, what they printed is true, and the same command goes on from there. `WM_TEST_CRASH_ALL=1` tries every point.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Device, Known, agent, get};
+use crate::support::crash::{Fault, Point, at_each_call_of, can_trace, copy};
+use crate::support::{Data, GOLD, KEY, OPEN, Serving, run, run_under};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use support::client::{Device, Known, agent, get};
-use support::crash::{Fault, Point, at_each_call_of, can_trace, copy};
-use support::{Data, GOLD, KEY, OPEN, Serving, run, run_under};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::problem::ProblemKind;
 
@@ -160,7 +158,7 @@ fn certificates_that_were_being_renewed_are_the_old_ones_or_the_new_ones() {
 fn counts(serving: &Serving, token: &str) -> bool {
     let request = agent().post(format!("{}/v1/licenses", serving.url)).content_type("application/cose");
     let sent = request.header("authorization", format!("Bearer {token}")).send(&[0_u8][..]);
-    match support::client::Reply::read(sent.unwrap()).problem() {
+    match crate::support::client::Reply::read(sent.unwrap()).problem() {
         ProblemKind::Unauthorized => false,
         ProblemKind::BadRequest => true,
         other => panic!("{other:?}"),
@@ -281,7 +279,7 @@ fn a_database_that_was_being_migrated_is_the_old_one_or_the_new_one() {
         std::fs::remove_file(data.path().join(format!("wmlicensed.db{end}"))).ok();
     }
     let first = rusqlite::Connection::open(&path).unwrap();
-    first.execute_batch(include_str!("../src/store/sqlite/schema.sql")).unwrap();
+    first.execute_batch(include_str!("../../src/store/sqlite/schema.sql")).unwrap();
     first.pragma_update(None, "user_version", 1).unwrap();
     first.execute("INSERT INTO policy VALUES ('terms', '{}', 7)", []).unwrap();
     drop(first);

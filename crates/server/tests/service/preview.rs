@@ -1,12 +1,10 @@
 //! A preview says of each license what a restore then does, with the same reason and the same time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
+use crate::support::client::{Backup, Device, Held, Known};
+use crate::support::clock::{DAY, with_clock};
+use crate::support::{COUNTED, Data, ENDED, OPEN};
 use std::sync::atomic::Ordering;
-use support::client::{Backup, Device, Held, Known};
-use support::clock::{DAY, with_clock};
-use support::{COUNTED, Data, ENDED, OPEN};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;
@@ -63,7 +61,7 @@ fn what_has_ended_is_said_before() {
         let (_, held, backup) = backed_up(known, ENDED);
         assert_eq!(agreed(known, &other, &held[0], &backup, &Usage::new()), Some((Reason::Expired, None)));
         let (device, held, backup) = backed_up(known, COUNTED);
-        let first_use = Some(support::client::now());
+        let first_use = Some(crate::support::client::now());
         let used = State { actions: [("Play".to_owned(), ActionState { counts_left: None, first_use })].into() };
         let told = vec![(held[0].license.policy.lid, used)];
         assert_eq!(agreed(known, &device, &held[0], &backup, &told), None);
@@ -94,7 +92,7 @@ fn what_a_year_allows_no_more_is_said_before_with_the_time_from_which_it_does() 
     let data = filled();
     with_clock(&data, |known, clock| {
         let (device, held, backup) = backed_up(known, COUNTED);
-        let begin = support::client::now();
+        let begin = crate::support::client::now();
         for _ in 0..2 {
             assert_eq!(agreed(known, &device, &held[0], &backup, &Usage::new()), None);
         }

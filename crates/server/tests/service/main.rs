@@ -1,0 +1,27 @@
+//! `wmlicensed` as devices, owners and failing machines meet it: one module a subject. What the modules share is in `support`.
+
+mod again;
+mod command_crashes;
+mod commands;
+mod delivery;
+mod entitlement;
+mod epochs;
+mod full_disk;
+mod gifts;
+mod hostile;
+mod journey;
+mod lives;
+mod page;
+mod preview;
+mod rekey;
+mod renewals;
+mod restore;
+mod returns;
+mod revocation;
+mod service_crashes;
+mod signers;
+#[path = "../support/mod.rs"]
+mod support;
+mod taken_back;
+mod time;
+mod withdrawals;
