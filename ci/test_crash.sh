@@ -7,8 +7,8 @@ export WM_TEST_ALL_TOOLS=1 WM_TEST_LONG=1 WM_TEST_CRASH_ALL=1
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 cargo test --test c_programs crash -- --nocapture 2>&1 | tee "$log"
-cargo test -p wmlicense-core --test crashes --test exchange_crashes --test revocation --test migrations \
-  -- --nocapture 2>&1 | tee -a "$log"
+cargo test -p wmlicense-core --test client -- crashes:: revocation:: migrations:: \
+  --nocapture 2>&1 | tee -a "$log"
 cargo test -p wmlicense-server --test service -- _crashes:: --nocapture 2>&1 | tee -a "$log"
 points() { grep -Eo "$1(killed at|faults at) [0-9]+ points" "$log" | awk '{ sum += $(NF - 1) } END { print sum + 0 }'; }
 total=$(points '') service=$(points 'wmlicensed [a-z]+: ')

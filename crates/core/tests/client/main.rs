@@ -1,0 +1,30 @@
+//! The client as applications, services and failing machines meet it: one module a subject. What counts allocations of its whole
+//! process is the target beside this one.
+
+mod acquire;
+mod backup;
+mod backup_disk;
+mod clock;
+mod crashes;
+mod disks;
+mod exchange_crashes;
+mod give_back;
+mod individualize;
+mod integrity;
+mod keeper;
+mod mailbox;
+mod migrations;
+mod model;
+mod rekey;
+mod renewals;
+mod revocation;
+mod staging;
+mod store;
+mod subscription;
+#[path = "../support/mod.rs"]
+mod support;
+mod time_namespace;
+mod use_of_licenses;
+mod verdicts;
+mod waits;
+mod world;

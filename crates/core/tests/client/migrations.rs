@@ -1,0 +1,102 @@
+//! Stores that earlier schemas wrote open in this version with everything in them. `data/store-N` was written with schema N:
+//! a plain license with a title of the application's, one that was used once out of five times, and the tombstone of a third.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::support::crash::{Fault, at_each_point, can_trace, folder_of_child};
+use crate::support::{ManualClock, NOW, content_key, kid};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wmlicense_core::client::{Client, OpenSettings};
+use wmlicense_core::event::Flow;
+use wmlicense_core::keeper::check;
+use wmlicense_core::operation::Context;
+use wmlicense_core::store::FILE_NAME;
+
+fn stores() -> Vec<PathBuf> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let entries = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+    let stores: Vec<_> =
+        entries.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("store-")).collect();
+    assert!(!stores.is_empty());
+    stores
+}
+
+fn copied(store: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(store).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    folder
+}
+
+fn open(folder: &Path) -> Arc<Client> {
+    let settings = OpenSettings { store_path: folder.to_path_buf(), authorities: Vec::new() };
+    Client::open(&settings, ManualClock::at(NOW)).unwrap()
+}
+
+fn schema(folder: &Path) -> i64 {
+    let database = Connection::open(folder.join(FILE_NAME)).unwrap();
+    database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+}
+
+/// Licenses, counts, tombstones and titles are as they were written.
+fn assert_whole(client: &Client) {
+    let licenses = client.store.licenses(kid(1)).unwrap();
+    assert_eq!(client.store.unwrap_key(&licenses[0]).unwrap().as_bytes(), content_key(kid(1)));
+    assert_eq!(client.store.title(kid(1)).unwrap().as_deref(), Some("First title"));
+    let counted = client.store.licenses(kid(2)).unwrap();
+    assert_eq!(counted[0].state.as_ref().unwrap().actions["Play"].counts_left, Some(4));
+    assert!(client.store.licenses(kid(3)).unwrap().is_empty());
+    let context = Context::inline(None, |_| Flow::Continue);
+    assert_eq!(check(client, false, &context).unwrap().licenses, 2);
+}
+
+#[test]
+fn a_store_of_each_earlier_schema_opens_with_its_licenses_counts_tombstones_and_titles() {
+    for store in stores() {
+        let folder = copied(&store);
+        let before = schema(folder.path());
+        for _ in 0..2 {
+            assert_whole(&open(folder.path()));
+        }
+        assert!(schema(folder.path()) > before, "{} was migrated", store.display());
+    }
+}
+
+#[test]
+fn a_migration_that_many_begin_at_once_happens_once() {
+    for store in stores() {
+        let folder = copied(&store);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| open(folder.path()).store.license_count())).collect();
+            for thread in threads {
+                assert_eq!(thread.join().unwrap().unwrap(), 2);
+            }
+        });
+    }
+}
+
+#[test]
+#[ignore = "a process of the tests beside it"]
+fn child_migrates() {
+    let Some(base) = folder_of_child() else { return };
+    open(&base);
+}
+
+#[test]
+fn a_migration_that_a_crash_or_the_disk_breaks_off_is_made_by_the_next_run() {
+    if !can_trace() {
+        return;
+    }
+    for store in stores() {
+        let faults = [(Fault::Kill, 10), (Fault::Error("ENOSPC"), 4), (Fault::Error("EIO"), 4)];
+        for (fault, most) in faults {
+            let tried = at_each_point("migrations::child_migrates", &store, most, fault, &mut |folder, _, _| {
+                assert_whole(&open(folder));
+            });
+            assert!(tried >= 3, "{tried} points");
+        }
+    }
+}
