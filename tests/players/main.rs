@@ -13,5 +13,5 @@ mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "vectors are only read here")]
-#[path = "../../crates/wire/tests/vectors/file.rs"]
+#[path = "../../crates/wire/tests/documents/vectors/file.rs"]
 mod vectors;

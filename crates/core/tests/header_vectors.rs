@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code)]
-#[path = "../../wire/tests/vectors/file.rs"]
+#[path = "../../wire/tests/documents/vectors/file.rs"]
 mod file;
 
 use file::Vector;

@@ -6,10 +6,13 @@ mod backups;
 mod batches;
 mod certificates;
 mod docs;
+#[path = "../../../../tests/support/documents.rs"]
+mod documents;
 mod given;
 mod licenses;
 mod policies;
 mod requests;
 mod revocations;
 mod service_documents;
+mod vectors;
 mod world;

@@ -1,8 +1,8 @@
 //! Makes headers, tickets, items, records, footers and whole sections of backups.
 
-use crate::file::Vector;
-use crate::make::SERVICES;
-use crate::read::hex;
+use super::file::Vector;
+use super::make::SERVICES;
+use super::read::hex;
 use crate::world::*;
 use std::collections::BTreeMap;
 use std::io::Write as _;

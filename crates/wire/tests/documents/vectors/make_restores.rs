@@ -1,9 +1,9 @@
 //! Makes what a restore says beyond the common parts: usage in its requests, and refusals and verdicts that hold for a time only.
 
-use crate::file::Vector;
-use crate::make::{SERVICES, request};
-use crate::make_answers::to_device;
-use crate::make_backups::{header, record};
+use super::file::Vector;
+use super::make::{SERVICES, request};
+use super::make_answers::to_device;
+use super::make_backups::{header, record};
 use crate::world::*;
 use std::collections::BTreeMap;
 use wmlicense_wire::answer::{Answer, Outcome, Reason, Refusal, Verdict};

@@ -1,8 +1,8 @@
 //! Makes answers with and without licenses, and answers that only a faulty or hostile service could send.
 
-use crate::file::Vector;
-use crate::make::SERVICES;
-use crate::read::hex;
+use super::file::Vector;
+use super::make::SERVICES;
+use super::read::hex;
 use crate::world::*;
 use std::sync::LazyLock;
 use wmlicense_wire::aead::SecretKey;

@@ -2,8 +2,6 @@
 //! `UPDATE_VECTORS=1` makes all of them anew, `UPDATE_VECTORS=missing` those that are not there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../../../../tests/support/documents.rs"]
-mod documents;
 mod file;
 mod make;
 mod make_answers;
@@ -12,9 +10,8 @@ mod make_given;
 mod make_restores;
 mod make_revocations;
 mod read;
-#[path = "../documents/world.rs"]
-mod world;
 
+use crate::documents;
 use file::{Vector, folder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Makes status lists, license revocation blobs and acknowledgements.
 
-use crate::file::Vector;
-use crate::make::SERVICES;
+use super::file::Vector;
+use super::make::SERVICES;
 use crate::world::*;
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::cose::{Document, Unverified, sign_dual};

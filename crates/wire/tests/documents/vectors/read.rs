@@ -1,6 +1,6 @@
 //! Reads a vector as its file says, and names the class of every refusal.
 
-use crate::file::Vector;
+use super::file::Vector;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use wmlicense_wire::aead::SecretKey;

@@ -1,9 +1,9 @@
 //! Makes answers that nobody asked for, and those that a thief or a faulty issuer could hand out as such.
 
-use crate::file::Vector;
-use crate::make::SERVICES;
-use crate::make_answers::WEAK_DEVICE;
-use crate::read::hex;
+use super::file::Vector;
+use super::make::SERVICES;
+use super::make_answers::WEAK_DEVICE;
+use super::read::hex;
 use crate::world::*;
 use wmlicense_wire::answer::{Answer, Beside, MAX_GIVEN_AGE, put_beside, seal};
 use wmlicense_wire::cbor::{read, write};
