@@ -1,0 +1,8 @@
+//! `wmlicense` as a person or a script runs it: one module a subject.
+
+mod inspect;
+mod journey;
+mod recorded;
+mod scarce;
+#[path = "../../../core/tests/support/mod.rs"]
+mod support;
