@@ -2,11 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code, unreachable_pub, clippy::type_complexity)]
-mod support;
-
 use std::process::Command;
-use support::{compile, library_dir, root, run};
+use wmlicense_testkit::c::compile;
+use wmlicense_testkit::{library_dir, root, run};
 
 /// Symbols of `abi/symbols.txt`: `name version`, sorted; lines that begin with `#` explain.
 fn listed() -> Vec<String> {
@@ -69,7 +67,7 @@ fn the_library_stays_loaded_after_dlclose() {
 
 #[test]
 fn every_listed_symbol_is_called_by_a_c_program() {
-    let mut files = [support::sources("tests/c"), support::sources("examples-c")].concat();
+    let mut files = [wmlicense_testkit::c::sources("tests/c"), wmlicense_testkit::c::sources("examples-c")].concat();
     files.push(root().join("tests/c/common.h"));
     let texts: Vec<String> = files.iter().map(|path| std::fs::read_to_string(path).expect("readable")).collect();
     for symbol in listed() {

@@ -3,15 +3,13 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code, unreachable_pub, clippy::type_complexity)]
-mod support;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{compile, root, run};
 use wmlicense::defines::{self, Macro};
+use wmlicense_testkit::c::compile;
+use wmlicense_testkit::{root, run};
 
 /// The files with exported items, in the order in which a reader of the header meets them.
 const SOURCES: &[&str] = &[

@@ -2,12 +2,8 @@
 //! backed up, restored within the limit and refused beyond it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code, reason = "each driver uses another part")]
-mod support;
-
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use support::service::Service;
 use tempfile::TempDir;
 use wmlicense_core::acquire::{LicenseWish, acquire};
 use wmlicense_core::backup::back_up;
@@ -17,6 +13,7 @@ use wmlicense_core::event::{Event, Flow};
 use wmlicense_core::individualize::individualize;
 use wmlicense_core::operation::Context;
 use wmlicense_core::restore::{RestoreError, Restored, restore};
+use wmlicense_testkit::c::service::Service;
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::Kid;
 

@@ -1,17 +1,10 @@
 //! A whole run of the client against the service, every document of which has the form that docs/protocol.cddl gives.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "support/documents.rs"]
-mod documents;
-#[allow(dead_code, reason = "each driver uses another part")]
-mod support;
-
-use documents::Documents;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use support::service::{Service, program};
 use tempfile::TempDir;
 use wmlicense_core::acquire::{LicenseWish, acquire};
 use wmlicense_core::backup::back_up;
@@ -27,6 +20,9 @@ use wmlicense_core::revoke::refresh;
 use wmlicense_core::transport::{
     AccountToken, AppFailure, AppRequest, AppResponse, AppStack, AppTransport, NetworkSettings,
 };
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::daemon::program;
+use wmlicense_testkit::documents::Documents;
 use wmlicense_wire::cose::{Document, Unverified};
 use wmlicense_wire::id::{Digest, Kid};
 

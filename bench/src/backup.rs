@@ -2,9 +2,6 @@
 
 use crate::arguments::Arguments;
 use crate::peers;
-use crate::support::home::Home;
-use crate::support::place::restored;
-use crate::support::{World, kid};
 use crate::table::{Table, Times};
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -12,6 +9,9 @@ use wmlicense_core::backup::back_up;
 use wmlicense_core::event::Flow;
 use wmlicense_core::operation::Context;
 use wmlicense_core::store::{Filter, Store};
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::place::restored;
+use wmlicense_testkit::{World, kid};
 use wmlicense_wire::backup::FILE_NAME;
 
 /// Licenses in one answer.

@@ -3,11 +3,11 @@
 
 use crate::arguments::Arguments;
 use crate::decryption::{SIZES, processor};
-use crate::support::World;
 use crate::table::{Rates, Table};
 use aws_lc_rs::cipher::{AES_128, DecryptingKey, DecryptionContext, UnboundCipherKey};
 use std::time::{Duration, Instant};
 use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
+use wmlicense_testkit::World;
 
 const KEY: [u8; 16] = [7; 16];
 const IV: [u8; 16] = [9; 16];

@@ -1,12 +1,12 @@
 //! The store's part of acquiring one license: one durable commit, beside one appended record.
 
 use crate::arguments::Arguments;
-use crate::support::home::{Home, pending};
-use crate::support::{NOW, World, content_key, grant, kid};
 use crate::table::{Table, Times};
 use std::fs::File;
 use std::io::Write as _;
 use wmlicense_core::store::{Import, Page, TransactionState};
+use wmlicense_testkit::home::{Home, pending};
+use wmlicense_testkit::{NOW, World, content_key, grant, kid};
 
 /// Acquisitions in a round.
 const EACH: u64 = 40;

@@ -2,10 +2,10 @@
 
 use crate::arguments::Arguments;
 use crate::face::Face;
-use crate::support::home::Home;
-use crate::support::{World, kid};
 use crate::table::{Rates, Table};
 use std::process::Command;
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::{World, kid};
 
 pub(crate) const SIZES: [usize; 3] = [1 << 10, 16 << 10, 1 << 20];
 /// Scheme, the cipher of `openssl speed`, and whether every byte is encrypted, so that the two do the same.

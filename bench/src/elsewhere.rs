@@ -4,8 +4,8 @@ use crate::arguments::Arguments;
 use crate::device::Job;
 use crate::peers;
 use crate::service::Service;
-use crate::support::World;
 use crate::table::{Table, Times};
+use wmlicense_testkit::World;
 
 const COUNTS: [u64; 2] = [10_000, 100_000];
 

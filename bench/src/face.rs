@@ -1,9 +1,9 @@
 //! The library's C face: a small C program over the shared library of this very build, asked for one figure at a time.
 
-use crate::support::World;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
+use wmlicense_testkit::World;
 
 /// The compiled `bench/c/use.c`.
 pub(crate) struct Face {

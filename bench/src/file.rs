@@ -2,9 +2,6 @@
 
 use crate::arguments::Arguments;
 use crate::face::root;
-use crate::packager::Tools;
-use crate::support::home::Home;
-use crate::support::{World, content_key, kid};
 use crate::table::{Table, Times};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +11,9 @@ use wmlicense_core::decrypt::decryptor::Decryptor;
 use wmlicense_core::header::ContentHeader;
 use wmlicense_core::header::samples::SampleReader;
 use wmlicense_core::rights::Application;
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::packager::Tools;
+use wmlicense_testkit::{World, content_key, kid};
 
 const BYTES: u64 = 250_000_000;
 /// Seconds of the picture that is repeated until there are enough bytes.

@@ -2,10 +2,10 @@
 
 use crate::arguments::Arguments;
 use crate::peers::PlainSqlite;
-use crate::support::home::{Home, pending};
-use crate::support::{Asked, World, content_key, grant, kid};
 use crate::table::{Table, Times};
 use wmlicense_core::store::{Import, Page, TransactionState};
+use wmlicense_testkit::home::{Home, pending};
+use wmlicense_testkit::{Asked, World, content_key, grant, kid};
 use wmlicense_wire::answer::Envelope;
 use wmlicense_wire::certificate::Role;
 

@@ -2,12 +2,12 @@
 
 use crate::arguments::Arguments;
 use crate::face::{compile, library};
-use crate::support::World;
 use crate::table::{Table, Times};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
+use wmlicense_testkit::World;
 
 /// The most that the portable library may have, in MB.
 const TARGET_MB: f64 = 6.0;

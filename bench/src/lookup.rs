@@ -4,10 +4,10 @@ use crate::arguments::Arguments;
 use crate::backup::Full;
 use crate::face::Face;
 use crate::peers::PlainSqlite;
-use crate::support::home::open;
-use crate::support::{World, content_key, kid};
 use crate::table::{Table, Times};
 use std::time::Duration;
+use wmlicense_testkit::home::open;
+use wmlicense_testkit::{World, content_key, kid};
 
 const LOOKUPS: u64 = 20_000;
 

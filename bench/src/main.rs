@@ -19,19 +19,15 @@ mod import;
 mod library;
 mod lookup;
 mod memory;
-#[path = "../../tests/support/packager.rs"]
-mod packager;
 mod peers;
 mod predelivery;
 mod service;
-#[path = "../../crates/core/tests/support/mod.rs"]
-mod support;
 mod table;
 
 use arguments::Arguments;
 use backup::Full;
-use support::World;
 use table::Table;
+use wmlicense_testkit::World;
 
 /// Licenses of a store that fits into every cache; the larger ones are held against it.
 const SMALL: u64 = 10_000;

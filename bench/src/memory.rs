@@ -3,11 +3,11 @@
 use crate::arguments::Arguments;
 use crate::backup::Full;
 use crate::device::{Job, Owner};
-use crate::support::World;
 use crate::table::Table;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use wmlicense_testkit::World;
 
 /// From this number of licenses on, a tenth of them fills the caches, whose size is bounded.
 const CACHES_FULL: u64 = 1_000_000;

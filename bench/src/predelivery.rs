@@ -4,10 +4,10 @@ use crate::arguments::Arguments;
 use crate::device::Job;
 use crate::peers::PlainSqlite;
 use crate::service::Service;
-use crate::support::World;
 use crate::table::{Table, Times};
 use std::path::Path;
 use std::time::Duration;
+use wmlicense_testkit::World;
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::key::{Signer as _, SigningKey};
 

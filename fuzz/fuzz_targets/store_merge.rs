@@ -1,16 +1,12 @@
 //! Licenses of any terms in a store: imported, staged as a restore stages them, with tombstones, and taken over. Afterwards the store
 //! is sound, forgets no use, and holds nothing that a tombstone forbids.
 #![no_main]
-#![allow(dead_code, reason = "the support of the client's tests does more")]
-
-#[path = "../../crates/core/tests/support/mod.rs"]
-mod support;
 
 use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use support::home::Home;
-use support::{NOW, World, content_key, grant};
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::{NOW, World, content_key, grant};
 use wmlicense_core::store::StagedLicense;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Digest, Lid};

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::run;
+use wmlicense_testkit::run;
 
 /// How long the driver waits for an element that an expected page has.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::driver::Browser;
-use crate::support::root;
+use wmlicense_testkit::root;
 
 /// Width in CSS pixels to which WCAG 2.2, 1.4.10 wants a page to fold without scrolling both ways.
 const NARROW: u32 = 320;

@@ -5,10 +5,6 @@
 mod driver;
 mod inspection;
 mod stage;
-#[allow(dead_code, reason = "each driver uses another part")]
-#[path = "../support/mod.rs"]
-mod support;
-
 use std::time::{Duration, Instant};
 
 use driver::{Browser, ENTER, TAB, until};

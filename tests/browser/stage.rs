@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::compile::{Form, compile};
-use crate::support::service::Service;
-use crate::support::{root, run};
+use wmlicense_testkit::c;
+use wmlicense_testkit::c::compile::{Form, compile};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::{root, run};
 
 /// What the page says of itself where the owner's terms of use are.
 pub(crate) const TERMS_TITLE: &str = "Terms of use of the owner";
@@ -22,7 +23,7 @@ const GOLD_COUNT: u8 = 4;
 /// Content that asks its user: for everybody, or for those who sign in with a token of the scope `gold`.
 #[derive(Clone, Copy)]
 pub(crate) enum Content {
-    /// The nth of `tests/support/service.rs`.
+    /// The nth of `crates/testkit/src/c/service.rs`.
     Open(u8),
     /// The nth here.
     Gold(u8),
@@ -65,7 +66,7 @@ impl Stage {
         // It gives up by itself, and nothing may stand between it and the end of a test.
         let mut command = Command::new(&self.program);
         command.env_remove("LD_LIBRARY_PATH").env("WM_TEST_TLS_CA", &self.certificate);
-        run::with_service(&mut command, &self.service);
+        c::with_service(&mut command, &self.service);
         command.arg(store).args([first, &last.to_string()]);
         if returns {
             command.arg("returns");

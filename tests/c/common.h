@@ -1,5 +1,5 @@
 /* What every harness program shares: checks that name the place and the library's own detail, a recorder for status
- * callbacks, and the catalogue of the service that tests/support/service.rs starts. No test lives here.
+ * callbacks, and the catalogue of the service that crates/testkit/src/c/service.rs starts. No test lives here.
  *
  * A program is started with one argument, an empty folder of its own, and exits 0 when every check held. */
 #ifndef WM_TEST_COMMON_H

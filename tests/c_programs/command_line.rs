@@ -1,8 +1,6 @@
 //! `wmlicense` with a real `wmlicensed`: licenses that one device acquired are backed up and restored on others, until the
 //! service refuses one more.
 
-use super::support::run;
-use super::support::service::Service;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -13,6 +11,8 @@ use wmlicense_core::event::Flow;
 use wmlicense_core::individualize::individualize;
 use wmlicense_core::operation::Context;
 use wmlicense_core::transport::AccountToken;
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::run;
 use wmlicense_wire::id::{Digest, Kid};
 
 /// Titles that every service of the tests offers to anybody, one of them not for backup.
@@ -61,7 +61,7 @@ fn back_up_for_two(folder: &Path, service: &Service) {
 
 fn revoke(service: &Service, kid: &str) {
     let owner = ["license", "revoke", "--kid", kid, "--data", service.data().to_str().unwrap()];
-    run::succeed(Command::new(super::support::service::program()).args(owner));
+    run::succeed(Command::new(wmlicense_testkit::daemon::program()).args(owner));
 }
 
 #[test]

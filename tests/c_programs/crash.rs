@@ -5,9 +5,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::compile::{Form, compile};
-use crate::support::service::{Service, program};
-use crate::support::{root, run};
+use wmlicense_testkit::c;
+use wmlicense_testkit::c::compile::{Form, compile};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::daemon::program;
+use wmlicense_testkit::{root, run};
 
 /// What opens, changes or locks files, or talks to the service. `strace` counts each system call and each thread by
 /// itself, and an operation has a thread of its own.
@@ -38,7 +40,7 @@ impl Stage {
     fn command(&self, before: &[&str], store: &Path, words: &[&str]) -> Command {
         let program = self.program.to_str().expect("a plain path");
         let mut command = run::limited(before.iter().copied().chain([program]));
-        run::with_service(&mut command, &self.service);
+        c::with_service(&mut command, &self.service);
         command.arg(store).args(words);
         command
     }

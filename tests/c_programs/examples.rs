@@ -6,9 +6,11 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::compile::{build_line, command_of};
-use crate::support::service::{Service, program};
-use crate::support::{library_dir, root, run, sources, stem};
+use wmlicense_testkit::c::compile::{build_line, command_of};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::c::{sources, stem};
+use wmlicense_testkit::daemon::program;
+use wmlicense_testkit::{library_dir, root, run};
 
 /// Builds every example by the line its reader is told, with one compiler or the other and every warning an error.
 fn build(compiler: &str, out: &Path) {

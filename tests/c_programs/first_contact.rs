@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::support::root;
+use wmlicense_testkit::root;
 
 /// A folder of stand-ins at the front of the search path, and a folder for temporary files whose name holds blanks.
 struct Stranger {

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::compile::{STRICT, exported_symbols};
-use crate::support::{library_dir, root, run};
+use wmlicense_testkit::c::compile::{STRICT, exported_symbols};
+use wmlicense_testkit::{library_dir, root, run};
 
 /// The names of defined global symbols, without their version.
 fn symbols(library: &Path, words: &[&str]) -> Vec<String> {

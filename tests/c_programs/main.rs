@@ -11,17 +11,16 @@ mod memory;
 mod readme;
 mod scarce;
 mod slow;
-#[allow(dead_code, reason = "each driver uses another part")]
-#[path = "../support/mod.rs"]
-mod support;
 mod tls;
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::compile::{Form, compile};
-use support::service::Service;
-use support::{run, sources, stem};
+use wmlicense_testkit::c;
+use wmlicense_testkit::c::compile::{Form, compile};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::c::{sources, stem};
+use wmlicense_testkit::run;
 
 /// Compiles every harness program in one form and runs it.
 fn harness(compiler: &str, form: Form, before: &[&str]) {
@@ -41,7 +40,7 @@ fn harness_of(compiler: &str, form: Form, before: &[&str], programs: impl IntoIt
             let symbols = run::succeed(Command::new("nm").arg(&program));
             assert!(symbols.contains("__asan_init"), "{} runs without AddressSanitizer", stem(&source));
         }
-        run::harness(before, &program, &service);
+        c::harness(before, &program, &service);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use crate::support::compile::{STATIC_LIBRARIES, command_of};
-use crate::support::{root, run, service};
+use wmlicense_testkit::c::compile::{STATIC_LIBRARIES, command_of};
+use wmlicense_testkit::daemon;
+use wmlicense_testkit::{root, run};
 
 fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).unwrap()
@@ -31,7 +32,7 @@ fn every_service_command_and_option_exists() {
         let line = line.split(" #").next().unwrap();
         let words: Vec<&str> = line.split_whitespace().skip(1).collect();
         let commands = words.iter().take_while(|word| !word.starts_with('-'));
-        let help = run::succeed(Command::new(service::program()).args(commands).arg("--help"));
+        let help = run::succeed(Command::new(daemon::program()).args(commands).arg("--help"));
         for option in words.iter().filter(|word| word.starts_with("--")) {
             assert!(help.contains(option), "{line}: no {option} in\n{help}");
         }

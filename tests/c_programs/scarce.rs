@@ -1,8 +1,9 @@
 //! A process that has little: no memory, no file descriptors.
 
-use super::support::compile::{Form, compile};
-use super::support::service::Service;
-use super::support::{root, run};
+use wmlicense_testkit::c;
+use wmlicense_testkit::c::compile::{Form, compile};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::{root, run};
 
 /// KiB of address space: from less than the first call needs to more than the whole journey does.
 const KIB: [u32; 37] = [
@@ -20,7 +21,7 @@ fn journeys(kind: &str, amounts: impl IntoIterator<Item = u32>) {
     for amount in amounts {
         let folder = tempfile::tempdir().unwrap();
         let mut command = run::limited([program.to_str().unwrap()]);
-        run::with_service(&mut command, &service);
+        c::with_service(&mut command, &service);
         command.arg(folder.path()).arg(kind).arg(amount.to_string());
         told.push(run::succeed(command.arg(root().join("tests/data/media/packager-cenc-video.mp4"))));
     }

@@ -1,8 +1,9 @@
 //! A medium on which every look takes seconds, made by delaying the calls that name its folder.
 
-use super::support::compile::{Form, compile};
-use super::support::service::Service;
-use super::support::{root, run};
+use wmlicense_testkit::c;
+use wmlicense_testkit::c::compile::{Form, compile};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::{root, run};
 
 /// Everything that asks a medium for a name takes two seconds.
 const LOOKS: &str = "inject=openat,newfstatat,statx,access,faccessat,faccessat2,readlink,fstatfs,statfs,getdents64\
@@ -24,6 +25,6 @@ fn no_verb_waits_for_a_slow_medium_at_its_call() {
     let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", folder, "-P", &backup];
     let strace = strace.into_iter().chain(["-e", LOOKS, "-e", NOT_REMEMBERED, program.to_str().unwrap()]);
     let mut command = run::limited(strace);
-    run::with_service(&mut command, &service);
+    c::with_service(&mut command, &service);
     run::succeed(command.arg(out.path()).arg(folder));
 }

@@ -1,9 +1,9 @@
 //! HTTPS: a service whose certificate the platform does not know, believed only where the application brings its
 //! authority.
 
-use super::support::compile::{Form, compile};
-use super::support::service::Service;
-use super::support::{root, run};
+use wmlicense_testkit::c::compile::{Form, compile};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::{root, run};
 
 #[test]
 fn a_server_certificate_is_believed_only_under_a_trusted_authority() {

@@ -1,15 +1,15 @@
 //! A cancel through C in every phase of a contact, and how long the operation then took to end. 100 ms are promised, and a
 //! loaded test machine takes longer to run a thread that is ready, so the bound is ten times that; no time-out is as short.
 
-use crate::owner::kid;
 use crate::player::Player;
 use crate::scenarios::{HEAD, acquire, answer};
-use crate::support::compile::Form;
-use crate::support::run;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
+use wmlicense_testkit::c::compile::Form;
+use wmlicense_testkit::kid;
+use wmlicense_testkit::run;
 use wmlicense_wire::answer::Outcome;
 use wmlicense_wire::certificate::Role;
 

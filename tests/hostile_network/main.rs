@@ -5,21 +5,16 @@
 mod cancels;
 mod content;
 mod offline;
-#[path = "../../crates/core/tests/support/mod.rs"]
-mod owner;
 mod pages;
 mod player;
 mod proxies;
 mod scenarios;
 mod signed;
-#[allow(dead_code, reason = "each driver uses another part")]
-#[path = "../support/mod.rs"]
-mod support;
 mod verbs;
 
 use player::Player;
-use support::compile::Form;
-use support::run;
+use wmlicense_testkit::c::compile::Form;
+use wmlicense_testkit::run;
 
 fn every_trouble(form: Form) {
     if !run::has_tool("gcc") {

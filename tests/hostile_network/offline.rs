@@ -1,10 +1,10 @@
 //! `OfflineOnly` opens no socket: shown by the system calls, in a namespace that has no network at all.
 
 use crate::player::{compiled, environment, service};
-use crate::support::compile::Form;
-use crate::support::run;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use wmlicense_testkit::c::compile::Form;
+use wmlicense_testkit::run;
 
 #[test]
 fn an_offline_client_opens_no_socket() {
@@ -23,7 +23,7 @@ fn an_offline_client_opens_no_socket() {
         environment(&mut command, &service);
         command
     };
-    let kid = crate::owner::kid(1).to_base64();
+    let kid = wmlicense_testkit::kid(1).to_base64();
     let run_with = |offline: bool, script: &str| {
         let mut child = words(offline).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("strace starts");
         child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
@@ -33,7 +33,7 @@ fn an_offline_client_opens_no_socket() {
         let sockets = calls.lines().filter(|line| line.contains("socket(") || line.contains("connect(")).count();
         (String::from_utf8(output.stdout).unwrap(), sockets)
     };
-    service.offer(crate::owner::kid(1));
+    service.offer(wmlicense_testkit::kid(1));
     let (told, sockets) = run_with(false, &format!("individualize\nacquire {kid}\n"));
     assert!(told.contains("WM_S_LICENSE_ACQUIRED"), "{told}");
     assert!(sockets > 0, "the trace shows the sockets of an online client");

@@ -1,13 +1,13 @@
 //! The page on which a user should act: one that nobody completes, one that the service closes, and a network that breaks
 //! while the user is at it.
 
-use crate::owner::kid;
 use crate::player::Player;
 use crate::scenarios::HEAD;
-use crate::support::compile::Form;
-use crate::support::run;
 use std::io::{Read as _, Write as _};
 use wmlicense::kinds::Remedy;
+use wmlicense_testkit::c::compile::Form;
+use wmlicense_testkit::kid;
+use wmlicense_testkit::run;
 use wmlicense_wire::answer::{Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
 

@@ -1,9 +1,5 @@
 //! The C program `tests/c/hostile/player.c` beside a service of the test's own, one command and one answer at a time.
 
-use crate::owner::World;
-use crate::owner::service::{Post, Service, Shared, Step};
-use crate::support::compile::{Form, compile};
-use crate::support::{library_dir, root, run};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,6 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
+use wmlicense_testkit::World;
+use wmlicense_testkit::c::compile::{Form, compile};
+use wmlicense_testkit::service::{Post, Service, Shared, Step};
+use wmlicense_testkit::{library_dir, root, run};
 use wmlicense_wire::id::Kid;
 
 /// A running application.
@@ -92,7 +92,7 @@ impl Player {
 
     /// Puts a key ID into the catalogue.
     pub(crate) fn offer(&self, number: u64) -> Kid {
-        let kid = crate::owner::kid(number);
+        let kid = wmlicense_testkit::kid(number);
         self.service.offer(kid);
         kid
     }

@@ -1,15 +1,15 @@
 //! Which way requests take: through the proxy of the environment or of the property, around it where `no_proxy` says so, and
 //! without TLS only where the application allows it. Names that end in `.test` are this machine to the program.
 
-use crate::owner::kid;
-use crate::owner::service::Service;
 use crate::player::{Player, service};
-use crate::support::compile::Form;
-use crate::support::run;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use wmlicense::kinds::Remedy;
+use wmlicense_testkit::c::compile::Form;
+use wmlicense_testkit::kid;
+use wmlicense_testkit::run;
+use wmlicense_testkit::service::Service;
 
 const CHECK_PROXY: u32 = Remedy::CheckProxy as u32;
 

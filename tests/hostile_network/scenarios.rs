@@ -1,11 +1,11 @@
 //! What can go wrong on the way to a service and before anything is signed, and how each ends.
 
-use crate::owner::kid;
 use crate::player::Player;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 use wmlicense::kinds::Remedy;
+use wmlicense_testkit::kid;
 
 pub(crate) const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/cose\r\n";
 

@@ -1,12 +1,12 @@
 //! Answers that are signed, and wrong; pages without end; terms that this version cannot keep.
 
-use crate::owner::service::Post;
-use crate::owner::{TestDevice, World, content_key, grant, kid};
 use crate::player::Player;
 use crate::scenarios::{HEAD, acquire, answer};
 use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex};
 use wmlicense::kinds::Remedy;
+use wmlicense_testkit::service::Post;
+use wmlicense_testkit::{TestDevice, World, content_key, grant, kid};
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Outcome, seal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

@@ -1,15 +1,15 @@
 //! The same troubles met by the other verbs: individualization, a restore through the service, an encrypted connection.
 
-use crate::owner::service::Post;
-use crate::owner::{TestDevice, kid};
 use crate::player::{Player, service_apart};
 use crate::scenarios::answer;
-use crate::support::compile::Form;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 use wmlicense::kinds::Remedy;
+use wmlicense_testkit::c::compile::Form;
+use wmlicense_testkit::service::Post;
+use wmlicense_testkit::{TestDevice, kid};
 use wmlicense_wire::answer::{Answer, Beside, Outcome, Reason, Refusal, seal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::request::Body;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::gstreamer::{build_plugin, set};
-use crate::packager::{Options, Packaged};
 use crate::stage::Stage;
-use crate::support::compile::STRICT;
-use crate::support::{root, run};
+use wmlicense_testkit::c::compile::STRICT;
+use wmlicense_testkit::packager::{Options, Packaged};
+use wmlicense_testkit::{root, run};
 
 /// The frames in each source.
 const FRAMES: &str = "75\n";

@@ -10,10 +10,10 @@ use wmlicense_core::header::samples::SampleReader;
 use wmlicense_wire::id::Kid;
 
 use crate::gstreamer::build_plugin;
-use crate::support::compile::{STRICT, build_line, command_of};
-use crate::support::service::Service;
-use crate::support::{root, run};
-use crate::vectors;
+use wmlicense_testkit::c::compile::{STRICT, build_line, command_of};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::vectors;
+use wmlicense_testkit::{root, run};
 
 /// Terms without any limit.
 const TERMS: &str = r#"{"actions":{"Play":{}},"backup":true}"#;

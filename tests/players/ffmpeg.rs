@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::packager::{Options, SCHEMES};
 use crate::stage::Stage;
-use crate::support::compile::{build_line, command_of};
-use crate::support::{root, run};
+use wmlicense_testkit::c::compile::{build_line, command_of};
+use wmlicense_testkit::packager::{Options, SCHEMES};
+use wmlicense_testkit::{root, run};
 
 /// Everything a test needs, with the player built; `None` where a tool is missing.
 fn set() -> Option<Stage> {

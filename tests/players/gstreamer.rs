@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::packager::{Options, Packaged};
 use crate::stage::Stage;
-use crate::support::{library_dir, root, run};
+use wmlicense_testkit::packager::{Options, Packaged};
+use wmlicense_testkit::{library_dir, root, run};
 
 const PICTURE: [&str; 5] = ["h264parse", "!", "avdec_h264", "!", "checksumsink"];
 const TONE: [&str; 5] = ["aacparse", "!", "avdec_aac", "!", "checksumsink"];

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::packager::{Media, Packaged, hex};
-use crate::support::service::Service;
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::packager::{Media, Packaged, hex};
 
 /// Terms without any limit.
 const TERMS: &str = r#"{"actions":{"Play":{}},"backup":true}"#;

@@ -28,10 +28,3 @@ mod turn;
 mod verbs;
 
 pub use verbs::{acquire, ensure, give_back, individualize, keeper, mailbox, renew, restore, revoke};
-
-// The tests' content owner names this crate as tests outside it do.
-#[cfg(test)]
-extern crate self as wmlicense_core;
-#[cfg(test)]
-#[path = "../tests/support/mod.rs"]
-mod test_support;

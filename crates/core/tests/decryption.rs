@@ -2,15 +2,12 @@
 //! went in.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../../../tests/support/packager.rs"]
-mod packager;
-
-use packager::{Media, Options, Packaged, SCHEMES};
 use std::collections::BTreeSet;
 use std::path::Path;
 use wmlicense_core::decrypt::cenc::SampleCipher;
 use wmlicense_core::header::ContentHeader;
 use wmlicense_core::header::samples::SampleReader;
+use wmlicense_testkit::packager::{Media, Options, Packaged, SCHEMES};
 
 /// The samples of a track in the clear.
 struct Decrypted {
@@ -93,7 +90,7 @@ fn fresh_files_whose_key_changes_every_second_decrypt_byte_for_byte() {
             let packaged = media.shaka_mp4(&format!("{scheme}-{segments}"), options);
             for track in check(&media, &packaged, scheme) {
                 assert_eq!(track.protected, track.samples.len(), "{scheme}");
-                assert!(track.kids.len() >= packager::SECONDS, "{scheme}: {}", track.kids.len());
+                assert!(track.kids.len() >= wmlicense_testkit::packager::SECONDS, "{scheme}: {}", track.kids.len());
             }
         }
     }

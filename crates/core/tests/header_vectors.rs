@@ -2,17 +2,14 @@
 //! is refused with the sentence that its file says. Headers too large for a file, and cut or changed ones, are made here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code)]
-#[path = "../../wire/tests/documents/vectors/file.rs"]
-mod file;
-
-use file::Vector;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use wmlicense_core::header::{ContentHeader, HeaderError};
+use wmlicense_testkit::vectors::{self, Vector};
 
-static VECTORS: LazyLock<BTreeMap<String, Vector>> = LazyLock::new(|| file::load_all(&file::folder().join("headers")));
+static VECTORS: LazyLock<BTreeMap<String, Vector>> =
+    LazyLock::new(|| vectors::load_all(&vectors::folder().join("headers")));
 
 /// The class of an error, as the vectors name it.
 fn class(error: &HeaderError) -> &'static str {

@@ -1,17 +1,15 @@
 //! What the hot path and the readers of files allocate: nothing for a sample, and less than 64 MB for any file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use allocation_counter::measure;
 use std::io::Write as _;
-use support::home::Home;
-use support::{World, kid};
 use tempfile::NamedTempFile;
 use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme, Subsample};
 use wmlicense_core::decrypt::decryptor::Decryptor;
 use wmlicense_core::header::samples::SampleReader;
 use wmlicense_core::rights::Application;
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::{World, kid};
 
 const LIMIT: u64 = 64_000_000;
 

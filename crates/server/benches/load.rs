@@ -1,12 +1,9 @@
 //! How fast the service answers, beside the public-key work that it cannot avoid, measured in the same run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::time::Instant;
-use support::client::{Device, Held, Known};
-use support::{Data, KEY, OPEN};
+use wmlicense_testkit::daemon::device::{Device, Held, Known};
+use wmlicense_testkit::daemon::{Data, KEY, OPEN};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::hpke::Context;
 use wmlicense_wire::key::{Signer as _, SigningKey};

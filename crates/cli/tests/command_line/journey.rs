@@ -1,11 +1,11 @@
 //! A store with licenses: listed, backed up, restored on the device that made the backup, without any network.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::World;
-use crate::support::home::Home;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::{World, kid};
 use wmlicense_wire::policy::{BackupRight, Conditions, Policy};
 
 /// Runs the program with `--json` and gives its object; it ends with this exit code.
@@ -24,13 +24,9 @@ fn text(path: &Path) -> &str {
 fn stocked(world: &World) -> Home<'_> {
     let home = Home::new(world);
     let counted = Conditions { count: Some(2), ..Conditions::default() };
-    let plain = Policy { title: Some("Plain".to_owned()), ..world.policy(crate::support::kid(1)) };
-    let kept = Policy {
-        backup: BackupRight::No,
-        title: Some("Not for backup".to_owned()),
-        ..world.policy(crate::support::kid(2))
-    };
-    let counted = Policy { backup: BackupRight::Stateful, ..world.policy_with(crate::support::kid(3), counted) };
+    let plain = Policy { title: Some("Plain".to_owned()), ..world.policy(kid(1)) };
+    let kept = Policy { backup: BackupRight::No, title: Some("Not for backup".to_owned()), ..world.policy(kid(2)) };
+    let counted = Policy { backup: BackupRight::Stateful, ..world.policy_with(kid(3), counted) };
     home.acquire(&[plain, kept, counted]).unwrap();
     home
 }
@@ -44,7 +40,7 @@ fn licenses_are_listed_backed_up_and_restored_where_they_were() {
     let listed = run(0, &["list", "--store", store]);
     let licenses = listed["licenses"].as_array().unwrap();
     assert_eq!(licenses.len(), 3);
-    let of = |number| licenses.iter().find(|license| license["kid"] == crate::support::kid(number).to_hex()).unwrap();
+    let of = |number| licenses.iter().find(|license| license["kid"] == kid(number).to_hex()).unwrap();
     assert_eq!(of(1)["mayBackUp"], true);
     assert_eq!((&of(2)["mayBackUp"], &of(2)["title"]), (&Value::from(false), &Value::from("Not for backup")));
     assert_eq!(of(3)["actions"][0]["countsLeft"], 2);
@@ -77,7 +73,7 @@ fn licenses_are_listed_backed_up_and_restored_where_they_were() {
     let partial = run(3, &restore);
     assert_eq!((&partial["restored"], &partial["partial"]), (&json!(1), &json!(true)));
     let left_out = &partial["undecided"][0];
-    assert_eq!((&left_out["kid"], &left_out["reason"]), (&json!(crate::support::kid(3).to_hex()), &Value::Null));
+    assert_eq!((&left_out["kid"], &left_out["reason"]), (&json!(kid(3).to_hex()), &Value::Null));
     assert!(left_out["text"].as_str().unwrap().contains("no service URL"), "{partial}");
     assert!(left_out["help"].as_str().unwrap().contains("--service"), "{partial}");
     let again = run(0, &["restore", "--store", store, "--from", text(place.path())]);
@@ -106,7 +102,7 @@ fn a_restore_in_part_says_so_by_text_and_exit_code_and_a_preview_says_it_before(
     let (code, said) = printed(&words);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.starts_with("1 license restored, 1 left out\n"), "{said}");
-    let line = format!("left out: {}: the service could not be asked: no service URL is set\n", crate::support::kid(3));
+    let line = format!("left out: {}: the service could not be asked: no service URL is set\n", kid(3));
     assert!(said.contains(&line), "{said}");
     // A part that opens elsewhere only is not whole either.
     let other = Home::new(&world);
@@ -153,7 +149,7 @@ fn what_content_says_does_not_steer_the_terminal() {
     let world = World::new();
     let home = stocked(&world);
     // No policy holds such a title, but an application may give its content one.
-    home.client.store.set_title(crate::support::kid(1), "Plain \u{1b}[31m").unwrap();
+    home.client.store.set_title(kid(1), "Plain \u{1b}[31m").unwrap();
     let output =
         Command::new(env!("CARGO_BIN_EXE_wmlicense")).args(["list", "--store", text(home.path())]).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
@@ -180,12 +176,12 @@ fn a_damaged_license_is_found_taken_out_and_what_is_over_is_cleared() {
     assert_eq!(run(0, &["check", "--store", store])["licenses"], 3);
     let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
     let damage = "UPDATE license SET wrapped = zeroblob(32) WHERE kid = ?1";
-    assert_eq!(database.execute(damage, [crate::support::kid(1).as_bytes()]).unwrap(), 1);
+    assert_eq!(database.execute(damage, [kid(1).as_bytes()]).unwrap(), 1);
     let refused = run(1, &["check", "--store", store]);
     assert!(refused["remedy"].as_str().unwrap().contains("--repair"), "{refused}");
     let repaired = run(0, &["check", "--store", store, "--repair"]);
     assert_eq!((&repaired["repaired"], &repaired["quarantined"]), (&Value::from(true), &Value::from(1)));
-    assert_eq!(repaired["damaged"][0]["kid"], crate::support::kid(1).to_hex());
+    assert_eq!(repaired["damaged"][0]["kid"], kid(1).to_hex());
     assert_eq!(run(0, &["check", "--store", store])["licenses"], 2);
     assert_eq!(run(0, &["clean", "--store", store])["removed"], 0);
 }

@@ -4,5 +4,3 @@ mod inspect;
 mod journey;
 mod recorded;
 mod scarce;
-#[path = "../../../core/tests/support/mod.rs"]
-mod support;

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::writer::{BackupWriter, Maker, WriteError};
-use crate::test_support::{Asked, NOW, TestDevice, World, content_key, grant, kid};
 use std::fs::File;
+use wmlicense_testkit::{Asked, NOW, TestDevice, World, content_key, grant, kid};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::backup::{DeviceTicket, Header, Item, SectionHeader, SectionKeys, ServiceTicket, Ticket};
@@ -53,20 +53,9 @@ pub(crate) fn tickets(
 
 /// A backup with one section of these batches a list.
 pub(crate) fn backup(world: &World, device: &TestDevice, sections: &[Vec<Batch>]) -> Vec<u8> {
-    backup_under(world, device, sections, |_| {})
-}
-
-/// As [`backup`], of a device that writes under other keys than the tickets hold: `change` makes them.
-pub(crate) fn backup_under(
-    world: &World,
-    device: &TestDevice,
-    sections: &[Vec<Batch>],
-    change: impl Fn(&mut SectionKeys),
-) -> Vec<u8> {
     let backup_id = BackupId::random().unwrap();
-    let (mut keys, headers): (Vec<_>, Vec<_>) =
+    let (keys, headers): (Vec<_>, Vec<_>) =
         (0..sections.len()).map(|section| tickets(world, device, backup_id, section as u32)).unzip();
-    keys.iter_mut().for_each(change);
     let file = tempfile::tempfile().unwrap();
     let maker = Maker { signer: &device.signing, thumbprint: device.thumbprint(), store_id: STORE, created_at: NOW };
     let mut writer = BackupWriter::new(&file, Header { backup_id, sections: headers }).unwrap();

@@ -33,6 +33,14 @@ pub use verify::{Verified, verify};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::{Kid, Lid};
 
+/// Restores and previews by way of a service that a test makes.
+#[doc(hidden)]
+pub mod through {
+    pub use super::contact::{Connect, Management, NotConnected, Reply};
+    pub use super::preview::run as preview;
+    pub use super::run as restore;
+}
+
 /// What a restore did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
@@ -153,7 +161,8 @@ pub fn restore(
     run(client, folder, connect, context)
 }
 
-fn run(client: &Client, folder: &Path, connect: &Connect<'_>, context: &Context) -> Result<Restored, RestoreError> {
+/// As [`restore`], by way of `connect`.
+pub fn run(client: &Client, folder: &Path, connect: &Connect<'_>, context: &Context) -> Result<Restored, RestoreError> {
     let mut backup = Backup::open(open_file(folder)?)?;
     let opened = open::open_sections(client, &mut backup, context)?;
     let mut staging = client.store.stage(backup.header_hash)?;
@@ -236,6 +245,3 @@ fn commit(staging: Staging, mut asked: Asked, total: u64, context: &Context) -> 
     let Asked { granted: _, left_out, closed, page: _ } = asked;
     Ok(Restored { restored: report.restored, left_out, closed })
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,14 +6,14 @@ mod delivery;
 mod epochs;
 mod resume;
 
-use crate::support::desk::Desk;
-use crate::support::service::{Post, Step};
-use crate::support::{content_key, kid};
 use wmlicense_core::acquire::{AcquireError, Acquired, LicenseWish};
 use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::event::Event;
 use wmlicense_core::header::HeaderError;
 use wmlicense_core::transport::TransportError;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::{Post, Step};
+use wmlicense_testkit::{content_key, kid};
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Kid;
@@ -246,7 +246,7 @@ fn a_renewal_that_fails_stops_only_a_certificate_that_has_ended() {
 fn a_service_that_moved_is_found_through_its_new_document() {
     let desk = Desk::certified();
     desk.service.offer(kid(1));
-    let moved = crate::support::service::Service::start(&desk.world);
+    let moved = wmlicense_testkit::service::Service::start(&desk.world);
     moved.offer(kid(1));
     let document = desk.service.service_document(&moved.base, desk.service.now() + 1);
     *desk.service.document.lock().unwrap() = Some(document);
@@ -259,7 +259,7 @@ fn a_service_that_moved_is_found_through_its_new_document() {
 fn an_older_service_document_is_ignored() {
     let desk = Desk::certified();
     desk.service.offer(kid(1));
-    let elsewhere = desk.service.service_document("http://127.0.0.1:9", crate::support::NOW - 10);
+    let elsewhere = desk.service.service_document("http://127.0.0.1:9", wmlicense_testkit::NOW - 10);
     *desk.service.document.lock().unwrap() = Some(elsewhere);
     desk.clock.advance(4000);
     assert_eq!(desk.acquire(&[kid(1)]).unwrap().stored, 1);

@@ -1,9 +1,6 @@
 //! Backup, and restore on the same device: what was told, what is in the folder, what came back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::home::Home;
-use crate::support::place::{Events, backed_up, names, restored};
-use crate::support::{World, content_key, kid};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -11,6 +8,9 @@ use wmlicense_core::backup::{BackupError, BackupReport, back_up, is_known_to_exi
 use wmlicense_core::contact::SessionError;
 use wmlicense_core::event::{Event, Progress};
 use wmlicense_core::restore::{LeftOut, RestoreError, Restored};
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::place::{Events, backed_up, names, restored};
+use wmlicense_testkit::{World, content_key, kid};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::backup::{FILE_NAME, Header};
 use wmlicense_wire::id::{Lid, UserId};

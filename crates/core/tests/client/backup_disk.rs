@@ -1,12 +1,12 @@
 //! Backups to disks that are full or may not be written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::disk::{has_own_mounts, mount_small};
-use crate::support::home::Home;
-use crate::support::place::{backed_up, names};
-use crate::support::{World, kid};
 use std::fs;
 use wmlicense_core::backup::BackupError;
+use wmlicense_testkit::disk::{has_own_mounts, mount_small};
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::place::{backed_up, names};
+use wmlicense_testkit::{World, kid};
 use wmlicense_wire::backup::FILE_NAME;
 use wmlicense_wire::policy::Policy;
 

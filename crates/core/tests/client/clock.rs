@@ -1,11 +1,6 @@
 //! The clock, with a real exchange: what sets it right, what does not, and which licenses look at it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::desk::Desk;
-use crate::support::home::Home;
-use crate::support::place::{backed_up, restored};
-use crate::support::service::Step;
-use crate::support::{NOW, World, content_key, kid};
 use std::sync::atomic::Ordering;
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::clock::{SinceBoot, Verdict};
@@ -18,6 +13,11 @@ use wmlicense_core::renew::{RenewalWish, Renewed, renew};
 use wmlicense_core::restore::{LeftOut, Restored};
 use wmlicense_core::rights::{Application, Category, Refusal};
 use wmlicense_core::store::FILE_NAME;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::place::{backed_up, restored};
+use wmlicense_testkit::service::Step;
+use wmlicense_testkit::{NOW, World, content_key, kid};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::Epoch;
 use wmlicense_wire::policy::Conditions;

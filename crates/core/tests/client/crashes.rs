@@ -2,9 +2,6 @@
 //! `WM_TEST_CRASH_ALL=1` tries every point; otherwise a spread of them is tried.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::crash::{Fault, Point, at_each_call_with, at_each_point, can_trace, copy, folder_of_child};
-use crate::support::home::{Home, pending};
-use crate::support::{Asked, ManualClock, NOW, World, content_key, grant, kid};
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_core::backup::back_up;
@@ -13,6 +10,9 @@ use wmlicense_core::event::Flow;
 use wmlicense_core::operation::Context;
 use wmlicense_core::restore::restore;
 use wmlicense_core::store::{Import, Page, StoreError, TransactionState};
+use wmlicense_testkit::crash::{Fault, Point, at_each_call_with, at_each_point, can_trace, copy, folder_of_child};
+use wmlicense_testkit::home::{Home, pending};
+use wmlicense_testkit::{Asked, ManualClock, NOW, World, content_key, grant, kid};
 use wmlicense_wire::answer::{Envelope, Expected};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, TransactionId};

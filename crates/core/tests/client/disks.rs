@@ -1,9 +1,6 @@
 //! Stores on disks that are full or may not be written: what needs no write goes on, and what must be recorded says why it cannot.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::disk::{fill, has_own_mounts, mount_small, set_read_only};
-use crate::support::home::{Home, open};
-use crate::support::{ManualClock, NOW, World, content_key, kid};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -14,6 +11,9 @@ use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::Application;
 use wmlicense_core::store::StoreError;
+use wmlicense_testkit::disk::{fill, has_own_mounts, mount_small, set_read_only};
+use wmlicense_testkit::home::{Home, open};
+use wmlicense_testkit::{ManualClock, NOW, World, content_key, kid};
 use wmlicense_wire::policy::Conditions;
 
 const SAMPLE: &[u8; 20] = b"a sample of 20 bytes";

@@ -1,10 +1,6 @@
 //! Killed at any system call of the disk or the network, a device goes on where it was: the same request again, one license.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::crash::{DISK, Fault, Point, at_each_call, can_trace, copy, folder_of_child};
-use crate::support::desk::Desk;
-use crate::support::service::{Post, Service};
-use crate::support::{ManualClock, NOW, content_key, kid};
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_core::acquire::{LicenseWish, acquire};
@@ -16,6 +12,10 @@ use wmlicense_core::individualize::{individualize, is_current};
 use wmlicense_core::operation::Context;
 use wmlicense_core::renew::{RenewalWish, renew};
 use wmlicense_core::transport::NetworkSettings;
+use wmlicense_testkit::crash::{DISK, Fault, Point, at_each_call, can_trace, copy, folder_of_child};
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::{Post, Service};
+use wmlicense_testkit::{ManualClock, NOW, content_key, kid};
 use wmlicense_wire::id::{Digest, Lid};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::Body;

@@ -1,12 +1,12 @@
 //! Deleting for good: at once and offline here, later at the service, and never back from a backup.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::desk::Desk;
-use crate::support::service::{Post, Step};
-use crate::support::{content_key, kid};
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::give_back::delete;
 use wmlicense_core::store::{Recipe, StoreError};
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::{Post, Step};
+use wmlicense_testkit::{content_key, kid};
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Kid, Lid};

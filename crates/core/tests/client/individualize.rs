@@ -1,14 +1,14 @@
 //! Individualization against a service over HTTP: a certificate comes in once, and only the right one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::desk::Desk;
-use crate::support::service::{Post, Shared, Step};
-use crate::support::{TestDevice, World};
 use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::event::{Event, HttpPhase, IndividualizePhase};
 use wmlicense_core::individualize::{IndividualizeError, Individualized, individualize, is_current};
 use wmlicense_core::transport::TransportError;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::{Post, Shared, Step};
+use wmlicense_testkit::{TestDevice, World};
 use wmlicense_wire::answer::{Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::{DeviceCertificate, DeviceKeys, Role};
 use wmlicense_wire::id::DeviceId;

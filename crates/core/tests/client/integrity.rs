@@ -1,13 +1,13 @@
 //! Rows changed, put back or taken away by hand are refused; files that are not a store, or not of this version, as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::home::{Home, open};
-use crate::support::{NOW, World, kid};
 use rusqlite::Connection;
 use std::path::Path;
 use wmlicense_core::client::OpenError;
 use wmlicense_core::clock::Clock as _;
 use wmlicense_core::store::{FILE_NAME, StoreError};
+use wmlicense_testkit::home::{Home, open};
+use wmlicense_testkit::{NOW, World, kid};
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::{Conditions, Policy};
@@ -260,7 +260,7 @@ fn a_database_damaged_anywhere_never_panics_and_never_gives_a_wrong_key() {
         for policy in &policies {
             for license in client.store.licenses(policy.kid).unwrap_or_default() {
                 if let Ok(key) = client.store.unwrap_key(&license) {
-                    assert_eq!(key.as_bytes(), crate::support::content_key(license.policy.kid), "byte {place}");
+                    assert_eq!(key.as_bytes(), wmlicense_testkit::content_key(license.policy.kid), "byte {place}");
                 }
             }
         }
@@ -297,7 +297,7 @@ fn a_store_cut_off_anywhere_or_without_its_log_gives_what_is_sound_or_says_so() 
         for policy in &policies {
             for license in client.store.licenses(policy.kid).unwrap_or_default() {
                 if let Ok(key) = client.store.unwrap_key(&license) {
-                    assert_eq!(key.as_bytes(), crate::support::content_key(policy.kid), "{length} bytes");
+                    assert_eq!(key.as_bytes(), wmlicense_testkit::content_key(policy.kid), "{length} bytes");
                 }
             }
         }
@@ -336,7 +336,7 @@ fn a_path_that_cannot_be_a_folder_is_told_apart_from_a_damaged_store() {
 fn many_who_make_a_store_at_once_share_it() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
-    let clock = crate::support::ManualClock::at(NOW);
+    let clock = wmlicense_testkit::ManualClock::at(NOW);
     let ids: Vec<_> = std::thread::scope(|scope| {
         let make = || open(&world, folder.path(), &clock).unwrap().store.id().unwrap();
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();

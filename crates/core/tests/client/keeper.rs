@@ -2,15 +2,15 @@
 //! gives a right back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::home::Home;
-use crate::support::place::{backed_up, restored};
-use crate::support::{NOW, World, content_key, kid};
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex};
 use wmlicense_core::event::{Event, Flow};
 use wmlicense_core::keeper::{CheckError, Checked, check, clean};
 use wmlicense_core::operation::Context;
 use wmlicense_core::store::{FILE_NAME, Fault, Repair};
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::place::{backed_up, restored};
+use wmlicense_testkit::{NOW, World, content_key, kid};
 use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::{Conditions, Policy};

@@ -1,14 +1,14 @@
 //! Licenses that nobody asked for, by hand and beside answers: for whom, from whom, how fresh, and never a use more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::desk::Desk;
-use crate::support::service::{Post, Step};
-use crate::support::{NOW, TestDevice, World, content_key, grant, kid};
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::give_back::delete;
 use wmlicense_core::mailbox::{Given, is_unasked, take_by_hand};
 use wmlicense_core::store::StoreError;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::{Post, Step};
+use wmlicense_testkit::{NOW, TestDevice, World, content_key, grant, kid};
 use wmlicense_wire::answer::{Answer, Beside, Envelope, MAX_GIVEN_AGE, Outcome, put_beside, seal};
 use wmlicense_wire::certificate::{DeviceKeys, Role};
 use wmlicense_wire::id::{Lid, TransactionId};

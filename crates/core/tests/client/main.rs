@@ -17,12 +17,11 @@ mod migrations;
 mod model;
 mod rekey;
 mod renewals;
+mod restore;
 mod revocation;
 mod staging;
 mod store;
 mod subscription;
-#[path = "../support/mod.rs"]
-mod support;
 mod time_namespace;
 mod use_of_licenses;
 mod verdicts;

@@ -2,8 +2,6 @@
 //! a plain license with a title of the application's, one that was used once out of five times, and the tombstone of a third.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::crash::{Fault, at_each_point, can_trace, folder_of_child};
-use crate::support::{ManualClock, NOW, content_key, kid};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +10,8 @@ use wmlicense_core::event::Flow;
 use wmlicense_core::keeper::check;
 use wmlicense_core::operation::Context;
 use wmlicense_core::store::FILE_NAME;
+use wmlicense_testkit::crash::{Fault, at_each_point, can_trace, folder_of_child};
+use wmlicense_testkit::{ManualClock, NOW, content_key, kid};
 
 fn stores() -> Vec<PathBuf> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");

@@ -7,10 +7,10 @@ mod life;
 mod step;
 mod time;
 
-use crate::support::World;
 use life::{Life, Seen};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::cell::Cell;
+use wmlicense_testkit::World;
 
 /// With this variable set there are many more and longer lives.
 const LONG: &str = "WM_TEST_LONG";

@@ -1,9 +1,6 @@
 //! New keys for the same device: what they take over, what stays of the old ones, and what becomes of what these had begun.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::desk::Desk;
-use crate::support::service::Step;
-use crate::support::{content_key, kid};
 use wmlicense_core::backup::back_up;
 use wmlicense_core::contact::Credentials;
 use wmlicense_core::device::Device;
@@ -12,6 +9,9 @@ use wmlicense_core::give_back::delete;
 use wmlicense_core::individualize::{IndividualizeError, Individualized};
 use wmlicense_core::operation::Context;
 use wmlicense_core::restore::restore;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::Step;
+use wmlicense_testkit::{content_key, kid};
 use wmlicense_wire::answer::{Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::SignerId;

@@ -1,9 +1,6 @@
 //! Renewals without content: who is asked for what, what counts on, and what a hostile service cannot bring.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::desk::Desk;
-use crate::support::service::{Post, Step};
-use crate::support::{NOW, content_key, kid};
 use wmlicense_core::acquire::interaction::prepare;
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::contact::{AnswerFault, SessionError};
@@ -11,6 +8,9 @@ use wmlicense_core::event::Event;
 use wmlicense_core::give_back::delete;
 use wmlicense_core::renew::{RenewError, RenewalWish, Renewed, renew};
 use wmlicense_core::restore::LeftOut;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::{Post, Step};
+use wmlicense_testkit::{NOW, content_key, kid};
 use wmlicense_wire::answer::{Answer, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Kid, Lid};
@@ -306,7 +306,7 @@ fn a_renewal_gives_back_what_was_deleted_even_if_nothing_is_due() {
 fn each_service_is_asked_for_its_own_and_one_that_fails_stops_no_other() {
     let desk = Desk::certified();
     let (here, there) = (offer(&desk, 1, until(NOW + DAY)), offer(&desk, 2, until(NOW + DAY)));
-    let other = crate::support::service::Service::start(&desk.world);
+    let other = wmlicense_testkit::service::Service::start(&desk.world);
     other.catalogue.lock().unwrap().insert(kid(2), there.clone());
     desk.acquire(&[kid(1)]).unwrap();
     desk.wish(&LicenseWish { kids: vec![kid(2)], url: Some(other.base.clone()), ..LicenseWish::default() }).unwrap();

@@ -2,10 +2,6 @@
 //! backup. What a service does with the acknowledgement is not here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::crash::{Fault, at_each_point, can_trace, copy, folder_of_child};
-use crate::support::home::Home;
-use crate::support::place::{backed_up, restored};
-use crate::support::{ManualClock, NOW, World, kid};
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_core::client::{Client, OpenSettings};
@@ -13,6 +9,10 @@ use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::revoke::{RevokeError, process};
 use wmlicense_core::rights::{Application, Refusal};
 use wmlicense_core::store::{NotTaken, Standing};
+use wmlicense_testkit::crash::{Fault, at_each_point, can_trace, copy, folder_of_child};
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::place::{backed_up, restored};
+use wmlicense_testkit::{ManualClock, NOW, World, kid};
 use wmlicense_wire::id::{DeviceId, Digest};
 use wmlicense_wire::key::{DualSigningKey, KeyKind};
 use wmlicense_wire::policy::Policy;

@@ -1,9 +1,9 @@
 //! What a snapshot gives goes through staging into a store: all of it at the commit, and nothing before.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::home::Home;
-use crate::support::{Asked, NOW, World, content_key, grant, kid};
 use wmlicense_core::store::{BackupItem, RestoreReport, Section, StagedLicense, Staging, Store, StoreError};
+use wmlicense_testkit::home::Home;
+use wmlicense_testkit::{Asked, NOW, World, content_key, grant, kid};
 use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::certificate::Role;

@@ -1,13 +1,13 @@
 //! The store as its users see it: what goes in comes out, once, and nothing is forgotten or believed that should not be.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::home::{Home, open, pending};
-use crate::support::place::{backed_up, restored};
-use crate::support::{NOW, World, content_key, grant, kid};
 use std::collections::BTreeSet;
 use wmlicense_core::client::OpenError;
 use wmlicense_core::device::DeviceError;
 use wmlicense_core::store::{Filter, StoreError, Transaction, TransactionState};
+use wmlicense_testkit::home::{Home, open, pending};
+use wmlicense_testkit::place::{backed_up, restored};
+use wmlicense_testkit::{NOW, World, content_key, grant, kid};
 use wmlicense_wire::id::{Digest, Lid, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::{Conditions, Policy};

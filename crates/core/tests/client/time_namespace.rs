@@ -2,7 +2,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::{World, kid};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use wmlicense_core::clock::{Clock as _, SystemClock, Verdict};
 use wmlicense_core::decrypt::cenc::{SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::{Application, Refusal};
+use wmlicense_testkit::{World, kid};
 use wmlicense_wire::policy::Conditions;
 
 /// The folder with the store, for the process in the namespace.
@@ -39,7 +39,7 @@ fn play(client: &Arc<Client>) -> Result<(), UseError> {
 fn prepare(folder: &Path) {
     let now = SystemClock.now();
     let world = World::at(now);
-    let home = crate::support::home::Home::over(&world, open(folder));
+    let home = wmlicense_testkit::home::Home::over(&world, open(folder));
     let ends = Conditions { not_after: Some(now + AHEAD - ENDED), ..Conditions::default() };
     home.acquire_at(&[world.policy_with(kid(1), ends)], now).unwrap();
     home.client.store.note_anchor(world.issuer.id, now + AHEAD, SystemClock.since_boot()).unwrap();

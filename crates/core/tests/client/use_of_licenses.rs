@@ -1,13 +1,13 @@
 //! Using licenses: what counts, counts once, however many threads, processes and decryptors there are.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::home::{Home, open};
-use crate::support::{ManualClock, NOW, World, content_key, kid};
 use std::process::{Command, Stdio};
 use wmlicense_core::decrypt::cenc::{SampleInfo, Scheme};
 use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::{Application, Refusal};
 use wmlicense_core::store::StoreError;
+use wmlicense_testkit::home::{Home, open};
+use wmlicense_testkit::{ManualClock, NOW, World, content_key, kid};
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::policy::{Conditions, Policy};
 

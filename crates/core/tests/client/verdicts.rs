@@ -1,13 +1,13 @@
 //! Answers that are not acceptable: which of them end their request, and which leave it waiting for a better one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::desk::Desk;
-use crate::support::service::{Post, Shared, Step};
-use crate::support::{NOW, TestDevice, content_key, kid};
 use std::sync::atomic::Ordering;
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::store::FILE_NAME;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::{Post, Shared, Step};
+use wmlicense_testkit::{NOW, TestDevice, content_key, kid};
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Outcome, seal};
 use wmlicense_wire::cbor::{MapWriter, write};
 use wmlicense_wire::certificate::Role;

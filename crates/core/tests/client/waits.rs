@@ -1,9 +1,6 @@
 //! Locks that others hold, and pipes where files should be: every wait ends with the operation's cancel or deadline, or a bound.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::home::{Home, open};
-use crate::support::place::{backed_up, restored};
-use crate::support::{ManualClock, NOW, World, kid};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,6 +16,9 @@ use wmlicense_core::header::{ContentHeader, samples::SampleReader};
 use wmlicense_core::operation::Context;
 use wmlicense_core::rights::Application;
 use wmlicense_core::store::StoreError;
+use wmlicense_testkit::home::{Home, open};
+use wmlicense_testkit::place::{backed_up, restored};
+use wmlicense_testkit::{ManualClock, NOW, World, kid};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::policy::Conditions;
 

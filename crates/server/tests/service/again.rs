@@ -1,11 +1,10 @@
 //! Licenses with a state that go out again: what was told of their use counts everywhere, and a device that does not tell that
 //! it has them gets them twice a year.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Backup, Device, Held, Known};
-use crate::support::clock::{DAY, with_clock};
-use crate::support::{COUNTED, Data, OPEN};
+use crate::clock::{DAY, with_clock};
 use std::sync::atomic::Ordering;
+use wmlicense_testkit::daemon::device::{Backup, Device, Held, Known};
+use wmlicense_testkit::daemon::{COUNTED, Data, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;
@@ -104,7 +103,7 @@ fn a_lost_store_gets_a_license_again_twice_a_year() {
         let device = Device::individualized(known);
         let (_, held) = device.acquire(known, &[COUNTED], None);
         let backup = device.back_up(known, &held, None);
-        let begin = crate::support::client::now();
+        let begin = wmlicense_testkit::daemon::device::now();
         assert_eq!(left(&device.restore(known, &backup, None).1), Some(5));
         assert_eq!(left(&device.acquire(known, &[COUNTED], None).1), Some(5));
         for (answer, held) in [device.restore(known, &backup, None), device.acquire(known, &[COUNTED], None)] {
@@ -260,7 +259,7 @@ fn what_a_year_allows_counts_licenses_with_a_state_in_place_of_such() {
     count(23);
     let (answer, none) = device.acquire(&known, &[COUNTED], None);
     assert_eq!((none.len(), reason(&answer)), (0, Some(Reason::GrantedTooOften)));
-    assert!(answer.refusals[0].again.unwrap() > crate::support::client::now());
+    assert!(answer.refusals[0].again.unwrap() > wmlicense_testkit::daemon::device::now());
 }
 
 fn restore(known: &Known, device: &Device, backup: &Backup, told: Usage) -> Result<Option<u32>, Reason> {

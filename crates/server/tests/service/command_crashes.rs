@@ -1,14 +1,13 @@
 //! Commands that are killed at any call that changes the disk, or refused by the disk there: what they change is the old or the
 //! new, what they printed is true, and the same command goes on from there. `WM_TEST_CRASH_ALL=1` tries every point.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Known, agent, get};
-use crate::support::crash::{Fault, Point, at_each_call_of, can_trace, copy};
-use crate::support::{Data, GOLD, KEY, OPEN, Serving, run, run_under};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use wmlicense_testkit::crash::{Fault, Point, at_each_call_of, can_trace, copy};
+use wmlicense_testkit::daemon::device::{Device, Known, agent, get};
+use wmlicense_testkit::daemon::{Data, GOLD, KEY, OPEN, Serving, run, run_under};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::problem::ProblemKind;
 
@@ -158,7 +157,7 @@ fn certificates_that_were_being_renewed_are_the_old_ones_or_the_new_ones() {
 fn counts(serving: &Serving, token: &str) -> bool {
     let request = agent().post(format!("{}/v1/licenses", serving.url)).content_type("application/cose");
     let sent = request.header("authorization", format!("Bearer {token}")).send(&[0_u8][..]);
-    match crate::support::client::Reply::read(sent.unwrap()).problem() {
+    match wmlicense_testkit::daemon::device::Reply::read(sent.unwrap()).problem() {
         ProblemKind::Unauthorized => false,
         ProblemKind::BadRequest => true,
         other => panic!("{other:?}"),

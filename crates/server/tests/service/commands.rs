@@ -1,8 +1,7 @@
 //! The command line: usage, listings, and what is refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::{Data, GOLD, KEY, OPEN, run};
 use std::os::unix::fs::PermissionsExt as _;
+use wmlicense_testkit::daemon::{Data, GOLD, KEY, OPEN, run};
 
 #[test]
 fn wrong_usage_exits_with_2_and_says_what_is_right() {

@@ -1,10 +1,9 @@
 //! Pre-delivery by the real service: pages, what changed since, what is taken back, subscriptions, and the service's pace.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Known};
-use crate::support::{Data, GOLD, KEY, OPEN};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use wmlicense_testkit::daemon::device::{Device, Known};
+use wmlicense_testkit::daemon::{Data, GOLD, KEY, OPEN};
 use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Kid, Lid};

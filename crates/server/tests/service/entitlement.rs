@@ -1,8 +1,7 @@
 //! What is restored must be what the account may still have, and what its issuer lets this service restore.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Backup, Device, Held, Known, kid};
-use crate::support::{COUNTED, Data, GOLD, KEY, OPEN, Serving};
+use wmlicense_testkit::daemon::device::{Backup, Device, Held, Known, kid};
+use wmlicense_testkit::daemon::{COUNTED, Data, GOLD, KEY, OPEN, Serving};
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::backup::Record;
 use wmlicense_wire::certificate::Role;

@@ -1,10 +1,9 @@
 //! Copies of a device's store: what shows them, what is forgiven, and what stops when it is not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Backup, Device, Known};
-use crate::support::clock::{DAY, Moved, with_clock};
-use crate::support::{COUNTED, Data, OPEN};
+use crate::clock::{DAY, Moved, with_clock};
 use std::sync::atomic::Ordering;
+use wmlicense_testkit::daemon::device::{Backup, Device, Known};
+use wmlicense_testkit::daemon::{COUNTED, Data, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Epoch, TransactionId};

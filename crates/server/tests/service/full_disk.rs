@@ -1,13 +1,13 @@
 //! A service whose disk is full, or whose database is held by another, hands out nothing that it could not write down, and says that it is not ready.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Known, get};
-use crate::support::disk::Disk;
-use crate::support::{Data, KEY, OPEN};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Mutex;
+use wmlicense_testkit::daemon::device::{Device, Known, get};
+use wmlicense_testkit::daemon::{Data, KEY, OPEN};
+use wmlicense_testkit::disk::{has_own_mounts, mount_small, remount};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::problem::ProblemKind;
@@ -18,8 +18,8 @@ const TOGETHER: usize = 16;
 const DEVICES: usize = 8;
 
 /// A data folder with content on a small disk.
-fn filled(disk: &Disk) -> Data {
-    let data = Data::in_folder(tempfile::tempdir_in(disk.path()).unwrap());
+fn filled(disk: &Path) -> Data {
+    let data = Data::in_folder(tempfile::tempdir_in(disk).unwrap());
     let mut list = String::new();
     for number in 0..CONTENTS {
         writeln!(list, "{number:032x},{KEY}").unwrap();
@@ -74,8 +74,12 @@ fn kept(database: &Connection, device: &Device, sent: &Sent) -> Option<Vec<u8>> 
 
 #[test]
 fn answers_that_were_handed_out_on_a_full_disk_are_all_written_down() {
-    let Some(disk) = Disk::new("8m") else { return };
-    let data = filled(&disk);
+    if !has_own_mounts("full_disk::answers_that_were_handed_out_on_a_full_disk_are_all_written_down") {
+        return;
+    }
+    let disk = tempfile::tempdir().unwrap();
+    mount_small(disk.path(), "size=8m");
+    let data = filled(disk.path());
     let mut serving = data.serve(&[]);
     let known = Known::discover(&serving.url, data.authority);
     let devices: Vec<Device> = (0..DEVICES).map(|_| Device::individualized(&known)).collect();
@@ -116,7 +120,7 @@ fn answers_that_were_handed_out_on_a_full_disk_are_all_written_down() {
     }
     assert!(handed_out[&true] > 50 && handed_out[&false] >= DEVICES, "{handed_out:?}");
     // With room again everything that was asked for is answered, once.
-    disk.change("size=64m");
+    remount(disk.path(), "size=64m");
     let serving = data.serve(&[]);
     let known = Known::discover(&serving.url, data.authority);
     for (_, sent) in &sent {

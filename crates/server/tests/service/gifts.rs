@@ -1,11 +1,10 @@
 //! Licenses that nobody asked for: the owner gives, the device takes with whatever it asks next, or out of a file, and what
 //! counts is booked like everything that goes out.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Known, now};
-use crate::support::clock::{DAY, with_clock};
-use crate::support::{COUNTED, Data, GOLD, KEY, OPEN, Serving};
+use crate::clock::{DAY, with_clock};
 use std::path::PathBuf;
+use wmlicense_testkit::daemon::device::{Device, Known, now};
+use wmlicense_testkit::daemon::{COUNTED, Data, GOLD, KEY, OPEN, Serving};
 use wmlicense_wire::answer::{Answer, Envelope, OpenedLicense, Outcome};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Lid, TransactionId};
@@ -155,7 +154,8 @@ fn an_account_gets_it_on_each_of_its_devices_and_only_what_it_may_have() {
         (vec![GOLD, "--account", "bob"], "does not have its scope"),
         (vec![&"ff".repeat(16)], "no such content"),
     ] {
-        let output = crate::support::run(&[&["license", "give", &id], words.as_slice()].concat(), data.path());
+        let output =
+            wmlicense_testkit::daemon::run(&[&["license", "give", &id], words.as_slice()].concat(), data.path());
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(!output.status.success() && printed.contains(why), "{printed}");
     }
@@ -196,7 +196,7 @@ fn what_counts_is_booked_when_it_is_given_again_and_starts_from_what_is_left() {
         let again = letter(give(&data, &id, &[COUNTED]));
         assert_eq!((lid(&again), again[0].binding.state.clone()), (lid(&first), Some(counts(2))));
     }
-    let output = crate::support::run(&["license", "give", &id, COUNTED], data.path());
+    let output = wmlicense_testkit::daemon::run(&["license", "give", &id, COUNTED], data.path());
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && printed.contains("as often as a year allows; from "), "{printed}");
     // And the asking is booked with the giving.
@@ -218,7 +218,7 @@ fn what_nobody_takes_in_thirty_days_is_gone_and_a_revoked_device_gets_nothing() 
         let request = other.request(known, Role::Issuer, Body::Mailbox { taken: Vec::new() });
         let (answer, letters) = post(&other, known, "mailbox", &request, None);
         assert_eq!((answer.outcome, letters.len()), (Outcome::Refused, 0));
-        let output = crate::support::run(&["license", "give", &other.id().to_hex(), OPEN], data.path());
+        let output = wmlicense_testkit::daemon::run(&["license", "give", &other.id().to_hex(), OPEN], data.path());
         assert!(String::from_utf8(output.stdout).unwrap().contains("the device was revoked"));
         clock.0.store(30 * DAY + 1, std::sync::atomic::Ordering::SeqCst);
         assert!(mailbox(&device, known, Vec::new()).is_empty());
@@ -241,7 +241,7 @@ fn a_leaf_is_given_with_its_root_and_what_wants_the_users_word_is_not_given() {
     let mut kinds: Vec<_> = open(&device, &known, &letters[0]).1.iter().map(|license| license.policy.kind).collect();
     kinds.sort_by_key(|kind| *kind as u8);
     assert_eq!(kinds, [LicenseKind::Root, LicenseKind::Leaf]);
-    let output = crate::support::run(&["license", "give", &device.id().to_hex(), &asked], data.path());
+    let output = wmlicense_testkit::daemon::run(&["license", "give", &device.id().to_hex(), &asked], data.path());
     assert!(String::from_utf8(output.stdout).unwrap().contains("the user's own word"));
 }
 

@@ -1,16 +1,15 @@
 //! Requests that are too long, of another type, garbage, or cut off; processes that are killed or told to stop.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Known, agent, get};
-use crate::support::{Data, OPEN};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use wmlicense_testkit::daemon::device::{Device, Known, agent, get};
+use wmlicense_testkit::daemon::{Data, OPEN};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::problem::{Problem, ProblemKind};
 use wmlicense_wire::request;
 
-fn started() -> (Data, crate::support::Serving, Known) {
+fn started() -> (Data, wmlicense_testkit::daemon::Serving, Known) {
     let data = Data::new();
     data.fill();
     let serving = data.serve(&[]);
@@ -142,13 +141,20 @@ fn no_log_holds_a_token_a_key_or_a_device() {
     let (data, mut serving, known) = started();
     let token = data.account("gold", &["gold"]);
     let device = Device::individualized(&known);
-    device.acquire(&known, &[OPEN, crate::support::GOLD], Some(&token));
+    device.acquire(&known, &[OPEN, wmlicense_testkit::daemon::GOLD], Some(&token));
     known.post("licenses", b"x", Some("not-a-token"));
     get(&format!("{}/v1/{token}", serving.url));
     let (status, log) = serving.terminate();
     assert_eq!(status, Some(0));
     assert!(log.contains("/v1/licenses") && log.contains("stopping"), "{log}");
-    for secret in [&token, "not-a-token", crate::support::KEY, &device.id().to_hex(), crate::support::GOLD, "gold"] {
+    for secret in [
+        &token,
+        "not-a-token",
+        wmlicense_testkit::daemon::KEY,
+        &device.id().to_hex(),
+        wmlicense_testkit::daemon::GOLD,
+        "gold",
+    ] {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
 }

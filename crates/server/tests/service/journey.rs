@@ -1,15 +1,14 @@
 //! Individualizing and acquiring over HTTP, as the protocol has it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Known, get, kid, now};
-use crate::support::{Data, GOLD, KEY, OPEN};
+use wmlicense_testkit::daemon::device::{Device, Known, get, kid, now};
+use wmlicense_testkit::daemon::{Data, GOLD, KEY, OPEN};
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::policy::BackupRight;
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::service_document::verify_time;
 
-fn started() -> (Data, crate::support::Serving, Known) {
+fn started() -> (Data, wmlicense_testkit::daemon::Serving, Known) {
     let data = Data::new();
     data.fill();
     let serving = data.serve(&[]);
@@ -120,12 +119,12 @@ fn the_same_request_gets_the_same_bytes_and_another_is_in_conflict() {
 fn asking_again_gives_the_same_license_until_its_terms_change() {
     let (data, _serving, known) = started();
     let device = Device::individualized(&known);
-    let (_, first) = device.acquire(&known, &[crate::support::COUNTED], None);
-    let (_, again) = device.acquire(&known, &[crate::support::COUNTED], None);
+    let (_, first) = device.acquire(&known, &[wmlicense_testkit::daemon::COUNTED], None);
+    let (_, again) = device.acquire(&known, &[wmlicense_testkit::daemon::COUNTED], None);
     assert_eq!(first[0].license.license.policy, again[0].license.license.policy);
     assert_ne!(first[0].license.license.binding, again[0].license.license.binding);
     data.policy("counted", r#"{"actions":{"Play":{"count":7}}}"#);
-    let (_, changed) = device.acquire(&known, &[crate::support::COUNTED], None);
+    let (_, changed) = device.acquire(&known, &[wmlicense_testkit::daemon::COUNTED], None);
     let policy = &changed[0].license.policy;
     assert_ne!(policy.lid, first[0].license.policy.lid);
     assert_eq!(policy.replaces, Some(first[0].license.policy.lid));

@@ -1,11 +1,10 @@
 //! Random lives of devices beside a model of what the service must answer: whatever is deleted, restored, given back, copied or
 //! rekeyed, nobody uses more than the policy and the year allow.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Backup, Device, Held, Known};
-use crate::support::{COUNTED, Data};
 use std::collections::HashMap;
 use std::sync::Mutex;
+use wmlicense_testkit::daemon::device::{Backup, Device, Held, Known};
+use wmlicense_testkit::daemon::{COUNTED, Data};
 use wmlicense_wire::answer::{Answer, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

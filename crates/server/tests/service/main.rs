@@ -1,6 +1,9 @@
-//! `wmlicensed` as devices, owners and failing machines meet it: one module a subject. What the modules share is in `support`.
+//! `wmlicensed` as devices, owners and failing machines meet it: one module a subject. What the modules share is in
+//! `wmlicense-testkit`.
+#![cfg(test)]
 
 mod again;
+mod clock;
 mod command_crashes;
 mod commands;
 mod delivery;
@@ -20,8 +23,6 @@ mod returns;
 mod revocation;
 mod service_crashes;
 mod signers;
-#[path = "../support/mod.rs"]
-mod support;
 mod taken_back;
 mod time;
 mod withdrawals;

@@ -1,11 +1,10 @@
 //! The page on which a user accepts: over HTTP as a browser does, and what the device hears of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::Data;
-use crate::support::client::{Device, Known, Reply, agent, kid, now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use wmlicense_server::{Clock, DataFolder, Options, Server};
+use wmlicense_testkit::daemon::Data;
+use wmlicense_testkit::daemon::device::{Device, Known, Reply, agent, kid, now};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, TransactionId};
@@ -39,8 +38,18 @@ impl World {
         data.policy("asked", r#"{"actions":{"Play":{"count":3}},"interaction":"page"}"#);
         let title = "<script>alert(1)</script> & \u{202e}more";
         for (kid, whose) in [(ASKED, ["--scope", "gold"].as_slice()), (ASKED_OPEN, &["--open"])] {
-            let words =
-                ["content", "add", "--kid", kid, "--key", crate::support::KEY, "--title", title, "--policy", "asked"];
+            let words = [
+                "content",
+                "add",
+                "--kid",
+                kid,
+                "--key",
+                wmlicense_testkit::daemon::KEY,
+                "--title",
+                title,
+                "--policy",
+                "asked",
+            ];
             data.admin(&[&words, whose].concat());
         }
         let clock = Arc::new(Moved(AtomicI64::new(0)));
@@ -198,7 +207,7 @@ fn a_user_signs_in_and_accepts_and_the_device_gets_its_license() {
 #[test]
 fn what_the_user_declines_is_refused_and_what_needs_no_word_is_granted() {
     let world = World::new();
-    let asking = Asking::new(&world, &[ASKED_OPEN, crate::support::OPEN], None);
+    let asking = Asking::new(&world, &[ASKED_OPEN, wmlicense_testkit::daemon::OPEN], None);
     let page = asking.get();
     assert!(page.shows("No account is needed") && page.shows("value=\"accept\""));
     let done = asking.post(&[("session", &page.session()), ("action", "decline")]);

@@ -1,10 +1,9 @@
 //! A preview says of each license what a restore then does, with the same reason and the same time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Backup, Device, Held, Known};
-use crate::support::clock::{DAY, with_clock};
-use crate::support::{COUNTED, Data, ENDED, OPEN};
+use crate::clock::{DAY, with_clock};
 use std::sync::atomic::Ordering;
+use wmlicense_testkit::daemon::device::{Backup, Device, Held, Known};
+use wmlicense_testkit::daemon::{COUNTED, Data, ENDED, OPEN};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;
@@ -61,7 +60,7 @@ fn what_has_ended_is_said_before() {
         let (_, held, backup) = backed_up(known, ENDED);
         assert_eq!(agreed(known, &other, &held[0], &backup, &Usage::new()), Some((Reason::Expired, None)));
         let (device, held, backup) = backed_up(known, COUNTED);
-        let first_use = Some(crate::support::client::now());
+        let first_use = Some(wmlicense_testkit::daemon::device::now());
         let used = State { actions: [("Play".to_owned(), ActionState { counts_left: None, first_use })].into() };
         let told = vec![(held[0].license.policy.lid, used)];
         assert_eq!(agreed(known, &device, &held[0], &backup, &told), None);
@@ -92,7 +91,7 @@ fn what_a_year_allows_no_more_is_said_before_with_the_time_from_which_it_does() 
     let data = filled();
     with_clock(&data, |known, clock| {
         let (device, held, backup) = backed_up(known, COUNTED);
-        let begin = crate::support::client::now();
+        let begin = wmlicense_testkit::daemon::device::now();
         for _ in 0..2 {
             assert_eq!(agreed(known, &device, &held[0], &backup, &Usage::new()), None);
         }

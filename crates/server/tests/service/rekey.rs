@@ -1,10 +1,9 @@
 //! New keys for a device: who may bring them, what stays, and what becomes of the old ones.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Known};
-use crate::support::clock::{DAY, with_clock};
-use crate::support::{COUNTED, Data, OPEN};
+use crate::clock::{DAY, with_clock};
 use std::sync::atomic::Ordering;
+use wmlicense_testkit::daemon::device::{Device, Known};
+use wmlicense_testkit::daemon::{COUNTED, Data, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Epoch;
@@ -13,7 +12,7 @@ use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::rekey::Rekey;
 use wmlicense_wire::request::{Body, Request};
 
-fn started() -> (Data, crate::support::Serving, Known) {
+fn started() -> (Data, wmlicense_testkit::daemon::Serving, Known) {
     let data = Data::new();
     data.fill();
     let serving = data.serve(&[]);
@@ -33,7 +32,11 @@ fn reasons(answer: &Answer) -> Vec<Reason> {
 }
 
 /// What a device is refused with at every endpoint that it asks.
-fn refused_everywhere(known: &Known, device: &Device, backup: &crate::support::client::Backup) -> Vec<Reason> {
+fn refused_everywhere(
+    known: &Known,
+    device: &Device,
+    backup: &wmlicense_testkit::daemon::device::Backup,
+) -> Vec<Reason> {
     let renewal = device.request(known, Role::Issuer, Body::Renewals { licenses: Vec::new(), custom: None });
     let back = device.request(known, Role::Issuer, Body::Returns { licenses: Vec::new() });
     let posted = |name, role, request: &Request| {
@@ -60,8 +63,9 @@ fn new_keys_that_the_old_key_speaks_for_are_the_same_device() {
     let new = rekeyed(&known, &old);
     assert_eq!(new.id(), old.id());
     let (_, again) = new.acquire(&known, &[OPEN, COUNTED], None);
-    let lids =
-        |held: &[crate::support::client::Held]| -> Vec<_> { held.iter().map(|held| held.license.policy.lid).collect() };
+    let lids = |held: &[wmlicense_testkit::daemon::device::Held]| -> Vec<_> {
+        held.iter().map(|held| held.license.policy.lid).collect()
+    };
     assert_eq!(lids(&again), lids(&held));
     // No seat: neither for what comes from the old keys' backup.
     assert_eq!(new.restore(&known, &backup, None).1.len(), 2);

@@ -1,10 +1,9 @@
 //! Renewals: the same terms give the same license, other terms one in its place, and what was used stays used.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Held, Known, now};
-use crate::support::clock::with_clock;
-use crate::support::{COUNTED, Data, GOLD, KEY, OPEN, Serving, rfc3339};
+use crate::clock::with_clock;
 use std::sync::atomic::Ordering;
+use wmlicense_testkit::daemon::device::{Device, Held, Known, now};
+use wmlicense_testkit::daemon::{COUNTED, Data, GOLD, KEY, OPEN, Serving, rfc3339};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Lid};
@@ -359,6 +358,6 @@ fn a_leaf_that_is_renewed_opens_under_its_root() {
         let license = &renewed[0].license;
         assert_eq!(license.policy.replaces, Some(leaf.license.policy.lid));
         let opened = license.key.open_leaf(&root.license.key, license.license.policy_hash()).unwrap();
-        assert_eq!(opened.as_bytes(), crate::support::client::kid(KEY).as_bytes());
+        assert_eq!(opened.as_bytes(), wmlicense_testkit::daemon::device::kid(KEY).as_bytes());
     });
 }

@@ -1,10 +1,9 @@
 //! Restoring to further devices: the limit, the account, and what a record has to prove.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Backup, Device, Held, Known, kid, now};
-use crate::support::{COUNTED, Data, ENDED, GOLD, KEY, NO_BACKUP, OPEN};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
+use wmlicense_testkit::daemon::device::{Backup, Device, Held, Known, kid, now};
+use wmlicense_testkit::daemon::{COUNTED, Data, ENDED, GOLD, KEY, NO_BACKUP, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::backup::{Record, RecordKey, SectionKeys, ServiceTicket, Ticket};
 use wmlicense_wire::certificate::Role;
@@ -14,7 +13,7 @@ use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::{Body, MAX_NAMED, RestoreBatch};
 use zeroize::Zeroizing;
 
-fn started() -> (Data, crate::support::Serving, Known) {
+fn started() -> (Data, wmlicense_testkit::daemon::Serving, Known) {
     let data = Data::new();
     data.fill();
     let serving = data.serve(&[]);

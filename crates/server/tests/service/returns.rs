@@ -1,8 +1,7 @@
 //! Licenses given back: once, freed within a limit also when all come at once, and not to be had from a backup any more.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Held, Known};
-use crate::support::{COUNTED, Data, OPEN, Serving};
+use wmlicense_testkit::daemon::device::{Device, Held, Known};
+use wmlicense_testkit::daemon::{COUNTED, Data, OPEN, Serving};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

@@ -1,8 +1,7 @@
 //! Taking licenses back through a running service: orders, blobs, acknowledgements, status lists.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::*;
-use crate::support::*;
+use wmlicense_testkit::daemon::device::*;
+use wmlicense_testkit::daemon::*;
 use wmlicense_wire::answer::{Envelope, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Lid};

@@ -1,17 +1,17 @@
 //! A running service that is killed, or meets a failing disk, while devices ask it: every answer that left is given again with the
 //! same bytes, the same requests lead to the same end, and nothing counts twice. `WM_TEST_CRASH_ALL=1` tries every point.
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub)]
 
 mod life;
 
-use crate::support::client::Known;
-use crate::support::crash::{Fault, Point, at_each_call_of, can_trace, copy};
-use crate::support::{COUNTED, Data, GOLD, NO_BACKUP, OPEN, Serving};
 use life::{ASKED, Life};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use wmlicense_testkit::crash::{Fault, Point, at_each_call_of, can_trace, copy};
+use wmlicense_testkit::daemon::device::Known;
+use wmlicense_testkit::daemon::{COUNTED, Data, GOLD, NO_BACKUP, OPEN, Serving};
 use wmlicense_wire::id::Digest;
 
 /// What changes the database. The process writes elsewhere as well, in as many calls as its threads happen to make.
@@ -34,7 +34,7 @@ fn rows(data: &Path) -> BTreeMap<String, i64> {
 fn base() -> (tempfile::TempDir, Digest, String) {
     let data = Data::new();
     data.open_content(OPEN, None);
-    data.admin(&["content", "add", "--kid", GOLD, "--key", crate::support::KEY, "--scope", "gold"]);
+    data.admin(&["content", "add", "--kid", GOLD, "--key", wmlicense_testkit::daemon::KEY, "--scope", "gold"]);
     data.policy("counted", r#"{"actions":{"Play":{"count":5}},"backup":"stateful"}"#);
     data.open_content(COUNTED, Some("counted"));
     data.policy("asked", r#"{"actions":{"Play":{}},"interaction":"page"}"#);
@@ -104,7 +104,7 @@ fn nothing_that_left_is_lost_and_nothing_counts_twice() {
             *left.borrow_mut() = Some(life);
             well
         };
-        let serve = ("wmlicensed serve", &run as crate::support::crash::Run<'_>);
+        let serve = ("wmlicensed serve", &run as wmlicense_testkit::crash::Run<'_>);
         at_each_call_of(serve, &[], calls, base.path(), (most, fault), &mut |folder, point, _| {
             let life = left.borrow_mut().take().unwrap();
             assert_eq!(ended(life, &folder.join("data"), authority, point), expected, "after {point:?} {fault:?}");

@@ -1,12 +1,11 @@
 //! Who signed what a restore brings, who appointed whom when, and which certificates come along with an answer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Backup, Device, Held, Known, kid, now};
-use crate::support::clock::with_clock;
-use crate::support::issuer::OtherIssuer;
-use crate::support::{Data, KEY, OPEN, Serving, rfc3339};
+use crate::clock::with_clock;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use wmlicense_testkit::daemon::device::{Backup, Device, Held, Known, kid, now};
+use wmlicense_testkit::daemon::issuer::OtherIssuer;
+use wmlicense_testkit::daemon::{Data, KEY, OPEN, Serving, rfc3339};
 use wmlicense_wire::answer::{Answer, Envelope, Reason};
 use wmlicense_wire::backup::Record;
 use wmlicense_wire::certificate::Role;

@@ -1,10 +1,9 @@
 //! Restores of what was taken back by a rule, and returns that tell more than they may.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Backup, Device, Held, Known, kid, now};
-use crate::support::clock::with_clock;
-use crate::support::{COUNTED, Data, NO_BACKUP, OPEN, Serving, rfc3339};
+use crate::clock::with_clock;
 use std::sync::atomic::Ordering;
+use wmlicense_testkit::daemon::device::{Backup, Device, Held, Known, kid, now};
+use wmlicense_testkit::daemon::{COUNTED, Data, NO_BACKUP, OPEN, Serving, rfc3339};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

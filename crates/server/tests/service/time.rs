@@ -1,13 +1,12 @@
 //! What depends on the time: the service runs in this process with a clock that the test moves. And TLS.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, get};
-use crate::support::clock::{DAY, with_clock};
-use crate::support::{Data, OPEN};
+use crate::clock::{DAY, with_clock};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use wmlicense_testkit::daemon::device::{Device, get};
+use wmlicense_testkit::daemon::{Data, OPEN};
 use wmlicense_wire::problem::ProblemKind;
 
 #[test]

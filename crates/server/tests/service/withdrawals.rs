@@ -1,11 +1,10 @@
 //! What an account may not have any more leaves its devices with the very answer that refuses it: by scope, by key ID, at a
 //! renewal, whoever asks.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support::client::{Device, Held, Known};
-use crate::support::{COUNTED, Data, GOLD, KEY, OPEN};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use wmlicense_testkit::daemon::device::{Device, Held, Known};
+use wmlicense_testkit::daemon::{COUNTED, Data, GOLD, KEY, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;

@@ -6,8 +6,6 @@ mod backups;
 mod batches;
 mod certificates;
 mod docs;
-#[path = "../../../../tests/support/documents.rs"]
-mod documents;
 mod given;
 mod licenses;
 mod policies;

@@ -2,7 +2,6 @@
 //! `UPDATE_VECTORS=1` makes all of them anew, `UPDATE_VECTORS=missing` those that are not there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod file;
 mod make;
 mod make_answers;
 mod make_backups;
@@ -11,20 +10,20 @@ mod make_restores;
 mod make_revocations;
 mod read;
 
-use crate::documents;
-use file::{Vector, folder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::LazyLock;
+use wmlicense_testkit::documents::{self, Documents};
+use wmlicense_testkit::vectors::{self, Vector, folder};
 use wmlicense_wire::cbor::diagnostic::pretty;
 
 static VECTORS: LazyLock<BTreeMap<String, Vector>> = LazyLock::new(|| {
     match std::env::var("UPDATE_VECTORS").as_deref() {
-        Ok("1") => file::replace_all(&make::all()),
-        Ok("missing") => file::add_missing(&make::all()),
+        Ok("1") => vectors::replace_all(&make::all()),
+        Ok("missing") => vectors::add_missing(&make::all()),
         _ => {}
     }
-    file::load_all(&folder())
+    vectors::load_all(&folder())
 });
 
 #[test]
@@ -73,7 +72,7 @@ fn an_independent_reader_agrees() {
 
 #[test]
 fn every_vector_has_the_form_that_the_cddl_gives_and_changed_ones_have_not() {
-    let documents = documents::Documents::new();
+    let documents = Documents::new();
     for vector in VECTORS.values().filter(|vector| vector.field("expect") == "ok") {
         match vector.field("read-as") {
             "cbor" | "section" | "hpke-private-key" | "device-ticket" | "service-ticket" => {}

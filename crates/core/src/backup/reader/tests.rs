@@ -5,8 +5,8 @@ mod forged;
 
 use super::*;
 use crate::backup::fixture::{STORE, backup, batch};
-use crate::test_support::{NOW, TestDevice, World, content_key};
 use std::io::Cursor;
+use wmlicense_testkit::{NOW, TestDevice, World, content_key};
 use wmlicense_wire::backup::{DeviceTicket, RecordKey, SectionHeader};
 use wmlicense_wire::id::Kid;
 

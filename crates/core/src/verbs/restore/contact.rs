@@ -12,18 +12,19 @@ use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::request::Body;
 
 /// A verified answer of the service.
-pub(super) struct Reply {
-    pub(super) answer: Answer,
+pub struct Reply {
+    /// What it says.
+    pub answer: Answer,
     /// The signed part.
-    pub(super) signed: Vec<u8>,
+    pub signed: Vec<u8>,
     /// Its licenses, bound to this device.
-    pub(super) licenses: Vec<OpenedLicense>,
+    pub licenses: Vec<OpenedLicense>,
     /// The key of the section that was asked for.
-    pub(super) unlock: Option<SecretKey>,
+    pub unlock: Option<SecretKey>,
 }
 
 /// The license management service.
-pub(super) trait Management {
+pub trait Management {
     /// Its authority and the certificates known under it.
     fn directory(&self) -> Directory;
     /// Sends a request, a page of the restore's transaction, and verifies the answer.
@@ -31,13 +32,14 @@ pub(super) trait Management {
 }
 
 /// Makes the connection to the management service and tells so, when a section needs it.
-pub(super) type Connect<'c> = dyn Fn() -> Result<Box<dyn Management + 'c>, NotConnected> + 'c;
+pub type Connect<'c> = dyn Fn() -> Result<Box<dyn Management + 'c>, NotConnected> + 'c;
 
 /// There is no connection.
-pub(super) struct NotConnected {
-    pub(super) error: RestoreError,
+pub struct NotConnected {
+    /// Why not.
+    pub error: RestoreError,
     /// The application was told that the service is being asked.
-    pub(super) told: bool,
+    pub told: bool,
 }
 
 impl<E: Into<RestoreError>> From<E> for NotConnected {

@@ -55,12 +55,8 @@ pub fn preview(
     run(client, folder, &|| service::connect(client, settings, individualize, context), context)
 }
 
-pub(super) fn run(
-    client: &Client,
-    folder: &Path,
-    connect: &Connect<'_>,
-    context: &Context,
-) -> Result<Preview, RestoreError> {
+/// As [`preview`], by way of `connect`.
+pub fn run(client: &Client, folder: &Path, connect: &Connect<'_>, context: &Context) -> Result<Preview, RestoreError> {
     let mut backup = Backup::open(open_file(folder)?)?;
     let opened = open::open_sections(client, &mut backup, context)?;
     let mut contact = Contact::make(&opened, connect)?;

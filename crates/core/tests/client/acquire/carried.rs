@@ -2,9 +2,6 @@
 //! are given up.
 
 use super::challenges;
-use crate::support::desk::Desk;
-use crate::support::service::Post;
-use crate::support::{ManualClock, kid};
 use std::sync::Arc;
 use wmlicense_core::acquire::interaction::{abandon, prepare, process};
 use wmlicense_core::acquire::{AcquireError, Acquired, Brought, LicenseWish, Stage};
@@ -15,6 +12,9 @@ use wmlicense_core::event::Event;
 use wmlicense_core::revoke::{self, RevokeError};
 use wmlicense_core::store::StoreError;
 use wmlicense_core::transport::AccountToken;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::Post;
+use wmlicense_testkit::{ManualClock, kid};
 use wmlicense_wire::answer::Answer;
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::request::{Body, MAX_LEN, Request};

@@ -1,12 +1,12 @@
 //! Pre-delivery: pages that are stored one by one, runs that go on, what the service takes back, and services that cheat.
 
 use super::{bad_answer, challenges};
-use crate::support::desk::Desk;
-use crate::support::service::{Post, Step};
-use crate::support::{content_key, home, kid};
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::event::Event;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::{Post, Step};
+use wmlicense_testkit::{content_key, home, kid};
 use wmlicense_wire::answer::{Answer, Outcome, Reason, Refusal};
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::policy::Policy;

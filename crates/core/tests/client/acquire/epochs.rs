@@ -2,11 +2,11 @@
 //! asked for twice.
 
 use super::challenges;
-use crate::support::desk::Desk;
-use crate::support::kid;
-use crate::support::service::{Post, Step};
 use wmlicense_core::acquire::interaction::{prepare, process};
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::kid;
+use wmlicense_testkit::service::{Post, Step};
 use wmlicense_wire::answer::{Answer, Outcome};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Epoch;

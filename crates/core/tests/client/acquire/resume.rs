@@ -1,14 +1,14 @@
 //! What stays pending, what is taken up again, and what several threads and processes make of it.
 
 use super::challenges;
-use crate::support::desk::Desk;
-use crate::support::service::Step;
-use crate::support::{NOW, content_key, home, kid};
 use std::sync::Arc;
 use wmlicense_core::acquire::{AcquireError, LicenseWish, acquire};
 use wmlicense_core::contact::SessionError;
 use wmlicense_core::store::StoreError;
 use wmlicense_core::transport::TransportError;
+use wmlicense_testkit::desk::Desk;
+use wmlicense_testkit::service::Step;
+use wmlicense_testkit::{NOW, content_key, home, kid};
 use wmlicense_wire::answer::Outcome;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::TransactionId;

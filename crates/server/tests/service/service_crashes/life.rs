@@ -1,9 +1,9 @@
 //! A life of two devices beside a service: what they ask in which order, what they expect, and that it is answered the same
 //! again. Killing the service is not here.
 
-use crate::support::client::{Device, Held, Known, Reply, agent, now};
-use crate::support::crash::Point;
-use crate::support::{COUNTED, GOLD, OPEN};
+use wmlicense_testkit::crash::Point;
+use wmlicense_testkit::daemon::device::{Device, Held, Known, Reply, agent, now};
+use wmlicense_testkit::daemon::{COUNTED, GOLD, OPEN};
 use wmlicense_wire::answer::{Answer, Outcome};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Lid, TransactionId};
@@ -130,7 +130,7 @@ impl Life {
         self.held
             .iter()
             .map(|held| &held.license.policy)
-            .find(|policy| policy.kid == crate::support::client::kid(kid))
+            .find(|policy| policy.kid == wmlicense_testkit::daemon::device::kid(kid))
             .unwrap()
             .lid
     }
@@ -237,11 +237,11 @@ impl Life {
         let is_first = said.device == 0;
         for mut license in licenses {
             let kid = license.policy.kid;
-            if kid == crate::support::client::kid(COUNTED) {
+            if kid == wmlicense_testkit::daemon::device::kid(COUNTED) {
                 assert!(left.is_none_or(|left| license.binding.state == Some(counts(left))), "{:?}", said.step);
                 license.binding.state = Some(counts(2));
             }
-            if is_first && [OPEN, COUNTED].map(crate::support::client::kid).contains(&kid) {
+            if is_first && [OPEN, COUNTED].map(wmlicense_testkit::daemon::device::kid).contains(&kid) {
                 self.held.retain(|held| held.license.policy.kid != kid);
                 self.held.push(Held { signed: envelope.signed.clone(), license });
             }

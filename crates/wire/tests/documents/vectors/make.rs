@@ -1,9 +1,9 @@
 //! Makes certificates, CBOR, policies, requests and service documents. What is random once is committed.
 
-use super::file::Vector;
 use super::read::hex;
 use super::{make_answers, make_backups, make_given, make_restores, make_revocations};
 use crate::world::*;
+use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, Role, ServiceCertificate};
 use wmlicense_wire::cose::{Document, Unverified, sign, sign_dual};

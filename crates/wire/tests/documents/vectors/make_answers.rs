@@ -1,10 +1,10 @@
 //! Makes answers with and without licenses, and answers that only a faulty or hostile service could send.
 
-use super::file::Vector;
 use super::make::SERVICES;
 use super::read::hex;
 use crate::world::*;
 use std::sync::LazyLock;
+use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Grant, Outcome, Reason, Refusal, Unlock, seal};
 use wmlicense_wire::cbor::{read, write};

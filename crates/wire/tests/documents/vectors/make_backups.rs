@@ -1,11 +1,11 @@
 //! Makes headers, tickets, items, records, footers and whole sections of backups.
 
-use super::file::Vector;
 use super::make::SERVICES;
 use super::read::hex;
 use crate::world::*;
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{
     Counts, DeviceTicket, Footer, Header, Item, Record, RecordKey, SectionHeader, SectionKeys, ServiceTicket, Ticket,

@@ -1,10 +1,10 @@
 //! Makes answers that nobody asked for, and those that a thief or a faulty issuer could hand out as such.
 
-use super::file::Vector;
 use super::make::SERVICES;
 use super::make_answers::WEAK_DEVICE;
 use super::read::hex;
 use crate::world::*;
+use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::answer::{Answer, Beside, MAX_GIVEN_AGE, put_beside, seal};
 use wmlicense_wire::cbor::{read, write};
 use wmlicense_wire::certificate::Role;

@@ -1,11 +1,11 @@
 //! Makes what a restore says beyond the common parts: usage in its requests, and refusals and verdicts that hold for a time only.
 
-use super::file::Vector;
 use super::make::{SERVICES, request};
 use super::make_answers::to_device;
 use super::make_backups::{header, record};
 use crate::world::*;
 use std::collections::BTreeMap;
+use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::answer::{Answer, Outcome, Reason, Refusal, Verdict};
 use wmlicense_wire::cbor::{read, write};
 use wmlicense_wire::certificate::Role;

@@ -1,8 +1,8 @@
 //! Makes status lists, license revocation blobs and acknowledgements.
 
-use super::file::Vector;
 use super::make::SERVICES;
 use crate::world::*;
+use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::cose::{Document, Unverified, sign_dual};
 use wmlicense_wire::id::{Digest, Kid, Lid, SignerId, UserId};

@@ -1,8 +1,8 @@
 //! Reads a vector as its file says, and names the class of every refusal.
 
-use super::file::Vector;
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::answer::{AnswerError, Envelope, Expected, MAX_GIVEN_AGE};
 use wmlicense_wire::backup::{BackupFormatError, Footer, Header, Item, Record, RecordKey, Tombstone, section_context};

@@ -1,0 +1,190 @@
+//! A real `wmlicensed` on a free port: its data folder, its commands, its process. The catalogue that C programs expect is not here.
+
+pub mod device;
+pub mod issuer;
+
+use crate::run::built;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+use wmlicense_wire::id::Digest;
+
+pub const OPEN: &str = "c0000000000000000000000000000001";
+pub const GOLD: &str = "c0000000000000000000000000000002";
+pub const NO_BACKUP: &str = "c0000000000000000000000000000003";
+pub const COUNTED: &str = "c0000000000000000000000000000004";
+pub const ENDED: &str = "c0000000000000000000000000000005";
+pub const KEY: &str = "00112233445566778899aabbccddeeff";
+
+/// A data folder with an authority.
+pub struct Data {
+    pub folder: TempDir,
+    pub authority: Digest,
+}
+
+pub fn run(words: &[&str], data: &Path) -> Output {
+    run_under(None, words, data)
+}
+
+/// As [`run`], behind the words of another program.
+pub fn run_under(before: Option<Command>, words: &[&str], data: &Path) -> Output {
+    command(before).args(words).arg("--data").arg(data).output().unwrap()
+}
+
+/// The service program of this build, built once per test process when it is not there yet.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| built("wmlicensed"))
+}
+
+fn command(before: Option<Command>) -> Command {
+    let Some(mut before) = before else { return Command::new(program()) };
+    before.arg(program());
+    before
+}
+
+impl Data {
+    pub fn new() -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap())
+    }
+
+    pub fn in_folder(folder: TempDir) -> Self {
+        let output = run(&["init"], folder.path());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let authority = Digest::from_base64(printed.strip_prefix("authority: ").unwrap().trim()).unwrap();
+        Self { folder, authority }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs a command that has to succeed and gives what it printed.
+    pub fn admin(&self, words: &[&str]) -> String {
+        let output = run(words, self.path());
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn json(&self, words: &[&str]) -> serde_json::Value {
+        let words = [words, &["--json"]].concat();
+        serde_json::from_str(&self.admin(&words)).unwrap()
+    }
+
+    /// Runs a command that has to fail and gives its exit status and complaint.
+    pub fn fails(&self, words: &[&str]) -> (i32, String) {
+        let output = run(words, self.path());
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    pub fn policy(&self, name: &str, terms: &str) {
+        let file = self.path().join(format!("{name}.json"));
+        std::fs::write(&file, terms).unwrap();
+        self.admin(&["policy", "set", name, file.to_str().unwrap()]);
+    }
+
+    pub fn open_content(&self, kid: &str, policy: Option<&str>) {
+        let mut words = vec!["content", "add", "--kid", kid, "--key", KEY, "--title", "A title", "--open"];
+        words.extend(policy.into_iter().flat_map(|name| ["--policy", name]));
+        self.admin(&words);
+    }
+
+    /// Adds an account and gives its token.
+    pub fn account(&self, name: &str, scopes: &[&str]) -> String {
+        let mut words = vec!["account", "add", name];
+        words.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
+        self.admin(&words).strip_prefix("token: ").unwrap().trim().to_owned()
+    }
+
+    /// The catalogue that most tests use.
+    pub fn fill(&self) {
+        self.open_content(OPEN, None);
+        self.admin(&["content", "add", "--kid", GOLD, "--key", KEY, "--scope", "gold"]);
+        self.policy("no-backup", r#"{"backup":false}"#);
+        self.open_content(NO_BACKUP, Some("no-backup"));
+        self.policy("counted", r#"{"actions":{"Play":{"count":5}},"backup":"stateful"}"#);
+        self.open_content(COUNTED, Some("counted"));
+        self.policy("ended", r#"{"actions":{"Play":{"notAfter":"2001-01-01T00:00:00Z"}},"backup":true}"#);
+        self.open_content(ENDED, Some("ended"));
+    }
+
+    pub fn serve(&self, words: &[&str]) -> Serving {
+        Serving::start(None, self.path(), words).unwrap_or_else(|complaint| panic!("{complaint}"))
+    }
+}
+
+/// A time as commands take it.
+pub fn rfc3339(seconds: i64) -> String {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    database.query_row("SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ?1, 'unixepoch')", [seconds], |row| row.get(0)).unwrap()
+}
+
+/// A running service, killed when dropped.
+pub struct Serving {
+    child: Child,
+    pub url: String,
+    log: Option<std::thread::JoinHandle<String>>,
+}
+
+impl Serving {
+    /// Serves a data folder, perhaps behind the words of another program; or gives what it printed before it ended.
+    pub fn start(before: Option<Command>, data: &Path, words: &[&str]) -> Result<Self, String> {
+        let mut child = command(before)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        // The log is read all the time, so that the service never waits for room in the pipe.
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        });
+        let mut serving = Self { child, url: String::new(), log: Some(log) };
+        match line.strip_prefix("listening on ") {
+            Some(url) => {
+                url.trim().clone_into(&mut serving.url);
+                Ok(serving)
+            }
+            None => Err(format!("{line}{}", serving.kill())),
+        }
+    }
+
+    /// True while the process runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends the process at once, as `kill -9` does, and gives its log.
+    pub fn kill(&mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.log.take().unwrap().join().unwrap()
+    }
+
+    /// Asks the process to stop and gives its exit status and log.
+    pub fn terminate(&mut self) -> (Option<i32>, String) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        (status.code(), self.log.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // A test that ended it itself left nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
