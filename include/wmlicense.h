@@ -460,29 +460,40 @@
 
 /* Phases, in wm_individualize_progress::phase and http_phase. */
 
+/** the device's keys are being made. */
 #define WM_INDIVIDUALIZE_BEGIN 0x1u
+/** over: the device has its certificate. */
 #define WM_INDIVIDUALIZE_SUCCEED 0x2u
+/** over: the result says why not. */
 #define WM_INDIVIDUALIZE_FAIL 0x4u
+/** over: it was cancelled. */
 #define WM_INDIVIDUALIZE_CANCEL 0x8u
+/** the service is being asked. */
 #define WM_INDIVIDUALIZE_DOWNLOAD 0x10u
+/** the certificate is being stored. */
 #define WM_INDIVIDUALIZE_INSTALL 0x20u
+/** no request yet, or the next attempt is waited for. */
 #define WM_HTTP_NOTINITIATED 0x0u
+/** connecting. */
 #define WM_HTTP_CONNECTING 0x1u
+/** sending the request and waiting. */
 #define WM_HTTP_REQUESTING 0x2u
+/** receiving the answer. */
 #define WM_HTTP_RECEIVING 0x3u
+/** received. */
 #define WM_HTTP_COMPLETED 0x4u
 
 /* Types of properties and of values of statuses. */
 
-/** uint32_t */
+/** uint32_t. */
 #define WM_TYPE_DWORD ((wm_attr_type)0)
-/** text with its NUL */
+/** text with its NUL. */
 #define WM_TYPE_STRING ((wm_attr_type)1)
-/** bytes */
+/** bytes. */
 #define WM_TYPE_BINARY ((wm_attr_type)2)
-/** int32_t, 0 or 1 */
+/** int32_t, 0 or 1. */
 #define WM_TYPE_BOOL ((wm_attr_type)3)
-/** uint64_t */
+/** uint64_t. */
 #define WM_TYPE_QWORD ((wm_attr_type)4)
 
 /* Flags of the functions named. */

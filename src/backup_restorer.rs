@@ -4,6 +4,7 @@ use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
+use crate::flags::{WM_BACKUP_OVERWRITE, WM_RESTORE_INDIVIDUALIZE};
 use crate::gate;
 use crate::input;
 use crate::object::{Handle, Kind, resolve};
@@ -28,11 +29,6 @@ impl Handle for wm_backup_restorer {
     type Target = Verbed<BackupRestorer>;
     const KIND: Kind = Kind::BackupRestorer;
 }
-
-/// Replaces an existing backup. The old one stays until the new one is complete.
-pub const WM_BACKUP_OVERWRITE: u32 = 1;
-/// Individualizes a device first that is not; the user agreed to that.
-pub const WM_RESTORE_INDIVIDUALIZE: u32 = 2;
 
 /// The kind of object behind a `wm_backup_restorer`.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 use crate::callback::Callback;
 use crate::detail::Failure;
 use crate::failure;
+use crate::flags::WM_DELETE_LOCAL;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::life::Life;
@@ -288,9 +289,6 @@ pub unsafe extern "C" fn wm_get_security_version(
         to.fill_text(version.as_bytes())
     })
 }
-
-/// Leaves the seat at the service taken and the way back open: for making room, not for giving back.
-pub const WM_DELETE_LOCAL: u32 = 1;
 
 /// Gives the content with this key ID a title, for lists and for telling which licenses a status is about. It is shown in
 /// place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8, at

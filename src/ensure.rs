@@ -4,10 +4,11 @@ use crate::client::{ClientObject, wm_client};
 use crate::content_header::wm_content_header;
 use crate::detail::Failure;
 use crate::failure;
+use crate::flags::{WM_ENSURE_INDIVIDUALIZE, WM_INFINITE};
 use crate::gate;
 use crate::input;
 use crate::memory;
-use crate::object::{WM_INFINITE, resolve};
+use crate::object::resolve;
 use crate::result::{WM_E_INTERNAL, WM_E_OUTOFMEMORY, WM_S_LICENSE_ACQUIRED, WM_S_OK, wm_result};
 use crate::teller::Outcome;
 use std::ffi::c_char;
@@ -16,9 +17,6 @@ use std::time::Duration;
 use wmlicense_core::ensure::{EnsureWish, Ensured, ensure};
 use wmlicense_core::event::{Event, Flow};
 use wmlicense_core::operation::{Observer, Operation};
-
-/// The user agreed to individualization.
-pub const WM_ENSURE_INDIVIDUALIZE: u32 = 1;
 
 /// The caller waits for the result; there is nobody to tell statuses to.
 struct Nobody;

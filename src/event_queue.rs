@@ -4,10 +4,11 @@
 use crate::client::wm_client;
 use crate::detail::{self, Failure};
 use crate::failure;
+use crate::flags::WM_INFINITE;
 use crate::gate;
 use crate::input::{Out, SizedOut};
 use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, WM_INFINITE, resolve};
+use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::{Properties, wm_attr_type};
 use crate::result::{WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY, WM_E_TIMEOUT, wm_result};
 use crate::status::{Told, wm_status};

@@ -4,6 +4,7 @@ use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
+use crate::flags::WM_INDIVIDUALIZE_FORCE;
 use crate::gate;
 use crate::input;
 use crate::object::{Handle, Kind, resolve};
@@ -25,9 +26,6 @@ impl Handle for wm_individualizer {
     type Target = Verbed<Individualizer>;
     const KIND: Kind = Kind::Individualizer;
 }
-
-/// Makes the device anew even if the certificate is current.
-pub const WM_INDIVIDUALIZE_FORCE: u32 = 4;
 
 /// The kind of object behind a `wm_individualizer`.
 #[derive(Default)]

@@ -1,20 +1,12 @@
 //! The C face of `wire::kid_text`: key IDs as text and back. Needs no object.
 
 use crate::detail::Failure;
+use crate::flags::{WM_KID_BASE64, WM_KID_GUID_ORDER, WM_KID_HEX, WM_KID_UUID};
 use crate::gate;
 use crate::input::{self, Buffer, Out};
 use crate::result::{WM_E_BAD_VALUE, WM_E_INVALIDARG, wm_result};
 use std::ffi::c_char;
 use wmlicense_wire::kid_text::{self, Form, Order};
-
-/// Standard base64, 24 characters, as properties and statuses have it.
-pub const WM_KID_BASE64: u32 = 1;
-/// 32 hexadecimal digits.
-pub const WM_KID_HEX: u32 = 2;
-/// Five groups with hyphens between.
-pub const WM_KID_UUID: u32 = 3;
-/// Added to a form.
-pub const WM_KID_GUID_ORDER: u32 = 0x100;
 
 /// The form that a number names, none for 0, and the order.
 fn read_form(number: u32) -> Result<(Option<Form>, Order), Failure> {

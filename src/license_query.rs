@@ -3,62 +3,34 @@
 use crate::client::{ClientObject, wm_client};
 use crate::detail::Failure;
 use crate::failure;
+use crate::flags::WM_LICENSE_STATE_VAGUE;
 use crate::gate;
 use crate::input::{self, Out, SizedOut};
+use crate::lists::numbers;
 use crate::object::resolve;
 use crate::result::wm_result;
 use std::ffi::c_char;
 use wmlicense_core::rights::{Category, Refusal, action};
 use wmlicense_wire::id::Kid;
 
-const NOT_ENABLED: u32 = 0x1;
-const REASON_NO_LICENSE: u32 = 0x2;
-const REASON_NO_RIGHT: u32 = 0x4;
-const REASON_EXHAUSTED: u32 = 0x8;
-const REASON_EXPIRED: u32 = 0x10;
-const REASON_NOT_STARTED: u32 = 0x20;
-const REASON_APPSEC_TOO_LOW: u32 = 0x40;
-const REASON_REQ_INDIV: u32 = 0x80;
-const REASON_CLOCK: u32 = 0x400;
-const REASON_ROOT_MISSING: u32 = 0x2000;
-const REASON_STATE_LOST: u32 = 0x4000;
-const REASON_REVOKED: u32 = 0x8000;
-const REASON_STATUS_LIST: u32 = 0x1_0000;
-const REASON_UNKNOWN_CONDITION: u32 = 0x2_0000;
-
-/// Bits of wm_query_action_allowed: name, bit, meaning.
-pub const REASONS: &[(&str, u32, &str)] = &[
-    ("WM_REASON_NOT_ENABLED", NOT_ENABLED, "the action is not permitted; set with every other bit"),
-    ("WM_REASON_NO_LICENSE", REASON_NO_LICENSE, "there is no license for the key ID"),
-    ("WM_REASON_NO_RIGHT", REASON_NO_RIGHT, "no license grants the action"),
-    ("WM_REASON_EXHAUSTED", REASON_EXHAUSTED, "all uses are used up"),
-    ("WM_REASON_EXPIRED", REASON_EXPIRED, "the right has ended"),
-    ("WM_REASON_NOT_STARTED", REASON_NOT_STARTED, "the right has not begun"),
-    ("WM_REASON_APPSEC_TOO_LOW", REASON_APPSEC_TOO_LOW, "the application's security level is too low"),
-    ("WM_REASON_REQ_INDIV", REASON_REQ_INDIV, "the device must be individualized again"),
-    ("WM_REASON_NO_CLOCK_SUPPORT", REASON_CLOCK, "the clock cannot be trusted, and the right has dates"),
-    (
-        "WM_REASON_ROOT_MISSING",
-        REASON_ROOT_MISSING,
-        "the root license of the subscription is missing, or has ended where WM_REASON_EXPIRED is set too",
-    ),
-    ("WM_REASON_STATE_LOST", REASON_STATE_LOST, "the license lost its state"),
-    (
-        "WM_REASON_REVOKED",
-        REASON_REVOKED,
-        "the key that signed the license, the device, or the application was revoked",
-    ),
-    (
-        "WM_REASON_STATUS_LIST",
-        REASON_STATUS_LIST,
-        "the license demands a newer status list; see wm_refresh_revocations",
-    ),
-    (
-        "WM_REASON_UNKNOWN_CONDITION",
-        REASON_UNKNOWN_CONDITION,
-        "the right has a condition that this version does not know",
-    ),
-];
+numbers! {
+    /// Bits of wm_query_action_allowed.
+    REASONS = "WM_REASON_": u32;
+    NOT_ENABLED = 0x1, "the action is not permitted; set with every other bit";
+    NO_LICENSE = 0x2, "there is no license for the key ID";
+    NO_RIGHT = 0x4, "no license grants the action";
+    EXHAUSTED = 0x8, "all uses are used up";
+    EXPIRED = 0x10, "the right has ended";
+    NOT_STARTED = 0x20, "the right has not begun";
+    APPSEC_TOO_LOW = 0x40, "the application's security level is too low";
+    REQ_INDIV = 0x80, "the device must be individualized again";
+    NO_CLOCK_SUPPORT = 0x400, "the clock cannot be trusted, and the right has dates";
+    ROOT_MISSING = 0x2000, "the root license of the subscription is missing, or has ended where WM_REASON_EXPIRED is set too";
+    STATE_LOST = 0x4000, "the license lost its state";
+    REVOKED = 0x8000, "the key that signed the license, the device, or the application was revoked";
+    STATUS_LIST = 0x1_0000, "the license demands a newer status list; see wm_refresh_revocations";
+    UNKNOWN_CONDITION = 0x2_0000, "the right has a condition that this version does not know";
+}
 
 /// Names of actions: macro, name, meaning.
 pub const ACTIONS: &[(&str, &str, &str)] = &[
@@ -73,26 +45,20 @@ pub const ACTIONS: &[(&str, &str, &str)] = &[
     ("WM_ACTION_BACKUP", action::BACKUP, "go into a backup: a question to wm_query_*, which the policy itself answers"),
 ];
 
-/// Categories of wm_license_state.
-pub const STATE_CATEGORIES: &[(&str, Category, &str)] = &[
-    ("WM_LICENSE_STATE_NORIGHT", Category::NoRight, "not permitted, now or later; wm_query_action_allowed tells why"),
-    ("WM_LICENSE_STATE_UNLIM", Category::Unlimited, "permitted without limit"),
-    ("WM_LICENSE_STATE_COUNT", Category::Count, "counts[0] uses left"),
-    ("WM_LICENSE_STATE_FROM", Category::From, "from dates[0] on"),
-    ("WM_LICENSE_STATE_UNTIL", Category::Until, "until dates[0]"),
-    ("WM_LICENSE_STATE_FROM_UNTIL", Category::FromUntil, "from dates[0] until dates[1]"),
-    ("WM_LICENSE_STATE_COUNT_FROM", Category::CountFrom, "counts[0] uses from dates[0] on"),
-    ("WM_LICENSE_STATE_COUNT_UNTIL", Category::CountUntil, "counts[0] uses until dates[0]"),
-    ("WM_LICENSE_STATE_COUNT_FROM_UNTIL", Category::CountFromUntil, "counts[0] uses from dates[0] until dates[1]"),
-    (
-        "WM_LICENSE_STATE_EXPIRATION_AFTER_FIRSTUSE",
-        Category::AfterFirstUse,
-        "seconds_after_first_use from the first use on, which did not happen yet; counts and dates apply as well",
-    ),
-];
-
-/// Set in wm_license_state::vague when further licenses apply that do not add up with this: enumerate them to be sure.
-pub const WM_LICENSE_STATE_VAGUE: u32 = 1;
+numbers! {
+    /// Categories of wm_license_state.
+    STATE_CATEGORIES = "WM_LICENSE_STATE_": u32;
+    NORIGHT = Category::NoRight as u32, "not permitted, now or later; wm_query_action_allowed tells why";
+    UNLIM = Category::Unlimited as u32, "permitted without limit";
+    COUNT = Category::Count as u32, "counts[0] uses left";
+    FROM = Category::From as u32, "from dates[0] on";
+    UNTIL = Category::Until as u32, "until dates[0]";
+    FROM_UNTIL = Category::FromUntil as u32, "from dates[0] until dates[1]";
+    COUNT_FROM = Category::CountFrom as u32, "counts[0] uses from dates[0] on";
+    COUNT_UNTIL = Category::CountUntil as u32, "counts[0] uses until dates[0]";
+    COUNT_FROM_UNTIL = Category::CountFromUntil as u32, "counts[0] uses from dates[0] until dates[1]";
+    EXPIRATION_AFTER_FIRSTUSE = Category::AfterFirstUse as u32, "seconds_after_first_use from the first use on, which did not happen yet; counts and dates apply as well";
+}
 
 /// What is left of an action by all licenses together. Set struct_size to sizeof(wm_license_state) before the call.
 #[repr(C)]
@@ -117,19 +83,19 @@ pub struct wm_license_state {
 
 fn bit(refusal: Refusal) -> u32 {
     match refusal {
-        Refusal::NoLicense => REASON_NO_LICENSE,
-        Refusal::NoRight => REASON_NO_RIGHT,
-        Refusal::Exhausted => REASON_EXHAUSTED,
-        Refusal::Expired => REASON_EXPIRED,
-        Refusal::NotStarted => REASON_NOT_STARTED,
-        Refusal::ApplicationLevelTooLow => REASON_APPSEC_TOO_LOW,
-        Refusal::NeedsIndividualization => REASON_REQ_INDIV,
-        Refusal::Clock => REASON_CLOCK,
-        Refusal::RootMissing | Refusal::SubscriptionEnded => REASON_ROOT_MISSING,
-        Refusal::StateLost => REASON_STATE_LOST,
-        Refusal::IssuerRevoked | Refusal::DeviceRevoked | Refusal::ApplicationRevoked => REASON_REVOKED,
-        Refusal::StatusListTooOld => REASON_STATUS_LIST,
-        Refusal::UnknownCondition => REASON_UNKNOWN_CONDITION,
+        Refusal::NoLicense => NO_LICENSE,
+        Refusal::NoRight => NO_RIGHT,
+        Refusal::Exhausted => EXHAUSTED,
+        Refusal::Expired => EXPIRED,
+        Refusal::NotStarted => NOT_STARTED,
+        Refusal::ApplicationLevelTooLow => APPSEC_TOO_LOW,
+        Refusal::NeedsIndividualization => REQ_INDIV,
+        Refusal::Clock => NO_CLOCK_SUPPORT,
+        Refusal::RootMissing | Refusal::SubscriptionEnded => ROOT_MISSING,
+        Refusal::StateLost => STATE_LOST,
+        Refusal::IssuerRevoked | Refusal::DeviceRevoked | Refusal::ApplicationRevoked => REVOKED,
+        Refusal::StatusListTooOld => STATUS_LIST,
+        Refusal::UnknownCondition => UNKNOWN_CONDITION,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
+use crate::flags::{WM_ACQUIRE_NONSILENT, WM_ACQUIRE_SILENT};
 use crate::gate;
 use crate::object::{Handle, Kind, resolve};
 use crate::prop::names::*;
@@ -34,11 +35,6 @@ impl Handle for wm_license_request {
     type Target = Verbed<LicenseRequest>;
     const KIND: Kind = Kind::LicenseRequest;
 }
-
-/// Acquires without the user: where the user must act, the operation ends and tells the URL.
-pub const WM_ACQUIRE_SILENT: u32 = 1;
-/// Acquires with the user: a page to open is a success.
-pub const WM_ACQUIRE_NONSILENT: u32 = 2;
 
 /// What it answers while the application names none.
 const LAST_TRANSACTION: Key = TRANSACTION_ID.key();

@@ -3,6 +3,7 @@
 use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::gate;
+use crate::lists::numbers;
 use crate::log_slot::Installed;
 use crate::object::resolve;
 use crate::result::{WM_E_INVALIDARG, wm_result};
@@ -16,13 +17,14 @@ use wmlicense_core::logging::Level;
 pub type wm_log_callback =
     Option<unsafe extern "C" fn(level: u32, target: *const c_char, message: *const c_char, context: *mut c_void)>;
 
-/// Levels: name, number, meaning.
-pub const LEVELS: &[(&str, u32, &str)] = &[
-    ("WM_LOG_ERROR", Level::Error as u32, "An operation failed"),
-    ("WM_LOG_WARN", Level::Warn as u32, "Something went wrong that is tried again or that an error follows"),
-    ("WM_LOG_INFO", Level::Info as u32, "Operations begin and end"),
-    ("WM_LOG_DEBUG", Level::Debug as u32, "Requests and their outcomes"),
-];
+numbers! {
+    /// Levels.
+    LEVELS = "WM_LOG_": u32;
+    ERROR = Level::Error as u32, "An operation failed";
+    WARN = Level::Warn as u32, "Something went wrong that is tried again or that an error follows";
+    INFO = Level::Info as u32, "Operations begin and end";
+    DEBUG = Level::Debug as u32, "Requests and their outcomes";
+}
 
 /// Gives the application records of what operations of this client do, on the way to a service above all. callback: NULL
 /// ends the records. level: WM_LOG_*, the least important that is wanted; without meaning for NULL. When it returns, no
@@ -39,7 +41,7 @@ pub unsafe extern "C" fn wm_set_log_callback(
 ) -> wm_result {
     gate::enter(|| {
         let client = resolve(client)?;
-        let known = LEVELS.iter().any(|row| row.1 == level);
+        let known = LEVELS.iter().any(|row| row.value == i64::from(level));
         if callback.is_some() && !known {
             return Err(Failure::with(WM_E_INVALIDARG, "There is no such level."));
         }

@@ -5,6 +5,7 @@ pub mod properties;
 mod table;
 
 use crate::detail::{self, Failure};
+use crate::flags::WM_INFINITE;
 use crate::gate;
 use crate::input::{self, Out};
 use crate::life::{self, Life};
@@ -17,9 +18,6 @@ use std::ffi::c_void;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use table::{Table, TableError};
-
-/// A timeout that never comes, in milliseconds.
-pub const WM_INFINITE: u32 = u32::MAX;
 
 /// What a handle may stand for. The numbers are part of each token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

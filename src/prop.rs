@@ -9,8 +9,8 @@ mod value;
 pub(crate) use parse::Proxy;
 pub use spec::{Access, Key};
 pub(crate) use spec::{Parsed, Prop, Spec, Specs};
-pub(crate) use value::Value;
-pub use value::{TYPES, Type};
+pub use value::Type;
+pub(crate) use value::{TYPES, Value};
 
 use crate::detail::Failure;
 use crate::result::{WM_E_INVALID_PROPERTY, WM_E_UNSUPPORTED_PROPERTY};

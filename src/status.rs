@@ -1,145 +1,49 @@
 //! Statuses: their numbers and names, and how an event of the core becomes one. The structs of their values are in
 //! `status/values.rs`.
 
+pub(crate) mod phases;
 mod values;
 
 use crate::detail::{Detail, Failure};
 use crate::failure;
 use crate::input::fixed_text;
+use crate::lists::numbers;
 use crate::prop::{Type, wm_attr_type};
 use crate::result::{WM_S_OK, wm_result};
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 pub use values::{wm_individualize_progress, wm_network_progress, wm_progress, wm_restore_verdict, wm_section_closed};
-use wmlicense_core::event::{Event, HttpPhase, IndividualizePhase, Network, Progress};
+use wmlicense_core::event::{Event, Network, Progress};
 use wmlicense_core::restore::{ClosedSections, LeftOut, Verdict};
 
 /// Number of a status.
 pub type wm_status = i32;
 
-pub(crate) const BACKUPRESTORE_BEGIN: wm_status = 21;
-pub(crate) const ACQUIRE_LICENSE: wm_status = 23;
-pub(crate) const INDIVIDUALIZE: wm_status = 24;
-pub(crate) const NEEDS_INDIVIDUALIZATION: wm_status = 25;
-pub(crate) const BACKUPRESTORE_END: wm_status = 27;
-pub(crate) const BACKUPRESTORE_CONNECTING: wm_status = 28;
-pub(crate) const BACKUPRESTORE_DISCONNECTING: wm_status = 29;
-pub(crate) const ERROR_WITHURL: wm_status = 30;
-pub(crate) const RESTRICTED_LICENSE: wm_status = 31;
-pub(crate) const PROGRESS: wm_status = 0x1000;
-pub(crate) const LICENSE_REFUSED: wm_status = 0x1001;
-pub(crate) const RESTORE_VERDICT: wm_status = 0x1002;
-pub(crate) const STORE_CHECKED: wm_status = 0x1003;
-pub(crate) const STORE_CLEANED: wm_status = 0x1004;
-pub(crate) const DAMAGED_LICENSE: wm_status = 0x1005;
-pub(crate) const RENEWAL_DUE: wm_status = 0x1006;
-pub(crate) const REVOCATIONS_REFRESHED: wm_status = 0x1007;
-pub(crate) const NETWORK: wm_status = 0x1008;
-pub(crate) const SECTION_CLOSED: wm_status = 0x1009;
-pub(crate) const ACCOUNT_NOT_PRESENTED: wm_status = 0x100B;
-
-/// Every status: name, number, meaning with the value it carries.
-pub const STATUSES: &[(&CStr, wm_status, &str)] = &[
-    (c"WM_STATUS_BACKUPRESTORE_BEGIN", BACKUPRESTORE_BEGIN, "Licenses are being written or read from here on."),
-    (
-        c"WM_STATUS_ACQUIRE_LICENSE",
-        ACQUIRE_LICENSE,
-        "Final status of an acquisition; STRING, a URL, where the user must act.",
-    ),
-    (
-        c"WM_STATUS_INDIVIDUALIZE",
-        INDIVIDUALIZE,
-        "Progress and end of an individualization, also of one within another operation; BINARY, wm_individualize_progress.",
-    ),
-    (c"WM_STATUS_NEEDS_INDIVIDUALIZATION", NEEDS_INDIVIDUALIZATION, "The device must be individualized first."),
-    (c"WM_STATUS_BACKUPRESTORE_END", BACKUPRESTORE_END, "Final status of a backup or restore."),
-    (c"WM_STATUS_BACKUPRESTORE_CONNECTING", BACKUPRESTORE_CONNECTING, "The license management service is being asked."),
-    (
-        c"WM_STATUS_BACKUPRESTORE_DISCONNECTING",
-        BACKUPRESTORE_DISCONNECTING,
-        "The license management service has answered everything.",
-    ),
-    (
-        c"WM_STATUS_ERROR_WITHURL",
-        ERROR_WITHURL,
-        "Something is refused, the result says why: as many devices as allowed hold it, where that is among the reasons; STRING, the URL of a page that helps.",
-    ),
-    (
-        c"WM_STATUS_RESTRICTED_LICENSE",
-        RESTRICTED_LICENSE,
-        "A license may not be backed up; STRING, its key ID in base64.",
-    ),
-    (
-        c"WM_STATUS_PROGRESS",
-        PROGRESS,
-        "How far the operation is; BINARY, wm_progress. At most every 100 ms, and the last one always.",
-    ),
-    (
-        c"WM_STATUS_LICENSE_REFUSED",
-        LICENSE_REFUSED,
-        "A license is left out, the result says why; STRING, its key ID in base64.",
-    ),
-    (
-        c"WM_STATUS_RESTORE_VERDICT",
-        RESTORE_VERDICT,
-        "What a restore would do with a license, 0 or why it would be left out; BINARY, wm_restore_verdict.",
-    ),
-    (c"WM_STATUS_STORE_CHECKED", STORE_CHECKED, "Final status of a check of the store."),
-    (c"WM_STATUS_STORE_CLEANED", STORE_CLEANED, "Final status of a cleaning of the store."),
-    (
-        c"WM_STATUS_DAMAGED_LICENSE",
-        DAMAGED_LICENSE,
-        "A check found a license that cannot be used, the result says why; STRING, its key ID in base64.",
-    ),
-    (
-        c"WM_STATUS_RENEWAL_DUE",
-        RENEWAL_DUE,
-        "The owner wants a stored license to be renewed by now; STRING, its key ID in base64.",
-    ),
-    (c"WM_STATUS_REVOCATIONS_REFRESHED", REVOCATIONS_REFRESHED, "Final status of a refresh of revocations."),
-    (
-        c"WM_STATUS_NETWORK",
-        NETWORK,
-        "How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms.",
-    ),
-    (
-        c"WM_STATUS_SECTION_CLOSED",
-        SECTION_CLOSED,
-        "Sections of a backup stay closed, the result says why; BINARY, wm_section_closed. Once for each reason.",
-    ),
-    (
-        c"WM_STATUS_ACCOUNT_NOT_PRESENTED",
-        ACCOUNT_NOT_PRESENTED,
-        "An answer was decided for nobody although an account is set: its token did not travel with the challenge, and what only the account may have is missing. The result is WM_E_ACCOUNT_NOT_PRESENTED.",
-    ),
-];
-
-/// Phases in wm_individualize_progress: name and number.
-pub const INDIVIDUALIZE_PHASES: &[(&str, u32)] = &[
-    ("WM_INDIVIDUALIZE_BEGIN", PHASE_BEGIN),
-    ("WM_INDIVIDUALIZE_SUCCEED", PHASE_SUCCEED),
-    ("WM_INDIVIDUALIZE_FAIL", PHASE_FAIL),
-    ("WM_INDIVIDUALIZE_CANCEL", PHASE_CANCEL),
-    ("WM_INDIVIDUALIZE_DOWNLOAD", PHASE_DOWNLOAD),
-    ("WM_INDIVIDUALIZE_INSTALL", PHASE_INSTALL),
-];
-
-pub(crate) const PHASE_BEGIN: u32 = 0x1;
-pub(crate) const PHASE_SUCCEED: u32 = 0x2;
-pub(crate) const PHASE_FAIL: u32 = 0x4;
-pub(crate) const PHASE_CANCEL: u32 = 0x8;
-pub(crate) const PHASE_DOWNLOAD: u32 = 0x10;
-pub(crate) const PHASE_INSTALL: u32 = 0x20;
-
-/// HTTP phases in wm_individualize_progress: name and number.
-pub const HTTP_PHASES: &[(&str, u32)] = &[
-    ("WM_HTTP_NOTINITIATED", 0),
-    ("WM_HTTP_CONNECTING", 1),
-    ("WM_HTTP_REQUESTING", 2),
-    ("WM_HTTP_RECEIVING", 3),
-    ("WM_HTTP_COMPLETED", 4),
-];
+numbers! {
+    /// Every status, with the value that it carries.
+    STATUSES = "WM_STATUS_": wm_status;
+    BACKUPRESTORE_BEGIN = 21, "Licenses are being written or read from here on";
+    ACQUIRE_LICENSE = 23, "Final status of an acquisition; STRING, a URL, where the user must act";
+    INDIVIDUALIZE = 24, "Progress and end of an individualization, also of one within another operation; BINARY, wm_individualize_progress";
+    NEEDS_INDIVIDUALIZATION = 25, "The device must be individualized first";
+    BACKUPRESTORE_END = 27, "Final status of a backup or restore";
+    BACKUPRESTORE_CONNECTING = 28, "The license management service is being asked";
+    BACKUPRESTORE_DISCONNECTING = 29, "The license management service has answered everything";
+    ERROR_WITHURL = 30, "Something is refused, the result says why: as many devices as allowed hold it, where that is among the reasons; STRING, the URL of a page that helps";
+    RESTRICTED_LICENSE = 31, "A license may not be backed up; STRING, its key ID in base64";
+    PROGRESS = 0x1000, "How far the operation is; BINARY, wm_progress. At most every 100 ms, and the last one always";
+    LICENSE_REFUSED = 0x1001, "A license is left out, the result says why; STRING, its key ID in base64";
+    RESTORE_VERDICT = 0x1002, "What a restore would do with a license, 0 or why it would be left out; BINARY, wm_restore_verdict";
+    STORE_CHECKED = 0x1003, "Final status of a check of the store";
+    STORE_CLEANED = 0x1004, "Final status of a cleaning of the store";
+    DAMAGED_LICENSE = 0x1005, "A check found a license that cannot be used, the result says why; STRING, its key ID in base64";
+    RENEWAL_DUE = 0x1006, "The owner wants a stored license to be renewed by now; STRING, its key ID in base64";
+    REVOCATIONS_REFRESHED = 0x1007, "Final status of a refresh of revocations";
+    NETWORK = 0x1008, "How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms";
+    SECTION_CLOSED = 0x1009, "Sections of a backup stay closed, the result says why; BINARY, wm_section_closed. Once for each reason";
+    ACCOUNT_NOT_PRESENTED = 0x100B, "An answer was decided for nobody although an account is set: its token did not travel with the challenge, and what only the account may have is missing. The result is WM_E_ACCOUNT_NOT_PRESENTED";
+}
 
 /// Name of a status, such as "WM_STATUS_BACKUPRESTORE_END"; "unknown status" for a number that is none. Static, never NULL.
 #[unsafe(no_mangle)]
@@ -148,7 +52,7 @@ pub extern "C" fn wm_status_name(status: wm_status) -> *const c_char {
 }
 
 pub(crate) fn name(status: wm_status) -> &'static CStr {
-    STATUSES.iter().find(|row| row.1 == status).map_or(c"unknown status", |row| row.0)
+    STATUSES.iter().find(|row| row.value == i64::from(status)).map_or(c"unknown status", |row| row.name)
 }
 
 /// The value that travels with a status.
@@ -241,9 +145,9 @@ impl Told {
                 Payload::Individualize(wm_individualize_progress {
                     struct_size: size_of::<wm_individualize_progress>(),
                     result: WM_S_OK,
-                    phase: phase_number(*phase),
+                    phase: phases::of_individualization(*phase),
                     requests: *requests,
-                    http_phase: http_number(*http),
+                    http_phase: phases::of_request(*http),
                     bytes: *bytes,
                     bytes_total: *bytes_total,
                 }),
@@ -290,7 +194,7 @@ fn network_progress(network: &Network) -> wm_network_progress {
     let milliseconds = |pause: Duration| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1);
     wm_network_progress {
         struct_size: size_of::<wm_network_progress>(),
-        http_phase: http_number(network.phase),
+        http_phase: phases::of_request(network.phase),
         attempt: network.attempt,
         attempts: network.attempts,
         reserved: 0,
@@ -298,25 +202,6 @@ fn network_progress(network: &Network) -> wm_network_progress {
         bytes_total: network.bytes_total,
         next_try_ms: network.next_try.map_or(0, milliseconds),
         host: fixed_text(&network.host),
-    }
-}
-
-fn phase_number(phase: IndividualizePhase) -> u32 {
-    match phase {
-        IndividualizePhase::Begin => PHASE_BEGIN,
-        IndividualizePhase::Download => PHASE_DOWNLOAD,
-        IndividualizePhase::Install => PHASE_INSTALL,
-        IndividualizePhase::Succeed => PHASE_SUCCEED,
-    }
-}
-
-fn http_number(phase: HttpPhase) -> u32 {
-    match phase {
-        HttpPhase::NotInitiated => 0,
-        HttpPhase::Connecting => 1,
-        HttpPhase::Requesting => 2,
-        HttpPhase::Receiving => 3,
-        HttpPhase::Completed => 4,
     }
 }
 
@@ -375,7 +260,7 @@ mod tests {
 
     #[test]
     fn statuses_have_numbers_of_their_own() {
-        let numbers: std::collections::BTreeSet<_> = STATUSES.iter().map(|row| row.1).collect();
+        let numbers: std::collections::BTreeSet<_> = STATUSES.iter().map(|row| row.value).collect();
         assert_eq!(numbers.len(), STATUSES.len());
     }
 }

@@ -4,6 +4,7 @@ use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::failure;
+use crate::flags::{WM_CHECK_REPAIR, WM_CLEAN_ASYNC, WM_CLEAN_SYNC};
 use crate::gate;
 use crate::input;
 use crate::object::{Handle, Kind, resolve};
@@ -28,13 +29,6 @@ impl Handle for wm_store_keeper {
     type Target = Verbed<StoreKeeper>;
     const KIND: Kind = Kind::StoreKeeper;
 }
-
-/// Takes damaged licenses out of use and leaves the others alone.
-pub const WM_CHECK_REPAIR: u32 = 1;
-/// Returns when it is over.
-pub const WM_CLEAN_SYNC: u32 = 1;
-/// Returns at once.
-pub const WM_CLEAN_ASYNC: u32 = 2;
 
 /// The kind of object behind a `wm_store_keeper`.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use crate::detail::{Detail, Failure};
 use crate::failure;
 use crate::life::Live;
 use crate::result::{self, WM_E_OPERATION_CANCELED, WM_S_INDIVIDUALIZED, WM_S_OK, wm_result};
-use crate::status::{self, Payload, Told, wm_individualize_progress, wm_status};
+use crate::status::{self, Payload, Told, phases, wm_individualize_progress, wm_status};
 pub(crate) use queue::{BOUND, NextError, Queue};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -132,9 +132,9 @@ impl Teller {
     fn end_of_individualization(&self, outcome: &Outcome) -> Told {
         let (result, detail) = (outcome.result, outcome.detail.clone());
         let phase = match result {
-            WM_E_OPERATION_CANCELED => status::PHASE_CANCEL,
-            result if result < 0 => status::PHASE_FAIL,
-            _ => status::PHASE_SUCCEED,
+            WM_E_OPERATION_CANCELED => phases::CANCEL,
+            result if result < 0 => phases::FAIL,
+            _ => phases::SUCCEED,
         };
         let payload = Payload::Individualize(wm_individualize_progress { result, phase, ..self.progress });
         Told { status: status::INDIVIDUALIZE, result, payload, detail }
@@ -215,7 +215,7 @@ fn nothing_yet() -> wm_individualize_progress {
     wm_individualize_progress {
         struct_size: size_of::<wm_individualize_progress>(),
         result: WM_S_OK,
-        phase: status::PHASE_BEGIN,
+        phase: phases::BEGIN,
         requests: 0,
         http_phase: 0,
         bytes: 0,

@@ -1,9 +1,10 @@
 //! The C face of `core::renew`: stored licenses are asked for again without their content.
 
 use super::outcome::Codes;
-use super::{LicenseRequest, WM_ACQUIRE_SILENT, wm_license_request};
+use super::{LicenseRequest, wm_license_request};
 use crate::detail::Failure;
 use crate::failure;
+use crate::flags::WM_ACQUIRE_SILENT;
 use crate::gate;
 use crate::object::resolve;
 use crate::prop;

@@ -3,31 +3,18 @@
 use super::wm_attr_type;
 use crate::detail::Failure;
 use crate::input::Buffer;
+use crate::lists::kinds;
 
-/// Type of a property or of a status's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(i32)]
-pub enum Type {
-    /// 32 bits.
-    Dword = 0,
-    /// Text.
-    String = 1,
-    /// Bytes.
-    Binary = 2,
-    /// Yes or no.
-    Bool = 3,
-    /// 64 bits.
-    Qword = 4,
+kinds! {
+    /// Type of a property or of a status's value.
+    Type, /// Names and numbers of the types, and what C passes.
+    TYPES = "WM_TYPE_";
+    Dword "DWORD" = 0, "uint32_t";
+    String "STRING" = 1, "text with its NUL";
+    Binary "BINARY" = 2, "bytes";
+    Bool "BOOL" = 3, "int32_t, 0 or 1";
+    Qword "QWORD" = 4, "uint64_t";
 }
-
-/// Names of the types in the header, in the order of their numbers, and what C passes.
-pub const TYPES: &[(&str, Type, &str)] = &[
-    ("WM_TYPE_DWORD", Type::Dword, "uint32_t"),
-    ("WM_TYPE_STRING", Type::String, "text with its NUL"),
-    ("WM_TYPE_BINARY", Type::Binary, "bytes"),
-    ("WM_TYPE_BOOL", Type::Bool, "int32_t, 0 or 1"),
-    ("WM_TYPE_QWORD", Type::Qword, "uint64_t"),
-];
 
 /// Longest text and longest bytes that a property takes.
 const MAX_TEXT: usize = 1 << 20;

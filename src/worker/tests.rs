@@ -1,6 +1,7 @@
 use super::*;
 use crate::callback::{as_callback, inside_a_callback};
 use crate::detail;
+use crate::flags::WM_INFINITE;
 use crate::life::Live;
 use crate::object::{self, Handle, Kind, Object};
 use crate::prop::{Properties, wm_attr_type};
@@ -130,7 +131,7 @@ fn one_final_status_comes_and_waiting_gives_its_result_again() {
         Outcome::failure(Failure::new(WM_E_BAD_VALUE))
     })
     .unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_E_BAD_VALUE));
+    assert_eq!(wait(handle, WM_INFINITE), (0, WM_E_BAD_VALUE));
     assert_eq!(wait(handle, 0), (0, WM_E_BAD_VALUE));
     assert_eq!(script.seen(), [(status::PROGRESS, 0), (FINAL, WM_E_BAD_VALUE)]);
     assert_eq!(release(handle), 0);
@@ -146,7 +147,7 @@ fn a_second_verb_is_refused_while_the_first_runs() {
     assert_eq!(wait(handle, 0), (WM_E_TIMEOUT, 7));
     // SAFETY: any value may be cancelled.
     assert_eq!(unsafe { object::wm_cancel(handle.cast()) }, 0);
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_E_OPERATION_CANCELED));
+    assert_eq!(wait(handle, WM_INFINITE), (0, WM_E_OPERATION_CANCELED));
     assert_eq!(release(handle), 0);
 }
 
@@ -159,7 +160,7 @@ fn a_failing_answer_cancels() {
         until_cancelled(context)
     })
     .unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_E_OPERATION_CANCELED));
+    assert_eq!(wait(handle, WM_INFINITE), (0, WM_E_OPERATION_CANCELED));
     assert_eq!(release(handle), 0);
 }
 
@@ -172,7 +173,7 @@ fn a_success_of_any_number_goes_on() {
         Outcome::success(if context.check().is_ok() { 5 } else { 6 })
     })
     .unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, 5));
+    assert_eq!(wait(handle, WM_INFINITE), (0, 5));
     assert_eq!(release(handle), 0);
 }
 
@@ -198,7 +199,7 @@ fn a_callback_finds_the_detail_of_its_own_status() {
     let (handle, _) = object(&script);
     let failing = |message: &'static str| move |_: &Context| Outcome::failure(Failure::with(WM_E_BAD_VALUE, message));
     start(handle, failing("The first failed.")).unwrap();
-    wait(handle, object::WM_INFINITE);
+    wait(handle, WM_INFINITE);
     start(handle, |context| {
         // What the thread's last call left is not this status's.
         detail::set(Some(Failure::with(WM_E_BAD_VALUE, "Left over.").into_detail()));
@@ -206,7 +207,7 @@ fn a_callback_finds_the_detail_of_its_own_status() {
         Outcome::success(0)
     })
     .unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, 0));
+    assert_eq!(wait(handle, WM_INFINITE), (0, 0));
     assert_eq!(release(handle), 0);
     let details = details.lock().unwrap();
     let of =
@@ -237,7 +238,7 @@ fn waiting_for_oneself_is_refused() {
     let (send, mut own) = sent_handle();
     let script = Script::acting(move |status| {
         if status == status::PROGRESS {
-            assert_eq!(wait(own(), object::WM_INFINITE), (WM_E_WOULD_DEADLOCK, 7));
+            assert_eq!(wait(own(), WM_INFINITE), (WM_E_WOULD_DEADLOCK, 7));
         }
         0
     });
@@ -248,7 +249,7 @@ fn waiting_for_oneself_is_refused() {
         Outcome::success(0)
     })
     .unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, 0));
+    assert_eq!(wait(handle, WM_INFINITE), (0, 0));
     assert_eq!(release(handle), 0);
 }
 
@@ -294,7 +295,7 @@ fn releasing_another_object_in_a_callback_does_not_wait() {
         Outcome::success(0)
     })
     .unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, 0));
+    assert_eq!(wait(handle, WM_INFINITE), (0, 0));
     assert_eq!(other_live.strong_count(), 1, "counted until its release is finished");
     let_it_end.send(()).unwrap();
     gone(&other_live);
@@ -318,9 +319,9 @@ fn work_that_panics_ends_as_an_internal_failure() {
     let script = Arc::new(Script::default());
     let (handle, _) = object(&script);
     start(handle, |_| panic!("deliberate")).unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_E_INTERNAL));
+    assert_eq!(wait(handle, WM_INFINITE), (0, WM_E_INTERNAL));
     start(handle, |_| Outcome::success(0)).unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, 0));
+    assert_eq!(wait(handle, WM_INFINITE), (0, 0));
     assert_eq!(script.seen(), [(FINAL, WM_E_INTERNAL), (FINAL, 0)]);
     assert_eq!(release(handle), 0);
 }
@@ -336,7 +337,7 @@ fn a_null_callback_runs_everything_but_is_not_called() {
         Outcome::success(5)
     })
     .unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, 5));
+    assert_eq!(wait(handle, WM_INFINITE), (0, 5));
     assert_eq!(release(handle), 0);
 }
 
@@ -346,7 +347,7 @@ fn the_detail_of_an_operation_becomes_the_waiting_threads() {
     let (handle, _) = object(&script);
     start(handle, |_| Outcome::failure(Failure::with(WM_E_BAD_VALUE, "it does not fit"))).unwrap();
     detail::set(None);
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_E_BAD_VALUE));
+    assert_eq!(wait(handle, WM_INFINITE), (0, WM_E_BAD_VALUE));
     assert_eq!(detail::last().map(|detail| detail.message.to_string()), Some("It does not fit.".to_owned()));
     assert_eq!(release(handle), 0);
 }
@@ -357,7 +358,7 @@ fn a_cancelled_acquisition_leaves_the_waiting_threads_detail() {
     let (handle, _) = object(&script);
     start(handle, |_| Outcome::failure(Failure::new(WM_S_ACQUIRE_CANCELLED))).unwrap();
     detail::set(Some(Failure::new(WM_E_BUSY).into_detail()));
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, WM_S_ACQUIRE_CANCELLED));
+    assert_eq!(wait(handle, WM_INFINITE), (0, WM_S_ACQUIRE_CANCELLED));
     assert_eq!(detail::last().map(|detail| detail.result), Some(WM_E_BUSY));
     assert_eq!(release(handle), 0);
 }
@@ -389,7 +390,7 @@ fn a_call_that_tells_waits_for_its_statuses_but_never_for_a_callback_that_waits_
     let held = object::resolve(handle).unwrap();
     held.worker.tell(&[Event::AccountNotPresented]);
     send.send(()).unwrap();
-    assert_eq!(wait(handle, object::WM_INFINITE), (0, 0));
+    assert_eq!(wait(handle, WM_INFINITE), (0, 0));
     // Where no callback runs, everything is told when the call returns, by a thread of the library.
     held.worker.tell(&[Event::AccountNotPresented]);
     let count = |status| script.seen().iter().filter(|(seen, _)| *seen == status).count();
