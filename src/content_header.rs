@@ -1,4 +1,4 @@
-//! The C face of `core::header`: what a media file says about its protection.
+//! The C face of content headers: what a media file says about its protection.
 
 use crate::detail::Failure;
 use crate::failure;
@@ -12,7 +12,8 @@ use crate::result::{WM_S_FALSE, WM_S_OK, wm_result};
 use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use wmlicense_core::header::{ContentHeader, is_content_protected};
+use wmlicense_core::file::open_named;
+use wmlicense_media::{ContentHeader, HeaderError};
 use wmlicense_wire::id::Kid;
 
 /// What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
@@ -83,8 +84,9 @@ impl ContentHeaderObject {
     }
 }
 
-fn as_path(bytes: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(bytes))
+fn read_file(path: &[u8]) -> Result<ContentHeader, Failure> {
+    let file = open_named(Path::new(OsStr::from_bytes(path))).map_err(HeaderError::from);
+    file.and_then(ContentHeader::read).map_err(|error| failure::header(&error))
 }
 
 /// Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
@@ -117,12 +119,7 @@ pub unsafe extern "C" fn wm_create_content_header_from_file(
     out: *mut *mut wm_content_header,
 ) -> wm_result {
     // SAFETY: the header makes the caller answer for a NUL-terminated path and for the place.
-    unsafe {
-        object::create(out, || {
-            let read = ContentHeader::read_file(as_path(input::c_bytes(path, "path")?));
-            read.map(ContentHeaderObject::new).map_err(|error| failure::header(&error))
-        })
-    }
+    unsafe { object::create(out, || Ok(ContentHeaderObject::new(read_file(input::c_bytes(path, "path")?)?))) }
 }
 
 /// Tells whether a media file, playlist or manifest needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
@@ -133,7 +130,7 @@ pub unsafe extern "C" fn wm_is_content_protected(path: *const c_char, protected_
     gate::enter_with(|| {
         // SAFETY: the header makes the caller answer for a NUL-terminated path and for the place.
         let (path, out) = unsafe { (input::c_bytes(path, "path")?, Out::new(protected_out, "protected_out")?) };
-        let protected = is_content_protected(as_path(path)).map_err(|error| failure::header(&error))?;
+        let protected = read_file(path)?.is_protected();
         out.write(protected);
         Ok(if protected { WM_S_OK } else { WM_S_FALSE })
     })

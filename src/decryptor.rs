@@ -1,4 +1,4 @@
-//! The C face of `core::decrypt`. The path of a sample is a lookup and a call of the core: it allocates nothing.
+//! The C face of `core::decryptor`. The path of a sample is a lookup and a call of the core: it allocates nothing.
 
 use crate::client::{ClientObject, wm_client};
 use crate::detail::Failure;
@@ -13,8 +13,8 @@ use crate::registers;
 use crate::result::{WM_E_UNSUPPORTED_ALGORITHM, wm_result};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
-use wmlicense_core::decrypt::cenc::{SampleInfo, Scheme, Subsample};
-use wmlicense_core::decrypt::decryptor::Decryptor;
+use wmlicense_core::decryptor::Decryptor;
+use wmlicense_media::cenc::{SampleInfo, Scheme, Subsample};
 use wmlicense_wire::id::Kid;
 
 /// Decrypts the samples of one key ID for one action. Any number of threads may use one decryptor at the same time. It

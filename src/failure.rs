@@ -15,7 +15,6 @@ use wmlicense_core::backup::BackupError;
 use wmlicense_core::client::OpenError;
 use wmlicense_core::contact::SessionError;
 use wmlicense_core::device::DeviceError;
-use wmlicense_core::header::HeaderError;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::keeper::{CheckError, CleanError};
 use wmlicense_core::renew::RenewError;
@@ -23,6 +22,7 @@ use wmlicense_core::restore::{RestoreError, Why, wait};
 use wmlicense_core::revoke::RevokeError;
 use wmlicense_core::store::{Fault, StoreError};
 use wmlicense_core::transport::{ServiceFailure, TransportError};
+use wmlicense_media::HeaderError;
 use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::id::Kid;
 

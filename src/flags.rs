@@ -1,7 +1,7 @@
 //! Flags and other numbers that functions take.
 
 use crate::lists::numbers;
-use wmlicense_core::decrypt::cenc::Scheme;
+use wmlicense_media::cenc::Scheme;
 
 numbers! {
     /// Flags, each with the function that takes it.

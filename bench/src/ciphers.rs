@@ -6,7 +6,7 @@ use crate::decryption::{SIZES, processor};
 use crate::table::{Rates, Table};
 use aws_lc_rs::cipher::{AES_128, DecryptingKey, DecryptionContext, UnboundCipherKey};
 use std::time::{Duration, Instant};
-use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
+use wmlicense_media::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_testkit::World;
 
 const KEY: [u8; 16] = [7; 16];

@@ -3,14 +3,13 @@
 use crate::arguments::Arguments;
 use crate::face::root;
 use crate::table::{Table, Times};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
-use wmlicense_core::decrypt::decryptor::Decryptor;
-use wmlicense_core::header::ContentHeader;
-use wmlicense_core::header::samples::SampleReader;
+use wmlicense_core::decryptor::Decryptor;
 use wmlicense_core::rights::Application;
+use wmlicense_media::{ContentHeader, SampleReader};
 use wmlicense_testkit::home::Home;
 use wmlicense_testkit::packager::Tools;
 use wmlicense_testkit::{World, content_key, kid};
@@ -55,8 +54,8 @@ pub(crate) fn measure(world: &World, arguments: &Arguments, table: &mut Table) {
 /// Reads the file, decrypts every sample of its track in place, writes the result. The boxes stay as they are: only the
 /// time counts.
 fn decrypt(home: &Home<'_>, from: &Path, to: &Path) {
-    let track = ContentHeader::read_file(from).unwrap().tracks().first().unwrap().id;
-    let reader = SampleReader::open(from, track).unwrap();
+    let track = ContentHeader::read(File::open(from).unwrap()).unwrap().tracks().first().unwrap().id;
+    let reader = SampleReader::read(File::open(from).unwrap(), track).unwrap();
     let decryptor = Decryptor::create(&home.client, kid(1), "Play", &Application::default()).unwrap();
     let mut bytes = fs::read(from).unwrap();
     for sample in reader.samples() {

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeSet;
-use wmlicense_core::header::{ContentHeader, HeaderError};
+use wmlicense_media::{ContentHeader, HeaderError};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(header) = ContentHeader::parse(data) else { return };

@@ -2,9 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wmlicense_core::decrypt::cenc::SampleCipher;
-use wmlicense_core::header::ContentHeader;
-use wmlicense_core::header::samples::SampleReader;
+use wmlicense_media::cenc::SampleCipher;
+use wmlicense_media::{ContentHeader, SampleReader};
 
 fuzz_target!(|data: &[u8]| {
     if data.starts_with(b"\x1A\x45\xDF\xA3") {

@@ -2,8 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wmlicense_core::header::pssh::{ProtectionSystem, SystemId};
-use wmlicense_core::header::{Container, ContentHeader};
+use wmlicense_media::{Container, ContentHeader, ProtectionSystem, SystemId};
 
 fuzz_target!(|data: &[u8]| {
     let _ = ContentHeader::parse(data);

@@ -3,8 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeSet;
-use wmlicense_core::header::ContentHeader;
-use wmlicense_core::header::pssh::{ProtectionSystem, SystemId};
+use wmlicense_media::{ContentHeader, ProtectionSystem, SystemId};
 use wmlicense_wire::id::Kid;
 
 const SYSTEMS: [SystemId; 4] = [SystemId::WIDEVINE, SystemId::WMLICENSE, SystemId::COMMON, SystemId::FAIRPLAY];

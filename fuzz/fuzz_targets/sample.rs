@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme, Subsample};
+use wmlicense_media::cenc::{SampleCipher, SampleInfo, Scheme, Subsample};
 
 fuzz_target!(|data: &[u8]| {
     let Some(([scheme, iv_len, maps, crypt, skip], rest)) = data.split_first_chunk() else { return };

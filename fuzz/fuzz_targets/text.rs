@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeSet;
-use wmlicense_core::header::ContentHeader;
+use wmlicense_media::ContentHeader;
 
 /// Beginnings that lead to each reader.
 const FRONTS: [&[u8]; 5] = [b"", b"#EXT-X-KEY:", b"<ContentProtection ", b"{\"kids\":[", b"<MPD><ContentProtection>"];

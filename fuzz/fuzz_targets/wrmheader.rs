@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wmlicense_core::header::ContentHeader;
+use wmlicense_media::ContentHeader;
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);

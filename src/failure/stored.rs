@@ -3,9 +3,9 @@
 use super::store;
 use crate::detail::Failure;
 use crate::result::*;
-use wmlicense_core::decrypt::cenc::SampleError;
-use wmlicense_core::decrypt::decryptor::UseError;
+use wmlicense_core::decryptor::UseError;
 use wmlicense_core::rights;
+use wmlicense_media::cenc::SampleError;
 
 /// Why a stored license does not permit an action.
 pub(super) fn right(refusal: rights::Refusal) -> Failure {

@@ -13,8 +13,8 @@ use crate::result::{WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM
 use crate::status;
 use crate::teller::Outcome;
 use crate::verbed::Verbed;
-use wmlicense_core::header::ContentHeader;
 use wmlicense_core::renew::{self, RenewError, RenewalWish, Renewed};
+use wmlicense_media::ContentHeader;
 
 impl Verbed<LicenseRequest> {
     fn renewal(&self) -> Result<RenewalWish, Failure> {

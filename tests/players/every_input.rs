@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use wmlicense_core::header::samples::SampleReader;
+use wmlicense_media::SampleReader;
 use wmlicense_wire::id::Kid;
 
 use crate::gstreamer::build_plugin;

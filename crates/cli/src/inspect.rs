@@ -11,7 +11,8 @@ use keys::Keys;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
-use wmlicense_core::header::{ContentHeader, HeaderError};
+use wmlicense_core::file::open_named;
+use wmlicense_media::{ContentHeader, HeaderError};
 
 /// Longest test vector.
 const VECTOR_LIMIT: u64 = 1 << 20;
@@ -41,7 +42,8 @@ fn read(path: &Path) -> Result<ContentHeader, HeaderError> {
         }
         _ => Err(error),
     };
-    ContentHeader::read_file(path).or_else(vector)
+    let file = open_named(path).map_err(HeaderError::from);
+    file.and_then(ContentHeader::read).or_else(vector)
 }
 
 fn remedy(error: &HeaderError) -> &'static str {

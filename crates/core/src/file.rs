@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Opens a file that the application or its user named, for reading. Links are followed: they are the user's choice.
-pub(crate) fn open_named(path: &Path) -> io::Result<File> {
+pub fn open_named(path: &Path) -> io::Result<File> {
     opened(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path))
 }
 

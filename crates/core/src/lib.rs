@@ -6,18 +6,16 @@ pub mod backup;
 pub mod client;
 pub mod clock;
 pub mod contact;
-pub mod decrypt;
+pub mod decryptor;
 pub mod device;
 mod documents;
 pub mod event;
-mod file;
+pub mod file;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod header;
 pub mod license;
 pub mod logging;
-mod memory;
 pub mod operation;
 pub mod rights;
 pub mod shortage;

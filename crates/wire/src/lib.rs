@@ -16,6 +16,7 @@ pub mod kem;
 pub mod key;
 pub mod kid_text;
 pub mod license;
+pub mod memory;
 pub mod over;
 pub mod policy;
 pub mod problem;

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::path::Path;
-use wmlicense_core::header::WrmKey;
+use wmlicense_media::WrmKey;
 use wmlicense_wire::id::Kid;
 use zeroize::Zeroizing;
 

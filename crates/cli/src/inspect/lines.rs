@@ -3,9 +3,7 @@
 use super::keys::Keys;
 use crate::output::plain;
 use std::fmt::Write as _;
-use wmlicense_core::header::mp4::{SampleEntry, Track};
-use wmlicense_core::header::pssh::SystemId;
-use wmlicense_core::header::{AsfHeader, ContentHeader, WrmHeader};
+use wmlicense_media::{AsfHeader, ContentHeader, SampleEntry, SystemId, Track, WrmHeader};
 
 pub(super) fn of(header: &ContentHeader, keys: &Keys) -> String {
     let mut text = String::new();

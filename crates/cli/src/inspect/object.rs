@@ -3,9 +3,7 @@
 use super::keys::Keys;
 use super::lines::hex;
 use serde_json::{Value, json};
-use wmlicense_core::header::mp4::{SampleEntry, Track};
-use wmlicense_core::header::pssh::{ProtectionSystem, SystemId};
-use wmlicense_core::header::{AsfHeader, ContentHeader, WrmHeader, WrmKey};
+use wmlicense_media::{AsfHeader, ContentHeader, ProtectionSystem, SampleEntry, SystemId, Track, WrmHeader, WrmKey};
 use wmlicense_wire::id::Kid;
 
 pub(super) fn of(header: &ContentHeader, keys: &Keys) -> Value {

@@ -3,7 +3,6 @@
 
 mod entry;
 
-use crate::memory;
 use aws_lc_rs::digest;
 pub(crate) use entry::{Entry, LicenseEntry};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,6 +15,7 @@ use wmlicense_wire::certificate::{DeviceKeys, Directory};
 use wmlicense_wire::chunked::{ChunkedError, Opener};
 use wmlicense_wire::id::{Digest, StoreId};
 use wmlicense_wire::license::bound_to;
+use wmlicense_wire::memory;
 use wmlicense_wire::policy::{Glance, LicenseKind};
 
 /// Magic and length of the header.

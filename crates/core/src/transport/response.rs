@@ -5,13 +5,13 @@ use super::date::retry_after;
 use super::framing::Framing;
 use super::{HttpRequest, ServiceFailure, TransportError};
 use crate::event::HttpPhase;
-use crate::memory;
 use crate::shortage::Shortage;
 use std::io::{ErrorKind, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 use ureq::http::header::{self, HeaderMap, HeaderName};
 use ureq::http::{Response, StatusCode};
 use ureq::{Body, Error, Timeout};
+use wmlicense_wire::memory;
 use wmlicense_wire::problem::{self, Problem};
 
 /// Longest wait that a service may ask for, in seconds.

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_core::client::{Client, OpenSettings};
-use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
+use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::revoke::{RevokeError, process};
 use wmlicense_core::rights::{Application, Refusal};
 use wmlicense_core::store::{NotTaken, Standing};

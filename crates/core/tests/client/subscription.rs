@@ -1,10 +1,10 @@
 //! Subscriptions: leaves open while a root license permits it, and close all at once with it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use wmlicense_core::decrypt::cenc::{SampleCipher, SampleInfo, Scheme};
-use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
+use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::{self, Application, Category, Environment, Refusal};
 use wmlicense_core::store::{Filter, StoreError};
+use wmlicense_media::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_testkit::home::Home;
 use wmlicense_testkit::{NOW, World, content_key, kid};
 use wmlicense_wire::answer::Grant;

@@ -7,9 +7,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::clock::{Clock as _, SystemClock, Verdict};
-use wmlicense_core::decrypt::cenc::{SampleInfo, Scheme};
-use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
+use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::{Application, Refusal};
+use wmlicense_media::cenc::{SampleInfo, Scheme};
 use wmlicense_testkit::{World, kid};
 use wmlicense_wire::policy::Conditions;
 

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::{Command, Stdio};
-use wmlicense_core::decrypt::cenc::{SampleInfo, Scheme};
-use wmlicense_core::decrypt::decryptor::{Decryptor, UseError};
+use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::{Application, Refusal};
 use wmlicense_core::store::StoreError;
+use wmlicense_media::cenc::{SampleInfo, Scheme};
 use wmlicense_testkit::home::{Home, open};
 use wmlicense_testkit::{ManualClock, NOW, World, content_key, kid};
 use wmlicense_wire::id::Kid;
@@ -20,7 +20,7 @@ fn info() -> SampleInfo<'static> {
 /// The sample as a packager would have encrypted it: in counter mode both ways are the same.
 fn encrypted(kid: Kid) -> Vec<u8> {
     let mut data = SAMPLE.to_vec();
-    wmlicense_core::decrypt::cenc::SampleCipher::new(&content_key(kid)).decrypt_in_place(&info(), &mut data).unwrap();
+    wmlicense_media::cenc::SampleCipher::new(&content_key(kid)).decrypt_in_place(&info(), &mut data).unwrap();
     data
 }
 

@@ -2,9 +2,9 @@
 
 use crate::contact::SessionError;
 use crate::contact::given::GivenError;
-use crate::header::HeaderError;
 use crate::transport::TransportError;
 use crate::verbs::individualize::IndividualizeError;
+use wmlicense_media::HeaderError;
 use wmlicense_wire::answer::Refusal;
 use wmlicense_wire::id::TransactionId;
 

@@ -2,10 +2,10 @@
 
 use super::AcquireError;
 use crate::contact::{Credentials, Session};
-use crate::header::ContentHeader;
 use crate::rights::action::PLAY;
 use crate::store::StoreError;
 use crate::transport::AccountToken;
+use wmlicense_media::ContentHeader;
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::id::{Digest, Kid, Lid, TransactionId};
 use wmlicense_wire::license::State;

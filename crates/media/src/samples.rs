@@ -1,0 +1,72 @@
+//! The samples of one track of a media file, with what is needed to decrypt each. Reads tables and the heads of blocks;
+//! media data stays on disk. How each container stores them is in `mp4` and `webm`.
+
+mod blocks;
+mod rows;
+
+use crate::cenc::SampleInfo;
+use crate::error::HeaderError;
+use crate::source::Source;
+use crate::{mp4, webm};
+use std::io::{Cursor, Read, Seek};
+use wmlicense_wire::id::Kid;
+
+pub(crate) use rows::{Parameters, Rows, SAMPLE_LIMIT};
+
+/// The samples of one track, in the order of the file.
+pub struct SampleReader {
+    rows: Rows,
+}
+
+/// One sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample<'a> {
+    /// Where its bytes begin in the file.
+    pub offset: u64,
+    /// Its bytes.
+    pub size: u32,
+    /// How it is protected; `None` if it is clear.
+    pub protection: Option<SampleProtection<'a>>,
+}
+
+/// How a sample is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleProtection<'a> {
+    /// The key it was encrypted with; all zero if the file names it elsewhere.
+    pub kid: Kid,
+    /// What the cipher needs.
+    pub info: SampleInfo<'a>,
+}
+
+impl SampleReader {
+    /// Reads the tables of a track of an open MP4 or WebM file, fragmented or not.
+    ///
+    /// Fails if they do not describe exactly the samples that there are. Up to a million samples are read, in less than
+    /// 64 MB of memory whatever the file claims.
+    pub fn read<R: Read + Seek>(inner: R, track: u32) -> Result<Self, HeaderError> {
+        let mut source = Source::new(inner)?;
+        let is_webm = webm::begins_webm(&source.head(4)?);
+        let rows = if is_webm { webm::read_samples(&mut source, track) } else { mp4::read_samples(&mut source, track) };
+        Ok(Self { rows: rows? })
+    }
+
+    /// Reads the tables of a track of a file in memory, as [`SampleReader::read`] does.
+    pub fn parse(bytes: &[u8], track: u32) -> Result<Self, HeaderError> {
+        Self::read(Cursor::new(bytes), track)
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are no samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The samples in the order of the file.
+    pub fn samples(&self) -> impl ExactSizeIterator<Item = Sample<'_>> {
+        self.rows.samples()
+    }
+}

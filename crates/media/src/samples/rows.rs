@@ -1,0 +1,213 @@
+//! The table of samples that a [`super::SampleReader`] holds, and the limits on it. What follows from the samples before
+//! is not stored again: one of a million samples takes eight bytes, its vector, and its subsamples.
+
+use super::blocks::{Blocks, Cursor};
+use super::{Sample, SampleProtection};
+use crate::cenc::{SampleInfo, Scheme, Subsample};
+use crate::error::HeaderError;
+use crate::mp4::{Iv, TrackEncryption};
+use std::collections::HashMap;
+
+/// Samples of one track: six hours of sound or five of video.
+pub(crate) const SAMPLE_LIMIT: usize = 1 << 20;
+/// Different parameters of one track: two days of live content that changes its key every ten seconds.
+const PARAMETER_LIMIT: usize = 1 << 14;
+/// Bytes in all tables. With the largest part of a file beside them, a reader stays below 64 MB.
+const MEMORY_LIMIT: usize = 30 << 20;
+
+/// One sample.
+#[derive(Default)]
+pub(crate) struct Row {
+    size: u32,
+    /// While the sample is being placed the number of its sample entry, from 1; afterwards the number of its
+    /// parameters, from 1, or 0 for a clear sample.
+    parameters: u16,
+    subsample_count: u16,
+}
+
+/// Samples that follow each other in the file without a gap.
+struct Run {
+    first: usize,
+    offset: u64,
+}
+
+/// The parameters that samples share.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Parameters {
+    pub(crate) scheme: Scheme,
+    pub(crate) encryption: TrackEncryption,
+}
+
+/// All samples of a track.
+#[derive(Default)]
+pub(crate) struct Rows {
+    rows: Blocks<Row>,
+    len: usize,
+    runs: Blocks<Run>,
+    /// Where a sample begins that follows the last one without a gap.
+    end: Option<u64>,
+    short_ivs: Blocks<[u8; 8]>,
+    long_ivs: Blocks<[u8; 16]>,
+    subsamples: Blocks<Subsample>,
+    parameters: Vec<Parameters>,
+    numbers: HashMap<Parameters, u16>,
+    memory: usize,
+}
+
+impl Rows {
+    /// Samples up to now.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds a sample of the sample entry with this number, from 1.
+    pub(crate) fn push(&mut self, offset: u64, size: u32, entry: u32) -> Result<(), HeaderError> {
+        if self.len >= SAMPLE_LIMIT {
+            let (count, limit) = (SAMPLE_LIMIT as u64 + 1, SAMPLE_LIMIT as u64);
+            return Err(HeaderError::TooMany { offset, field: "samples", count, limit });
+        }
+        let bad = HeaderError::BadValue { offset, field: "sample_description_index", value: entry.into() };
+        let parameters = u16::try_from(entry).map_err(|_| bad)?;
+        if self.end != Some(offset) {
+            let bytes = self.runs.reserve(1)?;
+            self.take_memory(bytes, offset)?;
+            self.runs.push(Run { first: self.len, offset });
+        }
+        let bytes = self.rows.reserve(1)?;
+        self.take_memory(bytes, offset)?;
+        self.rows.push(Row { size, parameters, subsample_count: 0 });
+        self.len += 1;
+        self.end = Some(offset.saturating_add(size.into()));
+        Ok(())
+    }
+
+    /// The number of a sample's entry, before it has parameters.
+    pub(crate) fn entry_of(&self, index: usize) -> u32 {
+        self.rows.get(index).map_or(0, |row| row.parameters.into())
+    }
+
+    /// Gives a sample its parameters; `None` for a clear one.
+    pub(crate) fn assign(&mut self, index: usize, shared: Option<Parameters>, offset: u64) -> Result<(), HeaderError> {
+        let number = match shared {
+            Some(shared) => self.number_of(shared, offset)?,
+            None => 0,
+        };
+        if let Some(row) = self.rows.get_mut(index) {
+            row.parameters = number;
+        }
+        Ok(())
+    }
+
+    /// The parameters of a sample; `None` for a clear one.
+    pub(crate) fn parameters_of(&self, index: usize) -> Option<&Parameters> {
+        parameters(&self.parameters, self.rows.get(index)?)
+    }
+
+    /// Adds what a protected sample says for itself. Samples are told about in order, each once, and each that has a
+    /// vector of its own.
+    pub(crate) fn set_protection(
+        &mut self,
+        index: usize,
+        iv: &Iv,
+        subsamples: impl ExactSizeIterator<Item = Result<Subsample, HeaderError>>,
+        offset: u64,
+    ) -> Result<(), HeaderError> {
+        let count = subsamples.len();
+        let bytes = match iv.as_slice().len() {
+            0 => 0,
+            8 => self.short_ivs.reserve(1)?,
+            _ => self.long_ivs.reserve(1)?,
+        };
+        let bytes = bytes + if count > 0 { self.subsamples.reserve(count)? } else { 0 };
+        self.take_memory(bytes, offset)?;
+        if let Ok(short) = iv.as_slice().try_into() {
+            self.short_ivs.push(short);
+        } else if let Ok(long) = iv.as_slice().try_into() {
+            self.long_ivs.push(long);
+        }
+        for subsample in subsamples {
+            self.subsamples.push(subsample?);
+        }
+        if let Some(row) = self.rows.get_mut(index) {
+            // The containers count in 16 bits or fewer.
+            row.subsample_count = count as u16;
+        }
+        Ok(())
+    }
+
+    /// The samples in the order of the file.
+    pub(super) fn samples(&self) -> impl ExactSizeIterator<Item = Sample<'_>> {
+        let mut place = Place {
+            runs: self.runs.cursor(),
+            short_ivs: self.short_ivs.cursor(),
+            long_ivs: self.long_ivs.cursor(),
+            subsamples: self.subsamples.cursor(),
+            offset: 0,
+        };
+        (0..self.len).map(move |index| match self.rows.get(index) {
+            Some(row) => place.sample(index, row, parameters(&self.parameters, row)),
+            None => Sample { offset: 0, size: 0, protection: None },
+        })
+    }
+
+    fn number_of(&mut self, shared: Parameters, offset: u64) -> Result<u16, HeaderError> {
+        if let Some(number) = self.numbers.get(&shared) {
+            return Ok(*number);
+        }
+        let count = self.parameters.len() + 1;
+        if count > PARAMETER_LIMIT {
+            let (count, limit) = (count as u64, PARAMETER_LIMIT as u64);
+            return Err(HeaderError::TooMany { offset, field: "encryption parameters", count, limit });
+        }
+        self.parameters.push(shared);
+        self.numbers.insert(shared, count as u16);
+        Ok(count as u16)
+    }
+
+    fn take_memory(&mut self, bytes: usize, offset: u64) -> Result<(), HeaderError> {
+        self.memory += bytes;
+        let (size, limit) = (self.memory as u64, MEMORY_LIMIT as u64);
+        if size <= limit { Ok(()) } else { Err(HeaderError::TooLarge { offset, field: "sample tables", size, limit }) }
+    }
+}
+
+fn parameters<'p>(all: &'p [Parameters], row: &Row) -> Option<&'p Parameters> {
+    usize::from(row.parameters).checked_sub(1).and_then(|index| all.get(index))
+}
+
+/// How far the tables have been read.
+struct Place<'r> {
+    runs: Cursor<'r, Run>,
+    short_ivs: Cursor<'r, [u8; 8]>,
+    long_ivs: Cursor<'r, [u8; 16]>,
+    subsamples: Cursor<'r, Subsample>,
+    offset: u64,
+}
+
+impl<'r> Place<'r> {
+    fn sample(&mut self, index: usize, row: &Row, parameters: Option<&'r Parameters>) -> Sample<'r> {
+        if let Some(run) = self.runs.peek().filter(|run| run.first == index) {
+            self.offset = run.offset;
+            self.runs.take(1);
+        }
+        let offset = self.offset;
+        self.offset = offset.saturating_add(row.size.into());
+        let protection = parameters.map(|parameters| {
+            let encryption = &parameters.encryption;
+            let iv = match encryption.iv_size {
+                0 => encryption.constant_iv.as_slice(),
+                8 => self.short_ivs.take(1).as_flattened(),
+                _ => self.long_ivs.take(1).as_flattened(),
+            };
+            let info = SampleInfo {
+                scheme: parameters.scheme,
+                iv,
+                subsamples: self.subsamples.take(row.subsample_count.into()),
+                crypt_byte_block: encryption.crypt_byte_block.into(),
+                skip_byte_block: encryption.skip_byte_block.into(),
+            };
+            SampleProtection { kid: encryption.kid, info }
+        });
+        Sample { offset, size: row.size, protection }
+    }
+}
