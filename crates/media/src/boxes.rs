@@ -2,37 +2,8 @@
 //! Sizes are checked against the surrounding box before anything is sliced; nothing here recurses or allocates.
 
 use crate::error::HeaderError;
-use std::fmt;
+use crate::fourcc::FourCc;
 use wmlicense_wire::id::Kid;
-
-/// A four-character code. Shown as text, with other bytes than printable ASCII escaped.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FourCc(pub [u8; 4]);
-
-impl FourCc {
-    /// The code as a big-endian number.
-    pub const fn as_u32(self) -> u32 {
-        u32::from_be_bytes(self.0)
-    }
-}
-
-impl fmt::Display for FourCc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
-    }
-}
-
-impl fmt::Debug for FourCc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{self}'")
-    }
-}
-
-impl PartialEq<[u8; 4]> for FourCc {
-    fn eq(&self, other: &[u8; 4]) -> bool {
-        &self.0 == other
-    }
-}
 
 /// Reads fields one after another and names the one that is cut short.
 #[derive(Clone)]

@@ -1,13 +1,16 @@
 //! Where everything that a header names is gathered: without repetition, within limits, whatever format it stood in.
 //! What a foreign system's data says wrongly is noted and does not spoil the rest.
 
-use crate::boxes::{Children, Fields, FourCc, Mp4Box};
+use crate::boxes::{Children, Fields, Mp4Box};
 use crate::error::HeaderError;
+use crate::fourcc::FourCc;
 use crate::header::{ContentHeader, LicenseUrl};
+use crate::mp4;
 use crate::playready;
 use crate::pssh::ProtectionSystem;
 use crate::system::SystemId;
 use crate::text::is_license_url;
+use crate::track::{LIST_LIMIT, Track};
 use crate::widevine;
 use crate::wrmheader::WrmHeader;
 use std::sync::Arc;
@@ -186,6 +189,47 @@ impl ContentHeader {
         }
         if self.notes.len() < KEPT {
             self.notes.push(Arc::new(error));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_part(&mut self, part: Mp4Box<'_>) -> Result<(), HeaderError> {
+        if part.kind == *b"pssh" {
+            return self.add_system(&part, None);
+        }
+        if part.kind == *b"moov" {
+            let movie = mp4::Movie::parse(&part)?;
+            self.note_all(movie.notes)?;
+            self.add_tracks(movie.tracks, part.offset)?;
+        }
+        let mut notes = Vec::new();
+        mp4::group_kids(&part, &mut notes, |kid| self.add_kid(kid, part.offset))?;
+        self.note_all(notes)?;
+        for child in part.children() {
+            let child = child?;
+            if child.kind == *b"pssh" || child.extended == Some(mp4::PIFF_PSSH) {
+                self.add_system(&child, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the tracks of a media file, and with them that there is one.
+    pub(crate) fn add_tracks(&mut self, tracks: Vec<Track>, offset: u64) -> Result<(), HeaderError> {
+        self.has_movie = true;
+        for kid in tracks.iter().flat_map(Track::default_kids) {
+            self.add_kid(kid, offset)?;
+        }
+        // Files joined of several repeat their movie, or have another one.
+        for track in tracks {
+            if self.tracks.contains(&track) {
+                continue;
+            }
+            if self.tracks.len() == LIST_LIMIT {
+                let (count, limit) = (self.tracks.len() as u64 + 1, LIST_LIMIT as u64);
+                return Err(HeaderError::TooMany { offset, field: "tracks", count, limit });
+            }
+            self.tracks.push(track);
         }
         Ok(())
     }

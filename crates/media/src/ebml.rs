@@ -1,8 +1,9 @@
 //! Elements of EBML (RFC 8794), in memory and at a place of a file. Sizes are checked against what surrounds them before
 //! anything is sliced; nothing here recurses.
 
-use crate::boxes::{Fields, FourCc};
+use crate::boxes::Fields;
 use crate::error::HeaderError;
+use crate::fourcc::FourCc;
 use crate::source::Source;
 use std::io::{Read, Seek};
 

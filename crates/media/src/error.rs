@@ -1,6 +1,6 @@
 //! Why protection data could not be read. Every case names its place; none carries the bytes.
 
-use crate::boxes::FourCc;
+use crate::fourcc::FourCc;
 
 /// Why a content header or the sample tables of a file could not be read.
 ///

@@ -1,23 +1,17 @@
-//! What content says about its protection: key IDs, schemes, protection systems. From a file, or from initialization
-//! data in memory. Nothing is decrypted here; where each sample lies is in `samples`, each other format in its module.
+//! What content says about its protection: key IDs, schemes, protection systems, tracks, whatever format it stood in.
+//! How that is read and gathered is in `read` and `collect`.
 
 use crate::asf::AsfHeader;
-use crate::boxes::{FourCc, Mp4Box};
-use crate::collect;
 use crate::error::HeaderError;
-use crate::mp4::{self, Movie, Track};
+use crate::fourcc::FourCc;
 use crate::pssh::ProtectionSystem;
-use crate::recognize::{Container, recognize};
-use crate::source::Source;
+use crate::recognize::Container;
 use crate::system::SystemId;
+use crate::track::Track;
 use crate::wrmheader::WrmHeader;
 use std::collections::BTreeSet;
-use std::io::{Cursor, Read, Seek};
 use std::sync::Arc;
 use wmlicense_wire::id::{Digest, Kid};
-
-/// `pssh` box of PIFF: the same body behind an extended type.
-pub(crate) const PIFF_PSSH: [u8; 16] = 0xD08A_4F18_10F3_4A82_B6C8_32D8_ABA1_83D3_u128.to_be_bytes();
 
 /// What a file, an initialization segment, initialization data or a manifest says about protection.
 #[derive(Debug, Clone)]
@@ -50,28 +44,25 @@ pub struct LicenseUrl {
 }
 
 impl ContentHeader {
-    /// Reads a media file or segment (MP4, WebM, ASF), initialization data (`pssh` boxes, a PlayReady Object, a WRMHEADER,
-    /// W3C `keyids` JSON, a bare key ID) or a text that names key IDs (an HLS playlist, a DASH or Smooth Streaming manifest,
-    /// or such a text's key tags or protection elements alone).
-    ///
-    /// Media data may be cut short or left out; what speaks of protection must be whole.
-    pub fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
-        Self::read(Cursor::new(bytes))
-    }
-
-    /// Reads the header of an open file. Media data is skipped, so the time depends on the number of boxes, not on the size.
-    pub fn read<R: Read + Seek>(inner: R) -> Result<Self, HeaderError> {
-        let mut source = Source::new(inner)?;
-        let mut header = Self::new(recognize(&mut source)?);
-        header.fill(&mut source)?;
-        // What cannot be read does no harm while something else names the key, or nothing is protected.
-        let names_nothing = header.kids.is_empty() && (header.tracks.is_empty() || header.is_protected());
-        let hides = |note: &HeaderError| !matches!(note, HeaderError::BadText { field: collect::LICENSE_URL, .. });
-        let first = header.notes.iter().position(|note| names_nothing && hides(note));
-        let first = first.map(|place| header.notes.swap_remove(place));
-        match first.and_then(Arc::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(header),
+    /// A header that says nothing yet.
+    pub(crate) fn new(container: Container) -> Self {
+        Self {
+            container,
+            is_protected: false,
+            kids: Vec::new(),
+            known_kids: BTreeSet::new(),
+            tracks: Vec::new(),
+            systems: Vec::new(),
+            known_systems: BTreeSet::new(),
+            system_bytes: 0,
+            system_ids: Vec::new(),
+            license_urls: Vec::new(),
+            named_scheme: None,
+            content_id: None,
+            wrm_headers: Vec::new(),
+            asf: None,
+            notes: Vec::new(),
+            has_movie: false,
         }
     }
 
@@ -111,7 +102,7 @@ impl ContentHeader {
     /// The protection scheme: of the first protected track, or the first that something else names.
     pub fn scheme(&self) -> Option<FourCc> {
         let protections = self.tracks.iter().flat_map(Track::protections);
-        let of_tracks = protections.map(|protection| protection.scheme).find(|scheme| *scheme != mp4::NO_CODE);
+        let of_tracks = protections.map(|protection| protection.scheme).find(|scheme| *scheme != FourCc::NONE);
         of_tracks.or(self.named_scheme)
     }
 
@@ -162,46 +153,5 @@ impl ContentHeader {
     /// What could not be read although the rest could: at most 64 errors. What such a part speaks of is protected.
     pub fn notes(&self) -> impl Iterator<Item = &HeaderError> {
         self.notes.iter().map(Arc::as_ref)
-    }
-
-    pub(crate) fn add_part(&mut self, part: Mp4Box<'_>) -> Result<(), HeaderError> {
-        if part.kind == *b"pssh" {
-            return self.add_system(&part, None);
-        }
-        if part.kind == *b"moov" {
-            let movie = Movie::parse(&part)?;
-            self.note_all(movie.notes)?;
-            self.add_tracks(movie.tracks, part.offset)?;
-        }
-        let mut notes = Vec::new();
-        mp4::group_kids(&part, &mut notes, |kid| self.add_kid(kid, part.offset))?;
-        self.note_all(notes)?;
-        for child in part.children() {
-            let child = child?;
-            if child.kind == *b"pssh" || child.extended == Some(PIFF_PSSH) {
-                self.add_system(&child, None)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the tracks of a media file, and with them that there is one.
-    pub(crate) fn add_tracks(&mut self, tracks: Vec<Track>, offset: u64) -> Result<(), HeaderError> {
-        self.has_movie = true;
-        for kid in tracks.iter().flat_map(Track::default_kids) {
-            self.add_kid(kid, offset)?;
-        }
-        // Files joined of several repeat their movie, or have another one.
-        for track in tracks {
-            if self.tracks.contains(&track) {
-                continue;
-            }
-            if self.tracks.len() == mp4::LIST_LIMIT {
-                let (count, limit) = (self.tracks.len() as u64 + 1, mp4::LIST_LIMIT as u64);
-                return Err(HeaderError::TooMany { offset, field: "tracks", count, limit });
-            }
-            self.tracks.push(track);
-        }
-        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! MPEG-DASH manifests, Smooth Streaming manifests and their `ContentProtection` elements given alone: key IDs, schemes,
 //! systems, and the boxes and PlayReady Objects that they carry as base64.
 
-use crate::boxes::FourCc;
 use crate::error::HeaderError;
+use crate::fourcc::FourCc;
 use crate::header::ContentHeader;
 use crate::recognize::Container;
 use crate::system::SystemId;

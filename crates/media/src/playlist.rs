@@ -1,8 +1,8 @@
 //! HLS playlists (RFC 8216), or their key tags alone: which systems, key IDs and schemes `EXT-X-KEY` and
 //! `EXT-X-SESSION-KEY` name, and the boxes and PlayReady Objects that their `data:` URIs carry.
 
-use crate::boxes::FourCc;
 use crate::error::HeaderError;
+use crate::fourcc::FourCc;
 use crate::header::ContentHeader;
 use crate::playready;
 use crate::pssh::ProtectionSystem;

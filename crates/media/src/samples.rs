@@ -1,41 +1,15 @@
 //! The samples of one track of a media file, with what is needed to decrypt each. Reads tables and the heads of blocks;
 //! media data stays on disk. How each container stores them is in `mp4` and `webm`.
 
-mod blocks;
-mod rows;
-
-use crate::cenc::SampleInfo;
 use crate::error::HeaderError;
 use crate::source::Source;
+use crate::table::{Rows, Sample};
 use crate::{mp4, webm};
 use std::io::{Cursor, Read, Seek};
-use wmlicense_wire::id::Kid;
-
-pub(crate) use rows::{Parameters, Rows, SAMPLE_LIMIT};
 
 /// The samples of one track, in the order of the file.
 pub struct SampleReader {
     rows: Rows,
-}
-
-/// One sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample<'a> {
-    /// Where its bytes begin in the file.
-    pub offset: u64,
-    /// Its bytes.
-    pub size: u32,
-    /// How it is protected; `None` if it is clear.
-    pub protection: Option<SampleProtection<'a>>,
-}
-
-/// How a sample is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SampleProtection<'a> {
-    /// The key it was encrypted with; all zero if the file names it elsewhere.
-    pub kid: Kid,
-    /// What the cipher needs.
-    pub info: SampleInfo<'a>,
 }
 
 impl SampleReader {

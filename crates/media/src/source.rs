@@ -1,7 +1,8 @@
 //! Walks the boxes at the top of a file and reads only those asked for. Media data is skipped by seeking.
 
-use crate::boxes::{FourCc, Mp4Box};
+use crate::boxes::Mp4Box;
 use crate::error::HeaderError;
+use crate::fourcc::FourCc;
 use std::io::{Read, Seek, SeekFrom};
 use wmlicense_wire::memory;
 

@@ -6,14 +6,16 @@ mod build;
 mod formats;
 mod fragments;
 mod hostile;
+mod packaged;
 mod piff;
 mod progressive;
 mod reported;
 mod webm;
 
-use crate::boxes::FourCc;
 use crate::error::HeaderError;
-use crate::header::{ContentHeader, PIFF_PSSH};
+use crate::fourcc::FourCc;
+use crate::header::ContentHeader;
+use crate::mp4::PIFF_PSSH;
 use crate::pssh::ProtectionSystem;
 use crate::recognize::Container;
 use crate::samples::SampleReader;

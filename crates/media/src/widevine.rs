@@ -1,9 +1,10 @@
 //! What Widevine puts in the data of its `pssh` boxes (a protocol buffer without a length in front), or JSON in older
 //! playlists. Of it, the key IDs, the scheme and the content's name are read; unknown fields are skipped.
 
-use crate::boxes::{Fields, FourCc};
+use crate::boxes::Fields;
 use crate::cenc::Scheme;
 use crate::error::HeaderError;
+use crate::fourcc::FourCc;
 use crate::text::{base64, kid_from_text};
 use wmlicense_wire::id::Kid;
 

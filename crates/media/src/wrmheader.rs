@@ -1,8 +1,8 @@
 //! WRMHEADER, the XML that says how Windows Media DRM (2.0) and PlayReady (4.0 to 4.3) protect content. Written strictly
 //! by the book and read leniently, because real headers are not; entities and DOCTYPE are refused all the same.
 
+use crate::checksum::{Algorithm, checksum};
 use crate::error::HeaderError;
-use crate::playready::Algorithm;
 use crate::text::{Place, kid_from_guid, modified_base64};
 use crate::xml::{Element, Xml};
 use std::collections::BTreeSet;
@@ -67,7 +67,7 @@ impl WrmKey {
         // Headers before 4.0 name no algorithm: their checksums are those of the first cipher.
         let algorithm =
             self.algorithm.unwrap_or(if expected.len() == 7 { Algorithm::Cocktail } else { Algorithm::AesCtr });
-        crate::playready::checksum(algorithm, kid, key).map(|sum| &sum == expected)
+        checksum(algorithm, kid, key).map(|sum| &sum == expected)
     }
 }
 

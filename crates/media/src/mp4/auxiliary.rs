@@ -1,13 +1,13 @@
 //! Per-sample encryption data: `senc`, or `saiz` and `saio` (ISO/IEC 23001-7, 7; ISO/IEC 14496-12, 8.7.8 and 8.7.9).
 //! A table for another number of samples is refused: some muxers repeat old entries, and a wrong vector decrypts to noise.
 
-use super::encryption::Iv;
 use super::piff;
 use crate::boxes::{Fields, Mp4Box};
 use crate::cenc::{Scheme, Subsample};
 use crate::error::HeaderError;
-use crate::samples::{Parameters, Rows};
 use crate::source::Source;
+use crate::table::{Parameters, Rows};
+use crate::track::Iv;
 use std::io::{Read, Seek};
 
 /// Bytes of auxiliary information read at once.

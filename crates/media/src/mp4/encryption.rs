@@ -2,97 +2,54 @@
 
 use crate::boxes::{Fields, Mp4Box};
 use crate::error::HeaderError;
-use wmlicense_wire::id::Kid;
+use crate::track::{Iv, TrackEncryption};
 
-/// An initialization vector of up to 16 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Iv {
-    bytes: [u8; 16],
-    length: u8,
+pub(super) fn from_tenc(tenc: &Mp4Box<'_>) -> Result<TrackEncryption, HeaderError> {
+    let mut fields = tenc.fields();
+    let (offset, (version, _)) = (fields.offset(), fields.version_and_flags("tenc version")?);
+    if version > 1 {
+        return Err(HeaderError::BadValue { offset, field: "tenc version", value: version.into() });
+    }
+    read(&mut fields, version > 0)
 }
 
-impl Iv {
-    /// The bytes; none if there is no vector.
-    pub fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+/// Reads the description of a `seig` group: the parameters of each key that its samples have. That is one, unless
+/// the group says that several parts of a sample have keys of their own.
+pub(super) fn read_group(fields: &mut Fields<'_>) -> Result<Vec<TrackEncryption>, HeaderError> {
+    const SEVERAL_KEYS: u8 = 0x80;
+    if fields.rest().first().is_none_or(|first| first & SEVERAL_KEYS == 0) {
+        return Ok(vec![read(fields, true)?]);
     }
-
-    /// Reads a vector of `length` bytes, which is at most 16.
-    pub(crate) fn read(fields: &mut Fields<'_>, length: u8, field: &'static str) -> Result<Self, HeaderError> {
-        let mut iv = Self { bytes: [0; 16], length };
-        let source = fields.take(length.into(), field)?;
-        for (byte, value) in iv.bytes.iter_mut().zip(source) {
-            *byte = *value;
-        }
-        Ok(iv)
+    fields.u8("encryption flags")?;
+    let pattern = fields.u8("encryption pattern")?;
+    let is_protected = one_of(fields, &[0, 1], "encryption isProtected")? == 1;
+    let offset = fields.offset();
+    let count = fields.u16("encryption key_count")?;
+    if count == 0 {
+        return Err(HeaderError::BadValue { offset, field: "encryption key_count", value: 0 });
     }
+    (0..count).map(|_| read_key(fields, pattern, is_protected)).collect()
 }
 
-/// How samples are protected unless each says it for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TrackEncryption {
-    /// Whether the samples are encrypted at all.
-    pub is_protected: bool,
-    /// Bytes of the initialization vector of each sample: 0, 8 or 16.
-    pub iv_size: u8,
-    /// The key ID; all zero if the file keeps it elsewhere.
-    pub kid: Kid,
-    /// The vector of every sample; empty unless `iv_size` is 0.
-    pub constant_iv: Iv,
-    /// Encrypted blocks of the pattern, 0 for none.
-    pub crypt_byte_block: u8,
-    /// Clear blocks of the pattern.
-    pub skip_byte_block: u8,
+/// Reads what both carriers have in common, from the first reserved byte on.
+pub(super) fn read(fields: &mut Fields<'_>, has_pattern: bool) -> Result<TrackEncryption, HeaderError> {
+    fields.u8("encryption reserved")?;
+    let pattern = fields.u8("encryption pattern")?;
+    let is_protected = one_of(fields, &[0, 1], "encryption isProtected")? == 1;
+    read_key(fields, if has_pattern { pattern } else { 0 }, is_protected)
 }
 
-impl TrackEncryption {
-    pub(super) fn from_tenc(tenc: &Mp4Box<'_>) -> Result<Self, HeaderError> {
-        let mut fields = tenc.fields();
-        let (offset, (version, _)) = (fields.offset(), fields.version_and_flags("tenc version")?);
-        if version > 1 {
-            return Err(HeaderError::BadValue { offset, field: "tenc version", value: version.into() });
-        }
-        Self::read(&mut fields, version > 0)
-    }
-
-    /// Reads the description of a `seig` group: the parameters of each key that its samples have. That is one, unless
-    /// the group says that several parts of a sample have keys of their own.
-    pub(super) fn read_group(fields: &mut Fields<'_>) -> Result<Vec<Self>, HeaderError> {
-        const SEVERAL_KEYS: u8 = 0x80;
-        if fields.rest().first().is_none_or(|first| first & SEVERAL_KEYS == 0) {
-            return Ok(vec![Self::read(fields, true)?]);
-        }
-        fields.u8("encryption flags")?;
-        let pattern = fields.u8("encryption pattern")?;
-        let is_protected = one_of(fields, &[0, 1], "encryption isProtected")? == 1;
-        let offset = fields.offset();
-        let count = fields.u16("encryption key_count")?;
-        if count == 0 {
-            return Err(HeaderError::BadValue { offset, field: "encryption key_count", value: 0 });
-        }
-        (0..count).map(|_| Self::read_key(fields, pattern, is_protected)).collect()
-    }
-
-    /// Reads what both carriers have in common, from the first reserved byte on.
-    pub(super) fn read(fields: &mut Fields<'_>, has_pattern: bool) -> Result<Self, HeaderError> {
-        fields.u8("encryption reserved")?;
-        let pattern = fields.u8("encryption pattern")?;
-        let is_protected = one_of(fields, &[0, 1], "encryption isProtected")? == 1;
-        Self::read_key(fields, if has_pattern { pattern } else { 0 }, is_protected)
-    }
-
-    fn read_key(fields: &mut Fields<'_>, pattern: u8, is_protected: bool) -> Result<Self, HeaderError> {
-        let iv_size = one_of(fields, &[0, 8, 16], "encryption Per_Sample_IV_Size")?;
-        let kid = fields.kid("encryption KID")?;
-        let constant_iv = if is_protected && iv_size == 0 {
-            let length = one_of(fields, &[8, 16], "encryption constant_IV_size")?;
-            Iv::read(fields, length, "encryption constant_IV")?
-        } else {
-            Iv::default()
-        };
-        let (crypt_byte_block, skip_byte_block) = (pattern >> 4, pattern & 15);
-        Ok(Self { is_protected, iv_size, kid, constant_iv, crypt_byte_block, skip_byte_block })
-    }
+fn read_key(fields: &mut Fields<'_>, pattern: u8, is_protected: bool) -> Result<TrackEncryption, HeaderError> {
+    let iv_size = one_of(fields, &[0, 8, 16], "encryption Per_Sample_IV_Size")?;
+    let kid = fields.kid("encryption KID")?;
+    let constant_iv = if is_protected && iv_size == 0 {
+        let length = one_of(fields, &[8, 16], "encryption constant_IV_size")?;
+        Iv::read(fields, length, "encryption constant_IV")?
+    } else {
+        Iv::default()
+    };
+    let (crypt_byte_block, skip_byte_block) = (pattern >> 4, pattern & 15);
+    Ok(TrackEncryption { is_protected, iv_size, kid, constant_iv, crypt_byte_block, skip_byte_block })
 }
 
 fn one_of(fields: &mut Fields<'_>, allowed: &[u8], field: &'static str) -> Result<u8, HeaderError> {

@@ -1,7 +1,9 @@
 //! Samples of movie fragments: `traf` with its `tfhd` and `trun` boxes (ISO/IEC 14496-12, 8.8).
 
+use super::movie::too_many;
 use crate::boxes::{Fields, Mp4Box};
 use crate::error::HeaderError;
+use crate::track::LIST_LIMIT;
 
 /// What a fragment leaves out (`trex`).
 #[derive(Clone, Copy)]
@@ -48,8 +50,8 @@ impl FragmentDefaults {
                 let description = fields.u32("trex default_sample_description_index")?;
                 fields.u32("trex default_sample_duration")?;
                 all.push(Self { track, description, size: fields.u32("trex default_sample_size")? });
-                if all.len() > super::LIST_LIMIT {
-                    return Err(super::too_many(&child, "trex", all.len()));
+                if all.len() > LIST_LIMIT {
+                    return Err(too_many(&child, "trex", all.len()));
                 }
             }
         }

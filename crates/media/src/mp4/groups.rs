@@ -1,8 +1,10 @@
 //! Sample groups of type `seig` (ISO/IEC 23001-7, 6): encryption parameters that change within a track.
 
-use super::encryption::TrackEncryption;
-use crate::boxes::{Fields, FourCc, Mp4Box};
+use super::{encryption, movie};
+use crate::boxes::{Fields, Mp4Box};
 use crate::error::HeaderError;
+use crate::fourcc::FourCc;
+use crate::track::TrackEncryption;
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::memory;
 
@@ -137,7 +139,7 @@ pub(crate) fn group_kids(
     for child in part.children() {
         let child = child?;
         let parent = match &child.kind.0 {
-            b"trak" => super::sample_table(&child)?,
+            b"trak" => movie::sample_table(&child)?,
             b"traf" => child,
             _ => continue,
         };
@@ -179,13 +181,13 @@ fn read_descriptions(sgpd: &Mp4Box<'_>, mut notes: Option<&mut Vec<HeaderError>>
     let mut list = memory::with_capacity(count)?;
     for _ in 0..count {
         if version == 0 {
-            list.push(TrackEncryption::read_group(&mut fields)?);
+            list.push(encryption::read_group(&mut fields)?);
             continue;
         }
         let length = if default_length == 0 { fields.u32("sgpd description_length")? } else { default_length };
         let offset = fields.offset();
         let body = fields.take(length as usize, "sgpd entry")?;
-        list.push(TrackEncryption::read_group(&mut Fields::new(body, offset)).unwrap_or_else(|error| {
+        list.push(encryption::read_group(&mut Fields::new(body, offset)).unwrap_or_else(|error| {
             if let Some(notes) = notes.as_deref_mut() {
                 notes.push(error);
             }

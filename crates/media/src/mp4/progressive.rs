@@ -2,7 +2,7 @@
 
 use crate::boxes::{Fields, Mp4Box};
 use crate::error::HeaderError;
-use crate::samples::{Rows, SAMPLE_LIMIT};
+use crate::table::{Rows, SAMPLE_LIMIT};
 use wmlicense_wire::memory;
 
 /// Sizes of the samples (`stsz`, or `stz2` with 4, 8 or 16 bits for each).

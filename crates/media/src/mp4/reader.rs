@@ -3,11 +3,13 @@
 use super::auxiliary::{self, Part};
 use super::fragment::{FragmentDefaults, TrackFragment};
 use super::groups::{Descriptions, Groups};
-use super::{Movie, Track, piff, progressive, sample_table, track_id};
+use super::movie::{Movie, sample_table, track_id};
+use super::{piff, progressive};
 use crate::boxes::Mp4Box;
 use crate::error::HeaderError;
-use crate::samples::{Parameters, Rows};
 use crate::source::{self, Source};
+use crate::table::{Parameters, Rows};
+use crate::track::Track;
 use std::io::{Read, Seek};
 use wmlicense_wire::id::Digest;
 

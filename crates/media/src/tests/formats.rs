@@ -2,7 +2,7 @@
 //! Hostile ones are vectors, see `crates/media/tests/header_vectors`.
 
 use super::*;
-use crate::playready::{Algorithm, checksum};
+use crate::checksum::{Algorithm, checksum};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

@@ -3,7 +3,7 @@
 use super::build::*;
 use super::*;
 use crate::cenc::{Scheme, Subsample};
-use crate::samples::Sample;
+use crate::table::Sample;
 
 fn movie() -> Vec<u8> {
     let entry = protected_entry(b"cenc", &encryption(0, 8, KID, &[]));

@@ -3,7 +3,7 @@
 use super::build::*;
 use super::*;
 use crate::cenc::Scheme;
-use crate::samples::{Sample, SampleReader};
+use crate::table::Sample;
 
 const TRACK: [u8; 16] = 0x8974_DBCE_7BE7_4C51_84F9_7148_F988_2554_u128.to_be_bytes();
 const SAMPLES: [u8; 16] = 0xA239_4F52_5A9B_4F14_A244_6C42_7C64_8DF4_u128.to_be_bytes();

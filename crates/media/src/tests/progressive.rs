@@ -2,7 +2,7 @@
 
 use super::build::*;
 use super::*;
-use crate::samples::Sample;
+use crate::table::Sample;
 
 /// A movie of five samples in three chunks, the last of them from a clear sample entry.
 fn movie(extra: &[Vec<u8>]) -> Vec<u8> {

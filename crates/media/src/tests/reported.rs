@@ -4,7 +4,7 @@
 use super::build::*;
 use super::*;
 use crate::cenc::{SampleCipher, Scheme};
-use crate::samples::Sample;
+use crate::table::Sample;
 
 const T1: &str = "11111111222233334444555555555501";
 const T2: &str = "11111111222233334444555555555502";

@@ -2,7 +2,7 @@
 
 use super::build::words;
 use super::*;
-use crate::samples::{Sample, SampleReader};
+use crate::table::Sample;
 use proptest::prelude::*;
 
 const KID: [u8; 16] = [0xA1; 16];

@@ -1,16 +1,16 @@
 //! Frames of one track of WebM: each block's head, the signal byte of a protected frame, its vector and its partitions.
 
-use super::{CLUSTER, Enter, TRACKS, Walk, WebmTrack, parse_tracks};
+use super::tracks::{WebmTrack, parse_tracks};
+use super::walk::{CLUSTER, Enter, TRACKS, Walk};
 use crate::boxes::Fields;
 use crate::cenc::Subsample;
 use crate::ebml::{Head, read_vint};
 use crate::error::HeaderError;
-use crate::mp4::Iv;
-use crate::samples::{Parameters, Rows};
 use crate::source::Source;
+use crate::table::{Parameters, Rows};
+use crate::track::Iv;
 use std::io::{Read, Seek};
 
-pub(super) const BLOCK_GROUP: u32 = 0xA0;
 const BLOCK: u32 = 0xA1;
 const SIMPLE_BLOCK: u32 = 0xA3;
 

@@ -1,12 +1,14 @@
-//! The table of samples that a [`super::SampleReader`] holds, and the limits on it. What follows from the samples before
+//! The table of samples that a reader holds, and the limits on it. What follows from the samples before
 //! is not stored again: one of a million samples takes eight bytes, its vector, and its subsamples.
 
-use super::blocks::{Blocks, Cursor};
-use super::{Sample, SampleProtection};
+mod blocks;
+
 use crate::cenc::{SampleInfo, Scheme, Subsample};
 use crate::error::HeaderError;
-use crate::mp4::{Iv, TrackEncryption};
+use crate::track::{Iv, TrackEncryption};
+use blocks::{Blocks, Cursor};
 use std::collections::HashMap;
+use wmlicense_wire::id::Kid;
 
 /// Samples of one track: six hours of sound or five of video.
 pub(crate) const SAMPLE_LIMIT: usize = 1 << 20;
@@ -16,6 +18,26 @@ const PARAMETER_LIMIT: usize = 1 << 14;
 const MEMORY_LIMIT: usize = 30 << 20;
 
 /// One sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample<'a> {
+    /// Where its bytes begin in the file.
+    pub offset: u64,
+    /// Its bytes.
+    pub size: u32,
+    /// How it is protected; `None` if it is clear.
+    pub protection: Option<SampleProtection<'a>>,
+}
+
+/// How a sample is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleProtection<'a> {
+    /// The key it was encrypted with; all zero if the file names it elsewhere.
+    pub kid: Kid,
+    /// What the cipher needs.
+    pub info: SampleInfo<'a>,
+}
+
+/// One sample, as it is stored.
 #[derive(Default)]
 pub(crate) struct Row {
     size: u32,
@@ -136,7 +158,7 @@ impl Rows {
     }
 
     /// The samples in the order of the file.
-    pub(super) fn samples(&self) -> impl ExactSizeIterator<Item = Sample<'_>> {
+    pub(crate) fn samples(&self) -> impl ExactSizeIterator<Item = Sample<'_>> {
         let mut place = Place {
             runs: self.runs.cursor(),
             short_ivs: self.short_ivs.cursor(),

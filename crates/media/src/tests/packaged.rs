@@ -1,21 +1,18 @@
 //! Every sample of the packaged files equals the sample of the clear file that they were made from.
 
 use super::*;
-use crate::header::ContentHeader;
-use crate::samples::SampleReader;
-use std::path::PathBuf;
-use wmlicense_wire::id::Kid;
+use crate::cenc::SampleCipher;
 
-const VIDEO: (&str, &str) = ("a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8", "00112233445566778899aabbccddeeff");
-const AUDIO: (&str, &str) = ("0f0e0d0c0b0a09080706050403020100", "ffeeddccbbaa99887766554433221100");
+/// Key IDs and their keys.
+const KEYS: [(&str, &str); 2] =
+    [(VIDEO, "00112233445566778899aabbccddeeff"), (AUDIO, "ffeeddccbbaa99887766554433221100")];
 
 fn read(name: &str) -> Vec<u8> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/media");
-    std::fs::read(folder.join(name)).unwrap()
+    std::fs::read(media(name)).unwrap()
 }
 
 fn key_of(kid: Kid) -> [u8; 16] {
-    let pair = [VIDEO, AUDIO].into_iter().find(|(known, _)| kid.to_hex() == *known).expect("a known key ID");
+    let pair = KEYS.into_iter().find(|(known, _)| kid.to_hex() == *known).expect("a known key ID");
     *Kid::from_hex(pair.1).unwrap().as_bytes()
 }
 
