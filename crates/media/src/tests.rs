@@ -1,6 +1,6 @@
 //! Headers of real files and of initialization data. Rare and hostile ones are in the submodules.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod build;
 mod formats;

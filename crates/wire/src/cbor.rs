@@ -106,7 +106,7 @@ fn check_map(bytes: &[u8], entries: u64, start: usize, depth: usize) -> Result<u
     let mut previous: Option<&[u8]> = None;
     for _ in 0..entries {
         let key_end = check_item(bytes, at, depth + 1)?;
-        let key = &bytes[at..key_end];
+        let key = bytes.get(at..key_end).ok_or(CborError::Encoding { offset: at })?;
         if previous.is_some_and(|previous| previous >= key) {
             return Err(CborError::Encoding { offset: at });
         }
@@ -160,14 +160,15 @@ impl<'a> Fields<'a> {
         let (mut previous, mut all_numbers): (Option<&[u8]>, bool) = (None, true);
         for _ in 0..length {
             let value = check_item(bytes, at, 1)?;
-            let key = &bytes[at..value];
+            let key = bytes.get(at..value).ok_or(CborError::Encoding { offset: at })?;
             if previous.is_some_and(|previous| previous >= key) {
                 return Err(CborError::Encoding { offset: at });
             }
             previous = Some(key);
             at = check_item(bytes, value, 1)?;
+            let item = bytes.get(value..at).ok_or(CborError::Encoding { offset: value })?;
             match head(key, 0) {
-                Some((0, number, _)) => entries.push((number, &bytes[value..at], false)),
+                Some((0, number, _)) => entries.push((number, item, false)),
                 _ => all_numbers = false,
             }
         }

@@ -145,12 +145,13 @@ impl<W: io::Write> io::Write for Sealer<W> {
         if self.broken {
             return Err(io::Error::other("the encrypted stream failed before"));
         }
-        let taken = bytes.len().min(CHUNK_LEN - self.buffer.len());
-        self.buffer.extend_from_slice(&bytes[..taken]);
+        let room = CHUNK_LEN - self.buffer.len();
+        let taken = bytes.split_at_checked(room).map_or(bytes, |(taken, _)| taken);
+        self.buffer.extend_from_slice(taken);
         if self.buffer.len() == CHUNK_LEN {
             self.write_chunk()?;
         }
-        Ok(taken)
+        Ok(taken.len())
     }
     /// Flushes whole chunks only: a chunk that is not full is by definition the last.
     fn flush(&mut self) -> io::Result<()> {
@@ -202,13 +203,15 @@ impl<R: io::Read> Opener<R> {
     }
     /// Fills `buffer` wholly or fails; at the true end returns the number of bytes left.
     pub fn read_up_to(&mut self, buffer: &mut [u8]) -> Result<usize, ChunkedError> {
-        let mut filled = 0;
-        while filled < buffer.len() && !self.at_end()? {
-            let taken = self.take(buffer.len() - filled);
-            buffer[filled..filled + taken.len()].copy_from_slice(taken);
-            filled += taken.len();
+        let wanted = buffer.len();
+        let mut left = buffer;
+        while !left.is_empty() && !self.at_end()? {
+            let taken = self.take(left.len());
+            let (filled, rest) = left.split_at_mut(taken.len());
+            filled.copy_from_slice(taken);
+            left = rest;
         }
-        Ok(filled)
+        Ok(wanted - left.len())
     }
     /// Appends `length` bytes to `out`, fewer only at the true end. Memory is taken as authenticated bytes arrive.
     pub fn append_up_to(&mut self, out: &mut Vec<u8>, length: usize) -> Result<usize, ChunkedError> {
@@ -222,9 +225,10 @@ impl<R: io::Read> Opener<R> {
     }
     /// Gives out at most `most` bytes of the chunk in the buffer.
     fn take(&mut self, most: usize) -> &[u8] {
-        let start = self.given;
-        self.given += most.min(self.buffer.len() - start);
-        &self.buffer[start..self.given]
+        let (_, rest) = self.buffer.split_at(self.given);
+        let taken = rest.split_at_checked(most).map_or(rest, |(taken, _)| taken);
+        self.given += taken.len();
+        taken
     }
     /// True once the last chunk was read and authenticated and all its bytes were given out.
     pub fn at_end(&mut self) -> Result<bool, ChunkedError> {

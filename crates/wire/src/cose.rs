@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
     }
     /// A byte or text string whose length is in its shortest form.
     fn string(&mut self, major: u8) -> Result<&'a [u8], CoseError> {
-        let (first, _) = self.0.split_first().ok_or(CoseError::Malformed)?;
+        let (first, rest) = self.0.split_first().ok_or(CoseError::Malformed)?;
         let width = match first & 0x1f {
             0..=23 => 0,
             24 => 1,
@@ -240,14 +240,15 @@ impl<'a> Reader<'a> {
             26 => 4,
             _ => return Err(CoseError::Malformed),
         };
-        let head = self.take(1 + width)?;
         let value = match width {
             0 => u64::from(first & 0x1f),
-            _ => head[1..].iter().fold(0, |value, byte| value << 8 | u64::from(*byte)),
+            _ => {
+                let number = rest.get(..width).ok_or(CoseError::Malformed)?;
+                number.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+            }
         };
-        if head != write::head(major, value) {
-            return Err(CoseError::Malformed);
-        }
+        // A head of another width or kind is not this one.
+        self.literal(&write::head(major, value))?;
         self.take(usize::try_from(value).map_err(|_| CoseError::Malformed)?)
     }
     fn byte_string(&mut self) -> Result<&'a [u8], CoseError> {

@@ -1,8 +1,9 @@
 //! HPKE base mode (RFC 9180 §5, §6) over the two suites of [`crate::kem`].
 
-use crate::aead::{FIRST_BLOCK, SecretKey, hmac_sha256};
+use crate::aead::SecretKey;
 use crate::kem::{HpkePrivateKey, HpkePublicKey, Suite};
 use crate::key::KeyError;
+use crate::labeled::{labeled_expand, labeled_extract};
 use zeroize::Zeroizing;
 
 /// Mode without sender authentication or pre-shared key.
@@ -11,7 +12,6 @@ const MODE_BASE: u8 = 0;
 const KDF: u16 = 0x0001;
 /// AES-256-GCM.
 const AEAD: u16 = 0x0002;
-const VERSION_LABEL: &[u8] = b"HPKE-v1";
 
 /// An HPKE message does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,18 +43,16 @@ impl Context {
         let info_hash = labeled_extract(&suite_id, &[], "info_hash", info);
         let context: [&[u8]; 3] = [&[MODE_BASE], &*psk_id_hash, &*info_hash];
         let secret = labeled_extract(&suite_id, shared_secret, "secret", &[]);
-        let mut base_nonce = [0; 12];
-        base_nonce.copy_from_slice(&labeled_expand(&suite_id, &secret, "base_nonce", &context, 12)[..12]);
         Self {
             suite_id,
-            key: SecretKey::new(labeled_expand(&suite_id, &secret, "key", &context, 32)),
-            base_nonce,
-            exporter_secret: labeled_expand(&suite_id, &secret, "exp", &context, 32),
+            key: SecretKey::new(labeled_expand(&suite_id, &secret, "key", &context)),
+            base_nonce: *labeled_expand(&suite_id, &secret, "base_nonce", &context),
+            exporter_secret: labeled_expand(&suite_id, &secret, "exp", &context),
         }
     }
     /// Secret export (RFC 9180 §5.3), 32 bytes.
     pub fn export(&self, exporter_context: &[u8]) -> Zeroizing<[u8; 32]> {
-        labeled_expand(&self.suite_id, &self.exporter_secret, "sec", &[exporter_context], 32)
+        labeled_expand(&self.suite_id, &self.exporter_secret, "sec", &[exporter_context])
     }
     /// Seals one message at sequence 0 with empty AAD. A context seals once.
     pub fn seal(self, plaintext: &[u8]) -> Result<Vec<u8>, KeyError> {
@@ -72,26 +70,6 @@ fn suite_id(suite: Suite) -> [u8; 10] {
     let [kdf_high, kdf_low] = KDF.to_be_bytes();
     let [aead_high, aead_low] = AEAD.to_be_bytes();
     [b'H', b'P', b'K', b'E', kem_high, kem_low, kdf_high, kdf_low, aead_high, aead_low]
-}
-
-/// LabeledExtract (RFC 9180 §4).
-pub(crate) fn labeled_extract(suite_id: &[u8], salt: &[u8], label: &str, ikm: &[u8]) -> Zeroizing<[u8; 32]> {
-    hmac_sha256(salt, &[VERSION_LABEL, suite_id, label.as_bytes(), ikm])
-}
-
-/// LabeledExpand (RFC 9180 §4) to `length` ≤ 32 bytes; the caller takes that many of the result. `info` is joined.
-pub(crate) fn labeled_expand(
-    suite_id: &[u8],
-    prk: &[u8; 32],
-    label: &str,
-    info: &[&[u8]],
-    length: u8,
-) -> Zeroizing<[u8; 32]> {
-    let length = [0, length];
-    let mut parts: Vec<&[u8]> = vec![&length, VERSION_LABEL, suite_id, label.as_bytes()];
-    parts.extend_from_slice(info);
-    parts.push(&[FIRST_BLOCK]);
-    hmac_sha256(prk, &parts)
 }
 
 #[cfg(test)]

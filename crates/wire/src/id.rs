@@ -145,8 +145,8 @@ impl<const N: usize, Kind> Id<N, Kind> {
             return Err(ParseIdError::Length { expected: N, found: digits.len() / 2 });
         }
         let mut bytes = [0; N];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = (pair[0] * 16 + pair[1]) as u8;
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
+            *byte = (high * 16 + low) as u8;
         }
         Ok(Self::new(bytes))
     }

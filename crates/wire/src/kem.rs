@@ -1,8 +1,8 @@
 //! HPKE recipient keys: X-Wing (suite 1) and X25519 (suite 0, interoperability only).
 
-use crate::hpke::{labeled_expand, labeled_extract};
 use crate::id::SignerId;
 use crate::key::{KeyError, KeyKind, VerifyingKey, signer_id};
+use crate::labeled::{labeled_expand, labeled_extract};
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use aws_lc_rs::digest;
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
@@ -23,7 +23,7 @@ const XWING_LABEL: &[u8; 6] = b"\\.//^\\";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Suite {
-    /// KEM 0x0020, DHKEM(X25519, HKDF-SHA256); refused unless a setting says otherwise.
+    /// KEM 0x0020, DHKEM(X25519, HKDF-SHA256): for tests against other implementations. Services certify no keys of it.
     X25519 = 0,
     /// KEM 0x647a, X-Wing: ML-KEM-768 with X25519.
     XWing = 1,
@@ -59,9 +59,6 @@ impl Suite {
             Self::XWing => 0x647a,
         }
     }
-}
-
-impl Suite {
     /// Bytes of a private key as [`HpkePrivateKey::to_bytes`] writes it: 32 or 2432.
     pub const fn private_len(self) -> usize {
         match self {
@@ -88,8 +85,13 @@ impl HpkePublicKey {
         }
         let key = Self { suite, bytes: bytes.to_vec() };
         let (ml_kem, x25519) = key.parts();
-        let reduced = ml_kem.is_empty() || ml_kem[..ML_KEM_VECTOR_LEN].chunks_exact(3).all(is_reduced);
-        if reduced && x25519.iter().any(|byte| *byte != 0) { Ok(key) } else { Err(KeyError::Invalid) }
+        // Without a matrix of ML-KEM there is nothing to reduce.
+        let vector = ml_kem.get(..ML_KEM_VECTOR_LEN).unwrap_or_default();
+        if vector.as_chunks::<3>().0.iter().all(is_reduced) && x25519.iter().any(|byte| *byte != 0) {
+            Ok(key)
+        } else {
+            Err(KeyError::Invalid)
+        }
     }
     /// The ML-KEM part, empty in suite 0, and the X25519 part.
     fn parts(&self) -> (&[u8], &[u8]) {
@@ -129,8 +131,8 @@ impl HpkePublicKey {
 }
 
 /// True if both 12-bit coefficients in three bytes are below the modulus (FIPS 203 §7.2).
-fn is_reduced(pair: &[u8]) -> bool {
-    let (a, b, c) = (u16::from(pair[0]), u16::from(pair[1]), u16::from(pair[2]));
+fn is_reduced(pair: &[u8; 3]) -> bool {
+    let [a, b, c] = pair.map(u16::from);
     (a | (b & 0x0f) << 8) < ML_KEM_MODULUS && (b >> 4 | c << 4) < ML_KEM_MODULUS
 }
 
@@ -234,7 +236,7 @@ fn dhkem_secret(dh: &[u8; 32], enc: &[u8], recipient: &[u8]) -> Zeroizing<[u8; 3
     let [high, low] = Suite::X25519.kem_number().to_be_bytes();
     let suite_id = [b'K', b'E', b'M', high, low];
     let prk = labeled_extract(&suite_id, &[], "eae_prk", dh);
-    labeled_expand(&suite_id, &prk, "shared_secret", &[enc, recipient], 32)
+    labeled_expand(&suite_id, &prk, "shared_secret", &[enc, recipient])
 }
 
 /// The combiner of X-Wing: SHA3-256(ss_M ‖ ss_X ‖ ct_X ‖ pk_X ‖ label).

@@ -84,11 +84,9 @@ pub fn read(text: &str, form: Option<Form>, order: Order) -> Result<Kid, KidText
 
 /// The other order of the same key ID; twice gives it back.
 pub fn swapped(kid: Kid) -> Kid {
-    let mut bytes = *kid.as_bytes();
-    bytes[..4].reverse();
-    bytes[4..6].reverse();
-    bytes[6..8].reverse();
-    Kid::new(bytes)
+    let [a, b, c, d, e, f, g, h, rest @ ..] = *kid.as_bytes();
+    let [i, j, k, l, m, n, o, p] = rest;
+    Kid::new([d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p])
 }
 
 fn ordered(kid: Kid, order: Order) -> Kid {

@@ -2,6 +2,7 @@
 //!
 //! The byte layouts are specified in `docs/protocol.md` and `docs/protocol.cddl`.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod aead;
 pub mod answer;
@@ -15,6 +16,7 @@ pub mod id;
 pub mod kem;
 pub mod key;
 pub mod kid_text;
+mod labeled;
 pub mod license;
 pub mod memory;
 pub mod over;

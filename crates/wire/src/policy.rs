@@ -322,7 +322,7 @@ fn names_state(decoder: &mut Decoder<'_>) -> Option<bool> {
             decoder.skip().ok()?;
             let value = decoder.position();
             decoder.skip().ok()?;
-            let value = &decoder.input()[value..decoder.position()];
+            let value = decoder.input().get(value..decoder.position())?;
             stateful |= (number == 3 && read::uint(value).is_some()) || (number == 5 && read::uint32(value).is_some());
         }
     }

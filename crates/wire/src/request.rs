@@ -143,9 +143,8 @@ pub enum Body {
 /// The six digits that a service's page and the application both show for a request, so that the user sees whose request
 /// the page is about: the first 8 bytes of SHA-256 of the request as u64 mod 10^6.
 pub fn interaction_code(request_hash: Digest) -> String {
-    let mut first = [0; 8];
-    first.copy_from_slice(&request_hash.as_bytes()[..8]);
-    format!("{:06}", u64::from_be_bytes(first) % 1_000_000)
+    let [a, b, c, d, e, f, g, h, ..] = *request_hash.as_bytes();
+    format!("{:06}", u64::from_be_bytes([a, b, c, d, e, f, g, h]) % 1_000_000)
 }
 
 impl Body {

@@ -1,6 +1,6 @@
 //! The sample cipher against a plain model of the standard, and against wrong descriptions.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod model;
 

@@ -2,7 +2,7 @@
 //! in all but the request.
 
 use super::{Answer, Outcome};
-use crate::cbor::{CborError, MapWriter, write};
+use crate::cbor::{CborError, write};
 use crate::id::{Digest, SignerId, TransactionId};
 
 /// Most answers that nobody asked for beside one answer.
@@ -59,12 +59,12 @@ impl Answer {
 /// An encoded answer with answers that nobody asked for beside it, which prove themselves. What is no answer, or has some
 /// already, stays as it is.
 pub fn put_beside(mut answer: Vec<u8>, given: &[Vec<u8>]) -> Vec<u8> {
-    let entry = MapWriter::new().raw(FIELD, &write::array(given.iter().map(write::bytes))).finish();
     match answer.first_mut() {
         // The last field of a canonical map, because its key is the longest.
         Some(head) if !given.is_empty() && (MAP..=MAP + MAX_SHORT_MAP).contains(head) => {
             *head += 1;
-            answer.extend_from_slice(&entry[1..]);
+            write::uint_to(&mut answer, FIELD);
+            answer.extend_from_slice(&write::array(given.iter().map(write::bytes)));
         }
         Some(_) | None => {}
     }

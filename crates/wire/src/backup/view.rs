@@ -65,7 +65,7 @@ impl<'a> ItemView<'a> {
         let mut decoder = Decoder::new(raw);
         let length = decoder.array().ok()??;
         let kind = decoder.u64().ok()?;
-        let content = &raw[decoder.position()..];
+        let content = raw.get(decoder.position()..)?;
         if kind == 6 {
             let [_, kid, title] = read::tuple(raw)?;
             return Some(Self::Title(read::id(kid)?, read::text(title)?));
@@ -108,11 +108,11 @@ impl<'a> RecordView<'a> {
         decoder.skip().ok()?;
         let end = decoder.position();
         let wrapped = decoder.bytes().ok().filter(|wrapped| wrapped.len() <= 64)?;
-        let license = &raw[license_start..state_start];
+        let license = raw.get(license_start..state_start)?;
         if license.len() > MAX_LICENSE_LEN {
             return None;
         }
-        let (state, bound) = (&raw[state_start..end], &raw[start..end]);
+        let (state, bound) = (raw.get(state_start..end)?, raw.get(start..end)?);
         Some(Self { number, manifest_index, policy, binding, encoded: raw, license, state, bound, wrapped })
     }
 
@@ -166,10 +166,12 @@ pub fn append_record(
     write::bytes_to(out, &license.policy);
     write::bytes_to(out, &license.binding);
     out.extend_from_slice(&state.encode());
-    let aad = Digest::of_parts(&[&BOUND_HEAD, &out[bound..]]);
+    let aad = Digest::of_parts(&[&BOUND_HEAD, out.split_at(bound).1]);
     write::bytes_to(out, &content.seal(number, aad, key));
     let length = (out.len() - item - 4) as u32;
-    out[item..item + 4].copy_from_slice(&length.to_be_bytes());
+    if let Some(place) = out.split_at_mut(item).1.first_chunk_mut() {
+        *place = length.to_be_bytes();
+    }
 }
 
 #[cfg(test)]

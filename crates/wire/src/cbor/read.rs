@@ -58,7 +58,7 @@ pub fn items(raw: &[u8], cap: usize) -> Option<Vec<&[u8]>> {
     let mut items = Vec::new();
     for _ in 0..length {
         let end = item_end(raw, at)?;
-        items.push(&raw[at..end]);
+        items.push(raw.get(at..end)?);
         at = end;
     }
     Some(items)
@@ -82,7 +82,7 @@ pub fn text_map<'a, T>(
             let key = decoder.str().ok().filter(|key| key.len() <= 256 && check_text(key).is_ok())?.to_owned();
             let start = decoder.position();
             let end = item_end(raw, start)?;
-            entries.push((key, value(&raw[start..end])?));
+            entries.push((key, value(raw.get(start..end)?)?));
             decoder.set_position(end);
         }
         Some(entries)

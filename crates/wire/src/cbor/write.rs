@@ -73,30 +73,33 @@ impl MapWriter {
 /// Head of an item of a major type in its shortest form.
 pub fn head(major: u8, value: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(9);
-    uint_to(&mut out, value);
-    out[0] |= major << 5;
+    head_to(&mut out, major, value);
     out
+}
+
+fn head_to(out: &mut Vec<u8>, major: u8, value: u64) {
+    let kind = major << 5;
+    match value {
+        0..=23 => out.push(kind | value as u8),
+        24..=0xff => out.extend_from_slice(&[kind | 24, value as u8]),
+        0x100..=0xffff => {
+            out.push(kind | 25);
+            out.extend_from_slice(&(value as u16).to_be_bytes());
+        }
+        0x1_0000..=0xffff_ffff => {
+            out.push(kind | 26);
+            out.extend_from_slice(&(value as u32).to_be_bytes());
+        }
+        _ => {
+            out.push(kind | 27);
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+    }
 }
 
 /// Appends an unsigned number.
 pub fn uint_to(out: &mut Vec<u8>, value: u64) {
-    let bytes = value.to_be_bytes();
-    match value {
-        0..=23 => out.push(value as u8),
-        24..=0xff => out.extend_from_slice(&[0x18, value as u8]),
-        0x100..=0xffff => {
-            out.push(0x19);
-            out.extend_from_slice(&bytes[6..]);
-        }
-        0x1_0000..=0xffff_ffff => {
-            out.push(0x1a);
-            out.extend_from_slice(&bytes[4..]);
-        }
-        _ => {
-            out.push(0x1b);
-            out.extend_from_slice(&bytes);
-        }
-    }
+    head_to(out, 0, value);
 }
 
 /// Unsigned number.
@@ -111,7 +114,7 @@ pub fn int(value: i64) -> Vec<u8> {
 
 /// Appends a byte string.
 pub fn bytes_to(out: &mut Vec<u8>, value: &[u8]) {
-    out.extend_from_slice(&head(2, value.len() as u64));
+    head_to(out, 2, value.len() as u64);
     out.extend_from_slice(value);
 }
 
