@@ -20,8 +20,9 @@ use crate::operation::Context;
 use crate::store::StoreError;
 use crate::transport::{HttpRequest, ServiceFailure, Transport, TransportError, url};
 use std::sync::Arc;
-use wmlicense_wire::answer::{self, Envelope};
+use wmlicense_wire::answer::Envelope;
 use wmlicense_wire::certificate::{AuthorityCertificate, DeviceCertificate, Directory, Role, ServiceCertificate};
+use wmlicense_wire::endpoint::{self, Endpoint};
 use wmlicense_wire::id::{Digest, TransactionId};
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::Body;
@@ -33,52 +34,6 @@ pub use fault::AnswerFault;
 pub use question::Question;
 pub(crate) use question::{fitting, has_room, offline};
 pub(crate) use time::mend_clock;
-
-/// What a service can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Endpoint {
-    /// A device certificate.
-    Individualize,
-    /// Licenses.
-    Licenses,
-    /// Stored licenses on the terms of today.
-    Renewals,
-    /// Giving licenses back.
-    Returns,
-    /// What a restore would give, and the key of a backup's section.
-    RestorePreview,
-    /// Licenses of a backup.
-    Restores,
-    /// What was taken back.
-    Revocations,
-    /// Licenses that nobody asked for.
-    Mailbox,
-}
-
-impl Endpoint {
-    /// Name in the service document; the path below `/v1/` where the document names no URL.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Individualize => "individualize",
-            Self::Licenses => "licenses",
-            Self::Renewals => "renewals",
-            Self::Returns => "returns",
-            Self::RestorePreview => "restores/preview",
-            Self::Restores => "restores",
-            Self::Revocations => "revocations",
-            Self::Mailbox => "mailbox",
-        }
-    }
-
-    /// Role of the service that answers.
-    pub const fn role(self) -> Role {
-        match self {
-            Self::Individualize => Role::Individualization,
-            Self::Licenses | Self::Renewals | Self::Returns | Self::Revocations | Self::Mailbox => Role::Issuer,
-            Self::RestorePreview | Self::Restores => Role::Management,
-        }
-    }
-}
 
 /// The device as a service knows it: private keys, and the certificate for them.
 #[derive(Clone)]
@@ -254,10 +209,15 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// Where a resource is, by its name in the service document.
+    pub(crate) fn place(&self, name: &str) -> String {
+        let below = || url::join(&self.base, &endpoint::path(name));
+        self.current.document.url(name).map_or_else(below, str::to_owned)
+    }
+
     /// Where an endpoint is.
     pub fn url(&self, endpoint: Endpoint) -> String {
-        let below = || url::join(&self.base, &format!("v1/{}", endpoint.name()));
-        self.current.document.url(endpoint.name()).map_or_else(below, str::to_owned)
+        self.place(endpoint.name())
     }
 
     /// Credentials of the device at this authority.
@@ -265,21 +225,20 @@ impl<'a> Session<'a> {
         Ok(Credentials::load(self.client, self.authority())?)
     }
 
-    /// A request to the service of `endpoint`, signed by the device. `certificate` is absent only when a device asks for its
-    /// first one.
+    /// A request to the service that is asked such things, signed by the device. `certificate` is absent only when a device
+    /// asks for its first one.
     pub fn sign(
         &self,
-        endpoint: Endpoint,
         transaction: TransactionId,
         page: u32,
         body: Body,
         identity: &DeviceIdentity,
         certificate: Option<&DeviceCertificate>,
     ) -> Result<Question, SessionError> {
-        let audience = self.service(endpoint.role())?.service_id;
+        let audience = self.service(body.endpoint().role())?.service_id;
         let certificate = certificate.map(|certificate| certificate.bytes.clone());
         let request = question::request(self, audience, transaction, page, body, certificate);
-        let question = Question::sign(endpoint, request, identity)?;
+        let question = Question::sign(request, identity)?;
         Ok(Question { made_at: self.client.clock.since_boot(), ..question })
     }
 
@@ -290,13 +249,13 @@ impl<'a> Session<'a> {
         question: &Question,
         progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
     ) -> Result<Envelope, SessionError> {
-        let place = self.url(question.endpoint);
+        let place = self.url(question.endpoint());
         let bytes = match self.send(&place, question, progress) {
             // The document is from an earlier contact; the service may be elsewhere.
             Err(error) if !self.fresh && self.may_have_moved(&place, &error) => {
                 self.context.check()?;
                 let refreshed = self.refresh();
-                let moved = self.url(question.endpoint);
+                let moved = self.url(question.endpoint());
                 if refreshed.is_err() || moved == place {
                     return Err(error);
                 }
@@ -337,12 +296,12 @@ impl<'a> Session<'a> {
         progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
     ) -> Result<Vec<u8>, SessionError> {
         // Which account uses the device is nothing to whom certifies devices, and who gives back need not be signed in.
-        let without = matches!(question.endpoint, Endpoint::Individualize | Endpoint::Returns | Endpoint::Mailbox);
+        let without = matches!(question.endpoint(), Endpoint::Individualize | Endpoint::Returns | Endpoint::Mailbox);
         let token = (!without).then_some(&*self.settings.account_token);
-        let request = HttpRequest { url: place, body: Some(&question.bytes), token, cap: answer::MAX_LEN, progress };
-        let sent = self.transport.send(&request, self.context);
+        let (body, cap) = (Some(question.bytes.as_slice()), question.endpoint().answer_cap());
+        let sent = self.transport.send(&HttpRequest { url: place, body, token, cap, progress }, self.context);
         // Whoever asks to be certified need not be known.
-        match question.endpoint {
+        match question.endpoint() {
             Endpoint::Individualize => Ok(sent?),
             Endpoint::Licenses
             | Endpoint::Renewals
@@ -356,8 +315,7 @@ impl<'a> Session<'a> {
 
     /// Gives the body that a resource of the service answers with: after a POST of `body`, else after a GET.
     pub(crate) fn fetch(&self, name: &str, body: Option<&[u8]>, cap: usize) -> Result<Vec<u8>, SessionError> {
-        let below = || url::join(&self.base, &format!("v1/{name}"));
-        let place = self.current.document.url(name).map_or_else(below, str::to_owned);
+        let place = self.place(name);
         let request = HttpRequest { url: &place, body, token: None, cap, progress: None };
         self.transport.send(&request, self.context).map_err(SessionError::of_certified)
     }

@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::endpoint::{self, Endpoint};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::service_document::{ServiceDocument, sign_time};
-use wmlicense_wire::{request, revocation};
 
 /// Most requests that run at once; more are told to come again.
 const MAX_REQUESTS: usize = 256;
@@ -59,25 +59,27 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     let shared =
         Arc::new(Shared { service, requests: Semaphore::new(MAX_REQUESTS), restores: Semaphore::new(MAX_RESTORES) });
     let mut router = Router::new()
-        .route("/.well-known/wmlicense", get(document))
-        .route("/v1/time", get(time))
-        .route("/v1/status-list", get(status_list))
+        .route(endpoint::SERVICE_DOCUMENT, get(document))
+        .route(&endpoint::path(endpoint::TIME), get(time))
+        .route(&endpoint::path(endpoint::STATUS_LIST), get(status_list))
         .route("/support", get(page::support));
     if individualizes {
-        router = router.route("/v1/individualize", post(post_individualize));
+        router = router.route(&Endpoint::Individualize.path(), post(post_individualize));
     }
     if issues {
         router = router
-            .route("/v1/licenses", post(post_licenses))
-            .route("/v1/renewals", post(post_renewals))
-            .route("/v1/returns", post(post_returns))
-            .route("/v1/revocations", post(post_revocations))
-            .route("/v1/mailbox", post(post_mailbox))
+            .route(&Endpoint::Licenses.path(), post(post_licenses))
+            .route(&Endpoint::Renewals.path(), post(post_renewals))
+            .route(&Endpoint::Returns.path(), post(post_returns))
+            .route(&Endpoint::Revocations.path(), post(post_revocations))
+            .route(&Endpoint::Mailbox.path(), post(post_mailbox))
             .route("/interaction/{id}", get(page::show).post(page::act))
             .route("/privacy", get(page::privacy));
     }
     if manages {
-        router = router.route("/v1/restores", post(post_restores)).route("/v1/restores/preview", post(post_preview));
+        router = router
+            .route(&Endpoint::Restores.path(), post(post_restores))
+            .route(&Endpoint::RestorePreview.path(), post(post_preview));
     }
     router
         .layer(from_fn_with_state(Arc::clone(&shared), bounded))
@@ -127,7 +129,7 @@ async fn observed(State(shared): State<Arc<Shared>>, request: Request, next: Nex
 
 /// The path if it is one of ours: anything else may hold what no log should.
 fn known_path(path: &str) -> &str {
-    let known = path.starts_with("/v1/") || ["/.well-known/wmlicense", "/support", "/metrics"].contains(&path);
+    let known = path.starts_with("/v1/") || [endpoint::SERVICE_DOCUMENT, "/support", "/metrics"].contains(&path);
     let short = path.len() <= 32 && path.bytes().all(|byte| byte.is_ascii_lowercase() || b"/1.-".contains(&byte));
     if known && short { path } else { "other" }
 }
@@ -151,7 +153,7 @@ fn request_id(headers: &HeaderMap) -> String {
 
 /// Turns requests away when too many are running, without keeping anything of their bodies.
 async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Answered {
-    let restores = request.uri().path().starts_with("/v1/restores").then_some(&shared.restores);
+    let restores = request.uri().path().starts_with(&Endpoint::Restores.path()).then_some(&shared.restores);
     let permits = (shared.requests.try_acquire(), restores.map(Semaphore::try_acquire));
     if permits.0.is_err() || matches!(permits.1, Some(Err(_))) {
         count(&shared.service.metrics.shed, 1);
@@ -178,13 +180,13 @@ async fn answered(shared: &Shared, sender: Option<Sender>, answer: Vec<u8>) -> A
 }
 
 async fn post_mailbox(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
-    let bytes = read_body(request, request::MAX_LEN).await?;
+    let bytes = read_body(request, Endpoint::Mailbox.body_cap()).await?;
     let sender = Sender::of(&bytes);
     answered(&shared, sender, mailbox(Arc::clone(&shared.service), bytes).await?).await
 }
 
 async fn post_individualize(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
-    let bytes = read_body(request, request::MAX_LEN).await?;
+    let bytes = read_body(request, Endpoint::Individualize.body_cap()).await?;
     let sender = Sender::of(&bytes);
     answered(&shared, sender, individualize(Arc::clone(&shared.service), bytes).await?).await
 }
@@ -210,36 +212,36 @@ async fn account_and_body(
 }
 
 async fn post_licenses(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
-    let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
+    let (account, bytes) = account_and_body(&shared, request, Endpoint::Licenses.body_cap()).await?;
     let sender = Sender::of(&bytes);
     answered(&shared, sender, issue(Arc::clone(&shared.service), bytes, account).await?).await
 }
 
 async fn post_renewals(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
-    let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
+    let (account, bytes) = account_and_body(&shared, request, Endpoint::Renewals.body_cap()).await?;
     let sender = Sender::of(&bytes);
     answered(&shared, sender, renew(Arc::clone(&shared.service), bytes, account).await?).await
 }
 
 async fn post_returns(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
-    let bytes = read_body(request, request::MAX_LEN).await?;
+    let bytes = read_body(request, Endpoint::Returns.body_cap()).await?;
     let sender = Sender::of(&bytes);
     answered(&shared, sender, give_back(Arc::clone(&shared.service), bytes).await?).await
 }
 
 async fn post_preview(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
-    let (account, bytes) = account_and_body(&shared, request, request::MAX_LEN).await?;
+    let (account, bytes) = account_and_body(&shared, request, Endpoint::RestorePreview.body_cap()).await?;
     let sender = Sender::of(&bytes);
     answered(&shared, sender, manage::preview(Arc::clone(&shared.service), bytes, account).await?).await
 }
 
 async fn post_restores(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
-    let (account, bytes) = account_and_body(&shared, request, request::MAX_RESTORE_LEN).await?;
+    let (account, bytes) = account_and_body(&shared, request, Endpoint::Restores.body_cap()).await?;
     Ok(cose(manage::restore(Arc::clone(&shared.service), bytes, account).await?))
 }
 
 async fn post_revocations(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
-    let bytes = read_body(request, revocation::MAX_LEN).await?;
+    let bytes = read_body(request, Endpoint::Revocations.body_cap()).await?;
     Ok(revocations(Arc::clone(&shared.service), bytes).await?.map_or_else(nothing, cose))
 }
 
@@ -266,18 +268,11 @@ fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
     let hashes: Vec<&[u8]> = certificates.iter().map(|certificate| certificate.hash.as_bytes().as_slice()).collect();
     service.document(DOCUMENT_LIFETIME, Digest::of_parts(&hashes), |now| {
         let signer = keyring.roles().first().ok_or(Fault::Internal)?;
-        let url = |name: &str| (name.to_owned(), format!("{}/v1/{name}", service.presence.public_url));
-        let mut urls =
-            vec![url("time"), url("status-list"), ("support".to_owned(), service.presence.support_url.clone())];
-        for role in &service.roles {
-            match role {
-                Role::Individualization => urls.push(url("individualize")),
-                Role::Issuer => {
-                    urls.extend(["licenses", "renewals", "returns", "revocations", "mailbox"].map(url));
-                }
-                Role::Management => urls.extend([url("restores"), url("restores/preview")]),
-            }
-        }
+        let url = |name: &str| (name.to_owned(), format!("{}{}", service.presence.public_url, endpoint::path(name)));
+        let mut urls = vec![url(endpoint::TIME), url(endpoint::STATUS_LIST)];
+        urls.push(("support".to_owned(), service.presence.support_url.clone()));
+        let asked = Endpoint::ALL.into_iter().filter(|endpoint| service.roles.contains(&endpoint.role()));
+        urls.extend(asked.map(|endpoint| url(endpoint.name())));
         let document = ServiceDocument {
             expires_at: now + DOCUMENT_VALIDITY,
             issued_at: now,

@@ -21,6 +21,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Grant, Outcome, Reason, Refusal, Unlock};
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{Digest, Epoch, Lid, SignerId, UserId};
 use wmlicense_wire::request::{Body, ClientInfo, Request};
 
@@ -40,16 +41,12 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Checks the request of an individualized device for a role.
-    pub(crate) fn check(
-        service: &Service,
-        keyring: &Keyring,
-        role: Role,
-        bytes: &[u8],
-        cap: usize,
-    ) -> Result<Self, Fault> {
+    /// Checks the request of an individualized device to an endpoint.
+    pub(crate) fn check(service: &Service, keyring: &Keyring, endpoint: Endpoint, bytes: &[u8]) -> Result<Self, Fault> {
+        let role = endpoint.role();
         let own = role_key(keyring, role)?;
-        let document = Request::parse(bytes, cap).map_err(|_| Fault::BadRequest("The document is malformed."))?;
+        let document = Request::parse(bytes, endpoint.request_cap())
+            .map_err(|_| Fault::BadRequest("The document is malformed."))?;
         let request = Request::decode_unverified(&document);
         let request = request.map_err(|_| Fault::BadRequest("The content of the document is malformed."))?;
         if request.audience != own.certificate.service_id {

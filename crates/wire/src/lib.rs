@@ -11,6 +11,7 @@ pub mod cbor;
 pub mod certificate;
 pub mod chunked;
 pub mod cose;
+pub mod endpoint;
 pub mod hpke;
 pub mod id;
 pub mod kem;

@@ -3,13 +3,12 @@
 use crate::aead::SecretKey;
 use crate::cbor::{self, CborError, Fields, MapWriter, read, write};
 use crate::id::{DeviceId, Digest, SignerId};
-use crate::policy::{self, LicenseKind, Policy};
+use crate::policy::{self, LicenseKind, MAX_ACTIONS, Policy};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// Longest license accepted, in bytes.
 pub const MAX_LEN: usize = 8 * 1024;
-const MAX_ACTIONS: usize = 32;
 
 /// What is left of one action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

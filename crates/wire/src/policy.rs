@@ -6,7 +6,8 @@ use minicbor::Decoder;
 
 /// Longest policy accepted, in bytes.
 pub const MAX_LEN: usize = 4 * 1024;
-const MAX_ACTIONS: usize = 32;
+/// Most actions in a policy, in the state of a license, and in a request.
+pub const MAX_ACTIONS: usize = 32;
 const MAX_CONDITIONS: usize = 32;
 const MAX_CUSTOM: usize = 32;
 

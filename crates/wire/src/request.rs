@@ -11,6 +11,7 @@ use crate::cose::{self, CoseError, Document, Unverified};
 use crate::id::{BackupId, Digest, Epoch, Kid, Lid, ServiceId, SignerId, TransactionId};
 use crate::key::{KeyError, Signer, VerifyingKey};
 use crate::license::State;
+use crate::policy::MAX_ACTIONS;
 pub use client::{ClientInfo, MAX_DEVICE_NAME};
 use states::{encode_states, encode_usage, read_states, read_usage};
 
@@ -322,7 +323,7 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
             header: fields.optional(2, read::bytes)?.map(<[u8]>::to_vec),
             scope: fields.optional(3, read::text)?,
             since: fields.optional(4, read::int)?,
-            actions: fields.required(5, read::array(32, read::text))?,
+            actions: fields.required(5, read::array(MAX_ACTIONS, read::text))?,
             custom: fields.optional(6, read::bytes)?.map(<[u8]>::to_vec),
             usage: fields.required(7, read_states(MAX_NAMED))?,
         },

@@ -6,10 +6,7 @@ use crate::documents::Known;
 use crate::operation::Context;
 use crate::transport::{HttpRequest, Transport, url};
 use std::sync::Arc;
-use wmlicense_wire::service_document;
-
-/// Path of the service document below a service URL.
-const DOCUMENT_PATH: &str = ".well-known/wmlicense";
+use wmlicense_wire::{endpoint, service_document};
 
 /// Fetches, verifies and keeps the service document. One that is older than the known is ignored, so that nobody can take a
 /// client back to former certificates; but nothing that is dated over a day ahead of what services told stands in the way of
@@ -21,7 +18,7 @@ pub(super) fn fetch(
     known: Option<Arc<Known>>,
     context: &Context,
 ) -> Result<Arc<Known>, SessionError> {
-    let place = url::join(base, DOCUMENT_PATH);
+    let place = url::join(base, endpoint::SERVICE_DOCUMENT);
     let request = HttpRequest { url: &place, body: None, token: None, cap: service_document::MAX_LEN, progress: None };
     let bytes = transport.send(&request, context)?;
     let fetched = client.documents.read(&bytes, &client.authorities)?;

@@ -1,13 +1,14 @@
 //! Licenses that nobody asked for: beside answers and out of the mailbox. They prove themselves: signed, for this device,
 //! under known policies, and fresh.
 
-use super::{AnswerFault, Endpoint, Session, SessionError};
+use super::{AnswerFault, Session, SessionError};
 use crate::device::DeviceIdentity;
 use crate::logging::{Level, target};
 use crate::store::{GivenLicenses, Recipe, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{AnswerError, Envelope, MAX_GIVEN_AGE, OpenedLicense, Verified};
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{SignerId, TransactionId};
 use wmlicense_wire::request::Body;
 
@@ -78,7 +79,7 @@ fn ask(session: &mut Session<'_>, taken: Vec<TransactionId>) -> Result<(), Sessi
     let Some(credentials) = session.credentials()? else { return Ok(()) };
     let id = TransactionId::random().map_err(|_| SessionError::Keys)?;
     let (identity, certificate) = (&credentials.identity, Some(&credentials.certificate));
-    let question = session.sign(Endpoint::Mailbox, id, 0, Body::Mailbox { taken }, identity, certificate)?;
+    let question = session.sign(id, 0, Body::Mailbox { taken }, identity, certificate)?;
     let envelope = session.exchange(&question, None)?;
     session.verify(&envelope, &question)?;
     Ok(())

@@ -1,11 +1,12 @@
 //! A signed request and what its answer must match. A resumed request is read back from its bytes, so that the stored
 //! bytes alone decide what was asked.
 
-use super::{Credentials, Endpoint, Session, SessionError};
+use super::{Credentials, Session, SessionError};
 use crate::client::{Client, Settings};
 use crate::clock::SinceBoot;
 use crate::device::{DeviceIdentity, SECURITY_VERSION};
 use wmlicense_wire::answer::Expected;
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{Digest, Epoch, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::{self, Body, ClientInfo, Request};
@@ -21,8 +22,6 @@ const STATE_OVERHEAD: usize = 18;
 
 /// A signed request.
 pub struct Question {
-    /// What is asked.
-    pub endpoint: Endpoint,
     /// The exact bytes to send, the first time and every time.
     pub bytes: Vec<u8>,
     /// What the bytes say.
@@ -34,10 +33,15 @@ pub struct Question {
 }
 
 impl Question {
-    pub(super) fn sign(endpoint: Endpoint, content: Request, identity: &DeviceIdentity) -> Result<Self, SessionError> {
+    /// Where it is asked.
+    pub fn endpoint(&self) -> Endpoint {
+        self.content.body.endpoint()
+    }
+
+    pub(super) fn sign(content: Request, identity: &DeviceIdentity) -> Result<Self, SessionError> {
         let thumbprint = identity.keys.thumbprint();
         let bytes = content.sign(&identity.signing, thumbprint).map_err(|_| SessionError::Keys)?;
-        Ok(Self { endpoint, bytes, content, thumbprint, made_at: None })
+        Ok(Self { bytes, content, thumbprint, made_at: None })
     }
 
     /// The request for the page after this one.
@@ -50,28 +54,28 @@ impl Question {
     ) -> Result<Self, SessionError> {
         let page = self.content.page.checked_add(1).ok_or(SessionError::Keys)?;
         let content = Request { page, cursor: Some(cursor), epoch, time: now, ..self.content.clone() };
-        Self::sign(self.endpoint, content, identity)
+        Self::sign(content, identity)
     }
 
     /// The same request with the newest epoch of its service.
     pub(super) fn anew(&self, epoch: Epoch, now: i64, identity: &DeviceIdentity) -> Result<Self, SessionError> {
         let content = Request { epoch: Some(epoch), time: now, ..self.content.clone() };
-        Self::sign(self.endpoint, content, identity)
+        Self::sign(content, identity)
     }
 
     /// Reads back a request that this device prepared earlier. `None` if the bytes are not a request of `identity`: another
     /// key pair signed it, or it is damaged.
-    pub fn resume(endpoint: Endpoint, bytes: Vec<u8>, identity: &DeviceIdentity) -> Option<Self> {
+    pub fn resume(bytes: Vec<u8>, identity: &DeviceIdentity) -> Option<Self> {
         let thumbprint = identity.keys.thumbprint();
         let document = Request::parse(&bytes, request::MAX_RESTORE_LEN).ok()?;
         let content = Request::verify(document, &identity.keys.signing, thumbprint).ok()?;
-        Some(Self { endpoint, bytes, content, thumbprint, made_at: None })
+        Some(Self { bytes, content, thumbprint, made_at: None })
     }
 
     /// What the answer must match. `floor` is the newest time known from the service.
     pub(super) fn expected(&self, floor: i64) -> Expected {
         Expected {
-            role: self.endpoint.role(),
+            role: self.endpoint().role(),
             transaction: self.content.transaction,
             page: self.content.page,
             request_hash: Digest::of(&self.bytes),
@@ -135,7 +139,7 @@ fn client_info(settings: &Settings) -> ClientInfo {
 pub(crate) fn offline(
     client: &Client,
     settings: &Settings,
-    (endpoint, audience): (Endpoint, ServiceId),
+    audience: ServiceId,
     body: Body,
     credentials: &Credentials,
 ) -> Result<Question, SessionError> {
@@ -152,7 +156,7 @@ pub(crate) fn offline(
         device_certificate: Some(credentials.certificate.bytes.clone()),
         body,
     };
-    Question::sign(endpoint, content, &credentials.identity)
+    Question::sign(content, &credentials.identity)
 }
 
 /// True if one request has room for so many key IDs and all of these licenses.

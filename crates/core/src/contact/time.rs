@@ -6,13 +6,11 @@ use crate::client::{Client, Settings};
 use crate::clock::{SinceBoot, Verdict};
 use crate::logging::{Level, target};
 use crate::operation::Context;
-use crate::transport::{HttpRequest, url};
+use crate::transport::HttpRequest;
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::endpoint;
 use wmlicense_wire::id::ServiceId;
 use wmlicense_wire::service_document::{MAX_TIME_LEN, verify_time};
-
-/// Name in the service document; the path below `/v1/` where the document names no URL.
-const NAME: &str = "time";
 
 /// Asks the client's service for the time where the wall clock is known to be wrong: for an operation that found nothing else
 /// to ask. A service that does not answer leaves the clock as it is.
@@ -89,8 +87,7 @@ impl Session<'_> {
     fn ask_time(&self) -> Result<(), SessionError> {
         let mut nonce = [0; 32];
         getrandom::fill(&mut nonce).map_err(|_| SessionError::Keys)?;
-        let below = || url::join(&self.base, &format!("v1/{NAME}"));
-        let place = self.current.document.url(NAME).map_or_else(below, str::to_owned);
+        let place = self.place(endpoint::TIME);
         let digits: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
         let place = format!("{place}?nonce={digits}");
         let asked = self.client.clock.since_boot();

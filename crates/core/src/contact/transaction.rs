@@ -1,23 +1,23 @@
 //! A request that survives crashes: stored before it is sent, sent again byte for byte, ended once.
 
-use super::{Endpoint, Question, Session, SessionError};
+use super::{Question, Session, SessionError};
 use crate::device::DeviceIdentity;
 use crate::event::HttpPhase;
 use crate::store::{Recipe, StoreError, Transaction, TransactionState};
 use wmlicense_wire::answer::{Envelope, Verified};
 use wmlicense_wire::certificate::DeviceCertificate;
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{Digest, TransactionId};
 use wmlicense_wire::request::Body;
 
 /// The pending request with this wish, if there is one that the device's keys signed.
 pub(crate) fn pending(
     session: &Session<'_>,
-    endpoint: Endpoint,
     wish: Digest,
     identity: &DeviceIdentity,
 ) -> Result<Option<Question>, SessionError> {
     match session.client().store.pending(wish)? {
-        Some(pending) => resumed(session, endpoint, pending, identity),
+        Some(pending) => resumed(session, pending, identity),
         None => Ok(None),
     }
 }
@@ -25,14 +25,18 @@ pub(crate) fn pending(
 /// A stored request; one that cannot be sent any more is ended.
 pub(crate) fn resumed(
     session: &Session<'_>,
-    endpoint: Endpoint,
     stored: Transaction,
     identity: &DeviceIdentity,
 ) -> Result<Option<Question>, SessionError> {
-    let audience = session.service(endpoint.role())?.service_id;
     let id = stored.id;
-    let question = Question::resume(endpoint, stored.request, identity)
-        .filter(|question| stored.authority == session.authority() && question.content.audience == audience);
+    let question = match Question::resume(stored.request, identity) {
+        Some(question) => {
+            let audience = session.service(question.endpoint().role())?.service_id;
+            let is_theirs = stored.authority == session.authority() && question.content.audience == audience;
+            is_theirs.then_some(question)
+        }
+        None => None,
+    };
     if question.is_none() && stored.authority == session.authority() {
         session.client().store.set_transaction_state(id, TransactionState::Expired)?;
     }
@@ -42,19 +46,18 @@ pub(crate) fn resumed(
 /// Signs a request and stores it durably.
 pub(crate) fn prepare(
     session: &Session<'_>,
-    endpoint: Endpoint,
     wish: Digest,
     body: Body,
     identity: &DeviceIdentity,
     certificate: Option<&DeviceCertificate>,
 ) -> Result<Question, SessionError> {
     let id = TransactionId::random().map_err(|_| SessionError::Keys)?;
-    let question = session.sign(endpoint, id, 0, body, identity, certificate)?;
+    let question = session.sign(id, 0, body, identity, certificate)?;
     let client = session.client();
     let prepared = Transaction {
         id,
         authority: session.authority(),
-        url: session.url(endpoint),
+        url: session.url(question.endpoint()),
         wish,
         request: question.bytes.clone(),
         state: TransactionState::Prepared,
@@ -88,13 +91,11 @@ fn recipe(session: &Session<'_>, body: &Body) -> Option<Recipe> {
     }
 }
 
-impl Endpoint {
-    /// True if its requests are held against the newest epoch.
-    const fn has_epochs(self) -> bool {
-        match self {
-            Self::Licenses | Self::Renewals | Self::Returns | Self::Restores => true,
-            Self::Individualize | Self::RestorePreview | Self::Revocations | Self::Mailbox => false,
-        }
+/// True if requests to it are held against the newest epoch.
+const fn has_epochs(endpoint: Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Licenses | Endpoint::Renewals | Endpoint::Returns | Endpoint::Restores => true,
+        Endpoint::Individualize | Endpoint::RestorePreview | Endpoint::Revocations | Endpoint::Mailbox => false,
     }
 }
 
@@ -117,14 +118,14 @@ pub(crate) fn fresh(
     identity: &DeviceIdentity,
 ) -> Result<Question, SessionError> {
     let (client, id) = (session.client(), question.content.transaction);
-    let newest = client.store.epoch(question.content.audience)?.filter(|_| question.endpoint.has_epochs());
+    let newest = client.store.epoch(question.content.audience)?.filter(|_| has_epochs(question.endpoint()));
     let Some(newest) = newest.filter(|newest| question.content.epoch != Some(*newest)) else { return Ok(question) };
     let anew = question.anew(newest, client.clock.now(), identity)?;
     if client.store.sign_anew(id, &question.bytes, &anew.bytes)? {
         return Ok(anew);
     }
     let stored = client.store.transaction(id)?;
-    let stored = stored.and_then(|stored| Question::resume(question.endpoint, stored.request, identity));
+    let stored = stored.and_then(|stored| Question::resume(stored.request, identity));
     Ok(stored.unwrap_or(question))
 }
 

@@ -30,7 +30,7 @@ impl Session<'_> {
             AnswerFault::SignerDates => self.is_of_ended_signer(envelope, question),
             // Signed by the service and unreadable is final; anything else may be anybody's.
             AnswerFault::Malformed(_) => matches!(
-                answer::verify_signed(&envelope.signed, &self.directory, &[question.endpoint.role()]),
+                answer::verify_signed(&envelope.signed, &self.directory, &[question.endpoint().role()]),
                 Err(AnswerError::Content(_))
             ),
             AnswerFault::Signature | AnswerFault::Signer | AnswerFault::OtherRequest | AnswerFault::Manifest => false,

@@ -12,7 +12,7 @@ mod wish;
 
 use crate::client::{Client, Settings};
 use crate::contact::{
-    Credentials, Endpoint, Question, Session, SessionError, fitting, given, has_room, known_authority, transaction,
+    Credentials, Question, Session, SessionError, fitting, given, has_room, known_authority, transaction,
 };
 use crate::event::Event;
 use crate::logging::{Level, target};
@@ -204,7 +204,7 @@ fn resume(
     credentials: &Credentials,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    let question = transaction::resumed(session, Endpoint::Licenses, stored, &credentials.identity)?;
+    let question = transaction::resumed(session, stored, &credentials.identity)?;
     let question = question.ok_or(StoreError::NoTransaction)?;
     pages::run(session, question, credentials, context)
 }
@@ -220,7 +220,7 @@ fn acquire_part(
     let fresh = body_of(session, wish, kids, usage)?;
     let body = || fresh.clone();
     let name = name_of(session, wish, kids, credentials);
-    ask_for(session, &Ask { endpoint: Endpoint::Licenses, name, body: &body }, credentials, context)
+    ask_for(session, &Ask { name, body: &body }, credentials, context)
 }
 
 /// What is left of licenses that this request is about: the service knows by it that the device still has them.
@@ -233,7 +233,6 @@ fn usage(session: &Session<'_>, kids: &[Kid]) -> Result<Vec<(Lid, State)>, Sessi
 
 /// What one transaction asks for.
 pub(crate) struct Ask<'a> {
-    pub(crate) endpoint: Endpoint,
     /// Names what is wanted, so that a request for the same that is pending is taken up again.
     pub(crate) name: Digest,
     /// Says it, for a fresh request.
@@ -247,7 +246,7 @@ pub(crate) fn ask_for(
     credentials: &mut Credentials,
     context: &Context,
 ) -> Result<Acquired, AcquireError> {
-    if let Some(question) = transaction::pending(session, asked.endpoint, asked.name, &credentials.identity)? {
+    if let Some(question) = transaction::pending(session, asked.name, &credentials.identity)? {
         let mut question = transaction::fresh(session, question, &credentials.identity)?;
         match transaction::exchange(session, &mut question, None) {
             // Done or lost at the service; a fresh request says the same.
@@ -275,7 +274,7 @@ fn ask(
 ) -> Result<(Question, Envelope), SessionError> {
     let Credentials { identity, certificate } = credentials;
     let body = (asked.body)();
-    let mut question = transaction::prepare(session, asked.endpoint, asked.name, body, identity, Some(certificate))?;
+    let mut question = transaction::prepare(session, asked.name, body, identity, Some(certificate))?;
     let envelope = transaction::exchange(session, &mut question, None)?;
     Ok((question, envelope))
 }

@@ -2,7 +2,7 @@
 //! the store's.
 
 use crate::client::{Client, Settings};
-use crate::contact::{Credentials, Endpoint, Question, Session, SessionError, fitting, offline, transaction};
+use crate::contact::{Credentials, Question, Session, SessionError, fitting, offline, transaction};
 use crate::device::DeviceIdentity;
 use crate::operation::Context;
 use crate::store::{QueuedReturn, ReturnTo, StoreError, Transaction, TransactionState};
@@ -32,7 +32,7 @@ fn queue(
     mut licenses: Vec<(Lid, State)>,
     earlier: Option<Vec<u8>>,
 ) -> Result<QueuedReturn, SessionError> {
-    let earlier = earlier.and_then(|bytes| Question::resume(Endpoint::Returns, bytes, &credentials.identity));
+    let earlier = earlier.and_then(|bytes| Question::resume(bytes, &credentials.identity));
     let mut replaces_earlier = false;
     if let Some(Body::Returns { licenses: waiting }) = earlier.map(|earlier| earlier.content.body) {
         let both = [waiting, licenses.clone()].concat();
@@ -41,8 +41,7 @@ fn queue(
             licenses = both;
         }
     }
-    let to = (Endpoint::Returns, place.issuer);
-    let question = offline(client, settings, to, Body::Returns { licenses }, credentials)?;
+    let question = offline(client, settings, place.issuer, Body::Returns { licenses }, credentials)?;
     Ok(QueuedReturn { transaction: stored(client, place.authority, place.url.as_deref(), &question), replaces_earlier })
 }
 
@@ -85,7 +84,7 @@ pub(crate) fn send(
 fn send_one(session: &mut Session<'_>, credentials: &Credentials, queued: Transaction) -> Result<bool, SessionError> {
     let store = &session.client().store;
     let id = queued.id;
-    let question = match Question::resume(Endpoint::Returns, queued.request.clone(), &credentials.identity) {
+    let question = match Question::resume(queued.request.clone(), &credentials.identity) {
         Some(question) => question,
         None => match of_old_keys(session, credentials, &queued)? {
             Some(question) => question,
@@ -144,9 +143,7 @@ fn of_old_keys(
     credentials: &Credentials,
     queued: &Transaction,
 ) -> Result<Option<Question>, SessionError> {
-    let resume = |(_, identity): (Digest, Arc<DeviceIdentity>)| {
-        Question::resume(Endpoint::Returns, queued.request.clone(), &identity)
-    };
+    let resume = |(_, identity): (Digest, Arc<DeviceIdentity>)| Question::resume(queued.request.clone(), &identity);
     let same = |question: &Question| {
         let certificate = question.content.device_certificate.as_deref();
         let certificate = certificate.and_then(|bytes| session.directory().device(bytes).ok());
@@ -169,8 +166,7 @@ fn renewed(
     old: Question,
 ) -> Result<Question, SessionError> {
     let client = session.client();
-    let to = (Endpoint::Returns, old.content.audience);
-    let fresh = offline(client, session.settings(), to, old.content.body, credentials)?;
+    let fresh = offline(client, session.settings(), old.content.audience, old.content.body, credentials)?;
     client.store.requeue_return(queued, &stored(client, queued.authority, Some(&queued.url), &fresh))?;
     Ok(fresh)
 }

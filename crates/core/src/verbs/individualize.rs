@@ -1,9 +1,7 @@
 //! Individualization: a key pair for the device at one authority, and the certificate for it.
 
 use crate::client::{Client, Settings};
-use crate::contact::{
-    AnswerFault, Credentials, Endpoint, Question, Session, SessionError, given, known_authority, transaction,
-};
+use crate::contact::{AnswerFault, Credentials, Question, Session, SessionError, given, known_authority, transaction};
 use crate::device::DeviceIdentity;
 use crate::event::{Event, HttpPhase, IndividualizePhase};
 use crate::operation::{Cancelled, Context};
@@ -157,7 +155,7 @@ fn obtain(
 ) -> Result<Credentials, IndividualizeError> {
     steps.tell(IndividualizePhase::Download, HttpPhase::Connecting, 0, 0)?;
     let wish = wish(session.authority(), identity, current);
-    let pending = transaction::pending(session, Endpoint::Individualize, wish, identity)?;
+    let pending = transaction::pending(session, wish, identity)?;
     let resumed = pending.is_some();
     let mut question = match pending {
         Some(question) => question,
@@ -198,7 +196,7 @@ fn prepare(
         current: current.map(|certificate| certificate.bytes.clone()),
         rekey: word,
     };
-    Ok(transaction::prepare(session, Endpoint::Individualize, wish, body, identity, own)?)
+    Ok(transaction::prepare(session, wish, body, identity, own)?)
 }
 
 fn ask(session: &mut Session<'_>, question: &mut Question, steps: &Steps<'_>) -> Result<Envelope, SessionError> {

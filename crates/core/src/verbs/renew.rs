@@ -2,7 +2,7 @@
 //! for first. Which ones are due is found by the store, what becomes of an answer is `acquire`'s.
 
 use crate::client::{Client, Settings};
-use crate::contact::{Credentials, Endpoint, Session, SessionError, fitting, given, mend_clock};
+use crate::contact::{Credentials, Session, SessionError, fitting, given, mend_clock};
 use crate::event::{Event, LeftOut, Progress, Why};
 use crate::operation::Context;
 use crate::rights;
@@ -206,7 +206,7 @@ impl Run<'_> {
     ) -> Result<(), AcquireError> {
         let name = name_of(session, group, &states, credentials);
         let body = || Body::Renewals { licenses: states.clone(), custom: group.custom.clone() };
-        let asked = Ask { endpoint: Endpoint::Renewals, name, body: &body };
+        let asked = Ask { name, body: &body };
         match ask_for(session, &asked, credentials, self.context) {
             Ok(Acquired { stored, refusals, .. }) => {
                 self.renewed.stored += stored;

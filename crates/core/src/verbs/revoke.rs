@@ -8,7 +8,7 @@ pub use refresh::{Refreshed, refresh};
 
 use crate::client::{Client, Settings};
 use crate::contact::status_list::is_ahead;
-use crate::contact::{Credentials, Endpoint, SessionError, known_authority, offline};
+use crate::contact::{Credentials, SessionError, known_authority, offline};
 use crate::device::DeviceIdentity;
 use crate::store::StoreError;
 use wmlicense_wire::certificate::Role;
@@ -43,8 +43,7 @@ pub fn challenge(client: &Client, settings: &Settings, machine_id: &[u8]) -> Res
     let issuers = directory.services().iter().filter(|service| service.role == Role::Issuer);
     let issuer = issuers.max_by_key(|service| service.issued_at).ok_or_else(unknown)?;
     let body = Body::Revocations { machine_id: machine_id.to_vec() };
-    let audience = (Endpoint::Revocations, issuer.service_id);
-    Ok(offline(client, settings, audience, body, &credentials)?.bytes)
+    Ok(offline(client, settings, issuer.service_id, body, &credentials)?.bytes)
 }
 
 /// Takes a license revocation blob: removes what it matches, keeps it, and gives the acknowledgement. The same blob again

@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 use wmlicense_wire::policy::{self, BackupRight, Conditions, OnClockRollback};
 use wmlicense_wire::url::Url;
 
-/// Most actions in a policy and longest texts, so that a license stays within the caps of the protocol.
-const MAX_ACTIONS: usize = 32;
+/// Longest texts, so that a license stays within the caps of the protocol.
 const MAX_ACTION_LEN: usize = 64;
 const MAX_URL_LEN: usize = 512;
 const MAX_OUTPUT_PROTECTION: usize = 256;
@@ -128,7 +127,7 @@ fn read_terms(object: &mut Object<'_>) -> Terms {
 
 fn read_actions(object: &mut Object<'_>, actions: Map<String, Value>) -> Vec<(String, Conditions)> {
     let pointer = format!("{}/actions", object.pointer);
-    if actions.is_empty() || actions.len() > MAX_ACTIONS {
+    if actions.is_empty() || actions.len() > policy::MAX_ACTIONS {
         object.faults.push(Fault { pointer, expected: "1 to 32 actions are expected" });
         return Vec::new();
     }

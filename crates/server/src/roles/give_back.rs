@@ -10,9 +10,10 @@ use crate::store::Held;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Beside, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::State;
-use wmlicense_wire::request::{self, Body};
+use wmlicense_wire::request::Body;
 
 /// Answers `POST /v1/returns`. No account is asked for: whose device it is may give back what is on it.
 pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
@@ -71,7 +72,7 @@ fn never_held(lid: Lid) -> Refusal {
 }
 
 fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<(Lid, State)>), Fault> {
-    let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
+    let caller = Caller::check(service, keyring, Endpoint::Returns, bytes)?;
     let Body::Returns { licenses } = &caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };

@@ -19,8 +19,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{Kid, Lid, UserId};
-use wmlicense_wire::request::{self, Body};
+use wmlicense_wire::request::Body;
 
 /// What one answer grants and refuses, before it is sealed.
 #[derive(Default)]
@@ -134,7 +135,7 @@ fn check(
     account: Option<&Account>,
     bytes: &[u8],
 ) -> Result<(Caller, Asked), Fault> {
-    let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
+    let caller = Caller::check(service, keyring, Endpoint::Licenses, bytes)?;
     let Body::Licenses { kids, header, scope, since, .. } = &caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };

@@ -9,6 +9,7 @@ use crate::store::mailbox::{Recipient, Waiting};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Beside, Envelope, put_beside};
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{SignerId, TransactionId};
 use wmlicense_wire::request::{self, Body, Request};
 
@@ -41,7 +42,7 @@ pub(crate) async fn mailbox(service: Arc<Service>, bytes: Vec<u8>) -> Result<Vec
 }
 
 fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<TransactionId>), Fault> {
-    let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
+    let caller = Caller::check(service, keyring, Endpoint::Mailbox, bytes)?;
     let Body::Mailbox { taken } = &caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };

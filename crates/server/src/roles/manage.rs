@@ -20,9 +20,10 @@ use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::{Beside, Grant, Outcome, Reason, Refusal, Unlock, Verdict};
 use wmlicense_wire::backup::ServiceTicket;
 use wmlicense_wire::certificate::{Directory, Role};
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{BackupId, DeviceId, Digest, Lid, ServiceId};
 use wmlicense_wire::policy::LicenseKind;
-use wmlicense_wire::request::{self, Body, RestoreSource};
+use wmlicense_wire::request::{Body, RestoreSource};
 
 /// A checked request about a section of a backup, or why all of it is refused.
 struct Opened {
@@ -63,7 +64,7 @@ pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Opti
     let opened = {
         let (service_, keyring, account) = (Arc::clone(&service), Arc::clone(&keyring), account.clone());
         let check = move || {
-            let caller = Caller::check(&service_, &keyring, Role::Management, &bytes, request::MAX_LEN)?;
+            let caller = Caller::check(&service_, &keyring, Endpoint::RestorePreview, &bytes)?;
             let Body::RestorePreview { source, .. } = &caller.request.body else {
                 return Err(Fault::BadRequest("The request asks for something else."));
             };
@@ -266,7 +267,7 @@ fn check(
     bytes: &[u8],
     account: Option<&Account>,
 ) -> Result<(Caller, Result<Chunk, Reason>), Fault> {
-    let mut caller = Caller::check(service, keyring, Role::Management, bytes, request::MAX_RESTORE_LEN)?;
+    let mut caller = Caller::check(service, keyring, Endpoint::Restores, bytes)?;
     let Body::Restore { source, batches, certificates, .. } = &mut caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };

@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
@@ -81,7 +82,7 @@ pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option
 }
 
 fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<Lid>), Fault> {
-    let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
+    let caller = Caller::check(service, keyring, Endpoint::Renewals, bytes)?;
     let Body::Renewals { licenses, .. } = &caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };

@@ -7,9 +7,9 @@ use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::revocation::Due;
 use std::sync::Arc;
-use wmlicense_wire::certificate::Role;
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::SignerId;
-use wmlicense_wire::request::{self, Body};
+use wmlicense_wire::request::Body;
 use wmlicense_wire::revocation::{Acknowledgement, Revocation};
 
 /// Answers `POST /v1/revocations`: a request with the blob, an acknowledgement with nothing. `None` is an empty answer.
@@ -50,7 +50,7 @@ async fn tell(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, 
 }
 
 fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<Caller, Fault> {
-    let caller = Caller::check(service, keyring, Role::Issuer, bytes, request::MAX_LEN)?;
+    let caller = Caller::check(service, keyring, Endpoint::Revocations, bytes)?;
     let Body::Revocations { machine_id } = &caller.request.body else {
         return Err(Fault::BadRequest("The request asks for something else."));
     };

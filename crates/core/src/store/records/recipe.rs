@@ -10,11 +10,8 @@ use std::collections::HashMap;
 use wmlicense_wire::cbor::{self, read, write};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, TransactionId};
 use wmlicense_wire::license::State;
-use wmlicense_wire::policy::{LicenseKind, Policy};
+use wmlicense_wire::policy::{LicenseKind, MAX_ACTIONS, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
-
-/// Most actions that one acquisition names.
-const MAX_ACTIONS: usize = 32;
 
 /// How a license was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

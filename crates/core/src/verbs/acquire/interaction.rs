@@ -9,7 +9,7 @@ use super::wake::Wake;
 use super::wish::{body_of, name_of, wished_kids};
 use super::{AcquireError, Acquired, LicenseWish, Stage, part_len, require_individualization, tell_need, usage};
 use crate::client::{Client, Settings};
-use crate::contact::{Credentials, Endpoint, Question, Session, SessionError, given, transaction};
+use crate::contact::{Credentials, Question, Session, SessionError, given, transaction};
 use crate::event::Flow;
 use crate::operation::Context;
 use crate::store::{StoreError, Transaction, TransactionState};
@@ -73,7 +73,7 @@ pub fn prepare(client: &Client, settings: &Settings, wish: &LicenseWish) -> Resu
     let credentials = stored_credentials(&session)?;
     let name = name_of(&session, wish, &kids, &credentials);
     let Credentials { identity, certificate } = &credentials;
-    let question = match transaction::pending(&session, Endpoint::Licenses, name, identity)? {
+    let question = match transaction::pending(&session, name, identity)? {
         Some(question) => transaction::fresh(&session, question, identity)?,
         None => {
             // Nobody could carry a second request beside it, and one that told of fewer licenses would get the others again.
@@ -81,7 +81,7 @@ pub fn prepare(client: &Client, settings: &Settings, wish: &LicenseWish) -> Resu
                 return Err(AcquireError::TooManyKeyIds);
             }
             let body = body_of(&session, wish, &kids, usage(&session, &kids)?)?;
-            transaction::prepare(&session, Endpoint::Licenses, name, body, identity, Some(certificate))?
+            transaction::prepare(&session, name, body, identity, Some(certificate))?
         }
     };
     pending_challenge(client, question.content.transaction)?.ok_or_else(|| StoreError::NoTransaction.into())
@@ -142,13 +142,13 @@ fn answered(
         return Ok(question);
     }
     let earlier = session.client().store.other_request(question.content.transaction, &question.bytes)?;
-    let earlier = earlier.and_then(|bytes| Question::resume(Endpoint::Licenses, bytes, &credentials.identity));
+    let earlier = earlier.and_then(|bytes| Question::resume(bytes, &credentials.identity));
     Ok(earlier.filter(|earlier| session.verify(envelope, earlier).is_ok()).unwrap_or(question))
 }
 
 fn question_of(session: &Session<'_>, id: TransactionId, credentials: &Credentials) -> Result<Question, AcquireError> {
     let stored = session.client().store.transaction(id)?.ok_or(StoreError::NoTransaction)?;
-    let question = transaction::resumed(session, Endpoint::Licenses, stored, &credentials.identity)?;
+    let question = transaction::resumed(session, stored, &credentials.identity)?;
     Ok(question.ok_or(StoreError::NoTransaction)?)
 }
 

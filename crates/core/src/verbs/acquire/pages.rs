@@ -77,7 +77,7 @@ fn as_stored(
     credentials: &Credentials,
 ) -> Result<Option<Question>, AcquireError> {
     match session.client().store.transaction(question.content.transaction)? {
-        Some(stored) => Ok(transaction::resumed(session, question.endpoint, stored, &credentials.identity)?),
+        Some(stored) => Ok(transaction::resumed(session, stored, &credentials.identity)?),
         None => Ok(None),
     }
 }

@@ -3,7 +3,7 @@
 use super::RestoreError;
 use super::contact::{Management, NotConnected, Reply};
 use crate::client::{Client, Settings};
-use crate::contact::{Credentials, Endpoint, Session, SessionError, given, is_named, known_authority};
+use crate::contact::{Credentials, Session, SessionError, given, is_named, known_authority};
 use crate::event::Event;
 use crate::operation::Context;
 use crate::verbs::individualize::{self, IndividualizeError, valid_credentials};
@@ -73,18 +73,8 @@ impl Management for Service<'_> {
     }
 
     fn ask(&mut self, body: Body, page: u32) -> Result<Reply, RestoreError> {
-        let endpoint = match &body {
-            Body::RestorePreview { .. } => Endpoint::RestorePreview,
-            Body::Individualize { .. }
-            | Body::Licenses { .. }
-            | Body::Renewals { .. }
-            | Body::Returns { .. }
-            | Body::Revocations { .. }
-            | Body::Mailbox { .. }
-            | Body::Restore { .. } => Endpoint::Restores,
-        };
         let Credentials { identity, certificate } = &self.credentials;
-        let question = self.session.sign(endpoint, self.transaction, page, body, identity, Some(certificate))?;
+        let question = self.session.sign(self.transaction, page, body, identity, Some(certificate))?;
         let envelope = self.session.exchange(&question, None)?;
         let verified = self.session.verify(&envelope, &question)?;
         self.session.note_epoch(&verified)?;

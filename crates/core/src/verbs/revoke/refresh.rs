@@ -3,17 +3,15 @@
 use super::{RevokeError, authority_of, take, unreadable};
 use crate::client::{Client, Settings};
 use crate::contact::status_list::take_status_list;
-use crate::contact::{AnswerFault, Credentials, Endpoint, Session, SessionError, given};
+use crate::contact::{AnswerFault, Credentials, Session, SessionError, given};
 use crate::operation::Context;
 use crate::verbs::individualize::valid_credentials;
 use wmlicense_wire::answer::{Envelope, Outcome};
+use wmlicense_wire::endpoint::{Endpoint, STATUS_LIST};
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::request::Body;
-use wmlicense_wire::revocation::{self, Revocation};
+use wmlicense_wire::revocation::Revocation;
 use wmlicense_wire::status_list;
-
-/// Resource with the newest status list.
-const STATUS_LIST: &str = "status-list";
 
 /// What a refresh brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,8 +44,8 @@ pub fn refresh(client: &Client, settings: &Settings, context: &Context) -> Resul
     }
     let processed = take(client, &credentials, &verified, &blob)?;
     refreshed.removed = processed.removed;
-    let name = Endpoint::Revocations.name();
-    session.fetch(name, Some(&processed.acknowledgement), revocation::MAX_LEN)?;
+    let there = Endpoint::Revocations;
+    session.fetch(there.name(), Some(&processed.acknowledgement), there.answer_cap())?;
     refreshed.acknowledged = Some(processed.number);
     Ok(refreshed)
 }
@@ -57,8 +55,9 @@ fn ask(session: &Session<'_>, credentials: &Credentials) -> Result<Option<Vec<u8
     let id = TransactionId::random().map_err(|_| SessionError::Keys)?;
     let Credentials { identity, certificate } = credentials;
     let body = Body::Revocations { machine_id: Vec::new() };
-    let question = session.sign(Endpoint::Revocations, id, 0, body, identity, Some(certificate))?;
-    let bytes = session.fetch(Endpoint::Revocations.name(), Some(&question.bytes), revocation::MAX_LEN)?;
+    let question = session.sign(id, 0, body, identity, Some(certificate))?;
+    let there = question.endpoint();
+    let bytes = session.fetch(there.name(), Some(&question.bytes), there.answer_cap())?;
     if bytes.is_empty() {
         return Ok(None);
     }

@@ -9,6 +9,7 @@ use crate::policy::until_now;
 use rusqlite::{Connection, params};
 use wmlicense_wire::id::{DeviceId, Lid};
 use wmlicense_wire::license::State;
+use wmlicense_wire::policy::MAX_ACTIONS;
 
 /// Seats of one license that may be freed within [`PERIOD`].
 const MAX_FREED: i64 = 2;
@@ -17,9 +18,6 @@ const PERIOD: i64 = 365 * 24 * 60 * 60;
 
 /// What a device tells of the use of licenses.
 type Usage = Vec<(Lid, State)>;
-
-/// Most actions that a state names.
-const MAX_ACTIONS: usize = 32;
 
 impl Returns for SqliteStore {
     fn report(&self, device: DeviceId, usage: Usage, now: i64) -> Pending<'_, Told> {
