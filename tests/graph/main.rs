@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Crates of the workspace by their folders; the empty one is the C ABI.
-const CRATES: [&str; 2] = ["crates/core", "crates/server"];
+const CRATES: [&str; 4] = ["crates/core", "crates/media", "crates/server", "crates/wire"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
