@@ -21,7 +21,7 @@ use crate::store::StoreError;
 use crate::transport::{HttpRequest, ServiceFailure, Transport, TransportError, url};
 use std::sync::Arc;
 use wmlicense_wire::answer::Envelope;
-use wmlicense_wire::certificate::{AuthorityCertificate, DeviceCertificate, Directory, Role, ServiceCertificate};
+use wmlicense_wire::certificate::{DeviceCertificate, Directory, Role, ServiceCertificate};
 use wmlicense_wire::endpoint::{self, Endpoint};
 use wmlicense_wire::id::{Digest, TransactionId};
 use wmlicense_wire::problem::ProblemKind;
@@ -53,7 +53,7 @@ impl Credentials {
     }
 
     /// True if the certificate is valid at `now` and still will be `margin` seconds later.
-    pub fn hold_at(&self, now: i64, margin: i64) -> bool {
+    pub(crate) fn hold_at(&self, now: i64, margin: i64) -> bool {
         self.certificate.not_before <= now && now.saturating_add(margin) < self.certificate.not_after
     }
 }
@@ -70,7 +70,11 @@ pub(crate) fn is_named(settings: &Settings) -> bool {
 
 /// The authority of the service at `url` (`settings.service_url` if `None`), as far as it is known without a network: from
 /// the document kept of an earlier contact, or because the client trusts one authority only.
-pub fn known_authority(client: &Client, settings: &Settings, url: Option<&str>) -> Result<Option<Digest>, StoreError> {
+pub(crate) fn known_authority(
+    client: &Client,
+    settings: &Settings,
+    url: Option<&str>,
+) -> Result<Option<Digest>, StoreError> {
     if let Some(base) = base(settings, url)
         && let Some(bytes) = client.store.service_document(base)?
         && let Ok(known) = client.documents.read(&bytes, &client.authorities)
@@ -184,11 +188,6 @@ impl<'a> Session<'a> {
         self.current.directory.authority.hash
     }
 
-    /// Certificate of the authority.
-    pub fn authority_certificate(&self) -> &AuthorityCertificate {
-        &self.current.directory.authority
-    }
-
     /// All certificates known under the authority.
     pub fn directory(&self) -> &Directory {
         &self.directory
@@ -271,7 +270,7 @@ impl<'a> Session<'a> {
     }
 
     /// Keeps the certificates beside an answer, which prove themselves.
-    pub fn learn(&mut self, envelope: &Envelope) -> Result<(), SessionError> {
+    pub(crate) fn learn(&mut self, envelope: &Envelope) -> Result<(), SessionError> {
         if let Some(list) = &envelope.status_list
             && let Err(error) = status_list::take_status_list(self.client, self.authority(), list)
         {

@@ -131,7 +131,7 @@ impl Device {
     }
 
     /// Key of the store.
-    pub fn store_key(&self) -> &SecretKey {
+    pub(crate) fn store_key(&self) -> &SecretKey {
         &self.store_key
     }
 
@@ -146,7 +146,7 @@ impl Device {
 
     /// The keys that a stored certificate is for, if they are the device's and were not replaced since. Where a crash came
     /// between the certificate and the change of keys, the change is made up for.
-    pub fn identity_of(&self, authority: Digest, keys: &DeviceKeys, log: &Log) -> Option<Arc<DeviceIdentity>> {
+    pub(crate) fn identity_of(&self, authority: Digest, keys: &DeviceKeys, log: &Log) -> Option<Arc<DeviceIdentity>> {
         let found = self.certified(authority, keys).filter(|(purpose, _)| *purpose == Use::Current);
         let (purpose, identity) = found.or_else(|| {
             // Another process may have made or changed them since.

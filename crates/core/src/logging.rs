@@ -31,7 +31,7 @@ pub mod target {
     /// The device's keys.
     pub const DEVICE: &str = "wmlicense::device";
     /// Uses of licenses.
-    pub const USE: &str = "wmlicense::use";
+    pub(crate) const USE: &str = "wmlicense::use";
 }
 
 /// Receives records, on any thread of the library, which holds no lock then.

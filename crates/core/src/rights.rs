@@ -252,7 +252,7 @@ pub fn renew_after(policy: &Policy) -> Option<(i64, &str)> {
 }
 
 /// True if the owner wants the license to be renewed by now.
-pub fn is_renewal_due(policy: &Policy, now: i64) -> bool {
+pub(crate) fn is_renewal_due(policy: &Policy, now: i64) -> bool {
     renew_after(policy).is_some_and(|(time, _)| time <= now)
 }
 

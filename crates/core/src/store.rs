@@ -19,12 +19,13 @@ use crate::device::Device;
 pub use crate::event::Fault;
 pub use crate::license::{Standing, StoredLicense};
 use crate::logging::Log;
-pub use care::check::{Damaged, Walk};
+pub use care::check::Damaged;
+pub(crate) use care::check::Walk;
 pub use care::repair::Repair;
 use connection::{Pool, Writer};
 use integrity::Integrity;
 pub use records::give_back::{PrepareReturn, QueuedReturn, ReturnTo};
-pub use records::import::{GivenLicenses, GivenReport};
+pub(crate) use records::import::GivenLicenses;
 pub use records::recipe::{Recipe, RenewalChoice, RenewalGroup};
 pub use records::revocation::NotTaken;
 pub use records::snapshot::Snapshot;
@@ -306,6 +307,6 @@ impl Store {
 }
 
 /// The part of a device ticket that decides whether a section is this very store's.
-pub fn is_own_section(ticket: &DeviceTicket, store: &Store) -> Result<bool, StoreError> {
+pub(crate) fn is_own_section(ticket: &DeviceTicket, store: &Store) -> Result<bool, StoreError> {
     Ok(ticket.store_id == store.id()?)
 }

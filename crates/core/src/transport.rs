@@ -30,7 +30,7 @@ pub(crate) use trust::TlsConfigs;
 use url::Target;
 
 /// Time for a request where neither the operation nor the settings limit it.
-pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
 /// Repetitions after the first attempt where nothing else is set: about four seconds of waiting in all.
 pub const DEFAULT_RETRY_LIMIT: u32 = 4;
 

@@ -199,7 +199,7 @@ impl ClockRecord {
 
     /// The time at which the certificate must hold that signs an answer of `service` to what was `asked`: its floor, but what is
     /// beyond doubt of it where the answer becomes an anchor.
-    pub fn floor_for(&self, service: ServiceId, asked: Option<SinceBoot>, at: Moment) -> i64 {
+    pub(crate) fn floor_for(&self, service: ServiceId, asked: Option<SinceBoot>, at: Moment) -> i64 {
         match self.fresh(asked, at) {
             Some(_) => self.beyond_doubt(service),
             None => self.floors.get(&service).copied().unwrap_or(i64::MIN),
@@ -207,7 +207,7 @@ impl ClockRecord {
     }
 
     /// The floor of `service` without what one visit told.
-    pub fn beyond_doubt(&self, service: ServiceId) -> i64 {
+    pub(crate) fn beyond_doubt(&self, service: ServiceId) -> i64 {
         let confirmed = self.doubts.get(&service).map(|doubt| doubt.confirmed);
         confirmed.or(self.floors.get(&service).copied()).unwrap_or(i64::MIN)
     }
@@ -250,12 +250,12 @@ impl ClockRecord {
 
     /// True if a document of this time is over a day ahead of what services told in this run of the system: nobody can raise
     /// a floor, or number a list, so that what comes later in truth counts as earlier.
-    pub fn is_too_far_ahead(&self, issued_at: i64, at: Moment) -> bool {
+    pub(crate) fn is_too_far_ahead(&self, issued_at: i64, at: Moment) -> bool {
         issued_at > self.furthest(at)
     }
 
     /// The latest date that a document can have; without an anchor nobody knows.
-    pub fn furthest(&self, at: Moment) -> i64 {
+    pub(crate) fn furthest(&self, at: Moment) -> i64 {
         self.latest(at).map_or(i64::MAX, |now| now.saturating_add(FURTHEST_AHEAD))
     }
 }

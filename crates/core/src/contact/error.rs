@@ -109,7 +109,7 @@ impl SessionError {
     }
 
     /// True if it says something of the contact with the service, not of this device or its store.
-    pub fn is_of_contact(&self) -> bool {
+    pub(crate) fn is_of_contact(&self) -> bool {
         match self {
             Self::NoService
             | Self::UnknownService
@@ -127,7 +127,7 @@ impl SessionError {
 
     /// How the transaction ends whose request got this error; `None` if the same bytes may still succeed. An unsigned
     /// refusal ends at most the transaction.
-    pub fn transaction_end(&self) -> Option<TransactionState> {
+    pub(crate) fn transaction_end(&self) -> Option<TransactionState> {
         if self.is_unknown_device() {
             return Some(TransactionState::Refused);
         }
@@ -140,12 +140,12 @@ impl SessionError {
     }
 
     /// True if the service knows the transaction with other bytes.
-    pub fn is_conflict(&self) -> bool {
+    pub(crate) fn is_conflict(&self) -> bool {
         self.refusal().is_some_and(|failure| failure.server_code == ProblemKind::Conflict.code())
     }
 
     /// True if the service does not accept the device's certificate.
-    pub fn is_unknown_device(&self) -> bool {
+    pub(crate) fn is_unknown_device(&self) -> bool {
         matches!(self, Self::NeedsIndividualization)
     }
 }

@@ -30,7 +30,7 @@ pub struct Damaged {
 
 /// A place in a walk over all licenses.
 #[derive(Default)]
-pub struct Walk {
+pub(crate) struct Walk {
     after: Option<i64>,
     batch: Option<SignedBatch>,
     /// Licenses seen so far.
@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Checks the next licenses and gives those with a fault; `None` at the end.
-    pub fn check_licenses(&self, walk: &mut Walk) -> Result<Option<Vec<Damaged>>, StoreError> {
+    pub(crate) fn check_licenses(&self, walk: &mut Walk) -> Result<Option<Vec<Damaged>>, StoreError> {
         const SQL: &str =
             "SELECT id, kid, lid, policy, binding, wrapped FROM license WHERE id > ?1 ORDER BY id LIMIT ?2";
         let inner = &*self.inner;
@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// Whether every authenticated row is the one that the head knows.
-    pub fn check_rows(&self) -> Result<bool, StoreError> {
+    pub(crate) fn check_rows(&self) -> Result<bool, StoreError> {
         match self.check_integrity() {
             Ok(()) => Ok(true),
             Err(StoreError::Tampered) => Ok(false),

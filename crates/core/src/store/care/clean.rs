@@ -26,7 +26,7 @@ impl StoredLicense {
 
 impl Store {
     /// Removes those of these licenses that are still there, in one commit, and gives their number.
-    pub fn remove_over(&self, licenses: &[(Kid, Lid)]) -> Result<u64, StoreError> {
+    pub(crate) fn remove_over(&self, licenses: &[(Kid, Lid)]) -> Result<u64, StoreError> {
         self.inner.write(|connection| {
             let mut removed = 0;
             for (_, lid) in licenses {
@@ -45,7 +45,7 @@ impl Store {
     }
 
     /// Forgets transactions that ended or grew too old more than 30 days ago, and gives their number.
-    pub fn remove_old_transactions(&self) -> Result<u64, StoreError> {
+    pub(crate) fn remove_old_transactions(&self) -> Result<u64, StoreError> {
         let oldest = self.inner.clock.now().saturating_sub(LIFETIME);
         self.inner.write(|connection| {
             let removed = connection.execute(

@@ -23,7 +23,7 @@ pub struct Repair {
 
 impl Store {
     /// Makes the indexes of the database anew.
-    pub fn rebuild_indexes(&self) -> Result<(), StoreError> {
+    pub(crate) fn rebuild_indexes(&self) -> Result<(), StoreError> {
         self.inner.write(|connection| Ok(connection.execute_batch("REINDEX")?))
     }
 

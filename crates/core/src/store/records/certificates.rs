@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// All service documents that are kept.
-    pub fn service_documents(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+    pub(crate) fn service_documents(&self) -> Result<Vec<Vec<u8>>, StoreError> {
         self.inner.readers.with(|connection| {
             let mut statement = connection.prepare_cached("SELECT bytes FROM service_document ORDER BY url")?;
             let rows = statement.query_map([], |row| row.get(0))?;

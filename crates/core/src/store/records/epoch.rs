@@ -46,7 +46,7 @@ impl Store {
 
     /// Puts a request that was signed anew in place of the one that is stored, which stays beside it. False if another
     /// thread or process was first, or the transaction waits for its user or is over.
-    pub fn sign_anew(&self, id: TransactionId, stored: &[u8], anew: &[u8]) -> Result<bool, StoreError> {
+    pub(crate) fn sign_anew(&self, id: TransactionId, stored: &[u8], anew: &[u8]) -> Result<bool, StoreError> {
         self.inner.write(|connection| {
             let changed = connection
                 .prepare_cached(
@@ -59,7 +59,7 @@ impl Store {
 
     /// The other request of a pending transaction that may be the one that the service knows: the stored one, or where that is
     /// `known` the one before it.
-    pub fn other_request(&self, id: TransactionId, known: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn other_request(&self, id: TransactionId, known: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.inner.readers.with(|connection| {
             let sql = "SELECT CASE WHEN request = ?2 THEN earlier ELSE request END FROM exchange
                 WHERE id = ?1 AND state <= 2";

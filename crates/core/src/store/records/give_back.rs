@@ -107,7 +107,7 @@ impl Store {
     }
 
     /// Puts a request in place of one that the service does not take any more, such as one with an ended certificate.
-    pub fn requeue_return(&self, old: &Transaction, fresh: &Transaction) -> Result<(), StoreError> {
+    pub(crate) fn requeue_return(&self, old: &Transaction, fresh: &Transaction) -> Result<(), StoreError> {
         self.inner.write(|connection| {
             let mut find = connection.prepare_cached("SELECT issuer, url FROM give_back WHERE id = ?1")?;
             let row: Option<(Vec<u8>, Option<String>)> =

@@ -47,7 +47,7 @@ impl Store {
 
     /// Stores licenses that nobody asked for, in one durable commit. What the device has stays as it is: of a license that is
     /// there the stricter state counts, and one that was removed for good stays out.
-    pub fn import_given(&self, given: &GivenLicenses<'_>) -> Result<GivenReport, StoreError> {
+    pub(crate) fn import_given(&self, given: &GivenLicenses<'_>) -> Result<GivenReport, StoreError> {
         let inner = &*self.inner;
         let at_rest = AtRest::random(inner.device.store_key())?;
         let wrapped = wrap(&at_rest, given.licenses);
@@ -97,7 +97,7 @@ impl Store {
 }
 
 /// A verified answer that nobody asked for.
-pub struct GivenLicenses<'a> {
+pub(crate) struct GivenLicenses<'a> {
     /// Authority of the service.
     pub authority: Digest,
     /// The signed answer.
@@ -110,7 +110,7 @@ pub struct GivenLicenses<'a> {
 
 /// What became of the licenses of an answer that nobody asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct GivenReport {
+pub(crate) struct GivenReport {
     /// Stored by it.
     pub stored: u64,
     /// There already, as late or later.

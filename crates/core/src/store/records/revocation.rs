@@ -121,7 +121,7 @@ pub(in crate::store) fn if_newer<T>(taken: Result<T, NotTaken>) -> Result<(), St
 impl Store {
     /// Removes every license that a verified blob takes back, leaves tombstones and keeps the blob, in one durable commit.
     /// The kept one again changes nothing. Gives the number of licenses removed by this call.
-    pub fn take_revocation(&self, blob: &VerifiedRevocation, bytes: &[u8]) -> Result<u64, NotTaken> {
+    pub(crate) fn take_revocation(&self, blob: &VerifiedRevocation, bytes: &[u8]) -> Result<u64, NotTaken> {
         let inner = &*self.inner;
         let now = inner.clock.now();
         inner.write(|transaction| {
@@ -134,7 +134,11 @@ impl Store {
 
     /// When the kept blob of a revocation key was taken, and what it took back so far: the number of licenses, and the first
     /// `limit` of them in ascending order.
-    pub fn taken_back_by(&self, key: SignerId, limit: usize) -> Result<Option<(i64, u64, Vec<Lid>)>, StoreError> {
+    pub(crate) fn taken_back_by(
+        &self,
+        key: SignerId,
+        limit: usize,
+    ) -> Result<Option<(i64, u64, Vec<Lid>)>, StoreError> {
         self.with_head(|connection, integrity, head| {
             let Some(kept) = head.find_kept(KeptKind::Revocation, key.as_bytes()) else { return Ok(None) };
             let mut statement =
@@ -156,7 +160,7 @@ impl Store {
     }
 
     /// The authority of a stored license that names a revocation key, or of none where a blob of the key is kept.
-    pub fn revocation_key_of(&self, key: SignerId) -> Result<Option<Option<Digest>>, StoreError> {
+    pub(crate) fn revocation_key_of(&self, key: SignerId) -> Result<Option<Option<Digest>>, StoreError> {
         self.with_head(|connection, _, head| {
             const FIND: &str = "SELECT authority, policy FROM license JOIN batch ON batch.id = license.id / 4096
                 WHERE instr(policy, ?1) > 0";
@@ -206,7 +210,7 @@ impl Store {
 
     /// True if the newest status list of the authority names the application. `now` is seconds UTC; a clock that is behind the
     /// list itself changes nothing.
-    pub fn bars_application(&self, authority: Digest, id: &str, now: i64) -> Result<bool, StoreError> {
+    pub(crate) fn bars_application(&self, authority: Digest, id: &str, now: i64) -> Result<bool, StoreError> {
         let inner: &Inner = &self.inner;
         inner.readers.with(|connection| {
             let transaction = crate::store::connection::read(connection)?;

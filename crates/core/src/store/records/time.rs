@@ -30,7 +30,7 @@ impl Store {
 
     /// Records the time at which something was refused because it ended or has not begun: a time that was seen cannot be lived
     /// through again. The right is refused whether the record can be written or not. Writes at most once a minute.
-    pub fn note_refusal(&self) {
+    pub(crate) fn note_refusal(&self) {
         self.note_end(i64::MIN);
     }
 

@@ -17,11 +17,6 @@ impl TransactionState {
         let found = Self::ALL.into_iter().find(|state| *state as i64 == number);
         found.ok_or_else(|| StoreError::Damaged("a transaction has an unknown state".into()))
     }
-
-    /// True while an answer is still expected.
-    pub fn is_pending(self) -> bool {
-        matches!(self, Self::Prepared | Self::Sent | Self::Waiting)
-    }
 }
 
 /// Moves a pending transaction to `state`; an ended one drops its request.
@@ -112,7 +107,7 @@ impl Store {
     }
 
     /// As [`Self::prepare`], with what the licenses of the answer can be asked for again later.
-    pub fn prepare_with(&self, transaction: &Transaction, recipe: &Recipe) -> Result<(), StoreError> {
+    pub(crate) fn prepare_with(&self, transaction: &Transaction, recipe: &Recipe) -> Result<(), StoreError> {
         self.inner.write(|connection| {
             let recipe = super::recipe::keep(connection, recipe)?;
             insert(connection, transaction, Some(recipe))
@@ -145,13 +140,13 @@ impl Store {
 
     /// Name under which a pre-delivery of this account and scope is remembered. Only this store can tell what it is the name
     /// of, because it holds a secret of the account.
-    pub fn delivery_name(&self, authority: Digest, scope: Option<&str>, token: Option<&str>) -> Digest {
+    pub(crate) fn delivery_name(&self, authority: Digest, scope: Option<&str>, token: Option<&str>) -> Digest {
         let said = [scope, token].map(|text| text.map_or_else(write::null, write::text)).concat();
         Digest::new(self.inner.integrity.code(&[b"delivery\0", authority.as_bytes(), &said]))
     }
 
     /// Where the next run of a pre-delivery begins; `None` if none was completed.
-    pub fn delivered_since(&self, name: Digest) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn delivered_since(&self, name: Digest) -> Result<Option<i64>, StoreError> {
         self.inner.readers.with(|connection| {
             let sql = "SELECT since FROM delivery WHERE name = ?1";
             Ok(connection.prepare_cached(sql)?.query_row([name.as_bytes()], |row| row.get(0)).optional()?)

@@ -6,7 +6,7 @@ use wmlicense_wire::id::TransactionId;
 
 impl Store {
     /// Notes that a request is about to leave the device.
-    pub fn mark_sent(&self, id: TransactionId) -> Result<(), StoreError> {
+    pub(crate) fn mark_sent(&self, id: TransactionId) -> Result<(), StoreError> {
         if self.transaction_state(id)? != Some(TransactionState::Prepared) {
             return Ok(());
         }
@@ -23,7 +23,7 @@ impl Store {
 
     /// Notes that a pending transaction waits for the user to act on this page. One that another thread or process ended
     /// meanwhile stays as it is.
-    pub fn wait_for_user(&self, id: TransactionId, page: &str) -> Result<(), StoreError> {
+    pub(crate) fn wait_for_user(&self, id: TransactionId, page: &str) -> Result<(), StoreError> {
         self.inner.write(|connection| {
             connection
                 .prepare_cached("UPDATE exchange SET state = ?2, user_page = ?3 WHERE id = ?1 AND state <= 2")?
@@ -41,7 +41,7 @@ impl Store {
     }
 
     /// State of a transaction, also of one that is over; `None` if there never was one.
-    pub fn transaction_state(&self, id: TransactionId) -> Result<Option<TransactionState>, StoreError> {
+    pub(crate) fn transaction_state(&self, id: TransactionId) -> Result<Option<TransactionState>, StoreError> {
         self.inner.readers.with(|connection| {
             let sql = "SELECT state FROM exchange WHERE id = ?1";
             let state = connection.prepare_cached(sql)?.query_row([id.as_bytes()], |row| row.get(0)).optional()?;

@@ -82,19 +82,19 @@ impl Store {
     }
 
     /// Removes the staging area that a crash left, unless it can be resumed.
-    pub fn drop_stale_staging(&self) -> Result<(), StoreError> {
+    pub(crate) fn drop_stale_staging(&self) -> Result<(), StoreError> {
         ChunkLog::drop_stale(self.inner.folder(), &self.inner.integrity)
     }
 }
 
 impl Store {
     /// What is left of these licenses as far as the store knows, those included that were deleted.
-    pub fn usage_of(&self, lids: &[Lid]) -> Result<Vec<(Lid, State)>, StoreError> {
+    pub(crate) fn usage_of(&self, lids: &[Lid]) -> Result<Vec<(Lid, State)>, StoreError> {
         self.inner.usage_of(lids)
     }
 
     /// True if a restore leaves a license with this state out because it ended.
-    pub fn leaves_out_ended(&self, policy: &Policy, state: Option<&State>) -> Result<bool, StoreError> {
+    pub(crate) fn leaves_out_ended(&self, policy: &Policy, state: Option<&State>) -> Result<bool, StoreError> {
         let Some(end) = rights::end_of_all(policy, state.unwrap_or(&State::default())) else { return Ok(false) };
         let services = [policy.issuer].into_iter().chain(policy.management);
         let known = self.clock_record()?.read(self.inner.clock.moment(), services).known();
@@ -138,12 +138,12 @@ impl Staging {
     }
 
     /// Stages a verified status list.
-    pub fn put_status_list(&mut self, list: StatusList, bytes: &[u8]) {
+    pub(crate) fn put_status_list(&mut self, list: StatusList, bytes: &[u8]) {
         self.lists.push((list, bytes.to_vec()));
     }
 
     /// Stages a verified license revocation blob.
-    pub fn put_revocation(&mut self, revocation: VerifiedRevocation, bytes: &[u8]) {
+    pub(crate) fn put_revocation(&mut self, revocation: VerifiedRevocation, bytes: &[u8]) {
         self.revocations.push((revocation, bytes.to_vec()));
     }
 
