@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;
 use tempfile::TempDir;
-use wmlicense_server::fuzzing::Desk;
+use wmlicense_server::fuzzing::BareService;
 use wmlicense_server::{DataFolder, run};
 use wmlicense_wire::answer::{Envelope, read_vouched};
 use wmlicense_wire::certificate::{Assurance, DeviceKeys, Role};
@@ -15,7 +15,7 @@ use wmlicense_wire::key::{Signer as _, SigningKey};
 use wmlicense_wire::request::{Body, ClientInfo, MAX_RESTORE_LEN, Request};
 
 struct World {
-    desk: Desk,
+    service: BareService,
     signing: SigningKey,
     thumbprint: SignerId,
     certificate: Vec<u8>,
@@ -42,13 +42,13 @@ fn world() -> World {
         let (kid, key) = (kid.repeat(16), "00".repeat(16));
         command(&["content", "add", "--kid", &kid, "--key", &key, "--open"], &folder);
     }
-    let desk = Desk::open(DataFolder::new(folder.path())).expect("the service opens");
+    let service = BareService::open(DataFolder::new(folder.path())).expect("the service opens");
     let signing = SigningKey::from_seed(&[3; 32]).expect("a seed");
     let hpke = HpkePrivateKey::generate(Suite::XWing).expect("a key");
     let keys = DeviceKeys { signing: *signing.verifying_key(), hpke: hpke.public_key().clone() };
     let thumbprint = keys.thumbprint();
     let body = Body::Individualize { keys, assurance: Assurance::File, consent: true, current: None, rekey: None };
-    let mut world = World { desk, signing, thumbprint, certificate: Vec::new(), _folder: folder };
+    let mut world = World { service, signing, thumbprint, certificate: Vec::new(), _folder: folder };
     let request = Request {
         audience: world.audience(&body),
         time: 1,
@@ -63,7 +63,7 @@ fn world() -> World {
         body,
     };
     let bytes = request.sign(&world.signing, thumbprint).expect("signs");
-    let answer = world.desk.post(&request.body, bytes).expect("a device is individualized");
+    let answer = world.service.post(&request.body, bytes).expect("a device is individualized");
     let envelope = Envelope::parse(&answer).expect("an answer");
     world.certificate = envelope.device_certificate.expect("a certificate");
     world
@@ -81,7 +81,7 @@ impl World {
             | Body::Mailbox { .. } => Role::Issuer,
             Body::RestorePreview { .. } | Body::Restore { .. } => Role::Management,
         };
-        let directory = self.desk.directory();
+        let directory = self.service.directory();
         directory.services().iter().find(|service| service.role == role).expect("all roles").service_id
     }
 }
@@ -99,7 +99,7 @@ fn decide(world: &World, data: &[u8]) {
     let Ok(document) = Request::parse(&signed, MAX_RESTORE_LEN) else { return };
     let Ok(request) = Request::decode_unverified(&document) else { return };
     // As the device wrote it, and as one that reaches the decision.
-    let _ = world.desk.post(&request.body, signed.clone());
+    let _ = world.service.post(&request.body, signed.clone());
     let own = matches!(request.body, Body::Individualize { .. });
     let request = Request {
         audience: world.audience(&request.body),
@@ -109,7 +109,7 @@ fn decide(world: &World, data: &[u8]) {
         ..request
     };
     let bytes = request.sign(&world.signing, world.thumbprint).expect("signs");
-    match world.desk.post(&request.body, bytes.clone()) {
+    match world.service.post(&request.body, bytes.clone()) {
         Err(own_failure) => assert!(!own_failure, "a request made the service fail"),
         Ok(answer) if answer.is_empty() || Envelope::parse(&answer).is_err() => {}
         Ok(answer) => {

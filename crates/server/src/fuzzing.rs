@@ -57,12 +57,12 @@ pub fn led_back(query: &str) -> Option<String> {
 }
 
 /// A service in a folder, without HTTP.
-pub struct Desk {
+pub struct BareService {
     runtime: Runtime,
     service: Arc<Service>,
 }
 
-impl Desk {
+impl BareService {
     /// The service of a folder that commands filled, in all its roles.
     pub fn open(folder: DataFolder) -> Option<Self> {
         let presence = Presence {

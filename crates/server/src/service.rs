@@ -70,7 +70,7 @@ pub(crate) struct Service {
     /// How fast licenses are pre-delivered.
     pub(crate) pace: Pace,
     /// Pages of pre-deliveries that are made at once.
-    pub(crate) deliveries: Semaphore,
+    pub(crate) deliveries: Arc<Semaphore>,
     status: RwLock<Option<Arc<Published>>>,
     /// One permit a core: more computations side by side only wait for each other.
     computing: Semaphore,
@@ -103,7 +103,7 @@ impl Service {
             devices: Mutex::default(),
             document: Mutex::default(),
             pace,
-            deliveries: Semaphore::new(MAX_DELIVERIES),
+            deliveries: Arc::new(Semaphore::new(MAX_DELIVERIES)),
             status: RwLock::default(),
             computing: Semaphore::new(cores),
         })

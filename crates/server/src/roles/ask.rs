@@ -1,9 +1,8 @@
 //! Asking the user: a request for content whose policy wants a person's word waits for it on the page.
 
-use super::Caller;
+use super::desk::Desk;
 use crate::accounts::Account;
 use crate::problem::Fault;
-use crate::service::Service;
 use crate::store::{Decision, Exchange, NewInteraction};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,12 +31,8 @@ pub(super) enum Asked {
 }
 
 /// Asks the user about `kids`, or says how the user decided.
-pub(super) async fn ask_user(
-    service: &Service,
-    caller: &Caller,
-    exchange: &Exchange,
-    kids: Vec<Kid>,
-) -> Result<Asked, Fault> {
+pub(super) async fn ask_user(desk: &Desk, exchange: &Exchange, kids: Vec<Kid>) -> Result<Asked, Fault> {
+    let Desk { service, caller, .. } = desk;
     let new = NewInteraction {
         id: random_id()?,
         exchange: exchange.clone(),

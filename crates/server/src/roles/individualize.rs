@@ -1,13 +1,14 @@
 //! Individualization: a device proves its keys by signing with them and gets a certificate for a year.
 
-use super::{MAX_ATTEMPTS, barred, known_answer, put_status, role_key, whole, written};
+use super::desk::{Brought, Matter, Step, serve};
+use super::{OTHER, barred, put_status, role_key, whole};
 use crate::keyring::{CLOCK_TOLERANCE, Keyring};
 use crate::metrics::count;
 use crate::policy::is_version;
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::epoch::Standing;
-use crate::store::{CertifiedDevice, Exchange, KnownDevice};
+use crate::store::{CertifiedDevice, Exchange, KnownDevice, Prior};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Outcome, Reason};
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, DeviceClaims, DeviceKeys, Role};
@@ -39,50 +40,92 @@ pub(crate) async fn individualize(service: Arc<Service>, bytes: Vec<u8>) -> Resu
         let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
         Arc::new(service.compute(move || check(&service_, &keyring, &bytes)).await??)
     };
-    for _ in 0..MAX_ATTEMPTS {
+    serve(Certifying { service, keyring, applicant, device: DeviceId::new([0; 16]) }).await
+}
+
+struct Certifying {
+    service: Arc<Service>,
+    keyring: Arc<Keyring>,
+    applicant: Arc<Applicant>,
+    /// Which device the keys are of, once that was looked up.
+    device: DeviceId,
+}
+
+impl Certifying {
+    fn replaces(&self) -> Option<SignerId> {
+        self.applicant.before.as_deref().map(DeviceCertificate::thumbprint)
+    }
+
+    /// Seals a certificate made at this time, or why there is none.
+    async fn seal(&self, certified_at: Result<i64, Reason>) -> Result<Vec<u8>, Fault> {
+        let (service, applicant, keyring) =
+            (Arc::clone(&self.service), Arc::clone(&self.applicant), Arc::clone(&self.keyring));
+        let device = self.device;
+        self.service.compute(move || seal(&service, &applicant, &keyring, device, certified_at)).await?
+    }
+}
+
+impl Matter for Certifying {
+    /// The device of these keys, and that of the keys in whose place they come.
+    type Found = (Option<KnownDevice>, Option<KnownDevice>);
+    type Write = (CertifiedDevice, Vec<u8>);
+
+    fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// A device that was copied is made anew here, and one that is refused may learn again how it was answered before.
+    async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
+        Ok(Ok(self.applicant.exchange.clone()))
+    }
+
+    async fn refuse(&self, reason: Reason) -> Result<Vec<u8>, Fault> {
+        self.seal(Err(reason)).await
+    }
+
+    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+        let (prior, known, old) = self.service.store.known_device(exchange.clone(), self.replaces()).await?;
+        Ok((prior, (known, old)))
+    }
+
+    async fn decide(&mut self, exchange: &Exchange, (known, old): Self::Found) -> Result<Step<Self::Write>, Fault> {
+        let applicant = &*self.applicant;
         let before = applicant.before.as_deref();
-        let replaces = before.map(DeviceCertificate::thumbprint);
-        let (prior, known, old) = service.store.known_device(applicant.exchange.clone(), replaces).await?;
-        if let Some(bytes) = known_answer(prior)? {
-            return Ok(bytes);
-        }
-        let device_id = match (&known, applicant.certified) {
+        self.device = match (&known, applicant.certified) {
             (Some(KnownDevice { device_id, .. }), _) => *device_id,
             (None, Some(certified)) => certified,
             (None, None) => before.map_or_else(DeviceId::random, |before| Ok(before.device_id))?,
         };
-        let issued_at = issued_at(&applicant, old.as_ref());
-        let refusal = refusal(&service, &applicant, known.as_ref(), old.as_ref());
-        let sealed = {
-            let (applicant, keyring) = (Arc::clone(&applicant), Arc::clone(&keyring));
-            let service_ = Arc::clone(&service);
-            service.compute(move || seal(&service_, &applicant, &keyring, (device_id, issued_at), refusal)).await??
-        };
-        if refusal.is_some() {
-            return Ok(sealed);
+        if let Some(reason) = refusal(&self.service, applicant, known.as_ref(), old.as_ref()) {
+            return Ok(Step::Refuse(reason));
         }
+        let certified_at = certified_at(before, exchange.now, old.as_ref());
         let device = CertifiedDevice {
-            device_id,
+            device_id: self.device,
             security_version: applicant.request.client.security_version.clone(),
             assurance: applicant.assurance as u8,
-            certified_at: issued_at,
-            replaces,
+            certified_at,
+            replaces: self.replaces(),
             name: applicant.request.client.device_name.clone(),
         };
-        let committed = service.store.certify(applicant.exchange.clone(), device, sealed.clone()).await?;
-        if let Some(bytes) = written(&service, &applicant.exchange.standing, committed, sealed)? {
-            count(&service.metrics.devices, 1);
-            return Ok(bytes);
-        }
+        Ok(Step::Commit((device, self.seal(Ok(certified_at)).await?)))
     }
-    Err(Fault::Unavailable)
+
+    async fn commit(&mut self, exchange: Exchange, (device, answer): Self::Write) -> Result<Brought, Fault> {
+        let standing = exchange.standing.clone();
+        Ok((self.service.store.certify(exchange, device, answer.clone()).await?, standing, answer))
+    }
+
+    fn written(&self) {
+        count(&self.service.metrics.devices, 1);
+    }
 }
 
 /// Of two keys of a device the later certified one counts, so new keys are certified after all that the old ones have.
-fn issued_at(applicant: &Applicant, old: Option<&KnownDevice>) -> i64 {
-    let Some(before) = &applicant.before else { return applicant.exchange.now };
+fn certified_at(before: Option<&DeviceCertificate>, now: i64, old: Option<&KnownDevice>) -> i64 {
+    let Some(before) = before else { return now };
     let last = old.map_or(before.issued_at, |old| old.certified_at.max(before.issued_at));
-    applicant.exchange.now.max(last.saturating_add(1))
+    now.max(last.saturating_add(1))
 }
 
 fn refusal(
@@ -122,7 +165,7 @@ fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<Applicant
         return Err(Fault::BadRequest("The request is for another service."));
     }
     let Body::Individualize { keys, assurance, consent, current, rekey } = &request.body else {
-        return Err(Fault::BadRequest("The request asks for something else."));
+        return Err(OTHER);
     };
     if keys.hpke.suite() != Suite::XWing {
         return Err(Fault::BadRequest("Keys of this suite are not certified."));
@@ -177,19 +220,19 @@ fn seal(
     service: &Service,
     applicant: &Applicant,
     keyring: &Keyring,
-    (device_id, issued_at): (DeviceId, i64),
-    refusal: Option<Reason>,
+    device_id: DeviceId,
+    certified_at: Result<i64, Reason>,
 ) -> Result<Vec<u8>, Fault> {
     let own = role_key(keyring, Role::Individualization)?;
     let Exchange { thumbprint, transaction, page, request_hash, now, .. } = applicant.exchange;
     let mut answer = Answer::to(transaction, page, request_hash, thumbprint, now);
     let mut beside = Beside::default();
-    match refusal {
-        Some(reason) => {
+    match certified_at {
+        Err(reason) => {
             answer.outcome = Outcome::Refused;
             answer.refusals = vec![whole(reason, Some(&service.presence.support_url))];
         }
-        None => {
+        Ok(issued_at) => {
             let claims = DeviceClaims {
                 issuer: own.certificate.service_id,
                 device_id,

@@ -6,19 +6,18 @@ mod delivery;
 pub(crate) mod grant;
 
 use super::ask::{self, Consent, ask_user};
-use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, told, whole, written};
+use super::desk::{Brought, Desk, Door, Matter, Step, serve};
+use super::{Caller, OTHER};
 use crate::accounts::Account;
-use crate::keyring::Keyring;
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::epoch::Standing;
-use crate::store::{Exchange, Issue, NewLicense, Offer, Withdrawn};
+use crate::store::{Exchange, Issue, NewLicense, Offer, Prior, Withdrawn};
 use grant::{Granter, NotGranted, TermsByName};
 use std::collections::HashSet;
 use std::sync::Arc;
-use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
-use wmlicense_wire::certificate::Role;
+use wmlicense_wire::answer::{Answer, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{Kid, Lid, UserId};
 use wmlicense_wire::request::Body;
@@ -39,13 +38,10 @@ struct Decision {
     refused: usize,
 }
 
-/// Who asks, and by which keys and clock it is decided.
+/// What a request for key IDs and one for pre-delivery have in common.
 #[derive(Clone)]
-struct Desk {
-    service: Arc<Service>,
-    keyring: Arc<Keyring>,
-    caller: Arc<Caller>,
-    account: Option<Arc<Account>>,
+struct Issuing {
+    desk: Desk,
     /// The account that the user named on the page, where the request came without one.
     named: Option<Arc<Account>>,
     /// The user's word, where it was asked for.
@@ -55,6 +51,8 @@ struct Desk {
     now: i64,
     /// How the request stands by its epoch.
     standing: Standing,
+    granted: usize,
+    refused: usize,
 }
 
 /// What comes of a request.
@@ -65,83 +63,30 @@ enum Verdict {
     Ask(Vec<Kid>),
 }
 
-/// Answers `POST /v1/licenses`.
-pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
-    let keyring = service.keyring();
-    let account = account.map(Arc::new);
-    let (caller, asked) = {
-        let (service_, keyring, account) = (Arc::clone(&service), Arc::clone(&keyring), account.clone());
-        service.compute(move || check(&service_, &keyring, account.as_deref(), &bytes)).await??
-    };
-    let (now, caller, named, consent) = (service.clock.now(), Arc::new(caller), None, None);
-    let told = Arc::new(told(&service, &caller, now).await?);
-    let desk = Desk { service, keyring, caller, account, named, consent, told, now, standing: Standing::default() };
-    match asked {
-        Asked::Kids(kids) => issue_kids(desk, kids).await,
-        Asked::Delivery(ask) => delivery::deliver(desk, ask).await,
-    }
-}
-
-async fn issue_kids(mut desk: Desk, kids: Vec<Kid>) -> Result<Vec<u8>, Fault> {
-    let device_id = desk.caller.device.device_id;
-    for _ in 0..MAX_ATTEMPTS {
-        let exchange = match desk.enter().await? {
-            Ok(exchange) => exchange,
-            Err(reason) => return desk.refuse(reason).await,
-        };
-        let offer = desk.service.store.offer(exchange.clone(), device_id, desk.holder(), kids.clone()).await?;
-        if offer.revoked {
-            return desk.refuse(Reason::DeviceRevoked).await;
-        }
-        if let Some(bytes) = known_answer(offer.prior)? {
-            return Ok(bytes);
-        }
-        let offer = Offer { prior: crate::store::Prior::None, ..offer };
-        let (work, kids) = (desk.clone(), kids.clone());
-        let decision = match desk.service.compute(move || work.decide(&kids, offer)).await?? {
-            Verdict::Final(decision) => decision,
-            Verdict::Ask(kids) => match ask_user(&desk.service, &desk.caller, &exchange, kids).await? {
-                ask::Asked::Waiting(url) => {
-                    let waiting = desk.clone();
-                    let answer = desk.service.compute(move || waiting.waiting(url)).await??;
-                    match desk.note(exchange, answer).await? {
-                        Some(bytes) => return Ok(bytes),
-                        None => continue,
-                    }
-                }
-                ask::Asked::Decided(word, named) => {
-                    (desk.consent, desk.named) = (Some(word), named);
-                    continue;
-                }
-            },
-        };
-        if let Some(bytes) = desk.conclude(exchange, decision).await? {
-            return Ok(bytes);
-        }
-        desk.now = desk.service.clock.now();
-    }
-    Err(Fault::Unavailable)
-}
-
 enum Asked {
     Kids(Vec<Kid>),
     /// Whatever the account may have.
     Delivery(delivery::Ask),
 }
 
-fn check(
-    service: &Service,
-    keyring: &Keyring,
-    account: Option<&Account>,
-    bytes: &[u8],
-) -> Result<(Caller, Asked), Fault> {
-    let caller = Caller::check(service, keyring, Endpoint::Licenses, bytes)?;
-    let Body::Licenses { kids, header, scope, since, .. } = &caller.request.body else {
-        return Err(Fault::BadRequest("The request asks for something else."));
-    };
+/// Answers `POST /v1/licenses`.
+pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
+    let door = Door::new(service, account);
+    let (desk, asked) = door.open(Endpoint::Licenses, bytes, read).await?;
+    let now = desk.service.clock.now();
+    let (told, standing) = (Arc::new(desk.told(now).await?), Standing::default());
+    let issuing = Issuing { desk, named: None, consent: None, told, now, standing, granted: 0, refused: 0 };
+    match asked {
+        Asked::Kids(kids) => serve(ByKid { issuing, kids }).await,
+        Asked::Delivery(ask) => delivery::deliver(issuing, ask).await,
+    }
+}
+
+fn read(door: &Door, caller: &mut Caller) -> Result<Asked, Fault> {
+    let Body::Licenses { kids, header, scope, since, .. } = &caller.request.body else { return Err(OTHER) };
     if kids.is_empty() && header.is_none() {
-        let ask = delivery::Ask::read(&caller, service, account, scope.clone(), *since)?;
-        return Ok((caller, Asked::Delivery(ask)));
+        let account = door.account.as_deref();
+        return Ok(Asked::Delivery(delivery::Ask::read(caller, &door.service, account, scope.clone(), *since)?));
     }
     if kids.is_empty() {
         return Err(Fault::BadRequest("This service answers requests that name key IDs."));
@@ -149,62 +94,120 @@ fn check(
     if caller.request.page != 0 || caller.request.cursor.is_some() {
         return Err(Fault::BadRequest("Key IDs are answered in one page."));
     }
-    let mut seen = std::collections::HashSet::new();
-    let kids = kids.iter().copied().filter(|kid| seen.insert(*kid)).collect();
-    Ok((caller, Asked::Kids(kids)))
+    let mut seen = HashSet::new();
+    Ok(Asked::Kids(kids.iter().copied().filter(|kid| seen.insert(*kid)).collect()))
 }
 
-impl Desk {
+/// A request for key IDs.
+struct ByKid {
+    issuing: Issuing,
+    kids: Vec<Kid>,
+}
+
+impl Matter for ByKid {
+    type Found = Offer;
+    type Write = (Issue, Vec<u8>);
+
+    fn service(&self) -> &Service {
+        &self.issuing.desk.service
+    }
+
+    async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
+        self.issuing.enter().await
+    }
+
+    async fn refuse(&self, reason: Reason) -> Result<Vec<u8>, Fault> {
+        self.issuing.desk.refuse(reason).await
+    }
+
+    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+        let (desk, holder) = (&self.issuing.desk, self.issuing.holder());
+        let device = desk.caller.device.device_id;
+        let mut offer = desk.service.store.offer(exchange.clone(), device, holder, self.kids.clone()).await?;
+        Ok((std::mem::replace(&mut offer.prior, Prior::None), offer))
+    }
+
+    async fn decide(&mut self, exchange: &Exchange, offer: Self::Found) -> Result<Step<Self::Write>, Fault> {
+        if offer.revoked {
+            return Ok(Step::Refuse(Reason::DeviceRevoked));
+        }
+        let (work, kids) = (self.issuing.clone(), self.kids.clone());
+        let asked = match self.issuing.desk.compute(move |_| work.decide(&kids, offer)).await? {
+            Verdict::Final(decision) => return Ok(self.issuing.decided(decision)),
+            Verdict::Ask(kids) => kids,
+        };
+        Ok(match ask_user(&self.issuing.desk, exchange, asked).await? {
+            ask::Asked::Waiting(url) => Step::Note(self.issuing.waiting(url).await?),
+            ask::Asked::Decided(word, named) => {
+                (self.issuing.consent, self.issuing.named) = (Some(word), named);
+                Step::Again
+            }
+        })
+    }
+
+    async fn commit(&mut self, exchange: Exchange, write: Self::Write) -> Result<Brought, Fault> {
+        self.issuing.commit(exchange, write).await
+    }
+
+    fn written(&self) {
+        self.issuing.written();
+    }
+}
+
+impl Issuing {
     /// Takes the request up; or why it is refused whole.
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
-        let user = self.account.as_deref().map(|account| account.user);
-        let entered = self.caller.enter(&self.service, user, self.now).await?;
+        self.now = self.desk.service.clock.now();
+        let entered = self.desk.enter(self.now).await?;
         if let Ok(exchange) = &entered {
             self.standing = exchange.standing.clone();
         }
         Ok(entered)
     }
 
-    /// Writes that the request was checked, and gives the answer that decides nothing yet; `None` if it must be made again.
-    async fn note(&self, exchange: Exchange, answer: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
-        let committed = self.service.store.note(exchange).await?;
-        written(&self.service, &self.standing, committed, answer)
+    fn decided(&mut self, decision: Decision) -> Step<(Issue, Vec<u8>)> {
+        let Decision { sealed, issue, granted, refused } = decision;
+        (self.granted, self.refused) = (granted, refused);
+        Step::Commit((issue, sealed))
+    }
+
+    async fn commit(&self, exchange: Exchange, (issue, answer): (Issue, Vec<u8>)) -> Result<Brought, Fault> {
+        let (device, standing) = (self.desk.caller.device.device_id, exchange.standing.clone());
+        Ok((self.desk.service.store.issue(exchange, device, issue, answer.clone()).await?, standing, answer))
+    }
+
+    fn written(&self) {
+        count(&self.desk.service.metrics.licenses, self.granted);
+        count(&self.desk.service.metrics.license_refusals, self.refused);
+        tracing::info!(granted = self.granted, refused = self.refused, "licenses");
     }
 
     /// Who gets the licenses.
     fn holder(&self) -> Option<UserId> {
-        self.account.as_deref().or(self.named.as_deref()).map(|account| account.user)
+        self.account().map(|account| account.user)
+    }
+
+    fn account(&self) -> Option<&Arc<Account>> {
+        self.desk.account.as_ref().or(self.named.as_ref())
     }
 
     /// Tells the page on which the user must act. The same request gets the result later, so this answer is not kept.
-    fn waiting(&self, url: String) -> Result<Vec<u8>, Fault> {
-        let own = role_key(&self.keyring, Role::Issuer)?;
-        let mut answer = self.caller.answer(self.now, &self.standing);
+    async fn waiting(&self, url: String) -> Result<Vec<u8>, Fault> {
+        let mut answer = self.desk.caller.answer(self.now, &self.standing);
         answer.outcome = Outcome::Interaction { url };
-        let certificates = self.caller.not_held([(own.certificate.hash, own.certificate.bytes.as_slice())]);
-        self.caller.seal(answer, &[], None, &Beside { certificates, ..Beside::default() }, own)
+        self.desk.compute(move |desk| desk.seal(answer)).await
     }
 
     fn granter(&self) -> Granter {
         Granter {
-            service: Arc::clone(&self.service),
-            keyring: Arc::clone(&self.keyring),
-            account: self.account.clone().or_else(|| self.named.clone()),
+            service: Arc::clone(&self.desk.service),
+            keyring: Arc::clone(&self.desk.keyring),
+            account: self.account().cloned(),
             consent: self.consent,
             copied: self.standing.stopped,
             told: Arc::clone(&self.told),
             now: self.now,
         }
-    }
-
-    /// Refuses the whole request, without trace: the same request may succeed later.
-    async fn refuse(&self, reason: Reason) -> Result<Vec<u8>, Fault> {
-        let desk = self.clone();
-        let refuse = move || {
-            let key = role_key(&desk.keyring, Role::Issuer)?;
-            desk.caller.refuse(whole(reason, Some(&desk.service.presence.support_url)), desk.now, key)
-        };
-        self.service.compute(refuse).await?
     }
 
     fn decide(&self, kids: &[Kid], offer: Offer) -> Result<Verdict, Fault> {
@@ -217,7 +220,7 @@ impl Desk {
                 Err(NotGranted::AskUser) => asked.push(*kid),
                 Err(refused @ (NotGranted::Refused(_) | NotGranted::TooOften(_))) => {
                     let (reason, again) = refused.reason();
-                    let url = Some(self.service.presence.support_url.clone());
+                    let url = Some(self.desk.service.presence.support_url.clone());
                     batch.refusals.push(Refusal { subject: Some(*kid.as_bytes()), kid: None, reason, url, again });
                 }
             }
@@ -231,7 +234,7 @@ impl Desk {
                 batch.add(granted);
             }
         }
-        let mut answer = self.caller.answer(self.now, &self.standing);
+        let mut answer = self.desk.caller.answer(self.now, &self.standing);
         answer.outcome = if batch.grants.is_empty() { Outcome::Refused } else { Outcome::Done };
         answer.account = Some(self.holder().is_some());
         Ok(Verdict::Final(self.seal(answer, batch)?))
@@ -242,26 +245,8 @@ impl Desk {
         let (granted, refused) = (batch.grants.len(), batch.refusals.len());
         answer.refusals = batch.refusals;
         answer.withdrawn = batch.issue.withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
-        let own = role_key(&self.keyring, Role::Issuer)?;
-        let management = self.keyring.newest(Role::Management);
-        let certificates = [Some(&own.certificate), management.filter(|_| granted > 0)];
-        let certificates = certificates.into_iter().flatten().map(|c| (c.hash, c.bytes.as_slice()));
-        let beside = Beside { certificates: self.caller.not_held(certificates), ..Beside::default() };
-        let sealed = self.caller.seal(answer, &batch.grants, None, &beside, own)?;
+        let sealed = self.desk.seal_licenses(answer, &batch.grants)?;
         Ok(Decision { sealed, issue: batch.issue, granted, refused })
-    }
-
-    /// Writes a decision and gives what to send; `None` if it must be made again.
-    async fn conclude(&self, exchange: Exchange, decision: Decision) -> Result<Option<Vec<u8>>, Fault> {
-        let device = self.caller.device.device_id;
-        let committed = self.service.store.issue(exchange, device, decision.issue, decision.sealed.clone()).await?;
-        let bytes = written(&self.service, &self.standing, committed, decision.sealed)?;
-        if bytes.is_some() {
-            count(&self.service.metrics.licenses, decision.granted);
-            count(&self.service.metrics.license_refusals, decision.refused);
-            tracing::info!(granted = decision.granted, refused = decision.refused, "licenses");
-        }
-        Ok(bytes)
     }
 }
 

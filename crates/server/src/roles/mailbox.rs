@@ -1,14 +1,13 @@
 //! Mailboxes: licenses that nobody asked for go out beside any answer to their device, again and again until it says that it
 //! took them.
 
-use super::{Caller, role_key};
-use crate::keyring::Keyring;
+use super::desk::Door;
+use super::{Caller, OTHER};
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::mailbox::{Recipient, Waiting};
 use std::sync::Arc;
-use wmlicense_wire::answer::{self, Beside, Envelope, put_beside};
-use wmlicense_wire::certificate::Role;
+use wmlicense_wire::answer::{self, Envelope, put_beside};
 use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{SignerId, TransactionId};
 use wmlicense_wire::request::{self, Body, Request};
@@ -19,35 +18,22 @@ const OVERHEAD: usize = 16;
 /// Answers `POST /v1/mailbox`: drops what was taken. What still waits is put beside like beside any answer. It is not kept,
 /// because the same request changes nothing a second time.
 pub(crate) async fn mailbox(service: Arc<Service>, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
-    let keyring = service.keyring();
-    let (caller, taken) = {
-        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        let checked = service.compute(move || check(&service_, &keyring, &bytes)).await??;
-        (Arc::new(checked.0), checked.1)
-    };
-    let now = service.clock.now();
-    if let Err(reason) = caller.enter(&service, None, now).await? {
-        return caller.turn_away(&service, &keyring, reason).await;
+    let door = Door::new(service, None);
+    let (desk, taken) = door.open(Endpoint::Mailbox, bytes, read).await?;
+    let now = desk.service.clock.now();
+    if let Err(reason) = desk.enter(now).await? {
+        return desk.refuse(reason).await;
     }
     if !taken.is_empty() {
-        let dropped = service.store.taken(caller.device.device_id, taken).await?;
+        let dropped = desk.service.store.taken(desk.caller.device.device_id, taken).await?;
         tracing::info!(dropped, "taken out of a mailbox");
     }
-    let seal = move || {
-        let own = role_key(&keyring, Role::Issuer)?;
-        let certificates = caller.not_held([(own.certificate.hash, own.certificate.bytes.as_slice())]);
-        caller.seal(caller.bare_answer(now), &[], None, &Beside { certificates, ..Beside::default() }, own)
-    };
-    service.compute(seal).await?
+    desk.compute(move |desk| desk.seal(desk.caller.bare_answer(now))).await
 }
 
-fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<TransactionId>), Fault> {
-    let caller = Caller::check(service, keyring, Endpoint::Mailbox, bytes)?;
-    let Body::Mailbox { taken } = &caller.request.body else {
-        return Err(Fault::BadRequest("The request asks for something else."));
-    };
-    let taken = taken.clone();
-    Ok((caller, taken))
+fn read(_: &Door, caller: &mut Caller) -> Result<Vec<TransactionId>, Fault> {
+    let Body::Mailbox { taken } = &caller.request.body else { return Err(OTHER) };
+    Ok(taken.clone())
 }
 
 /// Who sent a request. It is believed once the request was answered, which it is only with a good signature.

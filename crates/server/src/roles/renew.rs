@@ -1,21 +1,20 @@
 //! Renewing: licenses that a device holds, on the terms that hold today. Whether an account may have the content, and on
 //! which terms, is decided as for a first license; what counts on is decided here.
 
+use super::desk::{Brought, Desk, Door, Matter, Step, serve};
 use super::issue::grant::{Granted, Granter, NotGranted, TermsByName, inner_key};
 use super::issue::leave_out_replaced;
-use super::{Caller, MAX_ATTEMPTS, known_answer, role_key, told, whole, written};
+use super::{Caller, OTHER};
 use crate::accounts::Account;
-use crate::keyring::Keyring;
 use crate::metrics::count;
 use crate::policy::{Renewal, carried, over};
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::epoch::Standing;
-use crate::store::{HeldLicense, Issue, Issued, Offered, Renewable, Withdrawn};
+use crate::store::{Exchange, HeldLicense, Issue, Issued, Offered, Prior, Renewable, RenewalOffer, Withdrawn};
 use std::collections::HashSet;
 use std::sync::Arc;
-use wmlicense_wire::answer::{Answer, Beside, Grant, Outcome, Reason, Refusal};
-use wmlicense_wire::certificate::Role;
+use wmlicense_wire::answer::{Answer, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
@@ -32,84 +31,95 @@ struct Decision {
 
 /// Answers `POST /v1/renewals`.
 pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
-    let keyring = service.keyring();
-    let (caller, lids) = {
-        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        let checked = service.compute(move || check(&service_, &keyring, &bytes)).await??;
-        (Arc::new(checked.0), checked.1)
-    };
+    let door = Door::new(service, account);
+    let (desk, lids) = door.open(Endpoint::Renewals, bytes, read).await?;
     // The strictest state counts from now on, whatever becomes of the request.
-    let told = Arc::new(told(&service, &caller, service.clock.now()).await?);
-    let (device, account) = (caller.device.device_id, account.map(Arc::new));
-    let user = account.as_deref().map(|account| account.user);
-    for _ in 0..MAX_ATTEMPTS {
-        let now = service.clock.now();
-        let exchange = match caller.enter(&service, user, now).await? {
-            Ok(exchange) => exchange,
-            Err(reason) => return caller.turn_away(&service, &keyring, reason).await,
-        };
-        let standing = exchange.standing.clone();
-        let offer = service.store.renewable(exchange.clone(), device, lids.clone()).await?;
-        if let Some(bytes) = known_answer(offer.prior)? {
-            return Ok(bytes);
-        }
-        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        let granter = Granter {
-            service: service_,
-            keyring,
-            account: account.clone(),
-            consent: None,
-            copied: standing.stopped,
-            told: Arc::clone(&told),
-            now,
-        };
-        let work = Work { granter, caller: Arc::clone(&caller), standing: standing.clone(), lids: lids.clone() };
-        let (revoked, items, withdrawn) = (offer.revoked, offer.items, offer.withdrawn);
-        let decide = move || if revoked { work.refuse_device() } else { work.decide(items, withdrawn) };
-        let decision = service.compute(decide).await??;
-        if revoked {
-            return Ok(decision.sealed);
-        }
-        let committed = service.store.issue(exchange, device, decision.issue, decision.sealed.clone()).await?;
-        if let Some(bytes) = written(&service, &standing, committed, decision.sealed)? {
-            count(&service.metrics.renewals, decision.granted);
-            count(&service.metrics.license_refusals, decision.refused);
-            tracing::info!(granted = decision.granted, refused = decision.refused, "renewals");
-            return Ok(bytes);
-        }
-    }
-    Err(Fault::Unavailable)
+    let told = Arc::new(desk.told(desk.service.clock.now()).await?);
+    serve(Renewing { desk, lids, told, granted: 0, refused: 0 }).await
 }
 
-fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<(Caller, Vec<Lid>), Fault> {
-    let caller = Caller::check(service, keyring, Endpoint::Renewals, bytes)?;
-    let Body::Renewals { licenses, .. } = &caller.request.body else {
-        return Err(Fault::BadRequest("The request asks for something else."));
-    };
+fn read(_: &Door, caller: &mut Caller) -> Result<Vec<Lid>, Fault> {
+    let Body::Renewals { licenses, .. } = &caller.request.body else { return Err(OTHER) };
     let mut seen = HashSet::new();
-    let lids = licenses.iter().map(|(lid, _)| *lid).filter(|lid| seen.insert(*lid)).collect();
-    Ok((caller, lids))
+    Ok(licenses.iter().map(|(lid, _)| *lid).filter(|lid| seen.insert(*lid)).collect())
+}
+
+struct Renewing {
+    desk: Desk,
+    lids: Vec<Lid>,
+    /// Lines of the licenses that the device tells that it has.
+    told: Arc<HashSet<Lid>>,
+    granted: usize,
+    refused: usize,
+}
+
+impl Matter for Renewing {
+    type Found = RenewalOffer;
+    type Write = (Issue, Vec<u8>);
+
+    fn service(&self) -> &Service {
+        &self.desk.service
+    }
+
+    async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
+        self.desk.enter(self.desk.service.clock.now()).await
+    }
+
+    async fn refuse(&self, reason: Reason) -> Result<Vec<u8>, Fault> {
+        self.desk.refuse(reason).await
+    }
+
+    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+        let (store, device) = (&self.desk.service.store, self.desk.caller.device.device_id);
+        let mut offer = store.renewable(exchange.clone(), device, self.lids.clone()).await?;
+        Ok((std::mem::replace(&mut offer.prior, Prior::None), offer))
+    }
+
+    async fn decide(&mut self, exchange: &Exchange, offer: Self::Found) -> Result<Step<Self::Write>, Fault> {
+        if offer.revoked {
+            return Ok(Step::Refuse(Reason::DeviceRevoked));
+        }
+        let granter = Granter {
+            service: Arc::clone(&self.desk.service),
+            keyring: Arc::clone(&self.desk.keyring),
+            account: self.desk.account.clone(),
+            consent: None,
+            copied: exchange.standing.stopped,
+            told: Arc::clone(&self.told),
+            now: exchange.now,
+        };
+        let work =
+            Work { granter, desk: self.desk.clone(), standing: exchange.standing.clone(), lids: self.lids.clone() };
+        let Decision { sealed, issue, granted, refused } =
+            self.desk.compute(move |_| work.decide(offer.items, offer.withdrawn)).await?;
+        (self.granted, self.refused) = (granted, refused);
+        Ok(Step::Commit((issue, sealed)))
+    }
+
+    async fn commit(&mut self, exchange: Exchange, (issue, answer): Self::Write) -> Result<Brought, Fault> {
+        let (device, standing) = (self.desk.caller.device.device_id, exchange.standing.clone());
+        Ok((self.desk.service.store.issue(exchange, device, issue, answer.clone()).await?, standing, answer))
+    }
+
+    fn written(&self) {
+        count(&self.desk.service.metrics.renewals, self.granted);
+        count(&self.desk.service.metrics.license_refusals, self.refused);
+        tracing::info!(granted = self.granted, refused = self.refused, "renewals");
+    }
 }
 
 /// One request being decided.
 struct Work {
     granter: Granter,
-    caller: Arc<Caller>,
+    desk: Desk,
     standing: Standing,
     lids: Vec<Lid>,
 }
 
 impl Work {
-    fn refuse_device(&self) -> Result<Decision, Fault> {
-        let url = &self.granter.service.presence.support_url;
-        let own = role_key(&self.granter.keyring, Role::Issuer)?;
-        let sealed = self.caller.refuse(whole(Reason::DeviceRevoked, Some(url)), self.granter.now, own)?;
-        Ok(Decision { sealed, issue: Issue::default(), granted: 0, refused: 1 })
-    }
-
     fn decide(&self, items: Vec<Renewable>, withdrawn: Vec<Withdrawn>) -> Result<Decision, Fault> {
         let mut terms = TermsByName::default();
-        let mut answer = self.caller.answer(self.granter.now, &self.standing);
+        let mut answer = self.desk.caller.answer(self.granter.now, &self.standing);
         let (mut grants, mut done) = (Vec::new(), HashSet::new());
         let mut issue = Issue { withdrawn, ..Issue::default() };
         for (lid, item) in self.lids.iter().zip(items) {
@@ -154,12 +164,7 @@ impl Work {
         }
         answer.outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
         let (granted, refused) = (grants.len(), answer.refusals.len());
-        let own = role_key(&self.granter.keyring, Role::Issuer)?;
-        let management = self.granter.keyring.newest(Role::Management);
-        let certificates = [Some(&own.certificate), management.filter(|_| granted > 0)];
-        let certificates = certificates.into_iter().flatten().map(|c| (c.hash, c.bytes.as_slice()));
-        let beside = Beside { certificates: self.caller.not_held(certificates), ..Beside::default() };
-        let sealed = self.caller.seal(answer, grants, None, &beside, own)?;
+        let sealed = self.desk.seal_licenses(answer, grants)?;
         Ok(Decision { sealed, issue, granted, refused })
     }
 

@@ -1,7 +1,7 @@
 //! Revocation: what was taken back from a device, its acknowledgement of that, and the newest status list.
 
-use super::Caller;
-use crate::keyring::Keyring;
+use super::desk::{Desk, Door};
+use super::{Caller, OTHER};
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::service::Service;
@@ -21,15 +21,13 @@ pub(crate) async fn revocations(service: Arc<Service>, bytes: Vec<u8>) -> Result
 }
 
 async fn tell(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
-    let keyring = service.keyring();
-    let caller = {
-        let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        Arc::new(service.compute(move || check(&service_, &keyring, &bytes)).await??)
-    };
+    let door = Door::new(service, None);
+    let (desk, ()) = door.open(Endpoint::Revocations, bytes, read).await?;
+    let (service, caller) = (&desk.service, &desk.caller);
     let (device, now) = (caller.device.device_id, service.clock.now());
     // What was taken back is told to a copy as well.
-    if let Err(reason) = caller.enter(&service, None, now).await? {
-        return caller.turn_away(&service, &keyring, reason).await.map(Some);
+    if let Err(reason) = desk.enter(now).await? {
+        return desk.refuse(reason).await.map(Some);
     }
     service.store.note_asker(device, caller.thumbprint, caller.device.keys.signing, now).await?;
     let Some(due) = service.store.due(device).await? else { return Ok(None) };
@@ -38,27 +36,24 @@ async fn tell(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, 
     if let Some(blob) = signed {
         return Ok(Some(blob));
     }
-    let sign = move || -> Result<Vec<u8>, Fault> {
-        let key = keyring.revocation_signing.as_ref().ok_or_else(|| {
+    let sign = move |desk: &Desk| -> Result<Vec<u8>, Fault> {
+        let key = desk.keyring.revocation_signing.as_ref().ok_or_else(|| {
             tracing::error!("licenses were taken back, and the revocation key is not in the data folder");
             Fault::Internal
         })?;
         Ok(Revocation { number, target, entries }.sign(key)?)
     };
-    let blob = service.compute(sign).await??;
+    let blob = desk.compute(sign).await?;
     Ok(Some(service.store.keep_blob(target, number, blob).await?))
 }
 
-fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<Caller, Fault> {
-    let caller = Caller::check(service, keyring, Endpoint::Revocations, bytes)?;
-    let Body::Revocations { machine_id } = &caller.request.body else {
-        return Err(Fault::BadRequest("The request asks for something else."));
-    };
+fn read(_: &Door, caller: &mut Caller) -> Result<(), Fault> {
+    let Body::Revocations { machine_id } = &caller.request.body else { return Err(OTHER) };
     // A device is told what is its own; machines of other issuers are not known here.
     if !machine_id.is_empty() && machine_id != caller.device.device_id.as_bytes() {
         return Err(Fault::BadRequest("The machine ID is not the device ID of who asks."));
     }
-    Ok(caller)
+    Ok(())
 }
 
 /// Writes an acknowledgement down. It is taken from a revoked device as well.

@@ -1,11 +1,14 @@
 //! Pre-delivery: everything that an account may have, or one scope of it, page by page, and what the device has to drop.
 
+use super::super::whole;
 use super::cursor::Cursor;
 use super::grant::TermsByName;
-use super::{Account, Batch, Caller, Decision, Desk, MAX_ATTEMPTS, known_answer, whole};
+use super::{Account, Batch, Brought, Caller, Decision, Issuing, Matter, Step, serve};
 use crate::problem::Fault;
 use crate::service::Service;
-use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Position, Prior};
+use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Issue, Position, Prior};
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 use wmlicense_wire::answer::{self, Outcome, Reason};
 use wmlicense_wire::license;
 
@@ -66,62 +69,87 @@ fn scopes(account: Option<&Account>, named: Option<String>) -> Result<Vec<String
 }
 
 /// Answers one page.
-pub(super) async fn deliver(mut desk: Desk, ask: Ask) -> Result<Vec<u8>, Fault> {
+pub(super) async fn deliver(issuing: Issuing, ask: Ask) -> Result<Vec<u8>, Fault> {
     // What the account may not have any more goes with the refusal.
     let (scopes, refusal) = match ask.scopes.clone() {
         Ok(scopes) => (scopes, None),
         Err(reason) => (Vec::new(), Some(reason)),
     };
-    let device = desk.caller.device.device_id;
-    for _ in 0..MAX_ATTEMPTS {
-        let exchange = match desk.enter().await? {
-            Ok(exchange) => exchange,
-            Err(reason) => return desk.refuse(reason).await,
-        };
-        let Ok(_permit) = desk.service.deliveries.try_acquire() else {
-            match desk.later(exchange, desk.now + PATIENCE.0).await? {
-                Some(bytes) => return Ok(bytes),
-                None => continue,
-            }
-        };
-        let query = DeliveryQuery { scopes: scopes.clone(), since: ask.since, from: ask.from.clone() };
-        let page = desk.service.store.delivery(exchange.clone(), device, query).await?;
-        if page.revoked {
-            return desk.refuse(Reason::DeviceRevoked).await;
-        }
-        let page = match known_answer(page.prior)? {
-            Some(bytes) => return Ok(bytes),
-            None => DeliveryPage { prior: Prior::None, ..page },
-        };
-        if let Some(reason) = refusal.filter(|_| page.withdrawn.is_empty() && ask.mark.is_none()) {
-            return desk.refuse(reason).await;
-        }
-        if let Some(from) = desk.service.pace.wait(desk.now) {
-            match desk.later(exchange, from).await? {
-                Some(bytes) => return Ok(bytes),
-                None => continue,
-            }
-        }
-        let (work, of) = (desk.clone(), (ask.mark, ask.since));
-        let decision = desk.service.compute(move || work.page(page, of, refusal)).await??;
-        let licenses = decision.granted;
-        if let Some(bytes) = desk.conclude(exchange, decision).await? {
-            desk.service.pace.spend(licenses);
-            return Ok(bytes);
-        }
-        desk.now = desk.service.clock.now();
-    }
-    Err(Fault::Unavailable)
+    serve(Delivering { issuing, ask, scopes, refusal, permit: None }).await
 }
 
-impl Desk {
+struct Delivering {
+    issuing: Issuing,
+    ask: Ask,
+    scopes: Vec<String>,
+    refusal: Option<Reason>,
+    /// Held from before the page is in memory until the request is over.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Matter for Delivering {
+    /// None where too many pages are in memory.
+    type Found = Option<DeliveryPage>;
+    type Write = (Issue, Vec<u8>);
+
+    fn service(&self) -> &Service {
+        &self.issuing.desk.service
+    }
+
+    async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
+        self.issuing.enter().await
+    }
+
+    async fn refuse(&self, reason: Reason) -> Result<Vec<u8>, Fault> {
+        self.issuing.desk.refuse(reason).await
+    }
+
+    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+        let desk = &self.issuing.desk;
+        if self.permit.is_none() {
+            self.permit = Arc::clone(&desk.service.deliveries).try_acquire_owned().ok();
+        }
+        if self.permit.is_none() {
+            return Ok((Prior::None, None));
+        }
+        let query = DeliveryQuery { scopes: self.scopes.clone(), since: self.ask.since, from: self.ask.from.clone() };
+        let device = desk.caller.device.device_id;
+        let mut page = desk.service.store.delivery(exchange.clone(), device, query).await?;
+        Ok((std::mem::replace(&mut page.prior, Prior::None), Some(page)))
+    }
+
+    async fn decide(&mut self, _: &Exchange, page: Self::Found) -> Result<Step<Self::Write>, Fault> {
+        let Some(page) = page else { return self.issuing.later(self.issuing.now + PATIENCE.0).await };
+        if page.revoked {
+            return Ok(Step::Refuse(Reason::DeviceRevoked));
+        }
+        if let Some(reason) = self.refusal.filter(|_| page.withdrawn.is_empty() && self.ask.mark.is_none()) {
+            return Ok(Step::Refuse(reason));
+        }
+        if let Some(from) = self.issuing.desk.service.pace.wait(self.issuing.now) {
+            return self.issuing.later(from).await;
+        }
+        let (work, of, refusal) = (self.issuing.clone(), (self.ask.mark, self.ask.since), self.refusal);
+        let decision = self.issuing.desk.compute(move |_| work.page(page, of, refusal)).await?;
+        Ok(self.issuing.decided(decision))
+    }
+
+    async fn commit(&mut self, exchange: Exchange, write: Self::Write) -> Result<Brought, Fault> {
+        self.issuing.commit(exchange, write).await
+    }
+
+    fn written(&self) {
+        self.issuing.written();
+        self.issuing.desk.service.pace.spend(self.issuing.granted);
+    }
+}
+
+impl Issuing {
     /// Asks the device to come again with the same bytes, which decides nothing yet.
-    async fn later(&self, exchange: Exchange, from: i64) -> Result<Option<Vec<u8>>, Fault> {
-        let mut answer = self.caller.answer(self.now, &self.standing);
+    async fn later(&self, from: i64) -> Result<Step<(Issue, Vec<u8>)>, Fault> {
+        let mut answer = self.desk.caller.answer(self.now, &self.standing);
         answer.outcome = Outcome::Later { from, until: from + PATIENCE.1 };
-        let desk = self.clone();
-        let sealed = self.service.compute(move || desk.seal(answer, Batch::default())).await??.sealed;
-        self.note(exchange, sealed).await
+        self.desk.compute(move |desk| desk.seal(answer)).await.map(Step::Note)
     }
 
     /// Grants as much of the page as an answer takes. What is refused is refused with the last page.
@@ -151,16 +179,16 @@ impl Desk {
             }
             last = Some(Position::Scope(scope, kid.as_bytes().to_vec()));
         }
-        let mut answer = self.caller.answer(self.now, &self.standing);
+        let mut answer = self.desk.caller.answer(self.now, &self.standing);
         // What a copied device is not given waits for it.
         answer.since = if self.standing.stopped { since } else { Some(mark) };
         if let Some(reason) = refusal.filter(|_| next.is_none()) {
             answer.outcome = Outcome::Refused;
-            batch.refusals.push(whole(reason, Some(&self.service.presence.support_url)));
+            batch.refusals.push(whole(reason, Some(&self.desk.service.presence.support_url)));
         }
-        let user = self.account.as_deref().map(|account| account.user);
+        let (user, desk) = (self.desk.user(), &self.desk);
         answer.account = Some(user.is_some());
-        answer.next_cursor = next.map(|position| Cursor { mark, position }.seal(&self.caller, user, &self.service));
+        answer.next_cursor = next.map(|position| Cursor { mark, position }.seal(&desk.caller, user, &desk.service));
         self.seal(answer, batch)
     }
 }

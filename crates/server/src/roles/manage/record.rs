@@ -64,7 +64,7 @@ pub(super) fn check(
     status: Option<&StatusList>,
     now: i64,
 ) -> Result<Chunk, Fault> {
-    let own = &super::role_key(keyring, Role::Management)?.certificate;
+    let own = &super::super::role_key(keyring, Role::Management)?.certificate;
     let content = RecordKey::of(&ticket.keys.content);
     let checks = Checks { directory, own, ticket, content, account, status, now };
     let mut chunk = Chunk { candidates: Vec::new(), refusals: Vec::new() };
