@@ -6,6 +6,8 @@ use crate::open;
 use crate::output::{Output, plain};
 use serde_json::{Value, json};
 use std::path::Path;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use wmlicense_core::client::Client;
 use wmlicense_core::store::{Filter, StoredLicense};
 
@@ -79,21 +81,8 @@ fn object(license: &StoredLicense, title: Option<&str>) -> Value {
 
 /// A time as RFC 3339 has it; a time that no calendar has as its seconds.
 pub(crate) fn utc(seconds: i64) -> String {
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days from 0000-03-01, so that the leap day is the last of its year (400 years are 146 097 days).
-    let days = days.saturating_add(719_468);
-    if !(0..3_652_425).contains(&days) {
-        return format!("{seconds} s");
-    }
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{seconds} s"))
 }
 
 #[cfg(test)]

@@ -1,95 +1,21 @@
 //! Dates as RFC 3339 texts.
 
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
 /// Reads a date with time and offset (RFC 3339 §5.6) as seconds UTC; fractions of a second are cut off.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<i64> {
-    let (date, time) = text.split_at_checked(10)?;
-    let [year, month, day] = numbers(date, [4, 2, 2], '-')?;
-    let time = time.strip_prefix(['T', 't', ' '])?;
-    let (clock, rest) = time.split_at_checked(8)?;
-    let [hour, minute, second] = numbers(clock, [2, 2, 2], ':')?;
-    let in_range = (1..=12).contains(&month)
-        && (1..=days_in(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    if !in_range {
-        return None;
-    }
-    let offset = offset_seconds(skip_fraction(rest)?)?;
-    Some(days_from_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second.min(59) - offset)
+    // The RFC leaves open what may stand between date and time.
+    text.as_bytes().get(10).filter(|between| b"Tt ".contains(between))?;
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+    // What was read can be written again.
+    (time.year() >= 0).then(|| time.unix_timestamp())
 }
 
-/// Seconds UTC as a text.
+/// Seconds UTC as a text; a time that no calendar has as its seconds.
 pub(crate) fn to_rfc3339(seconds: i64) -> String {
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = date_of(days);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
-fn numbers<const N: usize>(text: &str, widths: [usize; N], separator: char) -> Option<[i64; N]> {
-    let mut values = [0; N];
-    let mut parts = text.split(separator);
-    for (value, width) in values.iter_mut().zip(widths) {
-        let part = parts.next().filter(|part| part.len() == width && part.bytes().all(|b| b.is_ascii_digit()))?;
-        *value = part.parse().ok()?;
-    }
-    parts.next().is_none().then_some(values)
-}
-
-fn skip_fraction(text: &str) -> Option<&str> {
-    match text.strip_prefix('.') {
-        None => Some(text),
-        Some(fraction) => {
-            let rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-            (rest.len() < fraction.len()).then_some(rest)
-        }
-    }
-}
-
-fn offset_seconds(text: &str) -> Option<i64> {
-    if text == "Z" || text == "z" {
-        return Some(0);
-    }
-    let sign = match text.get(..1)? {
-        "+" => 1,
-        "-" => -1,
-        _ => return None,
-    };
-    let [hours, minutes] = numbers(text.get(1..)?, [2, 2], ':')?;
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
-}
-
-fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from 1970-01-01 in the Gregorian calendar, counted in years that begin in March so that a leap day is the last.
-fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-fn date_of(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
+    let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{seconds} s"))
 }
 
 #[cfg(test)]
@@ -191,6 +117,10 @@ mod tests {
     fn a_date_survives_writing_and_reading() {
         for seconds in [0, 951_782_400, 951_868_799, 1_709_210_096, 4_102_444_800, -62_135_596_800] {
             assert_eq!(parse_rfc3339(&to_rfc3339(seconds)), Some(seconds));
+        }
+        assert_eq!(to_rfc3339(i64::MAX), format!("{} s", i64::MAX));
+        for beyond in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"] {
+            assert_eq!(parse_rfc3339(beyond), None, "{beyond}");
         }
     }
 }
