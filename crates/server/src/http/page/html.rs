@@ -1,9 +1,10 @@
-//! The HTML of the page. Works without scripts, images and cookies; everything from outside is escaped here.
+//! The HTML of the page. Works without scripts, images and cookies; everything from outside is escaped by the macro that
+//! writes it.
 
 use super::form::Back;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use std::fmt::Write as _;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use wmlicense_wire::id::Digest;
 
 const STYLE: &str = include_str!("style.css");
@@ -63,150 +64,172 @@ pub(super) enum Step {
 }
 
 /// The page on which the user signs in, accepts or declines. `sealed` comes back with the form.
-pub(super) fn question(facts: &Facts, step: &Step, sealed: &str, problem: Option<Problem>) -> String {
-    let mut main = String::new();
-    if let Some(problem) = problem {
-        let text = problem.text();
-        let text = if matches!(step, Step::SignIn) && problem != Problem::Stale {
-            format!("<a href=\"#token\">{text}</a>")
-        } else {
-            text.to_owned()
-        };
-        let _ = write!(
-            main,
-            "<div class=\"problem\" role=\"alert\" tabindex=\"-1\" autofocus aria-labelledby=\"problem\">\
-             <h2 id=\"problem\">There is a problem</h2><p id=\"problem-text\">{text}</p></div>"
-        );
-    }
-    let _ = write!(main, "<h1>Unlock this for your app?</h1>{}", described(facts));
-    let hidden = format!("<input type=\"hidden\" name=\"session\" value=\"{}\">", escape(sealed));
-    let decline = "<button name=\"action\" value=\"decline\" formnovalidate>Decline</button>";
-    let _ = match step {
-        Step::SignIn => write!(main, "{}", sign_in(&hidden, decline, problem)),
-        Step::Decide(holder) => {
-            let holder = holder.as_deref().map_or_else(
-                || "<p>No account is needed.</p>".to_owned(),
-                |name| format!("<p>You are signed in as <strong>{}</strong>.</p>", quoted(name)),
-            );
-            write!(
-                main,
-                "<h2>Your decision</h2>{holder}<form method=\"post\">{hidden}\
-                 <button class=\"first\" name=\"action\" value=\"accept\">Accept</button>{decline}</form>"
-            )
+pub(super) fn question(facts: &Facts, step: &Step, sealed: &str, problem: Option<Problem>) -> Markup {
+    let main = html! {
+        @if let Some(problem) = problem { (told_problem(step, problem)) }
+        h1 { "Unlock this for your app?" }
+        (described(facts))
+        @match step {
+            Step::SignIn => { (sign_in(sealed, problem)) }
+            Step::Decide(holder) => {
+                h2 { "Your decision" }
+                @match holder {
+                    Some(name) => p { "You are signed in as " strong { (quoted(name)) } "." }
+                    None => p { "No account is needed." }
+                }
+                form method="post" {
+                    (hidden(sealed))
+                    button.first name="action" value="accept" { "Accept" }
+                    (decline())
+                }
+            }
         }
     };
     let title = if problem.is_some() { "Error: unlock this for your app?" } else { "Unlock this for your app?" };
     document(title, Some(facts), &main)
 }
 
-fn sign_in(hidden: &str, decline: &str, problem: Option<Problem>) -> String {
-    let wrong = matches!(problem, Some(Problem::NoToken | Problem::WrongToken | Problem::NotIncluded));
-    let marks = if wrong {
-        " aria-invalid=\"true\" aria-describedby=\"problem-text hint\""
-    } else {
-        " aria-describedby=\"hint\""
-    };
-    format!(
-        "<h2>Sign in</h2><form method=\"post\">{hidden}<label for=\"token\">Account token</label>\
-         <p id=\"hint\">You got it with your account, from whoever this content is from. Enter it only if your app shows \
-         the six digits above.</p>\
-         <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" maxlength=\"256\" required{marks}>\
-         <div><button class=\"first\" name=\"action\" value=\"sign-in\">Sign in</button>{decline}</div></form>"
-    )
+fn told_problem(step: &Step, problem: Problem) -> Markup {
+    let of_the_field = matches!(step, Step::SignIn) && problem != Problem::Stale;
+    html! {
+        div.problem role="alert" tabindex="-1" autofocus aria-labelledby="problem" {
+            h2 #problem { "There is a problem" }
+            p #problem-text {
+                @if of_the_field { a href="#token" { (problem.text()) } } @else { (problem.text()) }
+            }
+        }
+    }
 }
 
-fn described(facts: &Facts) -> String {
-    let mut titles = String::new();
-    for (title, terms) in facts.titles.iter().take(MAX_LISTED) {
-        let _ = write!(titles, "<li><strong>{}</strong><ul>", quoted(title));
-        for sentence in terms {
-            let _ = write!(titles, "<li>{}</li>", escape(sentence));
+fn sign_in(sealed: &str, problem: Option<Problem>) -> Markup {
+    let wrong = matches!(problem, Some(Problem::NoToken | Problem::WrongToken | Problem::NotIncluded));
+    let described_by = if wrong { "problem-text hint" } else { "hint" };
+    html! {
+        h2 { "Sign in" }
+        form method="post" {
+            (hidden(sealed))
+            label for="token" { "Account token" }
+            p #hint {
+                "You got it with your account, from whoever this content is from. Enter it only if your app shows the six "
+                "digits above."
+            }
+            input #token name="token" type="password" autocomplete="current-password" maxlength="256" required
+                aria-invalid=[wrong.then_some("true")] aria-describedby=(described_by);
+            div {
+                button.first name="action" value="sign-in" { "Sign in" }
+                (decline())
+            }
         }
-        titles.push_str("</ul></li>");
     }
-    if let Some(more) = facts.titles.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
-        let _ = write!(titles, "<li>and {more} more</li>");
+}
+
+fn hidden(sealed: &str) -> Markup {
+    html! { input type="hidden" name="session" value=(sealed); }
+}
+
+fn decline() -> Markup {
+    html! { button name="action" value="decline" formnovalidate { "Decline" } }
+}
+
+fn described(facts: &Facts) -> Markup {
+    let more = facts.titles.len().saturating_sub(MAX_LISTED);
+    html! {
+        p { "Your app sent you here, because you have to accept the terms before it can go on. It shows these six digits:" }
+        p.code #code { (facts.code) }
+        p { "If your app shows others, or none, somebody else sent you here: decline." }
+        h2 { "What you get" }
+        ul.titles {
+            @for (title, terms) in facts.titles.iter().take(MAX_LISTED) {
+                li {
+                    strong { (quoted(title)) }
+                    ul { @for sentence in terms { li { (sentence) } } }
+                }
+            }
+            @if more > 0 { li { "and " (more) " more" } }
+        }
+        h2 { "Who is asking" }
+        dl {
+            dt { "App" }
+            dd {
+                @match &facts.application {
+                    Some(name) => { "It calls itself " (quoted(name)) }
+                    None => { "It gives no name" }
+                }
+            }
+            dt { "Device" }
+            dd { (facts.device) }
+            dt { "The content is from" }
+            dd { (quoted(&facts.issuer)) }
+        }
     }
-    let application = facts
-        .application
-        .as_deref()
-        .map_or_else(|| "It gives no name".to_owned(), |name| format!("It calls itself {}", quoted(name)));
-    format!(
-        "<p>Your app sent you here, because you have to accept the terms before it can go on. It shows these six digits:</p>\
-         <p class=\"code\" id=\"code\">{}</p>\
-         <p>If your app shows others, or none, somebody else sent you here: decline.</p>\
-         <h2>What you get</h2><ul class=\"titles\">{titles}</ul>\
-         <h2>Who is asking</h2>\
-         <dl><dt>App</dt><dd>{application}</dd><dt>Device</dt><dd>{}</dd><dt>The content is from</dt><dd>{}</dd></dl>",
-        escape(&facts.code),
-        escape(&facts.device),
-        quoted(&facts.issuer),
-    )
 }
 
 /// A page that only tells something.
-pub(super) fn told(title: &str, text: &str, facts: Option<&Facts>, back: Option<&str>) -> String {
-    let link = back.map(|url| format!("<p><a href=\"{}\">Go back to the app</a></p>", escape(url)));
-    let main = format!("<h1>{}</h1><p>{}</p>{}", escape(title), escape(text), link.unwrap_or_default());
+pub(super) fn told(title: &str, text: &str, facts: Option<&Facts>, back: Option<&str>) -> Markup {
+    let main = html! {
+        h1 { (title) }
+        p { (text) }
+        @if let Some(url) = back { p { a href=(url) { "Go back to the app" } } }
+    };
     document(title, facts, &main)
 }
 
 /// A page that is the same for everybody: `main` is HTML of our own.
 pub(super) fn fixed(title: &str, main: &str) -> Response<Body> {
-    response(StatusCode::OK, document(title, None, main), None)
+    response(StatusCode::OK, document(title, None, &PreEscaped(main.to_owned())), None)
 }
 
-fn document(title: &str, facts: Option<&Facts>, main: &str) -> String {
-    let (mut header, mut footer) = (String::new(), String::new());
-    if let Some(facts) = facts {
-        header = format!("<header><p>{}</p></header>", quoted(&facts.issuer));
-        // In another tab: what was entered here stays, and the way back is no form sent twice.
-        let link = |url: &str, text| {
-            let url = escape(url);
-            format!("<li><a href=\"{url}\" target=\"_blank\" rel=\"noopener\">{text} (opens in a new tab)</a></li>")
-        };
-        let terms = facts.terms_url.as_deref().map(|url| link(url, "Terms of use")).unwrap_or_default();
-        let privacy = link(&facts.privacy_url, "Privacy statement");
-        footer = format!("<footer><nav aria-label=\"Legal\"><ul>{terms}{privacy}</ul></nav></footer>");
+fn document(title: &str, facts: Option<&Facts>, main: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                @if let Some(facts) = facts { header { p { (quoted(&facts.issuer)) } } }
+                main { (main) }
+                @if let Some(facts) = facts { (legal(facts)) }
+            }
+        }
     }
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{}</title>\
-         <style>{STYLE}</style></head><body>{header}<main>{main}</main>{footer}</body></html>\n",
-        escape(title)
-    )
 }
 
-/// Text of somebody else's choice: escaped, and kept from reordering or hiding what stands around it.
-fn quoted(text: &str) -> String {
+/// Opens in another tab: what was entered here stays, and the way back is no form sent twice.
+fn legal(facts: &Facts) -> Markup {
+    let links = facts.terms_url.iter().map(|url| (url, "Terms of use"));
+    let links = links.chain([(&facts.privacy_url, "Privacy statement")]);
+    html! {
+        footer {
+            nav aria-label="Legal" {
+                ul {
+                    @for (url, text) in links {
+                        li { a href=(url) target="_blank" rel="noopener" { (text) " (opens in a new tab)" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Text of somebody else's choice, kept from reordering or hiding what stands around it.
+fn quoted(text: &str) -> Markup {
     let shown: String = text
         .chars()
         .filter(|letter| !letter.is_control())
         .filter(|letter| !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'))
         .take(200)
         .collect();
-    format!("<bdi>{}</bdi>", escape(&shown))
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+    html! { bdi { (shown) } }
 }
 
 /// A page as a response that no cache keeps, no frame shows, and that loads and sends nothing elsewhere. A form may lead to
 /// `back` by a redirect.
-pub(super) fn response(status: StatusCode, page: String, back: Option<&Back>) -> Response<Body> {
-    let mut response = Response::new(Body::from(page));
+pub(super) fn response(status: StatusCode, page: Markup, back: Option<&Back>) -> Response<Body> {
+    let mut response = Response::new(Body::from(page.into_string()));
     *response.status_mut() = status;
     let style = Digest::of(STYLE.as_bytes()).to_base64();
     let back = back.and_then(Back::policy_source).map(|origin| format!(" {origin}")).unwrap_or_default();
@@ -235,7 +258,8 @@ mod tests {
 
     #[test]
     fn what_others_wrote_stays_text() {
-        assert_eq!(quoted("<a href=\"x\">'&"), "<bdi>&lt;a href=&quot;x&quot;&gt;&#39;&amp;</bdi>");
+        let quoted = |text: &str| quoted(text).into_string();
+        assert_eq!(quoted("<a href=\"x\">&"), "<bdi>&lt;a href=&quot;x&quot;&gt;&amp;</bdi>");
         assert_eq!(quoted("a\u{202e}b\u{2066}c\nd"), "<bdi>abcd</bdi>");
         assert_eq!(quoted(&"x".repeat(500)).len(), 200 + "<bdi></bdi>".len());
     }
