@@ -140,7 +140,6 @@ fn print(text: &mut String, section: &Section) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::prop::Specs;

@@ -66,7 +66,6 @@ fn guarded(body: impl FnOnce() -> Result<wm_result, Failure>, keep: impl FnOnce(
 }
 
 #[cfg(test)]
-#[allow(clippy::panic)]
 mod tests {
     use super::*;
     use crate::result::WM_E_BUSY;

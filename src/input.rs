@@ -248,7 +248,6 @@ pub(crate) fn fixed_text<const N: usize>(text: &str) -> [c_char; N] {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -206,7 +206,6 @@ fn network_progress(network: &Network) -> wm_network_progress {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use wmlicense_core::contact::SessionError;

@@ -160,5 +160,4 @@ impl Worker {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -1,7 +1,6 @@
 //! The header: generated from `src/`, equal to the committed one byte by byte, accepted by C and C++ compilers as strict as
 //! they come, and its macros mean to C what the tables mean to Rust.
-
-#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

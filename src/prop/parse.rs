@@ -172,7 +172,6 @@ pub(super) fn tls_trust(bytes: &[u8]) -> Read<TlsTrust> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,6 +1,6 @@
 //! A person in front of the page of the service: a headless Chromium, a real `wmlicensed` over TLS, and a device that waits,
 //! through C. Pictures of every view are kept in the target folder, in `tmp/page`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(test)]
 
 mod driver;
 mod inspection;

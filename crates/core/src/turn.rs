@@ -71,7 +71,6 @@ impl<T> Drop for Taken<'_, T> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::logging::{Level, Log, LogSink, target};

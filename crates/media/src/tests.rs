@@ -1,7 +1,5 @@
 //! Headers of real files and of initialization data. Rare and hostile ones are in the submodules.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod build;
 mod formats;
 mod fragments;

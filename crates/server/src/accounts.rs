@@ -40,7 +40,6 @@ pub(crate) fn bearer(header: &str) -> Option<Digest> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -157,7 +157,6 @@ fn csv_fields(line: &str) -> Option<Vec<Zeroizing<String>>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -335,7 +335,6 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response<Body> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -189,7 +189,6 @@ impl<const N: usize, Kind> AsRef<[u8]> for Id<N, Kind> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -144,7 +144,6 @@ fn uuid(text: &str) -> Result<Kid, KidTextError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -230,7 +230,6 @@ fn leaf_key(root: &InnerKey, policy_hash: Digest) -> Option<SecretKey> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -345,5 +345,4 @@ pub fn policy_hash(bytes: &[u8]) -> Digest {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

@@ -44,7 +44,6 @@ impl Rekey {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::key::SigningKey;

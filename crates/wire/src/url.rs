@@ -170,7 +170,6 @@ fn name(host: &str) -> Result<(), UrlError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

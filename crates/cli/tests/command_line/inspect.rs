@@ -1,5 +1,4 @@
 //! `wmlicense inspect --keys`: the user's keys are compared with the checksums of a header, and never shown.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
 

@@ -1,5 +1,4 @@
 //! A store with licenses: listed, backed up, restored on the device that made the backup, without any network.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::{Value, json};
 use std::path::Path;

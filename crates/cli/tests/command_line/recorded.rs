@@ -1,6 +1,5 @@
 //! Recorded cases in `tests/cmd/`: a command line, its exit code and both outputs. `UPDATE_CASES=1` records them anew.
 //! `[VECTORS]` stands for the folder of the vectors, `[TMP]` for an empty folder of the case.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

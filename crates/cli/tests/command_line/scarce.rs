@@ -1,5 +1,4 @@
 //! What the program says where the machine, or the user's own files, lack what it needs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;

@@ -1,5 +1,4 @@
 //! Backup files that need no store: what tests of the format are made of.
-#![allow(clippy::unwrap_used)]
 
 use super::writer::{BackupWriter, Maker, WriteError};
 use std::fs::File;

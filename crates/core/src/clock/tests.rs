@@ -1,5 +1,4 @@
 //! What uses, services and boots tell about the time, and what a clock that was moved does to it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod settings;
 

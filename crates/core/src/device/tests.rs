@@ -1,5 +1,4 @@
 //! The key file is made once, survives damage by being refused, and is shared by all who open it.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,4 @@
 //! Each condition refuses where it should and nowhere else, and the right license is used first.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};

@@ -164,7 +164,6 @@ fn usable(url: &str) -> Result<Proxy, TransportError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

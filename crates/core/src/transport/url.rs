@@ -80,7 +80,6 @@ pub(crate) fn join(base: &str, path: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,5 +1,4 @@
 //! Acquisition against a service over HTTP: what was asked for comes in once, survives every loss, and nothing else does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod carried;
 mod delivery;

@@ -1,5 +1,4 @@
 //! Backup, and restore on the same device: what was told, what is in the folder, what came back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::os::unix::fs::symlink;

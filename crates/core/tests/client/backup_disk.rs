@@ -1,5 +1,4 @@
 //! Backups to disks that are full or may not be written.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use wmlicense_core::backup::BackupError;

@@ -1,5 +1,4 @@
 //! The clock, with a real exchange: what sets it right, what does not, and which licenses look at it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::Ordering;
 use wmlicense_core::acquire::AcquireError;

@@ -1,6 +1,5 @@
 //! Killed at any system call that changes the disk, or refused by the disk there, a store is the old one or the new one.
 //! `WM_TEST_CRASH_ALL=1` tries every point; otherwise a spread of them is tried.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
 use std::sync::Arc;

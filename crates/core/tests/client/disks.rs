@@ -1,5 +1,4 @@
 //! Stores on disks that are full or may not be written: what needs no write goes on, and what must be recorded says why it cannot.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,4 @@
 //! Killed at any system call of the disk or the network, a device goes on where it was: the same request again, one license.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
 //! Deleting for good: at once and offline here, later at the service, and never back from a backup.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::give_back::delete;

@@ -1,5 +1,4 @@
 //! Individualization against a service over HTTP: a certificate comes in once, and only the right one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::contact::{AnswerFault, SessionError};

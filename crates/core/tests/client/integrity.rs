@@ -1,5 +1,4 @@
 //! Rows changed, put back or taken away by hand are refused; files that are not a store, or not of this version, as well.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use rusqlite::Connection;
 use std::path::Path;

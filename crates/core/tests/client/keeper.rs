@@ -1,6 +1,5 @@
 //! Checking, mending and clearing the store: what is damaged is found and taken out, nothing else is touched, and no repair
 //! gives a right back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex};

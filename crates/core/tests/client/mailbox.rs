@@ -1,5 +1,4 @@
 //! Licenses that nobody asked for, by hand and beside answers: for whom, from whom, how fresh, and never a use more.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::contact::{AnswerFault, SessionError};

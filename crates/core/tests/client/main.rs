@@ -1,5 +1,6 @@
 //! The client as applications, services and failing machines meet it: one module a subject. What counts allocations of its whole
 //! process is the target beside this one.
+#![cfg(test)]
 
 mod acquire;
 mod backup;

@@ -1,6 +1,5 @@
 //! Stores that earlier schemas wrote open in this version with everything in them. `data/store-N` was written with schema N:
 //! a plain license with a title of the application's, one that was used once out of five times, and the tombstone of a third.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Random lives of a device beside a simple model of who may play what how often. What the store holds, what is left and what
 //! plays is compared after every step. A folder put back as it was is out of scope: nothing on a software device tells.
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub)]
 
 mod belief;
 mod life;

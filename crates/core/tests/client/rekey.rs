@@ -1,5 +1,4 @@
 //! New keys for the same device: what they take over, what stays of the old ones, and what becomes of what these had begun.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wmlicense_core::backup::back_up;
 use wmlicense_core::contact::Credentials;

@@ -1,5 +1,4 @@
 //! Renewals without content: who is asked for what, what counts on, and what a hostile service cannot bring.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wmlicense_core::acquire::interaction::prepare;
 use wmlicense_core::acquire::{AcquireError, LicenseWish};

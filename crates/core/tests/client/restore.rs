@@ -1,6 +1,5 @@
 //! Restores through a management service that grants, refuses, fails and lies. The service is made of the wire crate and
 //! asked without a network; the real one is tested from outside.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod answers;
 mod fake;

@@ -1,6 +1,5 @@
 //! Blobs and status lists that a device takes: whole or not at all, from whoever may send them, and not to be had back from a
 //! backup. What a service does with the acknowledgement is not here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
 use std::sync::Arc;

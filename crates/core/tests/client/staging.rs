@@ -1,5 +1,4 @@
 //! What a snapshot gives goes through staging into a store: all of it at the commit, and nothing before.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wmlicense_core::store::{BackupItem, RestoreReport, Section, StagedLicense, Staging, Store, StoreError};
 use wmlicense_testkit::home::Home;

@@ -1,5 +1,4 @@
 //! The store as its users see it: what goes in comes out, once, and nothing is forgotten or believed that should not be.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use wmlicense_core::client::OpenError;

@@ -1,5 +1,4 @@
 //! Subscriptions: leaves open while a root license permits it, and close all at once with it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::{self, Application, Category, Environment, Refusal};

@@ -1,6 +1,5 @@
 //! A real store with the system's own clocks, in a process whose time since the start of the system a time namespace turns back.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,4 @@
 //! Using licenses: what counts, counts once, however many threads, processes and decryptors there are.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::{Command, Stdio};
 use wmlicense_core::decryptor::{Decryptor, UseError};

@@ -1,5 +1,4 @@
 //! Answers that are not acceptable: which of them end their request, and which leave it waiting for a better one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::Ordering;
 use wmlicense_core::acquire::AcquireError;

@@ -1,5 +1,4 @@
 //! Locks that others hold, and pipes where files should be: every wait ends with the operation's cancel or deadline, or a bound.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use rusqlite::Connection;
 use std::fs::File;

@@ -1,5 +1,4 @@
 //! The test world holds together: what its services sign verifies and opens as a client would do it.
-#![allow(clippy::unwrap_used)]
 
 use wmlicense_testkit::{Asked, TestDevice, World, content_key, grant, kid};
 use wmlicense_wire::certificate::Role;

@@ -1,7 +1,5 @@
 //! The sample cipher against a plain model of the standard, and against wrong descriptions.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod model;
 
 use super::*;

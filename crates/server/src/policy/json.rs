@@ -263,5 +263,4 @@ impl Object<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

@@ -276,5 +276,4 @@ fn account_of(connection: &Connection, user: UserId) -> Result<Account, StoreErr
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -1,5 +1,4 @@
 //! AES-256-GCM, HMAC and the labelled expansion against published vectors and the library's own HKDF.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 use aws_lc_rs::hkdf;

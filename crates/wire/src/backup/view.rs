@@ -175,7 +175,6 @@ pub fn append_record(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::{Item, Record};
     use super::*;

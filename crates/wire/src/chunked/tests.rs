@@ -1,5 +1,4 @@
 //! The stream against Wycheproof, and every cut, change and fault on the way.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 use aws_lc_rs::digest;

@@ -1,5 +1,4 @@
 //! Signed documents against the crate `coset`, and everything that is not one of them.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::key::{KeyKind, SigningKey};

@@ -1,5 +1,4 @@
 //! The schedule against RFC 9180 appendix A.1 and, for both suites and both directions, against the crate `hpke`.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 use crate::id::Digest;

@@ -1,6 +1,6 @@
 //! HPKE keys against Wycheproof and the X-Wing draft. The library reads no ML-KEM seed, so `ml-kem` expands those of the
 //! vectors.
-#![allow(clippy::unwrap_used, deprecated)]
+#![allow(deprecated)]
 
 use super::*;
 use crate::id::Digest;

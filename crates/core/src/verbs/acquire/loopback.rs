@@ -148,7 +148,6 @@ impl Drop for Listening {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::event::Flow;

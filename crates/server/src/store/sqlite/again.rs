@@ -61,5 +61,4 @@ pub(super) fn book(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -130,5 +130,4 @@ fn free_seat(connection: &Connection, device: &[u8], lid: &[u8], now: i64) -> Re
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -147,5 +147,4 @@ fn run_group(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
