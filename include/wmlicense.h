@@ -70,7 +70,7 @@
  * Answers are bounded in length and must have the protocol's type. TLS is 1.3. wm_set_transport puts the application's own
  * HTTP stack in place of the library's.
  *
- * This file is generated from src/ by tests/header.rs; do not edit it.
+ * This file is generated from src/ by tests/repository/header.rs; do not edit it.
  */
 
 #ifndef WMLICENSE_H

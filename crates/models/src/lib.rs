@@ -24,6 +24,8 @@ mod sync {
     }
 }
 
+// By path, and only here: what is compiled has to be these very files, under other types of `sync` than the crates that this build
+// links; a feature in place of it would change them for every crate beside this one.
 #[allow(dead_code, unused_imports)]
 #[path = "../../core/src"]
 mod from_core {

@@ -1,4 +1,3 @@
-
 mod last_call;
 
 use super::*;

@@ -1,4 +1,3 @@
-
 mod cancel;
 mod encrypted;
 mod framing;

@@ -154,5 +154,4 @@ pub(crate) fn judge(history: &History, presented: &Presented, thumbprint: Signer
 }
 
 #[cfg(test)]
-#[path = "epoch/tests.rs"]
 mod tests;

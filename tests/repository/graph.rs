@@ -1,5 +1,4 @@
 //! Modules of a crate do not use each other in a circle: the graph of what each names is drawn for every crate.
-#![cfg(test)]
 
 mod circle;
 mod modules;

@@ -1,6 +1,5 @@
 //! Files that other packagers protect at test time, with keys that nobody has used before, decrypt byte for byte to what
 //! went in.
-#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::fs::File;

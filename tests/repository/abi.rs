@@ -1,5 +1,4 @@
 //! The binary interface: exactly the symbols of `abi/symbols.txt` leave the library, and it stays loaded.
-#![cfg(test)]
 
 use std::process::Command;
 use wmlicense_testkit::c::compile;

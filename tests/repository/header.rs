@@ -1,6 +1,5 @@
 //! The header: generated from `src/`, equal to the committed one byte by byte, accepted by C and C++ compilers as strict as
 //! they come, and its macros mean to C what the tables mean to Rust.
-#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -64,7 +63,10 @@ fn the_committed_header_is_the_generated_one() {
         std::fs::write(committed(), &text).expect("the header is writable");
     }
     let found = std::fs::read_to_string(committed()).expect("the header is committed");
-    assert!(found == text, "include/wmlicense.h differs: UPDATE_HEADER=1 cargo test --test header, then read it");
+    assert!(
+        found == text,
+        "include/wmlicense.h differs: UPDATE_HEADER=1 cargo test --test repository header, then read it"
+    );
 }
 
 #[test]

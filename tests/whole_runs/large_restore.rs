@@ -1,6 +1,5 @@
 //! A library of more licenses than one request carries, from one device to others through the real service: acquired,
 //! backed up, restored within the limit and refused beyond it.
-#![cfg(test)]
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,4 @@
 //! Documents name only what exists: functions and constants of the header, make targets, files of the repository.
-#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

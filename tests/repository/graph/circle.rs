@@ -1,6 +1,6 @@
 //! Finding a circle among modules, the shortest one there is.
 
-use crate::modules::Edges;
+use super::modules::Edges;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The shortest circle, as its modules in order; none where there is none.

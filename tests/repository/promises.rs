@@ -1,5 +1,4 @@
 //! The tests that documents name as proofs exist and are not switched off. That they ran is checked by `ci/test.sh`.
-#![cfg(test)]
 
 use std::path::Path;
 

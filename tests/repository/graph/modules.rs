@@ -1,7 +1,7 @@
 //! The modules of a crate and what each of them names: by imports, groups and globs of them, inline paths, and names that
 //! another module hands on.
 
-use crate::text::{Token, end_of_group, read};
+use super::text::{Token, end_of_group, read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

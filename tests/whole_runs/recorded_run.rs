@@ -1,5 +1,4 @@
 //! A whole run of the client against the service, every document of which has the form that docs/protocol.cddl gives.
-#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::path::Path;

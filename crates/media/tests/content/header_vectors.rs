@@ -1,6 +1,5 @@
 //! The vectors in `tests/vectors/headers`, which `ci/make_header_vectors.py` writes: each header gives what its file says, or
 //! is refused with the sentence that its file says. Headers too large for a file, and cut or changed ones, are made here.
-#![cfg(test)]
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,8 @@
+//! What is committed agrees with itself: header, list of symbols, documents and the modules' graph are what the sources say.
+#![cfg(test)]
+
+mod abi;
+mod docs;
+mod graph;
+mod header;
+mod promises;
