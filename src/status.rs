@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 pub use values::{wm_individualize_progress, wm_network_progress, wm_progress, wm_restore_verdict, wm_section_closed};
 use wmlicense_core::event::{Event, Network, Progress};
-use wmlicense_core::restore::{ClosedSections, LeftOut, Verdict};
+use wmlicense_core::restore::{ClosedSections, LeftOut, RestoreVerdict};
 
 /// Number of a status.
 pub type wm_status = i32;
@@ -163,7 +163,7 @@ impl Told {
     }
 }
 
-fn told_verdict(verdict: &Verdict) -> Told {
+fn told_verdict(verdict: &RestoreVerdict) -> Told {
     let payload = Payload::Verdict(Box::new(wm_restore_verdict {
         struct_size: size_of::<wm_restore_verdict>(),
         kid: *verdict.kid.as_bytes(),

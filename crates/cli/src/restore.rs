@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wmlicense_core::client::Settings;
 use wmlicense_core::restore::{
-    ClosedSections, LeftOut, Preview, Restored, Verdict, Verified, Why, preview, restore, verify,
+    ClosedSections, LeftOut, Preview, RestoreVerdict, Restored, Verified, Why, preview, restore, verify,
 };
 use wmlicense_core::transport::{AccountToken, NetworkSettings, ProxyChoice, ProxyEnvironment};
 use wmlicense_wire::id::Digest;
@@ -128,7 +128,7 @@ fn first_line(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text).lines().next().unwrap_or_default().trim()
 }
 
-fn previewed_output(previewed: &Preview, verdicts: &[Verdict]) -> Output {
+fn previewed_output(previewed: &Preview, verdicts: &[RestoreVerdict]) -> Output {
     let Preview { restorable, refused, undecided, closed } = previewed;
     let mut text = String::new();
     for verdict in verdicts {
@@ -143,7 +143,7 @@ fn previewed_output(previewed: &Preview, verdicts: &[Verdict]) -> Output {
     text.push_str(&left_out::closed_lines(closed));
     let undecided_too = if *undecided == 0 { String::new() } else { format!(", {undecided} undecided") };
     text.push_str(&format!("{} would be restored, {refused} not{undecided_too}\n", count(*restorable, "license")));
-    let verdict = |verdict: &Verdict| -> Value {
+    let verdict = |verdict: &RestoreVerdict| -> Value {
         let why = verdict.refusal.as_ref();
         json!({
             "kid": verdict.kid.to_hex(),

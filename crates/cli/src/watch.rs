@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::event::{Event, Flow, Network, Progress};
 use wmlicense_core::operation::{Context, Observer, Operation};
-use wmlicense_core::restore::{ClosedSections, LeftOut, Verdict};
+use wmlicense_core::restore::{ClosedSections, LeftOut, RestoreVerdict};
 use wmlicense_core::store::Fault;
 use wmlicense_wire::id::Kid;
 
@@ -17,7 +17,7 @@ pub(crate) struct Reported {
     /// Licenses that a check found damaged.
     pub(crate) damaged: Vec<(Kid, Fault)>,
     /// What a restore would do with each license.
-    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) verdicts: Vec<RestoreVerdict>,
     /// Licenses that a restore left out.
     pub(crate) left_out: Vec<LeftOut>,
     /// Parts of a backup that stayed closed.

@@ -74,7 +74,7 @@ impl Reading {
 /// What the clock is worth, and thereby what the user can do (`docs/protocol.md`, Clock).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Verdict {
+pub enum ClockVerdict {
     /// A service told the time since the system started: the wall clock does not matter.
     Good = 0,
     /// Nothing speaks against the wall clock, and nothing for it.

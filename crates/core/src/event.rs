@@ -86,7 +86,7 @@ pub enum Event {
     /// Sections of a backup that stay closed, those with one reason together.
     SectionsClosed(ClosedSections),
     /// What a restore would do with one license of a backup.
-    RestoreVerdict(Verdict),
+    RestoreVerdict(RestoreVerdict),
     /// A license that a check of the store found damaged.
     DamagedLicense {
         /// Its key ID.
@@ -245,7 +245,7 @@ pub struct ClosedSections {
 
 /// What a restore would give for one license.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RestoreVerdict {
     /// Its key ID.
     pub kid: Kid,
     /// Its title: the application's in the backup, else the one that came with it.

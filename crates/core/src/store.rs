@@ -24,7 +24,7 @@ pub(crate) use care::check::Walk;
 pub use care::repair::Repair;
 use connection::{Pool, Writer};
 use integrity::Integrity;
-pub use records::give_back::{PrepareReturn, QueuedReturn, ReturnTo};
+pub use records::give_back::{GiveBackTo, PrepareGiveBack, QueuedGiveBack};
 pub(crate) use records::import::GivenLicenses;
 pub use records::recipe::{Recipe, RenewalChoice, RenewalGroup};
 pub use records::revocation::NotTaken;

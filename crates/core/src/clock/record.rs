@@ -1,6 +1,6 @@
 //! What a store remembers of the time, so that a clock that was set back is noticed (`docs/protocol.md`, Clock).
 
-use super::{Moment, Reading, SinceBoot, Verdict};
+use super::{ClockVerdict, Moment, Reading, SinceBoot};
 use std::collections::BTreeMap;
 use wmlicense_wire::id::ServiceId;
 
@@ -68,18 +68,18 @@ impl ClockRecord {
     }
 
     /// What the clock is worth for all licenses together.
-    pub fn verdict(&self, at: Moment) -> Verdict {
+    pub fn verdict(&self, at: Moment) -> ClockVerdict {
         let latest = self.latest(at);
         let now = latest.unwrap_or(at.wall);
         let floor = self.floor(at, self.floors.keys().copied());
         if is_behind(now, floor.max(self.marked(at, latest))) {
-            Verdict::Behind
+            ClockVerdict::Behind
         } else if latest.is_some() {
-            Verdict::Good
+            ClockVerdict::Good
         } else if at.wall > floor.max(self.mark).saturating_add(LONGEST_JUMP) {
-            Verdict::Ahead
+            ClockVerdict::Ahead
         } else {
-            Verdict::Unknown
+            ClockVerdict::Unknown
         }
     }
 

@@ -73,7 +73,7 @@ fn the_mark_rises_with_use_but_not_more_often_than_each_minute() {
 fn a_long_jump_counts_only_when_a_service_confirms_it() {
     let mut record = record();
     let ahead = START + 400 * DAY;
-    assert_eq!(record.verdict(wall(ahead)), Verdict::Ahead);
+    assert_eq!(record.verdict(wall(ahead)), ClockVerdict::Ahead);
     assert!(record.note_use(wall(ahead)));
     assert!(!record.note_use(wall(ahead + 1)));
     assert!(behind(&record, START + DAY, &[]).is_none(), "set right again, nothing is lost");
@@ -89,21 +89,21 @@ fn a_clock_that_jumped_ahead_cannot_live_the_same_days_twice() {
     let ahead = START + 400 * DAY;
     record.note_use(wall(ahead + DAY));
     assert_eq!(behind(&record, ahead, &[]), Some(ahead + DAY));
-    assert_eq!(record.verdict(wall(ahead)), Verdict::Behind);
+    assert_eq!(record.verdict(wall(ahead)), ClockVerdict::Behind);
     assert!(behind(&record, ahead + DAY, &[]).is_none());
 }
 
 #[test]
 fn an_anchor_tells_the_time_whatever_the_wall_clock_says() {
     let mut record = record();
-    assert_eq!(record.verdict(moment(START - DAY, 1, 5)), Verdict::Behind);
+    assert_eq!(record.verdict(moment(START - DAY, 1, 5)), ClockVerdict::Behind);
     assert!(anchored(&mut record, ONE, START + DAY, boot(1, 100), boot(1, 110)));
     for moved in [0, START - DAY, START + DAY, START + 4000 * DAY] {
         let at = moment(moved, 1, 110 + 3600);
         for service in [ONE, OTHER] {
             assert_eq!(record.read(at, [service]), Reading { now: START + DAY + 3600, behind: None });
         }
-        assert_eq!(record.verdict(at), Verdict::Good);
+        assert_eq!(record.verdict(at), ClockVerdict::Good);
     }
 }
 
@@ -113,8 +113,8 @@ fn an_anchor_ends_with_the_run_of_the_system_and_leaves_the_mark() {
     anchored(&mut record, ONE, START + DAY, boot(1, 100), boot(1, 110));
     assert_eq!((record.mark, record.floors.get(&ONE)), (START + DAY, Some(&(START + DAY))));
     assert_eq!(record.read(moment(START, 2, 110), [OTHER]).behind, Some(START + DAY));
-    assert_eq!(record.verdict(moment(START, 2, 110)), Verdict::Behind);
-    assert_eq!(record.verdict(moment(START + DAY, 2, 110)), Verdict::Unknown);
+    assert_eq!(record.verdict(moment(START, 2, 110)), ClockVerdict::Behind);
+    assert_eq!(record.verdict(moment(START + DAY, 2, 110)), ClockVerdict::Unknown);
     assert!(anchored(&mut record, OTHER, START + 2 * DAY, boot(2, 5), boot(2, 6)));
     assert_eq!(record.anchors.as_ref().map(|anchors| anchors.started.len()), Some(1));
 }
@@ -142,7 +142,7 @@ fn an_anchor_takes_a_mark_back_that_a_wrong_clock_left() {
     assert_eq!(behind(&record, START, &[]), Some(START + 20 * DAY));
     anchored(&mut record, ONE, START + 60, boot(1, 100), boot(1, 101));
     assert_eq!(record.mark, START + 60);
-    assert_eq!(record.verdict(moment(START + 120, 2, 9)), Verdict::Unknown);
+    assert_eq!(record.verdict(moment(START + 120, 2, 9)), ClockVerdict::Unknown);
 }
 
 #[test]
@@ -203,14 +203,14 @@ fn anchored_time_that_went_back_is_worth_nothing() {
     let shifted = moment(START + 100 * DAY, 1, 4999);
     assert_eq!(record.read(shifted, [ONE]), Reading { now: START + 100 * DAY, behind: None });
     assert_eq!(record.read(moment(START, 1, 4999), [ONE]).behind, Some(START + 4000));
-    assert_eq!(record.verdict(moment(START, 1, 4999)), Verdict::Behind);
+    assert_eq!(record.verdict(moment(START, 1, 4999)), ClockVerdict::Behind);
     let before = record.clone();
     assert!(!record.note_anchor(ONE, START + 4000, boot(1, 4998), moment(START + 4000, 1, 4999)), "nor for an anchor");
     assert_eq!(record, before);
     // The machine's own time goes on, and so does another run of it.
     assert_eq!(record.read(moment(0, 1, 5000), [ONE]), Reading { now: START + 4000, behind: None });
     anchored(&mut record, ONE, START + 5000, boot(2, 10), boot(2, 10));
-    assert_eq!(record.verdict(moment(0, 2, 10)), Verdict::Good);
+    assert_eq!(record.verdict(moment(0, 2, 10)), ClockVerdict::Good);
 }
 
 #[test]
@@ -232,18 +232,18 @@ fn an_anchor_is_held_against_the_mark_and_the_floors_of_its_services() {
     anchored(&mut record, ONE, START, boot(1, 100), boot(1, 100));
     let at = moment(0, 1, 100);
     record.mark = START + TOLERANCE;
-    assert_eq!((record.read(at, [ONE]).behind, record.verdict(at)), (None, Verdict::Good));
+    assert_eq!((record.read(at, [ONE]).behind, record.verdict(at)), (None, ClockVerdict::Good));
     record.mark = START + TOLERANCE + 1;
-    assert_eq!((record.read(at, [ONE]).behind, record.verdict(at)), (Some(record.mark), Verdict::Behind));
+    assert_eq!((record.read(at, [ONE]).behind, record.verdict(at)), (Some(record.mark), ClockVerdict::Behind));
     record.mark = START;
     record.note_contact(ONE, START + TOLERANCE + 1, START);
     assert_eq!(record.read(at, [ONE]).behind, Some(START + TOLERANCE + 1));
     assert_eq!(record.read(at, [OTHER]).behind, None, "another's floor is nothing to it");
-    assert_eq!(record.verdict(at), Verdict::Behind);
+    assert_eq!(record.verdict(at), ClockVerdict::Behind);
     // The next anchor takes mark and floor back, though it says the same as the one before.
     record.mark = START + DAY;
     assert!(anchored(&mut record, ONE, START + 30, boot(1, 130), boot(1, 130)));
-    assert_eq!(record.verdict(moment(0, 1, 130)), Verdict::Good);
+    assert_eq!(record.verdict(moment(0, 1, 130)), ClockVerdict::Good);
     assert_eq!(record.mark, START + 30);
 }
 
@@ -256,17 +256,17 @@ fn two_services_whose_clocks_differ_are_no_clock_that_went_back() {
     assert_eq!(record.mark, START + 3700);
     let at = moment(0, 1, 200);
     assert_eq!(record.read(at, [ONE, OTHER]), Reading { now: START + 100, behind: None });
-    assert_eq!(record.verdict(at), Verdict::Good);
+    assert_eq!(record.verdict(at), ClockVerdict::Good);
 }
 
 #[test]
 fn a_verdict_looks_at_the_floors_of_all_services() {
     let mut record = record();
     record.note_contact(ONE, START + 5 * DAY, START + 5 * DAY);
-    assert_eq!(record.verdict(wall(START + 5 * DAY - TOLERANCE - 1)), Verdict::Behind);
-    assert_eq!(record.verdict(wall(START + 5 * DAY - TOLERANCE)), Verdict::Unknown);
-    assert_eq!(record.verdict(wall(START + 35 * DAY)), Verdict::Unknown);
-    assert_eq!(record.verdict(wall(START + 35 * DAY + 1)), Verdict::Ahead);
+    assert_eq!(record.verdict(wall(START + 5 * DAY - TOLERANCE - 1)), ClockVerdict::Behind);
+    assert_eq!(record.verdict(wall(START + 5 * DAY - TOLERANCE)), ClockVerdict::Unknown);
+    assert_eq!(record.verdict(wall(START + 35 * DAY)), ClockVerdict::Unknown);
+    assert_eq!(record.verdict(wall(START + 35 * DAY + 1)), ClockVerdict::Ahead);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn a_fresh_anchor_lowers_a_floor_that_one_visit_raised_against_the_wall_clock() 
     assert_eq!(record.floors[&ONE], START + 300 * DAY + 5);
     assert!(record.note_anchor(ONE, START + DAY, boot(1, 100), moment(START + DAY, 1, 160)));
     assert_eq!((record.floors[&ONE], record.doubts.len()), (START + DAY, 0));
-    assert_eq!(record.verdict(moment(0, 1, 160)), Verdict::Good);
+    assert_eq!(record.verdict(moment(0, 1, 160)), ClockVerdict::Good);
 }
 
 #[test]

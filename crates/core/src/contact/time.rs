@@ -3,7 +3,7 @@
 
 use super::{AnswerFault, Question, Session, SessionError};
 use crate::client::{Client, Settings};
-use crate::clock::{SinceBoot, Verdict};
+use crate::clock::{ClockVerdict, SinceBoot};
 use crate::logging::{Level, target};
 use crate::operation::Context;
 use crate::transport::HttpRequest;
@@ -36,8 +36,8 @@ fn tell_not_asked(client: &Client, error: &SessionError) {
 /// True if the wall clock is known to be wrong, and an answer would become an anchor.
 fn is_wrong(client: &Client) -> Result<bool, SessionError> {
     let wrong = match client.store.clock_verdict()? {
-        Verdict::Good | Verdict::Unknown => false,
-        Verdict::Behind | Verdict::Ahead => true,
+        ClockVerdict::Good | ClockVerdict::Unknown => false,
+        ClockVerdict::Behind | ClockVerdict::Ahead => true,
     };
     Ok(wrong && client.clock.since_boot().is_some())
 }

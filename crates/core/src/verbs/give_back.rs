@@ -5,7 +5,7 @@ use crate::client::{Client, Settings};
 use crate::contact::{Credentials, Question, Session, SessionError, fitting, offline, transaction};
 use crate::device::DeviceIdentity;
 use crate::operation::Context;
-use crate::store::{QueuedReturn, ReturnTo, StoreError, Transaction, TransactionState};
+use crate::store::{GiveBackTo, QueuedGiveBack, StoreError, Transaction, TransactionState};
 use std::sync::Arc;
 use wmlicense_wire::answer::Outcome;
 use wmlicense_wire::certificate::Role;
@@ -28,10 +28,10 @@ fn queue(
     client: &Client,
     settings: &Settings,
     credentials: &Credentials,
-    place: &ReturnTo,
+    place: &GiveBackTo,
     mut licenses: Vec<(Lid, State)>,
     earlier: Option<Vec<u8>>,
-) -> Result<QueuedReturn, SessionError> {
+) -> Result<QueuedGiveBack, SessionError> {
     let earlier = earlier.and_then(|bytes| Question::resume(bytes, &credentials.identity));
     let mut replaces_earlier = false;
     if let Some(Body::Returns { licenses: waiting }) = earlier.map(|earlier| earlier.content.body) {
@@ -42,7 +42,10 @@ fn queue(
         }
     }
     let question = offline(client, settings, place.issuer, Body::Returns { licenses }, credentials)?;
-    Ok(QueuedReturn { transaction: stored(client, place.authority, place.url.as_deref(), &question), replaces_earlier })
+    Ok(QueuedGiveBack {
+        transaction: stored(client, place.authority, place.url.as_deref(), &question),
+        replaces_earlier,
+    })
 }
 
 fn stored(client: &Client, authority: Digest, url: Option<&str>, question: &Question) -> Transaction {
@@ -167,6 +170,6 @@ fn renewed(
 ) -> Result<Question, SessionError> {
     let client = session.client();
     let fresh = offline(client, session.settings(), old.content.audience, old.content.body, credentials)?;
-    client.store.requeue_return(queued, &stored(client, queued.authority, Some(&queued.url), &fresh))?;
+    client.store.requeue_give_back(queued, &stored(client, queued.authority, Some(&queued.url), &fresh))?;
     Ok(fresh)
 }

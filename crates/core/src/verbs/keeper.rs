@@ -2,7 +2,7 @@
 //! the store's matter; this is the operation around it.
 
 use crate::client::Client;
-use crate::clock::Verdict;
+use crate::clock::ClockVerdict;
 use crate::event::Event;
 use crate::operation::{Cancelled, Context};
 use crate::store::{Damaged, Repair, StoreError, Walk};
@@ -155,7 +155,7 @@ pub fn clean(client: &Client, context: &Context) -> Result<Cleaned, CleanError> 
     context.check()?;
     let store = &client.store;
     // A clock that jumped far ahead takes nothing away until a service confirms it.
-    let jumped = store.clock_verdict()? == Verdict::Ahead;
+    let jumped = store.clock_verdict()? == ClockVerdict::Ahead;
     let total = store.license_count()?;
     let (mut cleaned, mut seen) = (Cleaned::default(), 0);
     let (mut after, mut over) = (None, Vec::new());

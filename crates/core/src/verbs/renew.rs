@@ -60,8 +60,8 @@ impl<E: Into<AcquireError>> From<E> for RenewError {
     }
 }
 
-/// Licenses of one service.
-struct Place {
+/// What one service is asked for: the licenses that it gave.
+struct Errand {
     /// Where it is; the client's service where none is known.
     url: Option<String>,
     groups: Vec<RenewalGroup>,
@@ -106,12 +106,12 @@ fn renew_all(
     let chosen = groups.iter().map(|group| group.licenses.len() as u64).sum();
     let mut run = Run { client, settings, context, renewed: Renewed { chosen, ..Renewed::default() }, done: 0 };
     let mut failure = None;
-    let places = places(client, wish, groups)?;
-    if places.is_empty() {
+    let errands = errands(client, wish, groups)?;
+    if errands.is_empty() {
         mend_clock(client, settings, context)?;
     }
-    for place in places {
-        match run.at(&place) {
+    for errand in errands {
+        match run.at(&errand) {
             Ok(()) => {}
             Err(AcquireError::Service(SessionError::Cancelled)) => return Err(SessionError::Cancelled.into()),
             Err(error) => failure = failure.or(Some(error)),
@@ -127,19 +127,19 @@ fn renew_all(
 }
 
 /// The services to ask: where chosen licenses came from, and where deleted ones wait to be given back to.
-fn places(client: &Client, wish: &RenewalWish, groups: Vec<RenewalGroup>) -> Result<Vec<Place>, StoreError> {
-    let mut places: Vec<Place> = Vec::new();
-    let mut put = |url: Option<String>, group: Option<RenewalGroup>| match places.iter_mut().find(|at| at.url == url) {
-        Some(place) => place.groups.extend(group),
-        None => places.push(Place { url, groups: group.into_iter().collect() }),
+fn errands(client: &Client, wish: &RenewalWish, groups: Vec<RenewalGroup>) -> Result<Vec<Errand>, StoreError> {
+    let mut errands: Vec<Errand> = Vec::new();
+    let mut put = |url: Option<String>, group: Option<RenewalGroup>| match errands.iter_mut().find(|at| at.url == url) {
+        Some(errand) => errand.groups.extend(group),
+        None => errands.push(Errand { url, groups: group.into_iter().collect() }),
     };
     for group in groups {
         put(wish.url.clone().or(group.url.clone()), Some(group));
     }
-    for waiting in client.store.return_places()? {
+    for waiting in client.store.give_back_places()? {
         put(waiting.url, None);
     }
-    Ok(places)
+    Ok(errands)
 }
 
 struct Run<'a> {
@@ -151,18 +151,18 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn at(&mut self, place: &Place) -> Result<(), AcquireError> {
-        let mut session = Session::connect(self.client, self.settings, place.url.as_deref(), self.context)?;
-        let result = self.groups(&mut session, place);
+    fn at(&mut self, errand: &Errand) -> Result<(), AcquireError> {
+        let mut session = Session::connect(self.client, self.settings, errand.url.as_deref(), self.context)?;
+        let result = self.groups(&mut session, errand);
         given::settle(&mut session);
         result
     }
 
-    fn groups(&mut self, session: &mut Session<'_>, place: &Place) -> Result<(), AcquireError> {
+    fn groups(&mut self, session: &mut Session<'_>, errand: &Errand) -> Result<(), AcquireError> {
         let credentials = valid_credentials(session, self.context)?;
         let mut credentials = credentials.ok_or(SessionError::NeedsIndividualization)?;
         give_back_first(session, &credentials, self.context)?;
-        for group in &place.groups {
+        for group in &errand.groups {
             if (group.authority, group.issuer) == (session.authority(), session.service(Role::Issuer)?.service_id) {
                 self.group(session, group, &mut credentials)?;
             } else {

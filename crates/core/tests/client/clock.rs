@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use wmlicense_core::acquire::AcquireError;
-use wmlicense_core::clock::{SinceBoot, Verdict};
+use wmlicense_core::clock::{ClockVerdict, SinceBoot};
 use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::event::Event;
@@ -58,7 +58,7 @@ fn asked(desk: &Desk, number: u64) -> Vec<Refusal> {
     desk.client.query_allowed(kid(number), "Play", &Application::default()).unwrap()
 }
 
-fn verdict(desk: &Desk) -> Verdict {
+fn verdict(desk: &Desk) -> ClockVerdict {
     desk.client.store.clock_verdict().unwrap()
 }
 
@@ -69,9 +69,9 @@ fn a_device_whose_battery_is_flat_plays_what_has_no_dates_and_the_rest_after_one
     desk.clock.boot(2, 5);
     desk.restart();
     assert_eq!((play(&desk, 1), play(&desk, 2)), (Err(Refusal::Clock), Ok(())));
-    assert_eq!(verdict(&desk), Verdict::Behind);
+    assert_eq!(verdict(&desk), ClockVerdict::Behind);
     desk.acquire(&[kid(3)]).unwrap();
-    assert_eq!(verdict(&desk), Verdict::Good);
+    assert_eq!(verdict(&desk), ClockVerdict::Good);
     assert_eq!((play(&desk, 1), play(&desk, 3)), (Ok(()), Ok(())));
     desk.restart();
     assert_eq!(play(&desk, 1), Ok(()));
@@ -99,11 +99,11 @@ fn turning_the_clock_back_revives_nothing() {
 #[test]
 fn a_clock_set_ahead_by_mistake_costs_nothing_after_one_contact() {
     let desk = desk();
-    assert_eq!(verdict(&desk), Verdict::Unknown);
+    assert_eq!(verdict(&desk), ClockVerdict::Unknown);
     desk.clock.set(NOW + 400 * DAY);
-    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Ahead, Err(Refusal::Expired)));
+    assert_eq!((verdict(&desk), play(&desk, 1)), (ClockVerdict::Ahead, Err(Refusal::Expired)));
     desk.acquire(&[kid(3)]).unwrap();
-    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Ok(())));
+    assert_eq!((verdict(&desk), play(&desk, 1)), (ClockVerdict::Good, Ok(())));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_renewal_with_nothing_to_renew_still_sets_a_wrong_clock_right() {
     let nothing = RenewalWish { scope: Some("nothing has it".to_owned()), ..RenewalWish::default() };
     let renewed = renew(&desk.client, &desk.settings, &nothing, &desk.context()).unwrap();
     assert_eq!(renewed, Renewed::default());
-    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Ok(())));
+    assert_eq!((verdict(&desk), play(&desk, 1)), (ClockVerdict::Good, Ok(())));
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn an_answer_that_was_made_for_an_earlier_contact_tells_no_time() {
     desk.clock.boot(1, 1000 + 5 * DAY);
     desk.acquire(&[kid(3)]).unwrap();
     assert_eq!(desk.key(kid(3)).unwrap(), content_key(kid(3)));
-    assert_eq!(verdict(&desk), Verdict::Unknown);
+    assert_eq!(verdict(&desk), ClockVerdict::Unknown);
     desk.acquire(&[kid(4)]).unwrap();
-    assert_eq!(verdict(&desk), Verdict::Good);
+    assert_eq!(verdict(&desk), ClockVerdict::Good);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn an_answer_dated_over_a_day_ahead_is_refused_and_nothing_of_it_stays() {
     assert!(matches!(desk.acquire(&[kid(4)]), Err(AcquireError::Service(SessionError::BadAnswer(_)))));
     assert!(desk.client.store.licenses(kid(4)).unwrap().is_empty());
     assert_eq!(desk.client.store.clock_record().unwrap().floors.values().max(), Some(&NOW));
-    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Ok(())));
+    assert_eq!((verdict(&desk), play(&desk, 1)), (ClockVerdict::Good, Ok(())));
     desk.clock.boot(2, 5);
     desk.acquire(&[kid(4)]).unwrap();
 }
@@ -168,10 +168,10 @@ fn a_floor_far_ahead_that_only_one_visit_raised_goes_with_the_next_fresh_answer(
     desk.acquire(&[kid(3)]).unwrap();
     assert_eq!(play(&desk, 1), Err(Refusal::Expired));
     desk.clock.boot(2, 5);
-    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Behind, Err(Refusal::Clock)));
+    assert_eq!((verdict(&desk), play(&desk, 1)), (ClockVerdict::Behind, Err(Refusal::Clock)));
     desk.service.now.store(NOW, Ordering::SeqCst);
     desk.acquire(&[kid(4)]).unwrap();
-    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Ok(())));
+    assert_eq!((verdict(&desk), play(&desk, 1)), (ClockVerdict::Good, Ok(())));
     let record = desk.client.store.clock_record().unwrap();
     assert_eq!((record.floors.values().max(), record.doubts.len()), (Some(&NOW), 0));
     desk.clock.boot(3, 5);
@@ -321,13 +321,13 @@ fn a_time_since_the_start_that_went_back_revives_nothing_and_tells_no_time() {
     desk.clock.boot(1, 1000 + 10 * DAY - 200);
     desk.clock.set(NOW + 10 * DAY - 200);
     desk.restart();
-    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Behind, Err(Refusal::Clock)));
+    assert_eq!((verdict(&desk), play(&desk, 1)), (ClockVerdict::Behind, Err(Refusal::Clock)));
     let before = desk.client.store.clock_record().unwrap().anchors;
     desk.acquire(&[kid(4)]).unwrap();
     assert_eq!(desk.client.store.clock_record().unwrap().anchors, before);
     assert_eq!(play(&desk, 1), Err(Refusal::Clock));
     desk.clock.boot(1, 1000 + 10 * DAY + 500);
-    assert_eq!((verdict(&desk), play(&desk, 1)), (Verdict::Good, Err(Refusal::Expired)));
+    assert_eq!((verdict(&desk), play(&desk, 1)), (ClockVerdict::Good, Err(Refusal::Expired)));
 }
 
 #[test]

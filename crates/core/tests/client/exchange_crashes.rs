@@ -263,13 +263,13 @@ fn a_deletion_is_whole_and_told_or_waits_to_be_told() {
         client.store.check_integrity().unwrap();
         let is_there = !client.store.licenses(kid(1)).unwrap().is_empty();
         let told = sent.iter().filter(|post| post.path == "/v1/returns").count();
-        let waits = client.store.return_places().unwrap().len();
+        let waits = client.store.give_back_places().unwrap().len();
         assert!(!is_there || (told, waits) == (0, 0), "told of a license that is there, at {point:?}");
         assert!(is_there || told + waits > 0, "gone and never told, at {point:?}");
         assert_eq!(delete(&client, &settings, kid(1)).unwrap(), u64::from(is_there), "after {point:?}");
         let wish = LicenseWish { kids: vec![kid(2)], ..LicenseWish::default() };
         acquire(&client, &settings, &wish, &context()).unwrap();
-        assert_eq!(client.store.return_places().unwrap().len(), 0, "after {point:?}");
+        assert_eq!(client.store.give_back_places().unwrap().len(), 0, "after {point:?}");
         assert!(client.store.licenses(kid(1)).unwrap().is_empty(), "back after {point:?}");
         let returns: Vec<Post> =
             sent.into_iter().chain(service.posts()).filter(|post| post.path == "/v1/returns").collect();

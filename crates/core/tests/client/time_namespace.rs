@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use wmlicense_core::client::{Client, OpenSettings};
-use wmlicense_core::clock::{Clock as _, SystemClock, Verdict};
+use wmlicense_core::clock::{Clock as _, ClockVerdict, SystemClock};
 use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::{Application, Refusal};
 use wmlicense_media::cenc::{SampleInfo, Scheme};
@@ -42,7 +42,7 @@ fn prepare(folder: &Path) {
     let ends = Conditions { not_after: Some(now + AHEAD - ENDED), ..Conditions::default() };
     home.acquire_at(&[world.policy_with(kid(1), ends)], now).unwrap();
     home.client.store.note_anchor(world.issuer.id, now + AHEAD, SystemClock.since_boot()).unwrap();
-    assert_eq!(home.client.store.clock_verdict().unwrap(), Verdict::Good);
+    assert_eq!(home.client.store.clock_verdict().unwrap(), ClockVerdict::Good);
     assert!(matches!(play(&home.client), Err(UseError::Refused(Refusal::Expired))));
 }
 
@@ -74,7 +74,7 @@ fn a_time_namespace_gives_no_expired_license_back() {
         let client = open(&folder);
         let (result, verdict) = (play(&client), client.store.clock_verdict().unwrap());
         assert!(matches!(result, Err(UseError::Refused(Refusal::Clock))), "{result:?}");
-        assert_eq!(verdict, Verdict::Behind);
+        assert_eq!(verdict, ClockVerdict::Behind);
         return;
     }
     if !can_unshare() {

@@ -13,7 +13,7 @@ use wmlicense_wire::policy::Policy;
 
 /// Where licenses are given back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReturnTo {
+pub struct GiveBackTo {
     /// Authority of the service.
     pub authority: Digest,
     /// Service that issued them.
@@ -23,7 +23,7 @@ pub struct ReturnTo {
 }
 
 /// A request that gives licenses back, to be queued.
-pub struct QueuedReturn {
+pub struct QueuedGiveBack {
     /// The request.
     pub transaction: Transaction,
     /// It holds what the earlier one held, which was never sent and goes.
@@ -32,17 +32,17 @@ pub struct QueuedReturn {
 
 /// Makes the request for licenses that go to one place, given what is queued for it and was never sent. `None`: this device
 /// has no keys to sign with, and the licenses go untold.
-pub type PrepareReturn<'p, E> =
-    &'p mut dyn FnMut(&ReturnTo, Vec<(Lid, State)>, Option<Vec<u8>>) -> Result<Option<QueuedReturn>, E>;
+pub type PrepareGiveBack<'p, E> =
+    &'p mut dyn FnMut(&GiveBackTo, Vec<(Lid, State)>, Option<Vec<u8>>) -> Result<Option<QueuedGiveBack>, E>;
 
 impl Store {
     /// Removes the licenses of a key ID for good, with tombstones, and queues the requests that give them back, in one commit.
     /// Gives the number of licenses.
-    pub fn give_back<E: From<StoreError>>(&self, kid: Kid, prepare: PrepareReturn<'_, E>) -> Result<u64, E> {
+    pub fn give_back<E: From<StoreError>>(&self, kid: Kid, prepare: PrepareGiveBack<'_, E>) -> Result<u64, E> {
         let inner = &*self.inner;
         let now = inner.clock.now();
         inner.write(|connection| {
-            let mut groups: Vec<(ReturnTo, Vec<(Lid, State)>)> = Vec::new();
+            let mut groups: Vec<(GiveBackTo, Vec<(Lid, State)>)> = Vec::new();
             let mut count = 0;
             let mut merger = Merger::new(connection, &inner.integrity, now)?;
             for (place, policy) in stored(connection, kid)? {
@@ -90,7 +90,7 @@ impl Store {
     }
 
     /// Services to which licenses wait to be given back.
-    pub fn return_places(&self) -> Result<Vec<ReturnTo>, StoreError> {
+    pub fn give_back_places(&self) -> Result<Vec<GiveBackTo>, StoreError> {
         self.inner.readers.with(|connection| {
             let sql = "SELECT DISTINCT give_back.authority, issuer, give_back.url FROM give_back
                 JOIN exchange ON exchange.id = give_back.id WHERE state <= 2";
@@ -100,20 +100,20 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
                 let (authority, issuer) = (Digest::new(fixed(blob(0)?)?), ServiceId::new(fixed(blob(1)?)?));
-                found.push(ReturnTo { authority, issuer, url: row.get(2)? });
+                found.push(GiveBackTo { authority, issuer, url: row.get(2)? });
             }
             Ok(found)
         })
     }
 
     /// Puts a request in place of one that the service does not take any more, such as one with an ended certificate.
-    pub(crate) fn requeue_return(&self, old: &Transaction, fresh: &Transaction) -> Result<(), StoreError> {
+    pub(crate) fn requeue_give_back(&self, old: &Transaction, fresh: &Transaction) -> Result<(), StoreError> {
         self.inner.write(|connection| {
             let mut find = connection.prepare_cached("SELECT issuer, url FROM give_back WHERE id = ?1")?;
             let row: Option<(Vec<u8>, Option<String>)> =
                 find.query_row([old.id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
             let (issuer, url) = row.ok_or(StoreError::NoTransaction)?;
-            let place = ReturnTo { authority: old.authority, issuer: ServiceId::new(fixed(&issuer)?), url };
+            let place = GiveBackTo { authority: old.authority, issuer: ServiceId::new(fixed(&issuer)?), url };
             transactions::end(connection, old.id, TransactionState::Expired)?;
             forget(connection, old)?;
             queue(connection, &place, fresh)
@@ -122,7 +122,7 @@ impl Store {
 }
 
 /// The licenses of a key ID with the place that each came from.
-fn stored(connection: &Connection, kid: Kid) -> Result<Vec<(ReturnTo, Policy)>, StoreError> {
+fn stored(connection: &Connection, kid: Kid) -> Result<Vec<(GiveBackTo, Policy)>, StoreError> {
     let sql = "SELECT policy, authority, recipe FROM license JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([kid.as_bytes()])?;
@@ -132,13 +132,13 @@ fn stored(connection: &Connection, kid: Kid) -> Result<Vec<(ReturnTo, Policy)>, 
         let (policy, authority) = (Policy::decode(blob(0)?)?, Digest::new(fixed(blob(1)?)?));
         let recipe: Option<i64> = row.get(2)?;
         let url = recipe.map(|id| recipe::find(connection, id)).transpose()?.map(|recipe| recipe.url);
-        found.push((ReturnTo { authority, issuer: policy.issuer, url }, policy));
+        found.push((GiveBackTo { authority, issuer: policy.issuer, url }, policy));
     }
     Ok(found)
 }
 
 /// The newest request for the same place that was never sent.
-fn unsent(connection: &Connection, place: &ReturnTo) -> Result<Option<Transaction>, StoreError> {
+fn unsent(connection: &Connection, place: &GiveBackTo) -> Result<Option<Transaction>, StoreError> {
     let sql = format!(
         "SELECT {} FROM exchange WHERE state = 0 AND id IN
          (SELECT id FROM give_back WHERE authority = ?1 AND issuer = ?2 AND url IS ?3)
@@ -150,7 +150,7 @@ fn unsent(connection: &Connection, place: &ReturnTo) -> Result<Option<Transactio
     rows.next()?.map(transactions::read).transpose()
 }
 
-fn queue(connection: &Connection, place: &ReturnTo, transaction: &Transaction) -> Result<(), StoreError> {
+fn queue(connection: &Connection, place: &GiveBackTo, transaction: &Transaction) -> Result<(), StoreError> {
     transactions::insert(connection, transaction, None)?;
     connection
         .prepare_cached("INSERT INTO give_back (id, authority, issuer, url) VALUES (?1, ?2, ?3, ?4)")?

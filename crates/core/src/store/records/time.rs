@@ -2,7 +2,7 @@
 
 use super::epoch;
 use super::merge::Merger;
-use crate::clock::{ClockRecord, Moment, SinceBoot, Verdict};
+use crate::clock::{ClockRecord, ClockVerdict, Moment, SinceBoot};
 use crate::logging::{Level, target};
 use crate::rights;
 use crate::store::head::Head;
@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// What the clock is worth.
-    pub fn clock_verdict(&self) -> Result<Verdict, StoreError> {
+    pub fn clock_verdict(&self) -> Result<ClockVerdict, StoreError> {
         Ok(self.clock_record()?.verdict(self.inner.clock.moment()))
     }
 

@@ -9,7 +9,7 @@ use super::{RestoreError, open_file, service};
 use crate::backup::reader::{Backup, Entry, LicenseEntry};
 use crate::client::{Client, Settings};
 use crate::contact::has_room;
-use crate::event::{ClosedSections, Event, Verdict, Why, wait};
+use crate::event::{ClosedSections, Event, RestoreVerdict, Why, wait};
 use crate::operation::Context;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -273,7 +273,7 @@ impl Previewing<'_> {
             Some(Why::Unasked(_) | Why::NoKey) => undecided,
         } += 1;
         let title = titles.get(&policy.kid).cloned().or_else(|| policy.title.clone());
-        let verdict = Verdict { kid: policy.kid, title, refusal, devices_used, devices_limit };
+        let verdict = RestoreVerdict { kid: policy.kid, title, refusal, devices_used, devices_limit };
         Ok(self.context.emit(Event::RestoreVerdict(verdict))?)
     }
 }

@@ -51,7 +51,7 @@ fn open<'c>(
         .map_err(not_individualized)?
         .ok_or(SessionError::NeedsIndividualization)?;
     let transaction = TransactionId::random().map_err(|_| SessionError::Keys)?;
-    Ok(Box::new(Service { session, credentials, transaction }))
+    Ok(Box::new(ManagementService { session, credentials, transaction }))
 }
 
 fn not_individualized(error: IndividualizeError) -> RestoreError {
@@ -61,13 +61,13 @@ fn not_individualized(error: IndividualizeError) -> RestoreError {
     }
 }
 
-struct Service<'c> {
+struct ManagementService<'c> {
     session: Session<'c>,
     credentials: Credentials,
     transaction: TransactionId,
 }
 
-impl Management for Service<'_> {
+impl Management for ManagementService<'_> {
     fn directory(&self) -> Directory {
         self.session.directory().clone()
     }

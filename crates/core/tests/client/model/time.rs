@@ -2,7 +2,7 @@
 //! service (`docs/protocol.md`, Clock).
 
 use super::step::DAY;
-use wmlicense_core::clock::Verdict;
+use wmlicense_core::clock::ClockVerdict;
 use wmlicense_core::store::Store;
 use wmlicense_wire::id::ServiceId;
 
@@ -144,10 +144,10 @@ impl Time {
         assert_eq!(record.floors.get(&issuer).copied(), self.floor);
         assert_eq!(record.longest.map(|longest| (longest.boot[0], longest.seconds)), self.longest);
         let verdict = match (self.behind(at), self.anchored(at)) {
-            (Some(_), _) => Verdict::Behind,
-            (None, Some(_)) => Verdict::Good,
-            (None, None) if self.is_ahead(at) => Verdict::Ahead,
-            (None, None) => Verdict::Unknown,
+            (Some(_), _) => ClockVerdict::Behind,
+            (None, Some(_)) => ClockVerdict::Good,
+            (None, None) if self.is_ahead(at) => ClockVerdict::Ahead,
+            (None, None) => ClockVerdict::Unknown,
         };
         assert_eq!(store.clock_verdict().unwrap(), verdict);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wmlicense_core::contact::{AnswerFault, SessionError};
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::restore::through::{Management, NotConnected};
-use wmlicense_core::restore::{Preview, Verdict};
+use wmlicense_core::restore::{Preview, RestoreVerdict};
 use wmlicense_core::transport::ServiceFailure;
 use wmlicense_wire::id::UserId;
 
@@ -110,7 +110,11 @@ fn what_is_wrong_with_this_device_itself_ends_the_restore() {
 }
 
 /// What a preview says: whole, each license's reason, and the events.
-fn look(home: &Home<'_>, folder: &TempDir, fake: &Fake<'_>) -> (Result<Preview, RestoreError>, Vec<Verdict>, Events) {
+fn look(
+    home: &Home<'_>,
+    folder: &TempDir,
+    fake: &Fake<'_>,
+) -> (Result<Preview, RestoreError>, Vec<RestoreVerdict>, Events) {
     let events = Events::default();
     let context = events.context(|_| false);
     let result = through::preview(&home.client, folder.path(), &|| fake.connect(home, &context), &context);

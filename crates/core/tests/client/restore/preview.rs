@@ -2,13 +2,17 @@
 
 use super::*;
 use std::io::Write as _;
-use wmlicense_core::restore::{Preview, Verdict, Verified, verify};
+use wmlicense_core::restore::{Preview, RestoreVerdict, Verified, verify};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{Footer, Header, Item, SectionKeys, Ticket, section_context};
 use wmlicense_wire::chunked::{Opener, Sealer};
 use wmlicense_wire::id::Digest;
 
-fn look(home: &Home<'_>, folder: &TempDir, fake: &Fake<'_>) -> (Result<Preview, RestoreError>, Vec<Verdict>, Events) {
+fn look(
+    home: &Home<'_>,
+    folder: &TempDir,
+    fake: &Fake<'_>,
+) -> (Result<Preview, RestoreError>, Vec<RestoreVerdict>, Events) {
     let events = Events::default();
     let context = events.context(|_| false);
     let result = through::preview(&home.client, folder.path(), &|| fake.connect(home, &context), &context);
