@@ -1,7 +1,7 @@
 //! A device in a process of its own, so that its time and memory are its own: it does one job and prints what it took.
 
-use crate::memory::{Watch, peak_kb};
 use crate::table::processor_time_of;
+use crate::watch::{Watch, peak_kb};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;

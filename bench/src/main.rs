@@ -23,6 +23,7 @@ mod peers;
 mod predelivery;
 mod service;
 mod table;
+mod watch;
 
 use arguments::Arguments;
 use backup::Full;
