@@ -2,7 +2,8 @@
 
 use crate::failure::Failure;
 use crate::open;
-use crate::output::{Output, plain};
+use crate::output::Output;
+use crate::text::{count, plain};
 use crate::watch;
 use serde_json::json;
 use std::path::Path;
@@ -27,9 +28,4 @@ pub(crate) fn run(store: &Path, to: &Path, overwrite: bool, as_json: bool) -> Re
         restricted.push(json!({ "kid": kid.to_hex(), "title": title }));
     }
     Ok(Output::done(text, json!({ "backedUp": report.backed_up, "restricted": restricted })))
-}
-
-/// A number with its noun.
-pub(crate) fn count(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

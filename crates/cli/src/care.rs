@@ -1,9 +1,9 @@
 //! `wmlicense check` and `wmlicense clean`.
 
-use crate::backup::count;
 use crate::failure::Failure;
 use crate::open;
 use crate::output::Output;
+use crate::text::count;
 use crate::watch;
 use serde_json::{Value, json};
 use std::path::Path;

@@ -4,7 +4,8 @@ mod fields;
 pub(crate) mod recognize;
 
 use crate::failure::Failure;
-use crate::output::{Output, plain};
+use crate::output::Output;
+use crate::text::plain;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Read as _;

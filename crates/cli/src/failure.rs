@@ -1,7 +1,7 @@
 //! What went wrong, in one sentence, and what helps, in another.
 
 use crate::left_out;
-use crate::output::plain;
+use crate::text::plain;
 use serde_json::Value;
 use std::path::Path;
 use std::{fmt, io};

@@ -1,7 +1,7 @@
 //! What a restore leaves out, for people and for programs: why, and what helps.
 
 use crate::failure::restore_remedy;
-use crate::output::plain;
+use crate::text::{plain, with};
 use serde_json::{Value, json};
 use std::time::Duration;
 use wmlicense_core::restore::{ClosedSections, LeftOut, Why};
@@ -51,7 +51,7 @@ pub(crate) fn lines(left_out: &[LeftOut], closed: &[ClosedSections]) -> String {
 /// The lines about sections that stay closed.
 pub(crate) fn closed_lines(closed: &[ClosedSections]) -> String {
     let line = |ClosedSections { why, sections, bytes, url }: &ClosedSections| {
-        let parts = crate::backup::count((*sections).into(), "part");
+        let parts = crate::text::count((*sections).into(), "part");
         let help = help(why, url.as_deref());
         let help = if help.is_empty() { help } else { format!("\n  help: {help}") };
         format!("closed: {parts} of the backup ({bytes} bytes): {}{help}\n", text(why))
@@ -89,14 +89,6 @@ pub(crate) fn sections(closed: &[ClosedSections]) -> Value {
         "closedSections": closed.iter().map(|closed| u64::from(closed.sections)).sum::<u64>(),
         "closed": closed.iter().map(section).collect::<Vec<_>>(),
     })
-}
-
-/// Both objects in one.
-pub(crate) fn with(mut object: Value, more: Value) -> Value {
-    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
-        object.extend(more);
-    }
-    object
 }
 
 /// One clause for a refusal.

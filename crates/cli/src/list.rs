@@ -1,9 +1,10 @@
 //! `wmlicense list`.
 
-use crate::backup::count;
 use crate::failure::Failure;
 use crate::open;
-use crate::output::{Output, plain};
+use crate::output::Output;
+use crate::text::count;
+use crate::text::plain;
 use serde_json::{Value, json};
 use std::path::Path;
 use time::OffsetDateTime;

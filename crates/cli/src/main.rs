@@ -11,6 +11,7 @@ mod list;
 mod open;
 mod output;
 mod restore;
+mod text;
 mod watch;
 
 use clap::{Parser, Subcommand};

@@ -1,7 +1,7 @@
 //! The two forms of every result: text for people, one JSON object for programs.
 
 use crate::failure::Failure;
-use crate::left_out::with;
+use crate::text::with;
 use serde_json::{Value, json};
 use std::io;
 
@@ -39,9 +39,4 @@ pub(crate) fn print(result: &Result<Output, Failure>, as_json: bool) -> io::Resu
 fn write(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
     writeln!(out, "{}", text.trim_end())?;
     out.flush()
-}
-
-/// Text from elsewhere, with everything that could steer a terminal left out.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

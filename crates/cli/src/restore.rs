@@ -1,10 +1,12 @@
 //! `wmlicense restore`.
 
-use crate::backup::count;
 use crate::failure::Failure;
 use crate::left_out;
 use crate::open;
-use crate::output::{Output, plain};
+use crate::output::Output;
+use crate::text;
+use crate::text::count;
+use crate::text::plain;
 use crate::watch::{self, Stopped};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -73,7 +75,7 @@ fn restored_output(outcome: &Restored, asked_service: bool) -> Output {
     let rest = if left_out.is_empty() { String::new() } else { format!(", {} left out", left_out.len()) };
     let text = format!("{} restored{rest}\n{}", count(*restored, "license"), left_out::lines(left_out, closed));
     let partial = outcome.is_partial();
-    let json = left_out::with(fields(*restored, left_out, closed, asked_service), json!({ "partial": partial }));
+    let json = text::with(fields(*restored, left_out, closed, asked_service), json!({ "partial": partial }));
     Output { text, json, partial }
 }
 
@@ -89,7 +91,7 @@ fn fields(restored: u64, left_out: &[LeftOut], closed: &[ClosedSections], asked_
         "undecided": of(false),
         "askedService": asked_service,
     });
-    left_out::with(left_out::sections(closed), more)
+    text::with(left_out::sections(closed), more)
 }
 
 /// Nothing went in: of each license and each part it is told why, as where some did.
@@ -163,7 +165,7 @@ fn previewed_output(previewed: &Preview, verdicts: &[RestoreVerdict]) -> Output 
         "partial": previewed.is_partial(),
         "licenses": verdicts.iter().map(verdict).collect::<Vec<_>>(),
     });
-    let json = left_out::with(left_out::sections(closed), more);
+    let json = text::with(left_out::sections(closed), more);
     Output { text, json, partial: previewed.is_partial() }
 }
 

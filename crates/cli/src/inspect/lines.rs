@@ -1,7 +1,7 @@
 //! What content says about its protection, as lines for people.
 
 use super::keys::Keys;
-use crate::output::plain;
+use crate::text::plain;
 use std::fmt::Write as _;
 use wmlicense_media::{AsfHeader, ContentHeader, SampleEntry, SystemId, Track, WrmHeader};
 
