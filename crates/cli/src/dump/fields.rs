@@ -77,6 +77,7 @@ const REQUEST: &Table = &[
     (16, "client", Plain),
     (17, "deviceCertificate", Show::Document),
     (18, "body", Plain),
+    (64, "deviceName", Plain),
 ];
 const ANSWER: &Table = &[
     (6, "issuedAt", Time),
@@ -96,6 +97,8 @@ const ANSWER: &Table = &[
     (22, "unlock", Plain),
     (23, "verdicts", Plain),
     (24, "deviceCertificate", Plain),
+    (25, "since", Plain),
+    (64, "account", Plain),
 ];
 const STATUS_LIST: &Table = &[
     (1, "authority", Plain),
@@ -138,6 +141,7 @@ pub(super) const ENVELOPE: &Table = &[
     (4, "certificates", Documents),
     (5, "deviceCertificate", Show::Document),
     (6, "statusList", Show::Document),
+    (64, "given", Documents),
 ];
 pub(super) const POLICY: &Table = &[
     (1, "issuer", Plain),
@@ -168,21 +172,21 @@ pub(super) const BINDING: &Table = &[
     (14, "state", Plain),
 ];
 
-/// Names of the fields in the payload of a signed document; none for those that are reserved.
-pub(super) fn payload_of(document: Document) -> Option<&'static Table> {
+/// Names of the fields in the payload of a signed document.
+pub(super) fn payload_of(document: Document) -> &'static Table {
     match document {
-        Document::AuthorityCertificate => Some(AUTHORITY),
-        Document::ServiceCertificate => Some(SERVICE),
-        Document::DeviceCertificate => Some(DEVICE),
-        Document::ServiceDocument => Some(SERVICE_DOCUMENT),
-        Document::SignedTime => Some(SIGNED_TIME),
-        Document::Request => Some(REQUEST),
-        Document::BackupFooter => Some(FOOTER),
-        Document::Answer => Some(ANSWER),
-        Document::StatusList => Some(STATUS_LIST),
-        Document::Acknowledgement => Some(ACKNOWLEDGEMENT),
-        Document::LicenseRevocation => Some(REVOCATION),
-        Document::Rekey => Some(REKEY),
+        Document::AuthorityCertificate => AUTHORITY,
+        Document::ServiceCertificate => SERVICE,
+        Document::DeviceCertificate => DEVICE,
+        Document::ServiceDocument => SERVICE_DOCUMENT,
+        Document::SignedTime => SIGNED_TIME,
+        Document::Request => REQUEST,
+        Document::BackupFooter => FOOTER,
+        Document::Answer => ANSWER,
+        Document::StatusList => STATUS_LIST,
+        Document::Acknowledgement => ACKNOWLEDGEMENT,
+        Document::LicenseRevocation => REVOCATION,
+        Document::Rekey => REKEY,
     }
 }
 
@@ -267,4 +271,94 @@ fn entries(raw: &[u8]) -> Option<Value> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rules of the CDDL, each with the fields it lists.
+    const RULES: [(&str, &Table); 15] = [
+        ("authority-claims", AUTHORITY),
+        ("service-claims", SERVICE),
+        ("device-claims", DEVICE),
+        ("service-description", SERVICE_DOCUMENT),
+        ("time-over-nonce", SIGNED_TIME),
+        ("request-content", REQUEST),
+        ("answer-content", ANSWER),
+        ("status-list-content", STATUS_LIST),
+        ("revocation-content", REVOCATION),
+        ("acknowledgement-content", ACKNOWLEDGEMENT),
+        ("rekey-content", REKEY),
+        ("footer-content", FOOTER),
+        ("answer", ENVELOPE),
+        ("policy", POLICY),
+        ("binding", BINDING),
+    ];
+
+    /// A field of a rule: its key, what it holds, and the line that says so, comment and all.
+    struct Line<'a> {
+        key: u64,
+        holds: &'a str,
+        line: &'a str,
+    }
+
+    /// The lines of a rule, up to the next one.
+    fn rule<'a>(cddl: &'a str, name: &str) -> &'a str {
+        let start = cddl.find(&format!("\n{name} = ")).unwrap_or_else(|| panic!("no rule {name}"));
+        let rest = &cddl[start + 1..];
+        rest.split_once("\n\n").map_or(rest, |(rule, _)| rule)
+    }
+
+    /// The fields of a rule, with those of the group that it names.
+    fn fields<'a>(cddl: &'a str, name: &str) -> Vec<Line<'a>> {
+        let mut found: Vec<Line<'a>> = Vec::new();
+        for line in rule(cddl, name).lines() {
+            let text = line.split(';').next().unwrap();
+            if text.trim() == "asked," {
+                found.extend(fields(cddl, "asked"));
+            }
+            for (at, _) in text.match_indices(" => ") {
+                let key = text[..at].rsplit([' ', '(', '{']).next().unwrap();
+                // What stands inside a field has names for keys.
+                if let Ok(key) = key.parse()
+                    && found.iter().all(|field| field.key != key)
+                {
+                    let holds = text[at + 4..].trim_end().trim_end_matches(',');
+                    found.push(Line { key, holds, line });
+                }
+            }
+        }
+        found.sort_by_key(|field| field.key);
+        found
+    }
+
+    fn letters(text: &str) -> String {
+        text.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect::<String>().to_lowercase()
+    }
+
+    #[test]
+    fn the_fields_are_those_of_the_cddl_by_key_name_and_kind() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.cddl");
+        let cddl = std::fs::read_to_string(path).unwrap();
+        let mut wrong = Vec::new();
+        for (name, table) in RULES {
+            let listed = fields(&cddl, name);
+            let keys = |table: &Table| table.iter().map(|(key, _, _)| *key).collect::<Vec<_>>();
+            assert_eq!(listed.iter().map(|field| field.key).collect::<Vec<_>>(), keys(table), "{name}");
+            for (Line { key: _, holds, line }, (_, shown, show)) in listed.iter().zip(table) {
+                let is_named = letters(line).contains(&letters(shown));
+                let is_shown = match show {
+                    Time => *holds == "seconds",
+                    Show::Document => holds.ends_with("-bytes"),
+                    Documents => holds.ends_with("-bytes]"),
+                    Plain | Digests => *holds != "seconds" && !holds.contains("-bytes"),
+                };
+                if !is_named || !is_shown {
+                    wrong.push(format!("{name}: {shown} as {line}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
 }

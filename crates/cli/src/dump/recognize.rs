@@ -103,10 +103,7 @@ fn signed(bytes: &[u8]) -> Option<Found> {
     let (document, unverified) = Document::ALL.into_iter().find_map(parsed)?;
     let payload = unverified.unverified_payload();
     let kind = document.media_type().trim_start_matches("application/wmlicense-").trim_end_matches("+cose");
-    let content = match fields::payload_of(document) {
-        Some(table) if cbor::check(payload).is_ok() => fields::map(payload, table),
-        _ => None,
-    };
+    let content = cbor::check(payload).ok().and_then(|()| fields::map(payload, fields::payload_of(document)));
     let fields = json!({
         "document": document as u16,
         "type": document.media_type(),
