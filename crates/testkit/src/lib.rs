@@ -11,6 +11,7 @@ pub mod documents;
 pub mod home;
 pub mod packager;
 pub mod place;
+pub mod policy;
 pub mod run;
 pub mod service;
 pub mod vectors;

@@ -1,6 +1,7 @@
 //! A content owner for tests: an authority, its services, and the answers they give, all made with the wire crate.
 //! Nothing here knows the client, a store or a network.
 
+use crate::policy::policy;
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Expected, Grant, OpenedLicense, seal};
 use wmlicense_wire::certificate::{
     Assurance, AuthorityCertificate, BackupKey, DeviceClaims, DeviceKeys, Directory, Role, ServiceCertificate,
@@ -107,21 +108,11 @@ impl World {
             lid: Lid::random().unwrap(),
             kid,
             issuer: self.issuer.id,
-            kind: LicenseKind::Content,
-            actions: vec![("Play".into(), Conditions::default())],
             backup: BackupRight::Stateless,
             restore_limit: Some(4),
             management: Some(self.management.id),
-            root_kid: None,
-            priority: 0,
-            title: None,
-            revocation_key: None,
-            user: None,
             first_issued: NOW,
-            replaces: None,
-            minimum_status: None,
-            content_id: None,
-            custom: Vec::new(),
+            ..policy(&[("Play", Conditions::default())])
         }
     }
 

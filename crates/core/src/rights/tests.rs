@@ -1,7 +1,8 @@
 //! Each condition refuses where it should and nowhere else, and the right license is used first.
 
 use super::*;
-use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
+use wmlicense_testkit::policy::policy;
+use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::policy::BackupRight;
 
 const NOW: i64 = 1_800_000_000;
@@ -10,22 +11,8 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
     let policy = Policy {
         lid: Lid::new([number; 16]),
         kid: Kid::new([1; 16]),
-        issuer: ServiceId::new([2; 16]),
-        kind: LicenseKind::Content,
-        actions: vec![("Play".into(), conditions)],
-        backup: BackupRight::No,
-        restore_limit: None,
-        management: None,
-        root_kid: None,
-        priority: 0,
-        title: None,
-        revocation_key: None,
-        user: None,
         first_issued: NOW - 100,
-        replaces: None,
-        minimum_status: None,
-        content_id: None,
-        custom: Vec::new(),
+        ..policy(&[("Play", conditions)])
     };
     StoredLicense {
         batch: 1,

@@ -62,75 +62,47 @@ pub(crate) fn until_now(told: &State, now: i64) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wmlicense_wire::id::{Kid, Lid, ServiceId};
-    use wmlicense_wire::policy::{BackupRight, Conditions, LicenseKind};
-
-    fn counted(count: Option<u32>) -> Policy {
-        let play = Conditions { count, seconds_after_first_use: Some(100), ..Conditions::default() };
-        Policy {
-            lid: Lid::new([1; 16]),
-            kid: Kid::new([2; 16]),
-            issuer: ServiceId::new([3; 16]),
-            kind: LicenseKind::Content,
-            actions: vec![("Play".into(), play)],
-            backup: BackupRight::No,
-            restore_limit: None,
-            management: None,
-            root_kid: None,
-            priority: 0,
-            title: None,
-            revocation_key: None,
-            user: None,
-            first_issued: 0,
-            replaces: None,
-            minimum_status: None,
-            content_id: None,
-            custom: Vec::new(),
-        }
-    }
-
-    fn play(counts_left: Option<u32>, first_use: Option<i64>) -> State {
-        State { actions: [("Play".to_owned(), ActionState { counts_left, first_use })].into() }
-    }
+    use wmlicense_testkit::policy::{counted, played, policy};
+    use wmlicense_wire::policy::Conditions;
 
     #[test]
     fn uses_made_stay_made_on_more_and_on_fewer_uses() {
         let old = counted(Some(5));
-        let left = play(Some(2), Some(7));
-        assert_eq!(carried(Some(&old), &left, &counted(Some(10))), Some(play(Some(7), Some(7))));
-        assert_eq!(carried(Some(&old), &left, &counted(Some(2))), Some(play(Some(0), Some(7))));
-        assert_eq!(carried(Some(&old), &left, &counted(None)), Some(play(None, Some(7))));
-        assert_eq!(carried(None, &left, &counted(Some(10))), Some(play(Some(2), Some(7))));
-        assert_eq!(carried(Some(&old), &State::default(), &counted(Some(10))), Some(play(Some(10), None)));
+        let left = played(Some(2), Some(7));
+        assert_eq!(carried(Some(&old), &left, &counted(Some(10))), Some(played(Some(7), Some(7))));
+        assert_eq!(carried(Some(&old), &left, &counted(Some(2))), Some(played(Some(0), Some(7))));
+        assert_eq!(carried(Some(&old), &left, &counted(None)), Some(played(None, Some(7))));
+        assert_eq!(carried(None, &left, &counted(Some(10))), Some(played(Some(2), Some(7))));
+        assert_eq!(carried(Some(&old), &State::default(), &counted(Some(10))), Some(played(Some(10), None)));
     }
 
     #[test]
     fn terms_without_state_carry_none() {
-        let stateless = Policy { actions: vec![("Play".into(), Conditions::default())], ..counted(None) };
-        assert_eq!(carried(Some(&counted(Some(5))), &play(Some(0), None), &stateless), None);
-        assert_eq!(known_state(&stateless, Some(&play(Some(0), None))), None);
+        let stateless = policy(&[("Play", Conditions::default())]);
+        assert_eq!(carried(Some(&counted(Some(5))), &played(Some(0), None), &stateless), None);
+        assert_eq!(known_state(&stateless, Some(&played(Some(0), None))), None);
     }
 
     #[test]
     fn what_a_device_tells_beyond_its_policy_is_left_out() {
-        let mut told = play(Some(3), None);
+        let mut told = played(Some(3), None);
         told.actions.insert("Invented".into(), ActionState::default());
-        assert_eq!(known_state(&counted(Some(5)), Some(&told)), Some(play(Some(3), None)));
+        assert_eq!(known_state(&counted(Some(5)), Some(&told)), Some(played(Some(3), None)));
         assert_eq!(known_state(&counted(Some(5)), None), None);
     }
 
     #[test]
     fn a_device_can_tell_of_no_more_than_its_policy_gives() {
         let policy = counted(Some(5));
-        assert_eq!(known_state(&policy, Some(&play(Some(9), None))), Some(play(Some(5), None)));
-        assert_eq!(known_state(&policy, Some(&play(None, Some(7)))), Some(play(Some(5), Some(7))));
-        assert_eq!(known_state(&policy, Some(&State::default())), Some(play(Some(5), None)));
+        assert_eq!(known_state(&policy, Some(&played(Some(9), None))), Some(played(Some(5), None)));
+        assert_eq!(known_state(&policy, Some(&played(None, Some(7)))), Some(played(Some(5), Some(7))));
+        assert_eq!(known_state(&policy, Some(&State::default())), Some(played(Some(5), None)));
     }
 
     #[test]
     fn a_first_use_in_the_future_happened_by_now() {
-        assert_eq!(until_now(&play(Some(3), Some(1 << 40)), 1000), play(Some(3), Some(1000)));
-        assert_eq!(until_now(&play(Some(3), Some(999)), 1000), play(Some(3), Some(999)));
-        assert_eq!(until_now(&play(Some(3), None), 1000), play(Some(3), None));
+        assert_eq!(until_now(&played(Some(3), Some(1 << 40)), 1000), played(Some(3), Some(1000)));
+        assert_eq!(until_now(&played(Some(3), Some(999)), 1000), played(Some(3), Some(999)));
+        assert_eq!(until_now(&played(Some(3), None), 1000), played(Some(3), None));
     }
 }

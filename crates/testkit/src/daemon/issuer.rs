@@ -2,6 +2,7 @@
 
 use super::Data;
 use super::device::{Device, Held, Known, now};
+use crate::policy::policy;
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Grant, seal};
 use wmlicense_wire::cbor::{Fields, read};
 use wmlicense_wire::certificate::{Role, ServiceCertificate, ServiceClaims, service_id};
@@ -46,21 +47,10 @@ impl OtherIssuer {
             lid: Lid::random().unwrap(),
             kid,
             issuer: self.id,
-            kind: LicenseKind::Content,
-            actions: vec![("Play".into(), Conditions::default())],
             backup: BackupRight::Stateless,
-            restore_limit: None,
             management: Some(management),
-            root_kid: None,
-            priority: 0,
-            title: None,
-            revocation_key: None,
-            user: None,
             first_issued: now(),
-            replaces: None,
-            minimum_status: None,
-            content_id: None,
-            custom: Vec::new(),
+            ..policy(&[("Play", Conditions::default())])
         }
     }
 

@@ -8,6 +8,7 @@ mod certificates;
 mod docs;
 mod given;
 mod licenses;
+mod over;
 mod policies;
 mod requests;
 mod revocations;
