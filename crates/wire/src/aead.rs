@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub struct OpenError;
 
 /// Bytes that AES-GCM adds.
-pub const TAG_LEN: usize = 16;
+pub(crate) const TAG_LEN: usize = 16;
 
 /// A 32-byte symmetric key. Neither shown nor copied; wiped when dropped.
 pub struct SecretKey {

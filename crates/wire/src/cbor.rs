@@ -8,9 +8,9 @@ pub mod write;
 pub use write::MapWriter;
 
 /// Deepest nesting accepted.
-pub const MAX_DEPTH: usize = 8;
+pub(crate) const MAX_DEPTH: usize = 8;
 /// Map keys from this number on may be skipped by readers that do not know them; smaller ones must be understood.
-pub const FIRST_OPTIONAL_KEY: u64 = 64;
+pub(crate) const FIRST_OPTIONAL_KEY: u64 = 64;
 /// Longest text, in bytes.
 pub const MAX_TEXT_LEN: usize = 1024;
 
@@ -153,7 +153,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads a map inside bytes that were checked before. One walk checks and reads, because it is made for every license.
-    pub fn of_checked(bytes: &'a [u8]) -> Result<Self, CborError> {
+    pub(crate) fn of_checked(bytes: &'a [u8]) -> Result<Self, CborError> {
         let fault = CborError::Encoding { offset: 0 };
         let Some((5, length, mut at)) = head(bytes, 0) else { return check(bytes).and(Err(fault)) };
         let mut entries: Vec<(u64, &'a [u8], bool)> = Vec::with_capacity(length.min(EXPECTED_FIELDS) as usize);

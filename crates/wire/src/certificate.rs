@@ -156,7 +156,7 @@ impl Directory {
     }
 
     /// The newest certificate of a service in a role among those that count at `time`, seconds UTC.
-    pub fn by_service_at(&self, id: ServiceId, role: Role, time: i64) -> Option<&ServiceCertificate> {
+    pub(crate) fn by_service_at(&self, id: ServiceId, role: Role, time: i64) -> Option<&ServiceCertificate> {
         self.services
             .iter()
             .filter(|service| service.service_id == id && service.role == role)

@@ -8,7 +8,7 @@ use std::io;
 use zeroize::Zeroizing;
 
 /// Plain bytes in every chunk but the last, which is always shorter.
-pub const CHUNK_LEN: usize = 16 * 1024;
+pub(crate) const CHUNK_LEN: usize = 16 * 1024;
 /// Salt 24 ‖ commitment 32.
 pub const HEADER_LEN: usize = 56;
 

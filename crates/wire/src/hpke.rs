@@ -51,7 +51,7 @@ impl Context {
         }
     }
     /// Secret export (RFC 9180 §5.3), 32 bytes.
-    pub fn export(&self, exporter_context: &[u8]) -> Zeroizing<[u8; 32]> {
+    pub(crate) fn export(&self, exporter_context: &[u8]) -> Zeroizing<[u8; 32]> {
         labeled_expand(&self.suite_id, &self.exporter_secret, "sec", &[exporter_context])
     }
     /// Seals one message at sequence 0 with empty AAD. A context seals once.

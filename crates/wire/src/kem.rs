@@ -39,21 +39,21 @@ impl Suite {
         }
     }
     /// Bytes of an encapsulated key: 32 or 1120.
-    pub const fn enc_len(self) -> usize {
+    pub(crate) const fn enc_len(self) -> usize {
         match self {
             Self::X25519 => 32,
             Self::XWing => 1120,
         }
     }
     /// Bytes of a public key: 32 or 1216.
-    pub const fn key_len(self) -> usize {
+    pub(crate) const fn key_len(self) -> usize {
         match self {
             Self::X25519 => 32,
             Self::XWing => 1216,
         }
     }
     /// HPKE KEM number.
-    pub const fn kem_number(self) -> u16 {
+    pub(crate) const fn kem_number(self) -> u16 {
         match self {
             Self::X25519 => 0x0020,
             Self::XWing => 0x647a,
@@ -251,7 +251,7 @@ fn xwing_secret(m_secret: &[u8], x_secret: &[u8; 32], x_public: &[u8], recipient
 }
 
 /// Device thumbprint: one ID over a device's Ed25519 and HPKE key. HPKE keys stand in it with the suite number as algorithm.
-pub fn device_thumbprint(signing: &VerifyingKey, hpke: &HpkePublicKey) -> SignerId {
+pub(crate) fn device_thumbprint(signing: &VerifyingKey, hpke: &HpkePublicKey) -> SignerId {
     let keys = [(VerifyingKey::ALGORITHM, &signing.as_bytes()[..]), (hpke.suite as i64, &hpke.bytes)];
     signer_id(KeyKind::Device, &keys)
 }

@@ -84,7 +84,7 @@ const PRIME: [u8; 32] = {
 
 impl VerifyingKey {
     /// COSE algorithm number of fully specified Ed25519 (RFC 9864).
-    pub const ALGORITHM: i64 = -19;
+    pub(crate) const ALGORITHM: i64 = -19;
     /// Reads a key and refuses non-canonical encodings and the eight points of small order.
     ///
     /// Whether the bytes are a point at all shows when a signature is verified: none verifies under one that is not.
@@ -168,11 +168,11 @@ pub struct DualVerifyingKey {
 
 impl DualVerifyingKey {
     /// COSE algorithm number of ML-DSA-65.
-    pub const ML_DSA_65: i64 = -49;
+    pub(crate) const ML_DSA_65: i64 = -49;
     /// Bytes of an ML-DSA-65 public key (FIPS 204).
-    pub const ML_DSA_LEN: usize = 1952;
+    pub(crate) const ML_DSA_LEN: usize = 1952;
     /// Reads both keys.
-    pub fn from_slices(ed25519: &[u8], ml_dsa: &[u8]) -> Result<Self, KeyError> {
+    pub(crate) fn from_slices(ed25519: &[u8], ml_dsa: &[u8]) -> Result<Self, KeyError> {
         let ed25519 = VerifyingKey::from_slice(ed25519)?;
         // The length comes first because the library would read a DER form of the key as well.
         if ml_dsa.len() != Self::ML_DSA_LEN || ParsedPublicKey::new(&ML_DSA_65, ml_dsa).is_err() {
@@ -193,7 +193,7 @@ impl DualVerifyingKey {
         signer_id(kind, &[(VerifyingKey::ALGORITHM, self.ed25519.as_bytes()), (Self::ML_DSA_65, &self.ml_dsa)])
     }
     /// Verifies the ML-DSA-65 half (empty context).
-    pub fn verify_ml_dsa(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+    pub(crate) fn verify_ml_dsa(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         UnparsedPublicKey::new(&ML_DSA_65, &self.ml_dsa).verify(message, signature).map_err(|_| BadSignature)
     }
 }
@@ -235,7 +235,7 @@ impl DualSigningKey {
         &self.ed25519
     }
     /// Signs with the ML-DSA-65 half (empty context). Starts the library's own generator, because the signature is hedged.
-    pub fn sign_ml_dsa(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+    pub(crate) fn sign_ml_dsa(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let mut signature = vec![0; ML_DSA_65_SIGNING.signature_len()];
         let length = self.ml_dsa.sign(message, &mut signature).map_err(|_| KeyError::Unavailable)?;
         signature.truncate(length);

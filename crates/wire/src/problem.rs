@@ -124,12 +124,6 @@ impl Problem {
         }
     }
 
-    /// Which kind this is, if it is one of ours.
-    pub fn known_kind(&self) -> Option<ProblemKind> {
-        let name = self.kind.strip_prefix(TYPE_PREFIX)?;
-        ProblemKind::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
     /// Reads a problem; `None` if the bytes are not one.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         if bytes.len() > MAX_LEN { None } else { serde_json::from_slice(bytes).ok() }

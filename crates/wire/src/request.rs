@@ -27,7 +27,7 @@ pub const MAX_MACHINE_ID: usize = 1024;
 /// says. A chunk of a restore, which is longer, names the licenses of its records.
 pub const MAX_NAMED: usize = 2048;
 /// Most transactions named as taken out of a mailbox.
-pub const MAX_TAKEN: usize = 256;
+pub(crate) const MAX_TAKEN: usize = 256;
 const MAX_KIDS: usize = 1024;
 const MAX_HELD: usize = 256;
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use wmlicense_testkit::daemon::device::{Device, Known, agent, get};
+use wmlicense_testkit::daemon::device::{Device, Known, agent, get, kind};
 use wmlicense_testkit::daemon::{Data, OPEN};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::problem::{Problem, ProblemKind};
@@ -42,7 +42,7 @@ fn a_body_over_the_cap_is_refused_before_it_is_read() {
     for (path, cap) in [("/v1/licenses", request::MAX_LEN), ("/v1/restores", request::MAX_RESTORE_LEN)] {
         let (status, body) = raw(&serving.url, &head(path, &format!("content-length: {}", cap + 1)));
         assert_eq!(status, 413);
-        assert_eq!(Problem::parse(&body).unwrap().known_kind(), Some(ProblemKind::TooLarge));
+        assert_eq!(kind(&Problem::parse(&body).unwrap()), ProblemKind::TooLarge);
     }
     // Without a length, as soon as too much came.
     let mut bytes = head("/v1/individualize", "transfer-encoding: chunked");
@@ -69,7 +69,7 @@ fn only_the_media_type_of_the_protocol_is_taken() {
     for media_type in ["application/json", "application/cosexyz", ""] {
         let mut reply = agent().post(&url).header("content-type", media_type).send(&b"{}"[..]).unwrap();
         let problem = Problem::parse(&reply.body_mut().read_to_vec().unwrap()).unwrap();
-        assert_eq!(problem.known_kind(), Some(ProblemKind::BadRequest));
+        assert_eq!(kind(&problem), ProblemKind::BadRequest);
     }
     let device = Device::individualized(&known);
     let bytes = device.sign(&device.licenses_request(&known, &[OPEN]));

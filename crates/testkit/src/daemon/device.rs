@@ -49,7 +49,7 @@ impl Reply {
         let problem = Problem::parse(&self.body).unwrap();
         assert_eq!(problem.status, self.status);
         assert_eq!(problem.request_id, self.request_id);
-        problem.known_kind().unwrap()
+        kind(&problem)
     }
 
     /// The body of an answer that is not a problem.
@@ -58,6 +58,14 @@ impl Reply {
         assert_eq!(self.content_type, "application/cose");
         self.body
     }
+}
+
+/// The kind of a problem, which its type and its number both say.
+pub fn kind(problem: &Problem) -> ProblemKind {
+    let name = problem.kind.strip_prefix("urn:wmlicense:problem:").unwrap();
+    let kind = ProblemKind::ALL.into_iter().find(|kind| kind.name() == name).unwrap();
+    assert_eq!(problem.code, kind.code());
+    kind
 }
 
 pub fn agent() -> ureq::Agent {

@@ -11,7 +11,7 @@ pub fn uint(raw: &[u8]) -> Option<u64> {
 }
 
 /// Unsigned number of at most 32 bits.
-pub fn uint32(raw: &[u8]) -> Option<u32> {
+pub(crate) fn uint32(raw: &[u8]) -> Option<u32> {
     Decoder::new(raw).u32().ok()
 }
 
@@ -31,7 +31,7 @@ pub fn bytes(raw: &[u8]) -> Option<&[u8]> {
 }
 
 /// Byte string of at most `cap` bytes.
-pub fn bytes_up_to(cap: usize) -> impl Fn(&[u8]) -> Option<&[u8]> {
+pub(crate) fn bytes_up_to(cap: usize) -> impl Fn(&[u8]) -> Option<&[u8]> {
     move |raw| bytes(raw).filter(|bytes| bytes.len() <= cap)
 }
 
@@ -90,7 +90,7 @@ pub fn text_map<'a, T>(
 }
 
 /// A value that may be null.
-pub fn nullable<'a, T>(raw: &'a [u8], read: impl FnOnce(&'a [u8]) -> Option<T>) -> Option<Option<T>> {
+pub(crate) fn nullable<'a, T>(raw: &'a [u8], read: impl FnOnce(&'a [u8]) -> Option<T>) -> Option<Option<T>> {
     if is_null(raw) { Some(None) } else { read(raw).map(Some) }
 }
 

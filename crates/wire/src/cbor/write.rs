@@ -98,7 +98,7 @@ fn head_to(out: &mut Vec<u8>, major: u8, value: u64) {
 }
 
 /// Appends an unsigned number.
-pub fn uint_to(out: &mut Vec<u8>, value: u64) {
+pub(crate) fn uint_to(out: &mut Vec<u8>, value: u64) {
     head_to(out, 0, value);
 }
 
@@ -113,7 +113,7 @@ pub fn int(value: i64) -> Vec<u8> {
 }
 
 /// Appends a byte string.
-pub fn bytes_to(out: &mut Vec<u8>, value: &[u8]) {
+pub(crate) fn bytes_to(out: &mut Vec<u8>, value: &[u8]) {
     head_to(out, 2, value.len() as u64);
     out.extend_from_slice(value);
 }

@@ -140,7 +140,7 @@ impl DeviceCertificate {
     }
 
     /// The service whose key has to verify this certificate, read before verification to find its certificate.
-    pub fn unverified_signer(bytes: &[u8]) -> Result<SignerId, CertificateError> {
+    pub(crate) fn unverified_signer(bytes: &[u8]) -> Result<SignerId, CertificateError> {
         Ok(Unverified::parse(Document::DeviceCertificate, bytes, MAX_LEN)?.signer_id())
     }
 
