@@ -3,7 +3,6 @@
 use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
-use crate::failure;
 use crate::flags::{WM_BACKUP_OVERWRITE, WM_RESTORE_INDIVIDUALIZE};
 use crate::gate;
 use crate::input;
@@ -49,7 +48,7 @@ impl Verbed<BackupRestorer> {
         }
         verb.start(status::BACKUPRESTORE_END, move |client, _, context| {
             let ended = backup::back_up(client, &folder, overwrite, context);
-            ended.map(|_| WM_S_OK).map_err(|error| failure::backup(&error))
+            ended.map(|_| WM_S_OK).map_err(Failure::from)
         })
     }
 
@@ -58,7 +57,7 @@ impl Verbed<BackupRestorer> {
         let folder = self.properties.required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, settings, context| {
             let ended = restore::preview(client, settings, &folder, false, context);
-            ended.map(|preview| restored(preview.is_partial())).map_err(|error| failure::restore(&error))
+            ended.map(|preview| restored(preview.is_partial())).map_err(Failure::from)
         })
     }
 
@@ -66,7 +65,7 @@ impl Verbed<BackupRestorer> {
         let verb = self.verb()?;
         let folder = self.properties.required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, _, context| {
-            let verified = restore::verify(client, &folder, context).map_err(|error| failure::restore(&error))?;
+            let verified = restore::verify(client, &folder, context)?;
             Ok(if verified.closed_sections > 0 { WM_S_BACKUP_CLOSED } else { WM_S_OK })
         })
     }
@@ -76,7 +75,7 @@ impl Verbed<BackupRestorer> {
         let folder = self.properties.required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, settings, context| {
             let ended = restore::restore(client, settings, &folder, individualize, context);
-            ended.map(|ended| restored(ended.is_partial())).map_err(|error| failure::restore(&error))
+            ended.map(|ended| restored(ended.is_partial())).map_err(Failure::from)
         })
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::callback::Callback;
 use crate::detail::Failure;
-use crate::failure;
 use crate::flags::WM_DELETE_LOCAL;
 use crate::gate;
 use crate::input::{self, Buffer};
@@ -89,17 +88,17 @@ impl Object for ClientObject {
         let Some(client) = self.opened.get() else {
             return Ok(None);
         };
-        let certificate = || client.certificate().map_err(|error| failure::store(&error));
+        let certificate = || client.certificate().map_err(Failure::from);
         Ok(match key {
             DEVICE_ID => certificate()?.map(|found| Value::from(found.device_id.to_base64())),
             INDIVIDUALIZED => Some(Value::Bool(certificate()?.is_some())),
             SECURITY_VERSION => Some(Value::from(self.security_version()?)),
             CLOCK_VERDICT => {
-                let verdict = client.store.clock_verdict().map_err(|error| failure::store(&error))?;
+                let verdict = client.store.clock_verdict()?;
                 Some(Value::Dword(verdict as u32))
             }
             PENDING_TRANSACTIONS => {
-                let count = client.store.pending_count().map_err(|error| failure::store(&error))?;
+                let count = client.store.pending_count()?;
                 Some(Value::Dword(u32::try_from(count).unwrap_or(u32::MAX)))
             }
             _ => None,
@@ -191,7 +190,7 @@ impl ClientObject {
             let authorities = self.properties.required(&AUTHORITY)?;
             let protector = self.properties.get(&KEY_PROTECTOR).unwrap_or_else(|| Arc::new(FileProtector));
             Client::open_with(&OpenSettings { store_path, authorities }, protector, Arc::new(SystemClock), self.log())
-                .map_err(|error| failure::open(&error))
+                .map_err(Failure::from)
         })?;
         if first { Ok(()) } else { Err(Failure::new(WM_E_ALREADY_OPEN)) }
     }
@@ -233,7 +232,7 @@ impl ClientObject {
 
     /// Security version of the device; none before it is individualized.
     pub(crate) fn security_version(&self) -> Result<String, Failure> {
-        let certificate = self.opened()?.certificate().map_err(|error| failure::store(&error))?;
+        let certificate = self.opened()?.certificate()?;
         Ok(certificate.map_or_else(|| NO_SECURITY_VERSION.to_owned(), |found| found.security_version))
     }
 }
@@ -304,7 +303,7 @@ pub unsafe extern "C" fn wm_set_content_title(
         let client = resolve(client)?;
         // SAFETY: the header makes the caller answer for 16 bytes and a NUL-terminated text.
         let (kid, title): (Kid, &str) = unsafe { (input::kid(kid)?, input::line(title, "title")?) };
-        client.opened()?.store.set_title(kid, title).map_err(|error| failure::store(&error))
+        client.opened()?.store.set_title(kid, title).map_err(Failure::from)
     })
 }
 
@@ -323,7 +322,7 @@ pub unsafe extern "C" fn wm_get_content_title(
         let client = resolve(client)?;
         // SAFETY: the header makes the caller answer for 16 bytes, buf and needed_out.
         let (kid, to) = unsafe { (input::kid(kid)?, Buffer::new(buf.cast(), buf_size, needed_out)?) };
-        let title = client.opened()?.store.title(kid).map_err(|error| failure::store(&error))?;
+        let title = client.opened()?.store.title(kid)?;
         to.fill_text(title.as_deref().unwrap_or_default().as_bytes())?;
         Ok(if title.is_some() { WM_S_OK } else { WM_S_FALSE })
     })
@@ -346,9 +345,9 @@ pub unsafe extern "C" fn wm_delete_licenses(client: *mut wm_client, kid: *const 
         let deleted = match flags {
             0 => {
                 let settings = client.own_settings();
-                give_back::delete(opened, &settings, kid).map_err(|error| failure::delete(&error))?
+                give_back::delete(opened, &settings, kid)?
             }
-            WM_DELETE_LOCAL => opened.store.delete(kid).map_err(|error| failure::store(&error))?,
+            WM_DELETE_LOCAL => opened.store.delete(kid)?,
             _ => return Err(Failure::with(WM_E_INVALIDARG, "There is no such flag.")),
         };
         Ok(if deleted > 0 { WM_S_OK } else { WM_S_FALSE })

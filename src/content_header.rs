@@ -1,7 +1,6 @@
 //! The C face of content headers: what a media file says about its protection.
 
 use crate::detail::Failure;
-use crate::failure;
 use crate::gate;
 use crate::input::{self, Out};
 use crate::life::Life;
@@ -86,7 +85,7 @@ impl ContentHeaderObject {
 
 fn read_file(path: &[u8]) -> Result<ContentHeader, Failure> {
     let file = open_named(Path::new(OsStr::from_bytes(path))).map_err(HeaderError::from);
-    file.and_then(ContentHeader::read).map_err(|error| failure::header(&error))
+    file.and_then(ContentHeader::read).map_err(Failure::from)
 }
 
 /// Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
@@ -105,7 +104,7 @@ pub unsafe extern "C" fn wm_create_content_header(
     unsafe {
         object::create(out, || {
             let bytes = input::bytes(data, size, "data")?;
-            ContentHeader::parse(bytes).map(ContentHeaderObject::new).map_err(|error| failure::header(&error))
+            ContentHeader::parse(bytes).map(ContentHeaderObject::new).map_err(Failure::from)
         })
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::client::{ClientObject, wm_client};
 use crate::detail::Failure;
-use crate::failure;
 use crate::gate;
 use crate::input;
 use crate::life::Life;
@@ -98,7 +97,7 @@ impl DecryptorObject {
     fn create(client: &ClientObject, kid: Kid, action: &str) -> Result<Self, Failure> {
         let decryptor = Decryptor::create(client.opened()?, kid, action, &client.application());
         registers::clear();
-        let decryptor = decryptor.map_err(|error| failure::decrypt(&error).about(kid))?;
+        let decryptor = decryptor.map_err(|error| Failure::from(error).about(kid))?;
         Ok(Self { life: Life::new(), properties: Properties::new(PROPERTIES), decryptor })
     }
 }
@@ -164,6 +163,6 @@ pub unsafe extern "C" fn wm_decrypt_sample(
         };
         let decrypted = object.decryptor.decrypt(&info, data);
         registers::clear();
-        decrypted.map_err(|error| failure::decrypt(&error))
+        decrypted.map_err(Failure::from)
     })
 }

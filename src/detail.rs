@@ -1,11 +1,12 @@
-//! Why a call or an operation failed, and the last failure of each thread. How C reads it is in `error_info.rs`, which core error
-//! is which result in `failure.rs`.
+//! Why a call or an operation failed, and the last failure of each thread. How C reads it is in `error_info.rs`; what an error of
+//! the core is, the core explains.
 
 use crate::result::{self, wm_result};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
-use wmlicense_core::transport::ServiceFailure;
+use std::time::Duration;
+use wmlicense_core::failure::{self as core, Explain};
 use wmlicense_wire::id::Kid;
 
 /// Everything known about a failure.
@@ -33,7 +34,7 @@ impl Failure {
 
     /// A failure with a sentence, or a clause that becomes one.
     pub(crate) fn with(result: wm_result, message: impl Into<Cow<'static, str>>) -> Self {
-        let message = sentence(message.into());
+        let message = core::sentence(message.into());
         Self(Box::new(Detail {
             result,
             retry_after_ms: 0,
@@ -49,20 +50,6 @@ impl Failure {
     pub(crate) fn about(mut self, kid: Kid) -> Self {
         self.0.kid = Some(kid);
         self
-    }
-
-    /// Adds when to try again.
-    pub(crate) fn retry_after_seconds(mut self, seconds: u64) -> Self {
-        self.0.retry_after_ms = seconds.saturating_mul(1000);
-        self
-    }
-
-    /// Adds what the service told.
-    pub(crate) fn told_by_service(mut self, told: &ServiceFailure) -> Self {
-        self.0.http_status = told.http_status;
-        self.0.server_code = told.server_code;
-        self.0.request_id = told.request_id.clone();
-        self.retry_after_seconds(told.retry_after.unwrap_or(0))
     }
 
     /// The result.
@@ -81,15 +68,18 @@ impl Failure {
     }
 }
 
-/// Core errors are lower-case clauses without a full stop; people read sentences.
-fn sentence(text: Cow<'static, str>) -> Cow<'static, str> {
-    let upper = text.chars().next().is_some_and(char::is_uppercase);
-    if upper && text.ends_with('.') {
-        return text;
+/// What the core explains, under its number.
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let explained = error.explain();
+        let message = explained.sentence();
+        // Each field is named, so that none that comes later can be forgotten here.
+        let core::Failure { kind, retry_after, http_status, server_code, request_id, kid, page: _, text: _ } =
+            explained;
+        let milliseconds = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let (result, retry_after_ms) = (result::of(kind), retry_after.map_or(0, milliseconds));
+        Self(Box::new(Detail { result, retry_after_ms, http_status, server_code, kid, request_id, message }))
     }
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().collect::<String>()).unwrap_or_default();
-    Cow::Owned(format!("{first}{}.", letters.as_str().trim_end_matches('.')))
 }
 
 thread_local! {
@@ -110,13 +100,6 @@ pub(crate) fn last() -> Option<Arc<Detail>> {
 mod tests {
     use super::*;
     use crate::result::{WM_E_BAD_VALUE, WM_E_BUSY};
-
-    #[test]
-    fn clauses_become_sentences() {
-        assert_eq!(sentence("the disk is full".into()), "The disk is full.");
-        assert_eq!(sentence("Done.".into()), "Done.");
-        assert_eq!(sentence("".into()), ".");
-    }
 
     #[test]
     fn each_thread_has_a_detail_of_its_own() {

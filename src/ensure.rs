@@ -3,7 +3,6 @@
 use crate::client::{ClientObject, wm_client};
 use crate::content_header::wm_content_header;
 use crate::detail::Failure;
-use crate::failure;
 use crate::flags::{WM_ENSURE_INDIVIDUALIZE, WM_INFINITE};
 use crate::gate;
 use crate::input;
@@ -37,7 +36,7 @@ fn run(client: &ClientObject, wish: EnsureWish, timeout: Option<Duration>) -> Re
     let work = move |context: &_| match ensure(&core, &settings, &wish, context) {
         Ok(Ensured::Permitted) => Outcome::success(WM_S_OK),
         Ok(Ensured::Acquired) => Outcome::success(WM_S_LICENSE_ACQUIRED),
-        Err(error) => Outcome::failure(failure::ensure(&error, core.clock.now())),
+        Err(error) => Outcome::failure(error),
     };
     let panicked = || Outcome::failure(Failure::new(WM_E_INTERNAL));
     memory::check(memory::FOR_AN_OPERATION)?;

@@ -74,13 +74,17 @@ fn describe(detail: Option<&Detail>, struct_size: usize) -> wm_error_info {
 mod tests {
     use super::*;
     use crate::detail::Failure;
-    use crate::result::WM_E_BUSY;
+    use crate::result::WM_E_INDIV_FRAUD;
+    use std::time::Duration;
+    use wmlicense_core::event::Why;
+    use wmlicense_wire::answer::Reason;
 
     #[test]
     fn a_detail_carries_what_the_table_says_of_its_result() {
-        let detail = Failure::new(WM_E_BUSY).retry_after_seconds(3).into_detail();
+        let why = Why::Refused { reason: Reason::QuotaUsedUp, wait: Some(Duration::from_secs(3)) };
+        let detail = Failure::from(why).into_detail();
         let info = describe(Some(&detail), 8);
-        assert_eq!((info.result, info.retryable, info.remedy), (WM_E_BUSY, 1, Remedy::Retry as u32));
+        assert_eq!((info.result, info.retryable, info.remedy), (WM_E_INDIV_FRAUD, 1, Remedy::Retry as u32));
         assert_eq!((info.retry_after_ms, info.struct_size), (3000, 8));
     }
 }

@@ -3,19 +3,19 @@
 
 use crate::client::wm_client;
 use crate::detail::{self, Failure};
-use crate::failure;
 use crate::flags::WM_INFINITE;
 use crate::gate;
 use crate::input::{Out, SizedOut};
 use crate::life::Life;
 use crate::object::{self, Handle, Kind, Object, resolve};
 use crate::prop::{Properties, wm_attr_type};
-use crate::result::{WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY, WM_E_TIMEOUT, wm_result};
+use crate::result::{self, WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY, WM_E_TIMEOUT, wm_result};
 use crate::status::{Told, wm_status};
 use crate::teller::{BOUND, NextError, Queue};
 use std::ffi::{c_int, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use wmlicense_core::shortage::Shortage;
 
 /// Receives the events of objects that have no callback, for reading at a time and on a thread of the application's
 /// choice. Create it before those objects; call wm_next_event, or watch the descriptor of wm_event_queue_fd in a poll loop.
@@ -169,7 +169,8 @@ pub unsafe extern "C" fn wm_event_queue_fd(queue: *mut wm_event_queue, fd_out: *
         // SAFETY: the header makes the caller answer for the place.
         let out = unsafe { Out::new(fd_out, "fd_out")? };
         let without = |error: std::io::Error| {
-            Failure::with(failure::scarce(&error).unwrap_or(WM_E_OUTOFMEMORY), error.to_string())
+            let lacking = Shortage::of(&error).map_or(WM_E_OUTOFMEMORY, |shortage| result::of(shortage.into()));
+            Failure::with(lacking, error.to_string())
         };
         let fd = queue.queue.fd().map_err(without)?;
         out.write(fd);

@@ -3,7 +3,6 @@
 use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
-use crate::failure;
 use crate::flags::WM_INDIVIDUALIZE_FORCE;
 use crate::gate;
 use crate::input;
@@ -46,7 +45,7 @@ impl Verbed<Individualizer> {
         verb.start(status::INDIVIDUALIZE, move |client, settings, context| {
             match individualize::individualize(client, settings, force, context) {
                 Ok(Individualized::Certified | Individualized::AlreadyCurrent) => Ok(WM_S_INDIVIDUALIZED),
-                Err(error) => Err(failure::individualize(&error)),
+                Err(error) => Err(error.into()),
             }
         })
     }

@@ -52,7 +52,6 @@ pub mod log_callback;
 #[doc(hidden)]
 pub mod defines;
 mod detail;
-mod failure;
 mod flags;
 mod gate;
 mod input;

@@ -2,7 +2,6 @@
 
 use crate::client::{ClientObject, wm_client};
 use crate::detail::Failure;
-use crate::failure;
 use crate::gate;
 use crate::life::Life;
 use crate::object::{self, Handle, Kind, Object, resolve};
@@ -98,7 +97,7 @@ impl Object for LicenseEnumeratorObject {
             BACKUP_ALLOWED => Some(Value::Bool(policy.may_back_up())),
             TITLE => {
                 let title = self.client.opened()?.store.title(policy.kid);
-                title.map_err(|error| failure::store(&error))?.map(Value::from)
+                title?.map(Value::from)
             }
             ROOT_KID => policy.root_kid.map(|kid| Value::from(kid.to_base64())),
             CONTENT_ID => policy.content_id.clone().map(Value::from),
@@ -160,7 +159,7 @@ impl LicenseEnumeratorObject {
         let mut position = self.position();
         position.begun = true;
         position.current = None;
-        let found = store.next_license(&self.filter(), position.after).map_err(|error| failure::store(&error))?;
+        let found = store.next_license(&self.filter(), position.after)?;
         let found = found.ok_or_else(|| Failure::new(WM_E_NO_MORE_ITEMS))?;
         position.after = Some((found.policy.kid, found.policy.lid));
         position.current = Some(Arc::new(found));

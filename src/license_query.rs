@@ -2,7 +2,6 @@
 
 use crate::client::{ClientObject, wm_client};
 use crate::detail::Failure;
-use crate::failure;
 use crate::flags::WM_LICENSE_STATE_VAGUE;
 use crate::gate;
 use crate::input::{self, Out, SizedOut};
@@ -101,14 +100,14 @@ fn bit(refusal: Refusal) -> u32 {
 
 fn refusals(client: &ClientObject, kid: Kid, action: &str) -> Result<u32, Failure> {
     let found = client.opened()?.query_allowed(kid, action, &client.application());
-    let refusals = found.map_err(|error| failure::store(&error))?;
+    let refusals = found?;
     let refused = if refusals.is_empty() { 0 } else { NOT_ENABLED };
     Ok(refusals.into_iter().map(bit).fold(refused, |bits, bit| bits | bit))
 }
 
 fn state(client: &ClientObject, kid: Kid, action: &str, struct_size: usize) -> Result<wm_license_state, Failure> {
     let found = client.opened()?.query_state(kid, action, &client.application());
-    let found = found.map_err(|error| failure::store(&error))?;
+    let found = found?;
     let ((counts, count_count), (dates, date_count)) = (first_four(&found.counts), first_four(&found.dates));
     Ok(wm_license_state {
         struct_size,

@@ -8,7 +8,6 @@ pub mod renewal;
 use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
-use crate::failure;
 use crate::flags::{WM_ACQUIRE_NONSILENT, WM_ACQUIRE_SILENT};
 use crate::gate;
 use crate::object::{Handle, Kind, resolve};
@@ -16,7 +15,7 @@ use crate::prop::names::*;
 use crate::prop::{Key, Properties, Specs, Value};
 use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_S_OK, wm_result};
 use crate::status;
-use crate::verbed::{self, Verb, Verbed, Verbs};
+use crate::verbed::{self, Verbed, Verbs};
 use outcome::{Codes, Ending};
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -129,7 +128,7 @@ impl Verbed<LicenseRequest> {
     /// The six digits, while a transaction is pending.
     fn interaction_code(&self) -> Result<Option<Value>, Failure> {
         let (Some(id), Ok(client)) = (self.current(), self.client.opened()) else { return Ok(None) };
-        let challenge = pending_challenge(client, id).map_err(|error| failure::store(&error))?;
+        let challenge = pending_challenge(client, id)?;
         Ok(challenge.map(|challenge| Value::from(challenge.code())))
     }
 
@@ -164,15 +163,15 @@ impl Verbed<LicenseRequest> {
             verb.needs_service()?;
         }
         let page = (flags == WM_ACQUIRE_NONSILENT).then_some(WM_S_OK);
-        let ending = self.ending(&verb, Codes { page, ..Codes::SILENT });
+        let ending = self.ending(Codes { page, ..Codes::SILENT });
         verb.start(status::ACQUIRE_LICENSE, move |client, settings, context| {
             ending.of(acquire::acquire(client, settings, &wish, context))
         })
     }
 
-    fn ending(&self, verb: &Verb<'_>, codes: Codes) -> Ending {
-        let (client, properties) = (Arc::clone(&verb.client), Arc::clone(&self.properties));
-        Ending { client, properties, progress: Arc::clone(&self.own.progress), codes }
+    fn ending(&self, codes: Codes) -> Ending {
+        let (properties, progress) = (Arc::clone(&self.properties), Arc::clone(&self.own.progress));
+        Ending { properties, progress, codes }
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
-use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::object::{Handle, Kind, resolve};
@@ -46,9 +45,7 @@ impl Verbed<RevocationAgent> {
         let mut sized = self.own.challenge.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = match sized.take() {
             Some((known, bytes)) if known == machine_id => bytes,
-            Some(_) | None => {
-                revoke::challenge(client, &self.settings(), machine_id).map_err(|error| failure::revoke(&error))?
-            }
+            Some(_) | None => revoke::challenge(client, &self.settings(), machine_id)?,
         };
         let filled = buffer.fill(&[&bytes]);
         if filled.is_err() || !fetched {
@@ -59,7 +56,7 @@ impl Verbed<RevocationAgent> {
 
     fn process(&self, lrb: &[u8], buffer: Buffer) -> Result<(), Failure> {
         let client = self.client.opened()?;
-        let processed = revoke::process(client, lrb).map_err(|error| failure::revoke(&error))?;
+        let processed = revoke::process(client, lrb)?;
         buffer.fill(&[&processed.acknowledgement])
     }
 
@@ -67,7 +64,7 @@ impl Verbed<RevocationAgent> {
         let verb = self.verb()?;
         verb.needs_service()?;
         verb.start(status::REVOCATIONS_REFRESHED, |client, settings, context| {
-            revoke::refresh(client, settings, context).map(|_| WM_S_OK).map_err(|error| failure::revoke(&error))
+            revoke::refresh(client, settings, context).map(|_| WM_S_OK).map_err(Failure::from)
         })
     }
 }

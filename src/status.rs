@@ -5,11 +5,10 @@ pub(crate) mod phases;
 mod values;
 
 use crate::detail::{Detail, Failure};
-use crate::failure;
 use crate::input::fixed_text;
 use crate::lists::numbers;
 use crate::prop::{Type, wm_attr_type};
-use crate::result::{WM_S_OK, wm_result};
+use crate::result::{WM_E_ACCOUNT_NOT_PRESENTED, WM_S_OK, wm_result};
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,17 +122,17 @@ impl Told {
             Event::Connecting => Self::plain(BACKUPRESTORE_CONNECTING, Payload::Nothing),
             Event::Disconnecting => Self::plain(BACKUPRESTORE_DISCONNECTING, Payload::Nothing),
             Event::ErrorWithUrl { url, reason } => {
-                Self::failed(ERROR_WITHURL, failure::reason(*reason), Payload::Text(url.clone()))
+                Self::failed(ERROR_WITHURL, Failure::from(*reason), Payload::Text(url.clone()))
             }
             Event::RestrictedLicense(kid) => Self::plain(RESTRICTED_LICENSE, Payload::Text(kid.to_base64())),
             Event::RenewalDue(kid) => Self::plain(RENEWAL_DUE, Payload::Text(kid.to_base64())),
             Event::LicenseRefused(LeftOut { kid, why }) => {
-                Self::failed(LICENSE_REFUSED, failure::why(why).about(*kid), Payload::Text(kid.to_base64()))
+                Self::failed(LICENSE_REFUSED, Failure::from(why).about(*kid), Payload::Text(kid.to_base64()))
             }
             Event::SectionsClosed(closed) => told_closed(closed),
             Event::RestoreVerdict(verdict) => told_verdict(verdict),
             Event::DamagedLicense { kid, fault } => {
-                Self::failed(DAMAGED_LICENSE, failure::fault(*fault).about(*kid), Payload::Text(kid.to_base64()))
+                Self::failed(DAMAGED_LICENSE, Failure::from(*fault).about(*kid), Payload::Text(kid.to_base64()))
             }
             Event::Progress(Progress { done, total }) => Self::plain(
                 PROGRESS,
@@ -153,11 +152,9 @@ impl Told {
                 }),
             ),
             Event::AccountNotPresented => {
-                Self::failed(ACCOUNT_NOT_PRESENTED, failure::account_not_presented(), Payload::Nothing)
+                Self::failed(ACCOUNT_NOT_PRESENTED, Failure::new(WM_E_ACCOUNT_NOT_PRESENTED), Payload::Nothing)
             }
-            Event::IndividualizeFailed(why) => {
-                Self::failed(INDIVIDUALIZE, failure::restore(why.error()), Payload::Nothing)
-            }
+            Event::IndividualizeFailed(why) => Self::failed(INDIVIDUALIZE, Failure::from(why), Payload::Nothing),
             Event::NeedsIndividualization => Self::plain(NEEDS_INDIVIDUALIZATION, Payload::Nothing),
         }
     }
@@ -173,7 +170,7 @@ fn told_verdict(verdict: &RestoreVerdict) -> Told {
     }));
     match &verdict.refusal {
         None => Told::plain(RESTORE_VERDICT, payload),
-        Some(why) => Told::failed(RESTORE_VERDICT, failure::why(why).about(verdict.kid), payload),
+        Some(why) => Told::failed(RESTORE_VERDICT, Failure::from(why).about(verdict.kid), payload),
     }
 }
 
@@ -186,7 +183,7 @@ fn told_closed(closed: &ClosedSections) -> Told {
         bytes: *bytes,
         url: fixed_text(url.as_deref().unwrap_or("")),
     }));
-    Told::failed(SECTION_CLOSED, failure::why(why), payload)
+    Told::failed(SECTION_CLOSED, Failure::from(why), payload)
 }
 
 fn network_progress(network: &Network) -> wm_network_progress {
@@ -210,6 +207,7 @@ mod tests {
     use super::*;
     use wmlicense_core::contact::SessionError;
     use wmlicense_core::event::Event;
+    use wmlicense_core::failure::Explain as _;
     use wmlicense_core::restore::{RestoreError, Why};
     use wmlicense_wire::answer::Reason;
     use wmlicense_wire::id::Kid;
@@ -231,7 +229,7 @@ mod tests {
         assert_eq!((told.status, told.result), (LICENSE_REFUSED, crate::result::WM_E_GRANTED_TOO_OFTEN));
         let detail = told.detail.unwrap();
         assert_eq!((detail.kid, detail.retry_after_ms), (Some(kid), 7000));
-        let unasked = Why::Unasked(RestoreError::from(SessionError::NeedsIndividualization).into());
+        let unasked = Why::Unasked(RestoreError::from(SessionError::NeedsIndividualization).explain());
         let told = Told::of(&Event::LicenseRefused(LeftOut { kid, why: unasked }));
         assert_eq!(told.result, crate::result::WM_E_NEEDS_INDIVIDUALIZATION);
     }

@@ -3,7 +3,6 @@
 use crate::callback::wm_status_callback;
 use crate::client::wm_client;
 use crate::detail::Failure;
-use crate::failure;
 use crate::flags::{WM_CHECK_REPAIR, WM_CLEAN_ASYNC, WM_CLEAN_SYNC};
 use crate::gate;
 use crate::input;
@@ -42,7 +41,7 @@ impl Verbs for StoreKeeper {
 impl Verbed<StoreKeeper> {
     fn check(&self, repair: bool) -> Result<(), Failure> {
         self.verb()?.start(status::STORE_CHECKED, move |client, _, context| {
-            let checked = keeper::check(client, repair, context).map_err(|error| failure::check(&error))?;
+            let checked = keeper::check(client, repair, context)?;
             Ok(if checked.repaired { WM_S_STORE_REPAIRED } else { WM_S_OK })
         })
     }
@@ -50,7 +49,7 @@ impl Verbed<StoreKeeper> {
     fn clean(&self, waits: bool) -> Result<(), Failure> {
         let verb = self.verb()?;
         let work = |client: &Arc<Client>, _: &Settings, context: &Context| {
-            keeper::clean(client, context).map(|_| WM_S_OK).map_err(|error| failure::clean(&error))
+            keeper::clean(client, context).map(|_| WM_S_OK).map_err(Failure::from)
         };
         if waits { verb.run(status::STORE_CLEANED, work) } else { verb.start(status::STORE_CLEANED, work) }
     }

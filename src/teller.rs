@@ -6,7 +6,6 @@ mod turn;
 
 use crate::callback::Callback;
 use crate::detail::{Detail, Failure};
-use crate::failure;
 use crate::life::Live;
 use crate::result::{self, WM_E_OPERATION_CANCELED, WM_S_INDIVIDUALIZED, WM_S_OK, wm_result};
 use crate::status::{self, Payload, Told, phases, wm_individualize_progress, wm_status};
@@ -36,7 +35,8 @@ impl Outcome {
     }
 
     /// Ended without doing what was asked. A cancelled acquisition is a success by its number and has no detail.
-    pub(crate) fn failure(failure: Failure) -> Self {
+    pub(crate) fn failure(failure: impl Into<Failure>) -> Self {
+        let failure = failure.into();
         let result = failure.result();
         Self { result, detail: (result < 0).then(|| failure.into_detail()), url: None }
     }
@@ -205,7 +205,7 @@ impl Observer<Outcome> for Teller {
 /// How an individualization ended, where the event says so.
 fn individualized(event: &Event) -> Option<Outcome> {
     if let Event::IndividualizeFailed(why) = event {
-        return Some(Outcome::failure(failure::restore(why.error())));
+        return Some(Outcome::failure(why));
     }
     let succeeded = matches!(event, Event::Individualize { phase: IndividualizePhase::Succeed, .. });
     succeeded.then(|| Outcome::success(WM_S_INDIVIDUALIZED))

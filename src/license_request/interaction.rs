@@ -3,7 +3,6 @@
 use super::outcome::{Codes, code};
 use super::{LicenseRequest, wm_license_request};
 use crate::detail::Failure;
-use crate::failure;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::object::resolve;
@@ -25,7 +24,7 @@ impl Verbed<LicenseRequest> {
         let client = self.client.opened()?;
         let wish = self.wish_or_last();
         let challenge = interaction::prepare(client, &self.settings(), &wish);
-        let challenge = challenge.map_err(|error| failure::acquire(&error, client.clock.now()))?;
+        let challenge = challenge?;
         self.own.progress.remember(challenge.transaction);
         Ok(challenge)
     }
@@ -33,11 +32,10 @@ impl Verbed<LicenseRequest> {
     fn process(&self, answer: &[u8]) -> Result<wm_result, Failure> {
         let client = self.client.opened()?;
         let settings = self.settings();
-        let now = client.clock.now();
         if mailbox::is_unasked(answer) {
             let url = self.properties.get(&URL);
             let given = mailbox::take_by_hand(client, &settings, url.as_deref(), answer);
-            let given = given.map_err(|error| failure::acquire(&error, now))?;
+            let given = given?;
             return Ok(if given.stored == 0 { WM_S_LICENSE_KNOWN } else { WM_S_LICENSE_ACQUIRED });
         }
         let wish = self.wish_or_last();
@@ -52,7 +50,7 @@ impl Verbed<LicenseRequest> {
         // A monitor looks whether there is anything left to wait for.
         self.own.wake.ring();
         self.worker.tell(&events.lock().unwrap_or_else(PoisonError::into_inner));
-        let acquired = result.map_err(|error| failure::acquire(&error, now))?;
+        let acquired = result?;
         let before = self.own.progress.carried(acquired.transaction, acquired.stored);
         if acquired.stage != Stage::MorePages {
             // A transaction that ended is not resumed by the next call.
@@ -65,7 +63,7 @@ impl Verbed<LicenseRequest> {
         let verb = self.verb()?;
         let wish = self.wish_or_last();
         let (loopback, wake) = (self.own.progress.loopback(), Arc::clone(&self.own.wake));
-        let ending = self.ending(&verb, Codes { cancelled: WM_S_MONITOR_CANCELLED, ..Codes::SILENT });
+        let ending = self.ending(Codes { cancelled: WM_S_MONITOR_CANCELLED, ..Codes::SILENT });
         verb.start(status::ACQUIRE_LICENSE, move |client, settings, context| {
             ending.of(interaction::monitor(client, settings, &wish, loopback.as_ref(), &wake, context))
         })
@@ -75,7 +73,7 @@ impl Verbed<LicenseRequest> {
         let client = self.client.opened()?;
         let wish = self.wish_or_last();
         let abandoned = interaction::abandon(client, &self.settings(), &wish);
-        let transaction = abandoned.map_err(|error| failure::acquire(&error, client.clock.now()))?;
+        let transaction = abandoned?;
         self.properties.forget(TRANSACTION_ID.key());
         self.own.progress.remember(transaction);
         // Whoever waits for it learns that it is over.

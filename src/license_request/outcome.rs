@@ -1,14 +1,14 @@
 //! How an acquisition ended, as its final status: one translation for acquiring, monitoring and renewing.
 
 use super::Progress;
-use crate::failure;
+use crate::detail::Failure;
 use crate::prop::Properties;
 use crate::prop::names::TRANSACTION_ID;
 use crate::result::{WM_S_ACQUIRE_CANCELLED, WM_S_LICENSE_ACQUIRED, WM_S_MORE_TO_FETCH, WM_S_NOTHING_NEW, wm_result};
 use crate::teller::Outcome;
 use std::sync::Arc;
 use wmlicense_core::acquire::{AcquireError, Acquired, Brought};
-use wmlicense_core::client::Client;
+use wmlicense_core::failure::Explain as _;
 
 /// Success codes that a verb has of its own.
 #[derive(Clone, Copy)]
@@ -26,7 +26,6 @@ impl Codes {
 
 /// What the end of an operation needs. It does not keep the object.
 pub(super) struct Ending {
-    pub(super) client: Arc<Client>,
     pub(super) properties: Arc<Properties>,
     pub(super) progress: Arc<Progress>,
     pub(super) codes: Codes,
@@ -50,37 +49,15 @@ impl Ending {
     }
 
     pub(super) fn failed(&self, error: &AcquireError) -> Outcome {
-        let failure = failure::acquire(error, self.client.clock.now());
+        let told = error.explain();
+        let help = told.page.clone();
+        let failure = Failure::from(told);
         if failure.result() == WM_S_ACQUIRE_CANCELLED {
             return Outcome::success(self.codes.cancelled);
         }
-        match (error, self.codes.page) {
-            (AcquireError::InteractionRequired { url, transaction }, Some(code)) => {
-                Outcome::success(code).with_url(Some(self.page(url, *transaction)))
-            }
-            (
-                AcquireError::InteractionRequired { url, transaction }
-                | AcquireError::StillWaiting { url, transaction },
-                _,
-            ) => Outcome::failure(failure).with_url(Some(self.page(url, *transaction))),
-            (AcquireError::Refused(refusals), _) => {
-                let help = refusals.iter().find_map(|refusal| refusal.url.clone());
-                Outcome::failure(failure).with_url(help)
-            }
-            (
-                AcquireError::Service(_)
-                | AcquireError::NothingAsked
-                | AcquireError::Header(_)
-                | AcquireError::NoKeyId
-                | AcquireError::TooManyKeyIds
-                | AcquireError::Over
-                | AcquireError::TooOld
-                | AcquireError::IssuerNotTrusted
-                | AcquireError::RemovedForGood
-                | AcquireError::Later { .. },
-                _,
-            ) => Outcome::failure(failure),
-        }
+        let Some((page, transaction)) = error.waiting_page() else { return Outcome::failure(failure).with_url(help) };
+        let outcome = self.codes.page.map_or_else(|| Outcome::failure(failure), Outcome::success);
+        outcome.with_url(Some(self.page(page, transaction)))
     }
 
     /// The page that waits for the user, with the way back.

@@ -3,7 +3,6 @@
 use super::outcome::Codes;
 use super::{LicenseRequest, wm_license_request};
 use crate::detail::Failure;
-use crate::failure;
 use crate::flags::WM_ACQUIRE_SILENT;
 use crate::gate;
 use crate::object::resolve;
@@ -21,7 +20,7 @@ impl Verbed<LicenseRequest> {
         let own = &self.properties;
         let mut kids = own.get(&KEY_IDS).unwrap_or_default();
         if let (true, Some(header)) = (kids.is_empty(), own.get(&HEADER)) {
-            let header = ContentHeader::parse(&header).map_err(|error| failure::header(&error))?;
+            let header = ContentHeader::parse(&header)?;
             kids = header.kids().to_vec();
         }
         let within_days = own.get(&EXPIRING_WITHIN);
@@ -35,14 +34,14 @@ impl Verbed<LicenseRequest> {
     fn renew(&self) -> Result<(), Failure> {
         let verb = self.verb()?;
         let wish = self.renewal()?;
-        let ending = self.ending(&verb, Codes::SILENT);
+        let ending = self.ending(Codes::SILENT);
         verb.start(status::ACQUIRE_LICENSE, move |client, settings, context| {
             match renew::renew(client, settings, &wish, context) {
                 Ok(Renewed { chosen: 0, .. }) => Outcome::success(WM_S_NOTHING_TO_RENEW),
                 Ok(Renewed { stored: 0, .. }) => Outcome::success(WM_S_NOTHING_NEW),
                 Ok(_) => Outcome::success(WM_S_LICENSE_ACQUIRED),
                 Err(RenewError::Acquire(error)) => ending.failed(&error),
-                Err(error @ RenewError::NothingStored) => Outcome::failure(failure::renew(&error, client.clock.now())),
+                Err(error @ RenewError::NothingStored) => Outcome::failure(error),
             }
         })
     }

@@ -7,15 +7,15 @@ use crate::text::count;
 use crate::watch;
 use serde_json::{Value, json};
 use std::path::Path;
+use wmlicense_core::failure::Explain as _;
 use wmlicense_core::keeper;
-use wmlicense_core::store::Fault;
 
 pub(crate) fn check(store: &Path, repair: bool, as_json: bool) -> Result<Output, Failure> {
     let client = open::open(store)?;
     let (checked, reported) = watch::run(as_json, move |context| keeper::check(&client, repair, context))?;
     let mut text = format!("{} checked\n", count(checked.licenses, "license"));
     for (kid, fault) in &reported.damaged {
-        text.push_str(&format!("damaged: {kid}: {}\n", fault_text(*fault)));
+        text.push_str(&format!("damaged: {kid}: {}\n", fault.explain().clause()));
     }
     if checked.repair.quarantined > 0 {
         text.push_str(&format!("taken out of use: {}\n", checked.repair.quarantined));
@@ -27,7 +27,7 @@ pub(crate) fn check(store: &Path, repair: bool, as_json: bool) -> Result<Output,
     let damaged: Vec<Value> = reported
         .damaged
         .iter()
-        .map(|(kid, fault)| json!({ "kid": kid.to_hex(), "text": fault_text(*fault) }))
+        .map(|(kid, fault)| json!({ "kid": kid.to_hex(), "text": fault.explain().clause() }))
         .collect();
     let json = json!({
         "licenses": checked.licenses,
@@ -44,13 +44,4 @@ pub(crate) fn clean(store: &Path, as_json: bool) -> Result<Output, Failure> {
     let (cleaned, _) = watch::run(as_json, move |context| keeper::clean(&client, context))?;
     let text = format!("{} removed\n", count(cleaned.removed, "license"));
     Ok(Output::done(text, json!({ "removed": cleaned.removed })))
-}
-
-fn fault_text(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Unreadable => "its row cannot be read",
-        Fault::NotSigned => "no service signed it as it is stored",
-        Fault::KeyLost => "its key does not open",
-        Fault::StateLost => "what is left of it is missing or was changed",
-    }
 }

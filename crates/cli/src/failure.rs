@@ -1,20 +1,11 @@
 //! What went wrong, in one sentence, and what helps, in another.
 
-use crate::left_out;
 use crate::text::plain;
 use serde_json::Value;
 use std::path::Path;
 use std::{fmt, io};
-use wmlicense_core::backup::BackupError;
-use wmlicense_core::client::OpenError;
-use wmlicense_core::contact::{AnswerFault, SessionError};
-use wmlicense_core::device::DeviceError;
-use wmlicense_core::individualize::IndividualizeError;
-use wmlicense_core::keeper::{CheckError, CleanError};
-use wmlicense_core::restore::{RestoreError, Why};
+use wmlicense_core::failure::{self, Category, Explain, FailureKind, Remedy};
 use wmlicense_core::shortage::Shortage;
-use wmlicense_core::store::StoreError;
-use wmlicense_core::transport::TransportError;
 
 /// A command failed.
 #[derive(Debug)]
@@ -47,7 +38,7 @@ impl Failure {
 
     /// A panic in the library.
     pub(crate) fn internal() -> Self {
-        Self::new("the operation failed inside the library", "please report what you did")
+        Self::new("the operation failed inside the library", REPORT)
     }
 }
 
@@ -61,158 +52,130 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        let remedy = match &error {
-            OpenError::Folder { reason, .. } => io_remedy(reason, OTHER_FOLDER),
-            OpenError::Device(error) => device_remedy(error),
-            OpenError::Store(error) => store_remedy(error),
-        };
-        Self::new(&error, remedy)
+/// What the core explains, with this program's words for what helps.
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let told = error.explain();
+        Self::new(told.clause(), &help(&told))
     }
 }
 
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::new(&error, store_remedy(&error))
-    }
+/// What helps; empty if nothing is known.
+pub(crate) fn help(told: &failure::Failure) -> String {
+    let page = told.page.as_deref().map(|url| format!("see {}", plain(url)));
+    let own = Some(words(told).to_owned()).filter(|words| !words.is_empty());
+    [own, page].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-impl From<&CheckError> for Failure {
-    fn from(error: &CheckError) -> Self {
-        let remedy = match error {
-            CheckError::Cancelled => "",
-            CheckError::Licenses(_) | CheckError::Changed => "run the same command with --repair",
-            CheckError::Database(_) => "move the store away and restore a backup into a new one",
-            CheckError::Store(error) => store_remedy(error),
-        };
-        Self::new(error, remedy)
-    }
-}
-
-impl From<&CleanError> for Failure {
-    fn from(error: &CleanError) -> Self {
-        let remedy = match error {
-            CleanError::Cancelled => "",
-            CleanError::Store(error) => store_remedy(error),
-        };
-        Self::new(error, remedy)
-    }
-}
-
-impl From<&BackupError> for Failure {
-    fn from(error: &BackupError) -> Self {
-        let remedy = match error {
-            BackupError::Cancelled => "",
-            BackupError::Exists => "choose another folder, or replace it with --overwrite",
-            BackupError::Place(error) | BackupError::ReadOnly(error) => {
-                io_remedy(error, "choose a folder that exists and that you may write")
-            }
-            BackupError::Occupied => "choose another folder, or move away what has the name licenses.wmbackup",
-            BackupError::Medium(_) => {
-                "check that the medium is still there, or choose another; an older backup is kept"
-            }
-            BackupError::Full => "make room or choose another folder; an older backup is still there",
-            BackupError::Keys => "open the application once while it is online",
-            BackupError::Store(error) => store_remedy(error),
-        };
-        Self::new(error, remedy)
-    }
-}
-
-impl From<&RestoreError> for Failure {
-    fn from(error: &RestoreError) -> Self {
-        match error {
-            RestoreError::Refused { reason, wait, url } => {
-                let why = Why::Refused { reason: *reason, wait: *wait };
-                let sentence = format!("the service refuses the restore: {}", left_out::text(&why));
-                Self::new(sentence, &left_out::help(&why, url.as_deref()))
-            }
-            other => Self::new(other, restore_remedy(other)),
+fn words(told: &failure::Failure) -> &'static str {
+    match (told.kind, told.http_status) {
+        // Without a status it was not even sent.
+        (FailureKind::ServiceRefused, 0 | 403) | (FailureKind::AccountRequired, UNAUTHORIZED) => {
+            "check the account token"
+        }
+        (FailureKind::ServiceRefused, 409 | 410) => "try again",
+        (kind, _) => {
+            let own = OWN.iter().find(|(own, _)| *own == kind);
+            own.map_or_else(|| general(kind), |(_, words)| words)
         }
     }
 }
 
-pub(crate) fn restore_remedy(error: &RestoreError) -> &str {
-    match error {
-        RestoreError::Refused { .. } => "",
-        RestoreError::Service(error) => session_remedy(error),
-        RestoreError::NotFound => "give the folder that holds licenses.wmbackup",
-        RestoreError::Place(error) => io_remedy(error, READABLE),
-        RestoreError::Occupied => READABLE,
-        RestoreError::Medium(_) => "check that the medium is still there, or use another copy of the backup",
-        RestoreError::Corrupt(_) => "nothing was changed; use another copy of the backup if there is one",
-        RestoreError::TooNew => "use a newer version of this program",
-        RestoreError::NotRestorable => "restore it on the device that made it",
-        RestoreError::Individualize(error) => match &**error {
-            IndividualizeError::Refused(..) => "",
-            IndividualizeError::Service(error) => session_remedy(error),
-            IndividualizeError::Device(error) => device_remedy(error),
+/// What helps against most failures of a kind of trouble.
+fn general(kind: FailureKind) -> &'static str {
+    match kind.remedy() {
+        Remedy::None | Remedy::FixCall => "",
+        Remedy::Retry => "try again",
+        Remedy::GoOnline => "check the network and the service's URL, then try again",
+        Remedy::SetClock => "check this machine's clock",
+        Remedy::Individualize => CONSENT,
+        Remedy::Reacquire | Remedy::OpenUrl => "acquire it in the application",
+        Remedy::ContactIssuer => match kind.category() {
+            Category::Trust | Category::Service | Category::Network => "check the service's URL, and tell its owner",
+            Category::Content => "the file is damaged or cut short; get it again",
+            Category::None
+            | Category::Call
+            | Category::State
+            | Category::Refused
+            | Category::Rights
+            | Category::Storage
+            | Category::Cancelled
+            | Category::Internal => "ask the owner of the content",
         },
+        Remedy::FreeDevice => "give it back on another device first",
+        Remedy::ChoosePlace => "choose a folder that exists and that you may read and write",
+        Remedy::FreeSpace => "make room on the disk, then try again",
+        Remedy::SignIn => "give the account's token with --token-file",
+        Remedy::Update => "use a newer version of this program",
+        Remedy::RestoreBackup => "move the folder away and restore a backup",
+        Remedy::NetworkSignIn => "open any page in a browser, sign in to the network, then try again",
+        Remedy::CheckProxy => "check https_proxy and no_proxy in the environment",
+        Remedy::IndividualizeAnew => "individualize the device anew",
+        Remedy::Renew => "renew it or buy it again",
     }
 }
 
-fn session_remedy(error: &SessionError) -> &'static str {
-    match error {
-        SessionError::Cancelled => "",
-        SessionError::NeedsIndividualization => {
-            "add --individualize, if you agree that the service gives this device an ID"
-        }
-        SessionError::NoService => "name the license service with --service",
-        SessionError::UnknownService | SessionError::Keys => "open the application once while it is online",
-        SessionError::AuthorityNotTrusted => "give the authority that the service's owner publishes with --authority",
-        SessionError::Transport(error) => transport_remedy(error),
-        SessionError::BadAnswer(fault) => answer_remedy(fault),
-        SessionError::Store(error) => store_remedy(error),
-    }
-}
+/// HTTP status of a missing or refused account token.
+const UNAUTHORIZED: u16 = 401;
+const CONSENT: &str = "add --individualize, if you agree that the service gives this device an ID";
+const OTHER_FOLDER: &str = "give a folder that you may read and write";
+const ON_ANOTHER_WAY: &str = "try again; if it stays so, use another network";
+const GOES_ON: &str = "try again; it goes on where it was";
+const LATER: &str = "try again later; it goes on where it was";
+const OTHER_KEYS: &str = "move the folder away and restore a backup through the license management service";
+const OTHER_COPY: &str = "use another copy of the backup if there is one";
 
-fn answer_remedy(fault: &AnswerFault) -> &'static str {
-    match fault {
-        AnswerFault::Signature | AnswerFault::OtherRequest | AnswerFault::Manifest => {
-            "try again; if it stays so, use another network"
-        }
-        AnswerFault::Malformed(_)
-        | AnswerFault::Signer
-        | AnswerFault::SignerRevoked
-        | AnswerFault::SignerDates
-        | AnswerFault::OtherDevice
-        | AnswerFault::OtherIssuer(_)
-        | AnswerFault::Twice(_)
-        | AnswerFault::OtherTerms(_)
-        | AnswerFault::UnaskedKid(_)
-        | AnswerFault::UnaskedLicense(_)
-        | AnswerFault::Pages
-        | AnswerFault::DeviceCertificate(_)
-        | AnswerFault::ServiceClock
-        | AnswerFault::Undecided => "check the service's URL, and tell its owner",
-    }
-}
-
-fn transport_remedy(error: &TransportError) -> &'static str {
-    match error {
-        TransportError::Cancelled => "",
-        TransportError::DeadlinePassed | TransportError::Unavailable(_) => "try again later; it goes on where it was",
-        TransportError::Offline => "",
-        TransportError::Url(_) => "use an https URL",
-        TransportError::Broken(_) => "try again; it goes on where it was",
-        TransportError::Proxy(_) => "check https_proxy and no_proxy in the environment",
-        TransportError::Unreachable(_) => "check the network and the service's URL, then try again",
-        TransportError::Tls(_) => "check the service's URL",
-        TransportError::TlsDate(_) => "check this machine's clock",
-        TransportError::Refused(failure) => match failure.http_status {
-            // Without a status it was not even sent.
-            0 | 401 | 403 => "check the account token",
-            409 | 410 => "try again",
-            _ => "check the service's URL",
-        },
-        TransportError::NoMemory => shortage_remedy(Shortage::Memory),
-        TransportError::NoDescriptor => shortage_remedy(Shortage::Descriptors),
-        TransportError::NotTheService(_) | TransportError::TooLarge => "check the service's URL",
-        TransportError::Redirect(_) => "ask for the service's present URL",
-        TransportError::CaptivePortal(_) => "open any page in a browser, sign in to the network, then try again",
-    }
-}
+/// Where this program has more to say than what helps in general: an option, a file's name, the next step.
+const OWN: &[(FailureKind, &str)] = &[
+    (FailureKind::AnswerChanged, ON_ANOTHER_WAY),
+    (FailureKind::AnswerManifest, ON_ANOTHER_WAY),
+    (FailureKind::AnswerReplayed, ON_ANOTHER_WAY),
+    (FailureKind::AnswerTooLarge, "check the service's URL"),
+    (FailureKind::AuthorityNotTrusted, "give the authority that the service's owner publishes with --authority"),
+    (FailureKind::BackupCorrupt, "nothing was changed; use another copy of the backup if there is one"),
+    (FailureKind::BackupExists, "choose another folder, or replace it with --overwrite"),
+    (FailureKind::BackupNotFound, "give the folder that holds licenses.wmbackup"),
+    (FailureKind::BackupUnreadable, OTHER_COPY),
+    (FailureKind::Busy, "close the application that uses the store, then try again"),
+    (FailureKind::ConnectionLost, GOES_ON),
+    (FailureKind::ConsentMissing, CONSENT),
+    (FailureKind::DeadlinePassed, LATER),
+    (
+        FailureKind::HeaderUnknown,
+        "give a media file (MP4, WebM, ASF), initialization data, an HLS playlist or a DASH manifest",
+    ),
+    (FailureKind::Internal, REPORT),
+    (FailureKind::IssuerUnknown, "name the service that manages it with --service"),
+    (FailureKind::KeysDamaged, OTHER_KEYS),
+    (FailureKind::KeysMissing, OTHER_KEYS),
+    (FailureKind::KeysUnreadable, OTHER_FOLDER),
+    (FailureKind::KeysUnusable, "open the application once while it is online"),
+    (FailureKind::LicenseDamaged, OTHER_COPY),
+    (FailureKind::LicenseReturned, "acquire it anew"),
+    (FailureKind::LicensesDamaged, REPAIR),
+    (FailureKind::ManagementLost, GOES_ON),
+    (FailureKind::MediumFailed, "check that the medium is still there, or choose another"),
+    (FailureKind::NoDescriptors, "allow more open files (ulimit -n) or close other programs, then try again"),
+    (FailureKind::NoMemory, "close other programs, then try again"),
+    (FailureKind::NoService, "name the license service with --service"),
+    (FailureKind::NotEntitled, "renew it or buy it again"),
+    (FailureKind::NotRestorable, "restore it on the device that made it"),
+    (FailureKind::OtherAccount, "give the token of that account with --token-file"),
+    (FailureKind::PlaceOccupied, "choose another folder, or move away what has the name licenses.wmbackup"),
+    (FailureKind::QuotaUsedUp, "try again tomorrow"),
+    (FailureKind::RedirectRefused, "ask for the service's present URL"),
+    (FailureKind::RowsChanged, REPAIR),
+    (FailureKind::ServerCertificate, "check the service's URL"),
+    (FailureKind::ServiceFailing, LATER),
+    (FailureKind::ServiceRefused, "check the service's URL"),
+    (FailureKind::StoreFailed, OTHER_FOLDER),
+    (FailureKind::StoreOtherKey, "put the device.key back that belongs to this store"),
+    (FailureKind::StoreReadOnly, OTHER_FOLDER),
+    (FailureKind::StoreUnopened, OTHER_FOLDER),
+    (FailureKind::UrlNotAllowed, "use an https URL"),
+];
+const REPAIR: &str = "run the same command with --repair";
+const REPORT: &str = "please report what you did";
 
 /// What helps against an error of the system: more of what is lacking, else `otherwise`.
 pub(crate) fn io_remedy(error: &io::Error, otherwise: &'static str) -> &'static str {
@@ -220,50 +183,20 @@ pub(crate) fn io_remedy(error: &io::Error, otherwise: &'static str) -> &'static 
 }
 
 pub(crate) fn shortage_remedy(shortage: Shortage) -> &'static str {
-    match shortage {
-        Shortage::Memory => "close other programs, then try again",
-        Shortage::Descriptors => "allow more open files (ulimit -n) or close other programs, then try again",
-        Shortage::Room => "make room on the disk, then try again",
-    }
-}
-
-const OTHER_FOLDER: &str = "give a folder that you may read and write";
-const READABLE: &str = "choose a folder that you may read";
-const IN_USE: &str = "close the application that uses the store, then try again";
-
-fn device_remedy(error: &DeviceError) -> &'static str {
-    match error {
-        DeviceError::Damaged | DeviceError::Missing => {
-            "move the folder away and restore a backup through the license management service"
-        }
-        DeviceError::TooNew => "use a newer version of this program",
-        DeviceError::KeyGeneration | DeviceError::Cancelled => "try again",
-        DeviceError::Busy | DeviceError::DeadlinePassed => IN_USE,
-        DeviceError::Io(error) => io_remedy(error, OTHER_FOLDER),
-    }
-}
-
-fn store_remedy(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::Open(_) | StoreError::Io(_) | StoreError::ReadOnly => OTHER_FOLDER,
-        StoreError::TooNew { .. } => "use a newer version of this program",
-        StoreError::Damaged(_) | StoreError::Tampered => "move the folder away and restore a backup",
-        StoreError::OtherDevice => "put the device.key back that belongs to this store",
-        StoreError::Full => shortage_remedy(Shortage::Room),
-        StoreError::Busy | StoreError::DeadlinePassed => IN_USE,
-        StoreError::NoMemory => shortage_remedy(Shortage::Memory),
-        StoreError::NoDescriptor => shortage_remedy(Shortage::Descriptors),
-        StoreError::OtherPolicy(_) => "tell the owner of the content",
-        StoreError::NoSuchLicense(_) | StoreError::NoTransaction | StoreError::Random | StoreError::Cancelled => {
-            "try again"
-        }
-    }
+    let kind = FailureKind::from(shortage);
+    OWN.iter().find(|(own, _)| *own == kind).map_or_else(|| general(kind), |(_, words)| words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wmlicense_core::transport::ServiceFailure;
+    use std::collections::BTreeSet;
+    use wmlicense_core::backup::BackupError;
+    use wmlicense_core::client::OpenError;
+    use wmlicense_core::contact::SessionError;
+    use wmlicense_core::device::DeviceError;
+    use wmlicense_core::restore::RestoreError;
+    use wmlicense_core::transport::{ServiceFailure, TransportError};
 
     #[test]
     fn what_the_machine_lacks_is_what_helps_wherever_it_shows() {
@@ -276,18 +209,19 @@ mod tests {
             let error = || io::Error::from(kind);
             let folder = OpenError::Folder { path: "a".into(), reason: error() };
             assert_eq!(Failure::from(folder).remedy, shortage_remedy(shortage), "{kind}");
-            assert_eq!(device_remedy(&DeviceError::Io(error())), shortage_remedy(shortage), "{kind}");
-            assert_eq!(restore_remedy(&RestoreError::Place(error())), shortage_remedy(shortage), "{kind}");
-            assert_eq!(Failure::from(&BackupError::Place(error())).remedy, shortage_remedy(shortage), "{kind}");
+            assert_eq!(Failure::from(DeviceError::Io(error())).remedy, shortage_remedy(shortage), "{kind}");
+            assert_eq!(Failure::from(RestoreError::Place(error())).remedy, shortage_remedy(shortage), "{kind}");
+            assert_eq!(Failure::from(BackupError::Place(error())).remedy, shortage_remedy(shortage), "{kind}");
         }
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        assert_eq!(device_remedy(&DeviceError::Io(denied)), OTHER_FOLDER);
+        assert_eq!(Failure::from(DeviceError::Io(denied)).remedy, OTHER_FOLDER);
     }
 
     #[test]
     fn only_a_refusal_of_the_account_speaks_of_its_token() {
         let remedy = |http_status| {
-            transport_remedy(&TransportError::Refused(ServiceFailure { http_status, ..ServiceFailure::default() }))
+            let refused = ServiceFailure { http_status, ..ServiceFailure::default() };
+            Failure::from(SessionError::from(TransportError::Refused(refused))).remedy
         };
         for status in [0, 401, 403] {
             assert_eq!(remedy(status), "check the account token");
@@ -295,5 +229,11 @@ mod tests {
         for status in [400, 404, 405, 413] {
             assert_eq!(remedy(status), "check the service's URL");
         }
+    }
+
+    #[test]
+    fn words_of_its_own_stand_once_for_each_kind() {
+        let kinds: BTreeSet<_> = OWN.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds.len(), OWN.len());
     }
 }

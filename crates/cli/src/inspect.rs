@@ -5,12 +5,13 @@ mod lines;
 mod object;
 
 use crate::dump::recognize::vector;
-use crate::failure::{Failure, io_remedy};
+use crate::failure::{self, Failure};
 use crate::output::Output;
 use keys::Keys;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use wmlicense_core::failure::Explain as _;
 use wmlicense_core::file::open_named;
 use wmlicense_media::{ContentHeader, HeaderError};
 
@@ -19,13 +20,12 @@ const VECTOR_LIMIT: u64 = 1 << 20;
 
 pub(crate) fn run(path: &Path, keys: Option<&Path>) -> Result<Output, Failure> {
     let keys = keys.map_or_else(|| Ok(Keys::default()), Keys::read)?;
-    let header = read(path).map_err(|error| {
-        let remedy = remedy(&error);
-        let cause = match error {
-            HeaderError::Io(error) => error.to_string(),
-            other => other.to_string(),
-        };
-        Failure::new(format!("{}: {cause}", path.display()), remedy)
+    let header = read(path).map_err(|error| match error {
+        HeaderError::Io(error) => Failure::of_file(path, &error, "give a file that you may read"),
+        other => {
+            let told = other.explain();
+            Failure::new(format!("{}: {told}", path.display()), &failure::help(&told))
+        }
     })?;
     let mut json = object::of(&header, &keys);
     json["file"] = path.display().to_string().into();
@@ -44,28 +44,4 @@ fn read(path: &Path) -> Result<ContentHeader, HeaderError> {
     };
     let file = open_named(path).map_err(HeaderError::from);
     file.and_then(ContentHeader::read).or_else(vector)
-}
-
-fn remedy(error: &HeaderError) -> &'static str {
-    match error {
-        HeaderError::Io(error) => io_remedy(error, "give a file that you may read"),
-        HeaderError::NotRecognised => {
-            "give a media file (MP4, WebM, ASF), initialization data, an HLS playlist or a DASH manifest"
-        }
-        HeaderError::UnknownVersion { .. } | HeaderError::UnknownScheme { .. } | HeaderError::NotSupported { .. } => {
-            "use a newer version of this program"
-        }
-        HeaderError::Truncated { .. }
-        | HeaderError::BadSize { .. }
-        | HeaderError::BadValue { .. }
-        | HeaderError::BadText { .. }
-        | HeaderError::TooMany { .. }
-        | HeaderError::TooLarge { .. }
-        | HeaderError::Missing { .. }
-        | HeaderError::NotAllowed { .. }
-        | HeaderError::Inside { .. }
-        | HeaderError::NoSuchTrack { .. }
-        | HeaderError::NoSampleData { .. }
-        | HeaderError::SampleCountMismatch { .. } => "the file is damaged or cut short; get it again",
-    }
 }

@@ -1,33 +1,27 @@
 //! What a restore leaves out, for people and for programs: why, and what helps.
 
-use crate::failure::restore_remedy;
+use crate::failure;
 use crate::text::{plain, with};
 use serde_json::{Value, json};
 use std::time::Duration;
+use wmlicense_core::failure::{Explain as _, Failure};
 use wmlicense_core::restore::{ClosedSections, LeftOut, Why};
-use wmlicense_wire::answer::Reason;
 
 const DAY: u64 = 24 * 60 * 60;
 
 /// One clause that says why.
 pub(crate) fn text(why: &Why) -> String {
+    let said = plain(&why.explain().clause());
     match why {
-        Why::Refused { reason, wait: None } => reason_text(*reason).to_owned(),
-        Why::Refused { reason, wait: Some(wait) } => format!("{}; possible {}", reason_text(*reason), from(*wait)),
-        Why::Unasked(error) => plain(&format!("the service could not be asked: {error}")),
-        Why::NoKey => "neither this device nor a service opens it".to_owned(),
+        Why::Refused { reason: _, wait: Some(wait) } => format!("{said}; possible {}", from(*wait)),
+        Why::Refused { reason: _, wait: None } | Why::NoKey => said,
+        Why::Unasked(_) => format!("the service could not be asked: {said}"),
     }
 }
 
 /// What helps; empty if nothing is known.
 pub(crate) fn help(why: &Why, url: Option<&str>) -> String {
-    let own = match why {
-        Why::Refused { reason, .. } => reason_help(*reason),
-        Why::Unasked(unasked) => restore_remedy(unasked.error()),
-        Why::NoKey => "restore it on the device that made it",
-    };
-    let page = url.map(|url| format!("see {}", plain(url)));
-    [Some(own.to_owned()).filter(|own| !own.is_empty()), page].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    failure::help(&Failure { page: url.map(str::to_owned), ..why.explain() })
 }
 
 /// In how many days, or less than one.
@@ -91,60 +85,10 @@ pub(crate) fn sections(closed: &[ClosedSections]) -> Value {
     })
 }
 
-/// One clause for a refusal.
-fn reason_text(reason: Reason) -> &'static str {
-    match reason {
-        Reason::UnknownContent => "the service does not know this content",
-        Reason::NotEntitled => "the account may not have it",
-        Reason::LimitReached => "as many devices as allowed hold it",
-        Reason::Revoked => "it was revoked",
-        Reason::Expired => "it has ended",
-        Reason::OtherAccount => "it belongs to another account",
-        Reason::NotAllowed => "its terms do not allow a restore here",
-        Reason::UnknownIssuer => "this service does not manage it",
-        Reason::AccountRequired => "it needs an account token",
-        Reason::Damaged => "its record does not open",
-        Reason::ConsentMissing => "the user did not agree",
-        Reason::DeviceRevoked => "this device may not ask any more",
-        Reason::QuotaUsedUp => "the service certifies no more devices today",
-        Reason::ApplicationRevoked => "this application may not ask any more; update it",
-        Reason::Declined => "the user declined",
-        Reason::NotDecided => "the user did not decide in time",
-        Reason::Returned => "it was given back",
-        Reason::UserMustAct => "its user must act in the application first",
-        Reason::DeviceCopied => "copies of this device's store asked too often; individualize it anew",
-        Reason::KeyReplaced => "the device has other keys by now; individualize it anew",
-        Reason::GrantedTooOften => "this device lost it and got it again too often; its owner can help",
-        Reason::UsedUp => "all its uses are used up",
-    }
-}
-
-/// What helps against a refusal; empty if nothing is known.
-fn reason_help(reason: Reason) -> &'static str {
-    match reason {
-        Reason::LimitReached => "give it back on another device first",
-        Reason::AccountRequired => "give the account's token with --token-file",
-        Reason::OtherAccount => "give the token of that account with --token-file",
-        Reason::DeviceCopied | Reason::KeyReplaced => "individualize the device anew",
-        Reason::ApplicationRevoked => "use a newer version of this program",
-        Reason::ConsentMissing => "add --individualize, if you agree that the service gives this device an ID",
-        Reason::QuotaUsedUp => "try again tomorrow",
-        Reason::Damaged => "use another copy of the backup if there is one",
-        Reason::UnknownIssuer => "name the service that manages it with --service",
-        Reason::Returned => "acquire it anew",
-        Reason::Expired | Reason::UsedUp | Reason::NotEntitled => "renew it or buy it again",
-        Reason::UserMustAct | Reason::Declined | Reason::NotDecided => "acquire it in the application",
-        Reason::UnknownContent
-        | Reason::Revoked
-        | Reason::NotAllowed
-        | Reason::DeviceRevoked
-        | Reason::GrantedTooOften => "ask the owner of the content",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wmlicense_wire::answer::Reason;
 
     #[test]
     fn a_refusal_for_a_time_says_how_long() {
@@ -161,9 +105,9 @@ mod tests {
             ClosedSections { why: Reason::OtherAccount.into(), sections: 2, bytes: 9, url },
             ClosedSections { why: Why::NoKey, sections: 1, bytes: 7, url: None },
         ];
-        let expected = "closed: 2 parts of the backup (9 bytes): it belongs to another account\n  \
+        let expected = "closed: 2 parts of the backup (9 bytes): the license belongs to another account\n  \
             help: give the token of that account with --token-file; see https://license.test/\n\
-            closed: 1 part of the backup (7 bytes): neither this device nor a service opens it\n  \
+            closed: 1 part of the backup (7 bytes): no service can restore this backup on another device\n  \
             help: restore it on the device that made it\n";
         assert_eq!(closed_lines(&closed), expected);
         let object = section(&closed[0]);

@@ -1,8 +1,6 @@
 //! What an operation tells while it runs. Numbers and text forms of the C API are the boundary's.
 
-use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
+use crate::failure::Failure;
 use std::time::Duration;
 use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::id::Kid;
@@ -116,7 +114,7 @@ pub enum Event {
         bytes_total: u64,
     },
     /// The individualization that another operation began with failed.
-    IndividualizeFailed(Unasked),
+    IndividualizeFailed(Failure),
     /// The device must be individualized first.
     NeedsIndividualization,
 }
@@ -154,7 +152,7 @@ pub enum Why {
         wait: Option<Duration>,
     },
     /// A service must be asked, and could not be.
-    Unasked(Unasked),
+    Unasked(Failure),
     /// No key here opens the section, and no service has one.
     NoKey,
 }
@@ -184,42 +182,6 @@ impl Why {
 pub fn wait(again: Option<i64>, now: i64) -> Option<Duration> {
     again.map(|again| Duration::from_secs(again.saturating_sub(now).max(1).unsigned_abs()))
 }
-
-/// Why a service could not be asked. Two are equal if they say the same.
-#[derive(Clone)]
-pub struct Unasked(Arc<dyn Error + Send + Sync>);
-
-impl Unasked {
-    /// For the error of a contact, which is of the operation that made it.
-    pub(crate) fn new(error: impl Error + Send + Sync + 'static) -> Self {
-        Self(Arc::new(error))
-    }
-
-    /// The error of the contact.
-    pub(crate) fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.0
-    }
-}
-
-impl fmt::Display for Unasked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for Unasked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unasked({})", self.0)
-    }
-}
-
-impl PartialEq for Unasked {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.to_string() == other.0.to_string()
-    }
-}
-
-impl Eq for Unasked {}
 
 /// A license that is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]

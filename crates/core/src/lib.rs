@@ -10,6 +10,8 @@ pub mod decryptor;
 pub mod device;
 mod documents;
 pub mod event;
+mod explain;
+pub mod failure;
 pub mod file;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]

@@ -3,12 +3,14 @@
 
 use crate::client::{Client, Settings};
 use crate::contact::SessionError;
+use crate::event::wait;
 use crate::operation::Context;
 use crate::rights;
 use crate::store::StoreError;
 use crate::verbs::acquire::{AcquireError, Acquired, LicenseWish, acquire};
 use crate::verbs::individualize::{IndividualizeError, individualize};
-use wmlicense_wire::answer::Refusal;
+use std::time::Duration;
+use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::Kid;
 
 /// What is to be permitted.
@@ -41,7 +43,7 @@ pub enum EnsureError {
     #[error(transparent)]
     Acquire(AcquireError),
     /// The user must act on a page first, for the license of this key ID or of several.
-    #[error("the user must act first")]
+    #[error("the user must act first on the page {url} to get the license")]
     UserMustAct {
         /// The first key ID without a license.
         kid: Kid,
@@ -50,7 +52,14 @@ pub enum EnsureError {
     },
     /// The service refused the license for this key ID; others may have come.
     #[error("the service refuses the license")]
-    Withheld(Kid, Refusal),
+    Withheld {
+        /// Key ID.
+        kid: Kid,
+        /// Why.
+        reason: Reason,
+        /// How long it will be so at least, where it is refused for a time only.
+        wait: Option<Duration>,
+    },
     /// The licenses for this key ID, the acquired ones included, do not permit the action.
     #[error("no license permits the action")]
     Refused(Kid, rights::Refusal),
@@ -88,7 +97,10 @@ pub fn ensure(
         None => Ok(Ensured::Acquired),
         Some((kid, refusal)) => {
             let withheld = acquired.refusals.into_iter().find(|refusal| refusal.kid == Some(*kid));
-            Err(withheld.map_or(EnsureError::Refused(*kid, *refusal), |why| EnsureError::Withheld(*kid, why)))
+            Err(withheld.map_or(EnsureError::Refused(*kid, *refusal), |why| {
+                let wait = wait(why.again, client.clock.now());
+                EnsureError::Withheld { kid: *kid, reason: why.reason, wait }
+            }))
         }
     }
 }

@@ -120,7 +120,7 @@ fn renew_all(
     match failure {
         Some(error) => Err(error.into()),
         None if run.renewed.stored == 0 && !run.renewed.refusals.is_empty() => {
-            Err(AcquireError::Refused(run.renewed.refusals).into())
+            Err(AcquireError::refused(run.renewed.refusals, client.clock.now()).into())
         }
         None => Ok(run.renewed),
     }
@@ -212,7 +212,7 @@ impl Run<'_> {
                 self.renewed.stored += stored;
                 self.refused(group, refusals)
             }
-            Err(AcquireError::Refused(refusals)) => self.refused(group, refusals),
+            Err(AcquireError::Refused { refusals, wait: _ }) => self.refused(group, refusals),
             Err(error) => Err(error),
         }
     }

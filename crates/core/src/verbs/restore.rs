@@ -15,7 +15,7 @@ use crate::backup::place::{self, Occupant, Place};
 use crate::backup::reader::{Backup, ReadError};
 use crate::client::{Client, Settings};
 use crate::contact::SessionError;
-pub use crate::event::{ClosedSections, LeftOut, RestoreVerdict, Unasked, Why, wait};
+pub use crate::event::{ClosedSections, LeftOut, RestoreVerdict, Why, wait};
 use crate::event::{Event, Progress};
 use crate::operation::Context;
 use crate::store::Staging;
@@ -27,7 +27,6 @@ pub use preview::{Preview, preview};
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 pub use verify::{Verified, verify};
 use wmlicense_wire::answer::Reason;
@@ -89,7 +88,7 @@ pub enum RestoreError {
     NotRestorable,
     /// Individualization, asked for with the restore, failed.
     #[error(transparent)]
-    Individualize(Arc<IndividualizeError>),
+    Individualize(IndividualizeError),
     /// The service refuses everything.
     #[error("the service refuses the restore: {reason}")]
     Refused {
@@ -115,7 +114,7 @@ impl RestoreError {
         match self {
             Self::Service(error) => error.is_of_contact(),
             Self::Refused { .. } => true,
-            Self::Individualize(error) => match &**error {
+            Self::Individualize(error) => match error {
                 IndividualizeError::Service(error) => error.is_of_contact(),
                 IndividualizeError::Refused(..) => true,
                 IndividualizeError::Device(_) => false,

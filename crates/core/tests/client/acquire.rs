@@ -30,7 +30,7 @@ fn bad_answer(result: Result<Acquired, AcquireError>) -> AnswerFault {
 
 fn reasons(result: Result<Acquired, AcquireError>) -> Vec<Reason> {
     match result {
-        Err(AcquireError::Refused(refusals)) => refusals.into_iter().map(|refusal| refusal.reason).collect(),
+        Err(AcquireError::Refused { refusals, .. }) => refusals.into_iter().map(|refusal| refusal.reason).collect(),
         other => panic!("{other:?}"),
     }
 }

@@ -144,7 +144,7 @@ fn a_license_that_was_deleted_for_good_comes_back_only_as_another_one() {
     let desk = holding(1..2);
     delete_all(&desk, 1..2);
     let result = desk.acquire(&[kid(1)]);
-    let Err(AcquireError::Refused(refusals)) = result else { panic!("{result:?}") };
+    let Err(AcquireError::Refused { refusals, .. }) = result else { panic!("{result:?}") };
     assert_eq!(refusals[0].reason, Reason::Revoked);
     desk.service.offer(kid(1));
     desk.acquire(&[kid(1)]).unwrap();

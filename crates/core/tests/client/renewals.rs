@@ -231,7 +231,7 @@ fn refusals_name_the_content_and_what_stays_due() {
     assert!(events.contains(&Event::RenewalDue(kid(1))) && !events.contains(&Event::RenewalDue(kid(2))), "{events:?}");
     assert_eq!(stored(&desk, 1).len(), 1);
     let result = run(&desk, &of(&[kid(1)]));
-    assert!(matches!(result, Err(RenewError::Acquire(AcquireError::Refused(_)))), "{result:?}");
+    assert!(matches!(result, Err(RenewError::Acquire(AcquireError::Refused { .. }))), "{result:?}");
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn a_refused_renewal_takes_along_what_the_service_takes_back() {
         let refused = |answer| Answer { withdrawn: vec![lid], outcome: Outcome::Refused, refusals, ..answer };
         service.page(post, &[], refused)
     });
-    assert!(matches!(run(&desk, &of(&[kid(1)])), Err(RenewError::Acquire(AcquireError::Refused(_)))));
+    assert!(matches!(run(&desk, &of(&[kid(1)])), Err(RenewError::Acquire(AcquireError::Refused { .. }))));
     assert!(desk.key(kid(1)).is_none());
     assert_eq!((desk.key(kid(2)), desk.pending()), (Some(content_key(kept.kid).to_vec()), 0));
 }

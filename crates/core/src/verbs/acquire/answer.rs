@@ -61,7 +61,7 @@ fn is_for_nobody(answer: &Answer) -> bool {
 /// Tells what came beside licenses.
 fn tell(session: &Session<'_>, question: &Question, result: &Result<Taken, AcquireError>) {
     let mut refusals: &[Refusal] = &[];
-    if let Err(AcquireError::Refused(all)) = result {
+    if let Err(AcquireError::Refused { refusals: all, wait: _ }) = result {
         refusals = all;
     }
     if let Ok(Taken { acquired, .. }) = result {
@@ -109,14 +109,14 @@ fn take_verified(
             let late = verified.answer.refusals.iter().any(|refusal| refusal.reason == Reason::NotDecided);
             let end = if late { TransactionState::Expired } else { TransactionState::Refused };
             end_without_license(session, question, envelope, &verified.answer, end)?;
-            return Err(all_refused(verified.answer.refusals));
+            return Err(all_refused(session, verified.answer.refusals));
         }
         Outcome::Interaction { url } => {
             return Err(wait_for_user(session, question, url)?);
         }
         Outcome::Later { from, until } => {
             transaction::end(session, question, TransactionState::Waiting)?;
-            return Err(AcquireError::Later { from: *from, until: *until });
+            return Err(AcquireError::later((*from, *until), session.client().clock.now()));
         }
         Outcome::Given => {
             // Somebody asked; this says that nobody did.
@@ -128,7 +128,7 @@ fn take_verified(
     if licenses.is_empty() && !is_delivery(question) {
         session.note_epoch(&verified)?;
         end_without_license(session, question, envelope, &verified.answer, TransactionState::Refused)?;
-        return Err(all_refused(verified.answer.refusals));
+        return Err(all_refused(session, verified.answer.refusals));
     }
     store(session, question, envelope, verified.answer, licenses, next)
 }
@@ -212,7 +212,7 @@ fn store(
             Err(error) => return Err(error.into()),
         };
     if stored == 0 && !is_delivery(question) {
-        return Err(AcquireError::Refused(names.into_iter().map(|(kid, _)| forbidden(kid)).collect()));
+        return Err(AcquireError::refused(names.into_iter().map(|(kid, _)| forbidden(kid)).collect(), now));
     }
     let stage = if let Then::Next(_) = &then { Stage::MorePages } else { Stage::Over };
     Ok(Taken { acquired: Acquired { transaction, stage, stored, refusals: answer.refusals, due }, then })
@@ -274,8 +274,11 @@ fn wait_for_user(session: &Session<'_>, question: &Question, url: &str) -> Resul
     Ok(AcquireError::InteractionRequired { url: url.to_owned(), transaction })
 }
 
-fn all_refused(refusals: Vec<Refusal>) -> AcquireError {
-    if refusals.is_empty() { AnswerFault::Undecided.into() } else { AcquireError::Refused(refusals) }
+fn all_refused(session: &Session<'_>, refusals: Vec<Refusal>) -> AcquireError {
+    if refusals.is_empty() {
+        return AnswerFault::Undecided.into();
+    }
+    AcquireError::refused(refusals, session.client().clock.now())
 }
 
 /// How many of these licenses the store holds.

@@ -2,8 +2,10 @@
 
 use crate::contact::SessionError;
 use crate::contact::given::GivenError;
+use crate::event::wait;
 use crate::transport::TransportError;
 use crate::verbs::individualize::IndividualizeError;
+use std::time::Duration;
 use wmlicense_media::HeaderError;
 use wmlicense_wire::answer::Refusal;
 use wmlicense_wire::id::TransactionId;
@@ -25,7 +27,12 @@ pub enum AcquireError {
     NoKeyId,
     /// The service refuses everything.
     #[error("the service refuses the licenses")]
-    Refused(Vec<Refusal>),
+    Refused {
+        /// What is refused, and why.
+        refusals: Vec<Refusal>,
+        /// How long the first will be so at least, where it is refused for a time only.
+        wait: Option<Duration>,
+    },
     /// The user must act at this URL.
     #[error("the user must act first")]
     InteractionRequired {
@@ -57,6 +64,8 @@ pub enum AcquireError {
         from: i64,
         /// Seconds UTC.
         until: i64,
+        /// Until the first of the two.
+        wait: Duration,
     },
     /// Licenses that nobody asked for, made so long ago that somebody may have kept them back.
     #[error("the licenses were given more than 30 days ago")]
@@ -67,6 +76,40 @@ pub enum AcquireError {
     /// Licenses that nobody asked for, each of which was removed from this device for good.
     #[error("the licenses were removed from this device for good")]
     RemovedForGood,
+}
+
+impl AcquireError {
+    /// A refusal of `now`, seconds UTC.
+    pub(crate) fn refused(refusals: Vec<Refusal>, now: i64) -> Self {
+        let wait = wait(refusals.first().and_then(|first| first.again), now);
+        Self::Refused { refusals, wait }
+    }
+
+    /// What the service asks for at `now`: to come back between two times. All in seconds UTC.
+    pub(super) fn later((from, until): (i64, i64), now: i64) -> Self {
+        let wait = Duration::from_secs(u64::try_from(from.saturating_sub(now)).unwrap_or(0));
+        Self::Later { from, until, wait }
+    }
+
+    /// The page that waits for the user, with the transaction that goes on after it.
+    pub fn waiting_page(&self) -> Option<(&str, TransactionId)> {
+        match self {
+            Self::InteractionRequired { url, transaction } | Self::StillWaiting { url, transaction } => {
+                Some((url, *transaction))
+            }
+            Self::Service(_)
+            | Self::NothingAsked
+            | Self::Header(_)
+            | Self::NoKeyId
+            | Self::Refused { .. }
+            | Self::Over
+            | Self::TooManyKeyIds
+            | Self::Later { .. }
+            | Self::TooOld
+            | Self::IssuerNotTrusted
+            | Self::RemovedForGood => None,
+        }
+    }
 }
 
 impl<E: Into<SessionError>> From<E> for AcquireError {

@@ -243,7 +243,7 @@ impl<E: Into<AcquireError>> From<E> for Poll {
     fn from(error: E) -> Self {
         let usual = || Self::Again(Waiting::Pace(Duration::from_secs(POLL_SECONDS)));
         match error.into() {
-            AcquireError::Later { from, .. } => Self::Again(Waiting::Until(from)),
+            AcquireError::Later { from, until: _, wait: _ } => Self::Again(Waiting::Until(from)),
             AcquireError::Service(SessionError::Transport(
                 TransportError::Unreachable(_)
                 | TransportError::Broken(_)

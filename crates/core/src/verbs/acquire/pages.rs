@@ -40,7 +40,7 @@ pub(crate) fn take_all(
     loop {
         context.check()?;
         match take(session, &question, &envelope, credentials, &mut cursors) {
-            Err(AcquireError::Later { from, until }) => {
+            Err(AcquireError::Later { from, until, wait: _ }) => {
                 pause(session, (from, until), paused, context)?;
                 paused += 1;
             }
@@ -87,12 +87,13 @@ fn pause(session: &Session<'_>, (from, until): (i64, i64), paused: u32, context:
     let mut random = [0; 8];
     // Without random bytes all devices of that kind come at the same time, which the service can bear.
     let _ = getrandom::fill(&mut random);
-    let length = length(session.client().clock.now(), (from, until), paused, u64::from_be_bytes(random));
+    let now = session.client().clock.now();
+    let length = length(now, (from, until), paused, u64::from_be_bytes(random));
     let end = Instant::now().checked_add(length);
     match (end, context.deadline()) {
         (Some(end), Some(deadline)) if end < deadline => Ok(context.wait_until(end)?),
         (Some(end), None) if length <= MAX_PAUSE => Ok(context.wait_until(end)?),
-        _ => Err(AcquireError::Later { from, until }),
+        _ => Err(AcquireError::later((from, until), now)),
     }
 }
 

@@ -4,7 +4,8 @@
 use super::RestoreError;
 use super::open::Opened;
 use crate::contact::{AnswerFault, SessionError};
-use crate::event::{Event, Unasked, Why};
+use crate::event::{Event, Why};
+use crate::failure::{Explain, Failure};
 use crate::operation::{Cancelled, Context};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome};
@@ -50,7 +51,7 @@ impl<E: Into<RestoreError>> From<E> for NotConnected {
 
 enum State<'c> {
     Made(Box<dyn Management + 'c>),
-    Lost(Unasked),
+    Lost(Failure),
 }
 
 /// How the service stands that some sections need.
@@ -72,7 +73,9 @@ impl<'c> Contact<'c> {
         let spares = opened.iter().any(Opened::offers_offline);
         let (state, told) = match connect() {
             Ok(management) => (State::Made(management), true),
-            Err(NotConnected { error, told }) if spares && error.is_of_contact() => (State::Lost(error.into()), told),
+            Err(NotConnected { error, told }) if spares && error.is_of_contact() => {
+                (State::Lost(error.explain()), told)
+            }
             Err(NotConnected { error, .. }) => return Err(error),
         };
         Ok(Some(Self { state, spares, told, next_page: 0 }))
@@ -119,7 +122,7 @@ impl<'c> Contact<'c> {
         match answered {
             Ok(reply) => Ok(Some(reply)),
             Err(error) if self.spares && error.is_of_contact() => {
-                self.state = State::Lost(error.into());
+                self.state = State::Lost(error.explain());
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -1,25 +1,8 @@
 //! What a restore leaves out of a backup: put together, counted, and told as a failure where nothing else is left.
 
 use super::RestoreError;
-use crate::event::{ClosedSections, LeftOut, Unasked, Why};
+use crate::event::{ClosedSections, LeftOut, Why};
 use wmlicense_wire::answer::{Reason, Refusal};
-
-/// The failure that an [`Unasked`] of no restore would have; there is none.
-const NOT_OF_RESTORE: &RestoreError = &RestoreError::NotRestorable;
-
-impl Unasked {
-    /// The error of the contact.
-    pub fn error(&self) -> &RestoreError {
-        // Made from nothing else, below.
-        self.cause().downcast_ref().unwrap_or(NOT_OF_RESTORE)
-    }
-}
-
-impl From<RestoreError> for Unasked {
-    fn from(error: RestoreError) -> Self {
-        Self::new(error)
-    }
-}
 
 /// Adds a section that stays closed to those that do for the same reason.
 pub(super) fn close(closed: &mut Vec<ClosedSections>, why: Why, bytes: u64, url: Option<&str>) {

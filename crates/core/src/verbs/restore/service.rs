@@ -5,9 +5,9 @@ use super::contact::{Management, NotConnected, Reply};
 use crate::client::{Client, Settings};
 use crate::contact::{Credentials, Session, SessionError, given, is_named, known_authority};
 use crate::event::Event;
+use crate::failure::Explain;
 use crate::operation::Context;
 use crate::verbs::individualize::{self, IndividualizeError, valid_credentials};
-use std::sync::Arc;
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::TransactionId;
 use wmlicense_wire::request::Body;
@@ -24,8 +24,7 @@ pub(super) fn connect<'c>(
         let certified = individualize::individualize(client, settings, false, context);
         if let Err(error) = certified.map_err(not_individualized) {
             if let RestoreError::Individualize(why) = &error {
-                let why = RestoreError::Individualize(Arc::clone(why)).into();
-                context.emit(Event::IndividualizeFailed(why))?;
+                context.emit(Event::IndividualizeFailed(why.explain()))?;
             }
             return Err(error.into());
         }
@@ -57,7 +56,7 @@ fn open<'c>(
 fn not_individualized(error: IndividualizeError) -> RestoreError {
     match error {
         IndividualizeError::Service(SessionError::Cancelled) => SessionError::Cancelled.into(),
-        other => RestoreError::Individualize(Arc::new(other)),
+        other => RestoreError::Individualize(other),
     }
 }
 

@@ -121,12 +121,12 @@ fn a_refusal_takes_along_what_the_service_takes_back() {
     then_last(&desk, all, Vec::new());
     desk.wish(&gold()).unwrap();
     refuse(&desk, vec![gone], Outcome::Refused);
-    let Err(AcquireError::Refused(refusals)) = desk.wish(&gold()) else { panic!("granted") };
+    let Err(AcquireError::Refused { refusals, .. }) = desk.wish(&gold()) else { panic!("granted") };
     assert_eq!((refusals[0].reason, desk.pending()), (Reason::NotEntitled, 0));
     assert!(desk.key(kid(0)).is_none() && desk.key(kid(1)).is_some());
     // By key ID as well, and where the answer says that all is decided.
     refuse(&desk, vec![by_name], Outcome::Done);
-    assert!(matches!(desk.acquire(&[kid(1)]), Err(AcquireError::Refused(_))));
+    assert!(matches!(desk.acquire(&[kid(1)]), Err(AcquireError::Refused { .. })));
     assert!(desk.key(kid(1)).is_none() && desk.key(kid(2)).is_some());
     // The mark of the run that was refused is known, and what went does not come back.
     desk.restart();

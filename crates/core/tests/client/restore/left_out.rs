@@ -2,9 +2,9 @@
 
 use super::*;
 use std::cell::Cell;
-use std::sync::Arc;
 use std::time::Duration;
 use wmlicense_core::contact::{AnswerFault, SessionError};
+use wmlicense_core::failure::Explain as _;
 use wmlicense_core::individualize::IndividualizeError;
 use wmlicense_core::restore::through::{Management, NotConnected};
 use wmlicense_core::restore::{Preview, RestoreVerdict};
@@ -25,7 +25,7 @@ fn keeps_and_asks(world: &World) -> (Home<'_>, TempDir, Vec<Policy>) {
 /// Each way in which the service cannot be asked.
 fn failures() -> Vec<RestoreError> {
     let unreachable = || TransportError::Unreachable("nobody listens".into());
-    let individualize = |error| RestoreError::Individualize(Arc::new(error));
+    let individualize = |error| RestoreError::Individualize(error);
     vec![
         RestoreError::Service(SessionError::Transport(unreachable())),
         RestoreError::Service(SessionError::Transport(TransportError::Offline)),
@@ -66,7 +66,7 @@ fn where_the_service_cannot_be_asked_what_needs_none_goes_in_and_the_rest_is_tol
     let (home, folder, policies) = keeps_and_asks(&world);
     for (number, (error, same)) in failures().into_iter().zip(failures()).enumerate() {
         let (fresh, told) = (home.without_store(), number % 2 == 0);
-        let why = Why::Unasked(same.into());
+        let why = Why::Unasked(same.explain());
         let (result, events) = restore_without(&fresh, &folder, error, told);
         let restored = result.unwrap();
         let left = vec![left_out(8, why.clone()), left_out(9, why)];
@@ -133,7 +133,7 @@ fn a_preview_without_the_service_answers_what_it_can_and_leaves_the_rest_undecid
         let found = through::preview(&fresh.client, folder.path(), &connect, &context).unwrap();
         assert_eq!(found, Preview { restorable: 3, undecided: 2, ..Preview::default() });
         assert!(found.is_partial());
-        let why = Why::Unasked(same.into());
+        let why = Why::Unasked(same.explain());
         let undecided = |event: &Event| matches!(event, Event::RestoreVerdict(of) if of.refusal.as_ref() == Some(&why));
         assert_eq!(events.all().iter().filter(|event| undecided(event)).count(), 2);
     }

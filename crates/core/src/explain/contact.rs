@@ -1,0 +1,125 @@
+//! The failures of a contact with a service: one mapping for all verbs, each with its own words.
+
+use super::{Explain, Failure, FailureKind};
+use crate::contact::{AnswerFault, SessionError};
+use crate::transport::{ServiceFailure, TransportError};
+use std::time::Duration;
+
+/// HTTP status of a missing or refused account token.
+const UNAUTHORIZED: u16 = 401;
+
+/// How a verb names its own service and what went wrong with it.
+pub(super) struct Words {
+    pub(super) unreachable: FailureKind,
+    pub(super) cancelled: FailureKind,
+    pub(super) broken: FailureKind,
+    pub(super) bad_answer: FailureKind,
+}
+
+pub(super) const INDIVIDUALIZATION: Words = Words {
+    unreachable: FailureKind::IndividualizationUnreachable,
+    cancelled: FailureKind::Cancelled,
+    broken: FailureKind::ConnectionLost,
+    bad_answer: FailureKind::BadAnswer,
+};
+pub(super) const ISSUER: Words = Words {
+    unreachable: FailureKind::IssuerUnreachable,
+    cancelled: FailureKind::AcquisitionCancelled,
+    broken: FailureKind::ConnectionLost,
+    bad_answer: FailureKind::BadLicense,
+};
+pub(super) const MANAGEMENT: Words = Words {
+    unreachable: FailureKind::ManagementUnreachable,
+    cancelled: FailureKind::Cancelled,
+    broken: FailureKind::ManagementLost,
+    bad_answer: FailureKind::BadAnswer,
+};
+pub(super) const REVOCATION: Words = Words {
+    unreachable: FailureKind::RevocationUnreachable,
+    cancelled: FailureKind::Cancelled,
+    broken: FailureKind::ConnectionLost,
+    bad_answer: FailureKind::BadAnswer,
+};
+
+impl SessionError {
+    pub(super) fn explain_in(&self, words: &Words) -> Failure {
+        let text = self.to_string();
+        match self {
+            Self::Cancelled => Failure::new(words.cancelled),
+            Self::NoService => Failure::with(FailureKind::NoService, text),
+            Self::UnknownService => Failure::with(FailureKind::ServiceUnknown, text),
+            Self::AuthorityNotTrusted => Failure::with(FailureKind::AuthorityNotTrusted, text),
+            Self::NeedsIndividualization => Failure::with(FailureKind::NeedsIndividualization, text),
+            Self::Transport(error) => transport(error, words),
+            Self::BadAnswer(fault) => Failure::with(answer(fault, words.bad_answer), text),
+            Self::Store(error) => error.explain(),
+            Self::Keys => Failure::with(FailureKind::KeysUnusable, text),
+        }
+    }
+}
+
+/// Giving back is the issuer's matter.
+impl Explain for SessionError {
+    fn explain(&self) -> Failure {
+        self.explain_in(&ISSUER)
+    }
+}
+
+fn transport(error: &TransportError, words: &Words) -> Failure {
+    let text = error.to_string();
+    match error {
+        TransportError::Cancelled => Failure::new(words.cancelled),
+        TransportError::DeadlinePassed => Failure::with(FailureKind::DeadlinePassed, text),
+        TransportError::Offline => Failure::with(FailureKind::OfflineOnly, text),
+        TransportError::Url(_) => Failure::with(FailureKind::UrlNotAllowed, text),
+        TransportError::Unreachable(_) => Failure::with(words.unreachable, text),
+        TransportError::Broken(_) => Failure::with(words.broken, text),
+        TransportError::Proxy(_) => Failure::with(FailureKind::Proxy, text),
+        TransportError::Tls(_) => Failure::with(FailureKind::ServerCertificate, text),
+        TransportError::TlsDate(_) => Failure::with(FailureKind::ServerCertificateDate, text),
+        TransportError::Refused(failure) => refused(failure, text),
+        TransportError::Unavailable(failure) => Failure::with(FailureKind::ServiceFailing, text).told_by(failure),
+        TransportError::NotTheService(_) => Failure::with(FailureKind::NotTheService, text),
+        TransportError::CaptivePortal(_) => Failure::with(FailureKind::CaptivePortal, text),
+        TransportError::Redirect(_) => Failure::with(FailureKind::RedirectRefused, text),
+        TransportError::NoDescriptor => Failure::with(FailureKind::NoDescriptors, text),
+        TransportError::NoMemory => Failure::with(FailureKind::NoMemory, text),
+        TransportError::TooLarge => Failure::with(FailureKind::AnswerTooLarge, text),
+    }
+}
+
+fn refused(failure: &ServiceFailure, text: String) -> Failure {
+    let is_of_account = failure.http_status == UNAUTHORIZED;
+    let kind = if is_of_account { FailureKind::AccountRequired } else { FailureKind::ServiceRefused };
+    Failure::with(kind, text).told_by(failure)
+}
+
+impl Failure {
+    /// Adds what the service told.
+    pub(super) fn told_by(self, service: &ServiceFailure) -> Self {
+        // Each field is named, so that none that comes later can be forgotten here.
+        let ServiceFailure { http_status, server_code, request_id, retry_after, message: _ } = service.clone();
+        Self { http_status, server_code, request_id, ..self }.after(retry_after.map(Duration::from_secs))
+    }
+}
+
+/// `general`: what the verb says of an answer with which there is no more to be done than to refuse it.
+fn answer(fault: &AnswerFault, general: FailureKind) -> FailureKind {
+    match fault {
+        AnswerFault::Malformed(_) | AnswerFault::Undecided => general,
+        AnswerFault::Signature => FailureKind::AnswerChanged,
+        AnswerFault::Signer => FailureKind::AnswerSigner,
+        AnswerFault::SignerRevoked => FailureKind::IssuerRevoked,
+        AnswerFault::SignerDates => FailureKind::SignerDates,
+        AnswerFault::OtherRequest => FailureKind::AnswerReplayed,
+        AnswerFault::OtherDevice => FailureKind::OtherDevice,
+        AnswerFault::Manifest => FailureKind::AnswerManifest,
+        AnswerFault::OtherIssuer(_) => FailureKind::LicenseIssuer,
+        AnswerFault::Twice(_) => FailureKind::LicenseTwice,
+        AnswerFault::OtherTerms(_) => FailureKind::LicenseTerms,
+        AnswerFault::UnaskedKid(_) | AnswerFault::UnaskedLicense(_) => FailureKind::LicenseUnasked,
+        AnswerFault::Pages => FailureKind::EndlessAnswer,
+        AnswerFault::DeviceCertificate(_) => FailureKind::DeviceCertificate,
+        AnswerFault::ServiceClock => FailureKind::ServiceClock,
+    }
+}
