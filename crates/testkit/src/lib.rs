@@ -19,7 +19,7 @@ mod world;
 
 pub use clock::ManualClock;
 use std::path::{Path, PathBuf};
-pub use world::{Asked, NOW, TestDevice, World, content_key, grant, kid};
+pub use world::{Asked, CertifiedService, NOW, OwnerKeys, TestDevice, World, content_key, grant, kid, service_claims};
 
 /// The root of the repository.
 pub fn root() -> &'static Path {

@@ -18,21 +18,56 @@ use zeroize::Zeroizing;
 pub const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
 
-/// One role of the owner's service.
-pub struct Service {
-    pub role: Role,
+/// A service of the owner in one role.
+pub struct CertifiedService {
     pub key: SigningKey,
     pub id: ServiceId,
-    pub certificate: Vec<u8>,
+    pub certificate: ServiceCertificate,
+}
+
+impl CertifiedService {
+    pub fn signer_id(&self) -> SignerId {
+        self.certificate.signer_id()
+    }
+}
+
+/// The private keys of an owner: of the authority, and of the service in each role.
+pub struct OwnerKeys {
+    pub authority: DualSigningKey,
+    pub individualization: SigningKey,
+    pub issuer: SigningKey,
+    pub management: SigningKey,
+}
+
+impl OwnerKeys {
+    pub fn generate() -> Self {
+        let service = || SigningKey::generate().unwrap();
+        let authority = DualSigningKey::generate().unwrap();
+        Self { authority, individualization: service(), issuer: service(), management: service() }
+    }
+}
+
+/// The claims of a service whose name is that of its role, valid from the day before `now` on for 400 days.
+pub fn service_claims(key: &SigningKey, role: Role, now: i64) -> ServiceClaims<'static> {
+    ServiceClaims {
+        name: role.name(),
+        role,
+        key: *key.verifying_key(),
+        backup_key: None,
+        appoints: &[],
+        not_before: now - DAY,
+        not_after: now + 400 * DAY,
+        issued_at: now - DAY,
+    }
 }
 
 /// A content owner: authority, individualization, issuer and management, the issuer appointing the management service.
 pub struct World {
     pub authority_key: DualSigningKey,
     pub authority: AuthorityCertificate,
-    pub individualization: Service,
-    pub issuer: Service,
-    pub management: Service,
+    pub individualization: CertifiedService,
+    pub issuer: CertifiedService,
+    pub management: CertifiedService,
     /// Opens the service tickets of backups.
     pub backup_key: HpkePrivateKey,
     pub directory: Directory,
@@ -46,33 +81,28 @@ impl World {
 
     /// A world that begins at another time.
     pub fn at(now: i64) -> Self {
-        let authority_key = DualSigningKey::generate().unwrap();
-        let bytes = AuthorityCertificate::issue("Test Owner", now - DAY, &authority_key).unwrap();
-        let authority = AuthorityCertificate::parse(&bytes).unwrap();
+        let keys = OwnerKeys::generate();
+        let bytes = AuthorityCertificate::issue("Test Owner", now - DAY, &keys.authority).unwrap();
+        Self::of(keys, AuthorityCertificate::parse(&bytes).unwrap(), now)
+    }
+
+    /// The world of an owner with these keys, whose authority has this certificate.
+    pub fn of(keys: OwnerKeys, authority: AuthorityCertificate, now: i64) -> Self {
+        let OwnerKeys { authority: authority_key, individualization, issuer, management } = keys;
         let backup_key = HpkePrivateKey::generate(Suite::XWing).unwrap();
         let certified = BackupKey { key: backup_key.public_key().clone(), until: now + 3650 * DAY };
-        let management_id = service_id(authority.hash, Role::Management.name());
-        let service = |role: Role, backup_key: Option<&BackupKey>, appoints: &[ServiceId]| {
-            let key = SigningKey::generate().unwrap();
-            let claims = ServiceClaims {
-                name: role.name(),
-                role,
-                key: *key.verifying_key(),
-                backup_key,
-                appoints,
-                not_before: now - DAY,
-                not_after: now + 400 * DAY,
-                issued_at: now - DAY,
-            };
-            let certificate = ServiceCertificate::issue(&claims, authority.hash, &authority_key).unwrap();
-            Service { role, key, id: service_id(authority.hash, role.name()), certificate }
+        let service = |key: SigningKey, role: Role, backup_key: Option<&BackupKey>, appoints: &[ServiceId]| {
+            let claims = ServiceClaims { backup_key, appoints, ..service_claims(&key, role, now) };
+            let bytes = ServiceCertificate::issue(&claims, authority.hash, &authority_key).unwrap();
+            let certificate = ServiceCertificate::parse(&bytes, &authority).unwrap();
+            CertifiedService { key, id: certificate.service_id, certificate }
         };
-        let individualization = service(Role::Individualization, None, &[]);
-        let issuer = service(Role::Issuer, None, &[management_id]);
-        let management = service(Role::Management, Some(&certified), &[]);
+        let individualization = service(individualization, Role::Individualization, None, &[]);
+        let issuer = service(issuer, Role::Issuer, None, &[service_id(authority.hash, Role::Management.name())]);
+        let management = service(management, Role::Management, Some(&certified), &[]);
         let mut directory = Directory::new(authority.clone());
         for service in [&individualization, &issuer, &management] {
-            directory.add(&service.certificate).unwrap();
+            directory.add(&service.certificate.bytes).unwrap();
         }
         Self { authority_key, authority, individualization, issuer, management, backup_key, directory }
     }
@@ -122,12 +152,12 @@ impl World {
     }
 
     /// An answer of `service` with these licenses, made at [`NOW`]: the bytes as they travel.
-    pub fn answer(&self, service: &Service, to: &Asked<'_>, grants: &[Grant]) -> Vec<u8> {
+    pub fn answer(&self, service: &CertifiedService, to: &Asked<'_>, grants: &[Grant]) -> Vec<u8> {
         self.answer_at(service, to, grants, NOW)
     }
 
     /// As [`Self::answer`], made at `issued_at`.
-    pub fn answer_at(&self, service: &Service, to: &Asked<'_>, grants: &[Grant], issued_at: i64) -> Vec<u8> {
+    pub fn answer_at(&self, service: &CertifiedService, to: &Asked<'_>, grants: &[Grant], issued_at: i64) -> Vec<u8> {
         let answer = Answer::to(to.transaction, 0, to.request_hash, to.keys.thumbprint(), issued_at);
         seal(answer, to.device_id, to.keys, grants, None, &Beside::default(), &service.key).unwrap()
     }

@@ -109,7 +109,7 @@ fn what_is_not_for_this_device_not_from_its_issuer_or_not_whole_is_refused() {
     // An issuer of another owner, with its certificate beside, and a service of this owner that is no issuer.
     let elsewhere = World::new();
     let answer = Answer::given(TransactionId::random().unwrap(), keys(&desk).thumbprint(), NOW);
-    let beside = Beside { certificates: vec![elsewhere.issuer.certificate.clone()], ..Beside::default() };
+    let beside = Beside { certificates: vec![elsewhere.issuer.certificate.bytes.clone()], ..Beside::default() };
     let (device, grants) = (desk.service.device_id(&keys(&desk)), [grant(&policy, [7; 16])]);
     let foreign = seal(answer, device, &keys(&desk), &grants, None, &beside, &elsewhere.issuer.key).unwrap();
     assert!(matches!(take(&desk, &foreign), Err(AcquireError::IssuerNotTrusted)));

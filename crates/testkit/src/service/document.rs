@@ -13,7 +13,7 @@ impl Shared {
             expires_at: issued_at + 3600,
             issued_at,
             authority: world.authority.bytes.clone(),
-            certificates: services.map(|service| service.certificate.clone()).to_vec(),
+            certificates: services.map(|service| service.certificate.bytes.clone()).to_vec(),
             urls: urls.to_vec(),
             limits: Vec::new(),
             privacy_url: None,

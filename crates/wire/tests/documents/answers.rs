@@ -56,8 +56,8 @@ fn everything_in_an_answer_is_read_back() {
         let envelope = Envelope::parse(&sealed).unwrap();
         let verified = envelope.verify(&expected(Role::Issuer), &WORLD.directory).unwrap();
         assert_eq!(verified.answer, answer);
-        assert_eq!(verified.signer.service_id, WORLD.issuer.id());
-        let licenses = verified.open_licenses(&WORLD.device.hpke, DEVICE_ID, &WORLD.directory).unwrap();
+        assert_eq!(verified.signer.service_id, WORLD.issuer.id);
+        let licenses = verified.open_licenses(&DEVICE.hpke, DEVICE_ID, &WORLD.directory).unwrap();
         assert!(licenses.is_empty());
     }
 }
@@ -163,7 +163,7 @@ fn another_document_of_the_same_key_is_no_answer() {
         let swapped = edited(&good, |map| drop(map.insert(1, write::bytes(signed))));
         assert_eq!(refused(&swapped, Role::Issuer), AnswerError::Signature(CoseError::WrongType));
     }
-    let stranger = sign(Document::Answer, &payload, &WORLD.device.signing, WORLD.issuer.signer_id()).unwrap();
+    let stranger = sign(Document::Answer, &payload, &DEVICE.signing, WORLD.issuer.signer_id()).unwrap();
     let swapped = edited(&good, |map| drop(map.insert(1, write::bytes(stranger))));
     assert_eq!(refused(&swapped, Role::Issuer), AnswerError::Signature(CoseError::BadSignature));
 }
@@ -233,14 +233,14 @@ fn a_malformed_envelope_is_refused() {
 
 #[test]
 fn a_device_certificate_beside_is_the_one_that_was_signed() {
-    let certificate = WORLD.device.certificate.bytes.clone();
+    let certificate = DEVICE.certificate.bytes.clone();
     let beside = Beside { device_certificate: Some(certificate), ..Beside::default() };
     let service = &WORLD.individualization;
-    let good = seal(reply(), DEVICE_ID, &WORLD.device.keys, &[], None, &beside, &service.key).unwrap();
+    let good = seal(reply(), DEVICE_ID, &DEVICE.keys, &[], None, &beside, &service.key).unwrap();
     let envelope = Envelope::parse(&good).unwrap();
     let verified = envelope.verify(&expected(Role::Individualization), &WORLD.directory).unwrap();
-    assert_eq!(verified.answer.device_certificate, Some(WORLD.device.certificate.hash));
-    assert_eq!(envelope.device_certificate.as_deref(), Some(WORLD.device.certificate.bytes.as_slice()));
+    assert_eq!(verified.answer.device_certificate, Some(DEVICE.certificate.hash));
+    assert_eq!(envelope.device_certificate.as_deref(), Some(DEVICE.certificate.bytes.as_slice()));
     let without = edited(&good, |map| drop(map.remove(&5)));
     let other = edited(&good, |map| drop(map.insert(5, write::bytes(b"other"))));
     let added = edited(&sealed_by(service, reply(), &[]), |map| drop(map.insert(5, write::bytes(b"other"))));
@@ -253,11 +253,11 @@ fn a_device_certificate_beside_is_the_one_that_was_signed() {
 fn an_unlock_opens_one_section_of_one_backup_for_one_device() {
     let key = SecretKey::new(zeroize::Zeroizing::new([9; 32]));
     let unlock = Unlock { backup_id: BACKUP_ID, section: 2, key: &key };
-    let (keys, beside) = (&WORLD.device.keys, Beside::default());
+    let (keys, beside) = (&DEVICE.keys, Beside::default());
     let sealed = seal(reply(), DEVICE_ID, keys, &[], Some(&unlock), &beside, &WORLD.management.key).unwrap();
     let envelope = Envelope::parse(&sealed).unwrap();
     let verified = envelope.verify(&expected(Role::Management), &WORLD.directory).unwrap();
-    let open = |id, section| verified.open_unlock(&WORLD.device.hpke, id, section);
+    let open = |id, section| verified.open_unlock(&DEVICE.hpke, id, section);
     assert_eq!(open(BACKUP_ID, 2).unwrap().unwrap().as_bytes(), &[9; 32]);
     assert_eq!(open(BACKUP_ID, 3).err(), Some(AnswerError::Mismatch));
     assert_eq!(open(BackupId::new([0; 16]), 2).err(), Some(AnswerError::Mismatch));
@@ -270,5 +270,5 @@ fn an_answer_without_an_unlock_gives_none() {
     let sealed = sealed_by(&WORLD.management, reply(), &[]);
     let envelope = Envelope::parse(&sealed).unwrap();
     let verified = envelope.verify(&expected(Role::Management), &WORLD.directory).unwrap();
-    assert!(verified.open_unlock(&WORLD.device.hpke, BACKUP_ID, 0).unwrap().is_none());
+    assert!(verified.open_unlock(&DEVICE.hpke, BACKUP_ID, 0).unwrap().is_none());
 }

@@ -28,11 +28,11 @@ fn section_keys() -> SectionKeys {
 
 fn device_ticket(section: u32) -> Ticket {
     let plain = DeviceTicket { keys: section_keys(), store_id: STORE };
-    Ticket::for_device(&WORLD.device.keys, ID, section, &plain).unwrap()
+    Ticket::for_device(&DEVICE.keys, ID, section, &plain).unwrap()
 }
 
 fn service_ticket(section: u32, user: Option<UserId>) -> Ticket {
-    let (device_id, thumbprint) = (DEVICE_ID, WORLD.device.thumbprint());
+    let (device_id, thumbprint) = (DEVICE_ID, DEVICE.thumbprint());
     let plain = ServiceTicket { keys: section_keys(), device_id, thumbprint, user, created_at: NOW };
     let recipient = WORLD.management.certificate.backup_key.as_ref().unwrap();
     Ticket::for_service(recipient, ID, section, &plain).unwrap()
@@ -124,17 +124,17 @@ fn a_malformed_header_is_refused() {
 #[test]
 fn a_device_ticket_opens_for_its_backup_section_and_device_only() {
     let ticket = device_ticket(3);
-    assert_eq!(ticket.recipient, WORLD.device.thumbprint());
-    let opened = ticket.open_as_device(&WORLD.device.hpke, ID, 3).unwrap();
+    assert_eq!(ticket.recipient, DEVICE.thumbprint());
+    let opened = ticket.open_as_device(&DEVICE.hpke, ID, 3).unwrap();
     assert_eq!(opened.keys.meta.as_bytes(), &[1; 32]);
     assert_eq!(opened.keys.content.as_bytes(), &[2; 32]);
     assert_eq!(opened.store_id, STORE);
     let other = device(6, Suite::XWing, &WORLD.individualization);
     for (key, id, section) in [
-        (&WORLD.device.hpke, ID, 2),
-        (&WORLD.device.hpke, BackupId::new([0; 16]), 3),
+        (&DEVICE.hpke, ID, 2),
+        (&DEVICE.hpke, BackupId::new([0; 16]), 3),
         (&other.hpke, ID, 3),
-        (&WORLD.management_hpke, ID, 3),
+        (&WORLD.backup_key, ID, 3),
     ] {
         assert_eq!(ticket.open_as_device(key, id, section).err(), Some(BackupFormatError::Ticket));
     }
@@ -144,17 +144,15 @@ fn a_device_ticket_opens_for_its_backup_section_and_device_only() {
 fn a_service_ticket_opens_for_its_backup_section_and_service_only() {
     for user in [None, Some(UserId::new([8; 16]))] {
         let ticket = service_ticket(3, user);
-        assert_eq!(ticket.recipient, WORLD.management_hpke.public_key().key_id());
-        let opened = ticket.open_as_service(&WORLD.management_hpke, ID, 3).unwrap();
+        assert_eq!(ticket.recipient, WORLD.backup_key.public_key().key_id());
+        let opened = ticket.open_as_service(&WORLD.backup_key, ID, 3).unwrap();
         assert_eq!(opened.keys.meta.as_bytes(), &[1; 32]);
         assert_eq!(opened.keys.content.as_bytes(), &[2; 32]);
-        assert_eq!((opened.device_id, opened.thumbprint), (DEVICE_ID, WORLD.device.thumbprint()));
+        assert_eq!((opened.device_id, opened.thumbprint), (DEVICE_ID, DEVICE.thumbprint()));
         assert_eq!((opened.user, opened.created_at), (user, NOW));
-        for (key, id, section) in [
-            (&WORLD.management_hpke, ID, 0),
-            (&WORLD.management_hpke, BackupId::new([0; 16]), 3),
-            (&WORLD.device.hpke, ID, 3),
-        ] {
+        for (key, id, section) in
+            [(&WORLD.backup_key, ID, 0), (&WORLD.backup_key, BackupId::new([0; 16]), 3), (&DEVICE.hpke, ID, 3)]
+        {
             assert_eq!(ticket.open_as_service(key, id, section).err(), Some(BackupFormatError::Ticket));
         }
     }
@@ -163,17 +161,17 @@ fn a_service_ticket_opens_for_its_backup_section_and_service_only() {
 #[test]
 fn a_ticket_for_one_recipient_is_none_for_the_other() {
     // The same key on both sides shows that the label alone keeps the two apart.
-    let device = &WORLD.device;
+    let device = &DEVICE;
     let ticket = device_ticket(0);
     assert_eq!(ticket.open_as_service(&device.hpke, ID, 0).err(), Some(BackupFormatError::Ticket));
     let ticket = service_ticket(0, None);
-    assert_eq!(ticket.open_as_device(&WORLD.management_hpke, ID, 0).err(), Some(BackupFormatError::Ticket));
+    assert_eq!(ticket.open_as_device(&WORLD.backup_key, ID, 0).err(), Some(BackupFormatError::Ticket));
 }
 
 #[test]
 fn every_changed_byte_of_a_ticket_is_noticed() {
     let good = device_ticket(0);
-    let key = &WORLD.device.hpke;
+    let key = &DEVICE.hpke;
     for at in (0..good.enc.len()).step_by(37).chain([good.enc.len() - 1]) {
         let mut changed = good.clone();
         changed.enc[at] ^= 1;
@@ -288,11 +286,11 @@ fn footer() -> Footer {
 }
 
 fn signed_footer() -> Vec<u8> {
-    footer().sign(&WORLD.device.signing, WORLD.device.thumbprint()).unwrap()
+    footer().sign(&DEVICE.signing, DEVICE.thumbprint()).unwrap()
 }
 
 fn read_footer(bytes: &[u8]) -> Result<Footer, BackupFormatError> {
-    Footer::verify(bytes, &WORLD.device.keys.signing, WORLD.device.thumbprint())
+    Footer::verify(bytes, &DEVICE.keys.signing, DEVICE.thumbprint())
 }
 
 #[test]
@@ -302,7 +300,7 @@ fn a_footer_is_read_back_under_its_device_only() {
     let other = device(6, Suite::X25519, &WORLD.individualization);
     let refused = Footer::verify(&bytes, &other.keys.signing, other.thumbprint()).err();
     assert_eq!(refused, Some(BackupFormatError::Footer(CoseError::WrongSigner)));
-    let forged = footer().sign(&other.signing, WORLD.device.thumbprint()).unwrap();
+    let forged = footer().sign(&other.signing, DEVICE.thumbprint()).unwrap();
     assert_eq!(read_footer(&forged).err(), Some(BackupFormatError::Footer(CoseError::BadSignature)));
 }
 
@@ -320,7 +318,7 @@ fn every_changed_or_missing_byte_of_a_footer_is_noticed() {
 #[test]
 fn a_malformed_footer_is_refused_even_from_its_device() {
     for field in [6, 10, 11, 12, 13, 14, 15] {
-        let missing = resigned(Document::BackupFooter, &signed_footer(), &WORLD.device.signing, |map| {
+        let missing = resigned(Document::BackupFooter, &signed_footer(), &DEVICE.signing, |map| {
             map.remove(&field);
         });
         let expected = BackupFormatError::Content(CborError::Missing { field });

@@ -16,7 +16,7 @@ use wmlicense_wire::policy::{LicenseKind, Policy};
 /// Opens an answer as the device does.
 fn opened(sealed: &[u8], role: Role) -> Result<Vec<OpenedLicense>, AnswerError> {
     Envelope::parse(sealed)?.verify(&expected(role), &WORLD.directory)?.open_licenses(
-        &WORLD.device.hpke,
+        &DEVICE.hpke,
         DEVICE_ID,
         &WORLD.directory,
     )
@@ -43,7 +43,7 @@ fn with_licenses(sealed: &[u8], edit: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<u8>
 }
 
 /// The answer with its licenses changed and the manifest signed anew: a faulty or hostile service.
-fn with_signed_licenses(sealed: &[u8], service: &Service, edit: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<u8> {
+fn with_signed_licenses(sealed: &[u8], service: &CertifiedService, edit: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<u8> {
     let mut manifest = Vec::new();
     let changed = with_licenses(sealed, |licenses| {
         edit(licenses);
@@ -177,7 +177,7 @@ fn a_license_wrapped_for_another_device_does_not_open() {
     let good = batch(1);
     let envelope = Envelope::parse(&good).unwrap();
     let verified = envelope.verify(&expected(Role::Issuer), &WORLD.directory).unwrap();
-    let opened = verified.open_licenses(&WORLD.device.hpke, DeviceId::new([0; 16]), &WORLD.directory);
+    let opened = verified.open_licenses(&DEVICE.hpke, DeviceId::new([0; 16]), &WORLD.directory);
     assert_eq!(opened.err(), Some(AnswerError::OtherDevice));
 }
 
@@ -232,17 +232,17 @@ fn only_the_issuer_and_its_appointed_manager_sign_a_policy() {
     let (issuer, management) = (&WORLD.issuer, &WORLD.management);
     let other_id = ServiceId::new([0; 16]);
     let of = |issuer, management| Policy { issuer, management, ..policy(1) };
-    let ours = of(issuer.id(), Some(management.id()));
+    let ours = of(issuer.id, Some(management.id));
     for (signer, policy, may) in [
         (issuer, ours.clone(), true),
         (management, ours.clone(), true),
         (&WORLD.individualization, ours, false),
         (issuer, of(other_id, None), false),
-        (issuer, of(management.id(), Some(issuer.id())), false),
-        (management, of(issuer.id(), None), false),
-        (management, of(issuer.id(), Some(other_id)), false),
-        (management, of(management.id(), Some(management.id())), false),
-        (management, of(other_id, Some(management.id())), false),
+        (issuer, of(management.id, Some(issuer.id)), false),
+        (management, of(issuer.id, None), false),
+        (management, of(issuer.id, Some(other_id)), false),
+        (management, of(management.id, Some(management.id)), false),
+        (management, of(other_id, Some(management.id)), false),
     ] {
         assert_eq!(may_sign(&signer.certificate, &policy, &WORLD.directory, NOW), may, "{policy:?}");
         let role = signer.certificate.role;
@@ -255,11 +255,11 @@ fn only_the_issuer_and_its_appointed_manager_sign_a_policy() {
 fn a_manager_that_the_issuer_does_not_appoint_is_refused() {
     let lone = service_with(14, |claims| claims.name = "lone issuer");
     let directory = directory_with(&[&lone]);
-    let policy = Policy { issuer: lone.id(), ..policy(1) };
+    let policy = Policy { issuer: lone.id, ..policy(1) };
     let sealed = sealed_by(&WORLD.management, reply(), &[grant(&policy)]);
     let envelope = Envelope::parse(&sealed).unwrap();
     let verified = envelope.verify(&expected(Role::Management), &directory).unwrap();
-    let opened = verified.open_licenses(&WORLD.device.hpke, DEVICE_ID, &directory);
+    let opened = verified.open_licenses(&DEVICE.hpke, DEVICE_ID, &directory);
     assert_eq!(opened.err(), Some(AnswerError::OtherIssuer { index: 0 }));
 }
 
@@ -267,7 +267,7 @@ fn a_manager_that_the_issuer_does_not_appoint_is_refused() {
 fn the_signed_part_proves_its_licenses_without_the_rest() {
     let sealed = batch(3);
     let (answer, signer) = verify_signed(&signed_part(&sealed), &WORLD.directory, &[Role::Issuer]).unwrap();
-    assert_eq!(signer.service_id, WORLD.issuer.id());
+    assert_eq!(signer.service_id, WORLD.issuer.id);
     let licenses = opened(&sealed, Role::Issuer).unwrap();
     for license in licenses {
         assert_eq!(answer.manifest[license.index as usize], license.license.hash());

@@ -58,10 +58,10 @@ fn a_service_certificate_reads_back_what_was_certified() {
     assert_eq!((issuer.name.as_str(), issuer.role, issuer.authority), ("issuer", Role::Issuer, WORLD.authority.hash));
     assert_eq!(issuer.service_id, service_id(WORLD.authority.hash, "issuer"));
     assert!(issuer.key == *WORLD.issuer.key.verifying_key());
-    assert_eq!(issuer.appoints, [WORLD.management.id()]);
+    assert_eq!(issuer.appoints, [WORLD.management.id]);
     assert!(issuer.backup_key.is_none());
     let backup_key = WORLD.management.certificate.backup_key.as_ref().unwrap();
-    assert!(backup_key.key == *WORLD.management_hpke.public_key());
+    assert!(backup_key.key == *WORLD.backup_key.public_key());
     assert_eq!(backup_key.until, NOW + 3650 * DAY);
     assert!(issuer.bytes.len() < 4200, "{}", issuer.bytes.len());
 }
@@ -83,7 +83,7 @@ fn a_certificate_of_another_authority_is_refused() {
 
 #[test]
 fn a_service_id_that_is_not_derived_from_authority_and_name_is_refused() {
-    let other = write::bytes(WORLD.management.id());
+    let other = write::bytes(WORLD.management.id);
     assert_eq!(changed_issuer(|map| drop(map.insert(10, other))), CertificateError::WrongIssuer);
     let renamed = changed_issuer(|map| drop(map.insert(2, write::text("management"))));
     assert_eq!(renamed, CertificateError::WrongIssuer);
@@ -140,7 +140,7 @@ fn keys_that_are_not_valid_are_refused_when_a_certificate_is_read() {
     }
     let backup_key =
         |suite: u64, key: &[u8]| write::array([write::array([write::uint(suite), write::bytes(key)]), write::int(NOW)]);
-    let good = WORLD.management_hpke.public_key().as_bytes().to_vec();
+    let good = WORLD.backup_key.public_key().as_bytes().to_vec();
     let mut unreduced = good.clone();
     unreduced[..3].copy_from_slice(&[0xff; 3]);
     for (suite, key) in [(1, &good[1..]), (2, &good), (0, &good), (1, &unreduced), (0, &[0; 32])] {
@@ -168,9 +168,9 @@ fn a_backup_key_of_either_suite_fits_into_a_certificate() {
 
 #[test]
 fn a_device_certificate_reads_back_what_was_certified() {
-    let device = &WORLD.device;
+    let device = &DEVICE;
     let parsed = WORLD.directory.device(&device.certificate.bytes).unwrap();
-    assert_eq!((parsed.device_id, parsed.issuer), (DEVICE_ID, WORLD.individualization.id()));
+    assert_eq!((parsed.device_id, parsed.issuer), (DEVICE_ID, WORLD.individualization.id));
     assert_eq!(parsed.thumbprint(), device.thumbprint());
     assert_eq!(parsed.security_version, "1.0.0.0");
     assert_eq!((parsed.not_before, parsed.not_after, parsed.issued_at), (NOW - DAY, NOW + 365 * DAY, NOW - DAY));
@@ -179,15 +179,15 @@ fn a_device_certificate_reads_back_what_was_certified() {
 
 #[test]
 fn only_an_individualization_service_certifies_devices() {
-    let keys = &WORLD.device.keys;
+    let keys = &DEVICE.keys;
     for service in [&WORLD.issuer, &WORLD.management] {
-        let bytes = DeviceCertificate::issue(&device_claims(service.id(), keys), &service.key).unwrap();
+        let bytes = DeviceCertificate::issue(&device_claims(service.id, keys), &service.key).unwrap();
         let by_service = DeviceCertificate::parse(&bytes, &service.certificate);
         assert_eq!(by_service.err(), Some(CertificateError::WrongRole));
         assert_eq!(WORLD.directory.device(&bytes).err(), Some(CertificateError::WrongIssuer));
     }
     let stranger = SigningKey::from_seed(&[9; 32]).unwrap();
-    let bytes = DeviceCertificate::issue(&device_claims(WORLD.individualization.id(), keys), &stranger).unwrap();
+    let bytes = DeviceCertificate::issue(&device_claims(WORLD.individualization.id, keys), &stranger).unwrap();
     assert_eq!(WORLD.directory.device(&bytes).err(), Some(CertificateError::WrongIssuer));
     let forged = DeviceCertificate::parse(&bytes, &WORLD.individualization.certificate);
     assert_eq!(forged.err(), Some(CertificateError::Signature(CoseError::WrongSigner)));
@@ -195,7 +195,7 @@ fn only_an_individualization_service_certifies_devices() {
 
 #[test]
 fn a_device_certificate_names_the_service_that_signed_it() {
-    let claims = device_claims(WORLD.issuer.id(), &WORLD.device.keys);
+    let claims = device_claims(WORLD.issuer.id, &DEVICE.keys);
     let bytes = DeviceCertificate::issue(&claims, &WORLD.individualization.key).unwrap();
     let parsed = DeviceCertificate::parse(&bytes, &WORLD.individualization.certificate);
     assert_eq!(parsed.err(), Some(CertificateError::WrongIssuer));
@@ -203,9 +203,9 @@ fn a_device_certificate_names_the_service_that_signed_it() {
 
 #[test]
 fn the_thumbprint_covers_both_keys_of_a_device() {
-    let keys = &WORLD.device.keys;
+    let keys = &DEVICE.keys;
     let other_signing = DeviceKeys { signing: *WORLD.issuer.key.verifying_key(), hpke: keys.hpke.clone() };
-    let other_hpke = DeviceKeys { signing: keys.signing, hpke: WORLD.management_hpke.public_key().clone() };
+    let other_hpke = DeviceKeys { signing: keys.signing, hpke: WORLD.backup_key.public_key().clone() };
     assert!(other_signing.thumbprint() != keys.thumbprint());
     assert!(other_hpke.thumbprint() != keys.thumbprint());
 }
@@ -217,9 +217,9 @@ fn a_directory_holds_each_certificate_once_and_gives_the_newest_of_a_service() {
     assert_eq!(directory.services().len(), 3);
     let renewed = service_with(12, |claims| claims.issued_at = NOW);
     directory.add(&renewed.certificate.bytes).unwrap();
-    let newest = directory.by_service(WORLD.issuer.id(), Role::Issuer).unwrap();
+    let newest = directory.by_service(WORLD.issuer.id, Role::Issuer).unwrap();
     assert_eq!(newest.hash, renewed.certificate.hash);
-    assert!(directory.by_service(WORLD.issuer.id(), Role::Management).is_none());
+    assert!(directory.by_service(WORLD.issuer.id, Role::Management).is_none());
     assert!(directory.by_signer(WORLD.issuer.signer_id(), Role::Issuer).is_some());
     assert!(directory.by_signer(WORLD.issuer.signer_id(), Role::Management).is_none());
 }

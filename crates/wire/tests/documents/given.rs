@@ -6,13 +6,13 @@ use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{ServiceId, TransactionId};
 
 fn given() -> Answer {
-    Answer::given(TransactionId::new([9; 16]), WORLD.device.thumbprint(), NOW)
+    Answer::given(TransactionId::new([9; 16]), DEVICE.thumbprint(), NOW)
 }
 
 fn check(bytes: &[u8]) -> Result<usize, AnswerError> {
     let envelope = Envelope::parse(bytes)?;
-    let verified = envelope.verify_given(&[WORLD.device.thumbprint()], |_| 0, &WORLD.directory)?;
-    Ok(verified.open_licenses(&WORLD.device.hpke, DEVICE_ID, &WORLD.directory)?.len())
+    let verified = envelope.verify_given(&[DEVICE.thumbprint()], |_| 0, &WORLD.directory)?;
+    Ok(verified.open_licenses(&DEVICE.hpke, DEVICE_ID, &WORLD.directory)?.len())
 }
 
 #[test]
@@ -32,8 +32,8 @@ fn the_floor_of_its_own_issuer_counts_for_its_certificate() {
     let bytes = sealed(given(), &grants(1));
     let envelope = Envelope::parse(&bytes).unwrap();
     let at = |floor: i64| {
-        let floor = |service: ServiceId| if service == WORLD.issuer.id() { floor } else { 0 };
-        envelope.verify_given(&[WORLD.device.thumbprint()], floor, &WORLD.directory).map(|_| ()).err()
+        let floor = |service: ServiceId| if service == WORLD.issuer.id { floor } else { 0 };
+        envelope.verify_given(&[DEVICE.thumbprint()], floor, &WORLD.directory).map(|_| ()).err()
     };
     assert_eq!((at(NOW), at(NOW + 5000 * DAY)), (None, Some(AnswerError::NotValid)));
 }
@@ -57,7 +57,7 @@ fn what_waits_comes_beside_an_answer_and_changes_nothing_of_it() {
     assert_eq!(envelope.given, letters);
     assert_eq!(envelope.signed, signed_part(&answer));
     let verified = envelope.verify(&expected(Role::Issuer), &WORLD.directory).unwrap();
-    assert_eq!(verified.open_licenses(&WORLD.device.hpke, DEVICE_ID, &WORLD.directory).unwrap().len(), 1);
+    assert_eq!(verified.open_licenses(&DEVICE.hpke, DEVICE_ID, &WORLD.directory).unwrap().len(), 1);
     assert_eq!(put_beside(answer.clone(), &[]), answer);
     let twice = put_beside(together, &letters[..1]);
     assert!(Envelope::parse(&twice).is_err());

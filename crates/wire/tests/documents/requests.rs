@@ -16,7 +16,7 @@ use wmlicense_wire::request::{
 
 fn request(body: Body) -> Request {
     Request {
-        audience: WORLD.issuer.id(),
+        audience: WORLD.issuer.id,
         time: NOW,
         transaction: TRANSACTION,
         page: 0,
@@ -31,7 +31,7 @@ fn request(body: Body) -> Request {
             application_level: 2,
             device_name: Some("Küche".to_owned()),
         },
-        device_certificate: Some(WORLD.device.certificate.bytes.clone()),
+        device_certificate: Some(DEVICE.certificate.bytes.clone()),
         body,
     }
 }
@@ -67,14 +67,14 @@ fn bodies() -> Vec<Body> {
     let states = vec![(Lid::new([1; 16]), State { actions })];
     vec![
         Body::Individualize {
-            keys: WORLD.device.keys.clone(),
+            keys: DEVICE.keys.clone(),
             assurance: Assurance::Tpm2,
             consent: true,
             current: None,
             rekey: None,
         },
         Body::Individualize {
-            keys: WORLD.device.keys.clone(),
+            keys: DEVICE.keys.clone(),
             assurance: Assurance::File,
             consent: false,
             current: Some(vec![1; 3]),
@@ -103,17 +103,17 @@ fn bodies() -> Vec<Body> {
 }
 
 fn signed(request: &Request) -> Vec<u8> {
-    request.sign(&WORLD.device.signing, WORLD.device.thumbprint()).unwrap()
+    request.sign(&DEVICE.signing, DEVICE.thumbprint()).unwrap()
 }
 
 fn read(bytes: &[u8]) -> Result<Request, RequestError> {
-    let device = &WORLD.device;
+    let device = &DEVICE;
     Request::verify(Request::parse(bytes, MAX_RESTORE_LEN)?, &device.keys.signing, device.thumbprint())
 }
 
 /// The refusal of a request that its device signed with this change.
 fn changed(body: Body, edit: impl FnOnce(&mut Map)) -> RequestError {
-    read(&resigned(Document::Request, &signed(&request(body)), &WORLD.device.signing, edit)).err().unwrap()
+    read(&resigned(Document::Request, &signed(&request(body)), &DEVICE.signing, edit)).err().unwrap()
 }
 
 /// As [`changed`], for a change of the part that depends on the kind.
@@ -158,7 +158,7 @@ fn every_kind_of_request_is_read_back() {
             assert!(read(&bytes).unwrap() == request);
             let unverified = Request::parse(&bytes, MAX_LEN).unwrap();
             assert!(Request::decode_unverified(&unverified).unwrap() == request);
-            assert_eq!(unverified.signer_id(), WORLD.device.thumbprint());
+            assert_eq!(unverified.signer_id(), DEVICE.thumbprint());
         }
     }
 }
@@ -172,7 +172,7 @@ fn a_request_for_licenses_stays_small() {
 #[test]
 fn a_request_signed_by_another_key_is_refused() {
     let request = request(licenses(Vec::new()));
-    let device = &WORLD.device;
+    let device = &DEVICE;
     let forged = request.sign(&WORLD.issuer.key, device.thumbprint()).unwrap();
     assert_eq!(read(&forged).err(), Some(RequestError::Signature(CoseError::BadSignature)));
     let other = request.sign(&device.signing, service_signer(&device.signing)).unwrap();
@@ -329,7 +329,7 @@ fn a_request_has_room_for_all_that_it_may_name_whatever_else_it_says() {
         ]
     };
     let read = |body: Body| {
-        let signed = longest(body).sign(&WORLD.device.signing, WORLD.device.thumbprint()).unwrap();
+        let signed = longest(body).sign(&DEVICE.signing, DEVICE.thumbprint()).unwrap();
         let length = signed.len();
         let document = Request::parse(&signed, MAX_LEN)?;
         Request::decode_unverified(&document).map(|_| length)

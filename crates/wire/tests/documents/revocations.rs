@@ -190,7 +190,7 @@ fn a_blob_touches_only_licenses_that_name_its_key_and_match_an_entry() {
 
 #[test]
 fn an_acknowledgement_is_the_word_of_one_device() {
-    let device = &WORLD.device;
+    let device = &DEVICE;
     let acknowledgement = Acknowledgement {
         taken_at: NOW,
         blob: Digest::of(b"blob"),

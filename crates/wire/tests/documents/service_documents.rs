@@ -72,7 +72,7 @@ fn a_service_document_with_one_foreign_certificate_is_refused() {
 
 #[test]
 fn a_service_document_is_signed_by_a_service_that_it_certifies() {
-    let by_device = document().sign(&WORLD.device.signing).unwrap();
+    let by_device = document().sign(&DEVICE.signing).unwrap();
     assert_eq!(read(&by_device).err(), Some(ServiceDocumentError::UnknownSigner));
     let mut without = document();
     without.certificates.remove(1);
@@ -115,7 +115,7 @@ fn a_signed_time_is_read_over_its_nonce_only() {
         let other = verify_time(&bytes, &[8; 16], &WORLD.directory);
         assert_eq!(other, Err(ServiceDocumentError::WrongNonce));
     }
-    let by_device = sign_time(NOW, &nonce, &WORLD.device.signing).unwrap();
+    let by_device = sign_time(NOW, &nonce, &DEVICE.signing).unwrap();
     assert_eq!(verify_time(&by_device, &nonce, &WORLD.directory), Err(ServiceDocumentError::UnknownSigner));
     let bytes = sign_time(NOW, &nonce, &WORLD.issuer.key).unwrap();
     for at in 0..bytes.len() {

@@ -1,45 +1,31 @@
-//! One authority, its three services and one device, made once; and edits of documents that only their signer could make.
+//! An owner with known keys and one device, made once; and edits of documents that only their signer could make.
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use wmlicense_testkit::{Asked, OwnerKeys, service_claims};
 use wmlicense_wire::answer::{Answer, Beside, Envelope, Expected, Grant, seal};
 use wmlicense_wire::cbor::{read, write};
 use wmlicense_wire::certificate::{
-    Assurance, AuthorityCertificate, BackupKey, DeviceCertificate, DeviceClaims, DeviceKeys, Directory, Role,
-    ServiceCertificate, ServiceClaims, service_id,
+    Assurance, AuthorityCertificate, DeviceCertificate, DeviceClaims, DeviceKeys, Directory, Role, ServiceCertificate,
+    ServiceClaims,
 };
 use wmlicense_wire::cose::{Document, Unverified, sign};
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::kem::{HpkePrivateKey, Suite};
 use wmlicense_wire::key::{DualSigningKey, KeyKind, Signer as _, SigningKey};
 use wmlicense_wire::license::{Binding, InnerKey, License};
-use wmlicense_wire::policy::{BackupRight, Conditions, LicenseKind, Policy};
+use wmlicense_wire::policy::{LicenseKind, Policy};
 use zeroize::Zeroizing;
 
-/// The time of everything here, seconds UTC.
-pub(crate) const NOW: i64 = 1_800_000_000;
+pub(crate) use wmlicense_testkit::{CertifiedService, NOW, World};
+
+/// Days of seconds; everything here is at [`NOW`].
 pub(crate) const DAY: i64 = 86_400;
 pub(crate) const TRANSACTION: TransactionId = TransactionId::new([0x77; 16]);
 pub(crate) const DEVICE_ID: DeviceId = DeviceId::new([0xd1; 16]);
 /// Stands for the bytes of a request that is answered.
 pub(crate) const REQUEST: &[u8] = b"the request";
-
-/// A service with its certificate.
-pub(crate) struct Service {
-    pub(crate) key: SigningKey,
-    pub(crate) certificate: ServiceCertificate,
-}
-
-impl Service {
-    pub(crate) fn id(&self) -> ServiceId {
-        self.certificate.service_id
-    }
-
-    pub(crate) fn signer_id(&self) -> SignerId {
-        self.certificate.signer_id()
-    }
-}
 
 /// A device with its certificate.
 pub(crate) struct Device {
@@ -55,62 +41,27 @@ impl Device {
     }
 }
 
-/// Everybody who takes part.
-pub(crate) struct World {
-    pub(crate) authority_key: DualSigningKey,
-    pub(crate) authority: AuthorityCertificate,
-    pub(crate) individualization: Service,
-    pub(crate) issuer: Service,
-    pub(crate) management: Service,
-    pub(crate) management_hpke: HpkePrivateKey,
-    pub(crate) directory: Directory,
-    pub(crate) device: Device,
-}
+pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let key = |seed| SigningKey::from_seed(&[seed; 32]).unwrap();
+    let keys = OwnerKeys {
+        authority: DualSigningKey::from_bytes(&[1; 64]).unwrap(),
+        individualization: key(2),
+        issuer: key(3),
+        management: key(4),
+    };
+    let authority = authority("Example Media", &keys.authority);
+    World::of(keys, authority, NOW)
+});
 
-pub(crate) static WORLD: LazyLock<World> = LazyLock::new(World::make);
-
-impl World {
-    fn make() -> Self {
-        let authority_key = DualSigningKey::from_bytes(&[1; 64]).unwrap();
-        let authority = authority("Example Media", &authority_key);
-        let management_hpke = HpkePrivateKey::generate(Suite::XWing).unwrap();
-        let backup_key = BackupKey { key: management_hpke.public_key().clone(), until: NOW + 3650 * DAY };
-        let appoints = [service_id(authority.hash, "management")];
-        let service = |seed, role, backup_key, appoints: &[ServiceId]| {
-            let key = SigningKey::from_seed(&[seed; 32]).unwrap();
-            let claims = ServiceClaims { backup_key, appoints, ..claims(&key, role) };
-            let bytes = ServiceCertificate::issue(&claims, authority.hash, &authority_key).unwrap();
-            let certificate = ServiceCertificate::parse(&bytes, &authority).unwrap();
-            Service { key, certificate }
-        };
-        let individualization = service(2, Role::Individualization, None, &[]);
-        let issuer = service(3, Role::Issuer, None, &appoints);
-        let management = service(4, Role::Management, Some(&backup_key), &[]);
-        let mut directory = Directory::new(authority.clone());
-        for service in [&individualization, &issuer, &management] {
-            directory.add(&service.certificate.bytes).unwrap();
-        }
-        let device = device(5, Suite::XWing, &individualization);
-        Self { authority_key, authority, individualization, issuer, management, management_hpke, directory, device }
-    }
-}
+pub(crate) static DEVICE: LazyLock<Device> = LazyLock::new(|| device(5, Suite::XWing, &WORLD.individualization));
 
 pub(crate) fn authority(name: &str, key: &DualSigningKey) -> AuthorityCertificate {
     AuthorityCertificate::parse(&AuthorityCertificate::issue(name, NOW - 100 * DAY, key).unwrap()).unwrap()
 }
 
-/// The claims of a service whose name is that of its role, valid from yesterday on for 400 days.
+/// The claims of a service at [`NOW`].
 pub(crate) fn claims(key: &SigningKey, role: Role) -> ServiceClaims<'static> {
-    ServiceClaims {
-        name: role.name(),
-        role,
-        key: *key.verifying_key(),
-        backup_key: None,
-        appoints: &[],
-        not_before: NOW - DAY,
-        not_after: NOW + 400 * DAY,
-        issued_at: NOW - DAY,
-    }
+    service_claims(key, role, NOW)
 }
 
 /// The claims of a device certificate with these keys.
@@ -128,11 +79,11 @@ pub(crate) fn device_claims<'a>(issuer: ServiceId, keys: &'a DeviceKeys) -> Devi
 }
 
 /// A device whose signing key has this seed, certified by `issuer`.
-pub(crate) fn device(seed: u8, suite: Suite, issuer: &Service) -> Device {
+pub(crate) fn device(seed: u8, suite: Suite, issuer: &CertifiedService) -> Device {
     let signing = SigningKey::from_seed(&[seed; 32]).unwrap();
     let hpke = HpkePrivateKey::generate(suite).unwrap();
     let keys = DeviceKeys { signing: *signing.verifying_key(), hpke: hpke.public_key().clone() };
-    let bytes = DeviceCertificate::issue(&device_claims(issuer.id(), &keys), &issuer.key).unwrap();
+    let bytes = DeviceCertificate::issue(&device_claims(issuer.id, &keys), &issuer.key).unwrap();
     let certificate = DeviceCertificate::parse(&bytes, &issuer.certificate).unwrap();
     Device { signing, hpke, keys, certificate }
 }
@@ -144,26 +95,8 @@ pub(crate) fn policy(number: u16) -> Policy {
         bytes[14..].copy_from_slice(&number.to_be_bytes());
         bytes
     };
-    Policy {
-        lid: Lid::new(id(0x11)),
-        kid: Kid::new(id(0xc0)),
-        issuer: WORLD.issuer.id(),
-        kind: LicenseKind::Content,
-        actions: vec![("Play".to_owned(), Conditions::default())],
-        backup: BackupRight::Stateless,
-        restore_limit: None,
-        management: Some(WORLD.management.id()),
-        root_kid: None,
-        priority: 0,
-        title: Some(format!("Title {number}")),
-        revocation_key: None,
-        user: None,
-        first_issued: NOW,
-        replaces: None,
-        minimum_status: None,
-        content_id: None,
-        custom: Vec::new(),
-    }
+    let title = Some(format!("Title {number}"));
+    Policy { lid: Lid::new(id(0x11)), restore_limit: None, title, ..WORLD.policy(Kid::new(id(0xc0))) }
 }
 
 /// License `number` as its issuer bound it to the device, with zeros in place of the wrapped key.
@@ -172,7 +105,7 @@ pub(crate) fn license(number: u16) -> License {
     let binding = Binding {
         policy_hash: Digest::of(&policy),
         device_id: DEVICE_ID,
-        thumbprint: WORLD.device.thumbprint(),
+        thumbprint: DEVICE.thumbprint(),
         wrapped: vec![0; 32],
         issued_at: NOW,
         state: None,
@@ -195,19 +128,14 @@ pub(crate) fn grants(count: u16) -> Vec<Grant> {
 
 /// What the device waits for from a service of this role.
 pub(crate) fn expected(role: Role) -> Expected {
-    Expected {
-        role,
-        transaction: TRANSACTION,
-        page: 0,
-        request_hash: Digest::of(REQUEST),
-        thumbprint: WORLD.device.thumbprint(),
-        floor: 0,
-    }
+    let device = &*DEVICE;
+    let request_hash = Digest::of(REQUEST);
+    Asked { transaction: TRANSACTION, request_hash, device_id: DEVICE_ID, keys: &device.keys }.expected(role)
 }
 
 /// The unsealed answer to what [`expected`] waits for.
 pub(crate) fn reply() -> Answer {
-    Answer::to(TRANSACTION, 0, Digest::of(REQUEST), WORLD.device.thumbprint(), NOW)
+    Answer::to(TRANSACTION, 0, Digest::of(REQUEST), DEVICE.thumbprint(), NOW)
 }
 
 /// An answer of the issuer with these grants for the device.
@@ -215,8 +143,8 @@ pub(crate) fn sealed(answer: Answer, grants: &[Grant]) -> Vec<u8> {
     sealed_by(&WORLD.issuer, answer, grants)
 }
 
-pub(crate) fn sealed_by(service: &Service, answer: Answer, grants: &[Grant]) -> Vec<u8> {
-    seal(answer, DEVICE_ID, &WORLD.device.keys, grants, None, &Beside::default(), &service.key).unwrap()
+pub(crate) fn sealed_by(service: &CertifiedService, answer: Answer, grants: &[Grant]) -> Vec<u8> {
+    seal(answer, DEVICE_ID, &DEVICE.keys, grants, None, &Beside::default(), &service.key).unwrap()
 }
 
 /// The signed part of an answer.
@@ -260,7 +188,7 @@ pub(crate) fn resigned(document: Document, bytes: &[u8], key: &SigningKey, edit:
 }
 
 /// The answer with its signed part changed and signed again by `service`.
-pub(crate) fn resigned_answer(sealed: &[u8], service: &Service, edit: impl FnOnce(&mut Map)) -> Vec<u8> {
+pub(crate) fn resigned_answer(sealed: &[u8], service: &CertifiedService, edit: impl FnOnce(&mut Map)) -> Vec<u8> {
     edited(sealed, |map| {
         let signed = read::bytes(&map[&1]).unwrap().to_vec();
         map.insert(1, write::bytes(resigned(Document::Answer, &signed, &service.key, edit)));
@@ -268,16 +196,17 @@ pub(crate) fn resigned_answer(sealed: &[u8], service: &Service, edit: impl FnOnc
 }
 
 /// A service with a key of its own and a certificate of these claims.
-pub(crate) fn service_with(seed: u8, change: impl FnOnce(&mut ServiceClaims<'static>)) -> Service {
+pub(crate) fn service_with(seed: u8, change: impl FnOnce(&mut ServiceClaims<'static>)) -> CertifiedService {
     let key = SigningKey::from_seed(&[seed; 32]).unwrap();
     let mut claims = claims(&key, Role::Issuer);
     change(&mut claims);
     let bytes = ServiceCertificate::issue(&claims, WORLD.authority.hash, &WORLD.authority_key).unwrap();
-    Service { key, certificate: ServiceCertificate::parse(&bytes, &WORLD.authority).unwrap() }
+    let certificate = ServiceCertificate::parse(&bytes, &WORLD.authority).unwrap();
+    CertifiedService { key, id: certificate.service_id, certificate }
 }
 
 /// The directory of the world and these services.
-pub(crate) fn directory_with(services: &[&Service]) -> Directory {
+pub(crate) fn directory_with(services: &[&CertifiedService]) -> Directory {
     let mut directory = WORLD.directory.clone();
     for service in services {
         directory.add(&service.certificate.bytes).unwrap();

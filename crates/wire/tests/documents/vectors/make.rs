@@ -73,13 +73,13 @@ fn keys() -> Vec<Vector> {
     };
     let device = "ML-KEM-768 expanded key, then X25519 key: opens what is wrapped for the device";
     let management = "opens tickets for the management service";
-    let mut damaged = WORLD.device.hpke.to_bytes().to_vec();
+    let mut damaged = DEVICE.hpke.to_bytes().to_vec();
     damaged[1200] ^= 1;
     let about = "a private key whose public half does not match its hash";
     vec![
-        of("key-device", device, "ok", &WORLD.device.hpke),
+        of("key-device", device, "ok", &DEVICE.hpke),
         of("key-device-suite-0", "X25519 key of the device of suite 0", "ok", &make_answers::WEAK_DEVICE.hpke),
-        of("key-management", management, "ok", &WORLD.management_hpke),
+        of("key-management", management, "ok", &WORLD.backup_key),
         Vector::new("key-damaged", about, "hpke-private-key", "key", damaged).with("suite", 1),
     ]
 }
@@ -114,9 +114,9 @@ fn services() -> Vec<Vector> {
         let vector = Vector::new(&name, about, "service-certificate", expect, bytes);
         vector.with("authority", "authority-certificate-ok").with("time", NOW)
     };
-    let good = |name: &str, about, service: &Service| {
+    let good = |name: &str, about, service: &CertifiedService| {
         of(name, about, "ok", service.certificate.bytes.clone())
-            .with("gives-service", service.id())
+            .with("gives-service", service.id)
             .with("gives-signer", service.signer_id())
     };
     let edit = |edit: &dyn Fn(&mut Map)| {
@@ -128,7 +128,7 @@ fn services() -> Vec<Vector> {
     let claims = claims(&WORLD.issuer.key, Role::Issuer);
     let foreign = ServiceCertificate::issue(&claims, WORLD.authority.hash, &stranger).unwrap();
     let ended = service_with(15, |claims| claims.not_after = NOW).certificate.bytes;
-    let other_id = edit(&|map| drop(map.insert(10, write::bytes(WORLD.management.id()))));
+    let other_id = edit(&|map| drop(map.insert(10, write::bytes(WORLD.management.id))));
     let unknown = edit(&|map| drop(map.insert(63, vec![1])));
     let small_order = edit(&|map| drop(map.insert(12, write::bytes([0; 32]))));
     vec![
@@ -153,14 +153,14 @@ fn devices() -> Vec<Vector> {
             .with("gives-device", DEVICE_ID)
             .with("gives-thumbprint", device.thumbprint())
     };
-    let keys = &WORLD.device.keys;
-    let by_issuer = DeviceCertificate::issue(&device_claims(WORLD.issuer.id(), keys), &WORLD.issuer.key).unwrap();
-    let mut changed = WORLD.device.certificate.bytes.clone();
+    let keys = &DEVICE.keys;
+    let by_issuer = DeviceCertificate::issue(&device_claims(WORLD.issuer.id, keys), &WORLD.issuer.key).unwrap();
+    let mut changed = DEVICE.certificate.bytes.clone();
     *changed.last_mut().unwrap() ^= 1;
-    let for_other = device_claims(WORLD.issuer.id(), keys);
+    let for_other = device_claims(WORLD.issuer.id, keys);
     let for_other = DeviceCertificate::issue(&for_other, &WORLD.individualization.key).unwrap();
     vec![
-        good("ok", "a device with an X-Wing key", &WORLD.device),
+        good("ok", "a device with an X-Wing key", &DEVICE),
         good("suite-0", "a device with an X25519 key", &make_answers::WEAK_DEVICE),
         of("by-issuer", "signed by a service that may not certify devices", "wrong-issuer", by_issuer),
         of("for-other", "names another service than the one that signed", "wrong-issuer", for_other),
@@ -181,7 +181,7 @@ fn service_documents() -> Vec<Vector> {
         revocation_keys: Vec::new(),
     };
     let good = document.sign(&WORLD.issuer.key).unwrap();
-    let by_device = document.sign(&WORLD.device.signing).unwrap();
+    let by_device = document.sign(&DEVICE.signing).unwrap();
     let of = |name: &str, about, expect, bytes: &[u8]| {
         let vector = Vector::new(&format!("service-document-{name}"), about, "service-document", expect, bytes);
         vector.with("pin", WORLD.authority.hash)
@@ -255,9 +255,9 @@ fn policies() -> Vec<Vector> {
 }
 
 /// A request to a service that says nothing beyond its body.
-pub(crate) fn request(to: &Service, body: Body, certificate: Option<Vec<u8>>) -> Request {
+pub(crate) fn request(to: &CertifiedService, body: Body, certificate: Option<Vec<u8>>) -> Request {
     Request {
-        audience: to.id(),
+        audience: to.id,
         time: NOW,
         transaction: TRANSACTION,
         page: 0,
@@ -276,7 +276,7 @@ pub(crate) fn request(to: &Service, body: Body, certificate: Option<Vec<u8>>) ->
 }
 
 fn requests() -> Vec<Vector> {
-    let device = &WORLD.device;
+    let device = &DEVICE;
     let request = |body, certificate| request(&WORLD.issuer, body, certificate);
     let licenses = Body::Licenses {
         kids: vec![Kid::new([0xc0; 16])],
@@ -319,9 +319,9 @@ fn requests() -> Vec<Vector> {
     };
     let ok = |name, about, bytes| {
         let vector = of(name, about, "ok", bytes);
-        vector.with("gives-audience", WORLD.issuer.id()).with("gives-transaction", TRANSACTION)
+        vector.with("gives-audience", WORLD.issuer.id).with("gives-transaction", TRANSACTION)
     };
-    assert_eq!(WORLD.device.keys.hpke.suite(), Suite::XWing);
+    assert_eq!(DEVICE.keys.hpke.suite(), Suite::XWing);
     vec![
         ok("licenses", "one license for a key ID", good),
         ok("epoch", "the same with the newest epoch of the service", later),

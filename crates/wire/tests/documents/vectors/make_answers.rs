@@ -18,17 +18,12 @@ pub(crate) static WEAK_DEVICE: LazyLock<Device> = LazyLock::new(|| device(7, Sui
 
 /// A vector of the issuer's answer to the world's device.
 fn of(name: &str, about: &str, expect: &str, bytes: Vec<u8>) -> Vector {
-    to(
-        &WORLD.device,
-        "key-device",
-        Role::Issuer,
-        Vector::new(&format!("answer-{name}"), about, "answer", expect, bytes),
-    )
+    to(&DEVICE, "key-device", Role::Issuer, Vector::new(&format!("answer-{name}"), about, "answer", expect, bytes))
 }
 
 /// The inputs of an answer of this role to the world's device.
 pub(crate) fn to_device(role: Role, vector: Vector) -> Vector {
-    to(&WORLD.device, "key-device", role, vector)
+    to(&DEVICE, "key-device", role, vector)
 }
 
 fn to(device: &Device, key: &str, role: Role, vector: Vector) -> Vector {
@@ -99,7 +94,7 @@ fn refused() -> Vec<Vector> {
     let other_page = sealed(Answer { page: 1, ..reply() }, &[]);
     let by_management = sealed_by(&WORLD.management, reply(), &grants(1));
     let early = sealed(Answer { issued_at: NOW - 2 * DAY, ..reply() }, &[]);
-    let other_issuer = Policy { issuer: WORLD.management.id(), ..policy(1) };
+    let other_issuer = Policy { issuer: WORLD.management.id, ..policy(1) };
     let short_key = Grant { policy: policy(1).encode(), key: inner(LicenseKind::Root, 1), state: None };
     let repeated = Answer { thumbprint: WEAK_DEVICE.thumbprint(), ..reply() };
     vec![
@@ -123,17 +118,17 @@ fn refused() -> Vec<Vector> {
 fn special() -> Vec<Vector> {
     let rebound = sealed_by(&WORLD.management, reply(), &grants(1));
     let vector = Vector::new("answer-rebound", "re-bound by the appointed management service", "answer", "ok", rebound);
-    let rebound = to(&WORLD.device, "key-device", Role::Management, vector).with("gives-keys", keys(1));
+    let rebound = to(&DEVICE, "key-device", Role::Management, vector).with("gives-keys", keys(1));
 
     let meta = SecretKey::new(Zeroizing::new([0x4d; 32]));
     let backup_id = BackupId::new([0xbb; 16]);
     let unlock = Unlock { backup_id, section: 2, key: &meta };
-    let (device_keys, beside) = (&WORLD.device.keys, Beside::default());
+    let (device_keys, beside) = (&DEVICE.keys, Beside::default());
     let signer = &WORLD.management.key;
     let unlocking = seal(reply(), DEVICE_ID, device_keys, &[], Some(&unlock), &beside, signer).unwrap();
     let unlock_vector = |name, about, expect, section: u32| {
         let vector = Vector::new(name, about, "answer", expect, unlocking.clone());
-        let vector = to(&WORLD.device, "key-device", Role::Management, vector);
+        let vector = to(&DEVICE, "key-device", Role::Management, vector);
         vector.with("backup-id", backup_id).with("section", section)
     };
     let unlocked = unlock_vector("answer-unlock", "the key that opens a section", "ok", 2);

@@ -31,8 +31,8 @@ fn section_keys() -> SectionKeys {
 
 pub(crate) fn header() -> Header {
     let device = DeviceTicket { keys: section_keys(), store_id: STORE };
-    let device = Ticket::for_device(&WORLD.device.keys, ID, 0, &device).unwrap();
-    let (device_id, thumbprint) = (DEVICE_ID, WORLD.device.thumbprint());
+    let device = Ticket::for_device(&DEVICE.keys, ID, 0, &device).unwrap();
+    let (device_id, thumbprint) = (DEVICE_ID, DEVICE.thumbprint());
     let service = ServiceTicket { keys: section_keys(), device_id, thumbprint, user: None, created_at: NOW };
     let recipient = WORLD.management.certificate.backup_key.as_ref().unwrap();
     let service = Ticket::for_service(recipient, ID, 0, &service).unwrap();
@@ -139,10 +139,10 @@ fn items() -> Vec<Vector> {
     let of = |name: &str, about, expect, bytes: Vec<u8>| Vector::new(name, about, "item", expect, bytes);
     vec![
         of("item-title", "the title of a key ID", "ok", Item::Title(policy(1).kid, "Title".to_owned()).encode()),
-        tombstone("item-tombstone", "a license that was removed", WORLD.issuer.id()),
+        tombstone("item-tombstone", "a license that was removed", WORLD.issuer.id),
         tombstone("item-tombstone-every", "no license of an ID, whoever issued it", Tombstone::EVERY_ISSUER),
         of("item-tombstone-short", "a tombstone without its time", "encoding", {
-            Item::Tombstone(write::array([write::bytes(policy(1).lid), write::bytes(WORLD.issuer.id())])).encode()
+            Item::Tombstone(write::array([write::bytes(policy(1).lid), write::bytes(WORLD.issuer.id)])).encode()
         }),
         of("item-unknown", "a kind of item that no reader knows", "encoding", write::array([vec![11], vec![0x40]])),
         of("item-padding", "padding that is not zero", "encoding", write::array([vec![9], vec![0x41, 1]])),
@@ -159,7 +159,7 @@ fn footer(header: &[u8], stream: &[u8], records: u64) -> Vec<u8> {
         counts: Counts { records, titles: 1, ..Counts::default() },
         store_id: STORE,
     };
-    footer.sign(&WORLD.device.signing, WORLD.device.thumbprint()).unwrap()
+    footer.sign(&DEVICE.signing, DEVICE.thumbprint()).unwrap()
 }
 
 fn footers(header: &[u8]) -> Vec<Vector> {

@@ -12,7 +12,7 @@ use wmlicense_wire::id::{Digest, Lid};
 use wmlicense_wire::policy::Policy;
 
 fn given() -> Answer {
-    Answer::given(TRANSACTION, WORLD.device.thumbprint(), NOW)
+    Answer::given(TRANSACTION, DEVICE.thumbprint(), NOW)
 }
 
 fn to(device: &Device, key: &str, vector: Vector) -> Vector {
@@ -32,7 +32,7 @@ fn of(name: &str, about: &str, expect: &str, bytes: Vec<u8>) -> Vector {
 /// Read at another time.
 fn at(time: i64, name: &str, about: &str, expect: &str, bytes: Vec<u8>) -> Vector {
     let vector = Vector::new(&format!("given-{name}"), about, "given", expect, bytes);
-    to(&WORLD.device, "key-device", vector).with("time", time)
+    to(&DEVICE, "key-device", vector).with("time", time)
 }
 
 fn ok(vector: Vector, count: u8) -> Vector {
@@ -69,7 +69,7 @@ fn refused() -> Vec<Vector> {
         let licenses = write::array(&read::items(&map[&3], 8).unwrap()[..1]);
         map.insert(3, licenses);
     });
-    let other_issuer = Policy { issuer: WORLD.management.id(), ..policy(1) };
+    let other_issuer = Policy { issuer: WORLD.management.id, ..policy(1) };
     let elsewhere = Answer { thumbprint: WEAK_DEVICE.thumbprint(), ..given() };
     let old = at(NOW + MAX_GIVEN_AGE, "old", "thirty days old", "too-old", good.clone());
     let done = resigned_answer(&good, &WORLD.issuer, |map| drop(map.insert(13, write::array([write::uint(0)]))));
@@ -105,7 +105,7 @@ fn refused() -> Vec<Vector> {
 /// Answers with what waits in a mailbox beside them.
 fn beside() -> Vec<Vector> {
     let answer = |name: &str, about: &str, expect: &str, bytes| {
-        to(&WORLD.device, "key-device", Vector::new(&format!("answer-{name}"), about, "answer", expect, bytes))
+        to(&DEVICE, "key-device", Vector::new(&format!("answer-{name}"), about, "answer", expect, bytes))
             .with("role", Role::Issuer.name())
             .with("transaction", TRANSACTION)
             .with("page", 0)

@@ -26,7 +26,7 @@ fn usage() -> Vec<(wmlicense_wire::id::Lid, State)> {
 }
 
 fn requests() -> Vec<Vector> {
-    let device = &WORLD.device;
+    let device = &DEVICE;
     let sign = |body| {
         let request = request(&WORLD.management, body, Some(device.certificate.bytes.clone()));
         request.sign(&device.signing, device.thumbprint()).unwrap()
@@ -39,7 +39,7 @@ fn requests() -> Vec<Vector> {
     };
     let ok = |name, about, bytes| {
         let vector = of(name, about, "ok", bytes);
-        vector.with("gives-audience", WORLD.management.id()).with("gives-transaction", TRANSACTION)
+        vector.with("gives-audience", WORLD.management.id).with("gives-transaction", TRANSACTION)
     };
     let header = header();
     let ticket = header.sections[0].service.clone().unwrap();

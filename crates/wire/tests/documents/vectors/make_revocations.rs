@@ -23,7 +23,7 @@ fn status_lists() -> Vec<Vector> {
         issued_at: NOW,
         number: NOW as u64,
         services: vec![revoked(SignerId::new([0x51; 32]), 0)],
-        devices: vec![revoked(WORLD.device.thumbprint(), NOW)],
+        devices: vec![revoked(DEVICE.thumbprint(), NOW)],
         applications: vec![revoked(application_id("Example Player"), NOW)],
     };
     let good = list.sign(&WORLD.authority_key).unwrap();
@@ -89,7 +89,7 @@ fn revocations() -> Vec<Vector> {
 }
 
 fn acknowledgements() -> Vec<Vector> {
-    let device = &WORLD.device;
+    let device = &DEVICE;
     let acknowledgement = Acknowledgement {
         taken_at: NOW,
         blob: Digest::of(b"the blob"),
