@@ -1,6 +1,7 @@
 //! Kills a C program at writes, syncs, renames, locks and sends of acquiring, backing up and restoring, and looks at what is left:
 //! the old state or the new one, never something between, and the same step then succeeds.
 
+use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +9,7 @@ use std::process::Command;
 use wmlicense_testkit::c;
 use wmlicense_testkit::c::compile::{Form, compile};
 use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::crash::{self, Fault, Point};
 use wmlicense_testkit::daemon::program;
 use wmlicense_testkit::{root, run};
 
@@ -56,27 +58,15 @@ impl Stage {
         (numbers[0], numbers[1])
     }
 
-    /// Where a step that runs to its end can be killed: a system call, and which of its calls in one thread.
-    fn points(&self, store: &Path, words: &[&str]) -> Vec<(String, usize)> {
-        let log = self.path("strace.log");
-        let trace = ["strace", "-f", "-o", log.to_str().expect("a plain path"), "-e", &format!("trace={CHANGES}")];
-        run::succeed(&mut self.command(&trace, store, words));
-        let mut calls = std::collections::BTreeMap::<(String, String), usize>::new();
-        for line in std::fs::read_to_string(&log).expect("strace wrote its log").lines() {
-            let mut words = line.split_whitespace();
-            let (thread, call) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-            if let Some((name, _)) = call.split_once('(') {
-                *calls.entry((name.to_owned(), thread.to_owned())).or_default() += 1;
-            }
-        }
-        let mut most = std::collections::BTreeMap::<String, usize>::new();
-        for ((name, _), count) in calls {
-            let known = most.entry(name).or_default();
-            *known = count.max(*known);
-        }
-        assert!(most.contains_key("pwrite64"), "the step changed nothing");
-        let all: Vec<_> =
-            most.into_iter().flat_map(|(name, count)| (1..=count).map(move |point| (name.clone(), point))).collect();
+    /// Where a step that runs to its end can be killed: all points, or a spread of them.
+    fn points(&self, store: &Path, words: &[&str]) -> Vec<Point> {
+        let run = |strace: Command, store: &Path| {
+            let before: Vec<&str> =
+                std::iter::once(strace.get_program()).chain(strace.get_args()).filter_map(OsStr::to_str).collect();
+            self.command(&before, store, words).output().expect("strace runs").status.success()
+        };
+        let all = crash::points(&run, store, CHANGES);
+        assert!(all.iter().any(|point| point.call == "pwrite64"), "the step changed nothing");
         if all.len() <= POINTS || std::env::var_os("WM_TEST_LONG").is_some() {
             return all;
         }
@@ -84,31 +74,28 @@ impl Stage {
     }
 
     /// Runs a step and kills it at a point. True if it was killed.
-    fn killed_at(&self, (call, number): &(String, usize), store: &Path, words: &[&str]) -> bool {
-        let inject = format!("inject={call}:signal=KILL:when={number}");
-        let trace = ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
-        let status = self.command(&trace, store, words).output().expect("strace runs").status;
+    fn killed_at(&self, point: &Point, store: &Path, words: &[&str]) -> bool {
+        let (trace, inject) = (format!("trace={}", point.call), Fault::Kill.at(point));
+        let strace = ["strace", "-f", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+        let status = self.command(&strace, store, words).output().expect("strace runs").status;
         // The programs in between report the kill or pass it on; any other failure would be the step's own.
         let killed = status.signal() == Some(9) || status.code() == Some(128 + 9);
-        assert!(killed || status.success(), "{words:?} failed by itself at {call} {number}: {status}");
+        assert!(killed || status.success(), "{words:?} failed by itself at {point:?}: {status}");
         killed
     }
 }
 
+/// Puts a copy of a folder in the place of another.
 fn copy(from: &Path, to: &Path) {
     if to.exists() {
         std::fs::remove_dir_all(to).expect("the copy can be removed");
     }
-    std::fs::create_dir(to).expect("a new folder");
-    for entry in std::fs::read_dir(from).expect("a readable folder") {
-        let entry = entry.expect("a readable entry");
-        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copied file");
-    }
+    crash::copy(from, to);
 }
 
 #[test]
 fn a_crash_anywhere_leaves_the_old_state_or_the_new_one() {
-    if !run::has_tool("strace") {
+    if !crash::can_trace() {
         return;
     }
     let stage = Stage::new();
@@ -126,7 +113,7 @@ fn a_crash_anywhere_leaves_the_old_state_or_the_new_one() {
 
 #[test]
 fn a_medium_that_fails_is_told_with_what_helps_and_keeps_the_older_backup() {
-    if !run::has_tool("strace") {
+    if !crash::can_trace() {
         return;
     }
     let stage = Stage::new();

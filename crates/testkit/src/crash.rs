@@ -27,6 +27,17 @@ pub enum Fault {
     Error(&'static str),
 }
 
+impl Fault {
+    /// What tells `strace` to let it happen there.
+    pub fn at(self, point: &Point) -> String {
+        let what = match self {
+            Self::Kill => "signal=KILL".into(),
+            Self::Error(name) => format!("error={name}"),
+        };
+        format!("inject={}:{what}:when={}", point.call, point.number)
+    }
+}
+
 /// Runs a process on a folder: its program and arguments go behind the given `strace` and its arguments. True if it ended well.
 pub type Run<'r> = &'r dyn Fn(Command, &Path) -> bool;
 
@@ -64,7 +75,12 @@ fn traced(run: Run<'_>, folder: &Path, arguments: &[String]) -> bool {
 }
 
 /// All points of an undisturbed run at these calls.
-fn points(run: Run<'_>, folder: &Path, calls: &str, (also, always): (&str, &[String])) -> Vec<Point> {
+pub fn points(run: Run<'_>, folder: &Path, calls: &str) -> Vec<Point> {
+    points_beside(run, folder, calls, ("", &[]))
+}
+
+/// As [`points`], in a run in which other calls are traced and fail.
+fn points_beside(run: Run<'_>, folder: &Path, calls: &str, (also, always): (&str, &[String])) -> Vec<Point> {
     let log = folder.with_extension("trace");
     let arguments = ["-o".into(), log.display().to_string(), "-e".into(), format!("trace={calls}{also}")];
     assert!(traced(run, folder, &[&arguments[..], always].concat()), "the run fails without a fault");
@@ -136,18 +152,14 @@ pub fn at_each_call_of(
     let always: Vec<_> =
         failing.iter().flat_map(|(call, error)| ["-e".into(), format!("inject={call}:error={error}")]).collect();
     let also: String = failing.iter().map(|(call, _)| format!(",{call}")).collect();
-    let all = points(run, &folder, calls, (&also, &always));
+    let all = points_beside(run, &folder, calls, (&also, &always));
     let most = if std::env::var_os(ALL_POINTS).is_some() { all.len() } else { most };
     let step = all.len().div_ceil(most.max(1)).max(1);
     let mut tried = 0;
     for point in all.iter().step_by(step) {
         std::fs::remove_dir_all(&folder).unwrap();
         copy(base, &folder);
-        let what = match fault {
-            Fault::Kill => "signal=KILL".into(),
-            Fault::Error(name) => format!("error={name}"),
-        };
-        let inject = format!("inject={}:{what}:when={}", point.call, point.number);
+        let inject = fault.at(point);
         // Only a call that is traced is injected into.
         let trace = format!("trace={}{also}", point.call);
         let arguments = ["-o", "/dev/null", "-e", &trace, "-e", &inject].map(String::from);
