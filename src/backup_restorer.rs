@@ -6,7 +6,7 @@ use crate::detail::Failure;
 use crate::flags::{WM_BACKUP_OVERWRITE, WM_RESTORE_INDIVIDUALIZE};
 use crate::gate;
 use crate::input;
-use crate::object::{Handle, Kind, resolve};
+use crate::object::{handle, resolve};
 use crate::prop::Specs;
 use crate::prop::names::{BACKUP_PATH, DEADLINE_MS, RESTORE_PATH, RETRY_LIMIT};
 use crate::result::{
@@ -24,10 +24,7 @@ pub struct wm_backup_restorer {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_backup_restorer {
-    type Target = Verbed<BackupRestorer>;
-    const KIND: Kind = Kind::BackupRestorer;
-}
+handle!(wm_backup_restorer: Verbed<BackupRestorer>, BackupRestorer);
 
 /// The kind of object behind a `wm_backup_restorer`.
 #[derive(Default)]
@@ -41,7 +38,7 @@ impl Verbs for BackupRestorer {
 impl Verbed<BackupRestorer> {
     fn back_up(&self, overwrite: bool) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let folder = self.properties.required(&BACKUP_PATH)?;
+        let folder = self.properties().required(&BACKUP_PATH)?;
         self.idle()?;
         if !overwrite && backup::is_known_to_exist(&folder) {
             return Err(Failure::new(WM_E_BACKUP_EXISTS));
@@ -54,7 +51,7 @@ impl Verbed<BackupRestorer> {
 
     fn preview(&self) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let folder = self.properties.required(&RESTORE_PATH)?;
+        let folder = self.properties().required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, settings, context| {
             let ended = restore::preview(client, settings, &folder, false, context);
             ended.map(|preview| restored(preview.is_partial())).map_err(Failure::from)
@@ -63,7 +60,7 @@ impl Verbed<BackupRestorer> {
 
     fn verify(&self) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let folder = self.properties.required(&RESTORE_PATH)?;
+        let folder = self.properties().required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, _, context| {
             let verified = restore::verify(client, &folder, context)?;
             Ok(if verified.closed_sections > 0 { WM_S_BACKUP_CLOSED } else { WM_S_OK })
@@ -72,7 +69,7 @@ impl Verbed<BackupRestorer> {
 
     fn restore(&self, individualize: bool) -> Result<(), Failure> {
         let verb = self.verb()?;
-        let folder = self.properties.required(&RESTORE_PATH)?;
+        let folder = self.properties().required(&RESTORE_PATH)?;
         verb.start(status::BACKUPRESTORE_END, move |client, settings, context| {
             let ended = restore::restore(client, settings, &folder, individualize, context);
             ended.map(|ended| restored(ended.is_partial())).map_err(Failure::from)

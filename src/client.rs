@@ -5,10 +5,9 @@ use crate::detail::Failure;
 use crate::flags::WM_DELETE_LOCAL;
 use crate::gate;
 use crate::input::{self, Buffer};
-use crate::life::Life;
 use crate::log_slot::LogSlot;
 use crate::memory;
-use crate::object::{self, Handle, Kind, Object, resolve};
+use crate::object::{self, Base, Object, handle, resolve};
 use crate::prop::names::*;
 use crate::prop::{Access, Key, Properties, Proxy, Specs, Value};
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_S_FALSE, WM_S_OK, wm_result};
@@ -34,10 +33,7 @@ pub struct wm_client {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_client {
-    type Target = ClientObject;
-    const KIND: Kind = Kind::Client;
-}
+handle!(wm_client: ClientObject, Client);
 
 pub(crate) const PROPERTIES: Specs = &[
     &STORE_PATH,
@@ -65,8 +61,7 @@ pub(crate) const PROPERTIES: Specs = &[
 
 /// The object behind a `wm_client`.
 pub struct ClientObject {
-    life: Life,
-    properties: Properties,
+    base: Base,
     opened: OnceCell<Arc<Client>>,
     event_queue: Mutex<Weak<Queue>>,
     transport: Mutex<Option<AppStack>>,
@@ -76,12 +71,8 @@ pub struct ClientObject {
 }
 
 impl Object for ClientObject {
-    fn life(&self) -> &Life {
-        &self.life
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
+    fn base(&self) -> &Base {
+        &self.base
     }
 
     fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
@@ -120,8 +111,7 @@ impl Object for ClientObject {
 impl ClientObject {
     fn new() -> Self {
         Self {
-            life: Life::new(),
-            properties: Properties::new(PROPERTIES),
+            base: Base::new(PROPERTIES),
             opened: OnceCell::new(),
             event_queue: Mutex::default(),
             transport: Mutex::default(),
@@ -147,7 +137,7 @@ impl ClientObject {
     }
 
     fn proxy(&self) -> ProxyChoice {
-        match self.properties.get(&PROXY).unwrap_or_default() {
+        match self.base.properties.get(&PROXY).unwrap_or_default() {
             Proxy::Environment => ProxyChoice::Environment(Arc::clone(&self.proxies)),
             Proxy::None => ProxyChoice::None,
             Proxy::Url(url) => ProxyChoice::Url(url),
@@ -161,9 +151,9 @@ impl ClientObject {
     }
 
     /// A worker for an object of this client. Without a callback its events go to the client's queue, if there is one.
-    pub(crate) fn worker(&self, callback: Callback) -> Worker {
+    pub(crate) fn worker(&self, base: &Base, callback: Callback) -> Worker {
         let queue = if callback.is_null() { self.event_queue() } else { None };
-        Worker::new(callback, queue, self.log())
+        Worker::new(Arc::clone(&base.life), callback, queue, self.log())
     }
 
     /// Takes the only queue of a client at a time.
@@ -186,9 +176,9 @@ impl ClientObject {
         self.opened.get_or_try_init(|| {
             first = true;
             memory::check(memory::FOR_AN_OPERATION)?;
-            let store_path = self.properties.required(&STORE_PATH)?;
-            let authorities = self.properties.required(&AUTHORITY)?;
-            let protector = self.properties.get(&KEY_PROTECTOR).unwrap_or_else(|| Arc::new(FileProtector));
+            let store_path = self.base.properties.required(&STORE_PATH)?;
+            let authorities = self.base.properties.required(&AUTHORITY)?;
+            let protector = self.base.properties.get(&KEY_PROTECTOR).unwrap_or_else(|| Arc::new(FileProtector));
             Client::open_with(&OpenSettings { store_path, authorities }, protector, Arc::new(SystemClock), self.log())
                 .map_err(Failure::from)
         })?;
@@ -197,9 +187,9 @@ impl ClientObject {
 
     /// The settings for an operation that begins, those of its object first.
     pub(crate) fn settings(&self, own: &Properties) -> Settings {
-        let set = |prop| own.get(prop).or_else(|| self.properties.get(prop));
+        let set = |prop| own.get(prop).or_else(|| self.base.properties.get(prop));
         let deadline = set(&DEADLINE_MS).filter(|milliseconds| *milliseconds > 0);
-        let all = &self.properties;
+        let all = &self.base.properties;
         Settings {
             service_url: all.get(&SERVICE_URL),
             account_token: all.get(&ACCOUNT_TOKEN).unwrap_or_default(),
@@ -221,13 +211,13 @@ impl ClientObject {
 
     /// The settings for a call on the client itself.
     pub(crate) fn own_settings(&self) -> Settings {
-        self.settings(&self.properties)
+        self.settings(&self.base.properties)
     }
 
     /// The application as it names itself.
     pub(crate) fn application(&self) -> Application {
-        let level = self.properties.get(&SECURITY_LEVEL).unwrap_or(0);
-        Application { id: self.properties.get(&APPLICATION_ID), level }
+        let level = self.base.properties.get(&SECURITY_LEVEL).unwrap_or(0);
+        Application { id: self.base.properties.get(&APPLICATION_ID), level }
     }
 
     /// Security version of the device; none before it is individualized.

@@ -3,10 +3,9 @@
 use crate::detail::Failure;
 use crate::gate;
 use crate::input::{self, Out};
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object};
+use crate::object::{self, Base, Object, handle};
 use crate::prop::names::{CONTENT_ID, KIDS, LICENSE_URL, NOTES, SCHEME, SECURITY_VERSION, SYSTEM};
-use crate::prop::{Key, Properties, Specs, Value};
+use crate::prop::{Key, Specs, Value};
 use crate::result::{WM_S_FALSE, WM_S_OK, wm_result};
 use std::ffi::{OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt as _;
@@ -22,27 +21,19 @@ pub struct wm_content_header {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_content_header {
-    type Target = ContentHeaderObject;
-    const KIND: Kind = Kind::ContentHeader;
-}
+handle!(wm_content_header: ContentHeaderObject, ContentHeader);
 
 pub(crate) const PROPERTIES: Specs = &[&KIDS, &LICENSE_URL, &SCHEME, &SYSTEM, &CONTENT_ID, &SECURITY_VERSION, &NOTES];
 
 /// The object behind a `wm_content_header`.
 pub struct ContentHeaderObject {
-    life: Life,
-    properties: Properties,
+    base: Base,
     header: ContentHeader,
 }
 
 impl Object for ContentHeaderObject {
-    fn life(&self) -> &Life {
-        &self.life
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
+    fn base(&self) -> &Base {
+        &self.base
     }
 
     fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
@@ -79,7 +70,7 @@ impl ContentHeaderObject {
     }
 
     fn new(header: ContentHeader) -> Self {
-        Self { life: Life::new(), properties: Properties::new(PROPERTIES), header }
+        Self { base: Base::new(PROPERTIES), header }
     }
 }
 

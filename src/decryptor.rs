@@ -4,10 +4,9 @@ use crate::client::{ClientObject, wm_client};
 use crate::detail::Failure;
 use crate::gate;
 use crate::input;
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
+use crate::object::{self, Base, Object, handle, resolve};
 use crate::prop::names::OUTPUT_PROTECTION;
-use crate::prop::{Key, Properties, Specs, Value};
+use crate::prop::{Key, Specs, Value};
 use crate::registers;
 use crate::result::{WM_E_UNSUPPORTED_ALGORITHM, wm_result};
 use std::ffi::{c_char, c_void};
@@ -24,10 +23,7 @@ pub struct wm_decryptor {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_decryptor {
-    type Target = DecryptorObject;
-    const KIND: Kind = Kind::Decryptor;
-}
+handle!(wm_decryptor: DecryptorObject, Decryptor);
 
 /// Bytes in the clear, followed by encrypted ones.
 #[repr(C)]
@@ -71,18 +67,13 @@ pub(crate) const PROPERTIES: Specs = &[&OUTPUT_PROTECTION];
 
 /// The object behind a `wm_decryptor`.
 pub struct DecryptorObject {
-    life: Life,
-    properties: Properties,
+    base: Base,
     decryptor: Decryptor,
 }
 
 impl Object for DecryptorObject {
-    fn life(&self) -> &Life {
-        &self.life
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
+    fn base(&self) -> &Base {
+        &self.base
     }
 
     fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
@@ -98,7 +89,7 @@ impl DecryptorObject {
         let decryptor = Decryptor::create(client.opened()?, kid, action, &client.application());
         registers::clear();
         let decryptor = decryptor.map_err(|error| Failure::from(error).about(kid))?;
-        Ok(Self { life: Life::new(), properties: Properties::new(PROPERTIES), decryptor })
+        Ok(Self { base: Base::new(PROPERTIES), decryptor })
     }
 }
 

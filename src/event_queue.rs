@@ -6,9 +6,8 @@ use crate::detail::{self, Failure};
 use crate::flags::WM_INFINITE;
 use crate::gate;
 use crate::input::{Out, SizedOut};
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
-use crate::prop::{Properties, wm_attr_type};
+use crate::object::{self, Base, Object, handle, resolve};
+use crate::prop::wm_attr_type;
 use crate::result::{self, WM_E_OPERATION_CANCELED, WM_E_OUTOFMEMORY, WM_E_TIMEOUT, wm_result};
 use crate::status::{Told, wm_status};
 use crate::teller::{BOUND, NextError, Queue};
@@ -23,10 +22,7 @@ pub struct wm_event_queue {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_event_queue {
-    type Target = EventQueueObject;
-    const KIND: Kind = Kind::EventQueue;
-}
+handle!(wm_event_queue: EventQueueObject, EventQueue);
 
 /// One event. Set struct_size to sizeof(wm_event) before the call.
 #[repr(C)]
@@ -75,20 +71,15 @@ impl Held {
 
 /// The object behind a `wm_event_queue`.
 pub struct EventQueueObject {
-    life: Life,
-    properties: Properties,
+    base: Base,
     queue: Arc<Queue>,
     /// The value that was given out last.
     held: Mutex<Option<Held>>,
 }
 
 impl Object for EventQueueObject {
-    fn life(&self) -> &Life {
-        &self.life
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
+    fn base(&self) -> &Base {
+        &self.base
     }
 
     fn released(&self) {
@@ -135,7 +126,7 @@ pub unsafe extern "C" fn wm_create_event_queue(client: *mut wm_client, out: *mut
         object::create(out, || {
             let (client, queue) = (resolve(client)?, Arc::new(Queue::new(BOUND)));
             client.take_event_queue(&queue)?;
-            Ok(EventQueueObject { life: Life::new(), properties: Properties::new(&[]), queue, held: Mutex::default() })
+            Ok(EventQueueObject { base: Base::new(&[]), queue, held: Mutex::default() })
         })
     }
 }

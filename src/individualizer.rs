@@ -6,7 +6,7 @@ use crate::detail::Failure;
 use crate::flags::WM_INDIVIDUALIZE_FORCE;
 use crate::gate;
 use crate::input;
-use crate::object::{Handle, Kind, resolve};
+use crate::object::{handle, resolve};
 use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT, USER_CONSENT};
 use crate::prop::{self, Specs};
 use crate::result::{WM_E_INDIVIDUALIZING, WM_S_INDIVIDUALIZED, wm_result};
@@ -21,10 +21,7 @@ pub struct wm_individualizer {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_individualizer {
-    type Target = Verbed<Individualizer>;
-    const KIND: Kind = Kind::Individualizer;
-}
+handle!(wm_individualizer: Verbed<Individualizer>, Individualizer);
 
 /// The kind of object behind a `wm_individualizer`.
 #[derive(Default)]
@@ -38,7 +35,7 @@ impl Verbs for Individualizer {
 impl Verbed<Individualizer> {
     fn individualize(&self, force: bool) -> Result<(), Failure> {
         let verb = self.verb()?;
-        if !self.properties.get(&USER_CONSENT).unwrap_or_default() {
+        if !self.properties().get(&USER_CONSENT).unwrap_or_default() {
             return Err(prop::missing(USER_CONSENT.key()));
         }
         verb.needs_service()?;

@@ -3,10 +3,9 @@
 use crate::client::{ClientObject, wm_client};
 use crate::detail::Failure;
 use crate::gate;
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
+use crate::object::{self, Base, Object, handle, resolve};
 use crate::prop::names::*;
-use crate::prop::{Access, Key, Properties, Specs, Value};
+use crate::prop::{Access, Key, Specs, Value};
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_NO_MORE_ITEMS, wm_result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wmlicense_core::rights::{action, renew_after};
@@ -21,10 +20,7 @@ pub struct wm_license_enumerator {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_license_enumerator {
-    type Target = LicenseEnumeratorObject;
-    const KIND: Kind = Kind::LicenseEnumerator;
-}
+handle!(wm_license_enumerator: LicenseEnumeratorObject, LicenseEnumerator);
 
 /// Here it is what the license grants, which can only be read.
 const GRANTED_ACTIONS: Key = ACTIONS.key();
@@ -61,19 +57,14 @@ struct Position {
 
 /// The object behind a `wm_license_enumerator`.
 pub struct LicenseEnumeratorObject {
-    life: Life,
+    base: Base,
     client: Arc<ClientObject>,
-    properties: Properties,
     position: Mutex<Position>,
 }
 
 impl Object for LicenseEnumeratorObject {
-    fn life(&self) -> &Life {
-        &self.life
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
+    fn base(&self) -> &Base {
+        &self.base
     }
 
     fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
@@ -145,7 +136,7 @@ impl LicenseEnumeratorObject {
     }
 
     fn filter(&self) -> Filter {
-        let own = &self.properties;
+        let own = &self.base.properties;
         Filter {
             kid: own.get(&FILTER_KID),
             action: own.get(&FILTER_ACTION),
@@ -177,8 +168,8 @@ pub unsafe extern "C" fn wm_create_license_enumerator(
     // SAFETY: the header makes the caller answer for the place.
     unsafe {
         object::create(out, || {
-            let (client, properties) = (resolve(client)?, Properties::new(PROPERTIES));
-            Ok(LicenseEnumeratorObject { life: Life::new(), client, properties, position: Mutex::default() })
+            let (client, base) = (resolve(client)?, Base::new(PROPERTIES));
+            Ok(LicenseEnumeratorObject { base, client, position: Mutex::default() })
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::flags::{WM_ACQUIRE_NONSILENT, WM_ACQUIRE_SILENT};
 use crate::gate;
-use crate::object::{Handle, Kind, resolve};
+use crate::object::{handle, resolve};
 use crate::prop::names::*;
 use crate::prop::{Key, Properties, Specs, Value};
 use crate::result::{WM_E_ACQUIRING_LICENSE, WM_E_INVALID_PROPERTY, WM_E_INVALIDARG, WM_S_OK, wm_result};
@@ -30,10 +30,7 @@ pub struct wm_license_request {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_license_request {
-    type Target = Verbed<LicenseRequest>;
-    const KIND: Kind = Kind::LicenseRequest;
-}
+handle!(wm_license_request: Verbed<LicenseRequest>, LicenseRequest);
 
 /// What it answers while the application names none.
 const LAST_TRANSACTION: Key = TRANSACTION_ID.key();
@@ -122,7 +119,7 @@ impl Verbs for LicenseRequest {
 impl Verbed<LicenseRequest> {
     /// The transaction to go on with: the one that the application names, else the last one.
     fn current(&self) -> Option<TransactionId> {
-        self.properties.get(&TRANSACTION_ID).or_else(|| self.own.progress.last())
+        self.properties().get(&TRANSACTION_ID).or_else(|| self.own.progress.last())
     }
 
     /// The six digits, while a transaction is pending.
@@ -138,7 +135,7 @@ impl Verbed<LicenseRequest> {
     }
 
     fn wish(&self) -> LicenseWish {
-        let own = &self.properties;
+        let own = self.properties();
         LicenseWish {
             kids: own.get(&KEY_IDS).unwrap_or_default(),
             header: own.get(&HEADER),
@@ -170,7 +167,7 @@ impl Verbed<LicenseRequest> {
     }
 
     fn ending(&self, codes: Codes) -> Ending {
-        let (properties, progress) = (Arc::clone(&self.properties), Arc::clone(&self.own.progress));
+        let (properties, progress) = (Arc::clone(&self.base.properties), Arc::clone(&self.own.progress));
         Ending { properties, progress, codes }
     }
 }

@@ -10,7 +10,7 @@ use crate::gate;
 use crate::input::{self, Out};
 use crate::life::{self, Life};
 use crate::memory;
-use crate::prop::{Access, Key, Properties, Value};
+use crate::prop::{Access, Key, Properties, Specs, Value};
 use crate::result::{WM_E_INVALID_HANDLE, WM_E_INVALIDARG, WM_E_NO_OPERATION, WM_E_OUTOFMEMORY, WM_S_OK, wm_result};
 use crate::worker::Worker;
 use std::any::Any;
@@ -44,12 +44,36 @@ pub(crate) trait Handle {
     const KIND: Kind;
 }
 
+/// Says which object is behind a type that C knows only by name.
+macro_rules! handle {
+    ($name:ident: $target:ty, $kind:ident) => {
+        impl $crate::object::Handle for $name {
+            type Target = $target;
+            const KIND: $crate::object::Kind = $crate::object::Kind::$kind;
+        }
+    };
+}
+pub(crate) use handle;
+
+/// What every object has. Operations share it; they do not keep the object.
+pub(crate) struct Base {
+    /// Whether the application still holds it.
+    pub(crate) life: Arc<Life>,
+    /// Its stored properties.
+    pub(crate) properties: Arc<Properties>,
+}
+
+impl Base {
+    /// Of a new object with these properties.
+    pub(crate) fn new(specs: Specs) -> Self {
+        Self { life: Arc::new(Life::new()), properties: Arc::new(Properties::new(specs)) }
+    }
+}
+
 /// What every object can do.
 pub(crate) trait Object: Any + Send + Sync {
-    /// Whether the application still holds it.
-    fn life(&self) -> &Life;
-    /// Its stored properties.
-    fn properties(&self) -> &Properties;
+    /// What it has as every object has it.
+    fn base(&self) -> &Base;
     /// The value of a property that is not stored but asked for.
     fn computed(&self, _key: Key) -> Result<Option<Value>, Failure> {
         Ok(None)
@@ -119,7 +143,7 @@ pub(crate) fn resolve_any(handle: *mut c_void) -> Result<Arc<dyn Object>, Failur
 
 /// Ends an object that the application let go of.
 fn let_go(object: &dyn Object) {
-    let live = object.life().hold().take();
+    let live = object.base().life.hold().take();
     if let Some(worker) = object.worker() {
         worker.end();
     }

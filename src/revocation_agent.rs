@@ -5,7 +5,7 @@ use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::gate;
 use crate::input::{self, Buffer};
-use crate::object::{Handle, Kind, resolve};
+use crate::object::{handle, resolve};
 use crate::prop::Specs;
 use crate::prop::names::{DEADLINE_MS, RETRY_LIMIT};
 use crate::result::{WM_E_REFRESHING_REVOCATIONS, WM_S_OK, wm_result};
@@ -21,10 +21,7 @@ pub struct wm_revocation_agent {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_revocation_agent {
-    type Target = Verbed<RevocationAgent>;
-    const KIND: Kind = Kind::RevocationAgent;
-}
+handle!(wm_revocation_agent: Verbed<RevocationAgent>, RevocationAgent);
 
 /// The kind of object behind a `wm_revocation_agent`.
 #[derive(Default)]

@@ -75,27 +75,25 @@ pub(crate) enum Payload {
 impl Payload {
     /// Calls `tell` with type, address and size as C receives them.
     pub(crate) fn with_c_form<R>(&self, tell: impl FnOnce(wm_attr_type, *const c_void, usize) -> R) -> R {
-        match self {
-            Self::Nothing => tell(Type::Dword.number(), std::ptr::null(), 0),
+        let (address, size) = match self {
+            Self::Nothing => return tell(Type::Dword.number(), std::ptr::null(), 0),
             Self::Text(text) => {
                 let bytes: Vec<u8> = text.bytes().filter(|byte| *byte != 0).chain([0]).collect();
-                tell(Type::String.number(), bytes.as_ptr().cast(), bytes.len())
+                return tell(Type::String.number(), bytes.as_ptr().cast(), bytes.len());
             }
-            Self::Progress(value) => tell(Type::Binary.number(), std::ptr::from_ref(value).cast(), size_of_val(value)),
-            Self::Verdict(value) => {
-                tell(Type::Binary.number(), std::ptr::from_ref(&**value).cast(), size_of::<wm_restore_verdict>())
-            }
-            Self::Closed(value) => {
-                tell(Type::Binary.number(), std::ptr::from_ref(&**value).cast(), size_of::<wm_section_closed>())
-            }
-            Self::Network(value) => {
-                tell(Type::Binary.number(), std::ptr::from_ref(&**value).cast(), size_of::<wm_network_progress>())
-            }
-            Self::Individualize(value) => {
-                tell(Type::Binary.number(), std::ptr::from_ref(value).cast(), size_of_val(value))
-            }
-        }
+            Self::Progress(value) => place(value),
+            Self::Verdict(value) => place(&**value),
+            Self::Closed(value) => place(&**value),
+            Self::Network(value) => place(&**value),
+            Self::Individualize(value) => place(value),
+        };
+        tell(Type::Binary.number(), address, size)
     }
+}
+
+/// Where a struct is, and how large.
+fn place<T>(value: &T) -> (*const c_void, usize) {
+    (std::ptr::from_ref(value).cast(), size_of::<T>())
 }
 
 /// One status on its way to the callback.

@@ -6,7 +6,7 @@ use crate::detail::Failure;
 use crate::flags::{WM_CHECK_REPAIR, WM_CLEAN_ASYNC, WM_CLEAN_SYNC};
 use crate::gate;
 use crate::input;
-use crate::object::{Handle, Kind, resolve};
+use crate::object::{handle, resolve};
 use crate::prop::Specs;
 use crate::prop::names::DEADLINE_MS;
 use crate::result::{WM_E_BUSY, WM_E_INVALIDARG, WM_E_WOULD_DEADLOCK, WM_S_OK, WM_S_STORE_REPAIRED, wm_result};
@@ -24,10 +24,7 @@ pub struct wm_store_keeper {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_store_keeper {
-    type Target = Verbed<StoreKeeper>;
-    const KIND: Kind = Kind::StoreKeeper;
-}
+handle!(wm_store_keeper: Verbed<StoreKeeper>, StoreKeeper);
 
 /// The kind of object behind a `wm_store_keeper`.
 #[derive(Default)]

@@ -6,9 +6,7 @@ use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::gate;
 use crate::input::{self, Out};
-use crate::life::Life;
-use crate::object::{self, Handle, Kind, Object, resolve};
-use crate::prop::Properties;
+use crate::object::{self, Base, Object, handle, resolve};
 use crate::result::{
     WM_E_ANSWER_TOO_LARGE, WM_E_BAD_VALUE, WM_E_CONNECTION_LOST, WM_E_DEADLINE, WM_E_ERROR_BAD_NET_RESP,
     WM_E_INVALIDARG, WM_E_OPERATION_CANCELED, WM_E_SERVER_CERTIFICATE, WM_E_TIMEOUT, wm_result,
@@ -27,10 +25,7 @@ pub struct wm_exchange {
     _opaque: [u8; 0],
 }
 
-impl Handle for wm_exchange {
-    type Target = ExchangeObject;
-    const KIND: Kind = Kind::Exchange;
-}
+handle!(wm_exchange: ExchangeObject, Exchange);
 
 /// A header of a request.
 #[repr(C)]
@@ -100,20 +95,15 @@ struct Received {
 
 /// The object behind a `wm_exchange`.
 pub struct ExchangeObject {
-    life: Life,
-    properties: Properties,
+    base: Base,
     cap: usize,
     cancelled: Arc<dyn Fn() -> bool + Send + Sync>,
     received: Arc<Mutex<Received>>,
 }
 
 impl Object for ExchangeObject {
-    fn life(&self) -> &Life {
-        &self.life
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
+    fn base(&self) -> &Base {
+        &self.base
     }
 }
 
@@ -156,8 +146,7 @@ impl AppTransport for AppSend {
     fn exchange(&self, request: &AppRequest<'_>) -> Result<AppResponse, AppFailure> {
         let received: Arc<Mutex<Received>> = Arc::default();
         let object = ExchangeObject {
-            life: Life::new(),
-            properties: Properties::new(&[]),
+            base: Base::new(&[]),
             cap: request.cap,
             cancelled: Arc::clone(&request.cancelled),
             received: Arc::clone(&received),

@@ -4,8 +4,7 @@
 use crate::callback::{Callback, wm_status_callback};
 use crate::client::{ClientObject, wm_client};
 use crate::detail::Failure;
-use crate::life::Life;
-use crate::object::{self, Handle, Object, resolve};
+use crate::object::{self, Base, Handle, Object, resolve};
 use crate::prop::names::SERVICE_URL;
 use crate::prop::{self, Access, Key, Properties, Specs, Value};
 use crate::result::wm_result;
@@ -32,19 +31,14 @@ pub(crate) trait Verbs: Default + Send + Sync + 'static {
 /// An object with background verbs.
 pub(crate) struct Verbed<K> {
     pub(crate) client: Arc<ClientObject>,
-    /// Shared with operations, which do not keep the object.
-    pub(crate) properties: Arc<Properties>,
+    pub(crate) base: Base,
     pub(crate) worker: Worker,
     pub(crate) own: K,
 }
 
 impl<K: Verbs> Object for Verbed<K> {
-    fn life(&self) -> &Life {
-        self.worker.life()
-    }
-
-    fn properties(&self) -> &Properties {
-        &self.properties
+    fn base(&self) -> &Base {
+        &self.base
     }
 
     fn computed(&self, key: Key) -> Result<Option<Value>, Failure> {
@@ -69,6 +63,11 @@ pub(crate) struct Verb<'o> {
 }
 
 impl<K: Verbs> Verbed<K> {
+    /// Its properties.
+    pub(crate) fn properties(&self) -> &Properties {
+        &self.base.properties
+    }
+
     /// Fails while a verb runs.
     pub(crate) fn idle(&self) -> Result<(), Failure> {
         self.worker.idle(K::BUSY)
@@ -76,7 +75,7 @@ impl<K: Verbs> Verbed<K> {
 
     /// The settings for an operation or a call that begins.
     pub(crate) fn settings(&self) -> Settings {
-        self.client.settings(&self.properties)
+        self.client.settings(self.properties())
     }
 
     /// Fails while the client is not open.
@@ -130,8 +129,9 @@ pub(crate) unsafe fn create<K: Verbs, H: Handle<Target = Verbed<K>>>(
     unsafe {
         object::create(out, || {
             let client = resolve(client)?;
-            let worker = client.worker(Callback::new(callback, context));
-            Ok(Verbed { client, properties: Arc::new(Properties::new(K::PROPERTIES)), worker, own: K::default() })
+            let base = Base::new(K::PROPERTIES);
+            let worker = client.worker(&base, Callback::new(callback, context));
+            Ok(Verbed { client, base, worker, own: K::default() })
         })
     }
 }

@@ -20,7 +20,7 @@ use wmlicense_core::operation::{Context, Operation, StartError, Started, WaitErr
 
 /// The operations of one object.
 pub(crate) struct Worker {
-    life: Life,
+    life: Arc<Life>,
     operation: Arc<Operation<Outcome>>,
     callback: Callback,
     turn: Arc<Turn>,
@@ -33,19 +33,16 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// A worker without an operation so far. Its events go to the queue where there is one, else to the callback.
-    pub(crate) fn new(callback: Callback, queue: Option<Arc<Queue>>, log: Log) -> Self {
+    /// A worker without an operation so far, of the object with this life. Its events go to the queue where there is one, else to
+    /// the callback.
+    pub(crate) fn new(life: Arc<Life>, callback: Callback, queue: Option<Arc<Queue>>, log: Log) -> Self {
         let (token, silenced, turn) = (AtomicU64::new(0), Arc::default(), Arc::default());
-        Self { life: Life::new(), operation: Operation::new(), callback, turn, queue, log, token, silenced }
+        Self { life, operation: Operation::new(), callback, turn, queue, log, token, silenced }
     }
 
     /// Learns the object's handle.
     pub(crate) fn known_as(&self, token: u64) {
         self.token.store(token, Ordering::Relaxed);
-    }
-
-    pub(crate) fn life(&self) -> &Life {
-        &self.life
     }
 
     /// Fails with the busy code of the verb that runs.

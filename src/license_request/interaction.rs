@@ -33,7 +33,7 @@ impl Verbed<LicenseRequest> {
         let client = self.client.opened()?;
         let settings = self.settings();
         if mailbox::is_unasked(answer) {
-            let url = self.properties.get(&URL);
+            let url = self.properties().get(&URL);
             let given = mailbox::take_by_hand(client, &settings, url.as_deref(), answer);
             let given = given?;
             return Ok(if given.stored == 0 { WM_S_LICENSE_KNOWN } else { WM_S_LICENSE_ACQUIRED });
@@ -54,7 +54,7 @@ impl Verbed<LicenseRequest> {
         let before = self.own.progress.carried(acquired.transaction, acquired.stored);
         if acquired.stage != Stage::MorePages {
             // A transaction that ended is not resumed by the next call.
-            self.properties.forget(TRANSACTION_ID.key());
+            self.properties().forget(TRANSACTION_ID.key());
         }
         Ok(code(acquired.brought(before)))
     }
@@ -74,7 +74,7 @@ impl Verbed<LicenseRequest> {
         let wish = self.wish_or_last();
         let abandoned = interaction::abandon(client, &self.settings(), &wish);
         let transaction = abandoned?;
-        self.properties.forget(TRANSACTION_ID.key());
+        self.properties().forget(TRANSACTION_ID.key());
         self.own.progress.remember(transaction);
         // Whoever waits for it learns that it is over.
         self.own.wake.ring();
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn wm_get_license_url(
         // SAFETY: the header makes the caller answer for buf and needed_out.
         let to = unsafe { Buffer::new(buf.cast(), buf_size, needed_out)? };
         let Challenge { url, page, .. } = request.challenge()?;
-        let next = page.map_or(url, |page| request.own.progress.way_back(page, &request.properties));
+        let next = page.map_or(url, |page| request.own.progress.way_back(page, request.properties()));
         to.fill_text(next.as_bytes())
     })
 }

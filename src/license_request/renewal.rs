@@ -17,7 +17,7 @@ use wmlicense_media::ContentHeader;
 
 impl Verbed<LicenseRequest> {
     fn renewal(&self) -> Result<RenewalWish, Failure> {
-        let own = &self.properties;
+        let own = self.properties();
         let mut kids = own.get(&KEY_IDS).unwrap_or_default();
         if let (true, Some(header)) = (kids.is_empty(), own.get(&HEADER)) {
             let header = ContentHeader::parse(&header)?;

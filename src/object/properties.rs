@@ -12,7 +12,7 @@ fn read(object: &dyn Object, spec: &dyn Spec) -> Result<Option<Value>, Failure> 
     match spec.access() {
         Access::WriteOnly => Ok(None),
         Access::ReadOnly => object.computed(spec.key()),
-        Access::Settable | Access::FixedOnceBegun => match object.properties().shown(spec.key()) {
+        Access::Settable | Access::FixedOnceBegun => match object.base().properties.shown(spec.key()) {
             None => object.computed(spec.key()),
             set => Ok(set),
         },
@@ -28,7 +28,7 @@ fn bad(key: Key) -> impl Fn(&'static str) -> Failure {
 }
 
 fn set(object: &dyn Object, name: &[u8], kind: Option<wm_attr_type>, bytes: &[u8]) -> Result<(), Failure> {
-    let spec = object.properties().spec(name)?;
+    let spec = object.base().properties.spec(name)?;
     let key = spec.key();
     if kind.is_some_and(|kind| kind != key.kind.number()) {
         return Err(Failure::with(WM_E_WRONG_TYPE, format!("The property {} has another type.", key.name)));
@@ -36,7 +36,7 @@ fn set(object: &dyn Object, name: &[u8], kind: Option<wm_attr_type>, bytes: &[u8
     let bytes = key.kind.checked(bytes).map_err(bad(key))?;
     let parsed = spec.parse(bytes).ok_or_else(|| only_read(key))?.map_err(bad(key))?;
     object.may_change(spec.access())?;
-    object.properties().keep(spec, bytes, parsed);
+    object.base().properties.keep(spec, bytes, parsed);
     Ok(())
 }
 
@@ -55,11 +55,11 @@ fn number_bytes(key: Key, value: u64) -> Result<Vec<u8>, Failure> {
 }
 
 fn present(object: &dyn Object) -> Vec<String> {
-    let specs = object.properties().specs().iter();
+    let specs = object.base().properties.specs().iter();
     let known = specs.filter(|spec| matches!(read(object, **spec), Ok(Some(_)))).map(|spec| spec.key().name);
     let mut names: Vec<String> = known.map(str::to_owned).collect();
     let foreign = object.foreign().into_iter().map(|(name, _)| name);
-    names.extend(foreign.filter(|name| object.properties().spec(name.as_bytes()).is_err()));
+    names.extend(foreign.filter(|name| object.base().properties.spec(name.as_bytes()).is_err()));
     names
 }
 
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn wm_set_number_prop(object: *mut c_void, name: *const c_
         let object = resolve_any(object)?;
         // SAFETY: the header makes the caller answer for the name.
         let name = unsafe { input::c_bytes(name, "name")? };
-        let bytes = number_bytes(object.properties().spec(name)?.key(), value)?;
+        let bytes = number_bytes(object.base().properties.spec(name)?.key(), value)?;
         set(object.as_ref(), name, None, &bytes)
     })
 }
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn wm_get_prop(
         let object = resolve_any(object)?;
         // SAFETY: the header makes the caller answer for name, buf and needed_out.
         let (name, to) = unsafe { (input::c_bytes(name, "name")?, Buffer::new(buf, buf_size, needed_out)?) };
-        let (kind, value) = match (object.properties().spec(name), foreign(object.as_ref(), name)) {
+        let (kind, value) = match (object.base().properties.spec(name), foreign(object.as_ref(), name)) {
             (Ok(spec), _) => (spec.key().kind, read(object.as_ref(), spec)?),
             (Err(_), Some(text)) => (Type::String, Some(text)),
             (Err(failure), None) => return Err(failure),
@@ -195,12 +195,12 @@ pub unsafe extern "C" fn wm_remove_prop(object: *mut c_void, name: *const c_char
     gate::enter(|| {
         let object = resolve_any(object)?;
         // SAFETY: the header makes the caller answer for the name.
-        let spec = object.properties().spec(unsafe { input::c_bytes(name, "name")? })?;
+        let spec = object.base().properties.spec(unsafe { input::c_bytes(name, "name")? })?;
         if spec.access() == Access::ReadOnly {
             return Err(only_read(spec.key()));
         }
         object.may_change(spec.access())?;
-        if object.properties().forget(spec.key()) { Ok(()) } else { Err(Failure::new(WM_E_UNSUPPORTED_PROPERTY)) }
+        if object.base().properties.forget(spec.key()) { Ok(()) } else { Err(Failure::new(WM_E_UNSUPPORTED_PROPERTY)) }
     })
 }
 
@@ -209,7 +209,7 @@ pub unsafe extern "C" fn wm_remove_prop(object: *mut c_void, name: *const c_char
 pub unsafe extern "C" fn wm_remove_all_props(object: *mut c_void) -> wm_result {
     gate::enter(|| {
         let object = resolve_any(object)?;
-        let properties = object.properties();
+        let properties = &object.base().properties;
         for spec in properties.specs().iter().filter(|spec| spec.access() != Access::ReadOnly) {
             match object.may_change(spec.access()) {
                 Ok(()) => _ = properties.forget(spec.key()),

@@ -3,8 +3,8 @@ use crate::callback::{as_callback, inside_a_callback};
 use crate::detail;
 use crate::flags::WM_INFINITE;
 use crate::life::Live;
-use crate::object::{self, Handle, Kind, Object};
-use crate::prop::{Properties, wm_attr_type};
+use crate::object::{self, Base, Object, handle};
+use crate::prop::wm_attr_type;
 use crate::result::{
     WM_E_BAD_VALUE, WM_E_BUSY, WM_E_INTERNAL, WM_E_INVALID_HANDLE, WM_E_OPERATION_CANCELED, WM_E_TIMEOUT,
     WM_E_WOULD_DEADLOCK, WM_S_ACQUIRE_CANCELLED,
@@ -17,23 +17,25 @@ use wmlicense_core::event::Progress;
 
 /// An object whose verb is whatever a test wants; it borrows the kind of one that C knows.
 struct Tested {
-    properties: Properties,
+    base: Base,
     worker: Worker,
 }
 
 struct TestedHandle;
 
-impl Handle for TestedHandle {
-    type Target = Tested;
-    const KIND: Kind = Kind::BackupRestorer;
+handle!(TestedHandle: Tested, BackupRestorer);
+
+impl Tested {
+    fn new(callback: Callback) -> Self {
+        let base = Base::new(&[]);
+        let worker = Worker::new(Arc::clone(&base.life), callback, None, Log::default());
+        Self { base, worker }
+    }
 }
 
 impl Object for Tested {
-    fn life(&self) -> &Life {
-        self.worker.life()
-    }
-    fn properties(&self) -> &Properties {
-        &self.properties
+    fn base(&self) -> &Base {
+        &self.base
     }
     fn worker(&self) -> Option<&Worker> {
         Some(&self.worker)
@@ -82,8 +84,8 @@ const FINAL: wm_status = status::BACKUPRESTORE_END;
 fn object(script: &Arc<Script>) -> (*mut TestedHandle, Weak<Live>) {
     // SAFETY: the script outlives the object.
     let callback = unsafe { Callback::new(Some(play), Arc::as_ptr(script).cast_mut().cast()) };
-    let tested = Tested { properties: Properties::new(&[]), worker: Worker::new(callback, None, Log::default()) };
-    let live = Arc::downgrade(tested.life().hold().as_ref().unwrap());
+    let tested = Tested::new(callback);
+    let live = Arc::downgrade(tested.base.life.hold().as_ref().unwrap());
     (object::hand_out::<TestedHandle>(tested).unwrap(), live)
 }
 
@@ -330,8 +332,7 @@ fn work_that_panics_ends_as_an_internal_failure() {
 fn a_null_callback_runs_everything_but_is_not_called() {
     // SAFETY: nothing is called.
     let callback = unsafe { Callback::new(None, std::ptr::null_mut()) };
-    let tested = Tested { properties: Properties::new(&[]), worker: Worker::new(callback, None, Log::default()) };
-    let handle = object::hand_out::<TestedHandle>(tested).unwrap();
+    let handle = object::hand_out::<TestedHandle>(Tested::new(callback)).unwrap();
     start(handle, |context| {
         progress(context);
         Outcome::success(5)
