@@ -26,15 +26,17 @@
  * untouched and never freed.
  *
  * THREADS
- * Every function may be called from any thread with 256 KiB of stack. Background verbs (wm_individualize,
- * wm_acquire_license, wm_backup_licenses, wm_restore_licenses) return at once and run on a thread of the library; all
- * other functions are done when they return, of which wm_ensure_license alone waits for a service. One operation at a time per object, any number of objects. Background
- * verbs fail at the call only for a bad handle or argument, a forked process, a busy object, a client that is not open,
- * a required property that is unset, and a backup that exists; then no status is sent. Everything else arrives in the
- * final status, sent exactly once per started verb, except as wm_release says. In a child after fork, every function
- * that returns wm_result answers WM_E_FORKED for ever, except wm_release, which does nothing and answers 0. The library
- * cannot be unloaded; dlclose leaves it in place. It installs no signal handler, changes no environment, and runs no
- * thread while no operation runs.
+ * Every function may be called from any thread with 256 KiB of stack. Background verbs return at once and run on a thread
+ * of the library: wm_individualize, wm_acquire_license, wm_monitor_license, wm_renew_licenses, wm_backup_licenses,
+ * wm_restore_licenses, wm_preview_restore, wm_verify_backup, wm_check_store, wm_clean_license_store (which can be told to
+ * wait) and wm_refresh_revocations. All other functions are done when they return; of those wm_ensure_license alone waits
+ * for a service. One operation at a time per object, any number of objects. Background verbs fail at the call only for a
+ * bad handle or argument, a forked process, a busy object, a client that is not open, a required property that is unset,
+ * a backup that exists, and no room for an operation; then no status is sent. Everything else arrives in the final status,
+ * sent exactly once per started verb, except as wm_release says. In a child after fork, every function that returns
+ * wm_result answers WM_E_FORKED for ever, except wm_release, which does nothing and answers 0. The library cannot be
+ * unloaded; dlclose leaves it in place. It installs no signal handler, changes no environment, and runs no thread while no
+ * operation runs.
  *
  * TEXT AND BUFFERS
  * Text is UTF-8 with a NUL at the end; paths are bytes as the system has them. Functions that fill a buffer are called
@@ -50,8 +52,8 @@
  * which carry information. wm_result_name and wm_result_message explain a number. wm_get_error_info tells, per thread,
  * more about the last failure: its kind, what helps, whether to try again, what the service said, and a sentence. Inside
  * a callback it tells about the event; after wm_wait or wm_next_event delivered a failing result, about that operation.
- * No detail, log
- * or message ever holds a secret. A failed operation leaves the store as it was. No input crashes the process.
+ * No detail, log or message ever holds a secret. A failed operation leaves the store as it was. No input crashes the
+ * process.
  *
  * CALLBACKS
  * A status callback is called on a thread of the library, one call at a time per object, with no lock held. Pointers are
@@ -61,14 +63,14 @@
  * the same statuses from a queue: wm_create_event_queue.
  *
  * NETWORK
- * No function but a background verb and wm_ensure_license opens a connection, and none does with WM_PROP_OFFLINE_ONLY. Every request may be sent
- * again, because the service gives equal bytes an equal answer: after a lost connection, 408, 425, 429 and 5xx the library
- * does so up to WM_PROP_RETRY_LIMIT times, with a random pause that grows, and at least as long as Retry-After asks (seconds
- * or a date, an hour at most), all within WM_PROP_DEADLINE_MS; a pause that would not fit ends the operation at once. A cancel
- * ends every phase within 100 ms. Plain HTTP is used on loopback addresses only, unless WM_PROP_ALLOW_HTTP says otherwise. At most
- * three redirects are followed, never from https to http, a POST only by 307 and 308, and the account token stays behind.
- * Answers are bounded in length and must have the protocol's type. TLS is 1.3. wm_set_transport puts the application's own
- * HTTP stack in place of the library's.
+ * No function but a background verb and wm_ensure_license opens a connection, and none does with WM_PROP_OFFLINE_ONLY. Every
+ * request may be sent again, because the service gives equal bytes an equal answer: after a lost connection, 408, 425, 429
+ * and 5xx the library does so up to WM_PROP_RETRY_LIMIT times, with a random pause that grows, and at least as long as
+ * Retry-After asks (seconds or a date, an hour at most), all within WM_PROP_DEADLINE_MS; a pause that would not fit ends the
+ * operation at once. A cancel ends every phase within 100 ms. Plain HTTP is used on loopback addresses only, unless
+ * WM_PROP_ALLOW_HTTP says otherwise. At most three redirects are followed, never from https to http, a POST only by 307 and
+ * 308, and the account token stays behind. Answers are bounded in length and must have the protocol's type. TLS is 1.3.
+ * wm_set_transport puts the application's own HTTP stack in place of the library's.
  *
  * This file is generated from src/ by tests/repository/header.rs; do not edit it.
  */
@@ -460,36 +462,36 @@
 
 /* Phases, in wm_individualize_progress::phase and http_phase. */
 
-/** the device's keys are being made. */
+/** The device's keys are being made. */
 #define WM_INDIVIDUALIZE_BEGIN 0x1u
-/** over: the device has its certificate. */
+/** Over: the device has its certificate. */
 #define WM_INDIVIDUALIZE_SUCCEED 0x2u
-/** over: the result says why not. */
+/** Over: the result says why not. */
 #define WM_INDIVIDUALIZE_FAIL 0x4u
-/** over: it was cancelled. */
+/** Over: it was cancelled. */
 #define WM_INDIVIDUALIZE_CANCEL 0x8u
-/** the service is being asked. */
+/** The service is being asked. */
 #define WM_INDIVIDUALIZE_DOWNLOAD 0x10u
-/** the certificate is being stored. */
+/** The certificate is being stored. */
 #define WM_INDIVIDUALIZE_INSTALL 0x20u
-/** no request yet, or the next attempt is waited for. */
+/** No request yet, or the next attempt is waited for. */
 #define WM_HTTP_NOTINITIATED 0x0u
-/** connecting. */
+/** Connecting. */
 #define WM_HTTP_CONNECTING 0x1u
-/** sending the request and waiting. */
+/** Sending the request and waiting. */
 #define WM_HTTP_REQUESTING 0x2u
-/** receiving the answer. */
+/** Receiving the answer. */
 #define WM_HTTP_RECEIVING 0x3u
-/** received. */
+/** Received. */
 #define WM_HTTP_COMPLETED 0x4u
 
 /* Types of properties and of values of statuses. */
 
 /** uint32_t. */
 #define WM_TYPE_DWORD ((wm_attr_type)0)
-/** text with its NUL. */
+/** Text with its NUL. */
 #define WM_TYPE_STRING ((wm_attr_type)1)
-/** bytes. */
+/** Bytes. */
 #define WM_TYPE_BINARY ((wm_attr_type)2)
 /** int32_t, 0 or 1. */
 #define WM_TYPE_BOOL ((wm_attr_type)3)
@@ -528,7 +530,7 @@
 #define WM_KID_HEX 0x2u
 /** wm_kid_to_text: 36 characters, five groups with hyphens between. */
 #define WM_KID_UUID 0x3u
-/** added to a form: the text is in the order of a GUID in the memory of Windows, as Windows Media catalogues have it. */
+/** Added to a form: the text is in the order of a GUID in the memory of Windows, as Windows Media catalogues have it. */
 #define WM_KID_GUID_ORDER 0x100u
 /** wm_sample::scheme: AES-CTR. */
 #define WM_SCHEME_CENC 0x63656E63u
@@ -552,69 +554,69 @@
 
 /* Reasons of wm_query_action_allowed. */
 
-/** the action is not permitted; set with every other bit. */
+/** The action is not permitted; set with every other bit. */
 #define WM_REASON_NOT_ENABLED 0x1u
-/** there is no license for the key ID. */
+/** There is no license for the key ID. */
 #define WM_REASON_NO_LICENSE 0x2u
-/** no license grants the action. */
+/** No license grants the action. */
 #define WM_REASON_NO_RIGHT 0x4u
-/** all uses are used up. */
+/** All uses are used up. */
 #define WM_REASON_EXHAUSTED 0x8u
-/** the right has ended. */
+/** The right has ended. */
 #define WM_REASON_EXPIRED 0x10u
-/** the right has not begun. */
+/** The right has not begun. */
 #define WM_REASON_NOT_STARTED 0x20u
-/** the application's security level is too low. */
+/** The application's security level is too low. */
 #define WM_REASON_APPSEC_TOO_LOW 0x40u
-/** the device must be individualized again. */
+/** The device must be individualized again. */
 #define WM_REASON_REQ_INDIV 0x80u
-/** the clock cannot be trusted, and the right has dates. */
+/** The clock cannot be trusted, and the right has dates. */
 #define WM_REASON_NO_CLOCK_SUPPORT 0x400u
-/** the root license of the subscription is missing, or has ended where WM_REASON_EXPIRED is set too. */
+/** The root license of the subscription is missing, or has ended where WM_REASON_EXPIRED is set too. */
 #define WM_REASON_ROOT_MISSING 0x2000u
-/** the license lost its state. */
+/** The license lost its state. */
 #define WM_REASON_STATE_LOST 0x4000u
-/** the key that signed the license, the device, or the application was revoked. */
+/** The key that signed the license, the device, or the application was revoked. */
 #define WM_REASON_REVOKED 0x8000u
-/** the license demands a newer status list; see wm_refresh_revocations. */
+/** The license demands a newer status list; see wm_refresh_revocations. */
 #define WM_REASON_STATUS_LIST 0x10000u
-/** the right has a condition that this version does not know. */
+/** The right has a condition that this version does not know. */
 #define WM_REASON_UNKNOWN_CONDITION 0x20000u
 
 /* Actions. Their names are taken in any case, and with "ActionAllowed." in front; other names of policies as they are. */
 
-/** play. */
+/** Play. */
 #define WM_ACTION_PLAY "Play"
-/** copy to a device. */
+/** Copy to a device. */
 #define WM_ACTION_COPY "Copy"
-/** burn to a CD as part of a playlist. */
+/** Burn to a CD as part of a playlist. */
 #define WM_ACTION_PLAYLIST_BURN "PlaylistBurn"
-/** burn to an audio CD. */
+/** Burn to an audio CD. */
 #define WM_ACTION_PRINT_REDBOOK "Print.redbook"
-/** copy to a device that obeys SDMI. */
+/** Copy to a device that obeys SDMI. */
 #define WM_ACTION_TRANSFER_SDMI "Transfer.SDMI"
-/** copy to a device that does not obey SDMI. */
+/** Copy to a device that does not obey SDMI. */
 #define WM_ACTION_TRANSFER_NONSDMI "Transfer.NONSDMI"
-/** make a thumbnail of a picture. */
+/** Make a thumbnail of a picture. */
 #define WM_ACTION_CREATE_THUMBNAIL_IMAGE "CreateThumbnailImage"
-/** play together with others over a network. */
+/** Play together with others over a network. */
 #define WM_ACTION_COLLABORATIVE_PLAY "CollaborativePlay"
-/** go into a backup: a question to wm_query_*, which the policy itself answers. */
+/** Go into a backup: a question to wm_query_*, which the policy itself answers. */
 #define WM_ACTION_BACKUP "Backup"
 
 /* Categories of wm_license_state. */
 
-/** not permitted, now or later; wm_query_action_allowed tells why. */
+/** Not permitted, now or later; wm_query_action_allowed tells why. */
 #define WM_LICENSE_STATE_NORIGHT 0x0u
-/** permitted without limit. */
+/** Permitted without limit. */
 #define WM_LICENSE_STATE_UNLIM 0x1u
 /** counts[0] uses left. */
 #define WM_LICENSE_STATE_COUNT 0x2u
-/** from dates[0] on. */
+/** From dates[0] on. */
 #define WM_LICENSE_STATE_FROM 0x3u
-/** until dates[0]. */
+/** Until dates[0]. */
 #define WM_LICENSE_STATE_UNTIL 0x4u
-/** from dates[0] until dates[1]. */
+/** From dates[0] until dates[1]. */
 #define WM_LICENSE_STATE_FROM_UNTIL 0x5u
 /** counts[0] uses from dates[0] on. */
 #define WM_LICENSE_STATE_COUNT_FROM 0x6u
@@ -627,130 +629,130 @@
 
 /* Values of WM_PROP_CLOCK_VERDICT. */
 
-/** a service told the time since the system started; the wall clock does not matter. */
+/** A service told the time since the system started; the wall clock does not matter. */
 #define WM_CLOCK_GOOD 0x0u
-/** nothing speaks for the wall clock or against it; licenses follow it. */
+/** Nothing speaks for the wall clock or against it; licenses follow it. */
 #define WM_CLOCK_UNKNOWN 0x1u
-/** the wall clock is behind what is known to have passed; licenses with dates wait until it is set right, or until one contact with a service. */
+/** The wall clock is behind what is known to have passed; licenses with dates wait until it is set right, or until one contact with a service. */
 #define WM_CLOCK_BEHIND 0x2u
-/** the wall clock is over 30 days ahead of what is known; licenses may seem to have ended until it is set right, or until one contact with a service. */
+/** The wall clock is over 30 days ahead of what is known; licenses may seem to have ended until it is set right, or until one contact with a service. */
 #define WM_CLOCK_AHEAD 0x3u
 
 /* Properties: which object has it, type, meaning. Text is UTF-8; paths are bytes as the system has them. */
 
-/** client, STRING: path of the folder of the license store; its last component is created 0700. Fixed at open. */
+/** Client, STRING: path of the folder of the license store; its last component is created 0700. Fixed at open. */
 #define WM_PROP_STORE_PATH "StorePath"
-/** client, STRING: base64 SHA-256 of each trusted authority certificate, semicolons between. Fixed at open. */
+/** Client, STRING: base64 SHA-256 of each trusted authority certificate, semicolons between. Fixed at open. */
 #define WM_PROP_AUTHORITY "Authority"
-/** client, STRING: how device keys are kept, "file". Fixed at open. */
+/** Client, STRING: how device keys are kept, "file". Fixed at open. */
 #define WM_PROP_KEY_PROTECTOR "KeyProtector"
-/** client, STRING: base URL of the service. */
+/** Client, STRING: base URL of the service. */
 #define WM_PROP_SERVICE_URL "ServiceURL"
-/** client, STRING, write-only: names the user's account to the service. */
+/** Client, STRING, write-only: names the user's account to the service. */
 #define WM_PROP_ACCOUNT_TOKEN "AccountToken"
-/** client, STRING: name of the application, told to the service, and compared with the newest status list at each use. */
+/** Client, STRING: name of the application, told to the service, and compared with the newest status list at each use. */
 #define WM_PROP_APPLICATION_ID "ApplicationID"
-/** client, STRING: what the user calls this device, at most 64 characters; told to the services with every request, so that lists of devices can be read. An empty one takes the name away there; unset, they keep what they know. */
+/** Client, STRING: what the user calls this device, at most 64 characters; told to the services with every request, so that lists of devices can be read. An empty one takes the name away there; unset, they keep what they know. */
 #define WM_PROP_DEVICE_NAME "DeviceName"
-/** client, DWORD: level of the application, default 0; licenses may demand one. */
+/** Client, DWORD: level of the application, default 0; licenses may demand one. */
 #define WM_PROP_SECURITY_LEVEL "SecurityLevel"
-/** client, STRING: User-Agent of HTTP requests. */
+/** Client, STRING: User-Agent of HTTP requests. */
 #define WM_PROP_USER_AGENT "UserAgent"
-/** client, STRING: which TLS certificates are trusted. "default": the platform's, or bundled ones where it has none; "platform"; "bundled"; "pem": only TlsCaPem; "pinned": as default, and the chain must also lead to a certificate of TlsCaPem. */
+/** Client, STRING: which TLS certificates are trusted. "default": the platform's, or bundled ones where it has none; "platform"; "bundled"; "pem": only TlsCaPem; "pinned": as default, and the chain must also lead to a certificate of TlsCaPem. */
 #define WM_PROP_TLS_TRUST "TlsTrust"
-/** client, STRING: certificates of authorities in PEM, trusted beside those of TlsTrust, or demanded where it is "pinned". */
+/** Client, STRING: certificates of authorities in PEM, trusted beside those of TlsTrust, or demanded where it is "pinned". */
 #define WM_PROP_TLS_CA_PEM "TlsCaPem"
-/** client, STRING: URL of an HTTP proxy (http or https, with user and password if it wants them), "none", or "environment", the default: https_proxy, http_proxy, all_proxy and no_proxy as they were when the client was created. This machine is always asked directly. */
+/** Client, STRING: URL of an HTTP proxy (http or https, with user and password if it wants them), "none", or "environment", the default: https_proxy, http_proxy, all_proxy and no_proxy as they were when the client was created. This machine is always asked directly. */
 #define WM_PROP_PROXY "Proxy"
-/** client, BOOL: plain HTTP to other hosts than this one, default no. */
+/** Client, BOOL: plain HTTP to other hosts than this one, default no. */
 #define WM_PROP_ALLOW_HTTP "AllowHttp"
-/** client, BOOL: no operation opens a connection, default no. */
+/** Client, BOOL: no operation opens a connection, default no. */
 #define WM_PROP_OFFLINE_ONLY "OfflineOnly"
-/** client and objects with a background verb, DWORD: milliseconds until an operation that asks a service gives up. 0, the default: two minutes for each request. */
+/** Client and objects with a background verb, DWORD: milliseconds until an operation that asks a service gives up. 0, the default: two minutes for each request. */
 #define WM_PROP_DEADLINE_MS "DeadlineMs"
-/** client and objects with a background verb, DWORD: repetitions of a failed request, default 4. */
+/** Client and objects with a background verb, DWORD: repetitions of a failed request, default 4. */
 #define WM_PROP_RETRY_LIMIT "RetryLimit"
-/** client, STRING, read-only: base64 ID that the service gave to the device; none before it is individualized. */
+/** Client, STRING, read-only: base64 ID that the service gave to the device; none before it is individualized. */
 #define WM_PROP_DEVICE_ID "DeviceID"
-/** client, BOOL, read-only: whether the device has a certificate. */
+/** Client, BOOL, read-only: whether the device has a certificate. */
 #define WM_PROP_INDIVIDUALIZED "Individualized"
-/** client, STRING, read-only: security version of the device, four dotted numbers; 0.0.0.0 before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers. */
+/** Client, STRING, read-only: security version of the device, four dotted numbers; 0.0.0.0 before it is individualized. Content header, STRING, read-only: the one that Windows Media DRM content asks for, dotted numbers. */
 #define WM_PROP_SECURITY_VERSION "SecurityVersion"
-/** client, DWORD, read-only: what the clock is worth for licenses with dates, WM_CLOCK_*. */
+/** Client, DWORD, read-only: what the clock is worth for licenses with dates, WM_CLOCK_*. */
 #define WM_PROP_CLOCK_VERDICT "ClockVerdict"
-/** client, DWORD, read-only: requests that wait to be sent again. */
+/** Client, DWORD, read-only: requests that wait to be sent again. */
 #define WM_PROP_PENDING_TRANSACTIONS "PendingTransactions"
-/** individualizer, BOOL: the user agrees to individualization. Required. */
+/** Individualizer, BOOL: the user agrees to individualization. Required. */
 #define WM_PROP_USER_CONSENT "UserConsent"
-/** license request, BINARY: content header as the file has it. */
+/** License request, BINARY: content header as the file has it. */
 #define WM_PROP_HEADER "Header"
-/** license request, STRING: base64 key IDs, semicolons between; those of Header where unset. */
+/** License request, STRING: base64 key IDs, semicolons between; those of Header where unset. */
 #define WM_PROP_KEY_IDS "KeyIDs"
-/** license request, STRING: actions wanted, semicolons between, default "Play". License enumerator, STRING, read-only: actions granted. */
+/** License request, STRING: actions wanted, semicolons between, default "Play". License enumerator, STRING, read-only: actions granted. */
 #define WM_PROP_ACTIONS "Actions"
-/** license request, STRING: service to ask instead of ServiceURL. */
+/** License request, STRING: service to ask instead of ServiceURL. */
 #define WM_PROP_URL "URL"
-/** license request, STRING: everything of this scope, for pre-delivery. */
+/** License request, STRING: everything of this scope, for pre-delivery. */
 #define WM_PROP_SCOPE "Scope"
-/** license request, DWORD: for wm_renew_licenses, only licenses of which a right ends or whose renewal is due within so many days; ended ones are among them. */
+/** License request, DWORD: for wm_renew_licenses, only licenses of which a right ends or whose renewal is due within so many days; ended ones are among them. */
 #define WM_PROP_EXPIRING_WITHIN "ExpiringWithin"
-/** license request, BINARY: the application's own bytes for the service. */
+/** License request, BINARY: the application's own bytes for the service. */
 #define WM_PROP_CUSTOM_DATA "CustomData"
-/** license request, STRING: base64 ID of the last transaction; set it to resume one after a restart. */
+/** License request, STRING: base64 ID of the last transaction; set it to resume one after a restart. */
 #define WM_PROP_TRANSACTION_ID "TransactionID"
-/** license request, BOOL: the page leads back to a port of 127.0.0.1 that the monitor listens on, which shortens its wait; default no. */
+/** License request, BOOL: the page leads back to a port of 127.0.0.1 that the monitor listens on, which shortens its wait; default no. */
 #define WM_PROP_LOOPBACK_REDIRECT "LoopbackRedirect"
-/** license request, STRING, read-only: the six digits that the page shows as well, while a request is pending. */
+/** License request, STRING, read-only: the six digits that the page shows as well, while a request is pending. */
 #define WM_PROP_INTERACTION_CODE "InteractionCode"
-/** backup restorer, STRING: path of the existing folder that receives the backup. Required to back up. */
+/** Backup restorer, STRING: path of the existing folder that receives the backup. Required to back up. */
 #define WM_PROP_BACKUP_PATH "BackupPath"
-/** backup restorer, STRING: path of the folder that holds the backup. Required to restore. */
+/** Backup restorer, STRING: path of the folder that holds the backup. Required to restore. */
 #define WM_PROP_RESTORE_PATH "RestorePath"
-/** license enumerator, STRING: only licenses for this key ID, base64. Filters are set before the first wm_next_license. */
+/** License enumerator, STRING: only licenses for this key ID, base64. Filters are set before the first wm_next_license. */
 #define WM_PROP_FILTER_KID "FilterKID"
-/** license enumerator, STRING: only licenses that name this action. */
+/** License enumerator, STRING: only licenses that name this action. */
 #define WM_PROP_FILTER_ACTION "FilterAction"
-/** license enumerator, STRING: only licenses of this issuer, base64. */
+/** License enumerator, STRING: only licenses of this issuer, base64. */
 #define WM_PROP_FILTER_ISSUER "FilterIssuer"
-/** license enumerator, QWORD: only licenses whose rights end before then, seconds UTC. */
+/** License enumerator, QWORD: only licenses whose rights end before then, seconds UTC. */
 #define WM_PROP_FILTER_EXPIRING_BEFORE "FilterExpiringBefore"
-/** license enumerator, STRING, read-only: base64 license ID. */
+/** License enumerator, STRING, read-only: base64 license ID. */
 #define WM_PROP_LID "LID"
-/** license enumerator, STRING, read-only: base64 key ID. */
+/** License enumerator, STRING, read-only: base64 key ID. */
 #define WM_PROP_KID "KID"
-/** license enumerator, STRING, read-only: base64 ID of the service that issued it. */
+/** License enumerator, STRING, read-only: base64 ID of the service that issued it. */
 #define WM_PROP_ISSUER "Issuer"
-/** license enumerator, QWORD, read-only: when it was first issued, seconds UTC. */
+/** License enumerator, QWORD, read-only: when it was first issued, seconds UTC. */
 #define WM_PROP_ISSUE_DATE "IssueDate"
-/** license enumerator, QWORD, read-only: first second in which some action is permitted. */
+/** License enumerator, QWORD, read-only: first second in which some action is permitted. */
 #define WM_PROP_NOT_BEFORE "NotBefore"
-/** license enumerator, QWORD, read-only: first second in which no action is permitted any more. */
+/** License enumerator, QWORD, read-only: first second in which no action is permitted any more. */
 #define WM_PROP_NOT_AFTER "NotAfter"
-/** license enumerator, QWORD, read-only: from when on its owner wants it renewed, seconds UTC; see wm_renew_licenses. */
+/** License enumerator, QWORD, read-only: from when on its owner wants it renewed, seconds UTC; see wm_renew_licenses. */
 #define WM_PROP_RENEW_AFTER "RenewAfter"
-/** license enumerator, STRING, read-only: page about the renewal. The library never goes there. */
+/** License enumerator, STRING, read-only: page about the renewal. The library never goes there. */
 #define WM_PROP_RENEW_URL "RenewURL"
-/** license enumerator, DWORD, read-only: uses left of the action that has fewest. */
+/** License enumerator, DWORD, read-only: uses left of the action that has fewest. */
 #define WM_PROP_COUNTS_LEFT "CountsLeft"
-/** license enumerator, BOOL, read-only: whether a backup takes it. */
+/** License enumerator, BOOL, read-only: whether a backup takes it. */
 #define WM_PROP_BACKUP_ALLOWED "BackupAllowed"
-/** license enumerator, STRING, read-only: title for people, see wm_set_content_title. */
+/** License enumerator, STRING, read-only: title for people, see wm_set_content_title. */
 #define WM_PROP_TITLE "Title"
-/** license enumerator, STRING, read-only: base64 key ID of the root license that a subscription's license needs. */
+/** License enumerator, STRING, read-only: base64 key ID of the root license that a subscription's license needs. */
 #define WM_PROP_ROOT_KID "RootKID"
-/** license enumerator and content header, STRING, read-only: the owner's name of the content. */
+/** License enumerator and content header, STRING, read-only: the owner's name of the content. */
 #define WM_PROP_CONTENT_ID "ContentID"
-/** license enumerator (action Play) and decryptor, BINARY, read-only: what the policy demands of outputs, as the owner wrote it. */
+/** License enumerator (action Play) and decryptor, BINARY, read-only: what the policy demands of outputs, as the owner wrote it. */
 #define WM_PROP_OUTPUT_PROTECTION "OutputProtection"
-/** content header, STRING, read-only: base64 key IDs, semicolons between, as KeyIDs of a license request takes them. */
+/** Content header, STRING, read-only: base64 key IDs, semicolons between, as KeyIDs of a license request takes them. */
 #define WM_PROP_KIDS "KIDs"
-/** content header, STRING, read-only: where the content says that licenses are acquired. Untrusted: the library never opens it; ask the user first. */
+/** Content header, STRING, read-only: where the content says that licenses are acquired. Untrusted: the library never opens it; ask the user first. */
 #define WM_PROP_LICENSE_URL "LicenseURL"
-/** content header, STRING, read-only: four characters, such as "cenc" or "cbcs". */
+/** Content header, STRING, read-only: four characters, such as "cenc" or "cbcs". */
 #define WM_PROP_SCHEME "Scheme"
-/** content header, STRING, read-only: UUIDs of the protection systems named, each once, semicolons between. */
+/** Content header, STRING, read-only: UUIDs of the protection systems named, each once, semicolons between. */
 #define WM_PROP_SYSTEM "System"
-/** content header, STRING, read-only: what of the content's protection could not be read although the rest could, a sentence a line. */
+/** Content header, STRING, read-only: what of the content's protection could not be read although the rest could, a sentence a line. */
 #define WM_PROP_NOTES "Notes"
 
 
@@ -974,10 +976,11 @@ typedef struct wm_transport {
   void *context;
 } wm_transport;
 
-// Receives one record. level: WM_LOG_*. target: the part of the library, such as "wmlicense::http". message: one line of
-// English text, UTF-8. Both are valid until it returns. context: as given. It never holds a password, token, key or
-// the query of a URL. Called on any thread of the library, by several threads at once, with no lock held; functions
-// of the library may be called from it, but what they do is not recorded. It must not throw or longjmp.
+// Receives one record. level: WM_LOG_*. target: the part of the library: "wmlicense::" and operation, http, service, store,
+// device or use. message: one line of English text, UTF-8. Both are valid until it returns. context: as given. It never
+// holds a password, token, key or the query of a URL. Called on any thread of the library, by several threads at once,
+// with no lock held; functions of the library may be called from it, but what they do is not recorded. It must not
+// throw or longjmp.
 typedef void (*wm_log_callback)(uint32_t level, const char *target, const char *message, void *context);
 
 // Value of WM_STATUS_PROGRESS.
@@ -1177,8 +1180,8 @@ wm_result wm_create_client(struct wm_client **client_out);
 
 // Opens the license store and the device's keys, and makes both in an empty folder. Makes no network call.
 // Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
-// second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
-// WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
+// second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT,
+// WM_E_STORE_TOO_NEW, WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
 // WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL, WM_E_STORE_READ_ONLY, WM_E_NO_DESCRIPTORS,
 // WM_E_OUTOFMEMORY or WM_E_BUSY; then it may be tried again. These are the store errors of all other calls as well.
 // A store that is there opens on a full disk and where nothing may be written too: licenses that need no write can be used, and
@@ -1236,16 +1239,18 @@ wm_result wm_create_individualizer(struct wm_client *client,
 
 // Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
 // network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE, which gives the device new keys. It stays the same
-// device with all its licenses, and backups of the 64 keys before them open as before; but a copy of the store made earlier is refused by the
-// services from now on. Where such a copy did the same before, this one becomes another device with a seat of its own.
-// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
-// failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST, WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING,
-// WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE, WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED,
-// WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED, WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE,
-// WM_E_ANSWER_SIGNER, WM_E_LICENSE_CERT_EXPIRED, WM_E_ANSWER_REPLAYED, WM_E_INVALID_MACHINE, WM_E_ANSWER_MANIFEST,
-// WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
-// WM_E_INDIV_FRAUD, WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or
-// keys. A failure leaves the device as it was.
+// device with all its licenses, and backups of the 64 keys before them open as before; but a copy of the store made
+// earlier is refused by the services from now on. Where such a copy did the same before, this one becomes another
+// device with a seat of its own.
+// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries
+// WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST,
+// WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING, WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE,
+// WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED, WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED,
+// WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE, WM_E_ANSWER_SIGNER,
+// WM_E_LICENSE_CERT_EXPIRED, WM_E_ANSWER_REPLAYED, WM_E_INVALID_MACHINE, WM_E_ANSWER_MANIFEST,
+// WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED, WM_E_INDIV_FRAUD,
+// WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or keys. A failure
+// leaves the device as it was.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or
 // WM_PROP_SERVICE_URL is missing, and WM_E_INDIVIDUALIZING while it runs already.
 wm_result wm_individualize(struct wm_individualizer *individualizer,
@@ -1261,7 +1266,8 @@ wm_result wm_create_content_header(const void *data,
                                    size_t size,
                                    struct wm_content_header **out);
 
-// Reads protection data from a regular file of any kind that wm_create_content_header takes; media data is skipped. path: any bytes.
+// Reads protection data from a regular file of any kind that wm_create_content_header takes; media data is skipped.
+// path: any bytes.
 // *out: receives a handle to release.
 // Fails as wm_create_content_header, and with WM_E_PATH_NOT_FOUND and WM_E_PATH_UNUSABLE.
 wm_result wm_create_content_header_from_file(const char *path,
@@ -1284,9 +1290,9 @@ wm_result wm_kid_to_text(const uint8_t *kid,
                          size_t *needed_out);
 
 // Reads a key ID from text. form: WM_KID_BASE64, WM_KID_HEX, WM_KID_UUID, or 0 to recognise which it is, each with
-// WM_KID_GUID_ORDER where the text is in that order, or without. Digits are of either case, a UUID may have braces around; nothing
-// else may stand before or behind. kid_out: receives 16 bytes in the order of the UUID text, as all calls want them; untouched
-// on failure.
+// WM_KID_GUID_ORDER where the text is in that order, or without. Digits are of either case, a UUID may have braces
+// around; nothing else may stand before or behind. kid_out: receives 16 bytes in the order of the UUID text, as all
+// calls want them; untouched on failure.
 // Fails with WM_E_INVALIDARG for NULL or another form, and with WM_E_BAD_VALUE, with what is wrong in the detail, if the text is
 // not one whole key ID.
 wm_result wm_kid_from_text(const char *text,
@@ -1304,18 +1310,20 @@ wm_result wm_create_license_request(struct wm_client *client,
 // where the user may be sent to a page of the service. With neither WM_PROP_KEY_IDS nor
 // WM_PROP_HEADER it is a pre-delivery: the service delivers all that the account may have, or what is in WM_PROP_SCOPE, and
 // the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
-// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
-// connection left open is taken up again with the same bytes, so that the service answers it once.
-// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
-// license refused, WM_STATUS_RENEWAL_DUE for each stored that its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
-// it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
-// can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
-// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID, and where it cannot be read the results of
-// wm_create_content_header, whose detail names byte and field; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
-// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED in
-// place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE, WM_E_LICENSE_TERMS, WM_E_LICENSE_UNASKED and
-// WM_E_ENDLESS_ANSWER;
-// WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
+// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a
+// cancel or a lost connection left open is taken up again with the same bytes, so that the service answers it once.
+// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must
+// individualize first, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each stored that
+// its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license
+// is stored; test it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the
+// page where the user can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call
+// wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content;
+// another refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID, and where it cannot be read the
+// results of wm_create_content_header, whose detail names byte and field; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the
+// service cannot be reached, and the other troubles with a service that wm_individualize names;
+// WM_E_INVALID_LICENSE_ACQUIRED in place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE,
+// WM_E_LICENSE_TERMS, WM_E_LICENSE_UNASKED and WM_E_ENDLESS_ANSWER; WM_E_NO_TRANSACTION; or an error of store or keys.
+// Then the store is as it was.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
 // or no service is set, and WM_E_ACQUIRING_LICENSE.
 wm_result wm_acquire_license(struct wm_license_request *request,
@@ -1327,8 +1335,8 @@ wm_result wm_acquire_license(struct wm_license_request *request,
 // as often as needed: the service answers it once. It holds no account token: where WM_PROP_ACCOUNT_TOKEN is set, the same token
 // is sent along in the header "Authorization: Bearer TOKEN", with every challenge. Two calls as for properties.
 // Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
-// WM_E_INVALID_LICENSE_REQUEST for more key IDs than one request carries (1024, fewer where many of them have licenses that count
-// uses, of which the request must tell) or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
+// WM_E_INVALID_LICENSE_REQUEST for more key IDs than one request carries (1024, fewer where many of them have licenses
+// that count uses, of which the request must tell) or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
 // WM_E_SERVICE_UNKNOWN where nothing was ever heard from the service, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
 wm_result wm_get_challenge(struct wm_license_request *request,
                            void *buf,
@@ -1358,14 +1366,15 @@ wm_result wm_get_license_url(struct wm_license_request *request,
 // where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined, or
 // the request was abandoned meanwhile; another refusal of the service; or as wm_get_challenge. Then the store is as it was.
 // It also takes licenses that nobody asked for: a file that the issuer made for this device (`wmlicensed license give --out`),
-// carried by whatever way. No property but the service's URL is needed; nothing of the request is touched, and a challenge that waits goes on
-// waiting. WM_S_LICENSE_ACQUIRED once one of them is stored; WM_S_LICENSE_KNOWN where the device has all of them, which
-// gives no use back. Fails with WM_E_LICENSE_TOO_OLD 30 days after they were given; WM_E_INVALID_MACHINE where they are for another
-// device; WM_E_ISSUER_NOT_TRUSTED; WM_E_LICENSE_ISSUER where who signed is not the issuer of their policies; WM_E_SIGNATURE_FAILURE and
-// WM_E_ANSWER_MANIFEST where they were changed; WM_E_LICENSE_TERMS where a stored license has other terms;
-// WM_E_LICENSE_REMOVED where all of them were removed from this device for good; WM_E_SERVICE_UNKNOWN where the service
-// is not known from an earlier contact; or as wm_get_challenge. Licenses that wait in the device's mailbox at the service come
-// by themselves with whatever the device asks next.
+// carried by whatever way. No property but the service's URL is needed; nothing of the request is touched, and a
+// challenge that waits goes on waiting. WM_S_LICENSE_ACQUIRED once one of them is stored; WM_S_LICENSE_KNOWN where the
+// device has all of them, which gives no use back. Fails with WM_E_LICENSE_TOO_OLD 30 days after they were given;
+// WM_E_INVALID_MACHINE where they are for another device; WM_E_ISSUER_NOT_TRUSTED; WM_E_LICENSE_ISSUER where who
+// signed is not the issuer of their policies; WM_E_SIGNATURE_FAILURE and WM_E_ANSWER_MANIFEST where they were changed;
+// WM_E_LICENSE_TERMS where a stored license has other terms; WM_E_LICENSE_REMOVED where all of them were removed from
+// this device for good; WM_E_SERVICE_UNKNOWN where the service is not known from an earlier contact; or as
+// wm_get_challenge. Licenses that wait in the device's mailbox at the service come by themselves with whatever the
+// device asks next.
 wm_result wm_process_response(struct wm_license_request *request,
                               const void *data,
                               size_t size);
@@ -1392,24 +1401,25 @@ wm_result wm_abandon_acquisition(struct wm_license_request *request);
 // Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
 // first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
 // WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
-// others one that takes its place; where the device has a later license of that issuer for the same key ID, the earlier one goes and the
-// later stands for both; what was used stays used unless the owner grants it anew. Licenses deleted for good are
-// given back on the way.
-// Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
-// wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:
-// WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_S_NOTHING_NEW where
-// nothing came for those that fit, WM_E_LICENSE_REQUIRED
-// where there is none for the key IDs, else the results of wm_acquire_license. A license whose changed terms the user must
-// accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with WM_ACQUIRE_NONSILENT. A service that fails does not keep others from
-// being asked, and its failure is the result; what was renewed before is stored.
+// others one that takes its place; where the device has a later license of that issuer for the same key ID, the
+// earlier one goes and the later stands for both; what was used stays used unless the owner grants it anew. Licenses
+// deleted for good are given back on the way.
+// Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license
+// refused, WM_STATUS_RENEWAL_DUE for each that its owner wants renewed all the same,
+// WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once: WM_S_LICENSE_ACQUIRED where at least one
+// license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_S_NOTHING_NEW where nothing came for those that fit,
+// WM_E_LICENSE_REQUIRED where there is none for the key IDs, else the results of wm_acquire_license. A license whose
+// changed terms the user must accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with
+// WM_ACQUIRE_NONSILENT. A service that fails does not keep others from being asked, and its failure is the result;
+// what was renewed before is stored.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where no license is named,
 // WM_E_MALFORMED_CONTENT_HEADER, and WM_E_ACQUIRING_LICENSE.
 wm_result wm_renew_licenses(struct wm_license_request *request,
                             uint32_t flags);
 
-// Tells whether a stored license permits an action. No network call, and no license changes; the time of a refusal for its dates is
-// remembered, at most once a minute. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a policy has. *reasons_out: 0
-// if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
+// Tells whether a stored license permits an action. No network call, and no license changes; the time of a refusal for
+// its dates is remembered, at most once a minute. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a
+// policy has. *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
 // Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
 // error.
 wm_result wm_query_action_allowed(struct wm_client *client,
@@ -1426,15 +1436,17 @@ wm_result wm_query_license_state(struct wm_client *client,
                                  const char *action,
                                  struct wm_license_state *state);
 
-// Sees to it that content can be used, and blocks until that is so or it is known why not: the whole way of a player in one call.
+// Sees to it that content can be used, and blocks until that is so or it is known why not: the whole way of a player
+// in one call.
 // Answers 0 where stored licenses permit the action for every key ID of the header, without a network and without a write. Else
 // it individualizes the device if that is needed and flags allow it, acquires silently what is missing at WM_PROP_SERVICE_URL,
 // and answers WM_S_LICENSE_ACQUIRED once every key ID permits the action.
 // action: UTF-8, WM_ACTION_* or another name that a policy has. flags: 0, or WM_ENSURE_INDIVIDUALIZE where the user agreed to
-// individualization. timeout_ms: after so long it gives up with WM_E_DEADLINE; WM_INFINITE waits as WM_PROP_DEADLINE_MS says. What
-// is asked for and not answered by then is taken up by the next call. It may be called on any thread, of the user interface
-// rather not, and inside a callback, which then does not return for so long; several calls on one client run side by side.
-// No statuses are told, and wm_cancel does not reach it: an application that shows progress uses wm_acquire_license.
+// individualization. timeout_ms: after so long it gives up with WM_E_DEADLINE; WM_INFINITE waits as
+// WM_PROP_DEADLINE_MS says. What is asked for and not answered by then is taken up by the next call. It may be called
+// on any thread, of the user interface rather not, and inside a callback, which then does not return for so long;
+// several calls on one client run side by side. No statuses are told, and wm_cancel does not reach it: an application
+// that shows progress uses wm_acquire_license.
 // Fails with the result of the step that failed, and wm_get_error_info has its detail: WM_E_NEEDS_INDIVIDUALIZATION without
 // the flag; the results of wm_individualize and wm_acquire_license; WM_E_NO_RIGHTS where the user must act, with the URL of the
 // page in the message: open it and call again; where licenses came that do not permit the action, the results of
@@ -1487,8 +1499,9 @@ wm_result wm_create_backup_restorer(struct wm_client *client,
 // complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
 // Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
 // WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out), WM_E_BACKUP_EXISTS
-// where there is a backup and the flag is missing, WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is gone by the end), WM_E_PATH_READ_ONLY,
-// WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL, or an error of store or keys.
+// where there is a backup and the flag is missing, WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is
+// gone by the end), WM_E_PATH_READ_ONLY, WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL,
+// or an error of store or keys.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
 // WM_E_BACKUPRESTORE_BUSY, and WM_E_BACKUP_EXISTS without the flag where the system knows it without a look at the medium: the
 // call never waits for one, so the same may come in the final status instead.
@@ -1512,8 +1525,8 @@ wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
 // WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
 // WM_E_RESTORE_FRAUD at the limit of devices, WM_E_BACKUP_RESTORE_BAD_DATA where the service cannot read what the backup
 // holds for it, another refusal, WM_E_RESTORE_SERVICE_UNAVAILABLE, WM_E_BACKUP_RESTORE_TOO_MANY_RESETS where connections break
-// again and again, and the other troubles with a service that wm_individualize names, WM_E_INVALID_PROPERTY where WM_PROP_SERVICE_URL is needed and unset, or an error
-// of store or keys.
+// again and again, and the other troubles with a service that wm_individualize names, WM_E_INVALID_PROPERTY where
+// WM_PROP_SERVICE_URL is needed and unset, or an error of store or keys.
 // Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
 // and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
@@ -1525,9 +1538,9 @@ wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
 // asked,
 // WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out, as WM_STATUS_LICENSE_REFUSED would
 // tell it), WM_STATUS_SECTION_CLOSED and WM_STATUS_ERROR_WITHURL as there, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything
-// would be restored, WM_S_RESTORE_PARTIAL if not, or a failure of wm_restore_licenses. Where the service cannot be asked although
-// something can be restored without it, the licenses that it decides on have the reason for that as their result: they are
-// undecided.
+// would be restored, WM_S_RESTORE_PARTIAL if not, or a failure of wm_restore_licenses. Where the service cannot be
+// asked although something can be restored without it, the licenses that it decides on have the reason for that as
+// their result: they are undecided.
 // Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
 wm_result wm_preview_restore(struct wm_backup_restorer *restorer);
 
@@ -1582,7 +1595,8 @@ wm_result wm_create_revocation_agent(struct wm_client *client,
 // 0 for the device's own ID, which is what wmlicensed expects.
 // buf NULL with size 0 gives the size; the challenge that is fetched then is the one that was sized. needed_out may be NULL.
 // Fails with WM_E_BUFFER_TOO_SMALL, buffer untouched, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALID_PROPERTY while no service is
-// set, WM_E_SERVICE_UNKNOWN where nothing was ever heard from it, WM_E_REVOCATION_TOO_LONG for a longer machine ID, WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
+// set, WM_E_SERVICE_UNKNOWN where nothing was ever heard from it, WM_E_REVOCATION_TOO_LONG for a longer machine ID,
+// WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
 wm_result wm_get_lrb_challenge(struct wm_revocation_agent *agent,
                                const void *machine_id,
                                size_t machine_id_size,
@@ -1608,10 +1622,11 @@ wm_result wm_process_lrb(struct wm_revocation_agent *agent,
 
 // Asks the service of WM_PROP_SERVICE_URL for its newest status list and for what was taken back from this device, takes both
 // and sends the acknowledgement, in the background.
-// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_REVOCATIONS_REFRESHED once, with 0, WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names,
-// WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED where the device or the application was revoked,
-// WM_E_REVOCATION_SERVICE_UNAVAILABLE where the service cannot be reached, or another of the troubles with a service that
-// wm_individualize names. What was taken stays taken; calling again goes on from there.
+// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_REVOCATIONS_REFRESHED once, with 0,
+// WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names, WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED
+// where the device or the application was revoked, WM_E_REVOCATION_SERVICE_UNAVAILABLE where the service cannot be
+// reached, or another of the troubles with a service that wm_individualize names. What was taken stays taken; calling
+// again goes on from there.
 // Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while WM_PROP_SERVICE_URL is missing, and
 // WM_E_REFRESHING_REVOCATIONS while it runs already.
 wm_result wm_refresh_revocations(struct wm_revocation_agent *agent);
@@ -1677,7 +1692,8 @@ wm_result wm_exchange_write(struct wm_exchange *exchange,
                             const void *data,
                             size_t size);
 
-// Gives the application records of what operations of this client do, on the way to a service above all. callback: NULL
+// Gives the application records of what this client does: opening, operations, what they ask of services, uses of licenses,
+// and what of store and keys had to be mended. What came before is not told, so set it before wm_open_client. callback: NULL
 // ends the records. level: WM_LOG_*, the least important that is wanted; without meaning for NULL. When it returns, no
 // call of the former callback runs or comes any more, so its context may go; inside a log callback it does not wait
 // for that. The last release of the client ends the records likewise. Never call it while holding a lock that the log

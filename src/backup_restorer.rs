@@ -99,8 +99,9 @@ pub unsafe extern "C" fn wm_create_backup_restorer(
 /// complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
 /// Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
 /// WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out), WM_E_BACKUP_EXISTS
-/// where there is a backup and the flag is missing, WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is gone by the end), WM_E_PATH_READ_ONLY,
-/// WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL, or an error of store or keys.
+/// where there is a backup and the flag is missing, WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is
+/// gone by the end), WM_E_PATH_READ_ONLY, WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL,
+/// or an error of store or keys.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
 /// WM_E_BACKUPRESTORE_BUSY, and WM_E_BACKUP_EXISTS without the flag where the system knows it without a look at the medium: the
 /// call never waits for one, so the same may come in the final status instead.
@@ -129,8 +130,8 @@ pub unsafe extern "C" fn wm_backup_licenses(restorer: *mut wm_backup_restorer, f
 /// WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
 /// WM_E_RESTORE_FRAUD at the limit of devices, WM_E_BACKUP_RESTORE_BAD_DATA where the service cannot read what the backup
 /// holds for it, another refusal, WM_E_RESTORE_SERVICE_UNAVAILABLE, WM_E_BACKUP_RESTORE_TOO_MANY_RESETS where connections break
-/// again and again, and the other troubles with a service that wm_individualize names, WM_E_INVALID_PROPERTY where WM_PROP_SERVICE_URL is needed and unset, or an error
-/// of store or keys.
+/// again and again, and the other troubles with a service that wm_individualize names, WM_E_INVALID_PROPERTY where
+/// WM_PROP_SERVICE_URL is needed and unset, or an error of store or keys.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
 /// and WM_E_BACKUPRESTORE_BUSY.
 #[unsafe(no_mangle)]
@@ -147,9 +148,9 @@ pub unsafe extern "C" fn wm_restore_licenses(restorer: *mut wm_backup_restorer, 
 /// asked,
 /// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out, as WM_STATUS_LICENSE_REFUSED would
 /// tell it), WM_STATUS_SECTION_CLOSED and WM_STATUS_ERROR_WITHURL as there, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything
-/// would be restored, WM_S_RESTORE_PARTIAL if not, or a failure of wm_restore_licenses. Where the service cannot be asked although
-/// something can be restored without it, the licenses that it decides on have the reason for that as their result: they are
-/// undecided.
+/// would be restored, WM_S_RESTORE_PARTIAL if not, or a failure of wm_restore_licenses. Where the service cannot be
+/// asked although something can be restored without it, the licenses that it decides on have the reason for that as
+/// their result: they are undecided.
 /// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_preview_restore(restorer: *mut wm_backup_restorer) -> wm_result {

@@ -243,8 +243,8 @@ pub unsafe extern "C" fn wm_create_client(client_out: *mut *mut wm_client) -> wm
 
 /// Opens the license store and the device's keys, and makes both in an empty folder. Makes no network call.
 /// Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
-/// second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT, WM_E_STORE_TOO_NEW,
-/// WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
+/// second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT,
+/// WM_E_STORE_TOO_NEW, WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
 /// WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL, WM_E_STORE_READ_ONLY, WM_E_NO_DESCRIPTORS,
 /// WM_E_OUTOFMEMORY or WM_E_BUSY; then it may be tried again. These are the store errors of all other calls as well.
 /// A store that is there opens on a full disk and where nothing may be written too: licenses that need no write can be used, and

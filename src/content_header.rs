@@ -100,7 +100,8 @@ pub unsafe extern "C" fn wm_create_content_header(
     }
 }
 
-/// Reads protection data from a regular file of any kind that wm_create_content_header takes; media data is skipped. path: any bytes.
+/// Reads protection data from a regular file of any kind that wm_create_content_header takes; media data is skipped.
+/// path: any bytes.
 /// *out: receives a handle to release.
 /// Fails as wm_create_content_header, and with WM_E_PATH_NOT_FOUND and WM_E_PATH_UNUSABLE.
 #[unsafe(no_mangle)]

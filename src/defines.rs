@@ -107,7 +107,7 @@ pub fn c_text() -> String {
         &mut text,
         "Actions. Their names are taken in any case, and with \"ActionAllowed.\" in front; other names of policies as they are.",
     );
-    text.extend(ACTIONS.iter().map(|row| format!("/** {}. */\n#define {} \"{}\"\n", row.2, row.0, row.1)));
+    text.extend(ACTIONS.iter().map(|row| format!("/** {} */\n#define {} \"{}\"\n", sentence(row.2), row.0, row.1)));
     LAST.iter().for_each(|section| print(&mut text, section));
     begin(
         &mut text,
@@ -121,9 +121,18 @@ pub fn c_text() -> String {
             Access::WriteOnly => ", write-only",
             Access::ReadOnly => ", read-only",
         };
-        let _ = writeln!(text, "/** {objects}, {kind}{access}: {meaning}. */\n#define {define} \"{}\"", key.name);
+        let line = sentence(&format!("{objects}, {kind}{access}: {meaning}"));
+        let _ = writeln!(text, "/** {line} */\n#define {define} \"{}\"", key.name);
     }
     text
+}
+
+/// A clause as people read it; names of C keep their letters.
+fn sentence(clause: &str) -> String {
+    let word = clause.split([' ', ',', '.', ':']).next().unwrap_or_default();
+    let is_plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let (first, rest) = clause.split_at(usize::from(is_plain));
+    format!("{}{rest}.", first.to_ascii_uppercase())
 }
 
 fn begin(text: &mut String, title: &str) {
@@ -135,7 +144,8 @@ fn print(text: &mut String, section: &Section) {
         begin(text, section.title);
     }
     for row in section.rows {
-        let _ = writeln!(text, "/** {}. */\n#define {} {}", row.meaning, name(row.name), (section.form)(row.value));
+        let (line, value) = (sentence(row.meaning), (section.form)(row.value));
+        let _ = writeln!(text, "/** {line} */\n#define {} {value}", name(row.name));
     }
 }
 
@@ -149,6 +159,14 @@ mod tests {
         revocation_agent, store_keeper,
     };
     use std::collections::BTreeSet;
+
+    #[test]
+    fn clauses_become_sentences_and_names_of_c_stay() {
+        assert_eq!(sentence("client, STRING: the folder"), "Client, STRING: the folder.");
+        for name in ["wm_wait: no timeout", "counts[0] uses left", "int32_t, 0 or 1"] {
+            assert_eq!(sentence(name), format!("{name}."));
+        }
+    }
 
     /// What the header calls each kind of object, whether it has background verbs, and its properties.
     fn objects() -> [(&'static str, bool, Specs); 9] {

@@ -47,15 +47,17 @@ fn run(client: &ClientObject, wish: EnsureWish, timeout: Option<Duration>) -> Re
     started.wait().ok_or_else(|| Failure::new(WM_E_INTERNAL))?.into_result()
 }
 
-/// Sees to it that content can be used, and blocks until that is so or it is known why not: the whole way of a player in one call.
+/// Sees to it that content can be used, and blocks until that is so or it is known why not: the whole way of a player
+/// in one call.
 /// Answers 0 where stored licenses permit the action for every key ID of the header, without a network and without a write. Else
 /// it individualizes the device if that is needed and flags allow it, acquires silently what is missing at WM_PROP_SERVICE_URL,
 /// and answers WM_S_LICENSE_ACQUIRED once every key ID permits the action.
 /// action: UTF-8, WM_ACTION_* or another name that a policy has. flags: 0, or WM_ENSURE_INDIVIDUALIZE where the user agreed to
-/// individualization. timeout_ms: after so long it gives up with WM_E_DEADLINE; WM_INFINITE waits as WM_PROP_DEADLINE_MS says. What
-/// is asked for and not answered by then is taken up by the next call. It may be called on any thread, of the user interface
-/// rather not, and inside a callback, which then does not return for so long; several calls on one client run side by side.
-/// No statuses are told, and wm_cancel does not reach it: an application that shows progress uses wm_acquire_license.
+/// individualization. timeout_ms: after so long it gives up with WM_E_DEADLINE; WM_INFINITE waits as
+/// WM_PROP_DEADLINE_MS says. What is asked for and not answered by then is taken up by the next call. It may be called
+/// on any thread, of the user interface rather not, and inside a callback, which then does not return for so long;
+/// several calls on one client run side by side. No statuses are told, and wm_cancel does not reach it: an application
+/// that shows progress uses wm_acquire_license.
 /// Fails with the result of the step that failed, and wm_get_error_info has its detail: WM_E_NEEDS_INDIVIDUALIZATION without
 /// the flag; the results of wm_individualize and wm_acquire_license; WM_E_NO_RIGHTS where the user must act, with the URL of the
 /// page in the message: open it and call again; where licenses came that do not permit the action, the results of

@@ -63,16 +63,18 @@ pub unsafe extern "C" fn wm_create_individualizer(
 
 /// Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
 /// network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE, which gives the device new keys. It stays the same
-/// device with all its licenses, and backups of the 64 keys before them open as before; but a copy of the store made earlier is refused by the
-/// services from now on. Where such a copy did the same before, this one becomes another device with a seat of its own.
-/// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the
-/// failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST, WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING,
-/// WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE, WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED,
-/// WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED, WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE,
-/// WM_E_ANSWER_SIGNER, WM_E_LICENSE_CERT_EXPIRED, WM_E_ANSWER_REPLAYED, WM_E_INVALID_MACHINE, WM_E_ANSWER_MANIFEST,
-/// WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED,
-/// WM_E_INDIV_FRAUD, WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or
-/// keys. A failure leaves the device as it was.
+/// device with all its licenses, and backups of the 64 keys before them open as before; but a copy of the store made
+/// earlier is refused by the services from now on. Where such a copy did the same before, this one becomes another
+/// device with a seat of its own.
+/// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries
+/// WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST,
+/// WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING, WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE,
+/// WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED, WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED,
+/// WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE, WM_E_ANSWER_SIGNER,
+/// WM_E_LICENSE_CERT_EXPIRED, WM_E_ANSWER_REPLAYED, WM_E_INVALID_MACHINE, WM_E_ANSWER_MANIFEST,
+/// WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED, WM_E_INDIV_FRAUD,
+/// WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or keys. A failure
+/// leaves the device as it was.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or
 /// WM_PROP_SERVICE_URL is missing, and WM_E_INDIVIDUALIZING while it runs already.
 #[unsafe(no_mangle)]

@@ -43,9 +43,9 @@ pub unsafe extern "C" fn wm_kid_to_text(
 }
 
 /// Reads a key ID from text. form: WM_KID_BASE64, WM_KID_HEX, WM_KID_UUID, or 0 to recognise which it is, each with
-/// WM_KID_GUID_ORDER where the text is in that order, or without. Digits are of either case, a UUID may have braces around; nothing
-/// else may stand before or behind. kid_out: receives 16 bytes in the order of the UUID text, as all calls want them; untouched
-/// on failure.
+/// WM_KID_GUID_ORDER where the text is in that order, or without. Digits are of either case, a UUID may have braces
+/// around; nothing else may stand before or behind. kid_out: receives 16 bytes in the order of the UUID text, as all
+/// calls want them; untouched on failure.
 /// Fails with WM_E_INVALIDARG for NULL or another form, and with WM_E_BAD_VALUE, with what is wrong in the detail, if the text is
 /// not one whole key ID.
 #[unsafe(no_mangle)]

@@ -132,9 +132,9 @@ fn first_four<T: Copy + Default>(values: &[T]) -> ([T; 4], u32) {
     (places, count)
 }
 
-/// Tells whether a stored license permits an action. No network call, and no license changes; the time of a refusal for its dates is
-/// remembered, at most once a minute. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a policy has. *reasons_out: 0
-/// if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
+/// Tells whether a stored license permits an action. No network call, and no license changes; the time of a refusal for
+/// its dates is remembered, at most once a minute. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a
+/// policy has. *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
 /// Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
 /// error.
 #[unsafe(no_mangle)]

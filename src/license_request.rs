@@ -189,18 +189,20 @@ pub unsafe extern "C" fn wm_create_license_request(
 /// where the user may be sent to a page of the service. With neither WM_PROP_KEY_IDS nor
 /// WM_PROP_HEADER it is a pre-delivery: the service delivers all that the account may have, or what is in WM_PROP_SCOPE, and
 /// the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
-/// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a cancel or a lost
-/// connection left open is taken up again with the same bytes, so that the service answers it once.
-/// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must individualize first, WM_STATUS_LICENSE_REFUSED for each
-/// license refused, WM_STATUS_RENEWAL_DUE for each stored that its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license is stored; test
-/// it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the page where the user
-/// can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content; another
-/// refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID, and where it cannot be read the results of
-/// wm_create_content_header, whose detail names byte and field; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the service
-/// cannot be reached, and the other troubles with a service that wm_individualize names; WM_E_INVALID_LICENSE_ACQUIRED in
-/// place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE, WM_E_LICENSE_TERMS, WM_E_LICENSE_UNASKED and
-/// WM_E_ENDLESS_ANSWER;
-/// WM_E_NO_TRANSACTION; or an error of store or keys. Then the store is as it was.
+/// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a
+/// cancel or a lost connection left open is taken up again with the same bytes, so that the service answers it once.
+/// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must
+/// individualize first, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each stored that
+/// its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license
+/// is stored; test it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the
+/// page where the user can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call
+/// wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content;
+/// another refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID, and where it cannot be read the
+/// results of wm_create_content_header, whose detail names byte and field; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the
+/// service cannot be reached, and the other troubles with a service that wm_individualize names;
+/// WM_E_INVALID_LICENSE_ACQUIRED in place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE,
+/// WM_E_LICENSE_TERMS, WM_E_LICENSE_UNASKED and WM_E_ENDLESS_ANSWER; WM_E_NO_TRANSACTION; or an error of store or keys.
+/// Then the store is as it was.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
 /// or no service is set, and WM_E_ACQUIRING_LICENSE.
 #[unsafe(no_mangle)]

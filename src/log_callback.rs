@@ -1,4 +1,4 @@
-//! The log callback: records of one client's operations for the application's own log. There is no other log.
+//! The log callback: records of one client for the application's own log. There is no other log.
 
 use crate::client::wm_client;
 use crate::detail::Failure;
@@ -10,10 +10,11 @@ use crate::result::{WM_E_INVALIDARG, wm_result};
 use std::ffi::{c_char, c_void};
 use wmlicense_core::logging::Level;
 
-/// Receives one record. level: WM_LOG_*. target: the part of the library, such as "wmlicense::http". message: one line of
-/// English text, UTF-8. Both are valid until it returns. context: as given. It never holds a password, token, key or
-/// the query of a URL. Called on any thread of the library, by several threads at once, with no lock held; functions
-/// of the library may be called from it, but what they do is not recorded. It must not throw or longjmp.
+/// Receives one record. level: WM_LOG_*. target: the part of the library: "wmlicense::" and operation, http, service, store,
+/// device or use. message: one line of English text, UTF-8. Both are valid until it returns. context: as given. It never
+/// holds a password, token, key or the query of a URL. Called on any thread of the library, by several threads at once,
+/// with no lock held; functions of the library may be called from it, but what they do is not recorded. It must not
+/// throw or longjmp.
 pub type wm_log_callback =
     Option<unsafe extern "C" fn(level: u32, target: *const c_char, message: *const c_char, context: *mut c_void)>;
 
@@ -26,7 +27,8 @@ numbers! {
     DEBUG = Level::Debug as u32, "Requests and their outcomes";
 }
 
-/// Gives the application records of what operations of this client do, on the way to a service above all. callback: NULL
+/// Gives the application records of what this client does: opening, operations, what they ask of services, uses of licenses,
+/// and what of store and keys had to be mended. What came before is not told, so set it before wm_open_client. callback: NULL
 /// ends the records. level: WM_LOG_*, the least important that is wanted; without meaning for NULL. When it returns, no
 /// call of the former callback runs or comes any more, so its context may go; inside a log callback it does not wait
 /// for that. The last release of the client ends the records likewise. Never call it while holding a lock that the log

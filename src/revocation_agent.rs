@@ -84,7 +84,8 @@ pub unsafe extern "C" fn wm_create_revocation_agent(
 /// 0 for the device's own ID, which is what wmlicensed expects.
 /// buf NULL with size 0 gives the size; the challenge that is fetched then is the one that was sized. needed_out may be NULL.
 /// Fails with WM_E_BUFFER_TOO_SMALL, buffer untouched, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALID_PROPERTY while no service is
-/// set, WM_E_SERVICE_UNKNOWN where nothing was ever heard from it, WM_E_REVOCATION_TOO_LONG for a longer machine ID, WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
+/// set, WM_E_SERVICE_UNKNOWN where nothing was ever heard from it, WM_E_REVOCATION_TOO_LONG for a longer machine ID,
+/// WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_get_lrb_challenge(
     agent: *mut wm_revocation_agent,
@@ -137,10 +138,11 @@ pub unsafe extern "C" fn wm_process_lrb(
 
 /// Asks the service of WM_PROP_SERVICE_URL for its newest status list and for what was taken back from this device, takes both
 /// and sends the acknowledgement, in the background.
-/// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_REVOCATIONS_REFRESHED once, with 0, WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names,
-/// WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED where the device or the application was revoked,
-/// WM_E_REVOCATION_SERVICE_UNAVAILABLE where the service cannot be reached, or another of the troubles with a service that
-/// wm_individualize names. What was taken stays taken; calling again goes on from there.
+/// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_REVOCATIONS_REFRESHED once, with 0,
+/// WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names, WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED
+/// where the device or the application was revoked, WM_E_REVOCATION_SERVICE_UNAVAILABLE where the service cannot be
+/// reached, or another of the troubles with a service that wm_individualize names. What was taken stays taken; calling
+/// again goes on from there.
 /// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while WM_PROP_SERVICE_URL is missing, and
 /// WM_E_REFRESHING_REVOCATIONS while it runs already.
 #[unsafe(no_mangle)]

@@ -88,8 +88,8 @@ impl Verbed<LicenseRequest> {
 /// as often as needed: the service answers it once. It holds no account token: where WM_PROP_ACCOUNT_TOKEN is set, the same token
 /// is sent along in the header "Authorization: Bearer TOKEN", with every challenge. Two calls as for properties.
 /// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
-/// WM_E_INVALID_LICENSE_REQUEST for more key IDs than one request carries (1024, fewer where many of them have licenses that count
-/// uses, of which the request must tell) or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
+/// WM_E_INVALID_LICENSE_REQUEST for more key IDs than one request carries (1024, fewer where many of them have licenses
+/// that count uses, of which the request must tell) or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
 /// WM_E_SERVICE_UNKNOWN where nothing was ever heard from the service, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_get_challenge(
@@ -141,14 +141,15 @@ pub unsafe extern "C" fn wm_get_license_url(
 /// where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined, or
 /// the request was abandoned meanwhile; another refusal of the service; or as wm_get_challenge. Then the store is as it was.
 /// It also takes licenses that nobody asked for: a file that the issuer made for this device (`wmlicensed license give --out`),
-/// carried by whatever way. No property but the service's URL is needed; nothing of the request is touched, and a challenge that waits goes on
-/// waiting. WM_S_LICENSE_ACQUIRED once one of them is stored; WM_S_LICENSE_KNOWN where the device has all of them, which
-/// gives no use back. Fails with WM_E_LICENSE_TOO_OLD 30 days after they were given; WM_E_INVALID_MACHINE where they are for another
-/// device; WM_E_ISSUER_NOT_TRUSTED; WM_E_LICENSE_ISSUER where who signed is not the issuer of their policies; WM_E_SIGNATURE_FAILURE and
-/// WM_E_ANSWER_MANIFEST where they were changed; WM_E_LICENSE_TERMS where a stored license has other terms;
-/// WM_E_LICENSE_REMOVED where all of them were removed from this device for good; WM_E_SERVICE_UNKNOWN where the service
-/// is not known from an earlier contact; or as wm_get_challenge. Licenses that wait in the device's mailbox at the service come
-/// by themselves with whatever the device asks next.
+/// carried by whatever way. No property but the service's URL is needed; nothing of the request is touched, and a
+/// challenge that waits goes on waiting. WM_S_LICENSE_ACQUIRED once one of them is stored; WM_S_LICENSE_KNOWN where the
+/// device has all of them, which gives no use back. Fails with WM_E_LICENSE_TOO_OLD 30 days after they were given;
+/// WM_E_INVALID_MACHINE where they are for another device; WM_E_ISSUER_NOT_TRUSTED; WM_E_LICENSE_ISSUER where who
+/// signed is not the issuer of their policies; WM_E_SIGNATURE_FAILURE and WM_E_ANSWER_MANIFEST where they were changed;
+/// WM_E_LICENSE_TERMS where a stored license has other terms; WM_E_LICENSE_REMOVED where all of them were removed from
+/// this device for good; WM_E_SERVICE_UNKNOWN where the service is not known from an earlier contact; or as
+/// wm_get_challenge. Licenses that wait in the device's mailbox at the service come by themselves with whatever the
+/// device asks next.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_process_response(
     request: *mut wm_license_request,

@@ -50,16 +50,17 @@ impl Verbed<LicenseRequest> {
 /// Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
 /// first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
 /// WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
-/// others one that takes its place; where the device has a later license of that issuer for the same key ID, the earlier one goes and the
-/// later stands for both; what was used stays used unless the owner grants it anew. Licenses deleted for good are
-/// given back on the way.
-/// Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each that its owner
-/// wants renewed all the same, WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once:
-/// WM_S_LICENSE_ACQUIRED where at least one license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_S_NOTHING_NEW where
-/// nothing came for those that fit, WM_E_LICENSE_REQUIRED
-/// where there is none for the key IDs, else the results of wm_acquire_license. A license whose changed terms the user must
-/// accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with WM_ACQUIRE_NONSILENT. A service that fails does not keep others from
-/// being asked, and its failure is the result; what was renewed before is stored.
+/// others one that takes its place; where the device has a later license of that issuer for the same key ID, the
+/// earlier one goes and the later stands for both; what was used stays used unless the owner grants it anew. Licenses
+/// deleted for good are given back on the way.
+/// Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license
+/// refused, WM_STATUS_RENEWAL_DUE for each that its owner wants renewed all the same,
+/// WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once: WM_S_LICENSE_ACQUIRED where at least one
+/// license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_S_NOTHING_NEW where nothing came for those that fit,
+/// WM_E_LICENSE_REQUIRED where there is none for the key IDs, else the results of wm_acquire_license. A license whose
+/// changed terms the user must accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with
+/// WM_ACQUIRE_NONSILENT. A service that fails does not keep others from being asked, and its failure is the result;
+/// what was renewed before is stored.
 /// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where no license is named,
 /// WM_E_MALFORMED_CONTENT_HEADER, and WM_E_ACQUIRING_LICENSE.
 #[unsafe(no_mangle)]
