@@ -382,39 +382,70 @@
 
 /* Kinds of failures, in wm_error_info::category. */
 
+/** No failure. */
 #define WM_CATEGORY_NONE 0u
+/** The call was wrong: a mistake of the application. */
 #define WM_CATEGORY_CALL 1u
+/** The object cannot do this at present. */
 #define WM_CATEGORY_STATE 2u
+/** The network, or what answered in place of the service. */
 #define WM_CATEGORY_NETWORK 3u
+/** The service failed or refused the request as such. */
 #define WM_CATEGORY_SERVICE 4u
+/** Somebody's signature or certificate does not hold. */
 #define WM_CATEGORY_TRUST 5u
+/** The service decided against it. */
 #define WM_CATEGORY_REFUSED 6u
+/** A stored license does not permit it. */
 #define WM_CATEGORY_RIGHTS 7u
+/** Files and folders. */
 #define WM_CATEGORY_STORAGE 8u
+/** The media file or sample. */
 #define WM_CATEGORY_CONTENT 9u
+/** The application cancelled. */
 #define WM_CATEGORY_CANCELLED 10u
+/** The library or the system failed. */
 #define WM_CATEGORY_INTERNAL 11u
 
 /* What helps against a failure, in wm_error_info::remedy. */
 
+/** Nothing known. */
 #define WM_REMEDY_NONE 0u
+/** The same again, after retry_after_ms if that is not 0. */
 #define WM_REMEDY_RETRY 1u
+/** A network connection. */
 #define WM_REMEDY_GO_ONLINE 2u
+/** Setting the clock. */
 #define WM_REMEDY_SET_CLOCK 3u
+/** Individualizing the device. */
 #define WM_REMEDY_INDIVIDUALIZE 4u
+/** Acquiring the license again. */
 #define WM_REMEDY_REACQUIRE 5u
+/** The content's owner. */
 #define WM_REMEDY_CONTACT_ISSUER 6u
+/** Giving up the licenses on another device. */
 #define WM_REMEDY_FREE_DEVICE 7u
+/** Another file or folder. */
 #define WM_REMEDY_CHOOSE_PLACE 8u
+/** Space on the disk. */
 #define WM_REMEDY_FREE_SPACE 9u
+/** Signing in, with the right account. */
 #define WM_REMEDY_SIGN_IN 10u
+/** The page whose URL came with the status. */
 #define WM_REMEDY_OPEN_URL 11u
+/** A newer version of the application. */
 #define WM_REMEDY_UPDATE 12u
+/** Restoring a backup. */
 #define WM_REMEDY_RESTORE_BACKUP 13u
+/** A correction in the application's code. */
 #define WM_REMEDY_FIX_CALL 14u
+/** Signing in to the network, on the page that any web address shows in a browser. */
 #define WM_REMEDY_NETWORK_SIGN_IN 15u
+/** Another proxy, or none. */
 #define WM_REMEDY_CHECK_PROXY 16u
+/** Individualizing the device anew, with WM_INDIVIDUALIZE_FORCE. */
 #define WM_REMEDY_INDIVIDUALIZE_ANEW 17u
+/** More time or uses from the content's owner: a renewal, or buying it again. Asking for the same license changes nothing. */
 #define WM_REMEDY_RENEW 18u
 
 /* Statuses, told to the callback. Values are described by type and struct. */

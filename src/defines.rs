@@ -1,6 +1,7 @@
 //! The macros of the header, made from the lists of the other modules. Only the test that writes the header asks for them.
 
 use crate::flags::FLAGS;
+use crate::kinds::{CATEGORIES, REMEDIES};
 use crate::license_query::{ACTIONS, REASONS, STATE_CATEGORIES};
 use crate::lists::Number;
 use crate::log_callback::LEVELS;
@@ -9,7 +10,7 @@ use crate::prop::{Access, TYPES};
 use crate::result::RESULTS;
 use crate::status::STATUSES;
 use crate::status::phases::{HTTP_PHASES, INDIVIDUALIZE_PHASES};
-use crate::{clock, kinds, version};
+use crate::{clock, version};
 use std::ffi::CStr;
 use std::fmt::Write as _;
 
@@ -28,6 +29,10 @@ struct Section {
     rows: &'static [Number],
     /// A value as C reads it.
     form: fn(i64) -> String,
+}
+
+fn decimal(value: i64) -> String {
+    format!("{value}u")
 }
 
 fn hex(value: i64) -> String {
@@ -49,6 +54,8 @@ const fn section(title: &'static str, rows: &'static [Number], form: fn(i64) -> 
 
 /// What stands before the actions.
 const FIRST: &[Section] = &[
+    section("Kinds of failures, in wm_error_info::category.", CATEGORIES, decimal),
+    section("What helps against a failure, in wm_error_info::remedy.", REMEDIES, decimal),
     section("Statuses, told to the callback. Values are described by type and struct.", STATUSES, status),
     section("Phases, in wm_individualize_progress::phase and http_phase.", INDIVIDUALIZE_PHASES, hex),
     section("", HTTP_PHASES, hex),
@@ -75,8 +82,6 @@ pub fn macros() -> Vec<Macro> {
         Macro::Number("WM_ABI_VERSION", version::ABI_VERSION.into()),
     ];
     all.extend(RESULTS.iter().map(|row| Macro::Number(name(row.name), row.value.into())));
-    all.extend(kinds::CATEGORIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
-    all.extend(kinds::REMEDIES.iter().map(|row| Macro::Number(row.0, row.1 as i64)));
     let rows = FIRST.iter().chain(LAST).flat_map(|section| section.rows);
     all.extend(rows.map(|row| Macro::Number(name(row.name), row.value)));
     all.extend(ACTIONS.iter().map(|row| Macro::Text(row.0, row.1)));
@@ -98,10 +103,6 @@ pub fn c_text() -> String {
     }
     text.push_str("/** Whether the final result of an acquisition means that a license is stored. */\n");
     text.push_str("#define WM_LICENSE_STORED(result) ((result) == WM_S_LICENSE_ACQUIRED)\n");
-    begin(&mut text, "Kinds of failures, in wm_error_info::category.");
-    text.extend(kinds::CATEGORIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
-    begin(&mut text, "What helps against a failure, in wm_error_info::remedy.");
-    text.extend(kinds::REMEDIES.iter().map(|row| format!("#define {} {}u\n", row.0, row.1 as u32)));
     FIRST.iter().for_each(|section| print(&mut text, section));
     begin(
         &mut text,

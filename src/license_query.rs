@@ -5,7 +5,7 @@ use crate::detail::Failure;
 use crate::flags::WM_LICENSE_STATE_VAGUE;
 use crate::gate;
 use crate::input::{self, Out, SizedOut};
-use crate::lists::numbers;
+use crate::lists::{named, numbers};
 use crate::object::resolve;
 use crate::result::wm_result;
 use std::ffi::c_char;
@@ -44,19 +44,19 @@ pub const ACTIONS: &[(&str, &str, &str)] = &[
     ("WM_ACTION_BACKUP", action::BACKUP, "go into a backup: a question to wm_query_*, which the policy itself answers"),
 ];
 
-numbers! {
+named! {
     /// Categories of wm_license_state.
-    STATE_CATEGORIES = "WM_LICENSE_STATE_": u32;
-    NORIGHT = Category::NoRight as u32, "not permitted, now or later; wm_query_action_allowed tells why";
-    UNLIM = Category::Unlimited as u32, "permitted without limit";
-    COUNT = Category::Count as u32, "counts[0] uses left";
-    FROM = Category::From as u32, "from dates[0] on";
-    UNTIL = Category::Until as u32, "until dates[0]";
-    FROM_UNTIL = Category::FromUntil as u32, "from dates[0] until dates[1]";
-    COUNT_FROM = Category::CountFrom as u32, "counts[0] uses from dates[0] on";
-    COUNT_UNTIL = Category::CountUntil as u32, "counts[0] uses until dates[0]";
-    COUNT_FROM_UNTIL = Category::CountFromUntil as u32, "counts[0] uses from dates[0] until dates[1]";
-    EXPIRATION_AFTER_FIRSTUSE = Category::AfterFirstUse as u32, "seconds_after_first_use from the first use on, which did not happen yet; counts and dates apply as well";
+    STATE_CATEGORIES = "WM_LICENSE_STATE_" of Category;
+    NORIGHT = NoRight, "not permitted, now or later; wm_query_action_allowed tells why";
+    UNLIM = Unlimited, "permitted without limit";
+    COUNT = Count, "counts[0] uses left";
+    FROM = From, "from dates[0] on";
+    UNTIL = Until, "until dates[0]";
+    FROM_UNTIL = FromUntil, "from dates[0] until dates[1]";
+    COUNT_FROM = CountFrom, "counts[0] uses from dates[0] on";
+    COUNT_UNTIL = CountUntil, "counts[0] uses until dates[0]";
+    COUNT_FROM_UNTIL = CountFromUntil, "counts[0] uses from dates[0] until dates[1]";
+    EXPIRATION_AFTER_FIRSTUSE = AfterFirstUse, "seconds_after_first_use from the first use on, which did not happen yet; counts and dates apply as well";
 }
 
 /// What is left of an action by all licenses together. Set struct_size to sizeof(wm_license_state) before the call.

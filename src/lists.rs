@@ -37,25 +37,21 @@ macro_rules! numbers {
     };
 }
 
-/// Declares the values of a kind: an enum, and their numbers in the header.
-macro_rules! kinds {
-    ($(#[$about:meta])* $kind:ident, $(#[$about_list:meta])* $list:ident = $prefix:literal;
-     $($variant:ident $name:literal = $value:literal, $meaning:literal;)*) => {
+/// Names the values of an enum in the header. One that has no name yet does not compile.
+macro_rules! named {
+    ($(#[$about:meta])* $list:ident = $prefix:literal of $kind:ident;
+     $($name:ident = $variant:ident, $meaning:literal;)*) => {
         $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[repr(i32)]
-        pub enum $kind {
-            $(#[doc = $meaning]
-            $variant = $value,)*
-        }
-
-        $(#[$about_list])*
         pub(crate) const $list: &[$crate::lists::Number] = &[$($crate::lists::Number {
-            name: $crate::lists::c_name(concat!($prefix, $name, "\0")),
-            value: $value,
+            name: $crate::lists::c_name(concat!($prefix, stringify!($name), "\0")),
+            value: $kind::$variant as i64,
             meaning: $meaning,
         }),*];
+
+        const _: fn($kind) = |value| match value {
+            $($kind::$variant => {})*
+        };
     };
 }
 
-pub(crate) use {kinds, numbers};
+pub(crate) use {named, numbers};

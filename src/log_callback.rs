@@ -3,7 +3,7 @@
 use crate::client::wm_client;
 use crate::detail::Failure;
 use crate::gate;
-use crate::lists::numbers;
+use crate::lists::named;
 use crate::log_slot::Installed;
 use crate::object::resolve;
 use crate::result::{WM_E_INVALIDARG, wm_result};
@@ -18,13 +18,13 @@ use wmlicense_core::logging::Level;
 pub type wm_log_callback =
     Option<unsafe extern "C" fn(level: u32, target: *const c_char, message: *const c_char, context: *mut c_void)>;
 
-numbers! {
+named! {
     /// Levels.
-    LEVELS = "WM_LOG_": u32;
-    ERROR = Level::Error as u32, "An operation failed";
-    WARN = Level::Warn as u32, "Something went wrong that is tried again or that an error follows";
-    INFO = Level::Info as u32, "Operations begin and end";
-    DEBUG = Level::Debug as u32, "Requests and their outcomes";
+    LEVELS = "WM_LOG_" of Level;
+    ERROR = Error, "An operation failed";
+    WARN = Warn, "Something went wrong that is tried again or that an error follows";
+    INFO = Info, "Operations begin and end";
+    DEBUG = Debug, "Requests and their outcomes";
 }
 
 /// Gives the application records of what this client does: opening, operations, what they ask of services, uses of licenses,

@@ -3,17 +3,32 @@
 use super::wm_attr_type;
 use crate::detail::Failure;
 use crate::input::Buffer;
-use crate::lists::kinds;
+use crate::lists::named;
 
-kinds! {
-    /// Type of a property or of a status's value.
-    Type, /// Names and numbers of the types, and what C passes.
-    TYPES = "WM_TYPE_";
-    Dword "DWORD" = 0, "uint32_t";
-    String "STRING" = 1, "text with its NUL";
-    Binary "BINARY" = 2, "bytes";
-    Bool "BOOL" = 3, "int32_t, 0 or 1";
-    Qword "QWORD" = 4, "uint64_t";
+/// Type of a property or of a status's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Type {
+    /// 32 bits.
+    Dword = 0,
+    /// Text.
+    String = 1,
+    /// Bytes.
+    Binary = 2,
+    /// Yes or no.
+    Bool = 3,
+    /// 64 bits.
+    Qword = 4,
+}
+
+named! {
+    /// What C passes for each type.
+    TYPES = "WM_TYPE_" of Type;
+    DWORD = Dword, "uint32_t";
+    STRING = String, "text with its NUL";
+    BINARY = Binary, "bytes";
+    BOOL = Bool, "int32_t, 0 or 1";
+    QWORD = Qword, "uint64_t";
 }
 
 /// Longest text and longest bytes that a property takes.
