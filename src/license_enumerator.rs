@@ -8,8 +8,9 @@ use crate::prop::names::*;
 use crate::prop::{Access, Key, Specs, Value};
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_NO_MORE_ITEMS, wm_result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wmlicense_core::license::StoredLicense;
 use wmlicense_core::rights::{action, renew_after};
-use wmlicense_core::store::{Filter, StoredLicense};
+use wmlicense_core::store::Filter;
 use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::policy::{Conditions, Policy};
 

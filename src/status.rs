@@ -13,8 +13,8 @@ use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 pub use values::{wm_individualize_progress, wm_network_progress, wm_progress, wm_restore_verdict, wm_section_closed};
+use wmlicense_core::event::{ClosedSections, LeftOut, RestoreVerdict};
 use wmlicense_core::event::{Event, Network, Progress};
-use wmlicense_core::restore::{ClosedSections, LeftOut, RestoreVerdict};
 
 /// Number of a status.
 pub type wm_status = i32;
@@ -205,8 +205,9 @@ mod tests {
     use super::*;
     use wmlicense_core::contact::SessionError;
     use wmlicense_core::event::Event;
+    use wmlicense_core::event::Why;
     use wmlicense_core::failure::Explain as _;
-    use wmlicense_core::restore::{RestoreError, Why};
+    use wmlicense_core::restore::RestoreError;
     use wmlicense_wire::answer::Reason;
     use wmlicense_wire::id::Kid;
 

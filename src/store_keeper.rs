@@ -1,4 +1,4 @@
-//! The C face of `core::keeper`.
+//! The C face of `core::store_keeper`.
 
 use crate::callback::wm_status_callback;
 use crate::client::wm_client;
@@ -15,8 +15,8 @@ use crate::verbed::{self, Verbed, Verbs};
 use std::ffi::c_void;
 use std::sync::Arc;
 use wmlicense_core::client::{Client, Settings};
-use wmlicense_core::keeper;
 use wmlicense_core::operation::Context;
+use wmlicense_core::store_keeper;
 
 /// Looks after the license store: checks it, repairs it, and clears it of what is over. Create it, call a verb, and watch
 /// its final status. No verb makes a network call.
@@ -38,7 +38,7 @@ impl Verbs for StoreKeeper {
 impl Verbed<StoreKeeper> {
     fn check(&self, repair: bool) -> Result<(), Failure> {
         self.verb()?.start(status::STORE_CHECKED, move |client, _, context| {
-            let checked = keeper::check(client, repair, context)?;
+            let checked = store_keeper::check(client, repair, context)?;
             Ok(if checked.repaired { WM_S_STORE_REPAIRED } else { WM_S_OK })
         })
     }
@@ -46,7 +46,7 @@ impl Verbed<StoreKeeper> {
     fn clean(&self, waits: bool) -> Result<(), Failure> {
         let verb = self.verb()?;
         let work = |client: &Arc<Client>, _: &Settings, context: &Context| {
-            keeper::clean(client, context).map(|_| WM_S_OK).map_err(Failure::from)
+            store_keeper::clean(client, context).map(|_| WM_S_OK).map_err(Failure::from)
         };
         if waits { verb.run(status::STORE_CLEANED, work) } else { verb.start(status::STORE_CLEANED, work) }
     }

@@ -4,8 +4,8 @@ use crate::failure;
 use crate::text::{plain, with};
 use serde_json::{Value, json};
 use std::time::Duration;
+use wmlicense_core::event::{ClosedSections, LeftOut, Why};
 use wmlicense_core::failure::{Explain as _, Failure};
-use wmlicense_core::restore::{ClosedSections, LeftOut, Why};
 
 const DAY: u64 = 24 * 60 * 60;
 

@@ -10,7 +10,8 @@ use std::path::Path;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wmlicense_core::client::Client;
-use wmlicense_core::store::{Filter, StoredLicense};
+use wmlicense_core::license::StoredLicense;
+use wmlicense_core::store::Filter;
 
 pub(crate) fn run(store: &Path) -> Result<Output, Failure> {
     let client = open::open(store)?;

@@ -2,7 +2,6 @@
 //! 3 done in part.
 
 mod backup;
-mod care;
 mod dump;
 mod failure;
 mod inspect;
@@ -11,6 +10,7 @@ mod list;
 mod open;
 mod output;
 mod restore;
+mod store_keeper;
 mod text;
 mod watch;
 
@@ -105,8 +105,8 @@ fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::List { store } => list::run(store),
         Command::Backup { store, to, overwrite } => backup::run(store, to, *overwrite, arguments.json),
         Command::Verify { store, from } => restore::verify_backup(store, from, arguments.json),
-        Command::Check { store, repair } => care::check(store, *repair, arguments.json),
-        Command::Clean { store } => care::clean(store, arguments.json),
+        Command::Check { store, repair } => store_keeper::check(store, *repair, arguments.json),
+        Command::Clean { store } => store_keeper::clean(store, arguments.json),
         Command::Restore(restore) => restore::run(restore, arguments.json),
     }
 }

@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wmlicense_core::client::Settings;
-use wmlicense_core::restore::{
-    ClosedSections, LeftOut, Preview, RestoreVerdict, Restored, Verified, Why, preview, restore, verify,
-};
+use wmlicense_core::event::{ClosedSections, LeftOut, RestoreVerdict, Why};
+use wmlicense_core::restore::{Preview, Restored, Verified, preview, restore, verify};
 use wmlicense_core::transport::{AccountToken, NetworkSettings, ProxyChoice, ProxyEnvironment};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::url::Url;

@@ -3,10 +3,10 @@
 use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Arc, Mutex, PoisonError};
+use wmlicense_core::event::LicenseFault;
+use wmlicense_core::event::{ClosedSections, LeftOut, RestoreVerdict};
 use wmlicense_core::event::{Event, Flow, Network, Progress};
 use wmlicense_core::operation::{Context, Observer, Operation};
-use wmlicense_core::restore::{ClosedSections, LeftOut, RestoreVerdict};
-use wmlicense_core::store::Fault;
 use wmlicense_wire::id::Kid;
 
 /// What an operation reported.
@@ -15,7 +15,7 @@ pub(crate) struct Reported {
     /// Licenses that may not be backed up.
     pub(crate) restricted: Vec<Kid>,
     /// Licenses that a check found damaged.
-    pub(crate) damaged: Vec<(Kid, Fault)>,
+    pub(crate) damaged: Vec<(Kid, LicenseFault)>,
     /// What a restore would do with each license.
     pub(crate) verdicts: Vec<RestoreVerdict>,
     /// Licenses that a restore left out.

@@ -2,10 +2,11 @@
 
 use crate::client::Client;
 use crate::clock::Reading;
+use crate::license::StoredLicense;
 use crate::logging::{Level, target};
 use crate::operation::patience::OneBound;
 use crate::rights::{self, Application, Environment, Refusal};
-use crate::store::{StoreError, StoredLicense};
+use crate::store::StoreError;
 use crate::turn::Turn;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -90,7 +90,7 @@ pub enum Event {
         /// Its key ID.
         kid: Kid,
         /// What is wrong with it.
-        fault: Fault,
+        fault: LicenseFault,
     },
     /// A stored license that its owner wants to be renewed by now.
     RenewalDue(Kid),
@@ -130,7 +130,7 @@ pub enum Flow {
 
 /// What is wrong with a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum LicenseFault {
     /// Its policy or binding cannot be read, or its columns name something else.
     Unreadable,
     /// It is not one of those that a service signed.

@@ -16,8 +16,6 @@ mod still;
 
 use crate::clock::SharedClock;
 use crate::device::Device;
-pub use crate::event::Fault;
-pub use crate::license::{Standing, StoredLicense};
 use crate::logging::Log;
 pub use care::check::Damaged;
 pub(crate) use care::check::Walk;

@@ -150,7 +150,7 @@ fn backup_key<'d>(directory: &'d Directory, section: &Section, now: i64) -> Opti
 fn titles_of(store: &Store, section: &Section, titles: &[(Kid, String)]) -> Result<Vec<(Kid, String)>, BackupError> {
     let mut taken = Vec::new();
     for (kid, title) in titles.iter() {
-        let in_section = |license: &crate::store::StoredLicense| {
+        let in_section = |license: &crate::license::StoredLicense| {
             (license.policy.management, license.policy.user) == (section.management, section.user)
         };
         if store.licenses(*kid)?.iter().any(in_section) {

@@ -2,7 +2,7 @@
 
 use super::{Explain, Failure, FailureKind};
 use crate::decryptor::UseError;
-use crate::event::{Fault, Why};
+use crate::event::{LicenseFault, Why};
 use crate::rights;
 use wmlicense_media::cenc::SampleError;
 use wmlicense_wire::answer::Reason;
@@ -49,7 +49,7 @@ impl Explain for Why {
 }
 
 /// What a check finds wrong with a license.
-impl Explain for Fault {
+impl Explain for LicenseFault {
     fn explain(&self) -> Failure {
         let damaged = |text| Failure::with(FailureKind::LicenseDamaged, text);
         match self {

@@ -6,7 +6,7 @@ use crate::client::OpenError;
 use crate::device::DeviceError;
 use crate::shortage::Shortage;
 use crate::store::StoreError;
-use crate::verbs::keeper::{CheckError, CleanError};
+use crate::verbs::store_keeper::{CheckError, CleanError};
 use std::io;
 use wmlicense_media::HeaderError;
 

@@ -15,7 +15,7 @@ use crate::backup::place::{self, Occupant, Place};
 use crate::backup::reader::{Backup, ReadError};
 use crate::client::{Client, Settings};
 use crate::contact::SessionError;
-pub use crate::event::{ClosedSections, LeftOut, RestoreVerdict, Why, wait};
+use crate::event::{ClosedSections, LeftOut, Why};
 use crate::event::{Event, Progress};
 use crate::operation::Context;
 use crate::store::Staging;

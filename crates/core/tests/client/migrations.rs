@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::event::Flow;
-use wmlicense_core::keeper::check;
 use wmlicense_core::operation::Context;
 use wmlicense_core::store::FILE_NAME;
+use wmlicense_core::store_keeper::check;
 use wmlicense_testkit::crash::{Fault, at_each_point, can_trace, folder_of_child};
 use wmlicense_testkit::{ManualClock, NOW, content_key, kid};
 

@@ -1,7 +1,7 @@
 //! Looking at everything in the store: the database's own structure, every license against its batch, every
 //! authenticated row against the head. Nothing is written; `store/care/repair.rs` mends.
 
-use crate::event::Fault;
+use crate::event::LicenseFault;
 use crate::store::head::Head;
 use crate::store::integrity::Table;
 use crate::store::records::at_rest::{AtRest, place};
@@ -25,7 +25,7 @@ pub struct Damaged {
     /// Its key ID, as the row says.
     pub kid: Kid,
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: LicenseFault,
 }
 
 /// A place in a walk over all licenses.
@@ -121,25 +121,25 @@ impl Store {
         connection: &Connection,
         row: &Row<'_>,
         sound: Option<&Sound>,
-    ) -> Result<Option<Fault>, StoreError> {
+    ) -> Result<Option<LicenseFault>, StoreError> {
         let license = License { policy: blob(row, 3)?.to_vec(), binding: blob(row, 4)?.to_vec() };
         let (Ok(policy), Ok(binding)) = (Policy::decode(&license.policy), Binding::decode(&license.binding)) else {
-            return Ok(Some(Fault::Unreadable));
+            return Ok(Some(LicenseFault::Unreadable));
         };
         let named = policy.kid.as_bytes() == blob(row, 1)? && policy.lid.as_bytes() == blob(row, 2)?;
         if !named || binding.policy_hash != license.policy_hash() {
-            return Ok(Some(Fault::Unreadable));
+            return Ok(Some(LicenseFault::Unreadable));
         }
         let (_, index) = place(row.get(0)?);
-        let Some(Sound { at_rest, manifest }) = sound else { return Ok(Some(Fault::NotSigned)) };
+        let Some(Sound { at_rest, manifest }) = sound else { return Ok(Some(LicenseFault::NotSigned)) };
         if manifest.get(index as usize) != Some(&license.hash()) {
-            return Ok(Some(Fault::NotSigned));
+            return Ok(Some(LicenseFault::NotSigned));
         }
         if at_rest.unwrap(index, binding.policy_hash, policy.kind, blob(row, 5)?).is_err() {
-            return Ok(Some(Fault::KeyLost));
+            return Ok(Some(LicenseFault::KeyLost));
         }
         let state = crate::store::records::lookup::read_state(connection, &self.inner.integrity, &policy)?;
-        Ok(state.is_none().then_some(Fault::StateLost))
+        Ok(state.is_none().then_some(LicenseFault::StateLost))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Clearing the store of what can never be used again. State rows and tombstones outlive it, so nothing comes back better.
 
+use crate::license::StoredLicense;
 use crate::store::records::removal::remove;
 use crate::store::records::transactions::LIFETIME;
-use crate::store::{Store, StoreError, StoredLicense};
+use crate::store::{Store, StoreError};
 use wmlicense_wire::id::{Kid, Lid};
 
 /// Licenses that ended less than this ago stay, in seconds, so that a renewal finds them: 30 days.

@@ -36,7 +36,7 @@ impl Store {
         inner.write(|connection| {
             let mut head = Head::load(connection, &inner.integrity)?;
             let mut repair = Repair::default();
-            for damaged in damaged.iter().filter(|damaged| damaged.fault != crate::store::Fault::StateLost) {
+            for damaged in damaged.iter().filter(|damaged| damaged.fault != crate::event::LicenseFault::StateLost) {
                 repair.quarantined += set_aside(connection, damaged, now)?;
             }
             let changed = changed_buckets(&head, connection, &inner.integrity)?;

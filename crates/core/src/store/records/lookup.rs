@@ -3,10 +3,11 @@
 use super::at_rest::{AtRest, place};
 use super::standing::standing_in;
 use crate::clock::Reading;
+use crate::license::{Standing, StoredLicense};
 use crate::store::head::Head;
 use crate::store::integrity::{Integrity, Row as StateRow, Table};
 use crate::store::kept::Kept;
-use crate::store::{Filter, Inner, Standing, Store, StoreError, StoredLicense, error::fixed};
+use crate::store::{Filter, Inner, Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};

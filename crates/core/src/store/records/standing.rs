@@ -1,10 +1,11 @@
 //! What the kept status list of an authority says of each batch, and kept blobs as they are read. The head vouches for the
 //! bytes, a code for each word about a batch. How they are taken is `revocation.rs`.
 
+use crate::license::Standing;
+use crate::store::StoreError;
 use crate::store::head::Head;
 use crate::store::integrity::Integrity;
 use crate::store::kept::{Kept, KeptKind};
-use crate::store::{Standing, StoreError};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::read_vouched;

@@ -334,7 +334,7 @@ impl<'w> Life<'w> {
 
     fn clean(&mut self) {
         let context = Events::default().context(|_| false);
-        let cleaned = wmlicense_core::keeper::clean(&self.home.client, &context).unwrap();
+        let cleaned = wmlicense_core::store_keeper::clean(&self.home.client, &context).unwrap();
         let at = self.at();
         let over: Vec<Lid> = self.belief.held.iter().copied().filter(|lid| self.belief.is_over(*lid, at)).collect();
         assert_eq!(cleaned.removed, over.len() as u64);

@@ -4,10 +4,11 @@ use super::*;
 use std::cell::Cell;
 use std::time::Duration;
 use wmlicense_core::contact::{AnswerFault, SessionError};
+use wmlicense_core::event::RestoreVerdict;
 use wmlicense_core::failure::Explain as _;
 use wmlicense_core::individualize::IndividualizeError;
+use wmlicense_core::restore::Preview;
 use wmlicense_core::restore::through::{Management, NotConnected};
-use wmlicense_core::restore::{Preview, RestoreVerdict};
 use wmlicense_core::transport::ServiceFailure;
 use wmlicense_wire::id::UserId;
 

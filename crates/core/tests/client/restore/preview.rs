@@ -2,7 +2,8 @@
 
 use super::*;
 use std::io::Write as _;
-use wmlicense_core::restore::{Preview, RestoreVerdict, Verified, verify};
+use wmlicense_core::event::RestoreVerdict;
+use wmlicense_core::restore::{Preview, Verified, verify};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{Footer, Header, Item, SectionKeys, Ticket, section_context};
 use wmlicense_wire::chunked::{Opener, Sealer};

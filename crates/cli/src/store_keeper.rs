@@ -8,11 +8,11 @@ use crate::watch;
 use serde_json::{Value, json};
 use std::path::Path;
 use wmlicense_core::failure::Explain as _;
-use wmlicense_core::keeper;
+use wmlicense_core::store_keeper;
 
 pub(crate) fn check(store: &Path, repair: bool, as_json: bool) -> Result<Output, Failure> {
     let client = open::open(store)?;
-    let (checked, reported) = watch::run(as_json, move |context| keeper::check(&client, repair, context))?;
+    let (checked, reported) = watch::run(as_json, move |context| store_keeper::check(&client, repair, context))?;
     let mut text = format!("{} checked\n", count(checked.licenses, "license"));
     for (kid, fault) in &reported.damaged {
         text.push_str(&format!("damaged: {kid}: {}\n", fault.explain().clause()));
@@ -41,7 +41,7 @@ pub(crate) fn check(store: &Path, repair: bool, as_json: bool) -> Result<Output,
 
 pub(crate) fn clean(store: &Path, as_json: bool) -> Result<Output, Failure> {
     let client = open::open(store)?;
-    let (cleaned, _) = watch::run(as_json, move |context| keeper::clean(&client, context))?;
+    let (cleaned, _) = watch::run(as_json, move |context| store_keeper::clean(&client, context))?;
     let text = format!("{} removed\n", count(cleaned.removed, "license"));
     Ok(Output::done(text, json!({ "removed": cleaned.removed })))
 }

@@ -3,10 +3,11 @@
 
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex};
+use wmlicense_core::event::LicenseFault;
 use wmlicense_core::event::{Event, Flow};
-use wmlicense_core::keeper::{CheckError, Checked, check, clean};
 use wmlicense_core::operation::Context;
-use wmlicense_core::store::{FILE_NAME, Fault, Repair};
+use wmlicense_core::store::{FILE_NAME, Repair};
+use wmlicense_core::store_keeper::{CheckError, Checked, check, clean};
 use wmlicense_testkit::home::Home;
 use wmlicense_testkit::place::{backed_up, restored};
 use wmlicense_testkit::{NOW, World, content_key, kid};
@@ -21,7 +22,7 @@ fn sql(home: &Home<'_>) -> Connection {
 }
 
 /// Checks the store and gives the damaged licenses that were told as well.
-fn look(home: &Home<'_>, repair: bool) -> (Result<Checked, CheckError>, Vec<(Kid, Fault)>) {
+fn look(home: &Home<'_>, repair: bool) -> (Result<Checked, CheckError>, Vec<(Kid, LicenseFault)>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&told);
     let context = Context::inline(None, move |event| {
@@ -74,11 +75,11 @@ fn a_sound_store_is_found_sound_and_a_repair_of_it_changes_nothing() {
 #[test]
 fn each_kind_of_damage_to_one_license_is_found_and_only_that_license_is_taken_out() {
     let damages = [
-        ("UPDATE license SET policy = x'a0' WHERE lid = ?1", Fault::Unreadable),
-        ("UPDATE license SET binding = zeroblob(40) WHERE lid = ?1", Fault::Unreadable),
-        ("UPDATE license SET wrapped = zeroblob(32) WHERE lid = ?1", Fault::KeyLost),
-        ("UPDATE license SET id = id + 7 WHERE lid = ?1", Fault::NotSigned),
-        ("UPDATE license SET id = id + 4096 WHERE lid = ?1", Fault::NotSigned),
+        ("UPDATE license SET policy = x'a0' WHERE lid = ?1", LicenseFault::Unreadable),
+        ("UPDATE license SET binding = zeroblob(40) WHERE lid = ?1", LicenseFault::Unreadable),
+        ("UPDATE license SET wrapped = zeroblob(32) WHERE lid = ?1", LicenseFault::KeyLost),
+        ("UPDATE license SET id = id + 7 WHERE lid = ?1", LicenseFault::NotSigned),
+        ("UPDATE license SET id = id + 4096 WHERE lid = ?1", LicenseFault::NotSigned),
     ];
     for (damage, fault) in damages {
         let world = World::new();
@@ -111,7 +112,7 @@ fn a_batch_whose_signature_does_not_verify_loses_its_licenses_and_no_other() {
     assert_eq!(sql(&home).execute(first, []).unwrap(), 1);
     let (result, told) = look(&home, true);
     assert_eq!(result.unwrap().repair.quarantined, 3);
-    assert!(told.iter().all(|(_, fault)| *fault == Fault::NotSigned));
+    assert!(told.iter().all(|(_, fault)| *fault == LicenseFault::NotSigned));
     assert!(opens(&home, kid(9)));
 }
 
@@ -124,7 +125,7 @@ fn a_batch_whose_signature_was_changed_and_nothing_else_loses_its_licenses() {
     assert_eq!(sql(&home).execute(changed, []).unwrap(), 1);
     let (result, told) = look(&home, false);
     assert!(matches!(result, Err(CheckError::Licenses(3))));
-    assert!(told.iter().all(|(_, fault)| *fault == Fault::NotSigned));
+    assert!(told.iter().all(|(_, fault)| *fault == LicenseFault::NotSigned));
 }
 
 #[test]
@@ -138,7 +139,7 @@ fn a_license_whose_columns_name_another_one_is_found() {
         assert_eq!(sql(&home).execute(damage, [policies[1].lid.as_bytes()]).unwrap(), 1);
         let (result, told) = look(&home, false);
         assert!(matches!(result, Err(CheckError::Licenses(1))), "{damage}");
-        assert_eq!(told, [(told_kid, Fault::Unreadable)], "{damage}");
+        assert_eq!(told, [(told_kid, LicenseFault::Unreadable)], "{damage}");
     }
 }
 
@@ -152,7 +153,7 @@ fn a_license_that_lost_its_state_is_found() {
     assert_eq!(sql(&home).execute(lost, [policy.lid.as_bytes()]).unwrap(), 1);
     let (result, told) = look(&home, false);
     assert!(matches!(result, Err(CheckError::Changed)), "{result:?}");
-    assert_eq!(told, [(kid(1), Fault::StateLost)]);
+    assert_eq!(told, [(kid(1), LicenseFault::StateLost)]);
 }
 
 #[test]
