@@ -93,14 +93,29 @@ fn every_path_in_documents_leads_somewhere() {
     }
 }
 
-/// The bodies of these functions in a source file.
-fn bodies(text: &str, functions: &[&str]) -> String {
-    let body = |name: &&str| {
-        let begin = text.find(&format!("fn {name}(")).unwrap_or_else(|| panic!("there is no function {name}"));
-        let end = text[begin..].find("\n}\n").unwrap();
-        text[begin..begin + end].to_owned()
-    };
-    functions.iter().map(body).collect()
+/// What stands in a source between the beginning of an item and its end.
+fn block<'t>(text: &'t str, begins: &str) -> &'t str {
+    let begin = text.find(begins).unwrap_or_else(|| panic!("there is no {begins}"));
+    let end = ["\n}\n", "\n};\n"].iter().filter_map(|end| text[begin..].find(end)).min().unwrap();
+    &text[begin..begin + end]
+}
+
+/// The results of the kinds of failure that these sources name, as the one table of results has them.
+fn results_of(sources: &str) -> String {
+    let table = read(&root().join("src/result.rs"));
+    let rows = table.lines().filter_map(|line| {
+        let (name, kinds) = line.trim().strip_suffix(';')?.split_once(" = ")?;
+        Some((name.to_owned(), kinds.split_once(" is ")?.1.split(" or ").map(str::to_owned).collect::<Vec<_>>()))
+    });
+    let rows: Vec<_> = rows.collect();
+    // Small letters are a function's.
+    let kinds =
+        sources.split("FailureKind::").skip(1).filter(|rest| rest.starts_with(char::is_uppercase)).map(|rest| {
+            let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap();
+            let row = rows.iter().find(|(_, kinds)| kinds.iter().any(|kind| *kind == rest[..end]));
+            format!("{} ", row.unwrap_or_else(|| panic!("{} has no result", &rest[..end])).0)
+        });
+    kinds.collect()
 }
 
 /// The results and statuses that these sources name.
@@ -111,23 +126,22 @@ fn told(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_status_and_result_of_acquisition_is_in_its_table_and_no_other() {
-    let failure = read(&root().join("src/failure.rs"));
-    let mapped = [
-        "reason",
-        "account_not_presented",
-        "store",
-        "device",
-        "refused_request",
-        "transport",
-        "individualize",
-        "acquire",
-        "renew",
-        "header",
-    ];
-    let services =
-        failure.split("const INDIVIDUALIZATION").nth(1).and_then(|rest| rest.split("const MANAGEMENT").next());
-    let mut sources = bodies(&failure, &mapped) + services.unwrap();
-    sources += &bodies(&read(&root().join("src/failure/answer.rs")), &["result"]);
+    let explain = |file: &str| read(&root().join("crates/core/src/explain").join(file));
+    let contact = explain("contact.rs");
+    // Other verbs have words of their own for their service.
+    let (others, more) = (block(&contact, "const MANAGEMENT"), block(&contact, "const REVOCATION"));
+    let mut explained = contact.replace(others, "").replace(more, "");
+    for (file, errors) in [
+        ("refusal.rs", &["Reason"][..]),
+        ("storage.rs", &["StoreError", "DeviceError", "HeaderError"]),
+        ("verbs.rs", &["IndividualizeError", "AcquireError", "RenewError"]),
+    ] {
+        let text = explain(file);
+        explained.extend(errors.iter().map(|error| block(&text, &format!("impl Explain for {error} {{"))));
+    }
+    let status = read(&root().join("src/status.rs"));
+    let told_beside = status.split("Event::AccountNotPresented => {").nth(1).and_then(|rest| rest.split('}').next());
+    let mut sources = results_of(&explained) + told_beside.unwrap();
     let mut files = files_in("src/license_request", "rs");
     files.extend(["src/license_request.rs", "src/individualizer.rs"].map(|file| root().join(file)));
     files.iter().for_each(|file| sources += &read(file));
