@@ -318,12 +318,11 @@ fn look(
     action: &str,
     application: &Application,
 ) -> Result<(Vec<StoredLicense>, Environment), StoreError> {
-    let licenses = client.store.licenses(kid)?;
+    let (licenses, environment) = client.look(kid, action, application)?;
     if licenses.iter().any(|license| rights::is_forfeited(&license.policy, license.reading, action)) {
         let deleted = client.store.forfeit(kid, action)?;
         let text = format_args!("{deleted} licenses were deleted because the clock was set back, as their policy says");
         client.log.record(Level::Warn, target::USE, text);
     }
-    let environment = client.environment(&licenses, action, application)?;
     Ok((licenses, environment))
 }

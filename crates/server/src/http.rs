@@ -129,7 +129,8 @@ async fn observed(State(shared): State<Arc<Shared>>, request: Request, next: Nex
 
 /// The path if it is one of ours: anything else may hold what no log should.
 fn known_path(path: &str) -> &str {
-    let known = path.starts_with("/v1/") || [endpoint::SERVICE_DOCUMENT, "/support", "/metrics"].contains(&path);
+    let known =
+        path.starts_with(endpoint::ROOT) || [endpoint::SERVICE_DOCUMENT, "/support", "/metrics"].contains(&path);
     let short = path.len() <= 32 && path.bytes().all(|byte| byte.is_ascii_lowercase() || b"/1.-".contains(&byte));
     if known && short { path } else { "other" }
 }

@@ -13,9 +13,12 @@ pub const TIME: &str = "time";
 /// Name of the resource with the newest status list; of any role.
 pub const STATUS_LIST: &str = "status-list";
 
+/// Where the paths of resources begin.
+pub const ROOT: &str = "/v1/";
+
 /// The path of a resource by its name in the service document, where that names no URL for it.
 pub fn path(name: &str) -> String {
-    format!("/v1/{name}")
+    format!("{ROOT}{name}")
 }
 
 /// A resource that takes requests of devices.

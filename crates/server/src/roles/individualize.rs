@@ -12,10 +12,11 @@ use crate::store::{CertifiedDevice, Exchange, KnownDevice, Prior};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Outcome, Reason};
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, DeviceClaims, DeviceKeys, Role};
+use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{DeviceId, Digest, Epoch, SignerId};
 use wmlicense_wire::kem::Suite;
 use wmlicense_wire::rekey::Rekey;
-use wmlicense_wire::request::{self, Body, Request};
+use wmlicense_wire::request::{Body, Request};
 
 /// Validity of device certificates in seconds.
 const DEVICE_VALIDITY: i64 = 365 * 24 * 60 * 60;
@@ -156,9 +157,10 @@ fn refusal(
 }
 
 fn check(service: &Service, keyring: &Keyring, bytes: &[u8]) -> Result<Applicant, Fault> {
-    let own = role_key(keyring, Role::Individualization)?;
-    let document =
-        Request::parse(bytes, request::MAX_LEN).map_err(|_| Fault::BadRequest("The document is malformed."))?;
+    let asked = Endpoint::Individualize;
+    let own = role_key(keyring, asked.role())?;
+    let document = Request::parse(bytes, asked.request_cap());
+    let document = document.map_err(|_| Fault::BadRequest("The document is malformed."))?;
     let request = Request::decode_unverified(&document);
     let request = request.map_err(|_| Fault::BadRequest("The content of the document is malformed."))?;
     if request.audience != own.certificate.service_id {
