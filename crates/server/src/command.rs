@@ -11,7 +11,7 @@ use crate::folder::DataFolder;
 use crate::keyring::{self, KeyringError, MasterKey};
 use crate::policy::{Fault, to_rfc3339};
 use crate::serve::ServeError;
-use crate::store::{Admin, SqliteStore, StoreError};
+use crate::store::{self, Listed, Pending, Store, StoreError};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -287,7 +287,7 @@ fn execute(command: Command) -> Result<(), CommandError> {
 fn init(folder: &DataFolder, name: &str) -> Result<(), CommandError> {
     let name = checked_name(name)?;
     keyring::init(folder, name, SystemClock.now(), |hash| {
-        SqliteStore::create(&folder.database())?;
+        store::create(folder)?;
         print(&format!("authority: {}", hash.to_base64()))
     })
 }
@@ -317,7 +317,7 @@ fn print(line: &str) -> Result<(), CommandError> {
 
 /// The database and master key of a data folder, and a runtime to wait for the store.
 struct Opened {
-    store: Arc<dyn Admin>,
+    store: Arc<Store>,
     master: MasterKey,
     runtime: tokio::runtime::Runtime,
 }
@@ -327,11 +327,26 @@ impl Opened {
         let folder = DataFolder::new(&data.data);
         let master = MasterKey::read(&folder)?;
         keyring::check_database(&folder)?;
-        let store = Arc::new(SqliteStore::open(&folder.database())?);
-        Ok(Self { store, master, runtime: tokio::runtime::Builder::new_current_thread().build()? })
+        let store = store::open(&folder)?;
+        Ok(Self { store, master, runtime: tokio::runtime::Builder::new_current_thread().enable_time().build()? })
     }
 
-    fn wait<T>(&self, pending: crate::store::Pending<'_, T>) -> Result<T, CommandError> {
+    fn wait<T>(&self, pending: Pending<'_, T>) -> Result<T, CommandError> {
         Ok(self.runtime.block_on(pending)?)
+    }
+
+    /// All pages of a list, each behind the last row of the one before.
+    fn all<'a, T: Listed>(
+        &'a self,
+        page: impl Fn(&'a Store, Option<T::Key>) -> Pending<'a, Vec<T>>,
+    ) -> Result<Vec<T>, CommandError> {
+        let mut all: Vec<T> = Vec::new();
+        loop {
+            let more = self.wait(page(&self.store, all.last().map(T::key)))?;
+            if more.is_empty() {
+                return Ok(all);
+            }
+            all.extend(more);
+        }
     }
 }

@@ -17,6 +17,7 @@ mod pace;
 mod policy;
 mod problem;
 mod roles;
+mod rules;
 mod serve;
 mod service;
 mod store;

@@ -1,9 +1,8 @@
 //! What a request can fail with, told to clients as RFC 9457 problems. Causes stay in the log.
 
-use crate::store::StoreError;
+use crate::store::{Failure, StoreError};
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use rusqlite::ErrorCode;
 use wmlicense_wire::key::KeyError;
 use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
@@ -118,17 +117,15 @@ impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
         match error {
-            StoreError::Busy | StoreError::NotCommitted | StoreError::Closed => Self::Unavailable,
-            StoreError::Failed(error) if is_disk(&error) => Self::Unavailable,
-            StoreError::Newer { .. } | StoreError::Damaged(_) | StoreError::Failed(_) => Self::Internal,
+            StoreError::Busy
+            | StoreError::Overtaken
+            | StoreError::Unknown
+            | StoreError::NotCommitted
+            | StoreError::Closed
+            | StoreError::Failed(Failure::Disk, _) => Self::Unavailable,
+            StoreError::Newer { .. } | StoreError::Damaged(_) | StoreError::Failed(Failure::Other, _) => Self::Internal,
         }
     }
-}
-
-/// True of a failure of the disk: the same request may succeed later.
-fn is_disk(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error_code();
-    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen))
 }
 
 impl From<KeyError> for Fault {

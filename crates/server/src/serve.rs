@@ -163,7 +163,7 @@ async fn upkeep(service: Arc<Service>) {
         if let Err(error) = service.store.drop_answers(before).await {
             tracing::warn!(%error, "old answers could not be dropped");
         }
-        if let Err(error) = service.interactions.drop_interactions(before).await {
+        if let Err(error) = service.store.drop_interactions(before).await {
             tracing::warn!(%error, "old interactions could not be dropped");
         }
     }

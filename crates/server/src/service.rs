@@ -7,7 +7,7 @@ use crate::keyring::{Keyring, KeyringError, MasterKey, check_database};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::problem::Fault;
-use crate::store::{Interactions, SqliteStore, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Semaphore;
@@ -54,8 +54,7 @@ pub(crate) struct Published {
 
 /// Everything that requests share.
 pub(crate) struct Service {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) interactions: Arc<dyn Interactions>,
+    pub(crate) store: Arc<Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) presence: Presence,
     pub(crate) metrics: Metrics,
@@ -88,9 +87,8 @@ impl Service {
         let keyring = Keyring::read(&folder, &roles)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         check_database(&folder)?;
-        let store = Arc::new(SqliteStore::open(&folder.database())?);
+        let store = store::open(&folder)?;
         Ok(Self {
-            interactions: store.clone(),
             store,
             clock,
             presence,

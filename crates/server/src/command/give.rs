@@ -6,9 +6,9 @@ use crate::clock::SystemClock;
 use crate::folder::DataFolder;
 use crate::pace::Pace;
 use crate::roles::give::{GiveError, Given, give};
+use crate::rules::mailbox::{Addressee, Recipient};
 use crate::serve::{DEFAULT_EPOCH_PERIOD, ServeError};
 use crate::service::{Presence, Service};
-use crate::store::mailbox::{Addressee, Recipient};
 use clap::Args;
 use std::fs::File;
 use std::io::Write as _;
@@ -57,7 +57,10 @@ impl Opened {
         let period = i64::from(DEFAULT_EPOCH_PERIOD);
         let service = Service::open(folder, vec![Role::Issuer], presence, Pace::new(None), period, clock);
         let service = Arc::new(service.map_err(ServeError::from)?);
-        Ok(Self { service, runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()? })
+        Ok(Self {
+            service,
+            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?,
+        })
     }
 
     fn wait<T>(&self, pending: crate::store::Pending<'_, T>) -> Result<T, CommandError> {
@@ -66,7 +69,7 @@ impl Opened {
 
     fn account(&self, name: &str) -> Result<Option<Account>, CommandError> {
         let Some(user) = self.wait(self.service.store.user_of(name.to_owned()))? else { return Ok(None) };
-        Ok(self.wait(self.service.interactions.holder(user))?.map(|(_, account)| account))
+        Ok(self.wait(self.service.store.holder(user))?.map(|(_, account)| account))
     }
 
     fn recipients(&self, to: Addressee) -> Result<Vec<Recipient>, CommandError> {

@@ -2,6 +2,7 @@
 
 use super::{CommandError, List, Opened, plain, print};
 use crate::policy::to_rfc3339;
+use crate::store::Store;
 use serde_json::{Value, json};
 
 /// Prints rows as JSON, or as lines with a heading.
@@ -39,7 +40,7 @@ fn cell(value: &Value) -> String {
 
 pub(super) fn contents(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.wait(opened.store.contents())?.into_iter();
+    let rows = opened.all(Store::contents)?.into_iter();
     let rows = rows.map(|row| {
         vec![json!(row.kid.to_hex()), json!(row.title), json!(row.policy), json!(row.scope), json!(row.scope.is_none())]
     });
@@ -48,7 +49,7 @@ pub(super) fn contents(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.wait(opened.store.subscriptions())?.into_iter();
+    let rows = opened.all(Store::subscriptions)?.into_iter();
     let rows = rows.map(|row| {
         vec![json!(row.name), json!(row.kid.to_hex()), json!(row.policy), json!(row.scope), json!(row.leaves)]
     });
@@ -57,14 +58,14 @@ pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn policies(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.wait(opened.store.policies())?.into_iter();
+    let rows = opened.all(Store::policies)?.into_iter();
     let rows = rows.map(|(name, changed_at)| vec![json!(name), json!(to_rfc3339(changed_at))]);
     show(list, &["name", "changed"], rows.collect())
 }
 
 pub(super) fn licenses(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.wait(opened.store.licenses())?.into_iter();
+    let rows = opened.all(Store::licenses)?.into_iter();
     let rows = rows.map(|row| {
         vec![
             json!(row.lid.to_hex()),
@@ -86,7 +87,7 @@ pub(super) fn licenses(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn restores(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.wait(opened.store.restores())?.into_iter();
+    let rows = opened.all(Store::restores)?.into_iter();
     let rows = rows.map(|row| {
         vec![
             json!(row.lid.to_hex()),
@@ -102,7 +103,7 @@ pub(super) fn restores(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn devices(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.wait(opened.store.devices())?.into_iter();
+    let rows = opened.all(Store::devices)?.into_iter();
     let rows = rows.map(|row| {
         vec![
             json!(row.device.to_hex()),
@@ -122,7 +123,7 @@ pub(super) fn devices(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn stats(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.wait(opened.store.stats())?.rows;
+    let rows = opened.wait(opened.store.stats())?;
     if list.json {
         let counts: serde_json::Map<_, _> =
             rows.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect();

@@ -6,7 +6,8 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::folder::{DataFolder, read_private};
 use crate::keyring::authority_key;
 use crate::policy::{parse_rfc3339, to_rfc3339};
-use crate::store::revocation::{ListedKey, NewRevokedKey, Order, OrderRow, RevokedRow, rule};
+use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
+use crate::store::{OrderEntry, Store};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
@@ -234,7 +235,7 @@ pub(super) fn revocation(command: RevocationCommand) -> Result<(), CommandError>
         RevocationCommand::Show { list, number } => (list, Some(number)),
     };
     let opened = Opened::new(&list.data)?;
-    let mut rows = opened.wait(opened.store.orders())?;
+    let mut rows = opened.all(Store::orders)?;
     if let Some(number) = only {
         rows.retain(|row| row.number == number);
         if rows.is_empty() {
@@ -245,7 +246,7 @@ pub(super) fn revocation(command: RevocationCommand) -> Result<(), CommandError>
     show(&list, &columns, rows.into_iter().map(row).collect())
 }
 
-fn row(row: OrderRow) -> Vec<serde_json::Value> {
+fn row(row: OrderEntry) -> Vec<serde_json::Value> {
     let (lid, Rule { kid, issued_before, user: _ }) = match row.order.entry {
         Entry::License(lid) => (Some(lid), Rule::default()),
         Entry::Rule(rule) => (None, rule),

@@ -109,7 +109,7 @@ impl<'s> Visit<'s> {
     async fn begin(service: &'s Arc<Service>, id: String, query: Option<String>) -> Result<Self, Response<Body>> {
         let now = service.clock.now();
         let back = query.as_deref().and_then(|query| Back::parse(Fields::parse(query).get("return")?));
-        let found = service.interactions.interaction(id).await;
+        let found = service.store.interaction(id).await;
         let found = found.map_err(|error| failed(error.into()))?;
         let interaction = found.ok_or_else(|| {
             let text = "The address is incomplete, or the question was asked too long ago. Go back to the app and start again.";
@@ -157,7 +157,7 @@ impl<'s> Visit<'s> {
     ) -> Result<Response<Body>, Fault> {
         let contents = self.service.store.contents_of(self.interaction.kids.clone()).await?;
         let holder = match user {
-            Some(user) => self.service.interactions.holder(user).await?,
+            Some(user) => self.service.store.holder(user).await?,
             None => None,
         };
         let step = match &holder {
@@ -211,8 +211,8 @@ impl<'s> Visit<'s> {
     }
 
     async fn sign_in(&self, token: &str) -> Result<Response<Body>, Fault> {
-        let interactions = &self.service.interactions;
-        if interactions.failed_sign_ins(self.interaction.thumbprint, self.now).await? >= MAX_FAILURES {
+        let store = &self.service.store;
+        if store.failed_sign_ins(self.interaction.thumbprint, self.now).await? >= MAX_FAILURES {
             let text = "Too many wrong tokens were entered. Wait half an hour, then start again in the app.";
             let mut response = self.told(StatusCode::TOO_MANY_REQUESTS, "Too many attempts", text);
             let wait = self.interaction.expires_at.saturating_sub(self.now).unsigned_abs();
@@ -223,7 +223,7 @@ impl<'s> Visit<'s> {
         let problem = match (token.is_empty(), self.service.store.account(token_hash(token)).await?) {
             (true, _) => Problem::NoToken,
             (false, None) => {
-                interactions.count_failed_sign_in(self.interaction.id.clone()).await?;
+                store.count_failed_sign_in(self.interaction.id.clone()).await?;
                 Problem::WrongToken
             }
             (false, Some(account)) => {
@@ -239,12 +239,12 @@ impl<'s> Visit<'s> {
 
     async fn decide(&self, decision: Decision) -> Result<Response<Body>, Fault> {
         let id = self.interaction.id.clone();
-        if self.service.interactions.decide(id.clone(), decision, self.now).await? {
+        if self.service.store.decide(id.clone(), decision, self.now).await? {
             tracing::info!(accepted = matches!(decision, Decision::Accepted(_)), "the user decided");
             return Ok(self.led_back(decision));
         }
         // Another tab was first, or the time has passed meanwhile.
-        let known = self.service.interactions.interaction(id).await?.and_then(|interaction| interaction.decision);
+        let known = self.service.store.interaction(id).await?.and_then(|interaction| interaction.decision);
         Ok(match known {
             Some(decision) => self.over(StatusCode::CONFLICT, decision),
             None => self.told(StatusCode::GONE, "Too late", "The time to decide is over. Start again in the app."),

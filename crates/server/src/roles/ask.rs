@@ -41,11 +41,11 @@ pub(super) async fn ask_user(desk: &Desk, exchange: &Exchange, kids: Vec<Kid>) -
         kids,
         expires_at: exchange.now.saturating_add(LIFETIME),
     };
-    let interaction = service.interactions.open_interaction(new).await?.ok_or(Fault::Conflict)?;
+    let interaction = service.store.open_interaction(new).await?.ok_or(Fault::Conflict)?;
     Ok(match interaction.decision {
         Some(Decision::Accepted(None)) => Asked::Decided(Consent::Given, None),
         Some(Decision::Accepted(Some(user))) => {
-            let holder = service.interactions.holder(user).await?;
+            let holder = service.store.holder(user).await?;
             Asked::Decided(Consent::Given, holder.map(|(_, account)| Arc::new(account)))
         }
         Some(Decision::Declined) => Asked::Decided(Consent::Withheld(Reason::Declined), None),

@@ -3,9 +3,9 @@
 use super::{barred, put_status, role_key};
 use crate::keyring::{Keyring, RoleKey};
 use crate::problem::Fault;
+use crate::rules::epochs::{Presented, Standing};
 use crate::service::{Published, Service};
 use crate::store::Exchange;
-use crate::store::epoch::{Presented, Standing};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Grant, Outcome, Reason, Refusal, Unlock};
 use wmlicense_wire::certificate::{DeviceCertificate, Role};

@@ -4,8 +4,8 @@
 use super::desk::Door;
 use super::{Caller, OTHER};
 use crate::problem::Fault;
+use crate::rules::mailbox::{Recipient, Waiting};
 use crate::service::Service;
-use crate::store::mailbox::{Recipient, Waiting};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Envelope, put_beside};
 use wmlicense_wire::endpoint::Endpoint;

@@ -1,29 +1,25 @@
-//! The store in one SQLite file: connections, the one writer, and how errors are told. The queries are in `sqlite/`.
-//! SQLite numbers `$n` by first appearance, so in every query they appear in ascending order.
+//! SQLite as an engine: connections, the one writer, and how errors are told. Rows are in `sqlite/`, their statements in the
+//! files beside. SQLite numbers `$n` by first appearance, so in every statement they appear in ascending order.
 
-mod admin;
-mod again;
-mod delivery;
-mod device;
-mod epoch;
-mod give_back;
-mod interaction;
-mod issue;
-mod mailbox;
-mod offer;
-mod renewal;
-mod restore;
+mod catalogue;
+mod exchanges;
+mod licenses;
+mod lists;
 mod revocation;
+mod rows;
+mod statement;
+mod waiting;
 mod writer;
 
-use super::{ANSWER_LIFETIME, Exchange, Pending, Prior, StoreError};
-use crate::accounts::Account;
+use super::transact::{Access, Engine, Work};
+use super::{Failure, Pending, StoreError};
+use rows::SqliteRows;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-use wmlicense_wire::id::{Digest, Id, UserId};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
@@ -47,12 +43,14 @@ const CHECKPOINT_PAGES: i64 = 4096;
 const PROBE_LEN: i64 = 32 * 1024;
 /// For how long a committed probe says that the database can be written, so that asking costs a write a second at most.
 const PROBE_LIFETIME: Duration = Duration::from_secs(1);
+/// Statements that a connection keeps prepared: all that there are.
+const STATEMENTS: usize = 160;
 /// How long a command waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// SQLite behind the traits of the store. Readers run side by side; one thread writes, and commits what came meanwhile
 /// together.
-pub(crate) struct SqliteStore {
+pub(crate) struct Sqlite {
     readers: Arc<Readers>,
     writer: Writer,
     /// When a probe was committed last.
@@ -64,7 +62,7 @@ struct Readers {
     idle: Mutex<Vec<Connection>>,
 }
 
-impl SqliteStore {
+impl Sqlite {
     /// Opens the database, which must be there.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         Self::over(path, connect(path, OpenFlags::empty())?)
@@ -83,27 +81,12 @@ impl SqliteStore {
         Ok(Self { readers, writer: Writer::start(connection)?, probed: Mutex::default() })
     }
 
-    /// Runs `query` in a read transaction of its own, off the asynchronous threads.
-    fn read<'a, T, F>(&self, query: F) -> Pending<'a, T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
-        let readers = Arc::clone(&self.readers);
-        Box::pin(async move {
-            let task = tokio::task::spawn_blocking(move || readers.with(query));
-            task.await.map_err(|_| StoreError::Closed)?
-        })
-    }
-
-    /// Runs `change` in a transaction that is committed before this is ready. `Err` and `Ok` with [`Verdict::Undo`] leave no
-    /// trace.
-    fn write<'a, T, F>(&self, change: F) -> Pending<'a, T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<Verdict<T>, StoreError> + Send + 'static,
-    {
-        let waiting = self.writer.submit(change);
+    /// Runs a change that is committed, where it says so, before this is ready. What it errs with leaves no trace.
+    fn write(
+        &self,
+        change: impl FnOnce(&mut Connection) -> Result<bool, StoreError> + Send + 'static,
+    ) -> Pending<'static, ()> {
+        let waiting = self.writer.submit(Box::new(change));
         Box::pin(async move { waiting.await.map_err(|_| StoreError::Closed)? })
     }
 
@@ -120,7 +103,7 @@ impl SqliteStore {
         }
         let written = self.write(|connection| {
             connection.prepare_cached(WRITE)?.execute([PROBE_LEN])?;
-            Ok(Verdict::Keep(()))
+            Ok(true)
         });
         Box::pin(async move {
             written.await?;
@@ -130,28 +113,51 @@ impl SqliteStore {
     }
 }
 
-/// What a change says at its end. It is told when the commit of its group succeeded, and only then: what it rests on may be a
-/// change of the same group.
-enum Verdict<T> {
-    /// Commit.
-    Keep(T),
-    /// Roll back and give this.
-    Undo(T),
+impl Engine for Sqlite {
+    fn run(&self, access: Access, work: Arc<dyn Work>) -> Pending<'_, ()> {
+        match access {
+            Access::Reading => {
+                let readers = Arc::clone(&self.readers);
+                Box::pin(async move {
+                    let task = tokio::task::spawn_blocking(move || readers.run(&*work));
+                    task.await.map_err(|_| StoreError::Closed)?
+                })
+            }
+            Access::Repeatable | Access::Once => {
+                self.write(move |connection| at_once(work.run(&mut SqliteRows(connection))))
+            }
+        }
+    }
+
+    fn ready(&self) -> Pending<'_, ()> {
+        self.probe()
+    }
+}
+
+/// The end of work whose every step is ready at once.
+fn at_once<T>(mut work: Pending<'_, T>) -> Result<T, StoreError> {
+    match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(end) => end,
+        Poll::Pending => {
+            Err(StoreError::Failed(Failure::Other, "a transaction waits for more than its rows".to_owned()))
+        }
+    }
 }
 
 impl Readers {
-    fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Runs work over one state of the database.
+    fn run(&self, work: &dyn Work) -> Result<(), StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
+        let mut connection = match idle {
             Some(connection) => connection,
             None => connect(&self.path, OpenFlags::empty())?,
         };
         connection.prepare_cached("BEGIN")?.execute([])?;
-        let result = query(&connection);
+        let result = at_once(work.run(&mut SqliteRows(&mut connection)));
         // A connection that cannot end its transaction is closed instead of kept.
         connection.prepare_cached("COMMIT")?.execute([])?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        result
+        result.map(|_| ())
     }
 }
 
@@ -168,7 +174,7 @@ fn connect(path: &Path, more: OpenFlags) -> Result<Connection, StoreError> {
             connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
             // Plans that depend on bound values would be made anew at each use of a held statement.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-            connection.set_prepared_statement_cache_capacity(64);
+            connection.set_prepared_statement_cache_capacity(STATEMENTS);
             Ok(connection)
         });
         match opened {
@@ -205,74 +211,21 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        if is_busy(&error) { Self::Busy } else { Self::Failed(error) }
-    }
-}
-
-/// Reads an identifier out of a row.
-fn id<const N: usize, K>(bytes: &[u8], what: &'static str) -> Result<Id<N, K>, StoreError> {
-    Id::from_slice(bytes).map_err(|_| StoreError::Damaged(what))
-}
-
-fn optional_id<const N: usize, K>(bytes: Option<Vec<u8>>, what: &'static str) -> Result<Option<Id<N, K>>, StoreError> {
-    bytes.map(|bytes| id(&bytes, what)).transpose()
-}
-
-/// What is known about an exchange.
-fn prior(connection: &Connection, exchange: &Exchange) -> Result<Prior, StoreError> {
-    const FIND: &str = "SELECT request_hash, account, kept, answered_at, answer FROM exchange \
-                        WHERE thumbprint = $1 AND transaction_id = $2 AND page = $3";
-    let mut statement = connection.prepare_cached(FIND)?;
-    let keys = params![exchange.thumbprint.as_bytes(), exchange.transaction.as_bytes(), exchange.page];
-    let row = statement
-        .query_row(keys, |row| {
-            let (hash, account): (Vec<u8>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
-            let (kept, answered_at): (i64, i64) = (row.get(2)?, row.get(3)?);
-            Ok((hash, account, kept, answered_at, row.get::<_, Option<Vec<u8>>>(4)?))
-        })
-        .optional()?;
-    let Some((hash, account, kept, answered_at, answer)) = row else { return Ok(Prior::None) };
-    let account: Option<UserId> = optional_id(account, "exchange")?;
-    if hash != exchange.request_hash.as_bytes() || account != exchange.account {
-        return Ok(Prior::Conflict);
-    }
-    match (kept, answer) {
-        (0, _) => Ok(Prior::Answered(None)),
-        (1, Some(answer)) if exchange.now < answered_at.saturating_add(ANSWER_LIFETIME) => {
-            Ok(Prior::Answered(Some(answer)))
+        // What a reader saw was changed before it wrote; waiting would change nothing.
+        if error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_BUSY_SNAPSHOT) {
+            return Self::Overtaken;
         }
-        _ => Ok(Prior::Gone),
+        if is_busy(&error) {
+            return Self::Busy;
+        }
+        let kind = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
+                Failure::Disk
+            }
+            _ => Failure::Other,
+        };
+        Self::Failed(kind, error.to_string())
     }
-}
-
-/// Writes an exchange that was not there.
-fn write_exchange(connection: &Connection, exchange: &Exchange, answer: Option<&[u8]>) -> Result<(), StoreError> {
-    const INSERT: &str = "INSERT INTO exchange \
-        (thumbprint, transaction_id, page, request_hash, account, answered_at, kept, answer) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    connection.prepare_cached(INSERT)?.execute(params![
-        exchange.thumbprint.as_bytes(),
-        exchange.transaction.as_bytes(),
-        exchange.page,
-        exchange.request_hash.as_bytes(),
-        exchange.account.as_ref().map(|user| user.as_bytes().as_slice()),
-        exchange.now,
-        i64::from(answer.is_some()),
-        answer,
-    ])?;
-    Ok(())
-}
-
-fn account(connection: &Connection, token_hash: Digest) -> Result<Option<Account>, StoreError> {
-    let mut find = connection.prepare_cached("SELECT user_id FROM account WHERE token_hash = $1")?;
-    let user: Option<Vec<u8>> = find.query_row([token_hash.as_bytes()], |row| row.get(0)).optional()?;
-    user.map(|user| account_of(connection, id(&user, "account")?)).transpose()
-}
-
-fn account_of(connection: &Connection, user: UserId) -> Result<Account, StoreError> {
-    let mut list = connection.prepare_cached("SELECT scope FROM account_scope WHERE user_id = $1")?;
-    let scopes = list.query_map([user.as_bytes()], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(Account { user, scopes })
 }
 
 #[cfg(test)]

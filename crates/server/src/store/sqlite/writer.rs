@@ -1,6 +1,6 @@
 //! The one thread that writes: it takes what waits, runs each change in a savepoint of one transaction, and commits once.
 
-use super::{StoreError, Verdict};
+use super::StoreError;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -16,7 +16,7 @@ const MAX_GROUP: usize = 128;
 const FAILURE_COUNTS: Duration = Duration::from_secs(5);
 
 pub(super) struct Writer {
-    queue: Option<Sender<Box<dyn Job>>>,
+    queue: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     failed: LastFailure,
 }
@@ -24,46 +24,35 @@ pub(super) struct Writer {
 /// When a commit failed last.
 type LastFailure = Arc<Mutex<Option<Instant>>>;
 
+/// A change of the database; true if it is to be kept.
+pub(super) type Change = Box<dyn FnOnce(&mut Connection) -> Result<bool, StoreError> + Send>;
+
 /// A change with the one who waits for it.
-trait Job: Send {
+struct Job {
+    change: Option<Change>,
+    end: Option<Result<bool, StoreError>>,
+    waiting: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Job {
     /// Runs the change; true if it is to be kept.
-    fn run(&mut self, connection: &Connection) -> bool;
-    /// Tells the outcome after the commit, or its failure. What was read in the group may be of changes that were not
-    /// committed, so a failed commit takes back every answer, also of changes that kept nothing.
-    fn finish(self: Box<Self>, committed: bool);
-}
-
-struct Change<T, F> {
-    change: Option<F>,
-    result: Option<Result<T, StoreError>>,
-    waiting: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, F> Job for Change<T, F>
-where
-    T: Send,
-    F: FnOnce(&Connection) -> Result<Verdict<T>, StoreError> + Send,
-{
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, connection: &mut Connection) -> bool {
         let Some(change) = self.change.take() else { return false };
-        let (result, keeps) = match change(connection) {
-            Ok(Verdict::Keep(value)) => (Ok(value), true),
-            Ok(Verdict::Undo(value)) => (Ok(value), false),
-            Err(error) => (Err(error), false),
-        };
-        self.result = Some(result);
-        keeps
+        let end = self.end.insert(change(connection));
+        *end.as_ref().unwrap_or(&false)
     }
 
-    fn finish(self: Box<Self>, committed: bool) {
-        let result = match self.result {
-            Some(result) if committed => result,
+    /// Tells the end after the commit, or its failure. What was read in the group may be of changes that were not committed, so
+    /// a failed commit takes back every answer, also of changes that kept nothing.
+    fn finish(self, committed: bool) {
+        let end = match self.end {
+            Some(Ok(_)) if committed => Ok(()),
             // The change's own error says more.
             Some(Err(error)) => Err(error),
             Some(Ok(_)) | None => Err(StoreError::NotCommitted),
         };
         // Nobody waits any more when the request was given up; the change stands all the same.
-        let _ = self.waiting.send(result);
+        let _ = self.waiting.send(end);
     }
 }
 
@@ -73,7 +62,7 @@ impl Writer {
         let failed = LastFailure::default();
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         let noted = Arc::clone(&failed);
-        let thread = thread.spawn(move || work(&connection, &jobs, &noted)).map_err(|_| StoreError::Closed)?;
+        let thread = thread.spawn(move || work(connection, &jobs, &noted)).map_err(|_| StoreError::Closed)?;
         Ok(Self { queue: Some(queue), thread: Some(thread), failed })
     }
 
@@ -83,16 +72,11 @@ impl Writer {
         failed.is_some_and(|failed| failed.elapsed() < FAILURE_COUNTS)
     }
 
-    pub(super) fn submit<T, F>(&self, change: F) -> oneshot::Receiver<Result<T, StoreError>>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<Verdict<T>, StoreError> + Send + 'static,
-    {
+    pub(super) fn submit(&self, change: Change) -> oneshot::Receiver<Result<(), StoreError>> {
         let (waiting, receiver) = oneshot::channel();
-        let job = Change { change: Some(change), result: None, waiting };
         if let Some(queue) = &self.queue {
             // A closed queue drops the job and with it the sender, which the receiver sees.
-            let _ = queue.send(Box::new(job));
+            let _ = queue.send(Job { change: Some(change), end: None, waiting });
         }
         receiver
     }
@@ -108,11 +92,11 @@ impl Drop for Writer {
     }
 }
 
-fn work(connection: &Connection, jobs: &Receiver<Box<dyn Job>>, failed: &LastFailure) {
+fn work(mut connection: Connection, jobs: &Receiver<Job>, failed: &LastFailure) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         group.extend(jobs.try_iter().take(MAX_GROUP - 1));
-        let committed = match run_group(connection, &mut group) {
+        let committed = match run_group(&mut connection, &mut group) {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, changes = group.len(), "the database did not commit");
@@ -130,19 +114,19 @@ fn work(connection: &Connection, jobs: &Receiver<Box<dyn Job>>, failed: &LastFai
     }
 }
 
-fn run_group(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), rusqlite::Error> {
-    let execute = |sql| connection.prepare_cached(sql)?.execute([]);
-    execute("BEGIN IMMEDIATE")?;
+fn run_group(connection: &mut Connection, group: &mut [Job]) -> Result<(), rusqlite::Error> {
+    let execute = |connection: &Connection, sql| connection.prepare_cached(sql)?.execute([]);
+    execute(connection, "BEGIN IMMEDIATE")?;
     for job in group {
-        execute("SAVEPOINT change")?;
+        execute(connection, "SAVEPOINT change")?;
         // A change that panics is undone and told as not committed; the thread serves all others.
         let keep = catch_unwind(AssertUnwindSafe(|| job.run(connection))).unwrap_or(false);
         if !keep {
-            execute("ROLLBACK TO change")?;
+            execute(connection, "ROLLBACK TO change")?;
         }
-        execute("RELEASE change")?;
+        execute(connection, "RELEASE change")?;
     }
-    execute("COMMIT")?;
+    execute(connection, "COMMIT")?;
     Ok(())
 }
 

@@ -1,0 +1,195 @@
+//! Licenses that devices get: what is known when one is asked for, and what is written with the answer.
+
+use super::exchanges::Prior;
+use super::grants::{Again, Bookings, HandedOut};
+use super::revocation::{Order, is_taken_back};
+use super::rows::{LicenseRow, SeatRow};
+use std::sync::Arc;
+use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
+use wmlicense_wire::license::State;
+use wmlicense_wire::revocation::Rule;
+
+/// Content as it is licensed.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub(crate) sealed_key: Vec<u8>,
+    pub(crate) title: Option<String>,
+    /// Name and JSON of the policy.
+    pub(crate) policy: Option<(String, String)>,
+    /// `None`: open to all.
+    pub(crate) scope: Option<String>,
+    pub(crate) part: Part,
+}
+
+/// What a license for a key ID carries, and what it needs beside.
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    /// A content key.
+    Content,
+    /// The root key of a subscription.
+    Root,
+    /// A content key under a root key.
+    Leaf(RootKey),
+}
+
+/// Root key of a subscription.
+#[derive(Debug, Clone)]
+pub(crate) struct RootKey {
+    pub(crate) kid: Kid,
+    pub(crate) sealed_key: Vec<u8>,
+    /// `None`: open to all.
+    pub(crate) scope: Option<String>,
+}
+
+/// License that a device got for a key ID.
+#[derive(Debug, Clone)]
+pub(crate) struct Issued {
+    pub(crate) lid: Lid,
+    /// Hash of the terms it was issued on.
+    pub(crate) terms: Digest,
+    pub(crate) policy: Vec<u8>,
+    /// The device was told to drop it.
+    pub(crate) withdrawn: bool,
+    /// The strictest state known of it, where that was looked up.
+    pub(crate) state: Option<State>,
+    /// First license of those that took the place of each other on the device, where that was looked up.
+    pub(crate) line: Lid,
+    /// How often the device got one of them again, where that was looked up.
+    pub(crate) again: Again,
+}
+
+impl Issued {
+    /// A license of which nothing else is known.
+    pub(crate) fn new(lid: Lid, terms: Digest, policy: Vec<u8>) -> Self {
+        Self { lid, terms, policy, withdrawn: false, state: None, line: lid, again: Again::default() }
+    }
+}
+
+/// A license of a device that it may not have any more.
+pub(crate) struct Withdrawn {
+    pub(crate) lid: Lid,
+    pub(crate) kid: Kid,
+    pub(crate) user: Option<UserId>,
+}
+
+/// What is written with an answer of the issuer.
+#[derive(Default)]
+pub(crate) struct Issue {
+    pub(crate) licenses: Vec<NewLicense>,
+    /// Licenses that the device had and does not tell of.
+    pub(crate) again: Vec<HandedOut>,
+    pub(crate) withdrawn: Vec<Withdrawn>,
+}
+
+/// What the service knows for a license request.
+pub(crate) struct Offer {
+    pub(crate) prior: Prior,
+    pub(crate) revoked: bool,
+    /// For each key ID in the order asked: the content, and the license that the holder has on this device.
+    pub(crate) items: Vec<Option<Offered>>,
+    /// The subscriptions of the leaves among them that were not asked for themselves.
+    pub(crate) roots: Vec<(Kid, Offered)>,
+    /// Licenses for these key IDs that the device has to drop.
+    pub(crate) withdrawn: Vec<Withdrawn>,
+}
+
+/// Content with the licenses that this device has for it.
+pub(crate) struct Offered {
+    pub(crate) content: Content,
+    /// Issued to the account that asks, or to nobody where the content is open.
+    pub(crate) current: Option<Issued>,
+    /// That license was taken back.
+    pub(crate) taken_back: bool,
+    /// Rules by which licenses are taken back from this device.
+    pub(crate) rules: Arc<[Rule]>,
+}
+
+/// A license to be written down.
+pub(crate) struct NewLicense {
+    pub(crate) kid: Kid,
+    /// Account it is issued to.
+    pub(crate) user: Option<UserId>,
+    pub(crate) issued: Issued,
+    /// License that it takes the place of.
+    pub(crate) replaces: Option<Lid>,
+    /// First license of those that took the place of each other on the device; none if it is this one.
+    pub(crate) line: Option<Lid>,
+    /// State that it starts from, where that is less than its policy says.
+    pub(crate) state: Option<State>,
+}
+
+/// What was kept of the license that a device has for a key ID.
+pub(crate) struct KeptLicense {
+    pub(crate) row: LicenseRow,
+    /// The strictest state known.
+    pub(crate) state: Option<State>,
+    /// First license of those that took the place of each other on the device.
+    pub(crate) line: Lid,
+    /// By which it was taken back by its ID.
+    pub(crate) orders: Vec<Order>,
+}
+
+impl Issued {
+    /// The license of a row. One that was given back is as one that the device was told to drop: another comes in its place.
+    pub(crate) fn of(row: LicenseRow) -> Self {
+        let withdrawn = row.withdrawn.or(row.returned_at).is_some();
+        Self { withdrawn, ..Self::new(row.lid, row.terms, row.policy) }
+    }
+
+    /// As [`Self::of`], with what was used of it and how it was handed out.
+    pub(crate) fn with_uses(row: LicenseRow, state: Option<State>, line: Lid, bookings: &Bookings) -> Self {
+        Self { state, line, again: bookings.again(line), ..Self::of(row) }
+    }
+}
+
+impl NewLicense {
+    /// The seat of the device that it is issued to.
+    pub(crate) fn first_seat(&self, device: DeviceId, now: i64) -> SeatRow {
+        SeatRow {
+            lid: self.issued.lid,
+            device,
+            kid: self.kid,
+            restored: false,
+            elsewhere: false,
+            since: now,
+            line: self.line,
+            returned_at: None,
+            freed: false,
+            withdrawn: None,
+        }
+    }
+}
+
+impl Offered {
+    /// Content with the license that a device has for it, and what was taken back of both.
+    pub(crate) fn of(
+        content: Content,
+        kept: Option<KeptLicense>,
+        device: DeviceId,
+        rules: &Arc<[Rule]>,
+        bookings: &Bookings,
+    ) -> Self {
+        let taken_back = kept.as_ref().is_some_and(|kept| is_taken_back(&kept.orders, device));
+        let current =
+            kept.map(|KeptLicense { row, state, line, orders: _ }| Issued::with_uses(row, state, line, bookings));
+        Self { content, current, taken_back, rules: Arc::clone(rules) }
+    }
+}
+
+/// Whose license for content it is: nobody's where the content is open.
+pub(crate) fn holder(content: &Content, user: Option<UserId>) -> Option<UserId> {
+    user.filter(|_| content.scope.is_some())
+}
+
+/// Key IDs of the subscriptions without which leaves among the content would not open, in order and once, but for those that
+/// were asked for themselves.
+pub(crate) fn missing_roots<'a>(contents: impl IntoIterator<Item = &'a Content>, asked: &[Kid]) -> Vec<Kid> {
+    let root = |content: &Content| match &content.part {
+        Part::Leaf(root) => Some(root.kid),
+        Part::Content | Part::Root => None,
+    };
+    let mut roots: Vec<Kid> = contents.into_iter().filter_map(root).filter(|root| !asked.contains(root)).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    roots
+}

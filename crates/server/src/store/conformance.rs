@@ -1,0 +1,156 @@
+//! What every engine has to do, told as the service asks it: each rule in its transaction, each race, what a transaction leaves
+//! that did not end. It runs over SQLite, and over an engine in memory in fair weather and in a storm.
+
+mod exchanges;
+mod licenses;
+mod memory;
+mod owner;
+mod seats;
+
+use super::sqlite::Sqlite;
+use super::*;
+use crate::policy::{Facts, Terms};
+use crate::rules::epochs::Standing;
+use memory::Memory;
+use wmlicense_wire::id::{DeviceId, Digest, Epoch, Kid, Lid, ServiceId, SignerId, TransactionId};
+use wmlicense_wire::policy::{Conditions, LicenseKind, Policy};
+
+/// A database and who opens it.
+pub(super) struct World {
+    store: Store,
+    /// The same database, opened by somebody else.
+    other: Store,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl World {
+    pub(super) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let store = Store::over(Arc::new(Sqlite::create(&path).unwrap()));
+        let other = Store::over(Arc::new(Sqlite::open(&path).unwrap()));
+        Self { store, other, _folder: Some(folder) }
+    }
+
+    fn fair() -> Self {
+        Self::in_memory(Arc::new(Memory::fair()))
+    }
+
+    fn stormy() -> Self {
+        Self::in_memory(Arc::new(Memory::stormy()))
+    }
+
+    fn in_memory(engine: Arc<Memory>) -> Self {
+        Self { store: Store::over(engine.clone()), other: Store::over(engine), _folder: None }
+    }
+
+    /// Issues a license for a key ID of which there is one at most; true if it is the one.
+    pub(super) async fn issue_under(&self, number: u8, kid: u8) -> bool {
+        let license = NewLicense { kid: Kid::new([kid; 16]), ..license(number, None) };
+        self.issue(number, 1000, license).await == Committed::Done
+    }
+
+    /// How many licenses there are.
+    pub(super) async fn issued(&self) -> usize {
+        licenses(&self.store).await.len()
+    }
+
+    async fn issue(&self, number: u8, now: i64, license: NewLicense) -> Committed {
+        self.store.issue(exchange(number, now), OWN, issued(vec![license]), vec![number]).await.unwrap()
+    }
+}
+
+/// Runs each test over each engine.
+macro_rules! over_each_engine {
+    ($($(#[$attribute:meta])* async fn $name:ident($world:ident: World) $body:block)+) => {
+        $crate::store::conformance::over_each_engine!(@ sqlite $($(#[$attribute])* $name $world $body)+);
+        $crate::store::conformance::over_each_engine!(@ fair $($(#[$attribute])* $name $world $body)+);
+        $crate::store::conformance::over_each_engine!(@ stormy $($(#[$attribute])* $name $world $body)+);
+    };
+    (@ $engine:ident $($(#[$attribute:meta])* $name:ident $world:ident $body:block)+) => {
+        mod $engine {
+            use super::*;
+            $(
+                $(#[$attribute])*
+                async fn $name() {
+                    let $world = World::$engine();
+                    $body
+                }
+            )+
+        }
+    };
+}
+
+use over_each_engine;
+
+pub(super) const OWN: DeviceId = DeviceId::new([2; 16]);
+const OWN_KEYS: SignerId = SignerId::new([1; 32]);
+const KID: Kid = Kid::new([3; 16]);
+
+fn device(number: u8) -> DeviceId {
+    DeviceId::new([number; 16])
+}
+
+fn lid(number: u8) -> Lid {
+    Lid::new([number; 16])
+}
+
+pub(super) fn exchange(number: u8, now: i64) -> Exchange {
+    Exchange {
+        thumbprint: OWN_KEYS,
+        transaction: TransactionId::new([number; 16]),
+        page: 0,
+        request_hash: Digest::new([number; 32]),
+        account: None,
+        now,
+        presented: None,
+        fresh: Epoch::new([0; 16]),
+        standing: Standing::default(),
+    }
+}
+
+/// Terms of a license, with so many uses where they are counted.
+fn policy(number: u8, count: Option<u32>) -> Policy {
+    let facts = Facts {
+        lid: lid(number),
+        kid: KID,
+        kind: LicenseKind::Content,
+        root_kid: None,
+        issuer: ServiceId::new([4; 16]),
+        management: None,
+        revocation: None,
+        title: None,
+        user: None,
+        first_issued: 1000,
+        replaces: None,
+    };
+    let play = Conditions { count, ..Conditions::default() };
+    Terms { actions: vec![("Play".to_owned(), play)], ..Terms::of_no_policy() }.policy(facts)
+}
+
+pub(super) fn license(number: u8, replaces: Option<u8>) -> NewLicense {
+    let issued = Issued::new(lid(number), Digest::new([number; 32]), policy(number, None).encode());
+    let line = replaces.map(lid);
+    NewLicense { kid: KID, user: None, issued, replaces: line, line, state: None }
+}
+
+pub(super) fn issued(licenses: Vec<NewLicense>) -> Issue {
+    Issue { licenses, ..Issue::default() }
+}
+
+/// The answer is written: by the run that says so, or by one before of which nobody was told.
+#[track_caller]
+fn written(committed: Committed, answer: &[u8]) {
+    let before = Prior::Answered(Some(answer.to_vec()));
+    assert!(committed == Committed::Done || committed == Committed::Prior(before), "{committed:?}");
+}
+
+/// What is known of an exchange.
+async fn prior(store: &Store, exchange: Exchange) -> Prior {
+    store.known_device(exchange, None).await.unwrap().0
+}
+
+/// All licenses that were issued.
+async fn licenses(store: &Store) -> Vec<LicenseEntry> {
+    store.licenses(None).await.unwrap()
+}

@@ -1,0 +1,250 @@
+//! Exchanges and the epochs that they tell: claimed first, so that of two that come at once one is answered and the other finds
+//! that answer. And the certificates that devices get.
+
+use super::rows::{For, Rows};
+use super::{End, Pending, Store, StoreError};
+use crate::accounts::Account;
+use crate::rules::devices::{self, CertifiedDevice, KnownDevice};
+use crate::rules::epochs::{DAY, History, Judged, Noticed, Presented, Standing, YEAR, judge};
+use crate::rules::exchanges::{Committed, Exchange, Prior, prior};
+use wmlicense_wire::id::{DeviceId, Digest, SignerId, UserId};
+
+impl Store {
+    /// The account of a token.
+    pub(crate) fn account(&self, token_hash: Digest) -> Pending<'_, Option<Account>> {
+        self.read(token_hash, |token_hash, rows| {
+            Box::pin(async move {
+                match rows.account_by_token(*token_hash).await? {
+                    Some(user) => account_of(rows, user).await.map(Some),
+                    None => Ok(None),
+                }
+            })
+        })
+    }
+
+    /// The exchange, the device of these keys, and that of the keys in whose place they come.
+    pub(crate) fn known_device(
+        &self,
+        exchange: Exchange,
+        before: Option<SignerId>,
+    ) -> Pending<'_, (Prior, Option<KnownDevice>, Option<KnownDevice>)> {
+        self.read((exchange, before), |(exchange, before), rows| {
+            Box::pin(async move {
+                let before = match before {
+                    Some(before) => rows.keys(*before, For::Reading).await?,
+                    None => None,
+                };
+                let known = rows.keys(exchange.thumbprint, For::Reading).await?;
+                Ok((prior_of(rows, exchange).await?, known.map(KnownDevice::from), before.map(KnownDevice::from)))
+            })
+        })
+    }
+
+    /// Writes a device and the answer with its certificate.
+    pub(crate) fn certify(
+        &self,
+        exchange: Exchange,
+        device: CertifiedDevice,
+        answer: Vec<u8>,
+    ) -> Pending<'_, Committed> {
+        self.write((exchange, device, answer), |(exchange, device, answer), rows| {
+            Box::pin(async move {
+                if let Err(other) = begin(rows, exchange, answer).await? {
+                    return Ok(End::Undo(other));
+                }
+                let (thumbprint, now) = (exchange.thumbprint, exchange.now);
+                if let Some(old) = device.replaces {
+                    let known = rows.keys(old, For::Changing).await?;
+                    let Some(row) = devices::replaced(device, old, thumbprint, known, now) else {
+                        return Ok(End::Undo(Committed::Changed));
+                    };
+                    rows.put_keys(&row).await?;
+                }
+                let known = rows.keys(thumbprint, For::Changing).await?;
+                let Some(row) = devices::certified(device, thumbprint, known, now) else {
+                    return Ok(End::Undo(Committed::Changed));
+                };
+                rows.put_keys(&row).await?;
+                call(rows, device.device_id, device.name.as_deref()).await?;
+                Ok(End::Keep(Committed::Done))
+            })
+        })
+    }
+
+    /// True if the device was revoked; the exchange with how it stands by its epoch.
+    pub(crate) fn standing(&self, exchange: Exchange) -> Pending<'_, (bool, Exchange)> {
+        self.read(exchange, |exchange, rows| {
+            Box::pin(async move {
+                let Some(presented) = &exchange.presented else { return Ok((false, exchange.clone())) };
+                let judged = judged(rows, exchange, presented, Before::LookUp, For::Reading).await?;
+                let exchange = Exchange { standing: judged.standing, ..exchange.clone() };
+                Ok((rows.is_revoked(presented.device).await?, exchange))
+            })
+        })
+    }
+
+    /// Writes down how an exchange stands that is not decided yet.
+    pub(crate) fn note(&self, exchange: Exchange) -> Pending<'_, Committed> {
+        self.write(exchange, |exchange, rows| {
+            Box::pin(async move {
+                match prior_of(rows, exchange).await? {
+                    Prior::None => {}
+                    known @ (Prior::Answered(_) | Prior::Gone | Prior::Conflict) => {
+                        return Ok(End::Undo(Committed::Prior(known)));
+                    }
+                }
+                if !apply(rows, exchange).await? {
+                    return Ok(End::Undo(Committed::Changed));
+                }
+                rows.note_checked(exchange).await?;
+                Ok(End::Keep(Committed::Done))
+            })
+        })
+    }
+
+    /// Drops the bytes of answers given before this time, seconds UTC, and what else is of no use after so long. The rows of
+    /// answers stay.
+    pub(crate) fn drop_answers(&self, before: i64) -> Pending<'_, u64> {
+        self.write(before, |before, rows| {
+            Box::pin(async move {
+                rows.drop_checked(*before).await?;
+                rows.drop_late(*before).await?;
+                rows.drop_old_letters(*before).await?;
+                Ok(End::Keep(rows.drop_answers(*before).await?))
+            })
+        })
+    }
+}
+
+/// An account with its scopes.
+pub(super) async fn account_of(rows: &mut dyn Rows, user: UserId) -> Result<Account, StoreError> {
+    let scopes = rows.scopes(&[user]).await?.into_iter().map(|row| row.scope).collect();
+    Ok(Account { user, scopes })
+}
+
+/// What is known about an exchange.
+pub(super) async fn prior_of(rows: &mut dyn Rows, exchange: &Exchange) -> Result<Prior, StoreError> {
+    Ok(prior(exchange, rows.exchange(exchange.key()).await?))
+}
+
+/// Claims an exchange, for an answer that is kept where there is one. Gives what is known of it where it was claimed before.
+pub(super) async fn claim(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    answer: Option<&[u8]>,
+) -> Result<Prior, StoreError> {
+    if rows.claim_exchange(exchange, answer).await? {
+        return Ok(Prior::None);
+    }
+    match prior_of(rows, exchange).await? {
+        Prior::None => Err(StoreError::Overtaken),
+        known @ (Prior::Answered(_) | Prior::Gone | Prior::Conflict) => Ok(known),
+    }
+}
+
+/// Begins the transaction that writes an answer with what it rests on: claims its exchange and writes what it says of the epoch.
+/// Or says why it is not written: the exchange was answered meanwhile, or the answer was made from another state.
+pub(super) async fn begin(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    answer: &[u8],
+) -> Result<Result<(), Committed>, StoreError> {
+    match claim(rows, exchange, Some(answer)).await? {
+        Prior::None => {}
+        known @ (Prior::Answered(_) | Prior::Gone | Prior::Conflict) => return Ok(Err(Committed::Prior(known))),
+    }
+    Ok(if apply(rows, exchange).await? { Ok(()) } else { Err(Committed::Changed) })
+}
+
+/// Whether this very request was answered before the transaction that asks.
+enum Before {
+    Was(bool),
+    LookUp,
+}
+
+/// Writes what the answer of an exchange says about its epoch; false if it was made from another state.
+async fn apply(rows: &mut dyn Rows, exchange: &Exchange) -> Result<bool, StoreError> {
+    let Some(presented) = &exchange.presented else { return Ok(true) };
+    let judged = judged(rows, exchange, presented, Before::Was(false), For::Changing).await?;
+    if judged.standing != exchange.standing {
+        return Ok(false);
+    }
+    put(rows, exchange, presented, judged).await?;
+    Ok(true)
+}
+
+/// Judges an exchange that was answered before or not, and writes what comes of it.
+pub(super) async fn decide(rows: &mut dyn Rows, exchange: &Exchange, answered: bool) -> Result<Standing, StoreError> {
+    let Some(presented) = &exchange.presented else { return Ok(Standing::default()) };
+    let judged = judged(rows, exchange, presented, Before::Was(answered), For::Changing).await?;
+    let standing = judged.standing.clone();
+    put(rows, exchange, presented, judged).await?;
+    Ok(standing)
+}
+
+async fn judged(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    presented: &Presented,
+    before: Before,
+    how: For,
+) -> Result<Judged, StoreError> {
+    let (device, thumbprint, now) = (presented.device, exchange.thumbprint, exchange.now);
+    let epochs = rows.epochs(device, how).await?;
+    let forks = rows.forks(device, thumbprint, now.saturating_sub(YEAR)).await?;
+    let (late, last_late) = rows.late(presented, thumbprint, now.saturating_sub(DAY)).await?;
+    let history = History::of(presented, thumbprint, now, epochs, &Noticed { forks, late, last_late });
+    let judged = judge(&history, presented, thumbprint, now, exchange.fresh);
+    if !judged.is_news() || !is_known(rows, exchange, presented, before).await? {
+        return Ok(judged);
+    }
+    Ok(judge(&History { known: true, ..history }, presented, thumbprint, now, exchange.fresh))
+}
+
+/// True if this request was checked before, or if another one of the same copy was counted just before.
+async fn is_known(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    presented: &Presented,
+    before: Before,
+) -> Result<bool, StoreError> {
+    let answered = match before {
+        Before::Was(answered) => answered,
+        Before::LookUp => {
+            let row = rows.exchange(exchange.key()).await?;
+            row.is_some_and(|row| row.request_hash == exchange.request_hash)
+        }
+    };
+    let lately = exchange.now.saturating_sub(presented.tolerance());
+    Ok(answered || rows.is_checked(exchange).await? || rows.has_fork(presented, exchange.thumbprint, lately).await?)
+}
+
+async fn put(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    presented: &Presented,
+    Judged { standing, next, late }: Judged,
+) -> Result<(), StoreError> {
+    let (thumbprint, now) = (exchange.thumbprint, exchange.now);
+    // Whose keys were replaced leaves no trace.
+    if !standing.replaced {
+        if late {
+            rows.insert_late(presented, thumbprint, now).await?;
+        }
+        if standing.fork {
+            rows.insert_fork(presented, thumbprint, now).await?;
+        }
+        if let Some(next) = next {
+            rows.put_epochs(presented.device, presented.role as i64, &next).await?;
+        }
+    }
+    call(rows, presented.device, presented.name.as_deref()).await
+}
+
+/// Writes what a device is called by now.
+async fn call(rows: &mut dyn Rows, device: DeviceId, told: Option<&str>) -> Result<(), StoreError> {
+    match devices::name(told) {
+        Some(name) => rows.call_device(device, name).await,
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,332 @@
+//! Licenses for those who ask, and for those who do not: what may be granted, what is delivered, and what is written with it.
+
+use super::exchanges::{begin, prior_of};
+use super::rows::{For, Rows};
+use super::{End, Pending, Store, StoreError};
+use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, Place, Position, Scopes};
+use crate::rules::exchanges::{Committed, Exchange, Prior};
+use crate::rules::grants::{Bookings, HandedOut, counts_after};
+use crate::rules::licenses::{
+    Content, Issue, KeptLicense, NewLicense, Offer, Offered, Withdrawn, holder, missing_roots,
+};
+use crate::rules::revocation::{Order, rules_for};
+use crate::rules::rows::{HeldRow, SeatRow};
+use crate::rules::uses;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
+use wmlicense_wire::request::MAX_LICENSES;
+use wmlicense_wire::revocation::Rule;
+
+impl Store {
+    /// What may be granted to an account.
+    pub(crate) fn offer(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        user: Option<UserId>,
+        kids: Vec<Kid>,
+    ) -> Pending<'_, Offer> {
+        self.read((exchange, device, user, kids), |(exchange, device, user, kids), rows| {
+            Box::pin(offer(rows, exchange, *device, *user, kids))
+        })
+    }
+
+    /// What may be delivered, at most as much as one answer takes.
+    pub(crate) fn delivery(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        query: DeliveryQuery,
+    ) -> Pending<'_, DeliveryPage> {
+        self.read((exchange, device, query), |(exchange, device, query), rows| {
+            Box::pin(deliver(rows, exchange, *device, query))
+        })
+    }
+
+    /// Writes licenses, what they start from, their first devices, what goes out again, what was withdrawn, and the answer.
+    pub(crate) fn issue(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        issue: Issue,
+        answer: Vec<u8>,
+    ) -> Pending<'_, Committed> {
+        self.write((exchange, device, issue, answer), |(exchange, device, issue, answer), rows| {
+            Box::pin(async move {
+                if let Err(other) = begin(rows, exchange, answer).await? {
+                    return Ok(End::Undo(other));
+                }
+                let written = write_issue(rows, *device, issue, exchange.now).await?;
+                Ok(if written { End::Keep(Committed::Done) } else { End::Undo(Committed::Changed) })
+            })
+        })
+    }
+
+    /// Content by key ID, in order.
+    pub(crate) fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>> {
+        self.read(kids, |kids, rows| rows.offered(kids))
+    }
+}
+
+async fn offer(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    device: DeviceId,
+    user: Option<UserId>,
+    kids: &[Kid],
+) -> Result<Offer, StoreError> {
+    let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(device).await?);
+    let mut offer = Offer { prior, revoked, items: Vec::new(), roots: Vec::new(), withdrawn: Vec::new() };
+    if offer.prior != Prior::None || revoked {
+        return Ok(offer);
+    }
+    let mut contents = rows.offered(kids).await?;
+    let roots = missing_roots(contents.iter().flatten(), kids);
+    contents.extend(rows.offered(&roots).await?);
+    let all: Vec<Kid> = kids.iter().chain(&roots).copied().collect();
+    let found = all.iter().zip(contents).map(|(kid, content)| (*kid, content)).collect();
+    let mut offered = Asking::new(rows, device, user, exchange.now).await?.offered(rows, found).await?;
+    let of_roots = offered.split_off(kids.len());
+    offer.items = offered.into_iter().map(|(_, offered)| offered).collect();
+    offer.roots = of_roots.into_iter().filter_map(|(kid, offered)| Some((kid, offered?))).collect();
+    offer.withdrawn = withdrawn_of(rows, device, kids).await?;
+    Ok(offer)
+}
+
+async fn deliver(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    device: DeviceId,
+    query: &DeliveryQuery,
+) -> Result<DeliveryPage, StoreError> {
+    let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(device).await?);
+    let mark = rows.mark(For::Reading).await?;
+    let mut page = DeliveryPage { prior, revoked, mark, withdrawn: Vec::new(), items: Vec::new(), next: None };
+    if page.prior != Prior::None || page.revoked {
+        return Ok(page);
+    }
+    let since = delivery::since(query.since, mark);
+    if let Position::Withdrawn(after) = &query.from {
+        page.withdrawn = withdrawn_behind(rows, device, Place::from_bytes(after), since).await?;
+        if page.withdrawn.len() == MAX_LICENSES {
+            let behind = |last: &Withdrawn| Place::behind(last.kid, last.user, last.lid).to_bytes();
+            page.next = page.withdrawn.last().map(|last| Position::Withdrawn(behind(last)));
+            return Ok(page);
+        }
+    }
+    let user = exchange.account;
+    let granted = rows.scopes(user.as_slice()).await?;
+    let mut found: Vec<(Kid, Option<Content>)> = Vec::new();
+    for (scope, after) in query.from.scopes(&query.scopes) {
+        let since = delivery::since_of(scope, user, &granted, since);
+        let more = rows.offered_behind(scope, after, since, MAX_LICENSES - found.len()).await?;
+        found.extend(more.into_iter().map(|(kid, content)| (kid, Some(content))));
+        if found.len() == MAX_LICENSES {
+            page.next = found.last().map(|(kid, _)| Position::Scope(scope.clone(), kid.as_bytes().to_vec()));
+            break;
+        }
+    }
+    let offered = Asking::new(rows, device, user, exchange.now).await?.offered(rows, found).await?;
+    page.items = offered.into_iter().filter_map(|(kid, offered)| Some((kid, offered?))).collect();
+    Ok(page)
+}
+
+/// A device that asks for content.
+struct Asking {
+    device: DeviceId,
+    user: Option<UserId>,
+    rules: Arc<[Rule]>,
+    now: i64,
+}
+
+impl Asking {
+    async fn new(rows: &mut dyn Rows, device: DeviceId, user: Option<UserId>, now: i64) -> Result<Self, StoreError> {
+        Ok(Self { device, user, rules: rules_for(&rows.rules().await?, device).into(), now })
+    }
+
+    /// Content with the licenses that the device has for it; nothing where there is no content.
+    async fn offered(
+        &self,
+        rows: &mut dyn Rows,
+        contents: Vec<(Kid, Option<Content>)>,
+    ) -> Result<Vec<(Kid, Option<Offered>)>, StoreError> {
+        let key = |(kid, content): &(Kid, Option<Content>)| Some((*kid, holder(content.as_ref()?, self.user)));
+        let keys: Vec<_> = contents.iter().filter_map(key).collect();
+        let (kept, bookings) = kept_licenses(rows, self.device, &keys, &[], self.now).await?;
+        let mut kept = kept.into_iter();
+        let offered = contents.into_iter().map(|(kid, content)| {
+            let of = |content| {
+                let kept = kept.next().flatten();
+                Offered::of(content, kept, self.device, &self.rules, &bookings)
+            };
+            (kid, content.map(of))
+        });
+        Ok(offered.collect())
+    }
+}
+
+/// What was kept of the licenses that a device has for key IDs and accounts, in order; and what it got again of these and of
+/// other lines.
+pub(super) async fn kept_licenses(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    keys: &[(Kid, Option<UserId>)],
+    other_lines: &[Lid],
+    now: i64,
+) -> Result<(Vec<Option<KeptLicense>>, Bookings), StoreError> {
+    let found = rows.licenses(device, keys).await?;
+    let lids: Vec<Lid> = found.iter().flatten().map(|row| row.lid).collect();
+    let lines = lines(rows, device, &lids).await?;
+    let line = |lid: &Lid| lines.get(lid).copied().unwrap_or(*lid);
+    let all: Vec<Lid> = lids.iter().map(line).chain(other_lines.iter().copied()).collect();
+    let booked = rows.again(device, &all, counts_after(now), For::Reading).await?;
+    let mut states: HashMap<_, _> = rows.states(&lids, For::Reading).await?.into_iter().collect();
+    let mut orders = orders_about(rows, &lids).await?;
+    let kept = found.into_iter().map(|row| {
+        row.map(|row| KeptLicense {
+            state: states.remove(&row.lid),
+            line: line(&row.lid),
+            orders: orders.remove(&row.lid).unwrap_or_default(),
+            row,
+        })
+    });
+    Ok((kept.collect(), Bookings::new(now, booked)))
+}
+
+/// The lines of the licenses that a device has or had, by license.
+pub(super) async fn lines(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    licenses: &[Lid],
+) -> Result<HashMap<Lid, Lid>, StoreError> {
+    let seats = rows.seats_of(device, licenses, For::Reading).await?;
+    Ok(seats.into_iter().map(|seat| (seat.lid, seat.line.unwrap_or(seat.lid))).collect())
+}
+
+/// The orders about licenses, by license.
+pub(super) async fn orders_about(
+    rows: &mut dyn Rows,
+    licenses: &[Lid],
+) -> Result<HashMap<Lid, Vec<Order>>, StoreError> {
+    let mut orders: HashMap<Lid, Vec<Order>> = HashMap::new();
+    for (lid, order) in rows.orders_about(licenses).await? {
+        orders.entry(lid).or_default().push(order);
+    }
+    Ok(orders)
+}
+
+/// The licenses behind a place that a device has to drop, or was told to after its last run, at most as many as an answer takes.
+async fn withdrawn_behind(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    mut place: Place,
+    since: i64,
+) -> Result<Vec<Withdrawn>, StoreError> {
+    let mut withdrawn = Vec::new();
+    loop {
+        let held = rows.held_behind(device, &place, MAX_LICENSES).await?;
+        let is_last = held.len() < MAX_LICENSES;
+        if let Some(HeldRow { kid, lid, holder, .. }) = held.last() {
+            place = Place::behind(*kid, holder.user(), *lid);
+        }
+        withdrawn.extend(over(rows, held, since).await?);
+        if is_last || withdrawn.len() >= MAX_LICENSES {
+            withdrawn.truncate(MAX_LICENSES);
+            return Ok(withdrawn);
+        }
+    }
+}
+
+/// The licenses for these key IDs that a device has to drop, whether or not it was told of them before: who asks for one by name
+/// is told with the answer.
+pub(super) async fn withdrawn_of(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    kids: &[Kid],
+) -> Result<Vec<Withdrawn>, StoreError> {
+    let held = rows.held_for(device, kids).await?;
+    let mut withdrawn = over(rows, held, EVER).await?;
+    withdrawn.truncate(MAX_LICENSES);
+    Ok(withdrawn)
+}
+
+async fn over(rows: &mut dyn Rows, held: Vec<HeldRow>, since: i64) -> Result<Vec<Withdrawn>, StoreError> {
+    let users: BTreeSet<UserId> = held.iter().filter_map(|held| held.holder.user()).collect();
+    let users: Vec<UserId> = users.into_iter().collect();
+    let scopes = Scopes::of(rows.scopes(&users).await?);
+    let over = held.into_iter().filter(|held| delivery::is_over(held, &scopes, since));
+    Ok(over.map(|HeldRow { kid, lid, holder, .. }| Withdrawn { lid, kid, user: holder.user() }).collect())
+}
+
+/// Writes licenses with what they start from, their first devices, what goes out again and what was withdrawn. False if it was
+/// decided from another state than the present one.
+pub(super) async fn write_issue(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    Issue { licenses, again, withdrawn }: &Issue,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let (others, new): (Vec<&NewLicense>, Vec<_>) = licenses.iter().partition(|license| license.replaces.is_some());
+    if rows.insert_licenses(device, &new, now).await? != new.len()
+        || rows.replace_licenses(device, &others, now).await? != others.len()
+    {
+        return Ok(false);
+    }
+    let told = licenses.iter().filter_map(|license| Some((license.issued.lid, license.state.clone()?)));
+    keep_states(rows, told.collect()).await?;
+    let mut seats: Vec<SeatRow> = licenses.iter().map(|license| license.first_seat(device, now)).collect();
+    // In the order of the table, because scattered inserts cost several times as much.
+    seats.sort_unstable_by_key(|seat| (seat.lid, seat.device));
+    rows.insert_seats(&seats).await?;
+    Ok(book(rows, device, again, now).await? && withdraw(rows, device, withdrawn).await?)
+}
+
+/// Keeps the strictest of what was known of licenses and what is told now.
+async fn keep_states(
+    rows: &mut dyn Rows,
+    mut told: Vec<(Lid, wmlicense_wire::license::State)>,
+) -> Result<(), StoreError> {
+    let lids: Vec<Lid> = told.iter().map(|(lid, _)| *lid).collect();
+    let known: HashMap<_, _> = rows.states(&lids, For::Changing).await?.into_iter().collect();
+    for (lid, state) in &mut told {
+        *state = uses::strictest(known.get(lid), state);
+    }
+    rows.put_states(&told).await
+}
+
+/// Books what goes out again; false where one may not.
+async fn book(rows: &mut dyn Rows, device: DeviceId, again: &[HandedOut], now: i64) -> Result<bool, StoreError> {
+    if again.is_empty() {
+        return Ok(true);
+    }
+    let lids: Vec<Lid> = again.iter().map(|handed| handed.lid).collect();
+    let lines = lines(rows, device, &lids).await?;
+    let line = |lid: &Lid| lines.get(lid).copied().unwrap_or(*lid);
+    let all: Vec<Lid> = lids.iter().map(line).collect();
+    let booked = rows.again(device, &all, counts_after(now), For::Changing).await?;
+    let mut bookings = Bookings::new(now, booked);
+    for HandedOut { lid, state } in again {
+        if bookings.book(line(lid), *lid, state).is_err() {
+            return Ok(false);
+        }
+    }
+    rows.insert_again(device, &bookings.into_rows()).await?;
+    Ok(true)
+}
+
+/// Writes down what the device was told to drop. False if it has another license for one of the key IDs by now.
+async fn withdraw(rows: &mut dyn Rows, device: DeviceId, withdrawn: &[Withdrawn]) -> Result<bool, StoreError> {
+    if withdrawn.is_empty() {
+        return Ok(true);
+    }
+    let mark = rows.mark(For::Reading).await?;
+    let own: Vec<_> = withdrawn.iter().map(|withdrawn| (device, withdrawn.kid, withdrawn.lid)).collect();
+    let own = rows.withdraw_licenses(&own, mark).await?;
+    let lids: Vec<Lid> = withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
+    let mut restored = rows.seats_of(device, &lids, For::Changing).await?;
+    restored.retain(|seat| seat.restored && seat.returned_at.is_none());
+    let seats: Vec<_> = restored.iter().map(|seat| (seat.lid, device)).collect();
+    rows.withdraw_seats(&seats, mark).await?;
+    Ok(lids.iter().zip(own).all(|(lid, own)| own || restored.iter().any(|seat| seat.lid == *lid)))
+}

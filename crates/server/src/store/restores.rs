@@ -1,0 +1,152 @@
+//! Restores: what is known of the licenses of a backup, and the devices that are counted in for them.
+
+use super::exchanges::{claim, decide};
+use super::issuing::orders_about;
+use super::rows::{For, Rows};
+use super::{End, Pending, Store, StoreError};
+use crate::rules::exchanges::{Exchange, Prior};
+use crate::rules::grants::{Bookings, counts_after};
+use crate::rules::revocation::Order;
+use crate::rules::seats::{Asking, Claim, Claimed, Holding, Kept, Named, Out, Taken};
+use crate::rules::uses::Told;
+use std::collections::HashMap;
+use wmlicense_wire::id::{DeviceId, Kid, Lid};
+use wmlicense_wire::policy::Policy;
+
+/// Who asks for licenses of a backup.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker {
+    pub(crate) device: DeviceId,
+    /// Device that the licenses are bound to in the backup.
+    pub(crate) bound: DeviceId,
+    /// Seconds UTC.
+    pub(crate) now: i64,
+}
+
+impl Store {
+    /// What is known about licenses, in order. `told`: as for [`Self::claim`].
+    pub(crate) fn holdings(&self, licenses: Vec<Lid>, asker: Asker, told: Told) -> Pending<'_, Vec<Holding>> {
+        self.read((licenses, asker, told), |(licenses, asker, told), rows| {
+            Box::pin(holdings(rows, licenses, *asker, told))
+        })
+    }
+
+    /// Counts a device in for each license that has room for it. All of it is one transaction. `told`: lines of the licenses
+    /// that the device still has.
+    pub(crate) fn claim(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        claims: Vec<Claim>,
+        told: Told,
+    ) -> Pending<'_, Claimed> {
+        self.write((exchange, device, claims, told), |(exchange, device, claims, told), rows| {
+            Box::pin(take_seats(rows, exchange, *device, claims, told))
+        })
+    }
+}
+
+async fn holdings(
+    rows: &mut dyn Rows,
+    licenses: &[Lid],
+    Asker { device, bound, now }: Asker,
+    told: &Told,
+) -> Result<Vec<Holding>, StoreError> {
+    let (rules, kept) = (rules(rows).await?, kept_of(rows, licenses, For::Reading).await?);
+    let origin = |lid: &Lid| kept.get(lid).and_then(Kept::origin);
+    let known: Vec<(Kid, Lid)> = licenses.iter().filter_map(|lid| Some((origin(lid)?.0, *lid))).collect();
+    let kids: Vec<Kid> = known.iter().map(|(kid, _)| *kid).collect();
+    let mut contents = rows.offered(&kids).await?.into_iter();
+    let mut first = rows.first_licenses(&known).await?.into_iter();
+    let bookings = bookings(rows, device, &kept, now, For::Reading).await?;
+    let asking = Asking { rules: &rules, device, now, told, is_repeated: false };
+    let (mut holdings, nothing) = (Vec::with_capacity(licenses.len()), Kept::default());
+    for lid in licenses {
+        let (kid, issued_here) = origin(lid).unzip();
+        let (content, first) = match kid {
+            Some(_) => (contents.next().flatten(), first.next().flatten()),
+            None => (None, None),
+        };
+        let policy = first.map(|row| Policy::decode(&row.policy)).transpose();
+        let policy = policy.map_err(|_| StoreError::Damaged("policy"))?;
+        let named = Named { lid: *lid, kid, policy: policy.as_ref() };
+        let (facts, _) = asking.facts(&named, bound, kept.get(lid).unwrap_or(&nothing), None, &bookings);
+        holdings.push(Holding { content, issued_here: issued_here.unwrap_or(false), facts });
+    }
+    Ok(holdings)
+}
+
+async fn take_seats(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    device: DeviceId,
+    claims: &[Claim],
+    told: &Told,
+) -> Result<End<Claimed>, StoreError> {
+    let is_repeated = match claim(rows, exchange, None).await? {
+        Prior::None => false,
+        // An answer that is made once more is not handed out once more.
+        Prior::Answered(_) => true,
+        Prior::Gone | Prior::Conflict => return Ok(End::Undo(Claimed::Conflict)),
+    };
+    let standing = decide(rows, exchange, is_repeated).await?;
+    if standing.stopped {
+        if !is_repeated {
+            // Nothing was given, so the same request is a new one when it may be answered again.
+            rows.release_exchange(exchange.key()).await?;
+        }
+        return Ok(End::Keep(Claimed::Stopped(standing)));
+    }
+    let mut lids: Vec<Lid> = claims.iter().map(|claim| claim.lid).collect();
+    lids.sort_unstable();
+    let kept = kept_of(rows, &lids, For::Changing).await?;
+    let mut bookings = bookings(rows, device, &kept, exchange.now, For::Changing).await?;
+    let rules = rules(rows).await?;
+    let asking = Asking { rules: &rules, device, now: exchange.now, told, is_repeated };
+    // In the order of the table, because scattered inserts cost several times as much.
+    let mut order: Vec<usize> = (0..claims.len()).collect();
+    order.sort_by_key(|index| claims[*index].lid);
+    let (mut seats, mut taken, nothing) = (vec![Err(Out::Full); claims.len()], Taken::default(), Kept::default());
+    for index in order {
+        let claim = &claims[index];
+        seats[index] = asking.take(claim, kept.get(&claim.lid).unwrap_or(&nothing), &mut bookings, &mut taken);
+    }
+    rows.insert_seats(&taken.new).await?;
+    rows.update_seats(&taken.changed).await?;
+    rows.put_states(&taken.states).await?;
+    rows.insert_again(device, &bookings.into_rows()).await?;
+    Ok(End::Keep(Claimed::Seats(seats, standing)))
+}
+
+async fn rules(rows: &mut dyn Rows) -> Result<Vec<Order>, StoreError> {
+    Ok(rows.rules().await?.into_iter().map(|row| row.order).collect())
+}
+
+/// What was kept of licenses, of those of which anything was.
+pub(super) async fn kept_of(rows: &mut dyn Rows, licenses: &[Lid], how: For) -> Result<HashMap<Lid, Kept>, StoreError> {
+    let mut kept: HashMap<Lid, Kept> = HashMap::new();
+    for seat in rows.seats(licenses, how).await? {
+        kept.entry(seat.lid).or_default().seats.push(seat);
+    }
+    for (lid, state) in rows.states(licenses, how).await? {
+        kept.entry(lid).or_default().state = Some(state);
+    }
+    for (lid, orders) in orders_about(rows, licenses).await? {
+        kept.entry(lid).or_default().orders = orders;
+    }
+    Ok(kept)
+}
+
+/// What a device got again of the lines of licenses.
+pub(super) async fn bookings(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    kept: &HashMap<Lid, Kept>,
+    now: i64,
+    how: For,
+) -> Result<Bookings, StoreError> {
+    let mut lines: Vec<Lid> = kept.iter().map(|(lid, kept)| kept.line(device, *lid)).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    Ok(Bookings::new(now, rows.again(device, &lines, counts_after(now), how).await?))
+}

@@ -1,0 +1,186 @@
+//! Licenses that devices hold: what they tell of their use, what they give back, what may be renewed.
+
+use super::exchanges::{begin, prior_of};
+use super::issuing::{kept_licenses, lines, withdrawn_of};
+use super::restores::kept_of;
+use super::rows::{For, Rows};
+use super::{End, Pending, Store, StoreError};
+use crate::rules::exchanges::{Committed, Exchange, Prior};
+use crate::rules::renewal::{Renewable, RenewalOffer, Renewing};
+use crate::rules::returns::{Returned, counts_after, give_back};
+use crate::rules::revocation::rules_for;
+use crate::rules::seats::Kept;
+use crate::rules::uses::{self, Told, Usage};
+use std::collections::{BTreeSet, HashMap};
+use wmlicense_wire::id::{DeviceId, Kid, Lid};
+use wmlicense_wire::license::State;
+
+/// What is known before licenses are given back.
+pub(crate) struct Held {
+    pub(crate) prior: Prior,
+    /// The device was revoked.
+    pub(crate) revoked: bool,
+    /// For each license in the order asked: the device holds it, or held it.
+    pub(crate) known: Vec<bool>,
+}
+
+impl Store {
+    /// Keeps what a device tells of the use of licenses that it holds; the strictest counts. Gives the lines of those that are
+    /// the device's: it still has them.
+    pub(crate) fn report(&self, device: DeviceId, usage: Usage, now: i64) -> Pending<'_, Told> {
+        Box::pin(async move {
+            let news = self
+                .read((device, usage, now), |(device, usage, now), rows| Box::pin(news(rows, *device, usage, *now)));
+            let (told, news) = news.await?;
+            if !news.is_empty() {
+                let keep = self.write((device, news, now), |(device, news, now), rows| {
+                    Box::pin(async move { Ok(End::Keep(keep(rows, *device, news, *now).await?)) })
+                });
+                keep.await?;
+            }
+            Ok(told)
+        })
+    }
+
+    /// Which of these licenses the device holds or held.
+    pub(crate) fn held(&self, exchange: Exchange, device: DeviceId, licenses: Vec<Lid>) -> Pending<'_, Held> {
+        self.read((exchange, device, licenses), |(exchange, device, licenses), rows| {
+            Box::pin(async move {
+                let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(*device).await?);
+                if prior != Prior::None || revoked {
+                    return Ok(Held { prior, revoked, known: Vec::new() });
+                }
+                let lines = lines(rows, *device, licenses).await?;
+                let known = licenses.iter().map(|lid| lines.contains_key(lid)).collect();
+                Ok(Held { prior, revoked, known })
+            })
+        })
+    }
+
+    /// Writes down that the device gave licenses back, with their last state, and the answer. Frees the device's seats as often
+    /// as that is allowed.
+    pub(crate) fn give_back(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        licenses: Usage,
+        answer: Vec<u8>,
+    ) -> Pending<'_, Committed> {
+        self.write((exchange, device, licenses, answer), |(exchange, device, licenses, answer), rows| {
+            Box::pin(async move {
+                if let Err(other) = begin(rows, exchange, answer).await? {
+                    return Ok(End::Undo(other));
+                }
+                take_back(rows, *device, licenses, exchange.now).await?;
+                Ok(End::Keep(Committed::Done))
+            })
+        })
+    }
+
+    /// What may be renewed.
+    pub(crate) fn renewable(
+        &self,
+        exchange: Exchange,
+        device: DeviceId,
+        licenses: Vec<Lid>,
+    ) -> Pending<'_, RenewalOffer> {
+        self.read((exchange, device, licenses), |(exchange, device, licenses), rows| {
+            Box::pin(renewable(rows, exchange, *device, licenses))
+        })
+    }
+}
+
+async fn news(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    usage: &[(Lid, State)],
+    now: i64,
+) -> Result<(Told, Usage), StoreError> {
+    let lids: Vec<Lid> = usage.iter().map(|(lid, _)| *lid).collect();
+    let lines = lines(rows, device, &lids).await?;
+    let known = rows.states(&lids, For::Reading).await?.into_iter().collect();
+    Ok(uses::news(usage, &lines, &known, now))
+}
+
+async fn keep(rows: &mut dyn Rows, device: DeviceId, usage: &[(Lid, State)], now: i64) -> Result<(), StoreError> {
+    let lids: Vec<Lid> = usage.iter().map(|(lid, _)| *lid).collect();
+    let lines = lines(rows, device, &lids).await?;
+    let mut known: HashMap<Lid, State> = rows.states(&lids, For::Changing).await?.into_iter().collect();
+    let mut changed = BTreeSet::new();
+    for (lid, told) in usage.iter().filter(|(lid, _)| lines.contains_key(lid)) {
+        if let Some(kept) = uses::kept(known.get(lid), told, now) {
+            known.insert(*lid, kept);
+            changed.insert(*lid);
+        }
+    }
+    known.retain(|lid, _| changed.contains(lid));
+    rows.put_states(&known.into_iter().collect::<Vec<_>>()).await
+}
+
+async fn take_back(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    licenses: &[(Lid, State)],
+    now: i64,
+) -> Result<(), StoreError> {
+    let lids: Vec<Lid> = licenses.iter().map(|(lid, _)| *lid).collect();
+    let seats = rows.seats_of(device, &lids, For::Changing).await?;
+    let mut seats: HashMap<_, _> = seats.into_iter().map(|seat| (seat.lid, seat)).collect();
+    let known: HashMap<_, _> = rows.states(&lids, For::Changing).await?.into_iter().collect();
+    let freed: HashMap<_, _> = rows.freed(&lids, counts_after(now)).await?.into_iter().collect();
+    let (mut returned, mut states) = (Vec::new(), Vec::new());
+    for (lid, told) in licenses {
+        // Each once: what comes twice in a request was given back the first time.
+        let Some(seat) = seats.remove(lid) else { continue };
+        let freed = freed.get(lid).copied().unwrap_or_default();
+        let Some(Returned { seat, state }) = give_back(seat, freed, known.get(lid), told, now) else { continue };
+        states.extend(state.map(|state| (*lid, state)));
+        returned.push(seat);
+    }
+    let own: Vec<(Kid, Lid)> = returned.iter().map(|seat| (seat.kid, seat.lid)).collect();
+    let freed: Vec<_> = returned.iter().filter(|seat| seat.freed).map(|seat| (seat.lid, seat.device)).collect();
+    rows.update_seats(&returned).await?;
+    rows.return_licenses(device, &own, now).await?;
+    rows.put_states(&states).await?;
+    rows.insert_freed(&freed, now).await
+}
+
+async fn renewable(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    device: DeviceId,
+    licenses: &[Lid],
+) -> Result<RenewalOffer, StoreError> {
+    let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(device).await?);
+    let mut offer = RenewalOffer { prior, revoked, items: Vec::new(), withdrawn: Vec::new() };
+    if offer.prior != Prior::None || revoked {
+        return Ok(offer);
+    }
+    let rules = rules_for(&rows.rules().await?, device).into();
+    let renewing = Renewing { device, account: exchange.account, rules };
+    let (kept, nothing) = (kept_of(rows, licenses, For::Reading).await?, Kept::default());
+    let kept = |lid: &Lid| kept.get(lid).unwrap_or(&nothing);
+    let held: Vec<(Kid, Lid)> = licenses.iter().filter_map(|lid| Some((renewing.held(kept(lid))?, *lid))).collect();
+    let kids: Vec<Kid> = held.iter().map(|(kid, _)| *kid).collect();
+    let contents = rows.offered(&kids).await?;
+    let user = |content: &Option<_>| content.as_ref().and_then(|content| renewing.holder(content));
+    // A later license of this device stands for the one asked about.
+    let keys: Vec<_> = kids.iter().zip(&contents).map(|(kid, content)| (*kid, user(content))).collect();
+    let asked: Vec<Lid> = held.iter().map(|(_, lid)| kept(lid).line(device, *lid)).collect();
+    let (own, bookings) = kept_licenses(rows, device, &keys, &asked, exchange.now).await?;
+    let first = rows.first_licenses(&held).await?;
+    let mut found = held.iter().zip(contents).zip(own.into_iter().zip(first)).peekable();
+    for lid in licenses {
+        let Some(((key, content), (own, first))) = found.next_if(|((key, _), _)| key.1 == *lid) else {
+            offer.items.push(Renewable::NotHeld);
+            continue;
+        };
+        offer.items.push(match content {
+            None => Renewable::NoContent(key.0),
+            Some(content) => renewing.renewable(*key, content, kept(lid), own, first, &bookings),
+        });
+    }
+    let kids: BTreeSet<Kid> = offer.items.iter().filter_map(Renewable::kid).collect();
+    offer.withdrawn = withdrawn_of(rows, device, &kids.into_iter().collect::<Vec<_>>()).await?;
+    Ok(offer)
+}

@@ -1,0 +1,127 @@
+//! The seam between rules and engines: small operations on rows, inside one transaction. An engine gives these and no decision;
+//! what they are put together to is in the files beside, what is decided is in `rules/`.
+//!
+//! Where rows are read [`For::Changing`], nobody else changes them, or adds others under the same keys, until the transaction
+//! ends: an engine locks them in the order of their keys, or runs one writer at a time, or finds out at the commit and says
+//! [`StoreError::Overtaken`](super::StoreError::Overtaken). Lists of keys and rows are one round trip each.
+
+mod catalogue;
+mod licenses;
+mod lists;
+mod revocation;
+
+pub(crate) use catalogue::{AccountRows, CatalogueRows};
+pub(crate) use licenses::{LicenseRows, SeatRows};
+pub(crate) use lists::{
+    AnyLicense, ContentEntry, DeviceEntry, LicenseEntry, LicenseFacts, LicenseKey, ListRows, OrderEntry, RestoreEntry,
+    RestoredSeat, SubscriptionEntry,
+};
+pub(crate) use revocation::{InteractionRows, MailboxRows, RevocationRows};
+
+use super::Pending;
+use crate::rules::epochs::{EpochRow, Epochs, Presented};
+use crate::rules::exchanges::Exchange;
+use crate::rules::rows::{AnsweredRow, ExchangeKey, KeysRow};
+use wmlicense_wire::id::{DeviceId, SignerId};
+
+/// What rows are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// To know them.
+    Reading,
+    /// To write what is decided from them.
+    Changing,
+}
+
+/// All rows of a transaction.
+pub(crate) trait Rows:
+    Send
+    + ExchangeRows
+    + EpochRows
+    + DeviceRows
+    + AccountRows
+    + CatalogueRows
+    + LicenseRows
+    + SeatRows
+    + RevocationRows
+    + MailboxRows
+    + InteractionRows
+    + ListRows
+{
+}
+
+impl<T> Rows for T where
+    T: Send
+        + ExchangeRows
+        + EpochRows
+        + DeviceRows
+        + AccountRows
+        + CatalogueRows
+        + LicenseRows
+        + SeatRows
+        + RevocationRows
+        + MailboxRows
+        + InteractionRows
+        + ListRows
+{
+}
+
+/// Requests that were answered, and those that were checked but not decided yet.
+pub(crate) trait ExchangeRows {
+    /// The row of an exchange that was answered.
+    fn exchange(&mut self, key: ExchangeKey) -> Pending<'_, Option<AnsweredRow>>;
+    /// Writes the row of an exchange with its answer, or without one where it is never kept. False where there is a row; who
+    /// comes second waits until the first one ended.
+    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Option<&'a [u8]>) -> Pending<'a, bool>;
+    /// Takes back what was claimed in this transaction.
+    fn release_exchange(&mut self, key: ExchangeKey) -> Pending<'_, ()>;
+    /// True if this very request was noted as checked.
+    fn is_checked<'a>(&'a mut self, exchange: &'a Exchange) -> Pending<'a, bool>;
+    /// Notes this very request as checked, where it is not noted yet.
+    fn note_checked<'a>(&'a mut self, exchange: &'a Exchange) -> Pending<'a, ()>;
+    /// Drops the bytes of answers given before this time, seconds UTC, and gives the number. The rows stay.
+    fn drop_answers(&mut self, before: i64) -> Pending<'_, u64>;
+    /// Drops the notes of requests that were checked before this time, seconds UTC.
+    fn drop_checked(&mut self, before: i64) -> Pending<'_, ()>;
+}
+
+/// Epochs of devices, and what was noticed of them. Roles go by their numbers.
+pub(crate) trait EpochRows {
+    /// The epochs of a device at all roles. For changing also where there are none yet.
+    fn epochs(&mut self, device: DeviceId, how: For) -> Pending<'_, Vec<EpochRow>>;
+    /// Puts the epochs of a device at a role in place of those before.
+    fn put_epochs<'a>(&'a mut self, device: DeviceId, role: i64, epochs: &'a Epochs) -> Pending<'a, ()>;
+    /// Forks of keys of a device that were noticed after a time, by role.
+    fn forks(&mut self, device: DeviceId, thumbprint: SignerId, after: i64) -> Pending<'_, Vec<(i64, u64)>>;
+    /// True if a fork of these keys that presented this epoch at this role was noticed after a time.
+    fn has_fork<'a>(&'a mut self, presented: &'a Presented, thumbprint: SignerId, after: i64) -> Pending<'a, bool>;
+    /// When a fork of a device was noticed last, whatever its keys.
+    fn last_fork(&mut self, device: DeviceId) -> Pending<'_, Option<i64>>;
+    /// Notes a fork.
+    fn insert_fork<'a>(&'a mut self, presented: &'a Presented, thumbprint: SignerId, at: i64) -> Pending<'a, ()>;
+    /// How often keys presented a predecessor late after a time, and when last.
+    fn late<'a>(
+        &'a mut self,
+        presented: &'a Presented,
+        thumbprint: SignerId,
+        after: i64,
+    ) -> Pending<'a, (u64, Option<i64>)>;
+    /// Notes that keys presented a predecessor late.
+    fn insert_late<'a>(&'a mut self, presented: &'a Presented, thumbprint: SignerId, at: i64) -> Pending<'a, ()>;
+    /// Drops what was noted of late predecessors before this time, seconds UTC.
+    fn drop_late(&mut self, before: i64) -> Pending<'_, ()>;
+}
+
+/// Keys of devices.
+pub(crate) trait DeviceRows {
+    /// The row of keys.
+    fn keys(&mut self, thumbprint: SignerId, how: For) -> Pending<'_, Option<KeysRow>>;
+    /// The rows of all keys of a device.
+    fn keys_of(&mut self, device: DeviceId, how: For) -> Pending<'_, Vec<KeysRow>>;
+    /// Puts a row in place of the one of the same keys.
+    fn put_keys<'a>(&'a mut self, row: &'a KeysRow) -> Pending<'a, ()>;
+    /// True if a row of the device says that it was revoked.
+    fn is_revoked(&mut self, device: DeviceId) -> Pending<'_, bool>;
+    /// Writes what a device is called into its rows that say otherwise.
+    fn call_device<'a>(&'a mut self, device: DeviceId, name: Option<&'a str>) -> Pending<'a, ()>;
+}
