@@ -50,7 +50,7 @@ impl Bookings {
     /// `booked`: lines, and when the device got one of them.
     pub(crate) fn new(now: i64, booked: impl IntoIterator<Item = (Lid, i64)>) -> Self {
         let mut times: HashMap<Lid, Vec<i64>> = HashMap::new();
-        for (line, at) in booked.into_iter().filter(|(_, at)| *at > counts_after(now)) {
+        for (line, at) in booked {
             times.entry(line).or_default().push(at);
         }
         Self { now, times, new: Vec::new() }
@@ -58,9 +58,14 @@ impl Bookings {
 
     /// How often the device got one of a line.
     pub(crate) fn again(&self, line: Lid) -> Again {
-        let times = self.times.get(&line).map_or(&[][..], Vec::as_slice);
-        let from = times.iter().min().map_or(self.now, |first| first.saturating_add(YEAR));
-        Again { times: times.len() as u64, from }
+        let times = self.times.get(&line).into_iter().flatten().filter(|at| **at > counts_after(self.now));
+        let from = times.clone().min().map_or(self.now, |first| first.saturating_add(YEAR));
+        Again { times: times.count() as u64, from }
+    }
+
+    /// True if the device got one of a line at this time.
+    pub(crate) fn has(&self, line: Lid, at: i64) -> bool {
+        self.times.get(&line).is_some_and(|times| times.contains(&at))
     }
 
     /// Books that a license of a line goes to the device again; or how it stands if that happened too often.

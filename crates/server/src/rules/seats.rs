@@ -194,8 +194,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) now: i64,
     /// Lines of the licenses that it tells that it has.
     pub(crate) told: &'a Told,
-    /// This very request was granted before.
-    pub(crate) is_repeated: bool,
+    /// When this very request was answered before, seconds UTC.
+    pub(crate) answered_at: Option<i64>,
 }
 
 /// What a claim changes.
@@ -227,7 +227,7 @@ impl Asking<'_> {
             state = Some(known_state(policy, known.as_ref()).unwrap_or_else(|| State::initial(policy)));
             let had = device == bound || kept.seat_of(device).is_some_and(|seat| seat.returned_at.is_none());
             let line = kept.line(device, license.lid);
-            if had && !self.is_repeated && !self.told.contains(&line) {
+            if had && !self.gave(kept, line, bookings) && !self.told.contains(&line) {
                 again = Some(bookings.again(line));
             }
         }
@@ -236,6 +236,15 @@ impl Asking<'_> {
         let facts =
             Facts { seats: kept.seats.clone(), taken_back: self.is_taken_back(license, bound, kept), over, again };
         (facts, state)
+    }
+
+    /// True if the answer that is made once more gave the license, which is not handed out once more then: the device took its
+    /// seat with it, or it was booked. One that was refused is as good as asked for the first time.
+    fn gave(&self, kept: &Kept, line: Lid, bookings: &Bookings) -> bool {
+        self.answered_at.is_some_and(|at| {
+            let took_seat = |seat: &SeatRow| seat.restored && seat.since == at;
+            kept.seat_of(self.device).is_some_and(took_seat) || bookings.has(line, at)
+        })
     }
 
     /// True if a license was taken back from this device or from the one that made the backup.

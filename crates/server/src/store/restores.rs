@@ -58,8 +58,8 @@ async fn holdings(
     let kids: Vec<Kid> = known.iter().map(|(kid, _)| *kid).collect();
     let mut contents = rows.offered(&kids).await?.into_iter();
     let mut first = rows.first_licenses(&known).await?.into_iter();
-    let bookings = bookings(rows, device, &kept, now, For::Reading).await?;
-    let asking = Asking { rules: &rules, device, now, told, is_repeated: false };
+    let bookings = Bookings::new(now, booked(rows, device, &kept, counts_after(now), For::Reading).await?);
+    let asking = Asking { rules: &rules, device, now, told, answered_at: None };
     let (mut holdings, nothing) = (Vec::with_capacity(licenses.len()), Kept::default());
     for lid in licenses {
         let (kid, issued_here) = origin(lid).unzip();
@@ -83,15 +83,14 @@ async fn take_seats(
     claims: &[Claim],
     told: &Told,
 ) -> Result<End<Claimed>, StoreError> {
-    let is_repeated = match claim(rows, exchange, None).await? {
-        Prior::None => false,
-        // An answer that is made once more is not handed out once more.
-        Prior::Answered(_) => true,
+    let answered_at = match claim(rows, exchange, None).await? {
+        Prior::None => None,
+        Prior::Answered(_) => rows.exchange(exchange.key()).await?.map(|row| row.answered_at),
         Prior::Gone | Prior::Conflict => return Ok(End::Undo(Claimed::Conflict)),
     };
-    let standing = decide(rows, exchange, is_repeated).await?;
+    let standing = decide(rows, exchange, answered_at.is_some()).await?;
     if standing.stopped {
-        if !is_repeated {
+        if answered_at.is_none() {
             // Nothing was given, so the same request is a new one when it may be answered again.
             rows.release_exchange(exchange.key()).await?;
         }
@@ -100,9 +99,11 @@ async fn take_seats(
     let mut lids: Vec<Lid> = claims.iter().map(|claim| claim.lid).collect();
     lids.sort_unstable();
     let kept = kept_of(rows, &lids, For::Changing).await?;
-    let mut bookings = bookings(rows, device, &kept, exchange.now, For::Changing).await?;
+    // As far back as what this very request was given, too.
+    let after = counts_after(exchange.now).min(answered_at.map_or(i64::MAX, |at| at.saturating_sub(1)));
+    let mut bookings = Bookings::new(exchange.now, booked(rows, device, &kept, after, For::Changing).await?);
     let rules = rules(rows).await?;
-    let asking = Asking { rules: &rules, device, now: exchange.now, told, is_repeated };
+    let asking = Asking { rules: &rules, device, now: exchange.now, told, answered_at };
     // In the order of the table, because scattered inserts cost several times as much.
     let mut order: Vec<usize> = (0..claims.len()).collect();
     order.sort_by_key(|index| claims[*index].lid);
@@ -137,16 +138,16 @@ pub(super) async fn kept_of(rows: &mut dyn Rows, licenses: &[Lid], how: For) -> 
     Ok(kept)
 }
 
-/// What a device got again of the lines of licenses.
-pub(super) async fn bookings(
+/// When a device got licenses of the lines of these again after a time.
+async fn booked(
     rows: &mut dyn Rows,
     device: DeviceId,
     kept: &HashMap<Lid, Kept>,
-    now: i64,
+    after: i64,
     how: For,
-) -> Result<Bookings, StoreError> {
+) -> Result<Vec<(Lid, i64)>, StoreError> {
     let mut lines: Vec<Lid> = kept.iter().map(|(lid, kept)| kept.line(device, *lid)).collect();
     lines.sort_unstable();
     lines.dedup();
-    Ok(Bookings::new(now, rows.again(device, &lines, counts_after(now), how).await?))
+    rows.again(device, &lines, after, how).await
 }

@@ -102,7 +102,7 @@ over_each_engine! {
     }
 
     #[tokio::test]
-    async fn the_same_restore_again_is_not_handed_out_again(world: World) {
+    async fn the_same_restore_again_is_not_handed_out_again_and_one_that_was_refused_stays_refused(world: World) {
         let store = &world.store;
         held_by(&world, &[]).await;
         let left = Some(State::initial(&policy(1, Some(5))));
@@ -117,7 +117,12 @@ over_each_engine! {
         }
         assert_eq!(take(21, 3000).await, Ok(left.clone()));
         assert_eq!(take(22, 4000).await, Ok(left.clone()));
-        assert_eq!(take(24, 3000 + YEAR).await, Ok(left));
+        for (now, again) in [(5000, 3000), (5001, 3000), (3000 + YEAR - 1, 3000)] {
+            assert_eq!(take(23, now).await, Err(Out::TooOften(again + YEAR)), "the same request again at {now}");
+        }
+        assert_eq!(take(21, 6000).await, Ok(left.clone()), "it was granted");
+        assert_eq!(take(24, 3000 + YEAR).await, Ok(left.clone()));
+        assert_eq!(take(21, 6000 + YEAR).await, Ok(left), "it was granted, however long ago");
     }
 
     #[tokio::test]
