@@ -1,5 +1,6 @@
 //! What uses, services and boots tell about the time, and what a clock that was moved does to it.
 
+mod bounds;
 mod settings;
 
 use super::record::{MARK_INTERVAL, TOLERANCE};

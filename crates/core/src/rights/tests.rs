@@ -48,7 +48,7 @@ fn conditions(set: impl FnOnce(&mut Conditions)) -> StoredLicense {
 fn each_condition_refuses_on_its_own_side_of_its_limit() {
     let nothing: &[Refusal] = &[];
     type Case = (&'static str, fn(&mut Conditions), &'static [Refusal]);
-    let cases: [Case; 17] = [
+    let cases: [Case; 18] = [
         ("none", |_| {}, nothing),
         ("begins later", |c| c.not_before = Some(NOW + 1), &[Refusal::NotStarted]),
         ("begins now", |c| c.not_before = Some(NOW), nothing),
@@ -62,6 +62,7 @@ fn each_condition_refuses_on_its_own_side_of_its_limit() {
         ("application too low", |c| c.minimum_application_level = Some(6), &[Refusal::ApplicationLevelTooLow]),
         ("application enough", |c| c.minimum_application_level = Some(5), nothing),
         ("device too low", |c| c.minimum_security_version = Some("1.10".into()), &[Refusal::NeedsIndividualization]),
+        ("device enough in short", |c| c.minimum_security_version = Some("1.2".into()), nothing),
         ("device enough", |c| c.minimum_security_version = Some("1.2.0.0".into()), nothing),
         ("unreadable version", |c| c.minimum_security_version = Some("1.x".into()), &[Refusal::NoRight]),
         ("unknown and critical", |c| c.unknown_critical = true, &[Refusal::UnknownCondition]),
@@ -93,6 +94,9 @@ fn a_clock_that_is_behind_closes_dated_rights_beyond_their_grace() {
     assert_eq!(behind(|c| (c.not_after, c.grace_seconds) = (Some(NOW + 5000), Some(999))), [Refusal::Clock]);
     assert_eq!(behind(|c| (c.not_after, c.grace_seconds) = (Some(NOW + 5000), Some(1000))), []);
     assert_eq!(behind(|c| (c.not_after, c.grace_seconds) = (Some(NOW + 1000), Some(1000))), [Refusal::Expired]);
+    let mut second = conditions(|c| c.not_after = Some(NOW + 5000));
+    second.reading = Some(Reading { now: NOW, behind: Some(NOW + 1) });
+    assert_eq!(refused(&second), [Refusal::Clock], "without a grace no second passes");
 }
 
 #[test]
@@ -194,11 +198,31 @@ fn a_root_must_permit_by_itself() {
 
 #[test]
 fn refusals_of_all_licenses_are_told_once() {
-    let licenses = [
-        license(1, Conditions { count: Some(0), not_after: Some(NOW), ..Conditions::default() }),
-        license(2, Conditions { not_after: Some(NOW), ..Conditions::default() }),
-    ];
+    let ended = |number| license(number, Conditions { not_after: Some(NOW), ..Conditions::default() });
+    let used_up = license(2, Conditions { count: Some(0), ..Conditions::default() });
+    let licenses = [ended(1), used_up, ended(3)];
     assert_eq!(allowed(&licenses, "Play", &environment()).unwrap_err(), [Refusal::Exhausted, Refusal::Expired]);
+}
+
+#[test]
+fn an_application_is_barred_from_the_licenses_of_the_authority_that_barred_it() {
+    let license = license(1, Conditions::default());
+    let refused = |barred_by| {
+        let environment = Environment { barred_by, ..environment() };
+        allowed(std::slice::from_ref(&license), "Play", &environment)
+    };
+    assert_eq!(refused(vec![Digest::new([8; 32])]), Ok(()));
+    assert_eq!(refused(vec![Digest::new([8; 32]), license.authority]), Err(vec![Refusal::ApplicationRevoked]));
+}
+
+#[test]
+fn only_a_refusal_for_a_date_tells_the_time() {
+    let tells = |set: fn(&mut Conditions)| refused(&conditions(set)).iter().any(|refusal| refusal.tells_time());
+    assert!(tells(|c| c.not_after = Some(NOW)));
+    assert!(tells(|c| c.not_before = Some(NOW + 1)));
+    assert!(!tells(|c| c.count = Some(0)));
+    assert!(!tells(|c| c.minimum_application_level = Some(6)));
+    assert!(!tells(|c| c.unknown_critical = true));
 }
 
 #[test]
@@ -266,6 +290,47 @@ fn states_of_several_licenses_are_told_as_one_where_they_add_up() {
     assert_eq!(told(&[until(NOW + 7), count(3)]), (4, vec![], vec![NOW + 7], true));
     assert_eq!(told(&[from(NOW + 9), from(NOW + 5)]), (3, vec![], vec![NOW + 5], true));
     assert_eq!(told(&[from(NOW + 9)]), (3, vec![], vec![NOW + 9], false));
+    let between = |begin, end| Conditions { not_before: Some(begin), ..until(end) };
+    assert_eq!(told(&[between(1, NOW + 5), between(9, NOW + 9)]), (5, vec![], vec![1, NOW + 9], false));
+    // Each runs from a first use of its own.
+    let unused = |uses| Conditions { seconds_after_first_use: Some(60), ..count(uses) };
+    assert_eq!(told(&[unused(2)]), (9, vec![2], vec![], false));
+    assert_eq!(told(&[unused(2), unused(2)]), (9, vec![2], vec![], true));
+}
+
+#[test]
+fn a_right_that_runs_from_a_first_use_is_told_as_a_date_once_it_was_used() {
+    let mut license = conditions(|c| c.seconds_after_first_use = Some(60));
+    license.state.as_mut().unwrap().actions.get_mut("Play").unwrap().first_use = Some(NOW - 10);
+    let state = license_state(&[license], "Play", &environment());
+    let expected = (Category::Until, vec![NOW + 50], 0);
+    assert_eq!((state.category, state.dates, state.seconds_after_first_use), expected);
+}
+
+#[test]
+fn a_leaf_ends_with_its_root_or_before() {
+    let until = |end: i64| move |c: &mut Conditions| c.not_after = Some(end);
+    let mut leaf = leaf(vec![root(2, until(NOW + 5))]);
+    assert_eq!(end(&leaf, "Play"), Some(NOW + 5));
+    leaf.policy.actions[0].1.not_after = Some(NOW + 9);
+    assert_eq!(end(&leaf, "Play"), Some(NOW + 5));
+    leaf.policy.actions[0].1.not_after = Some(NOW + 3);
+    assert_eq!(end(&leaf, "Play"), Some(NOW + 3));
+}
+
+#[test]
+fn a_renewal_is_due_where_the_first_action_ends_or_says_so() {
+    let mut policy = conditions(|c| c.not_after = Some(NOW + 9)).policy;
+    let later = Conditions { not_after: Some(NOW + 20), ..Conditions::default() };
+    policy.actions.push(("Copy".into(), later));
+    assert_eq!(due_at(&policy, &State::default()), Some(NOW + 9));
+    assert_eq!((renew_after(&policy), is_renewal_due(&policy, i64::MAX)), (None, false));
+    for (action, time) in [(0, NOW + 7), (1, NOW + 5)] {
+        policy.actions[action].1.renew_after = Some((time, format!("https://example.org/{time}")));
+        assert_eq!(due_at(&policy, &State::default()), Some(time));
+        assert_eq!(renew_after(&policy), Some((time, format!("https://example.org/{time}").as_str())));
+        assert_eq!([time - 1, time].map(|now| is_renewal_due(&policy, now)), [false, true]);
+    }
 }
 
 #[test]
@@ -286,6 +351,9 @@ fn whether_a_backup_takes_a_license_follows_its_policy_and_opens_nothing() {
     assert_eq!(asked(&of(BackupRight::Stateless, |_| {})), yes);
     assert_eq!(asked(&of(BackupRight::Stateless, |c| c.count = Some(3))), no);
     assert_eq!(asked(&of(BackupRight::Stateful, |c| c.count = Some(0))), yes);
+    let [one] = of(BackupRight::No, |_| {});
+    let [other] = of(BackupRight::Stateless, |_| {});
+    assert_eq!(asked(&[one, other]), yes, "one that it takes is enough");
     let refused = choose(&of(BackupRight::Stateful, |_| {}), BACKUP, &environment()).map(|_| ());
     assert_eq!(refused, Err(vec![Refusal::NoRight]), "no key is opened for a backup");
 }
