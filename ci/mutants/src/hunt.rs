@@ -84,6 +84,10 @@ pub fn hunted(
                     eprintln!("  {index} of {}", mutants.len());
                 }
                 let outcome = hunt.shown(mutant, worker).map_err(|error| format!("{}: {error}", mutant.name))?;
+                // Told at once too: tests for it can be written while the others are shown.
+                if outcome.by().is_none() {
+                    eprintln!("{}", crate::report::line(mutant, &outcome));
+                }
                 let mut outcomes = outcomes.lock().map_err(|_| "a worker ended")?;
                 outcomes.get_mut(index).ok_or("no such mutant")?.clone_from(&outcome);
             }

@@ -50,9 +50,9 @@ fn measured(wish: &Wish) -> Result<bool, Box<dyn Error>> {
     let mut tree = Tree::copied(&root, &work, |file| plan.module_of(file).is_some())?;
     let refused = work.join("refused.txt");
     tree.refused = std::fs::read_to_string(&refused).unwrap_or_default().lines().map(str::to_owned).collect();
-    let targets = match wish.unit {
-        true => vec!["--lib".to_owned()],
-        false => compile::targets(&tree.copy, &plan.without)?,
+    let targets = match (wish.unit, wish.tests.as_slice()) {
+        (false, []) => compile::targets(&tree.copy, &plan.without)?,
+        (_, tests) => [vec!["--lib".to_owned()], tests.iter().map(|test| format!("--test={test}")).collect()].concat(),
     };
     compile::seeded(&target, &work.join("build"))?;
     let mut binaries = compile::built(&mut tree, &work.join("build"), &refused, &targets)?;

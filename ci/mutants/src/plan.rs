@@ -61,8 +61,10 @@ pub struct Wish {
     pub budget: Duration,
     /// How many run at the same time.
     pub workers: usize,
-    /// Only the tests beside the code.
+    /// Only the tests beside the code, and those of [`Self::tests`].
     pub unit: bool,
+    /// Only these of the test programs, and the tests beside the code.
+    pub tests: Vec<String>,
     /// Only build, record and list.
     pub list: bool,
 }
@@ -79,6 +81,7 @@ impl Wish {
             budget: Duration::from_secs(20),
             workers,
             unit: false,
+            tests: Vec::new(),
             list: false,
         };
         while let Some(word) = words.next() {
@@ -91,11 +94,12 @@ impl Wish {
                 "--budget" => wish.budget = Duration::from_secs(number(value()?)? as u64),
                 "--workers" => wish.workers = number(value()?)?.max(1),
                 "--survivors" => wish.survivors = true,
+                "--test" => wish.tests.push(value()?),
                 "--unit" => wish.unit = true,
                 "--list" => wish.list = true,
                 _ => {
                     return Err(format!(
-                        "{word} is none of --module --file --sample --survivors --budget --workers --unit --list"
+                        "{word} is none of --module --file --sample --survivors --budget --workers --unit --test --list"
                     ));
                 }
             }

@@ -29,6 +29,9 @@ pub struct Test {
     pub reached: HashSet<u32>,
 }
 
+/// What was recorded of one program: its tests, and those that are left out.
+type Known = (Vec<Test>, Vec<(usize, String)>);
+
 /// What runs the tests.
 pub struct Suite {
     /// Programs with tests.
@@ -179,7 +182,7 @@ impl Suite {
         Some(self.kept.join(self.binaries.get(binary)?.program.file_name()?))
     }
 
-    fn known(&self, binary: usize) -> Result<Option<(Vec<Test>, Vec<(usize, String)>)>, Box<dyn Error>> {
+    fn known(&self, binary: usize) -> Result<Option<Known>, Box<dyn Error>> {
         let path = self.kept_in(binary).ok_or("no such program")?;
         let Ok(text) = std::fs::read_to_string(path) else { return Ok(None) };
         let mut lines = text.lines();

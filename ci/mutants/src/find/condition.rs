@@ -42,7 +42,7 @@ pub(super) fn is_comparison(operator: &BinOp) -> bool {
 }
 
 /// The operands of a chain of one operator.
-fn operands<'e>(of: &'e Expr, is_operator: fn(&BinOp) -> bool) -> Vec<&'e Expr> {
+fn operands(of: &Expr, is_operator: fn(&BinOp) -> bool) -> Vec<&Expr> {
     match of {
         Expr::Binary(binary) if is_operator(&binary.op) => {
             let mut found = operands(&binary.left, is_operator);

@@ -110,6 +110,8 @@ impl Finder<'_> {
             Expr::Assign(assigned) => self.visit_expr(&assigned.right),
             // Another place of a list ends in a panic, or is named by what the number says.
             Expr::Index(index) => self.visit_expr(&index.expr),
+            // What a buffer holds before it is filled is nobody's promise.
+            Expr::Repeat(repeated) if matches!(*repeated.expr, Expr::Lit(_)) => {}
             Expr::Repeat(repeated) => self.visit_expr(&repeated.expr),
             Expr::Cast(cast) => self.visit_expr(&cast.expr),
             Expr::Closure(closure) => self.visit_expr(&closure.body),

@@ -48,7 +48,7 @@ fn arms_are_left_out_where_another_takes_the_rest() {
 fn what_is_evaluated_early_or_only_for_tests_is_left_alone() {
     let source = "const A: bool = 1 < 2; const fn f() -> bool { 1 < 2 } #[cfg(test)] mod tests { fn g() -> u8 { 1 } }
         fn h(a: [u8; 3]) -> T { let b: [u8; 2] = [0; 2]; unsafe { i(1) } }";
-    assert_eq!(found(source), ["0 → 1"]);
+    assert!(found(source).is_empty());
 }
 
 #[test]
