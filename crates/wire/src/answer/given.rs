@@ -32,11 +32,10 @@ impl Answer {
         self.request_hash == unasked()
     }
 
-    /// Checks that it gives licenses and says nothing else: what belongs to a conversation has no place in it.
+    /// Checks that what nobody asked for gives licenses and says nothing else: what belongs to a conversation has no place in it.
     pub(super) fn check_given(&self) -> Result<(), CborError> {
         let wrong = [
             (10, self.page != 0),
-            (11, !self.is_unasked()),
             (13, self.outcome != Outcome::Given),
             (14, !self.refusals.is_empty()),
             (15, !self.withdrawn.is_empty()),

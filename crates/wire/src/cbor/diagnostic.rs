@@ -133,6 +133,34 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_as_wide_as_allowed() {
+        // 34 digits with commas between are 100 characters.
+        let digits = |count: u8| pretty(&[vec![0x98, count], vec![1; count.into()]].concat()).unwrap();
+        assert_eq!(digits(34), format!("[{}1]", "1, ".repeat(33)));
+        assert_eq!(digits(35), format!("[\n{}  1\n]", "  1,\n".repeat(34)));
+        let bytes = [vec![0x58, 48], vec![7; 48]].concat();
+        assert_eq!(pretty(&bytes), Some(format!("h'{}'", "07".repeat(48))));
+    }
+
+    #[test]
+    fn nesting_is_shown_to_a_depth_and_then_not_at_all() {
+        for level in [&[0x81][..], &[0xd2], &[0xa1, 0]] {
+            let nested = |levels| pretty(&[level.repeat(levels), vec![0]].concat()).is_some();
+            assert_eq!([24, 25].map(nested), [true, false], "{level:x?}");
+        }
+        // A signed document in a byte string, and in it as many levels as a document may have.
+        let inside = |levels| [vec![0xd8, 0x62], vec![0x81; levels], vec![0]].concat();
+        let embedded = |outer, levels| pretty(&[vec![0x81; outer], vec![0x4b], inside(levels)].concat()).unwrap();
+        assert!(embedded(14, 8).contains("<< 98([[[[[[[[0]]]]]]]]) >>"));
+        assert!(embedded(15, 8).contains("h'd862818181818181818100'"));
+    }
+
+    #[test]
+    fn a_byte_string_with_more_than_one_document_is_shown_as_bytes() {
+        assert_eq!(pretty(&[0x42, 0x80, 0]).as_deref(), Some("h'8000'"));
+    }
+
+    #[test]
     fn what_is_no_single_item_is_not_shown() {
         for bytes in [&[][..], &[0x80, 0x80], &[0x82, 1], &[0x9f, 0xff], &[0xf9, 0, 0], &[0x61, 0xff], &[0x81; 100]] {
             assert_eq!(pretty(bytes), None, "{bytes:x?}");

@@ -72,8 +72,46 @@ fn unknown_fields_are_refused_below_64_and_skipped_from_there() {
 }
 
 #[test]
+fn a_document_is_as_deep_as_allowed_and_no_deeper() {
+    // Arrays in an array, in a map, and as a key.
+    let nested = |levels: usize| [vec![0x81; levels], vec![0]].concat();
+    let maps = |levels: usize| [[0xa1, 0].repeat(levels), vec![0]].concat();
+    let in_map = |levels: usize| [vec![0xa1, 0], nested(levels)].concat();
+    let in_key = |levels: usize| [vec![0xa1], nested(levels), vec![0]].concat();
+    for (deepest, deeper) in
+        [(nested(8), nested(9)), (maps(8), maps(9)), (in_map(7), in_map(8)), (in_key(7), in_key(8))]
+    {
+        assert_eq!(check(&deepest), Ok(()), "{deepest:x?}");
+        assert!(matches!(check(&deeper), Err(CborError::Depth { .. })), "{deeper:x?}");
+    }
+    assert_eq!(Fields::parse(&in_map(7), 100).map(|_| ()), Ok(()));
+    assert_eq!(Fields::parse(&in_map(8), 100).err(), check(&in_map(8)).err());
+    assert_eq!(Fields::parse(&in_key(8), 100).err(), check(&in_key(8)).err());
+}
+
+#[test]
+fn fields_are_one_map_with_numbers_for_keys() {
+    let fault = |bytes: &[u8]| Fields::parse(bytes, 100).err();
+    assert_eq!(fault(&[0xa1, 1, 0]), None);
+    assert_eq!(fault(&[0xa1, 1, 0, 0]), Some(CborError::Trailing { offset: 3 }));
+    for other in [&[0xa1, 0x61, 0x61, 0][..], &[0xa2, 1, 0, 0x61, 0x61, 0], &[0x80], &[0]] {
+        assert_eq!(fault(other), Some(CborError::Encoding { offset: 0 }), "{other:x?}");
+    }
+}
+
+#[test]
+fn a_text_or_a_name_is_as_long_as_allowed_and_no_longer() {
+    let text = |length| read::text(&write::text(&"t".repeat(length))).is_some();
+    assert_eq!([1024, 1025].map(text), [true, false]);
+    let name =
+        |length| read::text_map(1, read::uint)(&write::text_map([("n".repeat(length).as_str(), vec![0])])).is_some();
+    assert_eq!([256, 257].map(name), [true, false]);
+}
+
+#[test]
 fn long_documents_are_refused_before_they_are_read() {
     assert_eq!(Fields::parse(&[0xa0], 0).err(), Some(CborError::TooLong { cap: 0 }));
+    assert!(Fields::parse(&[0xa0], 1).is_ok());
 }
 
 #[test]
@@ -94,4 +132,10 @@ fn texts_and_names_with_control_characters_are_refused() {
         let list = write::array([write::text("a"), write::text(bad)]);
         assert!(read::array(2, read::text)(&list).is_none(), "{bad:?}");
     }
+}
+
+#[test]
+#[should_panic(expected = "ascending")]
+fn fields_are_written_in_order() {
+    MapWriter::new().uint(2, 0u64).uint(1, 0u64);
 }

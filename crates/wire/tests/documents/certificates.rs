@@ -87,6 +87,8 @@ fn a_service_id_that_is_not_derived_from_authority_and_name_is_refused() {
     assert_eq!(changed_issuer(|map| drop(map.insert(10, other))), CertificateError::WrongIssuer);
     let renamed = changed_issuer(|map| drop(map.insert(2, write::text("management"))));
     assert_eq!(renamed, CertificateError::WrongIssuer);
+    let moved = changed_issuer(|map| drop(map.insert(1, write::bytes(Digest::of(b"other")))));
+    assert_eq!(moved, CertificateError::WrongIssuer);
 }
 
 #[test]
@@ -113,6 +115,15 @@ fn unknown_fields_below_64_are_refused_and_others_skipped() {
         map.insert(64, write::uint(1));
     });
     assert!(ServiceCertificate::parse(&bytes, &WORLD.authority).is_ok());
+    let device = |field: u64| {
+        let (bytes, service) = (&WORLD.device.certificate.bytes, &WORLD.individualization);
+        let bytes = resigned(Document::DeviceCertificate, bytes, &service.key, |map| {
+            map.insert(field, write::uint(1));
+        });
+        DeviceCertificate::parse(&bytes, &service.certificate).map(|_| ())
+    };
+    assert_eq!(device(63), Err(CertificateError::Content(CborError::Unknown { field: 63 })));
+    assert_eq!(device(64), Ok(()));
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Answers that nobody asked for: read by themselves and beside others, for one device and as one piece.
 
 use crate::world::*;
-use wmlicense_wire::answer::{Answer, AnswerError, Envelope, MAX_GIVEN, put_beside, unasked};
+use wmlicense_wire::answer::{
+    Answer, AnswerError, Envelope, MAX_GIVEN, Outcome, Reason, Refusal, Verdict, put_beside, unasked,
+};
+use wmlicense_wire::cbor::{CborError, write};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{ServiceId, TransactionId};
+use wmlicense_wire::id::{Epoch, Lid, ServiceId, SignerId, TransactionId};
 
 fn given() -> Answer {
     Answer::given(TransactionId::new([9; 16]), DEVICE.thumbprint(), NOW)
@@ -25,6 +28,44 @@ fn what_nobody_asked_for_is_read_by_itself_and_is_no_answer_to_anything() {
     // What was asked for is not what nobody asked for either, whatever outcome it names.
     assert_eq!(check(&sealed(reply(), &grants(1))), Err(AnswerError::Mismatch));
     assert_eq!(check(&sealed(Answer { request_hash: unasked(), ..given() }, &grants(1))), Ok(1));
+}
+
+#[test]
+fn what_belongs_to_a_conversation_has_no_place_in_it() {
+    let refusal = Refusal { subject: None, kid: None, reason: Reason::Revoked, url: None, again: None };
+    let lid = Lid::new([1; 16]);
+    let verdict = Verdict { lid, refusal: None, devices_used: 1, devices_limit: 1, again: None };
+    let cases = [
+        (10, Answer { page: 1, ..given() }),
+        (13, Answer { outcome: Outcome::Done, ..given() }),
+        (14, Answer { refusals: vec![refusal], ..given() }),
+        (15, Answer { withdrawn: vec![lid], ..given() }),
+        (16, Answer { next_cursor: Some(vec![1]), ..given() }),
+        (17, Answer { epoch: Some(Epoch::new([1; 16])), ..given() }),
+        (22, Answer { unlock: Some(vec![0; 48]), ..given() }),
+        (23, Answer { verdicts: vec![verdict], ..given() }),
+        (25, Answer { since: Some(NOW), ..given() }),
+        (64, Answer { account: Some(true), ..given() }),
+    ];
+    let refused = |field| Err(AnswerError::Content(CborError::Value { field }));
+    for (field, answer) in cases {
+        assert_eq!(check(&sealed(answer, &grants(1))), refused(field));
+    }
+    assert_eq!(check(&sealed(given(), &[])), refused(21), "it gives something");
+    let certified = resigned_answer(&sealed(given(), &grants(1)), &WORLD.issuer, |map| {
+        map.insert(24, write::bytes([1; 32]));
+    });
+    assert_eq!(check(&certified), refused(24));
+}
+
+#[test]
+fn it_is_for_one_of_the_devices_keys() {
+    let bytes = sealed(given(), &grants(1));
+    let envelope = Envelope::parse(&bytes).unwrap();
+    let at = |keys: &[SignerId]| envelope.verify_given(keys, |_| 0, &WORLD.directory).map(|_| ()).err();
+    let other = SignerId::new([1; 32]);
+    assert_eq!(at(&[other, WORLD.device.thumbprint()]), None);
+    assert_eq!(at(&[other]), Some(AnswerError::OtherDevice));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod batches;
 mod certificates;
 mod docs;
 mod given;
+mod items;
 mod licenses;
 mod over;
 mod policies;
