@@ -204,6 +204,7 @@ mod tests {
     fn wrong_lengths_and_letters_are_refused() {
         assert_eq!(Kid::from_hex("00"), Err(ParseIdError::Length { expected: 16, found: 1 }));
         assert_eq!(Kid::from_hex("zz"), Err(ParseIdError::Encoding));
+        assert_eq!(Kid::from_hex("0000000000000000000000000000000g"), Err(ParseIdError::Encoding));
         assert_eq!(Kid::from_base64("AAAA"), Err(ParseIdError::Length { expected: 16, found: 3 }));
         assert_eq!(Kid::from_base64("!"), Err(ParseIdError::Encoding));
     }

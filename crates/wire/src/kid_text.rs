@@ -206,6 +206,8 @@ mod tests {
         ] {
             assert_eq!(read(text, None, Order::Uuid), Err(error), "{text:?}");
         }
+        assert_eq!(read("00", Some(Form::Hex), Order::Uuid), Err(KidTextError::Length));
+        assert_eq!(read("AAAA", Some(Form::Base64), Order::Uuid), Err(KidTextError::Length));
         for (form, order, text) in WRITTEN {
             for other in [Form::Base64, Form::Hex, Form::Uuid].into_iter().filter(|other| *other != form) {
                 assert!(read(text, Some(other), order).is_err(), "{text} as {other:?}");

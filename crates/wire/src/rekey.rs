@@ -56,6 +56,9 @@ mod tests {
         assert_eq!(Rekey::verify(&bytes, old.verifying_key(), thumbprint), Ok(said));
         assert!(Rekey::verify(&bytes, other.verifying_key(), thumbprint).is_err());
         assert!(Rekey::verify(&bytes, old.verifying_key(), SignerId::new([3; 32])).is_err());
+        let more = MapWriter::new().bytes(10, said.successor).uint(11, 0u64).finish();
+        let more = cose::sign(Document::Rekey, &more, &old, thumbprint).unwrap();
+        assert!(Rekey::verify(&more, old.verifying_key(), thumbprint).is_err(), "a field that nobody knows");
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 1;

@@ -103,8 +103,10 @@ fn fields_are_one_map_with_numbers_for_keys() {
 fn a_text_or_a_name_is_as_long_as_allowed_and_no_longer() {
     let text = |length| read::text(&write::text(&"t".repeat(length))).is_some();
     assert_eq!([1024, 1025].map(text), [true, false]);
-    let name =
-        |length| read::text_map(1, read::uint)(&write::text_map([("n".repeat(length).as_str(), vec![0])])).is_some();
+    let name = |length| {
+        let map = write::text_map([("n".repeat(length).as_str(), vec![0])]);
+        read::text_map(1, read::uint)(&map).is_some()
+    };
     assert_eq!([256, 257].map(name), [true, false]);
 }
 

@@ -220,3 +220,48 @@ fn a_fault_of_the_device_is_told_from_damage() {
     let error = Opener::new(&key(), CONTEXT, Failing { left: 0 }, 1000).err();
     assert!(matches!(error, Some(ChunkedError::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied));
 }
+
+#[test]
+fn what_was_written_reaches_the_device_when_it_is_flushed_and_at_the_end() {
+    struct Flushes(usize);
+    impl io::Write for Flushes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            self.0 += 1;
+            Ok(())
+        }
+    }
+    let mut sealer = Sealer::new(&key(), CONTEXT, Flushes(0)).unwrap();
+    sealer.flush().unwrap();
+    assert_eq!(sealer.inner.0, 1);
+    assert_eq!(sealer.finish().unwrap().0, 2);
+}
+
+#[test]
+fn a_device_that_has_room_again_gets_nothing_behind_a_lost_chunk() {
+    let mut sealer = Sealer::new(&key(), CONTEXT, Failing { left: HEADER_LEN }).unwrap();
+    sealer.write_all(&plain(CHUNK_LEN)).unwrap_err();
+    sealer.inner.left = 10 * CHUNK_LEN;
+    assert!(sealer.finish().is_err());
+}
+
+#[test]
+fn fewer_bytes_come_only_at_the_true_end() {
+    let sealed = seal(&plain(100));
+    let mut opener = Opener::new(&key(), CONTEXT, sealed.as_slice(), sealed.len() as u64).unwrap();
+    let mut out = Vec::new();
+    assert_eq!(opener.append_up_to(&mut out, 60).unwrap(), 60);
+    assert_eq!(opener.append_up_to(&mut out, 60).unwrap(), 40);
+    assert_eq!(opener.append_up_to(&mut out, 60).unwrap(), 0);
+    assert_eq!(out, plain(100));
+}
+
+#[test]
+fn no_nonce_is_made_behind_the_last() {
+    let mut chunks = Chunks::derive(&key(), &[0; SALT_LEN], CONTEXT).unwrap();
+    chunks.next = MAX_CHUNKS - 1;
+    assert!(chunks.seal(&mut b"last".to_vec()).is_ok());
+    assert!(chunks.seal(&mut b"more".to_vec()).is_err());
+}

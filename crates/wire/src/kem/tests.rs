@@ -130,6 +130,7 @@ fn keys_and_encapsulations_of_another_length_are_refused() {
         let (_, enc) = key.public_key().encapsulate().unwrap();
         let (stored, public) = (key.to_bytes(), key.public_key().as_bytes());
         assert!(HpkePrivateKey::from_bytes(suite, &stored[1..]).is_err());
+        assert!(HpkePrivateKey::from_bytes(suite, &[]).is_err());
         assert!(HpkePrivateKey::from_bytes(suite, &[&stored[..], &[0]].concat()).is_err());
         assert!(HpkePublicKey::from_slice(suite, &public[1..]).is_err());
         assert!(HpkePublicKey::from_slice(suite, &[public, &[0]].concat()).is_err());
@@ -187,4 +188,16 @@ fn a_device_thumbprint_covers_both_keys() {
     ids.dedup();
     assert_eq!(ids.len(), 4);
     assert_eq!(hpke[0].public_key().key_id(), signer_id(KeyKind::Service, &expected[1..]));
+}
+
+#[test]
+fn two_encapsulations_to_a_key_share_no_part() {
+    for suite in [Suite::X25519, Suite::XWing] {
+        let key = HpkePrivateKey::generate(suite).unwrap();
+        let [one, other] = [(); 2].map(|()| key.public_key().encapsulate().unwrap());
+        assert_ne!(one.0, other.0);
+        let at = suite.enc_len() - X25519_LEN;
+        assert_ne!(one.1[at..], other.1[at..], "{suite:?}");
+        assert!(at == 0 || one.1[..at] != other.1[..at]);
+    }
 }

@@ -147,3 +147,15 @@ fn a_key_has_another_id_in_every_role_and_company() {
     ids.dedup();
     assert_eq!(ids.len(), 8);
 }
+
+#[test]
+fn a_dual_key_is_read_in_its_bare_form_only() {
+    let key = DualSigningKey::from_bytes(&[2; 64]).unwrap();
+    let (ed25519, ml_dsa) = (key.verifying_key().ed25519().as_bytes(), key.verifying_key().ml_dsa());
+    assert!(DualVerifyingKey::from_slices(ed25519, ml_dsa).is_ok());
+    // SubjectPublicKeyInfo with the OID of ML-DSA-65 (RFC 9881).
+    let head = *b"\x30\x82\x07\xb2\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12\x03\x82\x07\xa1\x00";
+    let der = [&head[..], ml_dsa].concat();
+    assert!(ParsedPublicKey::new(&ML_DSA_65, &der).is_ok(), "the library reads it");
+    assert_eq!(DualVerifyingKey::from_slices(ed25519, &der).err(), Some(KeyError::Invalid));
+}

@@ -177,7 +177,12 @@ fn a_malformed_signed_part_is_refused_even_from_its_signer() {
         let wrong = resigned_answer(&good, &WORLD.issuer, |map| drop(map.insert(field, vec![0xf6])));
         assert_eq!(refused(&wrong, Role::Issuer), AnswerError::Content(CborError::Value { field }));
     }
+    // Members behind the last that is known.
+    let refusal = [write::null(), write::null(), write::uint(1), write::null(), write::int(NOW), write::null()];
+    let verdict = [write::bytes([1; 16]), write::null(), vec![1], vec![1], write::int(NOW), write::null()];
     for (field, value) in [
+        (14, write::array([write::array(refusal)])),
+        (23, write::array([write::array(verdict)])),
         (13, write::array([write::uint(5)])),
         (13, write::array([write::uint(0), write::uint(0)])),
         (13, write::array([write::uint(2)])),

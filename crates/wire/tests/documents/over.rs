@@ -3,7 +3,7 @@
 use wmlicense_testkit::policy::{counted, played, policy};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::license::{ActionState, State};
-use wmlicense_wire::over::over;
+use wmlicense_wire::over::{end_of, over};
 use wmlicense_wire::policy::{Conditions, Policy};
 
 #[test]
@@ -36,4 +36,21 @@ fn one_action_that_is_left_keeps_a_license_from_being_over() {
     let stored = Policy { first_issued: 950, ..policy(&[("Play", stored)]) };
     assert_eq!(over(&stored, &State::default(), 999), None);
     assert_eq!(over(&stored, &State::default(), 1000), Some(Reason::Expired));
+}
+
+#[test]
+fn a_right_ends_with_the_first_of_its_ends() {
+    let ends = |not_after, storing, first_use| {
+        let policy = Policy { first_issued: 100, ..policy(&[]) };
+        let conditions = Conditions {
+            not_after: Some(not_after),
+            seconds_after_storing: Some(storing),
+            seconds_after_first_use: Some(first_use),
+            ..Conditions::default()
+        };
+        end_of(&policy, &conditions, ActionState { counts_left: None, first_use: Some(200) })
+    };
+    assert_eq!(ends(1000, 901, 801), Some(1000));
+    assert_eq!(ends(1001, 900, 801), Some(1000));
+    assert_eq!(ends(1001, 901, 800), Some(1000));
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use wmlicense_wire::cbor::{CborError, check, write};
 use wmlicense_wire::id::{Id, Kid};
 use wmlicense_wire::license::State;
-use wmlicense_wire::policy::{BackupRight, Conditions, LicenseKind, OnClockRollback, Policy};
+use wmlicense_wire::policy::{BackupRight, Conditions, Glance, LicenseKind, OnClockRollback, Policy};
 
 fn id<const N: usize, K>() -> impl Strategy<Value = Id<N, K>> {
     any::<[u8; N]>().prop_map(Id::new)
@@ -216,4 +216,34 @@ fn an_action_that_is_not_named_is_not_granted() {
     assert!(policy.action("Play").is_some());
     assert!(policy.action("Copy").is_none() && policy.action("play").is_none());
     assert_ne!(policy.kid, Kid::new([0; 16]));
+}
+
+/// The policy with one condition of its one action, which must be understood.
+fn with_condition(number: u64, value: Vec<u8>) -> Vec<u8> {
+    let condition = write::array([write::uint(number), vec![0xf5], value]);
+    let actions = write::text_map([("Play", write::array([condition]))]);
+    edited(&policy(0).encode(), |map| drop(map.insert(12, actions)))
+}
+
+#[test]
+fn the_usual_answer_to_a_clock_that_is_behind_may_be_written_out() {
+    let read = Policy::decode(&with_condition(12, write::uint(0))).unwrap();
+    assert_eq!(read.action("Play"), Some(&Conditions::default()));
+    let unknown = Policy::decode(&with_condition(12, write::uint(2))).unwrap();
+    assert!(unknown.action("Play").is_some_and(|conditions| conditions.unknown_critical));
+}
+
+#[test]
+fn a_condition_that_cannot_be_read_makes_no_license_stateful_at_a_glance_either() {
+    for (number, value, stateful) in [
+        (3, write::uint(1), true),
+        (3, write::text("1"), false),
+        (5, write::uint(1), true),
+        (5, write::uint(1 << 32), false),
+        (5, write::text("1"), false),
+    ] {
+        let bytes = with_condition(number, value);
+        assert_eq!(Policy::decode(&bytes).unwrap().is_stateful(), stateful);
+        assert_eq!(Glance::at(&bytes).map(|glance| glance.stateful), Some(stateful));
+    }
 }
