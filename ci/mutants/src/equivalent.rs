@@ -1,7 +1,7 @@
 //! Mutants that behave as the code does, each with its reason: a line that names it and, below it and further in, why.
 
 use crate::point::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Names and reasons.
 pub fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
@@ -28,10 +28,12 @@ pub fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
     }
 }
 
-/// Those that name no mutant: the code is another by now, and the reason may be untrue.
-pub fn dead<'e>(listed: &'e BTreeMap<String, String>, all: &[&Name]) -> Vec<&'e String> {
-    let all: std::collections::HashSet<String> = all.iter().map(|name| name.to_string()).collect();
-    listed.keys().filter(|name| !all.contains(*name)).collect()
+/// Tells which name no mutant: the code is another by now, and the reason may be untrue. True if there are none.
+pub fn told_dead(listed: &BTreeMap<String, String>, all: &[&Name]) -> bool {
+    let all: HashSet<String> = all.iter().map(|name| name.to_string()).collect();
+    let dead: Vec<&String> = listed.keys().filter(|name| !all.contains(*name)).collect();
+    dead.iter().for_each(|dead| println!("listed as equivalent, but there is no such mutant: {dead}"));
+    dead.is_empty()
 }
 
 #[cfg(test)]
@@ -40,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_mutant_is_listed_once_and_with_a_reason() {
-        let listed = read("# head\n\na.rs f: x → y\n  the first\n  line\nb.rs g: x → \n  why\n").unwrap();
+        let listed = read("# head\n\na.rs f: x → y\n  the first\n  line\nb.rs g: x → nothing\n  why\n").unwrap();
         assert_eq!(listed.get("a.rs f: x → y").map(String::as_str), Some("the first line"));
         assert_eq!(listed.len(), 2);
         assert!(read("a.rs f: x → y\n").is_err());

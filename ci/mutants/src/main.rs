@@ -50,6 +50,17 @@ fn measured(wish: &Wish) -> Result<bool, Box<dyn Error>> {
     let mut tree = Tree::copied(&root, &work, |file| plan.module_of(file).is_some())?;
     let refused = work.join("refused.txt");
     tree.refused = std::fs::read_to_string(&refused).unwrap_or_default().lines().map(str::to_owned).collect();
+    tree.mutate()?;
+    let files: Vec<&str> = tree.rewritten.keys().map(String::as_str).collect();
+    if let [missing, ..] = plan.missing(&files).as_slice() {
+        return Err(format!("modules.txt: nothing is at {missing}").into());
+    }
+    let results = work.join("results.tsv");
+    let known = report::last(&results);
+    if wish.list {
+        wished(wish, &plan, &tree, &known).iter().for_each(|mutant| println!("{}", mutant.name));
+        return Ok(equivalent::told_dead(&listed, &tree.names()));
+    }
     let targets = match (wish.unit, wish.tests.as_slice()) {
         (false, []) => compile::targets(&tree.copy, &plan.without)?,
         (_, tests) => [vec!["--lib".to_owned()], tests.iter().map(|test| format!("--test={test}")).collect()].concat(),
@@ -57,30 +68,19 @@ fn measured(wish: &Wish) -> Result<bool, Box<dyn Error>> {
     compile::seeded(&target, &work.join("build"))?;
     let mut binaries = compile::built(&mut tree, &work.join("build"), &refused, &targets)?;
     binaries.retain(|binary| !plan.without.contains(&binary.name));
-    let files: Vec<&str> = tree.rewritten.keys().map(String::as_str).collect();
-    if let [missing, ..] = plan.missing(&files).as_slice() {
-        return Err(format!("modules.txt: nothing is at {missing}").into());
-    }
-    eprintln!("== {} mutants in {} files, {} s", tree.points().len(), files.len(), begin.elapsed().as_secs());
+    eprintln!("== {} mutants in {} files, {} s", tree.points().len(), tree.rewritten.len(), begin.elapsed().as_secs());
 
     process::bounded()?;
     let suite = Suite::recorded(binaries, &plan.without, &work, wish.workers)?;
     suite.left_out.iter().for_each(|(_, said)| println!("left out: {said}"));
     eprintln!("== {} tests, {} s", suite.tests.len(), begin.elapsed().as_secs());
 
-    let results = work.join("results.tsv");
-    let known = report::last(&results);
     let mutants = wished(wish, &plan, &tree, &known);
-    if wish.list {
-        mutants.iter().for_each(|mutant| println!("{}", mutant.name));
-        return Ok(true);
-    }
     let outcomes = hunt::hunted(&suite, &mutants, wish.budget, wish.workers)?;
     let unreliable = hunt::unreliable(&suite, &outcomes)?;
     let found: Vec<(Mutant, Outcome)> = mutants.into_iter().zip(outcomes).collect();
     report::keep(&results, known, &found)?;
-    let all: Vec<&Name> = tree.rewritten.values().flat_map(|(points, _)| points).map(|point| &point.name).collect();
-    let is_right = told(&found, &listed, &all, &unreliable, plan.least);
+    let is_right = told(&found, &listed, &tree.names(), &unreliable, plan.least);
     println!("{} mutants shown in {} s; results are in {}", found.len(), begin.elapsed().as_secs(), results.display());
     Ok(is_right)
 }
@@ -137,10 +137,7 @@ fn told(
             is_right = false;
         }
     }
-    for dead in equivalent::dead(listed, all) {
-        println!("listed as equivalent, but there is no such mutant: {dead}");
-        is_right = false;
-    }
+    is_right &= equivalent::told_dead(listed, all);
     let modules = report::counted(found, listed);
     print!("{}", report::table(&modules));
     for (name, counts) in modules.iter().filter(|(_, counts)| !counts.is_enough(least)) {

@@ -65,7 +65,7 @@ pub struct Wish {
     pub unit: bool,
     /// Only these of the test programs, and the tests beside the code.
     pub tests: Vec<String>,
-    /// Only build, record and list.
+    /// Only names them, and builds nothing.
     pub list: bool,
 }
 

@@ -33,7 +33,8 @@ pub struct Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {} → {}", self.file, self.function, self.original, self.mutant)?;
+        let mutant = if self.mutant.is_empty() { "nothing" } else { &self.mutant };
+        write!(f, "{} {}: {} → {mutant}", self.file, self.function, self.original)?;
         if self.which > 1 { write!(f, " #{}", self.which) } else { Ok(()) }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::edits::{Edits, Rewritten};
 use crate::find::{Finder, find, is_for_tests};
-use crate::point::{Point, first_numbers};
+use crate::point::{Name, Point, first_numbers};
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,11 @@ impl Tree {
             self.rewritten.insert(file.clone(), (points, rewritten));
         }
         Ok(())
+    }
+
+    /// The names of all points.
+    pub fn names(&self) -> Vec<&Name> {
+        self.rewritten.values().flat_map(|(points, _)| points).map(|point| &point.name).collect()
     }
 
     /// All points that compile.

@@ -113,6 +113,8 @@ impl Finder<'_> {
             // What a buffer holds before it is filled is nobody's promise.
             Expr::Repeat(repeated) if matches!(*repeated.expr, Expr::Lit(_)) => {}
             Expr::Repeat(repeated) => self.visit_expr(&repeated.expr),
+            // How much room is made beforehand is nobody's promise either.
+            Expr::Call(call) if makes_room(&call.func) => {}
             Expr::Cast(cast) => self.visit_expr(&cast.expr),
             Expr::Closure(closure) => self.visit_expr(&closure.body),
             of => visit::visit_expr(self, of),
@@ -199,6 +201,11 @@ impl Finder<'_> {
             self.visit_expr(&arm.body);
         }
     }
+}
+
+fn makes_room(function: &Expr) -> bool {
+    let Expr::Path(path) = function else { return false };
+    path.path.segments.last().is_some_and(|name| name.ident == "with_capacity")
 }
 
 /// True for a name that takes any value, not for a constant.
