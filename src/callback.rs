@@ -86,3 +86,18 @@ impl Callback {
         if answer < 0 { Flow::Cancel } else { Flow::Continue }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_inside_a_callback_until_the_outermost_returns() {
+        assert!(!inside_a_callback());
+        as_callback(|| {
+            as_callback(|| assert!(inside_a_callback()));
+            assert!(inside_a_callback());
+        });
+        assert!(!inside_a_callback());
+    }
+}

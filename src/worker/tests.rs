@@ -1,5 +1,4 @@
 use super::*;
-use crate::callback::{as_callback, inside_a_callback};
 use crate::detail;
 use crate::flags::WM_INFINITE;
 use crate::life::Live;
@@ -177,16 +176,6 @@ fn a_success_of_any_number_goes_on() {
     .unwrap();
     assert_eq!(wait(handle, WM_INFINITE), (0, 5));
     assert_eq!(release(handle), 0);
-}
-
-#[test]
-fn a_thread_is_inside_a_callback_until_the_outermost_returns() {
-    assert!(!inside_a_callback());
-    as_callback(|| {
-        as_callback(|| assert!(inside_a_callback()));
-        assert!(inside_a_callback());
-    });
-    assert!(!inside_a_callback());
 }
 
 #[test]
