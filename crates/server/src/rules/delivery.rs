@@ -8,13 +8,13 @@ use wmlicense_wire::id::{Kid, Lid, UserId};
 
 /// A mark before every other: what was told at any time is told.
 pub(crate) const EVER: i64 = -1;
-/// Bytes of a key ID and of a license ID at the front of a place.
+/// Bytes of a key ID and of a license ID at the front of a [`HeldKey`].
 const FRONT: (usize, usize) = (Kid::LEN, Lid::LEN);
 
 /// Where a pre-delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Position {
-    /// What the device has to drop, after this license of its: a [`Place`] as bytes.
+    /// What the device has to drop, after this license of its: a [`HeldKey`] as bytes.
     Withdrawn(Vec<u8>),
     /// Licenses of a scope (empty: open to all) after this key ID.
     Scope(String, Vec<u8>),
@@ -58,18 +58,18 @@ pub(crate) struct DeliveryPage {
     pub(crate) next: Option<Position>,
 }
 
-/// A place among the licenses of a device: behind one of this key ID, account and license ID. Each part may be empty, and sorts
-/// before all others then.
+/// What the licenses of a device are ordered by: key ID, account and license ID. Each part may be empty, and sorts before all
+/// others then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct HeldKey {
     pub(crate) kid: Vec<u8>,
     pub(crate) user: Vec<u8>,
     pub(crate) lid: Vec<u8>,
 }
 
-impl Place {
-    /// Behind a license.
-    pub(crate) fn behind(kid: Kid, user: Option<UserId>, lid: Lid) -> Self {
+impl HeldKey {
+    /// That of a license.
+    pub(crate) fn of(kid: Kid, user: Option<UserId>, lid: Lid) -> Self {
         let user = user.map(|user| user.as_bytes().to_vec()).unwrap_or_default();
         Self { kid: kid.as_bytes().to_vec(), user, lid: lid.as_bytes().to_vec() }
     }
@@ -210,11 +210,11 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_read_as_it_was_written_and_a_short_one_is_the_beginning() {
+    fn a_key_is_read_as_it_was_written_and_a_short_one_is_the_beginning() {
         for user in [None, Some(USER)] {
-            let place = Place::behind(Kid::new([1; 16]), user, Lid::new([2; 16]));
-            assert_eq!(Place::from_bytes(&place.to_bytes()), place);
+            let key = HeldKey::of(Kid::new([1; 16]), user, Lid::new([2; 16]));
+            assert_eq!(HeldKey::from_bytes(&key.to_bytes()), key);
         }
-        assert_eq!(Place::from_bytes(&[]), Place::default());
+        assert_eq!(HeldKey::from_bytes(&[]), HeldKey::default());
     }
 }

@@ -3,7 +3,7 @@
 use super::exchanges::{begin, prior_of};
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
-use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, Place, Position, Scopes};
+use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, HeldKey, Position, Scopes};
 use crate::rules::exchanges::{Committed, Exchange, Prior};
 use crate::rules::grants::{Bookings, HandedOut, counts_after};
 use crate::rules::licenses::{
@@ -108,9 +108,9 @@ async fn deliver(
     }
     let since = delivery::since(query.since, mark);
     if let Position::Withdrawn(after) = &query.from {
-        page.withdrawn = withdrawn_behind(rows, device, Place::from_bytes(after), since).await?;
+        page.withdrawn = withdrawn_behind(rows, device, HeldKey::from_bytes(after), since).await?;
         if page.withdrawn.len() == MAX_LICENSES {
-            let behind = |last: &Withdrawn| Place::behind(last.kid, last.user, last.lid).to_bytes();
+            let behind = |last: &Withdrawn| HeldKey::of(last.kid, last.user, last.lid).to_bytes();
             page.next = page.withdrawn.last().map(|last| Position::Withdrawn(behind(last)));
             return Ok(page);
         }
@@ -216,19 +216,19 @@ pub(super) async fn orders_about(
     Ok(orders)
 }
 
-/// The licenses behind a place that a device has to drop, or was told to after its last run, at most as many as an answer takes.
+/// The licenses behind a key that a device has to drop, or was told to after its last run, at most as many as an answer takes.
 async fn withdrawn_behind(
     rows: &mut dyn Rows,
     device: DeviceId,
-    mut place: Place,
+    mut behind: HeldKey,
     since: i64,
 ) -> Result<Vec<Withdrawn>, StoreError> {
     let mut withdrawn = Vec::new();
     loop {
-        let held = rows.held_behind(device, &place, MAX_LICENSES).await?;
+        let held = rows.held_behind(device, &behind, MAX_LICENSES).await?;
         let is_last = held.len() < MAX_LICENSES;
         if let Some(HeldRow { kid, lid, holder, .. }) = held.last() {
-            place = Place::behind(*kid, holder.user(), *lid);
+            behind = HeldKey::of(*kid, holder.user(), *lid);
         }
         withdrawn.extend(over(rows, held, since).await?);
         if is_last || withdrawn.len() >= MAX_LICENSES {

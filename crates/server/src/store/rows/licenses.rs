@@ -2,7 +2,7 @@
 
 use super::super::Pending;
 use super::For;
-use crate::rules::delivery::Place;
+use crate::rules::delivery::HeldKey;
 use crate::rules::licenses::NewLicense;
 use crate::rules::rows::{AgainRow, HeldRow, LicenseRow, SeatRow};
 use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
@@ -37,9 +37,9 @@ pub(crate) trait LicenseRows {
     /// Notes the mark at which devices were told to drop licenses issued to them, unless one is noted. In order: that there is
     /// such a license.
     fn withdraw_licenses<'a>(&'a mut self, licenses: &'a [(DeviceId, Kid, Lid)], mark: i64) -> Pending<'a, Vec<bool>>;
-    /// What a device holds and did not give back, issued to it or restored, behind a place, in the order of key IDs, accounts and
+    /// What a device holds and did not give back, issued to it or restored, behind a key, in the order of key IDs, accounts and
     /// license IDs.
-    fn held_behind<'a>(&'a mut self, device: DeviceId, place: &'a Place, limit: usize) -> Pending<'a, Vec<HeldRow>>;
+    fn held_behind<'a>(&'a mut self, device: DeviceId, behind: &'a HeldKey, limit: usize) -> Pending<'a, Vec<HeldRow>>;
     /// What a device holds for key IDs, in the same order under each.
     fn held_for<'a>(&'a mut self, device: DeviceId, kids: &'a [Kid]) -> Pending<'a, Vec<HeldRow>>;
 }

@@ -4,7 +4,7 @@ use super::super::rows::{For, LicenseRows, SeatRows};
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, bytes, done, user_key};
 use super::statement::statements;
-use crate::rules::delivery::Place;
+use crate::rules::delivery::HeldKey;
 use crate::rules::licenses::{Issued, NewLicense};
 use crate::rules::rows::{AgainRow, HeldRow, Holder, LicenseRow, Openness, SeatRow};
 use rusqlite::{Row, params};
@@ -82,8 +82,8 @@ impl LicenseRows for SqliteRows<'_> {
         done(licenses.iter().map(put).collect())
     }
 
-    fn held_behind<'a>(&'a mut self, device: DeviceId, place: &'a Place, limit: usize) -> Pending<'a, Vec<HeldRow>> {
-        let Place { kid, user, lid } = place;
+    fn held_behind<'a>(&'a mut self, device: DeviceId, behind: &'a HeldKey, limit: usize) -> Pending<'a, Vec<HeldRow>> {
+        let HeldKey { kid, user, lid } = behind;
         done(self.all(HELD_BEHIND, params![device.as_bytes(), kid, user, lid, NOBODY, limit as i64], read_held))
     }
 

@@ -3,7 +3,7 @@
 use super::super::super::Pending;
 use super::super::super::rows::{For, LicenseKey, LicenseRows, SeatRows};
 use super::{Tables, found};
-use crate::rules::delivery::Place;
+use crate::rules::delivery::HeldKey;
 use crate::rules::licenses::NewLicense;
 use crate::rules::rows::{AgainRow, HeldRow, Holder, LicenseRow, Openness, SeatRow};
 use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
@@ -136,10 +136,10 @@ impl LicenseRows for Tables {
         found(there)
     }
 
-    fn held_behind<'a>(&'a mut self, device: DeviceId, place: &'a Place, limit: usize) -> Pending<'a, Vec<HeldRow>> {
-        let at = |place: &Place| (place.kid.clone(), place.user.clone(), place.lid.clone());
+    fn held_behind<'a>(&'a mut self, device: DeviceId, behind: &'a HeldKey, limit: usize) -> Pending<'a, Vec<HeldRow>> {
+        let at = |key: &HeldKey| (key.kid.clone(), key.user.clone(), key.lid.clone());
         let mut held = self.held(device);
-        held.retain(|row| at(&Place::behind(row.kid, row.holder.user(), row.lid)) > at(place));
+        held.retain(|row| at(&HeldKey::of(row.kid, row.holder.user(), row.lid)) > at(behind));
         held.truncate(limit);
         found(held)
     }
