@@ -19,11 +19,10 @@ const APART: [&str; 3] = ["fuzz/", "bench/peers/", "ci/"];
 
 /// The copy.
 pub struct Tree {
-    root: PathBuf,
     /// Where the copy is.
     pub copy: PathBuf,
-    /// The files with mutants, from the root.
-    files: Vec<String>,
+    /// The files with mutants, from the root, as they were when the copy was made: whoever goes on editing changes no run.
+    sources: BTreeMap<String, String>,
     /// Names of points that do not compile.
     pub refused: HashSet<String>,
     /// What became of each file.
@@ -65,17 +64,20 @@ impl Tree {
         for name in sources.iter().filter(|name| !files.contains(name)) {
             write(&copy.join(name), &std::fs::read(root.join(name))?)?;
         }
-        Ok(Self { root: root.to_owned(), copy, files, refused: HashSet::new(), rewritten: BTreeMap::new() })
+        let mut kept = BTreeMap::new();
+        for name in files {
+            kept.insert(name.clone(), std::fs::read_to_string(root.join(name))?);
+        }
+        Ok(Self { copy, sources: kept, refused: HashSet::new(), rewritten: BTreeMap::new() })
     }
 
     /// Writes the chosen files with all their mutants but those that are refused.
     pub fn mutate(&mut self) -> Result<(), Box<dyn Error>> {
         self.rewritten.clear();
-        let numbers = first_numbers(&self.files);
-        for (file, first) in self.files.iter().zip(numbers) {
-            let source = std::fs::read_to_string(self.root.join(file))?;
-            let found = find(file, &source, first, &self.refused).map_err(|error| format!("{file}: {error}"))?;
-            let (points, rewritten) = finished(found, &source);
+        let files: Vec<String> = self.sources.keys().cloned().collect();
+        for ((file, source), first) in self.sources.iter().zip(first_numbers(&files)) {
+            let found = find(file, source, first, &self.refused).map_err(|error| format!("{file}: {error}"))?;
+            let (points, rewritten) = finished(found, source);
             write(&self.copy.join(file), rewritten.text.as_bytes())?;
             self.rewritten.insert(file.clone(), (points, rewritten));
         }
