@@ -19,9 +19,9 @@ fn crates() -> Vec<String> {
     members.split('"').skip(1).step_by(2).map(str::to_owned).chain([String::new()]).collect()
 }
 
-/// Says what circles there are between the modules of a crate.
+/// Says what circles there are between the modules of a crate, and between those inside each room of it.
 fn circles(found: &Crate) -> Option<String> {
-    let told = found.parents().filter(|parent| parent.is_empty()).filter_map(|parent| {
+    let told = found.parents().filter_map(|parent| {
         let edges = found.edges(parent);
         circle::shortest(&edges).map(|circle| circle::told(&edges, &circle))
     });
@@ -144,4 +144,21 @@ fn the_shortest_circle_is_told_and_modules_below_count_for_their_room() {
     ];
     let told = circle_in(&files).unwrap();
     assert_eq!(told, "  b uses c: b.rs names c::C\n  c uses b: c/deep.rs names b::B\n");
+}
+
+#[test]
+fn a_circle_inside_a_room_is_found_and_a_room_that_uses_its_own_modules_is_none() {
+    let room = |first: &str| {
+        circle_in(&[
+            ("lib.rs", "mod room;\n"),
+            ("room.rs", "mod first;\nmod second;\npub use second::Second;\nuse first::First;\n"),
+            ("room/first.rs", first),
+            ("room/second.rs", "use super::first::First;\n"),
+        ])
+    };
+    assert_eq!(room("use super::Other;\n"), None);
+    for first in ["use super::second::Second;\n", "use super::Second;\n", "fn f() { crate::room::Second::new(); }\n"] {
+        let told = room(first).unwrap_or_else(|| panic!("not found: {first}"));
+        assert!(told.contains("first uses second"), "{told}");
+    }
 }
