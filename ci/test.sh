@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(install format lints tests fuzz)
+[ ${#steps[@]} -gt 0 ] || steps=(install format lints docs tests fuzz)
 # The tests skip what a developer's machine lacks; here everything was installed, so a missing tool is a failure.
 export WM_TEST_ALL_TOOLS=1
 # The same random inputs each time: what fails here has to do with the change at hand. `cargo test` alone draws others.
@@ -12,6 +12,8 @@ export PROPTEST_RNG_SEED=1
 
 format() { cargo fmt --all --check; }
 lints() { cargo clippy --workspace --all-targets --quiet -- -D warnings; }
+# What links lead nowhere in comments that rustdoc reads.
+docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet; }
 # A run of the whole workspace builds its programs before the tests that start them. Its log names every test: the last step
 # looks there for those that documents name.
 tests() {

@@ -88,7 +88,7 @@ pub struct NetworkSettings {
     pub allow_http: bool,
     /// Open no socket at all.
     pub offline_only: bool,
-    /// Total time for an operation. `None`: [`DEFAULT_DEADLINE`] for each request.
+    /// Total time for an operation. `None`: a default for each request.
     pub deadline: Option<Duration>,
     /// Repetitions after the first attempt.
     pub retry_limit: u32,

@@ -32,7 +32,7 @@ pub enum CborError {
         /// Bytes before the fault.
         offset: usize,
     },
-    /// Nested deeper than [`MAX_DEPTH`].
+    /// Nested deeper than the format allows.
     #[error("nested too deep at byte {offset}")]
     Depth {
         /// Bytes before the fault.
@@ -74,7 +74,7 @@ pub enum CborError {
 const EXPECTED_FIELDS: u64 = 32;
 
 /// Checks that `bytes` are exactly one item in deterministic encoding: shortest lengths, definite, maps sorted without
-/// duplicates, valid UTF-8, no floating point, no tags, nothing after it. Works in constant memory but for [`MAX_DEPTH`].
+/// duplicates, valid UTF-8, no floating point, no tags, nothing after it. Works in constant memory but for the depth.
 pub fn check(bytes: &[u8]) -> Result<(), CborError> {
     let end = check_item(bytes, 0, 0)?;
     if end == bytes.len() { Ok(()) } else { Err(CborError::Trailing { offset: end }) }

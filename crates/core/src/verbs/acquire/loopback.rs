@@ -29,7 +29,7 @@ pub struct Loopback {
 }
 
 impl Loopback {
-    /// Takes a free port of 127.0.0.1. Nothing is accepted before [`Self::listen`].
+    /// Takes a free port of 127.0.0.1. Nothing is accepted before it listens.
     pub fn bind() -> io::Result<Self> {
         let mut name = [0; 16];
         getrandom::fill(&mut name).map_err(|_| io::Error::other("no random bytes"))?;
