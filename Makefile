@@ -1,9 +1,9 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help demo gstreamer test test-crash test-mutants test-release bench fuzz check-format format install
+.PHONY: help demo gstreamer test test-crash test-mutants test-release bench fuzz check-dependencies check-format format install
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
 
 demo: ## the whole journey against a service of its own, one printed line per step
 	@ci/demo.sh
@@ -12,7 +12,7 @@ gstreamer: ## the GStreamer element, gstreamer/libgstwmlicense.so
 	@cargo build --release
 	@$(MAKE) --no-print-directory -C gstreamer
 
-test: ## everything CI checks: format, lints, tests, the C harness under valgrind and sanitizers
+test: ## everything but the dependencies: format, lints, tests, the C harness under valgrind and sanitizers
 	@ci/test.sh
 
 test-crash: ## kill -9 and failing disks at every change of a file that a step makes; at least 1500 points
@@ -23,6 +23,9 @@ test-mutants: ## which changes of the code the tests notice (MUTANTS="--module w
 
 test-release: ## the C harness against the release build, whose frames and inlining are others
 	@WM_TEST_ALL_TOOLS=1 cargo test --release --test c_programs
+
+check-dependencies: ## licenses, bans and sources of what is depended on (builds cargo-deny once)
+	@ci/dependencies.sh
 
 check-format: ## whether the sources are formatted
 	@cargo fmt --all --check
