@@ -93,6 +93,27 @@ fn every_path_in_documents_leads_somewhere() {
     }
 }
 
+/// In the map of the house a name without a folder is of the folder in its heading.
+#[test]
+fn the_map_names_every_crate_and_only_what_exists() {
+    let map = read(&root().join("docs/architecture.md"));
+    for part in map.split("\n### ").skip(1) {
+        let part = part.split("\n## ").next().unwrap_or_default();
+        let heading = part.lines().next().unwrap_or_default();
+        let Some(folder) = heading.split('`').nth(1) else { continue };
+        for quoted in
+            part.split('`').skip(1).step_by(2).filter(|quoted| quoted.ends_with('/') || quoted.ends_with(".rs"))
+        {
+            let found = root().join(quoted).exists() || root().join(folder).join(quoted).exists();
+            assert!(found, "there is no {quoted} in {folder}");
+        }
+    }
+    for found in std::fs::read_dir(root().join("crates")).unwrap() {
+        let name = found.unwrap().file_name().into_string().unwrap();
+        assert!(map.contains(&format!("| `crates/{name}/` |")), "crates/{name} is not in the map");
+    }
+}
+
 /// What stands in a source between the beginning of an item and its end.
 fn block<'t>(text: &'t str, begins: &str) -> &'t str {
     let begin = text.find(begins).unwrap_or_else(|| panic!("there is no {begins}"));
