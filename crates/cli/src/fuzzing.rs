@@ -11,6 +11,7 @@ mod left_out;
 mod list;
 mod open;
 mod output;
+mod text;
 mod watch;
 
 use libfuzzer_sys::fuzz_target;

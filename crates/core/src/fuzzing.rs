@@ -7,6 +7,7 @@ pub use crate::transport::fuzzing as transport;
 use crate::backup::reader::{Backup, Entry, ReadError, Witness};
 use crate::clock::Reading;
 use crate::rights::{self, Environment};
+use crate::store::{Store, StoreError};
 use std::io::Cursor;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{MAX_ITEM_LEN, RecordKey};
@@ -37,4 +38,9 @@ pub fn read_backup(bytes: &[u8], meta: &SecretKey, content: &SecretKey, keys: &D
 /// True if a policy by itself permits an action in this state at this time.
 pub fn permits(policy: &Policy, state: &State, reading: Reading, action: &str, environment: &Environment) -> bool {
     rights::refusals(policy, state, Some(reading), action, environment).is_empty()
+}
+
+/// True if every authenticated row of a store is the one that its head knows.
+pub fn knows_its_rows(store: &Store) -> Result<bool, StoreError> {
+    store.check_rows()
 }
