@@ -324,7 +324,7 @@ fn a_malformed_footer_is_refused_even_from_its_device() {
         let expected = BackupFormatError::Content(CborError::Missing { field });
         assert_eq!(read_footer(&missing).err(), Some(expected));
     }
-    let unknown = resigned(Document::BackupFooter, &signed_footer(), &WORLD.device.signing, |map| {
+    let unknown = resigned(Document::BackupFooter, &signed_footer(), &DEVICE.signing, |map| {
         map.insert(16, vec![0]);
     });
     let expected = BackupFormatError::Content(CborError::Unknown { field: 16 });

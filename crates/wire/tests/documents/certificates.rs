@@ -116,7 +116,7 @@ fn unknown_fields_below_64_are_refused_and_others_skipped() {
     });
     assert!(ServiceCertificate::parse(&bytes, &WORLD.authority).is_ok());
     let device = |field: u64| {
-        let (bytes, service) = (&WORLD.device.certificate.bytes, &WORLD.individualization);
+        let (bytes, service) = (&DEVICE.certificate.bytes, &WORLD.individualization);
         let bytes = resigned(Document::DeviceCertificate, bytes, &service.key, |map| {
             map.insert(field, write::uint(1));
         });

@@ -64,7 +64,7 @@ fn it_is_for_one_of_the_devices_keys() {
     let envelope = Envelope::parse(&bytes).unwrap();
     let at = |keys: &[SignerId]| envelope.verify_given(keys, |_| 0, &WORLD.directory).map(|_| ()).err();
     let other = SignerId::new([1; 32]);
-    assert_eq!(at(&[other, WORLD.device.thumbprint()]), None);
+    assert_eq!(at(&[other, DEVICE.thumbprint()]), None);
     assert_eq!(at(&[other]), Some(AnswerError::OtherDevice));
 }
 

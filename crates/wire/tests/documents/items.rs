@@ -66,7 +66,7 @@ fn a_number_in_two_forms_or_bytes_behind_the_end_are_no_item_record_or_tombstone
     let [_, rest @ ..] = members().try_into().unwrap_or([const { Vec::new() }; 5]);
     let numbered = [vec![long_number()], rest.to_vec()].concat();
     assert_eq!(Record::decode(&write::array(&numbered)).err(), Some(CborError::Encoding { offset: 1 }));
-    let tombstone = Tombstone { lid: Lid::new([1; 16]), issuer: WORLD.issuer.id(), removed_at: 5 }.encode();
+    let tombstone = Tombstone { lid: Lid::new([1; 16]), issuer: WORLD.issuer.id, removed_at: 5 }.encode();
     let (_, rest) = tombstone.split_at(tombstone.len() - 1);
     assert_eq!(rest, [5]);
     let longer = [&tombstone[..tombstone.len() - 1], &[0x18, 5]].concat();
