@@ -60,7 +60,7 @@ pub(crate) const PROPERTIES: Specs = &[
 ];
 
 /// The object behind a `wm_client`.
-pub struct ClientObject {
+pub(crate) struct ClientObject {
     base: Base,
     opened: OnceCell<Arc<Client>>,
     event_queue: Mutex<Weak<Queue>>,

@@ -26,7 +26,7 @@ handle!(wm_content_header: ContentHeaderObject, ContentHeader);
 pub(crate) const PROPERTIES: Specs = &[&KIDS, &LICENSE_URL, &SCHEME, &SYSTEM, &CONTENT_ID, &SECURITY_VERSION, &NOTES];
 
 /// The object behind a `wm_content_header`.
-pub struct ContentHeaderObject {
+pub(crate) struct ContentHeaderObject {
     base: Base,
     header: ContentHeader,
 }

@@ -66,7 +66,7 @@ pub struct wm_sample {
 pub(crate) const PROPERTIES: Specs = &[&OUTPUT_PROTECTION];
 
 /// The object behind a `wm_decryptor`.
-pub struct DecryptorObject {
+pub(crate) struct DecryptorObject {
     base: Base,
     decryptor: Decryptor,
 }

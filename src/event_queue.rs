@@ -70,7 +70,7 @@ impl Held {
 }
 
 /// The object behind a `wm_event_queue`.
-pub struct EventQueueObject {
+pub(crate) struct EventQueueObject {
     base: Base,
     queue: Arc<Queue>,
     /// The value that was given out last.

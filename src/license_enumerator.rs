@@ -57,7 +57,7 @@ struct Position {
 }
 
 /// The object behind a `wm_license_enumerator`.
-pub struct LicenseEnumeratorObject {
+pub(crate) struct LicenseEnumeratorObject {
     base: Base,
     client: Arc<ClientObject>,
     position: Mutex<Position>,

@@ -32,7 +32,7 @@ numbers! {
 }
 
 /// Names of actions: macro, name, meaning.
-pub const ACTIONS: &[(&str, &str, &str)] = &[
+pub(crate) const ACTIONS: &[(&str, &str, &str)] = &[
     ("WM_ACTION_PLAY", action::PLAY, "play"),
     ("WM_ACTION_COPY", action::COPY, "copy to a device"),
     ("WM_ACTION_PLAYLIST_BURN", action::PLAYLIST_BURN, "burn to a CD as part of a playlist"),

@@ -1,16 +1,14 @@
 //! Properties: one registry for every object, with its types, accesses and rules. Which object has which property is in
 //! the object's own file, how C sets and reads them in `object/properties.rs`; what a value means is the core's.
 
-pub mod names;
+pub(crate) mod names;
 mod parse;
 mod spec;
 mod value;
 
 pub(crate) use parse::Proxy;
-pub use spec::{Access, Key};
-pub(crate) use spec::{Parsed, Prop, Spec, Specs};
-pub use value::Type;
-pub(crate) use value::{TYPES, Value};
+pub(crate) use spec::{Access, Key, Parsed, Prop, Spec, Specs};
+pub(crate) use value::{TYPES, Type, Value};
 
 use crate::detail::Failure;
 use crate::result::{WM_E_INVALID_PROPERTY, WM_E_UNSUPPORTED_PROPERTY};

@@ -11,19 +11,19 @@ use wmlicense_core::failure::FailureKind;
 pub type wm_result = i32;
 
 /// One row of the table.
-pub struct Row {
+pub(crate) struct Row {
     /// Name in the header.
-    pub name: &'static CStr,
+    pub(crate) name: &'static CStr,
     /// Number.
-    pub value: wm_result,
+    pub(crate) value: wm_result,
     /// One sentence for people.
-    pub message: &'static CStr,
+    pub(crate) message: &'static CStr,
     /// Kind of failure.
-    pub category: Category,
+    pub(crate) category: Category,
     /// What helps.
-    pub remedy: Remedy,
+    pub(crate) remedy: Remedy,
     /// Whether the same call may succeed later without anything else changing.
-    pub retryable: bool,
+    pub(crate) retryable: bool,
 }
 
 impl Row {
@@ -40,7 +40,7 @@ macro_rules! results {
         $(pub(crate) const $name: wm_result = $value as u32 as i32;)*
 
         /// Every result, in the order of the header.
-        pub const RESULTS: &[Row] = &[$(
+        pub(crate) const RESULTS: &[Row] = &[$(
             $(Row::of(c_name(concat!(stringify!($name), "\0")), $name, FailureKind::$kind))?
             $(Row {
                 name: c_name(concat!(stringify!($name), "\0")),

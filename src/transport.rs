@@ -94,7 +94,7 @@ struct Received {
 }
 
 /// The object behind a `wm_exchange`.
-pub struct ExchangeObject {
+pub(crate) struct ExchangeObject {
     base: Base,
     cap: usize,
     cancelled: Arc<dyn Fn() -> bool + Send + Sync>,

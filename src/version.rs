@@ -3,10 +3,10 @@
 use std::ffi::{CStr, c_char};
 
 /// Number of the binary interface. It rises when a program built against an older header could misbehave.
-pub const ABI_VERSION: u32 = 1;
+pub(crate) const ABI_VERSION: u32 = 1;
 
 /// Major, minor and patch number of this crate.
-pub const VERSION: [u32; 3] = [
+pub(crate) const VERSION: [u32; 3] = [
     number(env!("CARGO_PKG_VERSION_MAJOR")),
     number(env!("CARGO_PKG_VERSION_MINOR")),
     number(env!("CARGO_PKG_VERSION_PATCH")),

@@ -10,17 +10,17 @@ use wmlicense_core::transport::{AccountToken, TlsTrust};
 use wmlicense_wire::id::{Digest, Kid, ServiceId, TransactionId};
 
 /// One property name.
-pub struct Name {
+pub(crate) struct Name {
     /// Macro of the header.
-    pub define: &'static str,
+    pub(crate) define: &'static str,
     /// Name and type.
-    pub key: Key,
+    pub(crate) key: Key,
     /// Who may do what.
-    pub access: Access,
+    pub(crate) access: Access,
     /// Which objects have it.
-    pub objects: &'static str,
+    pub(crate) objects: &'static str,
     /// What it means.
-    pub meaning: &'static str,
+    pub(crate) meaning: &'static str,
 }
 
 /// A property that can be set has a type of Rust and the function that reads it from what C passed.
@@ -39,7 +39,7 @@ macro_rules! names {
         $(property! { $constant = $text, $kind $(as $type = $parse)?, $access })*
 
         /// All names in the order of the header.
-        pub const NAMES: &[Name] = &[$(Name {
+        pub(crate) const NAMES: &[Name] = &[$(Name {
             define: concat!("WM_PROP_", stringify!($constant)),
             key: Key { name: $text, kind: Type::$kind },
             access: Access::$access,

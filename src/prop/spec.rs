@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Who may do what with a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// Read and set.
     Settable,
     /// Set until the object is open or has begun, read always.
@@ -19,11 +19,11 @@ pub enum Access {
 
 /// By what C knows a property. One that can only be read is no more than this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     /// Name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Type.
-    pub kind: Type,
+    pub(crate) kind: Type,
 }
 
 /// A property that can be set: `T` is what the library makes of a value, once, when it is set.

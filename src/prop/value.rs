@@ -8,7 +8,7 @@ use crate::lists::named;
 /// Type of a property or of a status's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
-pub enum Type {
+pub(crate) enum Type {
     /// 32 bits.
     Dword = 0,
     /// Text.
