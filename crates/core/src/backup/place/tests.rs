@@ -61,7 +61,8 @@ fn only_own_files_that_nobody_holds_are_cleaned() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::open(folder.path()).unwrap();
     let stale = format!("{PREFIX}0123456789abcdef{TEMPORARY_SUFFIX}");
-    let foreign = [format!("{PREFIX}xyz{TEMPORARY_SUFFIX}"), "holiday.part".into(), FILE_NAME.into()];
+    let no_digit = format!("{PREFIX}0123456789abcdeg{TEMPORARY_SUFFIX}");
+    let foreign = [format!("{PREFIX}xyz{TEMPORARY_SUFFIX}"), no_digit, "holiday.part".into(), FILE_NAME.into()];
     for name in foreign.iter().chain([&stale]) {
         fs::write(folder.path().join(name), b"").unwrap();
     }
@@ -167,6 +168,21 @@ fn a_backup_that_was_left_aside_is_the_backup_until_another_has_the_name() {
     write(&place, b"new", true).unwrap();
     assert_eq!(read(&place), b"new");
     assert_eq!(names(folder.path()), [FILE_NAME]);
+}
+
+#[test]
+fn of_two_backups_that_were_left_aside_the_newer_one_is_the_backup() {
+    for newer in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        for number in [1_u8, 2] {
+            let path = folder.path().join(format!("{PREFIX}{number:016x}{ASIDE_SUFFIX}"));
+            fs::write(&path, [number]).unwrap();
+            let age = std::time::Duration::from_secs(if number == newer { 1000 } else { 2000 });
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
+        assert_eq!(read(&Place::open(folder.path()).unwrap()), [newer]);
+    }
 }
 
 #[test]

@@ -125,6 +125,17 @@ fn records_swapped_dropped_or_doubled_are_found_although_all_is_signed() {
 }
 
 #[test]
+fn a_license_told_twice_under_numbers_of_its_own_is_found() {
+    let twice = forged(|parts| {
+        let at = parts.places(|item| matches!(item, ItemView::Record(_)));
+        let Item::Record(last) = Item::decode(&parts.items[at[4]]).unwrap() else { panic!("no record") };
+        let again = Record { number: 5, ..*last };
+        parts.items.insert(at[4] + 1, Item::Record(Box::new(again)).encode());
+    });
+    assert_eq!(reason(twice), "records are out of order");
+}
+
+#[test]
 fn a_record_under_another_batch_is_found() {
     let batches = |parts: &Parts| parts.places(|item| matches!(item, ItemView::Batch(_)));
     let without_first = forged(|parts| drop(parts.items.remove(batches(parts)[0])));
