@@ -100,6 +100,15 @@ pub(crate) fn last() -> Option<Arc<Detail>> {
 mod tests {
     use super::*;
     use crate::result::{WM_E_BAD_VALUE, WM_E_BUSY};
+    use wmlicense_wire::answer::Reason;
+
+    #[test]
+    fn a_failure_of_the_core_keeps_its_sentence_and_gets_the_number_of_its_kind() {
+        for reason in Reason::ALL {
+            let (told, detail) = (reason.explain(), Failure::from(reason).into_detail());
+            assert_eq!((detail.message.as_ref(), detail.result), (told.sentence().as_ref(), result::of(told.kind)));
+        }
+    }
 
     #[test]
     fn each_thread_has_a_detail_of_its_own() {

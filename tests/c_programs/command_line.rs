@@ -46,7 +46,7 @@ fn words<'w>(store: &'w str, from: &'w str, token: &'w str, service: &'w Service
 
 /// The lines about a part that another account opens, but for its size and page.
 const CLOSED: &str =
-    " bytes): it belongs to another account\n  help: give the token of that account with --token-file; see ";
+    " bytes): the license belongs to another account\n  help: give the token of that account with --token-file; see ";
 
 /// Makes `device1` with the licenses of two accounts, `backup` of it and `token` of the first account.
 fn back_up_for_two(folder: &Path, service: &Service) {
@@ -62,6 +62,13 @@ fn back_up_for_two(folder: &Path, service: &Service) {
 fn revoke(service: &Service, kid: &str) {
     let owner = ["license", "revoke", "--kid", kid, "--data", service.data().to_str().unwrap()];
     run::succeed(Command::new(wmlicense_testkit::daemon::program()).args(owner));
+}
+
+/// The library's sentence for a result, as it stands within a line of the command line.
+fn clause(name: &str) -> String {
+    let row = wmlicense::result::RESULTS.iter().find(|row| row.name.to_str() == Ok(name)).unwrap();
+    let sentence = row.message.to_str().unwrap();
+    sentence[..1].to_lowercase() + sentence[1..].trim_end_matches('.')
 }
 
 #[test]
@@ -80,13 +87,14 @@ fn a_restore_of_nothing_tells_each_license_and_each_part_too() {
         printed
     };
     let printed = ended(&[]);
-    assert!(printed.starts_with("error: the service refuses the restore: it was revoked\n"), "{printed}");
+    let revoked = clause("WM_E_LICENSE_CONTENT_REVOKED");
+    assert!(printed.starts_with(&format!("error: {revoked}\n")), "{printed}");
     for kid in &KIDS[..2] {
-        assert!(printed.contains(&format!("\nleft out: {kid}: it was revoked\n")), "{printed}");
+        assert!(printed.contains(&format!("\nleft out: {kid}: {revoked}\n")), "{printed}");
     }
     assert!(printed.contains("\nclosed: 1 part") && printed.contains(CLOSED), "{printed}");
     let said: serde_json::Value = serde_json::from_str(&ended(&["--json"])).unwrap();
-    assert!(said["error"].as_str().unwrap().ends_with("it was revoked"), "{said}");
+    assert_eq!(said["error"], revoked, "{said}");
     assert_eq!((&said["restored"], &said["closedSections"]), (&0.into(), &1.into()), "{said}");
     let told = |name: &str| said[name].as_array().unwrap().iter().map(|one| one["reason"].clone()).collect::<Vec<_>>();
     assert_eq!((told("refused"), told("closed")), (vec![4.into(), 4.into()], vec![6.into()]), "{said}");
@@ -109,11 +117,12 @@ fn a_restore_in_part_tells_each_reason_and_ends_with_a_code_of_its_own_as_its_pr
     };
     // Whoever agreed that the device gets an ID need not restore before a preview.
     let printed = ended(&["--preview"]);
-    assert!(printed.contains("Title 2: it was revoked") && printed.contains(CLOSED), "{printed}");
+    let clause = clause("WM_E_LICENSE_CONTENT_REVOKED");
+    assert!(printed.contains(&format!("Title 2: {clause}")) && printed.contains(CLOSED), "{printed}");
     assert!(printed.ends_with("1 license would be restored, 1 not\n"), "{printed}");
     let printed = ended(&[]);
     assert!(printed.starts_with("1 license restored, 1 left out\n"), "{printed}");
-    let revoked = format!("left out: {}: it was revoked\n", KIDS[1]);
+    let revoked = format!("left out: {}: {clause}\n", KIDS[1]);
     assert!(printed.contains(&revoked) && printed.contains(CLOSED), "{printed}");
     let object =
         |more: &[&str]| -> serde_json::Value { serde_json::from_str(&ended(&[more, &["--json"]].concat())).unwrap() };

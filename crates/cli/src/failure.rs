@@ -197,6 +197,7 @@ mod tests {
     use wmlicense_core::device::DeviceError;
     use wmlicense_core::restore::RestoreError;
     use wmlicense_core::transport::{ServiceFailure, TransportError};
+    use wmlicense_wire::answer::Reason;
 
     #[test]
     fn what_the_machine_lacks_is_what_helps_wherever_it_shows() {
@@ -228,6 +229,29 @@ mod tests {
         }
         for status in [400, 404, 405, 413] {
             assert_eq!(remedy(status), "check the service's URL");
+        }
+    }
+
+    /// A failure has the sentence and the kind of help that the library tells for it.
+    #[test]
+    fn the_library_says_the_same() {
+        let unreachable = TransportError::Unreachable("nobody".into());
+        let mut errors: Vec<Box<dyn Explain>> = vec![
+            Box::new(RestoreError::NotFound),
+            Box::new(RestoreError::NotRestorable),
+            Box::new(RestoreError::Corrupt("cut short".into())),
+            Box::new(RestoreError::from(SessionError::Cancelled)),
+            Box::new(RestoreError::from(SessionError::NeedsIndividualization)),
+            Box::new(RestoreError::from(unreachable)),
+            Box::new(BackupError::Exists),
+            Box::new(DeviceError::Missing),
+        ];
+        errors.extend(Reason::ALL.map(|reason| Box::new(reason) as Box<dyn Explain>));
+        for error in errors {
+            let (told, failure) = (error.explain(), Failure::from(&*error));
+            let sentence = failure.sentence[..1].to_uppercase() + &failure.sentence[1..] + ".";
+            assert_eq!(sentence, told.sentence());
+            assert_eq!(failure.remedy.is_empty(), told.kind.remedy() == Remedy::None, "{sentence}");
         }
     }
 
