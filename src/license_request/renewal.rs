@@ -12,7 +12,7 @@ use crate::result::{WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM
 use crate::status;
 use crate::teller::Outcome;
 use crate::verbed::Verbed;
-use wmlicense_core::renew::{self, RenewError, RenewalWish, Renewed};
+use wmlicense_core::renew::{self, Brought, RenewError, RenewalWish};
 use wmlicense_media::ContentHeader;
 
 impl Verbed<LicenseRequest> {
@@ -37,9 +37,11 @@ impl Verbed<LicenseRequest> {
         let ending = self.ending(Codes::SILENT);
         verb.start(status::ACQUIRE_LICENSE, move |client, settings, context| {
             match renew::renew(client, settings, &wish, context) {
-                Ok(Renewed { chosen: 0, .. }) => Outcome::success(WM_S_NOTHING_TO_RENEW),
-                Ok(Renewed { stored: 0, .. }) => Outcome::success(WM_S_NOTHING_NEW),
-                Ok(_) => Outcome::success(WM_S_LICENSE_ACQUIRED),
+                Ok(renewed) => Outcome::success(match renewed.brought() {
+                    Brought::Licenses => WM_S_LICENSE_ACQUIRED,
+                    Brought::Nothing => WM_S_NOTHING_NEW,
+                    Brought::NothingChosen => WM_S_NOTHING_TO_RENEW,
+                }),
                 Err(RenewError::Acquire(error)) => ending.failed(&error),
                 Err(error @ RenewError::NothingStored) => Outcome::failure(error),
             }

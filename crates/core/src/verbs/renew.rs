@@ -3,8 +3,8 @@
 
 use crate::client::{Client, Settings};
 use crate::contact::{Credentials, Session, SessionError, fitting, given, mend_clock};
-use crate::event::{Event, LeftOut, Progress, Why};
-use crate::operation::Context;
+use crate::event::{Event, LeftOut, Why};
+use crate::operation::{Cancelled, Context};
 use crate::rights;
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};
 use crate::verbs::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
@@ -41,6 +41,29 @@ pub struct Renewed {
     pub stored: u64,
     /// What was refused beside.
     pub refusals: Vec<Refusal>,
+}
+
+/// What a renewal that ended well brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brought {
+    /// Licenses, which are stored.
+    Licenses,
+    /// Nothing for the licenses that fitted the wish.
+    Nothing,
+    /// Nothing, because no license fitted it.
+    NothingChosen,
+}
+
+impl Renewed {
+    /// What it brought.
+    pub fn brought(&self) -> Brought {
+        let Self { chosen, stored, refusals: _ } = self;
+        match (chosen, stored) {
+            (0, _) => Brought::NothingChosen,
+            (_, 0) => Brought::Nothing,
+            (_, _) => Brought::Licenses,
+        }
+    }
 }
 
 /// Not everything could be asked for. What was renewed before is stored.
@@ -168,9 +191,15 @@ impl Run<'_> {
             } else {
                 // Another service has nothing to renew there, and learns of nothing.
                 self.refused(group, group.licenses.iter().map(|(lid, _)| strange(*lid)).collect())?;
+                self.done(group.licenses.len())?;
             }
         }
         Ok(())
+    }
+
+    fn done(&mut self, licenses: usize) -> Result<(), Cancelled> {
+        self.done += licenses as u64;
+        self.context.progress(self.done, self.renewed.chosen)
     }
 
     /// Renews the licenses of a group in as many requests as they need.
@@ -191,8 +220,7 @@ impl Run<'_> {
             if !states.is_empty() {
                 self.ask(session, group, states, credentials)?;
             }
-            self.done += asked.len() as u64;
-            self.context.emit(Event::Progress(Progress { done: self.done, total: self.renewed.chosen }))?;
+            self.done(asked.len())?;
         }
         Ok(())
     }
@@ -208,7 +236,7 @@ impl Run<'_> {
         let body = || Body::Renewals { licenses: states.clone(), custom: group.custom.clone() };
         let asked = Ask { name, body: &body };
         match ask_for(session, &asked, credentials, self.context) {
-            Ok(Acquired { stored, refusals, .. }) => {
+            Ok(Acquired { stored, refusals, transaction: _, stage: _, before: _, due: _ }) => {
                 self.renewed.stored += stored;
                 self.refused(group, refusals)
             }

@@ -1,10 +1,10 @@
 //! Renewals without content: who is asked for what, what counts on, and what a hostile service cannot bring.
 
+use std::time::Instant;
 use wmlicense_core::acquire::interaction::prepare;
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::contact::{AnswerFault, SessionError};
-use wmlicense_core::event::Event;
-use wmlicense_core::event::LeftOut;
+use wmlicense_core::event::{Event, LeftOut, Progress};
 use wmlicense_core::give_back::delete;
 use wmlicense_core::renew::{RenewError, RenewalWish, Renewed, renew};
 use wmlicense_testkit::desk::Desk;
@@ -337,4 +337,27 @@ fn a_refused_renewal_takes_along_what_the_service_takes_back() {
     assert!(matches!(run(&desk, &of(&[kid(1)])), Err(RenewError::Acquire(AcquireError::Refused { .. }))));
     assert!(desk.key(kid(1)).is_none());
     assert_eq!((desk.key(kid(2)), desk.pending()), (Some(content_key(kept.kid).to_vec()), 0));
+}
+
+#[test]
+fn progress_of_many_short_requests_is_told_at_the_pace_of_all_progress_and_to_its_end() {
+    let desk = Desk::certified();
+    for number in 1..=30 {
+        offer(&desk, number, until(NOW + DAY));
+        // What was asked for apart is renewed apart.
+        let custom_data = Some(number.to_be_bytes().to_vec());
+        desk.wish(&LicenseWish { kids: vec![kid(number)], custom_data, ..LicenseWish::default() }).unwrap();
+    }
+    let begun = Instant::now();
+    let before = desk.events().len();
+    assert_eq!(run(&desk, &within(1)).unwrap().chosen, 30);
+    let paces = begun.elapsed().as_millis() / 100 + 1;
+    assert_eq!(renewals(&desk).len(), 30);
+    let events = desk.events().split_off(before);
+    let told: Vec<_> = events
+        .into_iter()
+        .filter_map(|event| if let Event::Progress(progress) = event { Some(progress) } else { None })
+        .collect();
+    assert_eq!(told.last(), Some(&Progress { done: 30, total: 30 }));
+    assert!(told.len() as u128 <= paces + 1, "{} within {paces} intervals", told.len());
 }
