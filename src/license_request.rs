@@ -21,6 +21,7 @@ use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::acquire::interaction::pending_challenge;
 use wmlicense_core::acquire::{self, LicenseWish, Loopback, Wake};
+use wmlicense_core::carried::Carrier;
 use wmlicense_core::rights::action;
 use wmlicense_wire::id::TransactionId;
 
@@ -50,8 +51,8 @@ pub(crate) struct LicenseRequest {
 struct Progress {
     /// The transaction begun or ended last.
     last: Mutex<Option<TransactionId>>,
-    /// The transaction whose pages the application carries, and the licenses that came with them so far.
-    carried: Mutex<Option<(TransactionId, u64)>>,
+    /// The pages that the application carries.
+    carrier: Carrier,
     /// Where the page leads back to, once one was told with a way back.
     loopback: Mutex<Option<Arc<Loopback>>>,
 }
@@ -63,14 +64,6 @@ impl Progress {
 
     fn remember(&self, transaction: TransactionId) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(transaction);
-    }
-
-    /// Adds the licenses of a page that was carried here, and gives those of the pages before it.
-    fn carried(&self, transaction: TransactionId, stored: u64) -> u64 {
-        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = carried.filter(|(known, _)| *known == transaction).map_or(0, |(_, stored)| stored);
-        *carried = Some((transaction, before + stored));
-        before
     }
 
     fn loopback(&self) -> Option<Arc<Loopback>> {

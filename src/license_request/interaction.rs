@@ -6,7 +6,7 @@ use crate::detail::Failure;
 use crate::gate;
 use crate::input::{self, Buffer};
 use crate::object::resolve;
-use crate::prop::names::{TRANSACTION_ID, URL};
+use crate::prop::names::TRANSACTION_ID;
 use crate::result::{WM_S_LICENSE_ACQUIRED, WM_S_LICENSE_KNOWN, WM_S_MONITOR_CANCELLED, wm_result};
 use crate::status;
 use crate::verbed::Verbed;
@@ -14,8 +14,9 @@ use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_core::acquire::Stage;
 use wmlicense_core::acquire::interaction::{self, Challenge};
+use wmlicense_core::carried::Carried;
 use wmlicense_core::event::Flow;
-use wmlicense_core::mailbox;
+use wmlicense_core::mailbox::Given;
 use wmlicense_core::operation::Context;
 
 impl Verbed<LicenseRequest> {
@@ -31,32 +32,31 @@ impl Verbed<LicenseRequest> {
 
     fn process(&self, answer: &[u8]) -> Result<wm_result, Failure> {
         let client = self.client.opened()?;
-        let settings = self.settings();
-        if mailbox::is_unasked(answer) {
-            let url = self.properties().get(&URL);
-            let given = mailbox::take_by_hand(client, &settings, url.as_deref(), answer);
-            let given = given?;
-            return Ok(if given.stored == 0 { WM_S_LICENSE_KNOWN } else { WM_S_LICENSE_ACQUIRED });
-        }
-        let wish = self.wish_or_last();
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&events);
         let context = Context::inline(None, move |event| {
             kept.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
             Flow::Continue
         });
-        let result = interaction::process(client, &settings, &wish, answer, &context);
+        let carrier = &self.own.progress.carrier;
+        let result = carrier.take(client, &self.settings(), &self.wish_or_last(), answer, &context);
         drop(context);
-        // A monitor looks whether there is anything left to wait for.
-        self.own.wake.ring();
-        self.worker.tell(&events.lock().unwrap_or_else(PoisonError::into_inner));
-        let acquired = result?;
-        let before = self.own.progress.carried(acquired.transaction, acquired.stored);
-        if acquired.stage != Stage::MorePages {
-            // A transaction that ended is not resumed by the next call.
-            self.properties().forget(TRANSACTION_ID.key());
+        if !matches!(result, Ok(Carried::Given(_))) {
+            // A monitor looks whether there is anything left to wait for.
+            self.own.wake.ring();
         }
-        Ok(code(acquired.brought(before)))
+        self.worker.tell(&events.lock().unwrap_or_else(PoisonError::into_inner));
+        match result? {
+            Carried::Given(Given { transaction: _, stored: 0 }) => Ok(WM_S_LICENSE_KNOWN),
+            Carried::Given(Given { transaction: _, stored: _ }) => Ok(WM_S_LICENSE_ACQUIRED),
+            Carried::Asked(acquired) => {
+                if acquired.stage != Stage::MorePages {
+                    // A transaction that ended is not resumed by the next call.
+                    self.properties().forget(TRANSACTION_ID.key());
+                }
+                Ok(code(acquired.brought()))
+            }
+        }
     }
 
     fn monitor(&self) -> Result<(), Failure> {

@@ -36,7 +36,7 @@ impl Ending {
         match result {
             Ok(acquired) => {
                 self.ended(&acquired);
-                Outcome::success(code(acquired.brought(0)))
+                Outcome::success(code(acquired.brought()))
             }
             Err(error) => self.failed(&error),
         }

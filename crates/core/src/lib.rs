@@ -27,4 +27,4 @@ pub mod transport;
 mod turn;
 mod verbs;
 
-pub use verbs::{acquire, ensure, give_back, individualize, mailbox, renew, restore, revoke, store_keeper};
+pub use verbs::{acquire, carried, ensure, give_back, individualize, mailbox, renew, restore, revoke, store_keeper};

@@ -44,6 +44,8 @@ pub struct Acquired {
     pub stage: Stage,
     /// Licenses stored.
     pub stored: u64,
+    /// Licenses that earlier pages of the same request brought, where the pages come one by one.
+    pub before: u64,
     /// What was refused beside.
     pub refusals: Vec<Refusal>,
     /// Key IDs of licenses that came and that their owner wants to be renewed by now.
@@ -75,24 +77,27 @@ pub enum Brought {
 impl Acquired {
     /// Nothing so far.
     fn nothing(transaction: TransactionId, stage: Stage) -> Self {
-        Self { transaction, stage, stored: 0, refusals: Vec::new(), due: Vec::new() }
+        Self { transaction, stage, stored: 0, before: 0, refusals: Vec::new(), due: Vec::new() }
     }
 
-    /// What it brought, `before` licenses of earlier pages included.
-    pub fn brought(&self, before: u64) -> Brought {
+    /// What it brought, earlier pages included.
+    pub fn brought(&self) -> Brought {
         match self.stage {
             Stage::MorePages => Brought::MoreToFetch,
             Stage::OverElsewhere => Brought::Licenses,
-            Stage::Over if self.stored + before > 0 => Brought::Licenses,
+            Stage::Over if self.stored + self.before > 0 => Brought::Licenses,
             Stage::Over => Brought::Nothing,
         }
     }
 
     fn add(&mut self, more: Self) {
-        (self.transaction, self.stage) = (more.transaction, more.stage);
-        self.stored += more.stored;
-        self.refusals.extend(more.refusals);
-        self.due.extend(more.due);
+        // Each field is named, so that none that comes later can be forgotten here.
+        let Self { transaction, stage, stored, before, refusals, due } = more;
+        (self.transaction, self.stage) = (transaction, stage);
+        self.stored += stored;
+        self.before += before;
+        self.refusals.extend(refusals);
+        self.due.extend(due);
     }
 }
 

@@ -215,7 +215,7 @@ fn store(
         return Err(AcquireError::refused(names.into_iter().map(|(kid, _)| forbidden(kid)).collect(), now));
     }
     let stage = if let Then::Next(_) = &then { Stage::MorePages } else { Stage::Over };
-    Ok(Taken { acquired: Acquired { transaction, stage, stored, refusals: answer.refusals, due }, then })
+    Ok(Taken { acquired: Acquired { transaction, stage, stored, before: 0, refusals: answer.refusals, due }, then })
 }
 
 /// True if nobody took the answer to a transaction, and nobody will.

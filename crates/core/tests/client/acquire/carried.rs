@@ -54,13 +54,16 @@ fn pages_that_are_carried_say_that_more_wait_and_the_last_one_that_it_is_the_las
     let end = |answer| Answer { since: Some(7), ..answer };
     let first = carry(&desk, 0..2, more).1.unwrap();
     assert_eq!((first.stage, first.stored, desk.pending()), (Stage::MorePages, 2, 1));
-    assert_eq!(first.brought(0), Brought::MoreToFetch);
+    assert_eq!(first.brought(), Brought::MoreToFetch);
     let last = carry(&desk, 0..0, end).1.unwrap();
     assert_eq!((last.stage, last.stored, last.transaction), (Stage::Over, 0, first.transaction));
-    assert_eq!((last.brought(first.stored), last.brought(0)), (Brought::Licenses, Brought::Nothing));
+    assert_eq!(
+        (Acquired { before: first.stored, ..last.clone() }.brought(), last.brought()),
+        (Brought::Licenses, Brought::Nothing)
+    );
     assert_eq!(desk.pending(), 0);
     let (since, again) = carry(&desk, 0..0, end);
-    assert_eq!((since, again.unwrap().brought(0)), (Some(7), Brought::Nothing));
+    assert_eq!((since, again.unwrap().brought()), (Some(7), Brought::Nothing));
 }
 
 #[test]
