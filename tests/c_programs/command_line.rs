@@ -8,6 +8,7 @@ use wmlicense_core::acquire::{LicenseWish, acquire};
 use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::clock::SystemClock;
 use wmlicense_core::event::Flow;
+use wmlicense_core::failure::FailureKind;
 use wmlicense_core::individualize::individualize;
 use wmlicense_core::operation::Context;
 use wmlicense_core::transport::AccountToken;
@@ -64,10 +65,9 @@ fn revoke(service: &Service, kid: &str) {
     run::succeed(Command::new(wmlicense_testkit::daemon::program()).args(owner));
 }
 
-/// The library's sentence for a result, as it stands within a line of the command line.
-fn clause(name: &str) -> String {
-    let row = wmlicense::result::RESULTS.iter().find(|row| row.name.to_str() == Ok(name)).unwrap();
-    let sentence = row.message.to_str().unwrap();
+/// The library's sentence for a kind of failure, as it stands within a line of the command line.
+fn clause(kind: FailureKind) -> String {
+    let sentence = kind.sentence();
     sentence[..1].to_lowercase() + sentence[1..].trim_end_matches('.')
 }
 
@@ -87,7 +87,7 @@ fn a_restore_of_nothing_tells_each_license_and_each_part_too() {
         printed
     };
     let printed = ended(&[]);
-    let revoked = clause("WM_E_LICENSE_CONTENT_REVOKED");
+    let revoked = clause(FailureKind::LicenseRevoked);
     assert!(printed.starts_with(&format!("error: {revoked}\n")), "{printed}");
     for kid in &KIDS[..2] {
         assert!(printed.contains(&format!("\nleft out: {kid}: {revoked}\n")), "{printed}");
@@ -117,7 +117,7 @@ fn a_restore_in_part_tells_each_reason_and_ends_with_a_code_of_its_own_as_its_pr
     };
     // Whoever agreed that the device gets an ID need not restore before a preview.
     let printed = ended(&["--preview"]);
-    let clause = clause("WM_E_LICENSE_CONTENT_REVOKED");
+    let clause = clause(FailureKind::LicenseRevoked);
     assert!(printed.contains(&format!("Title 2: {clause}")) && printed.contains(CLOSED), "{printed}");
     assert!(printed.ends_with("1 license would be restored, 1 not\n"), "{printed}");
     let printed = ended(&[]);
@@ -165,7 +165,7 @@ fn the_command_line_moves_licenses_to_as_many_devices_as_the_service_allows() {
     // A device that has them asks free of a seat; one more device has none left.
     assert_eq!(run::succeed(&mut restore("device2")), "2 licenses restored\n");
     let refused = run::fail(&mut restore("device5"));
-    assert!(refused.contains(&clause("WM_E_RESTORE_FRAUD")) && refused.contains("/support"), "{refused}");
+    assert!(refused.contains(&clause(FailureKind::DeviceLimit)) && refused.contains("/support"), "{refused}");
     let empty = run::succeed(&mut wmlicense(&["list", "--store", &path("device5")]));
     assert_eq!(empty, "0 licenses\n");
 }
