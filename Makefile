@@ -24,8 +24,9 @@ test-mutants: ## which changes of the code the tests notice (MUTANTS="--module w
 test-release: ## the C harness against the release build, whose frames and inlining are others
 	@WM_TEST_ALL_TOOLS=1 cargo test --release --test c_programs
 
-check-dependencies: ## licenses, bans and sources of what is depended on (builds cargo-deny once)
+check-dependencies: ## what is depended on: licenses, bans, sources (builds cargo-deny once), lowest versions
 	@ci/dependencies.sh
+	@ci/minimal_versions.sh
 
 check-format: ## whether the sources are formatted
 	@cargo fmt --all --check

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Whether the lowest versions that the manifests allow of what the project names itself are enough: chosen and checked in a copy of
+# the committed files below the target folder. Cargo's option for it is not stable yet; the compiler stays the reader's own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=${CARGO_TARGET_DIR:-$PWD/target}/minimal
+tree=$target/tree
+rm -rf "$tree"
+mkdir -p "$tree"
+git archive HEAD | tar -x -C "$tree"
+cd "$tree"
+RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions
+CARGO_TARGET_DIR=$target/build cargo check --quiet --locked --workspace --all-targets
+echo "the lowest versions are enough"
