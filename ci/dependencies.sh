@@ -5,16 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=${CARGO_TARGET_DIR:-$PWD/target}
-version=0.20.2
 tool=$target/tools/bin/cargo-deny
 
-# Built once, and without optimisation: it reads one file.
-if [ "$("$tool" --version 2>/dev/null)" != "cargo-deny $version" ]; then
-  echo "building cargo-deny $version"
-  cargo install --quiet --locked --debug --root "$target/tools" --target-dir "$target/tools/build" "cargo-deny@$version"
-  rm -rf "$target/tools/build"
-fi
-
+ci/install.sh dependencies
 "$tool" --workspace check --hide-inclusion-graph licenses bans sources
 if [ -n "${ADVISORY_DB:-}" ]; then
   config=$target/tools/deny.toml

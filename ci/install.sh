@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and the demonstration need (`ci/install.sh demo`), or what the whole check needs besides (`ci/install.sh
-# test`, the default), on Debian and its relatives, and nothing that is there already. The Rust toolchain is the reader's own and
-# is looked at first: only its formatter and linter are added, and only for the check.
+# test`, the default), on Debian and its relatives, and nothing that is there already; or the tool that looks at what is depended on
+# (`ci/install.sh dependencies`). The Rust toolchain is the reader's own and is looked at first: only its formatter and linter are
+# added, and only for the check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,13 +23,15 @@ test_packages=(
   gstreamer1.0-{tools,plugins-base,plugins-good,plugins-bad,libav}
   chromium chromium-driver                          # the browser in which a user accepts
 )
+cargo_deny=0.20.2                                   # licenses, bans and sources; built once below the target folder
 
 say() { printf '%s\n' "$*" >&2; }
 
 case ${1:-test} in
   demo) packages=("${demo_packages[@]}") ;;
   test) packages=("${test_packages[@]}") ;;
-  *) say "usage: ci/install.sh [demo|test]"; exit 2 ;;
+  dependencies) packages=("${demo_packages[@]}") ;;
+  *) say "usage: ci/install.sh [demo|test|dependencies]"; exit 2 ;;
 esac
 for_tests() { [ "${1:-test}" = test ]; }
 
@@ -163,7 +166,18 @@ python_parts() {
   echo "$wanted" >"$stamp"
 }
 
+# --- packages of Rust, without optimisation: the tool reads one file
+
+rust_parts() {
+  local tools=${CARGO_TARGET_DIR:-$PWD/target}/tools
+  [ "$("$tools/bin/cargo-deny" --version 2>/dev/null)" != "cargo-deny $cargo_deny" ] || return 0
+  say "building cargo-deny $cargo_deny"
+  cargo install --quiet --locked --debug --root "$tools" --target-dir "$tools/build" "cargo-deny@$cargo_deny"
+  rm -rf "$tools/build"
+}
+
 what=${1:-test}
 rust_toolchain "$what"
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian_packages "$what"; else other_systems "$what"; fi
 if for_tests "$what"; then python_parts; fi
+if [ "$what" = dependencies ]; then rust_parts; fi
