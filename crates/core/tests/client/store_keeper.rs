@@ -121,7 +121,8 @@ fn a_batch_whose_signature_was_changed_and_nothing_else_loses_its_licenses() {
     let world = World::new();
     let (home, _) = three(&world);
     // The signature is what a signed answer ends with.
-    let changed = "UPDATE batch SET signed = CAST(substr(signed, 1, length(signed) - 1) || x'00' AS BLOB) WHERE id = 1";
+    let changed = "UPDATE batch SET signed = CAST(substr(signed, 1, length(signed) - 1)
+        || CASE substr(signed, -1) WHEN x'00' THEN x'01' ELSE x'00' END AS BLOB) WHERE id = 1";
     assert_eq!(sql(&home).execute(changed, []).unwrap(), 1);
     let (result, told) = look(&home, false);
     assert!(matches!(result, Err(CheckError::Licenses(3))));
