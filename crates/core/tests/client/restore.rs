@@ -4,6 +4,7 @@
 mod answers;
 mod fake;
 mod left_out;
+mod offline;
 mod preview;
 
 use fake::{Fake, Manner};
@@ -88,8 +89,11 @@ fn another_device_gets_everything_through_the_service() {
     let folder = backup_of(&world, &policies);
     let (other, fake) = (Home::new(&world), Fake::new(&world));
     let (result, events) = restore_at(&other, &folder, &fake);
-    assert_eq!(result.unwrap(), Restored { restored: 5, ..Restored::default() });
+    let result = result.unwrap();
+    assert_eq!(result, Restored { restored: 5, ..Restored::default() });
+    assert!(!result.is_partial());
     assert_eq!(events.milestones(), [Event::Connecting, Event::Disconnecting, Event::BackupRestoreBegin]);
+    assert_eq!(fake.pages(), [0, 1], "the pages of one transaction");
     assert!(matches!(events.all().last(), Some(Event::Progress(progress)) if progress.done == progress.total));
     assert!(policies.iter().all(|policy| opens(&other.client.store, policy)));
     // What was restored can be backed up and restored again, and costs no further device.

@@ -55,3 +55,83 @@ impl Chunk {
         self.licenses.push((policy.lid, policy.kid));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::fixture;
+    use wmlicense_testkit::{TestDevice, World};
+    use wmlicense_wire::aead::SecretKey;
+    use wmlicense_wire::answer::OpenedLicense;
+    use wmlicense_wire::backup::{Item, ItemView, Record, RecordKey};
+    use wmlicense_wire::license::State;
+    use wmlicense_wire::policy::LicenseKind;
+
+    /// The item of a record.
+    fn item(license: &OpenedLicense) -> Vec<u8> {
+        let content = RecordKey::of(&SecretKey::random().unwrap());
+        let (state, terms) = (State::initial(&license.policy), license.license.clone());
+        let record = Record::seal(0, license.index, terms, state, &license.key, &content);
+        Item::Record(Box::new(record)).encode()
+    }
+
+    /// Licenses of one batch, with the batch.
+    fn batch() -> (Vec<u8>, Vec<(Vec<u8>, Policy)>) {
+        let (world, device) = (World::new(), TestDevice::new());
+        let (signed, licenses) = fixture::batch(&world, &device, 0..3);
+        (signed, licenses.iter().map(|license| (item(license), license.policy.clone())).collect())
+    }
+
+    fn entry(item: &[u8]) -> LicenseEntry<'_> {
+        let Ok(ItemView::Record(record)) = ItemView::parse(item) else { panic!("no record") };
+        LicenseEntry { record, kind: LicenseKind::Content }
+    }
+
+    #[test]
+    fn a_request_is_filled_to_its_last_byte_and_not_over_it() {
+        let (signed, licenses) = batch();
+        let add =
+            |chunk: &mut Chunk, number: usize| chunk.add(&entry(&licenses[number].0), &licenses[number].1, &signed);
+        let room = |chunk: &Chunk| chunk.has_room(&entry(&licenses[2].0), &signed);
+        let mut chunk = Chunk::default();
+        add(&mut chunk, 0);
+        add(&mut chunk, 1);
+        let records: Vec<_> = licenses.iter().map(|license| entry(&license.0).record.encoded.len() + FRAME).collect();
+        assert_eq!(chunk.bytes, records[0] + records[1] + signed.len() + 2 * FRAME, "the batch is sent once");
+        assert_eq!((chunk.batches.len(), chunk.batches[0].records.len()), (1, 2));
+        chunk.bytes = MAX_BYTES - records[2];
+        assert!(room(&chunk));
+        chunk.bytes += 1;
+        assert!(!room(&chunk));
+        // Of another batch, that has to fit as well.
+        chunk.begin_batch();
+        chunk.bytes = MAX_BYTES - records[2] - signed.len() - 2 * FRAME;
+        assert!(room(&chunk));
+        chunk.bytes += 1;
+        assert!(!room(&chunk));
+        add(&mut chunk, 2);
+        assert_eq!((chunk.batches.len(), chunk.batches[1].records.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_request_names_no_more_licenses_than_a_service_takes() {
+        let (signed, licenses) = batch();
+        let (item, policy) = &licenses[0];
+        let mut chunk = Chunk::default();
+        chunk.add(&entry(item), policy, &signed);
+        chunk.licenses = vec![chunk.licenses[0]; MAX_LICENSES - 1];
+        assert!(chunk.has_room(&entry(item), &signed));
+        chunk.add(&entry(item), policy, &signed);
+        assert!(!chunk.has_room(&entry(item), &signed));
+    }
+
+    #[test]
+    fn a_record_whose_batch_fills_a_request_goes_alone() {
+        let (_, licenses) = batch();
+        let signed = vec![0; MAX_BYTES];
+        let mut chunk = Chunk::default();
+        assert!(chunk.has_room(&entry(&licenses[0].0), &signed));
+        chunk.add(&entry(&licenses[0].0), &licenses[0].1, &signed);
+        assert!(!chunk.has_room(&entry(&licenses[1].0), &signed));
+    }
+}

@@ -73,6 +73,22 @@ mod tests {
         assert_eq!(kept(&[limit, other.clone()]), Some(("b".to_owned(), Reason::LimitReached)));
         assert_eq!(kept(&[silent.clone(), other]), Some(("a".to_owned(), Reason::Returned)));
         assert_eq!(kept(&[silent]), None);
+        let (first, second) = (refusal(Reason::Returned, Some("a")), refusal(Reason::OtherAccount, Some("c")));
+        assert_eq!(kept(&[first, second]), Some(("a".to_owned(), Reason::Returned)));
+    }
+
+    #[test]
+    fn the_service_s_word_is_the_reason_of_the_failure_wherever_there_is_one() {
+        let closed = |why| ClosedSections { why, sections: 1, bytes: 1, url: None };
+        let reason = |all: Vec<ClosedSections>| match nothing_given(&[], all, None) {
+            RestoreError::Refused { reason, .. } => Some(reason),
+            _ => None,
+        };
+        let other = Reason::OtherAccount;
+        assert_eq!(reason(vec![closed(Why::NoKey), closed(other.into())]), Some(other));
+        let limit = Reason::LimitReached;
+        assert_eq!(reason(vec![closed(other.into()), closed(limit.into())]), Some(limit));
+        assert_eq!(reason(vec![closed(Why::NoKey)]), None);
     }
 
     #[test]

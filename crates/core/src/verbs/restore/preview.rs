@@ -117,8 +117,7 @@ impl Previewing<'_> {
         let source = opened.ticket.clone().map(|ticket| RestoreSource { backup_id, section, ticket });
         match (&opened.opening, source.zip(contact)) {
             (Opening::Own(own), asked) => {
-                let question = asked.filter(|_| own.to_ask > 0);
-                let question = question.map(|(source, contact)| Question { contact, source, asked: Vec::new() });
+                let question = asked.map(|(source, contact)| Question { contact, source, asked: Vec::new() });
                 self.read(backup, section, &own.ticket.keys.meta, Some(own), question)
             }
             (Opening::Service, Some((source, contact))) => {

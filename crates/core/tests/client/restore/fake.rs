@@ -42,6 +42,8 @@ pub(super) enum Manner<'w> {
     AddLicense,
     /// Grants the last license twice.
     GrantTwice,
+    /// Grants these not, and does not say so.
+    Silent(Vec<Lid>),
     /// Is gone after so many restore requests.
     FailAfter(usize),
     /// Copies a file at the second restore request, then is gone.
@@ -53,14 +55,15 @@ pub(super) struct Fake<'w> {
     manner: Manner<'w>,
     seats: Seats,
     asked: Mutex<Vec<Lid>>,
+    pages: Mutex<Vec<u32>>,
     /// Restore requests seen.
     pub(super) restores: AtomicUsize,
 }
 
 impl<'w> Fake<'w> {
     pub(super) fn new(world: &'w World) -> Self {
-        let (seats, asked) = (Seats::default(), Mutex::default());
-        Self { world, manner: Manner::Honest, seats, asked, restores: AtomicUsize::new(0) }
+        let (seats, asked, pages) = (Seats::default(), Mutex::default(), Mutex::default());
+        Self { world, manner: Manner::Honest, seats, asked, pages, restores: AtomicUsize::new(0) }
     }
     /// An honest service with the same records.
     pub(super) fn sharing(other: &Fake<'w>) -> Self {
@@ -82,6 +85,10 @@ impl<'w> Fake<'w> {
     /// Licenses asked for, in order.
     pub(super) fn asked(&self) -> Vec<Lid> {
         self.asked.lock().unwrap().clone()
+    }
+    /// Pages of the questions answered, in order.
+    pub(super) fn pages(&self) -> Vec<u32> {
+        self.pages.lock().unwrap().clone()
     }
     pub(super) fn connect<'c>(
         &'c self,
@@ -185,7 +192,9 @@ impl Contact<'_, '_> {
         let content = RecordKey::of(&ticket.keys.content);
         let mut directory = Directory::new(self.fake.world.authority.clone());
         for certificate in certificates {
-            directory.add(certificate).unwrap();
+            let hash = directory.add(certificate).unwrap();
+            let found = directory.services().iter().find(|service| service.hash == hash).unwrap();
+            assert_ne!(found.role, Role::Individualization, "it signs no batch");
         }
         let mut decision = Decision::default();
         for batch in batches {
@@ -195,6 +204,11 @@ impl Contact<'_, '_> {
                 assert_eq!(answer.manifest[record.manifest_index as usize], record.license.hash());
                 let policy = Policy::decode(&record.license.policy).unwrap();
                 self.fake.asked.lock().unwrap().push(policy.lid);
+                if let Manner::Silent(lids) = &self.fake.manner
+                    && lids.contains(&policy.lid)
+                {
+                    continue;
+                }
                 let later = if let Manner::Later(reason) = self.fake.manner { Some(reason) } else { None };
                 if later.is_none() && self.fake.take_seat(policy.lid, [ticket.device_id, self.home.device_id]) {
                     let key = record.open(policy.kind, &content).unwrap();
@@ -247,6 +261,7 @@ impl Management for Contact<'_, '_> {
                 _ => {}
             }
         }
+        self.fake.pages.lock().unwrap().push(page);
         let reply = self.answer(page, &body);
         assert!(self.request_len(body, page) <= MAX_RESTORE_LEN);
         Ok(reply)

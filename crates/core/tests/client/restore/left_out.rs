@@ -103,6 +103,8 @@ fn what_is_wrong_with_this_device_itself_ends_the_restore() {
         RestoreError::Service(SessionError::Keys),
         RestoreError::Service(SessionError::Store(StoreError::Full)),
         RestoreError::Service(SessionError::Cancelled),
+        RestoreError::Individualize(IndividualizeError::Service(SessionError::Keys)),
+        RestoreError::Individualize(IndividualizeError::Service(SessionError::Cancelled)),
     ] {
         let fresh = home.without_store();
         assert!(restore_without(&fresh, &folder, error, false).0.is_err());
@@ -246,8 +248,14 @@ fn what_the_backup_shows_to_be_used_up_is_said_before() {
     home.client.store.change_state(policies[2].lid, spend).unwrap();
     let folder = tempfile::tempdir().unwrap();
     backed_up(&home, folder.path(), false).0.unwrap();
-    let (found, verdicts, _) = look(&Home::new(&world), &folder, &Fake::new(&world));
-    assert_eq!(found.unwrap(), Preview { restorable: 2, refused: 1, ..Preview::default() });
-    let refused: Vec<_> = verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
-    assert_eq!(refused, [(kid(9), Why::from(Reason::UsedUp))]);
+    let (honest, full) = (Fake::new(&world), Fake::new(&world));
+    full.fill(policies[2].lid);
+    // That no seat is free helps nobody to know where a seat would not help.
+    for fake in [honest, full] {
+        let (found, verdicts, _) = look(&Home::new(&world), &folder, &fake);
+        assert_eq!(found.unwrap(), Preview { restorable: 2, refused: 1, ..Preview::default() });
+        let refused: Vec<_> =
+            verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
+        assert_eq!(refused, [(kid(9), Why::from(Reason::UsedUp))]);
+    }
 }

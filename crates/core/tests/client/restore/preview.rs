@@ -4,6 +4,7 @@ use super::*;
 use std::io::Write as _;
 use wmlicense_core::event::RestoreVerdict;
 use wmlicense_core::restore::{Preview, Verified, verify};
+use wmlicense_testkit::NOW;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{Footer, Header, Item, SectionKeys, Ticket, section_context};
 use wmlicense_wire::chunked::{Opener, Sealer};
@@ -40,6 +41,51 @@ fn another_device_learns_what_it_would_get_and_no_seat_is_taken() {
     assert_eq!((verdicts[2].devices_used, verdicts[2].devices_limit), (4, 4));
     assert_eq!(fake.devices(policies[0].lid), 0);
     assert_eq!(other.client.store.license_count().unwrap(), 0);
+    assert_eq!(fake.pages(), [0, 1], "one question for the section's key, one for its licenses");
+}
+
+#[test]
+fn a_preview_is_partial_where_anything_would_stay_out_and_only_there() {
+    let closed = vec![ClosedSections { why: Why::NoKey, sections: 1, bytes: 9, url: None }];
+    assert!(!Preview { restorable: 1, ..Preview::default() }.is_partial());
+    assert!(Preview { restorable: 1, refused: 1, ..Preview::default() }.is_partial());
+    assert!(Preview { restorable: 1, undecided: 1, ..Preview::default() }.is_partial());
+    assert!(Preview { restorable: 1, closed, ..Preview::default() }.is_partial());
+}
+
+#[test]
+fn what_ended_since_the_backup_is_told_as_a_restore_would_leave_it_out() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let conditions = Conditions { not_after: Some(NOW + 100), ..Conditions::default() };
+    let policies = [world.policy(kid(0)), world.policy_with(kid(1), conditions)];
+    home.acquire(&policies).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    home.client.store.delete(kid(1)).unwrap();
+    home.clock.set(NOW + 200);
+    let fake = Fake::new(&world);
+    let (found, verdicts, _) = look(&home, &folder, &fake);
+    assert_eq!(found.unwrap(), Preview { restorable: 1, refused: 1, ..Preview::default() });
+    let refused: Vec<_> = verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
+    assert_eq!(refused, [(kid(1), Why::from(Reason::Expired))]);
+    let restored = restore_at(&home, &folder, &fake).0.unwrap();
+    assert_eq!((restored.restored, restored.left_out), (1, vec![left_out(1, Reason::Expired)]));
+}
+
+#[test]
+fn the_page_of_a_service_that_refuses_what_it_is_asked_about_is_told() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.acquire(&[world.policy(kid(0)), counted(&world, 9)]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    let fake = Fake::new(&world).with(Manner::RefuseUnlock(Reason::OtherAccount));
+    let (found, verdicts, events) = look(&home.without_store(), &folder, &fake);
+    assert_eq!(found.unwrap(), Preview { restorable: 1, refused: 1, ..Preview::default() });
+    let refused: Vec<_> = verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
+    assert_eq!(refused, [(kid(9), Why::from(Reason::OtherAccount))]);
+    assert!(events.all().contains(&page(Reason::OtherAccount)));
 }
 
 #[test]
