@@ -13,9 +13,18 @@ const DAY: u64 = 24 * 60 * 60;
 pub(crate) fn text(why: &Why) -> String {
     let said = plain(&why.explain().clause());
     match why {
-        Why::Refused { reason: _, wait: Some(wait) } => format!("{said}; possible {}", from(*wait)),
-        Why::Refused { reason: _, wait: None } | Why::NoKey => said,
+        Why::Refused { reason: _, wait } => until_possible(said, *wait),
         Why::Unasked(_) => format!("the service could not be asked: {said}"),
+        // The library's clause is about a whole backup.
+        Why::NoKey => "neither this device nor a service opens it".to_owned(),
+    }
+}
+
+/// A clause with how long it will be so, where that is known.
+pub(crate) fn until_possible(said: String, wait: Option<Duration>) -> String {
+    match wait {
+        Some(wait) => format!("{said}; possible {}", from(wait)),
+        None => said,
     }
 }
 
@@ -107,7 +116,7 @@ mod tests {
         ];
         let expected = "closed: 2 parts of the backup (9 bytes): the license belongs to another account\n  \
             help: give the token of that account with --token-file; see https://license.test/\n\
-            closed: 1 part of the backup (7 bytes): no service can restore this backup on another device\n  \
+            closed: 1 part of the backup (7 bytes): neither this device nor a service opens it\n  \
             help: restore it on the device that made it\n";
         assert_eq!(closed_lines(&closed), expected);
         let object = section(&closed[0]);
