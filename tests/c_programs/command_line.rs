@@ -88,13 +88,14 @@ fn a_restore_of_nothing_tells_each_license_and_each_part_too() {
     };
     let printed = ended(&[]);
     let revoked = clause(FailureKind::LicenseRevoked);
-    assert!(printed.starts_with(&format!("error: {revoked}\n")), "{printed}");
+    let error = format!("the service refuses the restore: {revoked}");
+    assert!(printed.starts_with(&format!("error: {error}\n")), "{printed}");
     for kid in &KIDS[..2] {
         assert!(printed.contains(&format!("\nleft out: {kid}: {revoked}\n")), "{printed}");
     }
     assert!(printed.contains("\nclosed: 1 part") && printed.contains(CLOSED), "{printed}");
     let said: serde_json::Value = serde_json::from_str(&ended(&["--json"])).unwrap();
-    assert_eq!(said["error"], revoked, "{said}");
+    assert_eq!(said["error"], error, "{said}");
     assert_eq!((&said["restored"], &said["closedSections"]), (&0.into(), &1.into()), "{said}");
     let told = |name: &str| said[name].as_array().unwrap().iter().map(|one| one["reason"].clone()).collect::<Vec<_>>();
     assert_eq!((told("refused"), told("closed")), (vec![4.into(), 4.into()], vec![6.into()]), "{said}");

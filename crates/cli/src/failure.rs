@@ -1,4 +1,4 @@
-//! What went wrong, in one sentence, and what helps, in another.
+//! What went wrong, in one sentence, and what helps, in another. What single errors add to it is said in `wording.rs`.
 
 use crate::text::plain;
 use serde_json::Value;
@@ -52,18 +52,46 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What the core explains, with this program's words for what helps.
-impl<E: Explain> From<E> for Failure {
+/// An error with what is to be said of it beside the library's clause and the help for its kind.
+pub(crate) trait Wording: Explain {
+    /// What went wrong, one clause.
+    fn said(&self, told: &failure::Failure) -> String {
+        told.clause().into_owned()
+    }
+
+    /// What helps, where the errors of its kind do not all need the same.
+    fn helps(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+impl<E: Wording> Wording for &E {
+    fn said(&self, told: &failure::Failure) -> String {
+        (**self).said(told)
+    }
+
+    fn helps(&self) -> Option<&'static str> {
+        (**self).helps()
+    }
+}
+
+/// What the core explains, in this program's words.
+impl<E: Wording> From<E> for Failure {
     fn from(error: E) -> Self {
         let told = error.explain();
-        Self::new(told.clause(), &help(&told))
+        let help = error.helps().map_or_else(|| help(&told), |words| with_page(words, &told));
+        Self::new(error.said(&told), &help)
     }
 }
 
 /// What helps; empty if nothing is known.
 pub(crate) fn help(told: &failure::Failure) -> String {
+    with_page(words(told), told)
+}
+
+fn with_page(words: &str, told: &failure::Failure) -> String {
     let page = told.page.as_deref().map(|url| format!("see {}", plain(url)));
-    let own = Some(words(told).to_owned()).filter(|words| !words.is_empty());
+    let own = Some(words.to_owned()).filter(|words| !words.is_empty());
     [own, page].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
@@ -91,7 +119,7 @@ fn general(kind: FailureKind) -> &'static str {
         Remedy::Individualize => CONSENT,
         Remedy::Reacquire | Remedy::OpenUrl => "acquire it in the application",
         Remedy::ContactIssuer => match kind.category() {
-            Category::Trust | Category::Service | Category::Network => "check the service's URL, and tell its owner",
+            Category::Trust | Category::Service | Category::Network => TELL_OWNER,
             Category::Content => "the file is damaged or cut short; get it again",
             Category::None
             | Category::Call
@@ -118,11 +146,12 @@ fn general(kind: FailureKind) -> &'static str {
 /// HTTP status of a missing or refused account token.
 const UNAUTHORIZED: u16 = 401;
 const CONSENT: &str = "add --individualize, if you agree that the service gives this device an ID";
-const OTHER_FOLDER: &str = "give a folder that you may read and write";
+pub(crate) const OTHER_FOLDER: &str = "give a folder that you may read and write";
 const ON_ANOTHER_WAY: &str = "try again; if it stays so, use another network";
 const GOES_ON: &str = "try again; it goes on where it was";
 const LATER: &str = "try again later; it goes on where it was";
 const OTHER_KEYS: &str = "move the folder away and restore a backup through the license management service";
+const TELL_OWNER: &str = "check the service's URL, and tell its owner";
 const OTHER_COPY: &str = "use another copy of the backup if there is one";
 
 /// Where this program has more to say than what helps in general: an option, a file's name, the next step.
@@ -145,6 +174,8 @@ const OWN: &[(FailureKind, &str)] = &[
         "give a media file (MP4, WebM, ASF), initialization data, an HLS playlist or a DASH manifest",
     ),
     (FailureKind::Internal, REPORT),
+    // No stored license is used here: it is the key that signed an answer.
+    (FailureKind::IssuerRevoked, TELL_OWNER),
     (FailureKind::IssuerUnknown, "name the service that manages it with --service"),
     (FailureKind::KeysDamaged, OTHER_KEYS),
     (FailureKind::KeysMissing, OTHER_KEYS),
@@ -154,7 +185,6 @@ const OWN: &[(FailureKind, &str)] = &[
     (FailureKind::LicenseReturned, "acquire it anew"),
     (FailureKind::LicensesDamaged, REPAIR),
     (FailureKind::ManagementLost, GOES_ON),
-    (FailureKind::MediumFailed, "check that the medium is still there, or choose another"),
     (FailureKind::NoDescriptors, "allow more open files (ulimit -n) or close other programs, then try again"),
     (FailureKind::NoMemory, "close other programs, then try again"),
     (FailureKind::NoService, "name the license service with --service"),
@@ -199,6 +229,8 @@ mod tests {
     use wmlicense_core::transport::{ServiceFailure, TransportError};
     use wmlicense_wire::answer::Reason;
 
+    impl Wording for Reason {}
+
     #[test]
     fn what_the_machine_lacks_is_what_helps_wherever_it_shows() {
         let kinds = [
@@ -222,7 +254,7 @@ mod tests {
     fn only_a_refusal_of_the_account_speaks_of_its_token() {
         let remedy = |http_status| {
             let refused = ServiceFailure { http_status, ..ServiceFailure::default() };
-            Failure::from(SessionError::from(TransportError::Refused(refused))).remedy
+            Failure::from(RestoreError::from(TransportError::Refused(refused))).remedy
         };
         for status in [0, 401, 403] {
             assert_eq!(remedy(status), "check the account token");
@@ -232,23 +264,25 @@ mod tests {
         }
     }
 
-    /// A failure has the sentence and the kind of help that the library tells for it.
+    /// An error of which there is nothing to add has the sentence and the kind of help that the library tells for it.
     #[test]
     fn the_library_says_the_same() {
+        fn both<E: Wording>(error: E) -> (failure::Failure, Failure) {
+            (error.explain(), Failure::from(error))
+        }
         let unreachable = TransportError::Unreachable("nobody".into());
-        let mut errors: Vec<Box<dyn Explain>> = vec![
-            Box::new(RestoreError::NotFound),
-            Box::new(RestoreError::NotRestorable),
-            Box::new(RestoreError::Corrupt("cut short".into())),
-            Box::new(RestoreError::from(SessionError::Cancelled)),
-            Box::new(RestoreError::from(SessionError::NeedsIndividualization)),
-            Box::new(RestoreError::from(unreachable)),
-            Box::new(BackupError::Exists),
-            Box::new(DeviceError::Missing),
+        let mut errors = vec![
+            both(RestoreError::NotFound),
+            both(RestoreError::NotRestorable),
+            both(RestoreError::Corrupt("cut short".into())),
+            both(RestoreError::from(SessionError::Cancelled)),
+            both(RestoreError::from(SessionError::NeedsIndividualization)),
+            both(RestoreError::from(unreachable)),
+            both(BackupError::Exists),
+            both(DeviceError::Missing),
         ];
-        errors.extend(Reason::ALL.map(|reason| Box::new(reason) as Box<dyn Explain>));
-        for error in errors {
-            let (told, failure) = (error.explain(), Failure::from(&*error));
+        errors.extend(Reason::ALL.map(both));
+        for (told, failure) in errors {
             let sentence = failure.sentence[..1].to_uppercase() + &failure.sentence[1..] + ".";
             assert_eq!(sentence, told.sentence());
             assert_eq!(failure.remedy.is_empty(), told.kind.remedy() == Remedy::None, "{sentence}");

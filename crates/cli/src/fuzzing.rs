@@ -13,6 +13,7 @@ mod open;
 mod output;
 mod text;
 mod watch;
+mod wording;
 
 use libfuzzer_sys::fuzz_target;
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ mod restore;
 mod store_keeper;
 mod text;
 mod watch;
+mod wording;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;

@@ -53,6 +53,9 @@ fn licenses_are_listed_backed_up_and_restored_where_they_were() {
     let refused = run(1, &backup);
     assert!(refused["remedy"].as_str().unwrap().contains("--overwrite"), "{refused}");
     run(0, &[&backup[..], &["--overwrite"]].concat());
+    let nowhere = place.path().join("missing");
+    let refused = run(1, &["backup", "--store", store, "--to", text(&nowhere)]);
+    assert!(refused["error"].as_str().unwrap().starts_with("the folder cannot be used: No such file"), "{refused}");
     assert_eq!(run(0, &["verify", "--store", store, "--from", text(place.path())])["licenses"], 2);
     let preview = run(0, &["restore", "--preview", "--store", store, "--from", text(place.path())]);
     assert_eq!((&preview["restorable"], &preview["refused"]), (&Value::from(2), &Value::from(0)));
