@@ -99,7 +99,9 @@ pub(crate) fn last() -> Option<Arc<Detail>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{WM_E_BAD_VALUE, WM_E_BUSY};
+    use crate::result::{WM_E_BAD_VALUE, WM_E_BUSY, WM_E_OPERATION_CANCELED};
+    use wmlicense_core::contact::SessionError;
+    use wmlicense_core::store::StoreError;
     use wmlicense_wire::answer::Reason;
 
     #[test]
@@ -107,6 +109,14 @@ mod tests {
         for reason in Reason::ALL {
             let (told, detail) = (reason.explain(), Failure::from(reason).into_detail());
             assert_eq!((detail.message.as_ref(), detail.result), (told.sentence().as_ref(), result::of(told.kind)));
+        }
+    }
+
+    /// Nobody asks a success by its number what it was.
+    #[test]
+    fn a_deletion_that_was_cancelled_is_a_failure() {
+        for error in [SessionError::Cancelled, SessionError::from(StoreError::Cancelled)] {
+            assert_eq!(Failure::from(error).result(), WM_E_OPERATION_CANCELED);
         }
     }
 

@@ -51,10 +51,7 @@ impl From<Cancelled> for SessionError {
 
 impl From<StoreError> for SessionError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Cancelled => Self::Cancelled,
-            other => Self::Store(other),
-        }
+        Self::Store(error)
     }
 }
 
@@ -106,6 +103,11 @@ impl SessionError {
             }
             other => other.into(),
         }
+    }
+
+    /// True if the operation was cancelled, also while it waited for the store.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled | Self::Store(StoreError::Cancelled))
     }
 
     /// True if it says something of the contact with the service, not of this device or its store.

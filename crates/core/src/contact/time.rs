@@ -19,7 +19,7 @@ pub(crate) fn mend_clock(client: &Client, settings: &Settings, context: &Context
         return Ok(());
     }
     match Session::connect(client, settings, None, context) {
-        Err(SessionError::Cancelled) => Err(SessionError::Cancelled),
+        Err(error) if error.is_cancelled() => Err(error),
         Err(error) => {
             tell_not_asked(client, &error);
             Ok(())
@@ -75,7 +75,7 @@ impl Session<'_> {
             return Ok(());
         }
         match self.ask_time() {
-            Err(SessionError::Cancelled) => Err(SessionError::Cancelled),
+            Err(error) if error.is_cancelled() => Err(error),
             Err(error) => {
                 tell_not_asked(self.client, &error);
                 Ok(())

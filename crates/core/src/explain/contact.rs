@@ -58,10 +58,10 @@ impl SessionError {
     }
 }
 
-/// Giving back is the issuer's matter.
+/// Giving back is the issuer's matter, but no acquisition: who cancels that has licenses yet.
 impl Explain for SessionError {
     fn explain(&self) -> Failure {
-        self.explain_in(&ISSUER)
+        self.explain_in(&Words { cancelled: FailureKind::Cancelled, ..ISSUER })
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::contact::{AnswerFault, SessionError};
+use crate::store::StoreError;
 use crate::transport::{ServiceFailure, TransportError};
 use crate::verbs::acquire::AcquireError;
 use crate::verbs::individualize::IndividualizeError;
@@ -93,6 +94,27 @@ fn a_verb_whose_service_cannot_be_reached_names_that_service() {
         FailureKind::RevocationUnreachable,
     ];
     assert_eq!(kinds, expected);
+}
+
+/// Only an acquisition that was cancelled is a success by its number.
+#[test]
+fn what_was_cancelled_while_it_waited_for_the_store_is_cancelled_in_every_verb() {
+    let waiting = || SessionError::from(StoreError::Cancelled);
+    let told = [
+        waiting().explain(),
+        SessionError::Cancelled.explain(),
+        IndividualizeError::from(waiting()).explain(),
+        RestoreError::from(waiting()).explain(),
+        RevokeError::from(waiting()).explain(),
+    ];
+    assert_eq!(told.each_ref().map(|failure| failure.kind), [FailureKind::Cancelled; 5]);
+    // What was done before it had to wait stays done.
+    for failure in [&told[0], &told[2], &told[3], &told[4]] {
+        assert_eq!(failure.sentence(), "The operation was cancelled.");
+    }
+    let acquired = AcquireError::from(waiting()).explain();
+    assert_eq!(acquired, AcquireError::from(SessionError::Cancelled).explain());
+    assert_eq!(acquired.kind, FailureKind::AcquisitionCancelled);
 }
 
 #[test]

@@ -26,6 +26,8 @@ impl Explain for AcquireError {
     fn explain(&self) -> Failure {
         let text = self.to_string();
         match self {
+            // The same wherever the cancel found it.
+            Self::Service(error) if error.is_cancelled() => Failure::new(ISSUER.cancelled),
             Self::Service(error) => error.explain_in(&ISSUER),
             Self::NothingAsked => Failure::with(FailureKind::NotSet, text),
             Self::Over => Failure::with(FailureKind::NotAcquired, text),

@@ -97,7 +97,7 @@ pub(crate) fn valid_credentials(
         return Ok(Some(credentials));
     }
     match renew(session, context) {
-        Err(IndividualizeError::Service(SessionError::Cancelled)) => Err(SessionError::Cancelled.into()),
+        Err(IndividualizeError::Service(error)) if error.is_cancelled() => Err(error.into()),
         // Still good for this request; the next one tries again.
         Err(_) if credentials.hold_at(now, 0) => Ok(Some(credentials)),
         result => result.map(Some),

@@ -136,7 +136,7 @@ fn renew_all(
     for errand in errands {
         match run.at(&errand) {
             Ok(()) => {}
-            Err(AcquireError::Service(SessionError::Cancelled)) => return Err(SessionError::Cancelled.into()),
+            Err(AcquireError::Service(error)) if error.is_cancelled() => return Err(error.into()),
             Err(error) => failure = failure.or(Some(error)),
         }
     }

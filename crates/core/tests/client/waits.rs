@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
-use wmlicense_core::client::OpenError;
+use wmlicense_core::client::{OpenError, Settings};
 use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::device::DeviceError;
 use wmlicense_core::event::Flow;
+use wmlicense_core::failure::{Explain as _, FailureKind};
 use wmlicense_core::file::open_named;
+use wmlicense_core::give_back;
 use wmlicense_core::operation::Context;
 use wmlicense_core::rights::Application;
 use wmlicense_core::store::StoreError;
@@ -92,6 +94,21 @@ fn a_wait_for_the_store_ends_with_the_operation() {
     assert!(matches!(cancelled, Err(StoreError::Cancelled)), "{cancelled:?}");
     drop(other);
     home.client.store.set_title(kid(1), "title").unwrap();
+}
+
+#[test]
+fn licenses_that_could_not_be_deleted_while_the_store_is_written_are_a_failure() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.acquire(&[world.policy(kid(1))]).unwrap();
+    let other = writing(&home);
+    let kinds = for_a_while(|| {
+        let deleted = give_back::delete(&home.client, &Settings::default(), kid(1));
+        deleted.map_err(|error| error.explain().kind)
+    });
+    assert_eq!(kinds, [Err(FailureKind::DeadlinePassed), Err(FailureKind::Cancelled)]);
+    drop(other);
+    assert_eq!(home.client.store.licenses(kid(1)).unwrap().len(), 1);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn open<'c>(
 
 fn not_individualized(error: IndividualizeError) -> RestoreError {
     match error {
-        IndividualizeError::Service(SessionError::Cancelled) => SessionError::Cancelled.into(),
+        IndividualizeError::Service(error) if error.is_cancelled() => error.into(),
         other => RestoreError::Individualize(other),
     }
 }
