@@ -21,7 +21,7 @@ use wmlicense_core::client::{Client, OpenSettings, Settings};
 use wmlicense_core::clock::SystemClock;
 use wmlicense_core::device::FileProtector;
 use wmlicense_core::give_back;
-use wmlicense_core::logging::Log;
+use wmlicense_core::logging::{Keep, Log};
 use wmlicense_core::rights::{Application, NO_SECURITY_VERSION};
 use wmlicense_core::transport::{AppStack, DEFAULT_RETRY_LIMIT, NetworkSettings, ProxyChoice, ProxyEnvironment};
 use wmlicense_wire::id::Kid;
@@ -172,6 +172,8 @@ impl ClientObject {
     }
 
     fn open(&self) -> Result<(), Failure> {
+        // What is recorded may be answered with a call that opens the client.
+        let _records = Keep::begin();
         let mut first = false;
         self.opened.get_or_try_init(|| {
             first = true;

@@ -9,6 +9,7 @@ use crate::prop::{Access, Key, Specs, Value};
 use crate::result::{WM_E_ALREADY_OPEN, WM_E_NO_MORE_ITEMS, wm_result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wmlicense_core::license::StoredLicense;
+use wmlicense_core::logging::Keep;
 use wmlicense_core::rights::{action, renew_after};
 use wmlicense_core::store::Filter;
 use wmlicense_wire::id::{Kid, Lid};
@@ -148,6 +149,7 @@ impl LicenseEnumeratorObject {
 
     fn advance(&self) -> Result<(), Failure> {
         let store = &self.client.opened()?.store;
+        let _records = Keep::begin();
         let mut position = self.position();
         position.begun = true;
         position.current = None;

@@ -53,3 +53,6 @@ pub unsafe extern "C" fn wm_set_log_callback(
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use crate::status;
 use crate::verbed::{self, Verbed, Verbs};
 use std::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
+use wmlicense_core::logging::Keep;
 use wmlicense_core::revoke;
 
 /// Learns from the issuer which licenses its owner took back, removes them for good, and tells the issuer so: all by itself
@@ -39,6 +40,7 @@ impl Verbed<RevocationAgent> {
     /// The challenge for a machine ID; the same one until it was fetched, so that its size can be asked for first.
     fn challenge(&self, machine_id: &[u8], buffer: Buffer, fetched: bool) -> Result<(), Failure> {
         let client = self.client.opened()?;
+        let _records = Keep::begin();
         let mut sized = self.own.challenge.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = match sized.take() {
             Some((known, bytes)) if known == machine_id => bytes,

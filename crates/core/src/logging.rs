@@ -52,12 +52,12 @@ impl Log {
         Self(Some(sink))
     }
 
-    /// Tells a record if it is wanted; where this thread holds a turn, once it has given that back.
+    /// Tells a record if it is wanted; where this thread keeps them, once it has given back what it holds.
     pub fn record(&self, level: Level, target: &'static str, message: fmt::Arguments<'_>) {
         let Some(sink) = self.0.as_ref().filter(|sink| sink.wants(level)) else { return };
         let waits = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
-            let waits = kept.turns > 0;
+            let waits = kept.holds > 0;
             if waits {
                 kept.records.push(Kept { sink: Arc::clone(sink), level, target, message: message.to_string() });
             }
@@ -84,22 +84,24 @@ struct Kept {
 
 #[derive(Default)]
 struct Keeping {
-    turns: usize,
+    holds: usize,
     records: Vec<Kept>,
 }
 
 thread_local! {
-    /// The turns that this thread holds, and the records that wait for their end.
-    static KEPT: RefCell<Keeping> = const { RefCell::new(Keeping { turns: 0, records: Vec::new() }) };
+    /// How often this thread keeps its records, and those that wait for the end of that.
+    static KEPT: RefCell<Keeping> = const { RefCell::new(Keeping { holds: 0, records: Vec::new() }) };
 }
 
-/// Keeps the records of this thread while it holds a turn: what receives them may ask for the same turn. Tells them when the
-/// last one of these is dropped.
-pub(crate) struct Keep(());
+/// Keeps the records of this thread while it holds a lock: what receives them may ask for the same one. Tells them when the
+/// last one of these is dropped, so it has to be begun before the lock is taken.
+#[must_use]
+pub struct Keep(());
 
 impl Keep {
-    pub(crate) fn begin() -> Self {
-        let _ = KEPT.try_with(|kept| kept.borrow_mut().turns += 1);
+    /// Begins to keep them.
+    pub fn begin() -> Self {
+        let _ = KEPT.try_with(|kept| kept.borrow_mut().holds += 1);
         Self(())
     }
 }
@@ -108,8 +110,8 @@ impl Drop for Keep {
     fn drop(&mut self) {
         let ended = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
-            kept.turns = kept.turns.saturating_sub(1);
-            if kept.turns == 0 { std::mem::take(&mut kept.records) } else { Vec::new() }
+            kept.holds = kept.holds.saturating_sub(1);
+            if kept.holds == 0 { std::mem::take(&mut kept.records) } else { Vec::new() }
         });
         for Kept { sink, level, target, message } in ended.unwrap_or_default() {
             if sink.wants(level) {

@@ -2,6 +2,7 @@
 //! again from the pinned authority when it is read first.
 
 use super::transactions;
+use crate::logging::Keep;
 use crate::store::{Store, StoreError, TransactionState, error::fixed};
 use rusqlite::OptionalExtension as _;
 use std::sync::PoisonError;
@@ -15,6 +16,7 @@ fn damaged(error: CertificateError) -> StoreError {
 impl Store {
     /// Authority certificate and service certificates known under an authority.
     pub fn directory(&self, authority: Digest) -> Result<Option<Directory>, StoreError> {
+        let _records = Keep::begin();
         let mut directories = self.inner.directories.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = match directories.get(&authority) {
             Some(known) => known.clone(),
