@@ -2,6 +2,7 @@
 //! beyond a bound. Whoever waits for a lock asks here, however far below the verb.
 
 use super::control::Control;
+use crate::logging::Keep;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,9 +40,12 @@ thread_local! {
     static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Until it is dropped, what this thread waits for counts against one bound, however many locks there are.
+/// Until it is dropped, what this thread waits for counts against one bound, however many locks there are. What receives the
+/// records of that work has a bound of its own.
 pub(crate) struct OneBound {
     begins_here: bool,
+    /// Dropped when the bound counts no more.
+    _records: Keep,
 }
 
 impl OneBound {
@@ -53,7 +57,7 @@ impl OneBound {
             }
             begins_here
         };
-        Self { begins_here: UNTIL.try_with(begins).unwrap_or(false) }
+        Self { begins_here: UNTIL.try_with(begins).unwrap_or(false), _records: Keep::begin() }
     }
 }
 
@@ -132,4 +136,42 @@ impl Patience {
 /// Why a wait of this thread that somebody else counted came to its end.
 pub(crate) fn why_ended() -> Impatience {
     Patience::begin().check().err().unwrap_or(Impatience::Bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logging::{Level, Log, LogSink, target};
+    use std::fmt;
+    use std::sync::Mutex;
+
+    /// Writes down whether the waits of a record are bounded by somebody else's.
+    #[derive(Default)]
+    struct Bounds(Mutex<Vec<bool>>);
+
+    impl LogSink for Bounds {
+        fn wants(&self, _: Level) -> bool {
+            true
+        }
+
+        fn record(&self, _: Level, _: &str, _: fmt::Arguments<'_>) {
+            self.0.lock().unwrap().push(UNTIL.get().is_some());
+        }
+    }
+
+    #[test]
+    fn what_receives_a_record_waits_as_long_as_anybody() {
+        let sink = Arc::new(Bounds::default());
+        let log = Log::to(sink.clone());
+        {
+            let _outer = OneBound::begin();
+            {
+                let _inner = OneBound::begin();
+                log.record(Level::Warn, target::STORE, format_args!("under both"));
+            }
+            log.record(Level::Warn, target::STORE, format_args!("under one"));
+            assert!(UNTIL.get().is_some());
+        }
+        assert_eq!(*sink.0.lock().unwrap(), [false, false]);
+    }
 }
