@@ -335,18 +335,8 @@ impl Opened {
         Ok(self.runtime.block_on(pending)?)
     }
 
-    /// All pages of a list, each behind the last row of the one before.
-    fn all<'a, T: Listed>(
-        &'a self,
-        page: impl Fn(&'a Store, Option<T::Key>) -> Pending<'a, Vec<T>>,
-    ) -> Result<Vec<T>, CommandError> {
-        let mut all: Vec<T> = Vec::new();
-        loop {
-            let more = self.wait(page(&self.store, all.last().map(T::key)))?;
-            if more.is_empty() {
-                return Ok(all);
-            }
-            all.extend(more);
-        }
+    /// A list.
+    fn all<T: Listed + Send + 'static>(&self) -> Result<Vec<T>, CommandError> {
+        self.wait(self.store.all())
     }
 }

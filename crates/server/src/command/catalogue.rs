@@ -5,7 +5,7 @@ use crate::accounts::{Account, new_token};
 use crate::catalogue::{ContentKey, read_list};
 use crate::clock::{Clock as _, SystemClock};
 use crate::policy::{Terms as PolicyTerms, parse};
-use crate::store::{Added, NewContent, NewSubscription, Store};
+use crate::store::{Added, NewContent, NewSubscription, SubscriptionEntry};
 use clap::{ArgGroup, Args, Subcommand};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -252,7 +252,7 @@ fn check_root_terms(policy: &str, terms: &PolicyTerms) -> Result<(), CommandErro
 
 /// The subscription that a policy names must be there, and a policy of a subscription stays fit for it.
 fn check_subscription(opened: &Opened, name: &str, terms: &PolicyTerms) -> Result<(), CommandError> {
-    let known = opened.all(Store::subscriptions)?;
+    let known = opened.all::<SubscriptionEntry>()?;
     if let Some(wanted) = &terms.subscription
         && !known.iter().any(|row| row.name == *wanted)
     {

@@ -2,7 +2,7 @@
 
 use super::{CommandError, List, Opened, plain, print};
 use crate::policy::to_rfc3339;
-use crate::store::Store;
+use crate::store::{ContentEntry, DeviceEntry, LicenseEntry, RestoreEntry, SubscriptionEntry};
 use serde_json::{Value, json};
 
 /// Prints rows as JSON, or as lines with a heading.
@@ -40,7 +40,7 @@ fn cell(value: &Value) -> String {
 
 pub(super) fn contents(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.all(Store::contents)?.into_iter();
+    let rows = opened.all::<ContentEntry>()?.into_iter();
     let rows = rows.map(|row| {
         vec![json!(row.kid.to_hex()), json!(row.title), json!(row.policy), json!(row.scope), json!(row.scope.is_none())]
     });
@@ -49,7 +49,7 @@ pub(super) fn contents(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.all(Store::subscriptions)?.into_iter();
+    let rows = opened.all::<SubscriptionEntry>()?.into_iter();
     let rows = rows.map(|row| {
         vec![json!(row.name), json!(row.kid.to_hex()), json!(row.policy), json!(row.scope), json!(row.leaves)]
     });
@@ -58,14 +58,14 @@ pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn policies(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.all(Store::policies)?.into_iter();
+    let rows = opened.all::<(String, i64)>()?.into_iter();
     let rows = rows.map(|(name, changed_at)| vec![json!(name), json!(to_rfc3339(changed_at))]);
     show(list, &["name", "changed"], rows.collect())
 }
 
 pub(super) fn licenses(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.all(Store::licenses)?.into_iter();
+    let rows = opened.all::<LicenseEntry>()?.into_iter();
     let rows = rows.map(|row| {
         vec![
             json!(row.lid.to_hex()),
@@ -87,7 +87,7 @@ pub(super) fn licenses(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn restores(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.all(Store::restores)?.into_iter();
+    let rows = opened.all::<RestoreEntry>()?.into_iter();
     let rows = rows.map(|row| {
         vec![
             json!(row.lid.to_hex()),
@@ -103,7 +103,7 @@ pub(super) fn restores(list: &List) -> Result<(), CommandError> {
 
 pub(super) fn devices(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.all(Store::devices)?.into_iter();
+    let rows = opened.all::<DeviceEntry>()?.into_iter();
     let rows = rows.map(|row| {
         vec![
             json!(row.device.to_hex()),

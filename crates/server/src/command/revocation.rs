@@ -7,7 +7,7 @@ use crate::folder::{DataFolder, read_private};
 use crate::keyring::authority_key;
 use crate::policy::{parse_rfc3339, to_rfc3339};
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
-use crate::store::{OrderEntry, Store};
+use crate::store::OrderEntry;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
@@ -235,7 +235,7 @@ pub(super) fn revocation(command: RevocationCommand) -> Result<(), CommandError>
         RevocationCommand::Show { list, number } => (list, Some(number)),
     };
     let opened = Opened::new(&list.data)?;
-    let mut rows = opened.all(Store::orders)?;
+    let mut rows = opened.all::<OrderEntry>()?;
     if let Some(number) = only {
         rows.retain(|row| row.number == number);
         if rows.is_empty() {

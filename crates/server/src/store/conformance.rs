@@ -152,5 +152,5 @@ async fn prior(store: &Store, exchange: Exchange) -> Prior {
 
 /// All licenses that were issued.
 async fn licenses(store: &Store) -> Vec<LicenseEntry> {
-    store.licenses(None).await.unwrap()
+    store.all().await.unwrap()
 }

@@ -13,52 +13,31 @@ use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId};
 const PAGE: usize = 16 * 1024;
 
 /// A row of a list.
-pub(crate) trait Listed {
+pub(crate) trait Listed: Sized {
     /// What the rows are ordered by.
     type Key: Send + Sync + 'static;
     /// The key of this one.
     fn key(&self) -> Self::Key;
+    /// The rows behind a key, at most so many.
+    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>>;
 }
 
 impl Store {
-    /// Content by key ID, behind one.
-    pub(crate) fn contents(&self, behind: Option<Kid>) -> Pending<'_, Vec<ContentEntry>> {
-        self.read(behind, |behind, rows| rows.list_contents(*behind, PAGE))
-    }
-
-    /// Subscriptions by name, behind one.
-    pub(crate) fn subscriptions(&self, behind: Option<String>) -> Pending<'_, Vec<SubscriptionEntry>> {
-        self.read(behind, |behind, rows| rows.list_subscriptions(behind.as_deref(), PAGE))
-    }
-
-    /// Names and times of change of policies by name, behind one.
-    pub(crate) fn policies(&self, behind: Option<String>) -> Pending<'_, Vec<(String, i64)>> {
-        self.read(behind, |behind, rows| rows.list_policies(behind.as_deref(), PAGE))
-    }
-
-    /// Licenses issued, the latest first, behind one.
-    pub(crate) fn licenses(&self, behind: Option<(i64, Lid, DeviceId)>) -> Pending<'_, Vec<LicenseEntry>> {
-        self.read(behind, |behind, rows| {
+    /// All rows of a list, of one state of the database.
+    pub(crate) fn all<T: Listed + Send + 'static>(&self) -> Pending<'_, Vec<T>> {
+        self.read((), |(), rows| {
             Box::pin(async move {
-                let page = rows.list_licenses(*behind, PAGE).await?;
-                licenses(rows, page).await
+                let mut all: Vec<T> = Vec::new();
+                loop {
+                    let page = T::page(rows, all.last().map(T::key), PAGE).await?;
+                    let is_last = page.len() < PAGE;
+                    all.extend(page);
+                    if is_last {
+                        return Ok(all);
+                    }
+                }
             })
         })
-    }
-
-    /// Restores, the latest first, behind one.
-    pub(crate) fn restores(&self, behind: Option<(i64, Lid, DeviceId)>) -> Pending<'_, Vec<RestoreEntry>> {
-        self.read(behind, |behind, rows| rows.list_restores(*behind, PAGE))
-    }
-
-    /// Devices, the latest first, behind one.
-    pub(crate) fn devices(&self, behind: Option<(i64, DeviceId, SignerId)>) -> Pending<'_, Vec<DeviceEntry>> {
-        self.read(behind, |behind, rows| rows.list_devices(*behind, PAGE))
-    }
-
-    /// Orders, the latest first, behind one.
-    pub(crate) fn orders(&self, behind: Option<u64>) -> Pending<'_, Vec<OrderEntry>> {
-        self.read(behind, |behind, rows| rows.list_orders(*behind, PAGE))
     }
 
     /// Counts of everything, with what is counted.
@@ -80,51 +59,96 @@ async fn licenses(rows: &mut dyn Rows, page: Vec<LicenseFacts>) -> Result<Vec<Li
     page.into_iter().map(told).collect()
 }
 
+/// Content by key ID.
 impl Listed for ContentEntry {
     type Key = Kid;
+
     fn key(&self) -> Kid {
         self.kid
     }
+
+    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+        rows.list_contents(behind, limit)
+    }
 }
 
+/// Subscriptions by name.
 impl Listed for SubscriptionEntry {
     type Key = String;
+
     fn key(&self) -> String {
         self.name.clone()
     }
+
+    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+        Box::pin(async move { rows.list_subscriptions(behind.as_deref(), limit).await })
+    }
 }
 
+/// Names and times of change of policies, by name.
 impl Listed for (String, i64) {
     type Key = String;
+
     fn key(&self) -> String {
         self.0.clone()
     }
+
+    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+        Box::pin(async move { rows.list_policies(behind.as_deref(), limit).await })
+    }
 }
 
+/// Licenses issued, the latest first.
 impl Listed for LicenseEntry {
     type Key = (i64, Lid, DeviceId);
+
     fn key(&self) -> Self::Key {
         (self.issued_at, self.lid, self.device)
     }
+
+    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+        Box::pin(async move {
+            let page = rows.list_licenses(behind, limit).await?;
+            licenses(rows, page).await
+        })
+    }
 }
 
+/// Restores, the latest first.
 impl Listed for RestoreEntry {
     type Key = (i64, Lid, DeviceId);
+
     fn key(&self) -> Self::Key {
         (self.since, self.lid, self.device)
     }
-}
 
-impl Listed for DeviceEntry {
-    type Key = (i64, DeviceId, SignerId);
-    fn key(&self) -> Self::Key {
-        (self.since, self.device, self.thumbprint)
+    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+        rows.list_restores(behind, limit)
     }
 }
 
+/// Devices, the latest first.
+impl Listed for DeviceEntry {
+    type Key = (i64, DeviceId, SignerId);
+
+    fn key(&self) -> Self::Key {
+        (self.since, self.device, self.thumbprint)
+    }
+
+    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+        rows.list_devices(behind, limit)
+    }
+}
+
+/// Orders, the latest first.
 impl Listed for OrderEntry {
     type Key = u64;
+
     fn key(&self) -> u64 {
         self.number
+    }
+
+    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+        rows.list_orders(behind, limit)
     }
 }

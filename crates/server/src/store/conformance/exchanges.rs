@@ -153,7 +153,7 @@ over_each_engine! {
         assert!(!store.revoke_device(device(9), 0, None, 1500).await.unwrap());
         assert_eq!(store.certify(exchange(3, 1600), certified(), vec![3]).await.unwrap(), Committed::Changed);
         assert!(standing_is_revoked(store).await);
-        let listed = store.devices(None).await.unwrap();
+        let listed = store.all::<DeviceEntry>().await.unwrap();
         assert_eq!((listed.len(), listed[0].name.as_deref()), (1, Some("Tom's")));
     }
 
@@ -169,7 +169,7 @@ over_each_engine! {
         );
         let lost = [first.unwrap(), second.unwrap()].into_iter().filter(|told| *told == Committed::Changed).count();
         assert_eq!(lost, 1);
-        let devices = store.devices(None).await.unwrap();
+        let devices = store.all::<DeviceEntry>().await.unwrap();
         assert_eq!((devices.len(), devices[0].device), (1, OWN));
         let (_, _, old) = store.known_device(new(21), Some(OWN_KEYS)).await.unwrap();
         assert_eq!(old.unwrap().successor, Some(devices[0].thumbprint));

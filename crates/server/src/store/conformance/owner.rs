@@ -66,7 +66,7 @@ over_each_engine! {
         assert_eq!((number, devices), (2001, 1));
         let all = store.due(device(9)).await.unwrap().unwrap();
         assert_eq!((all.number, all.target), (2001, None));
-        let listed = store.orders(None).await.unwrap();
+        let listed = store.all::<OrderEntry>().await.unwrap();
         assert_eq!(listed.iter().map(|row| (row.number, row.devices)).collect::<Vec<_>>(), [(2001, 0), (2000, 1)]);
         assert_eq!(listed[1].reason.as_deref(), Some("lost"));
     }
@@ -135,7 +135,7 @@ over_each_engine! {
             assert!(store.acknowledge(word(&blob), vec![1], at).await.unwrap());
         }
         assert_eq!(licenses(store).await[0].acknowledged_at, Some(3000));
-        assert_eq!(store.orders(None).await.unwrap()[0].acknowledged, 1);
+        assert_eq!(store.all::<OrderEntry>().await.unwrap()[0].acknowledged, 1);
         assert_eq!(store.due(OWN).await.unwrap().unwrap().signed, Some(blob));
         let key = *SigningKey::generate().unwrap().verifying_key();
         store.note_asker(OWN, OWN_KEYS, key, 2400).await.unwrap();
@@ -163,7 +163,7 @@ over_each_engine! {
         let add = async |contents, same| store.add_content(contents, same, 1000).await.unwrap();
         let nameless = vec![content(1, 1, None), content(2, 1, Some("rent"))];
         assert_eq!(add(nameless, vec![]).await, Added::NoPolicy("rent".to_owned()));
-        assert!(store.contents(None).await.unwrap().is_empty());
+        assert!(store.all::<ContentEntry>().await.unwrap().is_empty());
         assert_eq!(add(vec![content(1, 1, None), content(1, 1, None)], vec![]).await, Added::Done { new: 1 });
         let kid = Kid::new([1; 16]);
         let again = add(vec![content(2, 1, None), content(1, 2, None)], vec![]).await;
