@@ -1,7 +1,7 @@
 //! Licenses with a state that go to a device again: how often a year sees that.
 
 use super::epochs::YEAR;
-use super::rows::AgainRow;
+use super::rows::{AgainRow, Booked};
 use std::collections::HashMap;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::State;
@@ -41,31 +41,31 @@ pub(crate) fn counts_after(now: i64) -> i64 {
 pub(crate) struct Bookings {
     /// Seconds UTC.
     now: i64,
-    /// When it got one of a line.
-    times: HashMap<Lid, Vec<i64>>,
+    /// By line, which license of it the device got, and when.
+    got: HashMap<Lid, Vec<(Lid, i64)>>,
     new: Vec<AgainRow>,
 }
 
 impl Bookings {
-    /// `booked`: lines, and when the device got one of them.
-    pub(crate) fn new(now: i64, booked: impl IntoIterator<Item = (Lid, i64)>) -> Self {
-        let mut times: HashMap<Lid, Vec<i64>> = HashMap::new();
-        for (line, at) in booked {
-            times.entry(line).or_default().push(at);
+    pub(crate) fn new(now: i64, booked: impl IntoIterator<Item = Booked>) -> Self {
+        let mut got: HashMap<Lid, Vec<(Lid, i64)>> = HashMap::new();
+        for Booked { line, lid, at } in booked {
+            got.entry(line).or_default().push((lid, at));
         }
-        Self { now, times, new: Vec::new() }
+        Self { now, got, new: Vec::new() }
     }
 
     /// How often the device got one of a line.
     pub(crate) fn again(&self, line: Lid) -> Again {
-        let times = self.times.get(&line).into_iter().flatten().filter(|at| **at > counts_after(self.now));
+        let got = self.got.get(&line).into_iter().flatten();
+        let times = got.map(|(_, at)| *at).filter(|at| *at > counts_after(self.now));
         let from = times.clone().min().map_or(self.now, |first| first.saturating_add(YEAR));
         Again { times: times.count() as u64, from }
     }
 
-    /// True if the device got one of a line at this time.
-    pub(crate) fn has(&self, line: Lid, at: i64) -> bool {
-        self.times.get(&line).is_some_and(|times| times.contains(&at))
+    /// True if the device got this license of a line at this time.
+    pub(crate) fn has(&self, line: Lid, lid: Lid, at: i64) -> bool {
+        self.got.get(&line).is_some_and(|got| got.contains(&(lid, at)))
     }
 
     /// Books that a license of a line goes to the device again; or how it stands if that happened too often.
@@ -74,7 +74,7 @@ impl Bookings {
         if again.is_too_often() {
             return Err(again);
         }
-        self.times.entry(line).or_default().push(self.now);
+        self.got.entry(line).or_default().push((lid, self.now));
         self.new.push(AgainRow { line, lid, granted_at: self.now, state: state.clone() });
         Ok(())
     }
@@ -92,13 +92,17 @@ mod tests {
     const LINE: Lid = Lid::new([1; 16]);
     const LATER: Lid = Lid::new([2; 16]);
 
+    fn booked(at: i64) -> Booked {
+        Booked { line: LINE, lid: LINE, at }
+    }
+
     fn book(bookings: &mut Bookings, lid: Lid) -> Result<(), Again> {
         bookings.book(LINE, lid, &State::default())
     }
 
     #[test]
     fn twice_within_any_365_days_for_all_of_a_line_together() {
-        let mut bookings = Bookings::new(5000, [(LINE, 4000)]);
+        let mut bookings = Bookings::new(5000, [booked(4000)]);
         assert_eq!(bookings.again(LINE), Again { times: 1, from: 4000 + YEAR });
         assert_eq!(book(&mut bookings, LATER), Ok(()));
         assert_eq!(book(&mut bookings, LINE), Err(Again { times: 2, from: 4000 + YEAR }));
@@ -108,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_time_that_is_a_year_old_counts_no_more_and_one_of_a_clock_ahead_does() {
-        let at = |now| Bookings::new(now, [(LINE, 4000), (LINE, 9000)]).again(LINE);
+        let at = |now| Bookings::new(now, [booked(4000), booked(9000)]).again(LINE);
         assert_eq!(at(4000 + YEAR - 1), Again { times: 2, from: 4000 + YEAR });
         assert_eq!(at(4000 + YEAR), Again { times: 1, from: 9000 + YEAR });
         assert_eq!(at(9000 + YEAR), Again { times: 0, from: 9000 + YEAR });

@@ -85,6 +85,16 @@ pub(crate) struct SeatRow {
     pub(crate) withdrawn: Option<i64>,
 }
 
+/// A license that a device got again, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Booked {
+    /// First license of those that took the place of each other on the device.
+    pub(crate) line: Lid,
+    pub(crate) lid: Lid,
+    /// Seconds UTC.
+    pub(crate) at: i64,
+}
+
 /// A license with a state that went to a device that had it and did not tell that it still has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgainRow {

@@ -227,7 +227,7 @@ impl Asking<'_> {
             state = Some(known_state(policy, known.as_ref()).unwrap_or_else(|| State::initial(policy)));
             let had = device == bound || kept.seat_of(device).is_some_and(|seat| seat.returned_at.is_none());
             let line = kept.line(device, license.lid);
-            if had && !self.gave(kept, line, bookings) && !self.told.contains(&line) {
+            if had && !self.gave(license.lid, kept, line, bookings) && !self.told.contains(&line) {
                 again = Some(bookings.again(line));
             }
         }
@@ -240,10 +240,10 @@ impl Asking<'_> {
 
     /// True if the answer that is made once more gave the license, which is not handed out once more then: the device took its
     /// seat with it, or it was booked. One that was refused is as good as asked for the first time.
-    fn gave(&self, kept: &Kept, line: Lid, bookings: &Bookings) -> bool {
+    fn gave(&self, lid: Lid, kept: &Kept, line: Lid, bookings: &Bookings) -> bool {
         self.answered_at.is_some_and(|at| {
             let took_seat = |seat: &SeatRow| seat.restored && seat.since == at;
-            kept.seat_of(self.device).is_some_and(took_seat) || bookings.has(line, at)
+            kept.seat_of(self.device).is_some_and(took_seat) || bookings.has(line, lid, at)
         })
     }
 

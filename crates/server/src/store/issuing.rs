@@ -10,7 +10,7 @@ use crate::rules::licenses::{
     Content, Issue, KeptLicense, NewLicense, Offer, Offered, Withdrawn, holder, missing_roots,
 };
 use crate::rules::revocation::{Order, rules_for};
-use crate::rules::rows::{HeldRow, SeatRow};
+use crate::rules::rows::{Booked, HeldRow, SeatRow};
 use crate::rules::uses;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -180,18 +180,31 @@ pub(super) async fn kept_licenses(
     let lines = lines(rows, device, &lids).await?;
     let line = |lid: &Lid| lines.get(lid).copied().unwrap_or(*lid);
     let all: Vec<Lid> = lids.iter().map(line).chain(other_lines.iter().copied()).collect();
-    let booked = rows.again(device, &all, counts_after(now), For::Reading).await?;
-    let mut states: HashMap<_, _> = rows.states(&lids, For::Reading).await?.into_iter().collect();
-    let mut orders = orders_about(rows, &lids).await?;
+    let booked = booked(rows, device, all, counts_after(now), For::Reading).await?;
+    let states: HashMap<_, _> = rows.states(&lids, For::Reading).await?.into_iter().collect();
+    let orders = orders_about(rows, &lids).await?;
     let kept = found.into_iter().map(|row| {
         row.map(|row| KeptLicense {
-            state: states.remove(&row.lid),
+            state: states.get(&row.lid).cloned(),
             line: line(&row.lid),
-            orders: orders.remove(&row.lid).unwrap_or_default(),
+            orders: orders.get(&row.lid).cloned().unwrap_or_default(),
             row,
         })
     });
     Ok((kept.collect(), Bookings::new(now, booked)))
+}
+
+/// What a device got again of these lines after a time; a line that is named twice counts once.
+pub(super) async fn booked(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    mut lines: Vec<Lid>,
+    after: i64,
+    how: For,
+) -> Result<Vec<Booked>, StoreError> {
+    lines.sort_unstable();
+    lines.dedup();
+    rows.again(device, &lines, after, how).await
 }
 
 /// The lines of the licenses that a device has or had, by license.
@@ -304,7 +317,7 @@ async fn book(rows: &mut dyn Rows, device: DeviceId, again: &[HandedOut], now: i
     let lines = lines(rows, device, &lids).await?;
     let line = |lid: &Lid| lines.get(lid).copied().unwrap_or(*lid);
     let all: Vec<Lid> = lids.iter().map(line).collect();
-    let booked = rows.again(device, &all, counts_after(now), For::Changing).await?;
+    let booked = booked(rows, device, all, counts_after(now), For::Changing).await?;
     let mut bookings = Bookings::new(now, booked);
     for HandedOut { lid, state } in again {
         if bookings.book(line(lid), *lid, state).is_err() {

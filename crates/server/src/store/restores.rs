@@ -1,7 +1,7 @@
 //! Restores: what is known of the licenses of a backup, and the devices that are counted in for them.
 
 use super::exchanges::{claim, decide};
-use super::issuing::orders_about;
+use super::issuing::{booked, orders_about};
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::exchanges::{Exchange, Prior};
@@ -9,7 +9,7 @@ use crate::rules::grants::{Bookings, counts_after};
 use crate::rules::revocation::Order;
 use crate::rules::seats::{Asking, Claim, Claimed, Holding, Kept, Named, Out, Taken};
 use crate::rules::uses::Told;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::policy::Policy;
 
@@ -58,7 +58,8 @@ async fn holdings(
     let kids: Vec<Kid> = known.iter().map(|(kid, _)| *kid).collect();
     let mut contents = rows.offered(&kids).await?.into_iter();
     let mut first = rows.first_licenses(&known).await?.into_iter();
-    let bookings = Bookings::new(now, booked(rows, device, &kept, counts_after(now), For::Reading).await?);
+    let bookings =
+        Bookings::new(now, booked(rows, device, lines(device, &kept), counts_after(now), For::Reading).await?);
     let asking = Asking { rules: &rules, device, now, told, answered_at: None };
     let (mut holdings, nothing) = (Vec::with_capacity(licenses.len()), Kept::default());
     for lid in licenses {
@@ -101,7 +102,8 @@ async fn take_seats(
     let kept = kept_of(rows, &lids, For::Changing).await?;
     // As far back as what this very request was given, too.
     let after = counts_after(exchange.now).min(answered_at.map_or(i64::MAX, |at| at.saturating_sub(1)));
-    let mut bookings = Bookings::new(exchange.now, booked(rows, device, &kept, after, For::Changing).await?);
+    let mut bookings =
+        Bookings::new(exchange.now, booked(rows, device, lines(device, &kept), after, For::Changing).await?);
     let rules = rules(rows).await?;
     let asking = Asking { rules: &rules, device, now: exchange.now, told, answered_at };
     // In the order of the table, because scattered inserts cost several times as much.
@@ -123,31 +125,23 @@ async fn rules(rows: &mut dyn Rows) -> Result<Vec<Order>, StoreError> {
     Ok(rows.rules().await?.into_iter().map(|row| row.order).collect())
 }
 
-/// What was kept of licenses, of those of which anything was.
+/// What was kept of licenses, of those of which anything was; one that is named twice is one.
 pub(super) async fn kept_of(rows: &mut dyn Rows, licenses: &[Lid], how: For) -> Result<HashMap<Lid, Kept>, StoreError> {
+    let licenses: Vec<Lid> = licenses.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let mut kept: HashMap<Lid, Kept> = HashMap::new();
-    for seat in rows.seats(licenses, how).await? {
+    for seat in rows.seats(&licenses, how).await? {
         kept.entry(seat.lid).or_default().seats.push(seat);
     }
-    for (lid, state) in rows.states(licenses, how).await? {
+    for (lid, state) in rows.states(&licenses, how).await? {
         kept.entry(lid).or_default().state = Some(state);
     }
-    for (lid, orders) in orders_about(rows, licenses).await? {
+    for (lid, orders) in orders_about(rows, &licenses).await? {
         kept.entry(lid).or_default().orders = orders;
     }
     Ok(kept)
 }
 
-/// When a device got licenses of the lines of these again after a time.
-async fn booked(
-    rows: &mut dyn Rows,
-    device: DeviceId,
-    kept: &HashMap<Lid, Kept>,
-    after: i64,
-    how: For,
-) -> Result<Vec<(Lid, i64)>, StoreError> {
-    let mut lines: Vec<Lid> = kept.iter().map(|(lid, kept)| kept.line(device, *lid)).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    rows.again(device, &lines, after, how).await
+/// The lines of the licenses of which anything was kept, as the device has them.
+fn lines(device: DeviceId, kept: &HashMap<Lid, Kept>) -> Vec<Lid> {
+    kept.iter().map(|(lid, kept)| kept.line(device, *lid)).collect()
 }

@@ -172,7 +172,7 @@ over_each_engine! {
         assert_eq!(offer.roots.iter().map(|(kid, _)| *kid).collect::<Vec<_>>(), [kid(20)]);
         let both = store.offer(exchange(1, 1000), OWN, None, vec![kid(6), kid(20)]).await.unwrap();
         assert!(both.roots.is_empty() && matches!(both.items[1].as_ref().unwrap().content.part, Part::Root));
-        let listed = store.subscriptions(None).await.unwrap();
+        let listed = store.all::<SubscriptionEntry>().await.unwrap();
         assert_eq!((listed[0].name.as_str(), listed[0].leaves), ("club", 1));
     }
 
@@ -286,6 +286,22 @@ over_each_engine! {
         let ended = store.renewable(of_account(9, 5000), OWN, vec![lid(1)]).await.unwrap();
         assert!(matches!(ended.items[0], Renewable::NoContent(of) if of == kid(6)));
         assert_eq!(ended.withdrawn[0].lid, lid(1));
+    }
+
+    #[tokio::test]
+    async fn what_went_out_again_counts_once_for_a_renewal(world: World) {
+        let store = &world.store;
+        catalogue(store).await;
+        written(world.issue(1, 1000, license(1, None)).await, &[1]);
+        let again = Claim {
+            lid: lid(1), kid: KID, issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, Some(5)),
+        };
+        store.claim(exchange(2, 2000), OWN, vec![again], Default::default()).await.unwrap();
+        let offer = store.renewable(exchange(3, 3000), OWN, vec![lid(1), lid(1)]).await.unwrap();
+        for item in offer.items {
+            let Renewable::Held(held) = item else { panic!("another renewal") };
+            assert_eq!(held.current.unwrap().again.times, 1);
+        }
     }
 
     #[tokio::test]

@@ -72,7 +72,7 @@ over_each_engine! {
         assert_eq!(seats.iter().filter(|seat| **seat == Ok(None)).count(), 1);
         assert_eq!(seats.iter().filter(|seat| **seat == Err(Out::Full)).count(), 2);
         assert_eq!(seat_rows(&world.store).await.len(), 2);
-        let restores = world.store.restores(None).await.unwrap();
+        let restores = world.store.all::<RestoreEntry>().await.unwrap();
         assert_eq!((restores.len(), restores[0].devices), (1, 2));
     }
 
@@ -90,6 +90,15 @@ over_each_engine! {
         assert_eq!(claim(&world.store, 10, 2000, wish(2, None)).await, Ok(None));
         assert_eq!(preview(11, 2).await, (Err(Out::Full), 2));
         assert_eq!(preview(10, 2).await, (Ok(()), 2));
+    }
+
+    #[tokio::test]
+    async fn a_license_that_is_named_twice_in_a_preview_has_its_seats_once(world: World) {
+        held_by(&world, &[]).await;
+        let asker = Asker { device: device(10), bound: OWN, now: 2000 };
+        let holdings = world.store.holdings(vec![LID, LID], asker, Told::new()).await.unwrap();
+        let judged: Vec<_> = holdings.iter().map(|holding| holding.facts.judge(OWN, device(10), 2)).collect();
+        assert_eq!(judged, [(Ok(()), 1), (Ok(()), 1)]);
     }
 
     #[tokio::test]
@@ -123,6 +132,23 @@ over_each_engine! {
         assert_eq!(take(21, 6000).await, Ok(left.clone()), "it was granted");
         assert_eq!(take(24, 3000 + YEAR).await, Ok(left.clone()));
         assert_eq!(take(21, 6000 + YEAR).await, Ok(left), "it was granted, however long ago");
+    }
+
+    #[tokio::test]
+    async fn what_a_restore_refused_beside_a_later_license_of_the_same_line_stays_refused(world: World) {
+        let store = &world.store;
+        written(world.issue(1, 1000, license(1, None)).await, &[1]);
+        written(world.issue(2, 1000, license(2, Some(1))).await, &[2]);
+        let second = || Claim { lid: lid(2), policy: policy(2, Some(5)), ..wish(9, Some(5)) };
+        let take = async |number: u8, now, claims| {
+            let claimed = store.claim(exchange(number, now), OWN, claims, Told::new()).await.unwrap();
+            let Claimed::Seats(seats, _) = claimed else { panic!("the claims are not counted") };
+            seats.iter().map(Result::is_ok).collect::<Vec<_>>()
+        };
+        assert_eq!(take(20, 2000, vec![wish(9, Some(5))]).await, [true]);
+        for now in [3000, 3001] {
+            assert_eq!(take(21, now, vec![wish(9, Some(5)), second()]).await, [true, false], "at {now}");
+        }
     }
 
     #[tokio::test]

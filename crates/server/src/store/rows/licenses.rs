@@ -4,7 +4,7 @@ use super::super::Pending;
 use super::For;
 use crate::rules::delivery::HeldKey;
 use crate::rules::licenses::NewLicense;
-use crate::rules::rows::{AgainRow, HeldRow, LicenseRow, SeatRow};
+use crate::rules::rows::{AgainRow, Booked, HeldRow, LicenseRow, SeatRow};
 use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
 use wmlicense_wire::license::State;
 
@@ -64,14 +64,8 @@ pub(crate) trait SeatRows {
     fn states<'a>(&'a mut self, licenses: &'a [Lid], how: For) -> Pending<'a, Vec<(Lid, State)>>;
     /// Puts states in place of those before.
     fn put_states<'a>(&'a mut self, states: &'a [(Lid, State)]) -> Pending<'a, ()>;
-    /// When a device got licenses of lines again after a time, seconds UTC.
-    fn again<'a>(
-        &'a mut self,
-        device: DeviceId,
-        lines: &'a [Lid],
-        after: i64,
-        how: For,
-    ) -> Pending<'a, Vec<(Lid, i64)>>;
+    /// What a device got again of lines after a time, seconds UTC. Each line is named once.
+    fn again<'a>(&'a mut self, device: DeviceId, lines: &'a [Lid], after: i64, how: For) -> Pending<'a, Vec<Booked>>;
     /// Notes licenses that a device got again.
     fn insert_again<'a>(&'a mut self, device: DeviceId, rows: &'a [AgainRow]) -> Pending<'a, ()>;
 }

@@ -6,7 +6,7 @@ use super::rows::{Columns as _, SqliteRows, bytes, done, user_key};
 use super::statement::statements;
 use crate::rules::delivery::HeldKey;
 use crate::rules::licenses::{Issued, NewLicense};
-use crate::rules::rows::{AgainRow, HeldRow, Holder, LicenseRow, Openness, SeatRow};
+use crate::rules::rows::{AgainRow, Booked, HeldRow, Holder, LicenseRow, Openness, SeatRow};
 use rusqlite::{Row, params};
 use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
 use wmlicense_wire::license::State;
@@ -197,11 +197,11 @@ impl SeatRows for SqliteRows<'_> {
         done(states.iter().try_for_each(put))
     }
 
-    fn again<'a>(&'a mut self, device: DeviceId, lines: &'a [Lid], after: i64, _: For) -> Pending<'a, Vec<(Lid, i64)>> {
+    fn again<'a>(&'a mut self, device: DeviceId, lines: &'a [Lid], after: i64, _: For) -> Pending<'a, Vec<Booked>> {
         let mut found = Vec::new();
         let mut find = |line: &Lid| {
             self.each(AGAIN, params![device.as_bytes(), line.as_bytes(), after], |row| {
-                found.push((*line, row.get(0)?));
+                found.push(Booked { line: *line, lid: row.id(0)?, at: row.get(1)? });
                 Ok(())
             })
         };

@@ -87,7 +87,7 @@ SELECT state FROM license_state WHERE lid = $1;
 INSERT INTO license_state (lid, state) VALUES ($1, $2) ON CONFLICT (lid) DO UPDATE SET state = $2;
 
 -- name: AGAIN
-SELECT granted_at FROM granted_again WHERE device_id = $1 AND line = $2 AND granted_at > $3;
+SELECT lid, granted_at FROM granted_again WHERE device_id = $1 AND line = $2 AND granted_at > $3;
 
 -- name: INSERT_AGAIN
 INSERT INTO granted_again (device_id, line, lid, granted_at, state) VALUES ($1, $2, $3, $4, $5);

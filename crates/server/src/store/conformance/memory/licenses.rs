@@ -5,7 +5,7 @@ use super::super::super::rows::{For, LicenseKey, LicenseRows, SeatRows};
 use super::{Tables, found};
 use crate::rules::delivery::HeldKey;
 use crate::rules::licenses::NewLicense;
-use crate::rules::rows::{AgainRow, HeldRow, Holder, LicenseRow, Openness, SeatRow};
+use crate::rules::rows::{AgainRow, Booked, HeldRow, Holder, LicenseRow, Openness, SeatRow};
 use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
 use wmlicense_wire::license::State;
 
@@ -202,9 +202,10 @@ impl SeatRows for Tables {
         found(())
     }
 
-    fn again<'a>(&'a mut self, device: DeviceId, lines: &'a [Lid], after: i64, _: For) -> Pending<'a, Vec<(Lid, i64)>> {
+    fn again<'a>(&'a mut self, device: DeviceId, lines: &'a [Lid], after: i64, _: For) -> Pending<'a, Vec<Booked>> {
         let of = self.again.iter().filter(|(of, row)| *of == device && lines.contains(&row.line));
-        found(of.filter(|(_, row)| row.granted_at > after).map(|(_, row)| (row.line, row.granted_at)).collect())
+        let booked = |row: &AgainRow| Booked { line: row.line, lid: row.lid, at: row.granted_at };
+        found(of.filter(|(_, row)| row.granted_at > after).map(|(_, row)| booked(row)).collect())
     }
 
     fn insert_again<'a>(&'a mut self, device: DeviceId, rows: &'a [AgainRow]) -> Pending<'a, ()> {
