@@ -272,3 +272,29 @@ impl Head {
 fn key_check(integrity: &Integrity, store_id: StoreId) -> [u8; 32] {
     integrity.code(&[b"store\0", store_id.as_bytes()])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wmlicense_wire::id::Digest;
+
+    #[test]
+    fn a_revocation_and_a_status_list_of_one_id_are_kept_apart() {
+        let kept = |kind, number| Kept { kind, id: [7; 32], number, taken_at: 0, hash: Digest::new([0; 32]) };
+        let mut head = Head {
+            store_id: StoreId::new([1; 16]),
+            clock: ClockRecord::default(),
+            generation: 0,
+            buckets: Vec::new(),
+            kept: Vec::new(),
+            changed: false,
+        };
+        for number in [1, 2] {
+            head.keep(kept(KeptKind::Revocation, number));
+            head.keep(kept(KeptKind::StatusList, 10 * number));
+        }
+        assert_eq!(head.kept().len(), 2);
+        let number = |kind| head.find_kept(kind, &[7; 32]).map(|kept| kept.number);
+        assert_eq!((number(KeptKind::Revocation), number(KeptKind::StatusList)), (Some(2), Some(20)));
+    }
+}

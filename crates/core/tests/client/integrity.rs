@@ -191,6 +191,21 @@ fn everything_that_the_head_remembers_is_under_its_code() {
 }
 
 #[test]
+fn bytes_after_what_the_head_remembers_are_refused() {
+    let world = World::new();
+    for column in ["buckets", "kept", "floors", "anchors", "clock"] {
+        let home = full_head(&world, column);
+        let database = sql(&home);
+        let select = format!("SELECT {column} FROM head");
+        let mut bytes: Vec<u8> = database.query_row(&select, [], |row| row.get(0)).unwrap();
+        bytes.push(0);
+        database.execute(&format!("UPDATE head SET {column} = ?1"), [bytes]).unwrap();
+        let result = open(&world, home.path(), &home.clock);
+        assert!(matches!(result, Err(OpenError::Store(StoreError::Tampered))), "{column}");
+    }
+}
+
+#[test]
 fn edited_terms_do_not_open_the_key() {
     let world = World::new();
     let home = Home::new(&world);

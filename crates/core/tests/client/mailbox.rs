@@ -80,6 +80,8 @@ fn what_is_given_by_hand_is_stored_without_a_network_and_gives_no_use_back() {
     let (posts, transaction) = (desk.service.posts().len(), id_of(&answer));
     assert_eq!(take(&desk, &answer).unwrap(), Given { transaction, stored: 2 });
     assert_eq!(desk.key(kid(1)), Some(content_key(kid(1)).to_vec()));
+    let floors = desk.client.store.clock_record().unwrap().floors;
+    assert_eq!(floors.get(&desk.world.issuer.id), Some(&desk.service.now()), "what it gives shows its time");
     for _ in 0..3 {
         spend(&desk, one.lid).unwrap();
     }

@@ -8,7 +8,7 @@ use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::license::Standing;
 use wmlicense_core::revoke::{RevokeError, process};
 use wmlicense_core::rights::{Application, Refusal};
-use wmlicense_core::store::NotTaken;
+use wmlicense_core::store::{NotTaken, StoreError};
 use wmlicense_testkit::crash::{Fault, at_each_point, can_trace, copy, folder_of_child};
 use wmlicense_testkit::home::Home;
 use wmlicense_testkit::place::{backed_up, restored};
@@ -178,6 +178,39 @@ fn what_the_store_s_rows_say_of_a_revoked_key_cannot_be_edited() {
     assert_eq!(standing(), Standing::IssuerRevoked);
     keep(&StatusList { number: NUMBER + 3, ..empty });
     assert_eq!(standing(), Standing::Good, "the newest list counts");
+}
+
+#[test]
+fn a_kept_document_that_was_put_back_by_hand_is_not_believed() {
+    let (world, key) = (World::new(), DualSigningKey::generate().unwrap());
+    let (home, taken, other) = (Home::new(&world), revocable(&world, 1, &key), revocable(&world, 2, &key));
+    home.acquire(std::slice::from_ref(&other)).unwrap();
+    let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+    let bytes = |table: &str| -> Vec<u8> {
+        database.query_row(&format!("SELECT bytes FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let put_back = |table: &str, bytes: &[u8]| {
+        assert_eq!(database.execute(&format!("UPDATE {table} SET bytes = ?1"), [bytes]).unwrap(), 1);
+    };
+    let (list, signed) = status_list(&world, NUMBER);
+    home.client.store.take_status_list(&list, &signed).unwrap();
+    let device = Revoked { key: home.identity().keys.thumbprint(), from: 0 };
+    let newer = StatusList { number: NUMBER + 1, devices: vec![device], ..list };
+    home.client.store.take_status_list(&newer, &newer.sign(&world.authority_key).unwrap()).unwrap();
+    let kept = bytes("status_list");
+    put_back("status_list", &signed);
+    database.execute("DELETE FROM standing", []).unwrap();
+    assert!(matches!(home.client.store.licenses(kid(2)), Err(StoreError::Tampered)));
+    put_back("status_list", &kept);
+    assert_eq!(home.client.store.licenses(kid(2)).unwrap()[0].standing, Standing::DeviceRevoked);
+
+    process(&home.client, &blob(NUMBER, None, &[], &key)).unwrap();
+    let empty = bytes("revocation");
+    process(&home.client, &blob(NUMBER + 1, None, &[&taken], &key)).unwrap();
+    assert_eq!(home.acquire(std::slice::from_ref(&taken)).unwrap().forbidden, 1);
+    put_back("revocation", &empty);
+    assert!(matches!(home.acquire(std::slice::from_ref(&taken)), Err(StoreError::Tampered)));
+    assert!(!holds(&home, &taken));
 }
 
 #[test]

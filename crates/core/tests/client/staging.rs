@@ -241,6 +241,15 @@ fn answered_chunks_survive_a_crash_and_only_for_the_same_backup() {
     changed[100] ^= 1;
     assert!(!after_crash(&changed, 1).chunk_done(0, 0).unwrap());
     assert!(!after_crash(&whole, 2).chunk_done(0, 0).unwrap());
+    // What is answered after a crash is kept beside what was answered before it, at the next crash as well.
+    let mut staging = after_crash(&whole, 1);
+    let (signed, licenses) = rebound(&home, &policies[..1]);
+    staging.put_chunk(0, 2, world.pin(), &signed, &licenses).unwrap();
+    let longer = std::fs::read(&log).unwrap();
+    drop(staging);
+    let staging = after_crash(&longer, 1);
+    assert!((0..3).all(|chunk| staging.chunk_done(0, chunk).unwrap()));
+    drop(staging);
     let report = after_crash(&whole, 1).commit().unwrap();
     assert_eq!((report.restored, home.client.store.license_count().unwrap()), (4, 4));
     for policy in &policies {

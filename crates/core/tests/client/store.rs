@@ -132,6 +132,22 @@ fn a_replaced_license_goes_and_does_not_come_back() {
 }
 
 #[test]
+fn a_license_and_the_one_in_its_place_may_come_in_one_answer_in_either_order() {
+    let world = World::new();
+    for new_first in [true, false] {
+        let home = Home::new(&world);
+        let old = world.policy(kid(1));
+        let new = Policy { replaces: Some(old.lid), ..world.policy(kid(1)) };
+        let both = if new_first { [new.clone(), old] } else { [old, new.clone()] };
+        let report = home.acquire(&both).unwrap();
+        assert_eq!(report.forbidden, u64::from(new_first));
+        let found = home.client.store.licenses(kid(1)).unwrap();
+        assert_eq!(found.iter().map(|license| license.policy.lid).collect::<Vec<_>>(), [new.lid]);
+        home.client.store.check_integrity().unwrap();
+    }
+}
+
+#[test]
 fn a_transaction_takes_one_answer() {
     let world = World::new();
     let home = Home::new(&world);
@@ -230,6 +246,12 @@ fn an_enumeration_shows_each_license_once_in_order() {
     assert_eq!(all(Filter { issuer: Some(world.management.id), ..Filter::default() }), []);
     assert_eq!(all(Filter { expiring_before: Some(NOW + 6), ..Filter::default() }), [(kid(4), policies[4].lid)]);
     assert_eq!(all(Filter { expiring_before: Some(NOW + 5), ..Filter::default() }), []);
+    // One right that ends is enough, whatever the others do.
+    let lasting =
+        Policy { actions: [&policies[3].actions[..1], &policies[4].actions[..]].concat(), ..world.policy(kid(40)) };
+    home.acquire(std::slice::from_ref(&lasting)).unwrap();
+    let ending = all(Filter { kid: Some(kid(40)), expiring_before: Some(NOW + 6), ..Filter::default() });
+    assert_eq!(ending, [(kid(40), lasting.lid)]);
 }
 
 #[test]

@@ -77,6 +77,10 @@ fn each_kind_of_damage_to_one_license_is_found_and_only_that_license_is_taken_ou
     let damages = [
         ("UPDATE license SET policy = x'a0' WHERE lid = ?1", LicenseFault::Unreadable),
         ("UPDATE license SET binding = zeroblob(40) WHERE lid = ?1", LicenseFault::Unreadable),
+        (
+            "UPDATE license SET binding = (SELECT binding FROM license WHERE lid <> ?1 LIMIT 1) WHERE lid = ?1",
+            LicenseFault::Unreadable,
+        ),
         ("UPDATE license SET wrapped = zeroblob(32) WHERE lid = ?1", LicenseFault::KeyLost),
         ("UPDATE license SET id = id + 7 WHERE lid = ?1", LicenseFault::NotSigned),
         ("UPDATE license SET id = id + 4096 WHERE lid = ?1", LicenseFault::NotSigned),
@@ -226,6 +230,32 @@ fn a_repair_makes_no_count_and_no_removed_license_come_back() {
             assert!(report.forbidden >= 1, "{damage}: the removed one stays away");
         }
     }
+}
+
+#[test]
+fn a_deleted_license_of_which_nobody_can_say_what_was_used_does_not_come_back() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let (used, other) = (counted(&world, 1), counted(&world, 2));
+    home.acquire(&[used.clone(), other.clone()]).unwrap();
+    spend(&home, used.lid);
+    home.client.store.delete(kid(1)).unwrap();
+    sql(&home).execute("UPDATE state SET mac = zeroblob(32) WHERE lid = ?1", [used.lid.as_bytes()]).unwrap();
+    assert_eq!(look(&home, true).0.unwrap().repair, Repair { quarantined: 0, used_up: 1 });
+    let report = home.acquire_at(&[used, other], NOW + 5).unwrap();
+    assert_eq!((report.stored, report.forbidden), (1, 1));
+    assert!(home.client.store.licenses(kid(1)).unwrap().is_empty());
+    assert_eq!(left(&home, kid(2)), Some(0));
+}
+
+#[test]
+fn each_license_whose_state_is_gone_counts_as_used_up_and_is_counted_once() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.acquire(&[counted(&world, 1), counted(&world, 2), world.policy(kid(3))]).unwrap();
+    sql(&home).execute("DELETE FROM state", []).unwrap();
+    assert_eq!(look(&home, true).0.unwrap().repair, Repair { quarantined: 0, used_up: 2 });
+    assert_eq!((left(&home, kid(1)), left(&home, kid(2))), (Some(0), Some(0)));
 }
 
 #[test]

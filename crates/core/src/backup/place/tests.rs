@@ -197,3 +197,11 @@ fn a_folder_that_is_elsewhere_by_the_end_is_told() {
     assert_eq!(temporary.publish(true).unwrap_err().kind(), io::ErrorKind::NotFound);
     assert!(names(&folder).is_empty());
 }
+
+#[test]
+fn a_medium_that_is_gone_is_told_apart_from_one_that_is_full_or_may_not_be_written() {
+    let is_gone = |error: Errno| is_medium_failure(&error.into());
+    assert!([Errno::IO, Errno::NODEV, Errno::STALE].into_iter().all(is_gone));
+    assert!(![Errno::NOSPC, Errno::ACCESS, Errno::ROFS].into_iter().any(is_gone));
+    assert!(!is_medium_failure(&io::Error::other("no number")));
+}

@@ -166,3 +166,21 @@ pub(in crate::store) fn start_state(policy: &Policy, ceiling: Option<&State>) ->
     };
     Some(initial.strictest(&known))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wmlicense_testkit::{World, kid};
+    use wmlicense_wire::policy::Conditions;
+
+    #[test]
+    fn what_a_state_says_of_actions_that_the_policy_has_not_is_left_away() {
+        let policy = World::new().policy_with(kid(1), Conditions { count: Some(5), ..Conditions::default() });
+        let mut ceiling = State::initial(&policy);
+        ceiling.actions.get_mut("Play").unwrap().counts_left = Some(2);
+        let expected = ceiling.clone();
+        ceiling.actions.insert("Copy".into(), expected.actions["Play"]);
+        assert_eq!(start_state(&policy, Some(&ceiling)), Some(expected));
+        assert_eq!(start_state(&policy, None), Some(State::initial(&policy)));
+    }
+}

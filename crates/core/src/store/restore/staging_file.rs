@@ -341,7 +341,6 @@ impl ChunkLog {
             take((u32::from_be_bytes(section), u32::from_be_bytes(chunk)), cursor.0)?;
             end += 4 + (payload.len() + CODE_LEN) as u64;
         }
-        drop(reader);
         self.end = end;
         Ok(())
     }

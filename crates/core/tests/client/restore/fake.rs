@@ -18,6 +18,7 @@ use wmlicense_wire::answer::{
 use wmlicense_wire::backup::{Record, RecordKey, ServiceTicket};
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{DeviceId, Lid};
+use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::{Body, ClientInfo, MAX_LICENSES, MAX_RESTORE_LEN, Request, RestoreBatch, RestoreSource};
 
@@ -56,14 +57,15 @@ pub(super) struct Fake<'w> {
     seats: Seats,
     asked: Mutex<Vec<Lid>>,
     pages: Mutex<Vec<u32>>,
+    usage: Mutex<Vec<(Lid, State)>>,
     /// Restore requests seen.
     pub(super) restores: AtomicUsize,
 }
 
 impl<'w> Fake<'w> {
     pub(super) fn new(world: &'w World) -> Self {
-        let (seats, asked, pages) = (Seats::default(), Mutex::default(), Mutex::default());
-        Self { world, manner: Manner::Honest, seats, asked, pages, restores: AtomicUsize::new(0) }
+        let (seats, asked, pages, usage) = (Seats::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Self { world, manner: Manner::Honest, seats, asked, pages, usage, restores: AtomicUsize::new(0) }
     }
     /// An honest service with the same records.
     pub(super) fn sharing(other: &Fake<'w>) -> Self {
@@ -89,6 +91,10 @@ impl<'w> Fake<'w> {
     /// Pages of the questions answered, in order.
     pub(super) fn pages(&self) -> Vec<u32> {
         self.pages.lock().unwrap().clone()
+    }
+    /// What questions said of the use of licenses, in order.
+    pub(super) fn usage(&self) -> Vec<(Lid, State)> {
+        self.usage.lock().unwrap().clone()
     }
     pub(super) fn connect<'c>(
         &'c self,
@@ -262,6 +268,9 @@ impl Management for Contact<'_, '_> {
             }
         }
         self.fake.pages.lock().unwrap().push(page);
+        if let Body::Restore { usage, .. } | Body::RestorePreview { usage, .. } = &body {
+            self.fake.usage.lock().unwrap().extend(usage.iter().cloned());
+        }
         let reply = self.answer(page, &body);
         assert!(self.request_len(body, page) <= MAX_RESTORE_LEN);
         Ok(reply)

@@ -139,6 +139,32 @@ fn what_the_service_neither_grants_nor_names_is_not_allowed_whatever_it_says_of_
 }
 
 #[test]
+fn the_service_is_told_what_this_store_knows_of_the_use_of_what_it_is_asked_for() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let policy = counted(&world, 9);
+    home.acquire(std::slice::from_ref(&policy)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    let fresh = home.without_store();
+    fresh.acquire(std::slice::from_ref(&policy)).unwrap();
+    let spend = &mut |_: &Policy, state: &State| {
+        let mut next = state.clone();
+        next.actions.get_mut("Play").unwrap().counts_left = Some(3);
+        Ok::<_, StoreError>(next)
+    };
+    let used = fresh.client.store.change_state(policy.lid, spend).unwrap();
+    // A license that is deleted is as well remembered.
+    fresh.client.store.delete(kid(9)).unwrap();
+    let (preview, restore) = (Fake::new(&world), Fake::new(&world));
+    let context = Events::default().context(|_| false);
+    through::preview(&fresh.client, folder.path(), &|| preview.connect(&fresh, &context), &context).unwrap();
+    assert_eq!(preview.usage(), [(policy.lid, used.clone())]);
+    assert_eq!(restore_at(&fresh, &folder, &restore).0.unwrap().restored, 1);
+    assert_eq!(restore.usage(), [(policy.lid, used)]);
+}
+
+#[test]
 fn a_place_that_is_no_folder_cannot_be_read_and_no_medium_is_blamed() {
     let world = World::new();
     let home = Home::new(&world);

@@ -63,12 +63,15 @@ fn what_ended_since_the_backup_is_told_as_a_restore_would_leave_it_out() {
     let folder = tempfile::tempdir().unwrap();
     backed_up(&home, folder.path(), false).0.unwrap();
     home.client.store.delete(kid(1)).unwrap();
-    home.clock.set(NOW + 200);
+    home.clock.set(NOW + 1000);
     let fake = Fake::new(&world);
     let (found, verdicts, _) = look(&home, &folder, &fake);
     assert_eq!(found.unwrap(), Preview { restorable: 1, refused: 1, ..Preview::default() });
     let refused: Vec<_> = verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
     assert_eq!(refused, [(kid(1), Why::from(Reason::Expired))]);
+    // A clock that is put back afterwards changes nothing.
+    home.clock.set(NOW);
+    assert_eq!(look(&home, &folder, &fake).0.unwrap().refused, 1);
     let restored = restore_at(&home, &folder, &fake).0.unwrap();
     assert_eq!((restored.restored, restored.left_out), (1, vec![left_out(1, Reason::Expired)]));
 }
