@@ -3,57 +3,88 @@
 use super::{Explain, Failure, FailureKind};
 use crate::contact::{AnswerFault, SessionError};
 use crate::transport::{ServiceFailure, TransportError};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// HTTP status of a missing or refused account token.
 const UNAUTHORIZED: u16 = 401;
 
 /// How a verb names its own service and what went wrong with it.
+#[derive(Clone, Copy)]
 pub(super) struct Words {
     pub(super) unreachable: FailureKind,
     pub(super) cancelled: FailureKind,
     pub(super) broken: FailureKind,
     pub(super) bad_answer: FailureKind,
+    said: Said,
 }
+
+/// What a verb says in place of the error's own text.
+#[derive(Clone, Copy)]
+struct Said {
+    no_service: Option<&'static str>,
+    unknown_service: Option<&'static str>,
+    keys: Option<&'static str>,
+}
+
+const AS_IT_IS: Said = Said { no_service: None, unknown_service: None, keys: None };
 
 pub(super) const INDIVIDUALIZATION: Words = Words {
     unreachable: FailureKind::IndividualizationUnreachable,
     cancelled: FailureKind::Cancelled,
     broken: FailureKind::ConnectionLost,
     bad_answer: FailureKind::BadAnswer,
+    said: Said { keys: Some("keys could not be made"), ..AS_IT_IS },
 };
 pub(super) const ISSUER: Words = Words {
     unreachable: FailureKind::IssuerUnreachable,
     cancelled: FailureKind::AcquisitionCancelled,
     broken: FailureKind::ConnectionLost,
     bad_answer: FailureKind::BadLicense,
+    said: Said {
+        unknown_service: Some(
+            "the service is not known yet: individualize the device there, \
+             or acquire something over the network, first",
+        ),
+        ..AS_IT_IS
+    },
 };
 pub(super) const MANAGEMENT: Words = Words {
     unreachable: FailureKind::ManagementUnreachable,
     cancelled: FailureKind::Cancelled,
     broken: FailureKind::ManagementLost,
     bad_answer: FailureKind::BadAnswer,
+    said: AS_IT_IS,
 };
 pub(super) const REVOCATION: Words = Words {
     unreachable: FailureKind::RevocationUnreachable,
     cancelled: FailureKind::Cancelled,
     broken: FailureKind::ConnectionLost,
     bad_answer: FailureKind::BadAnswer,
+    said: Said {
+        no_service: Some("no service is known; set ServiceURL and individualize"),
+        unknown_service: Some(
+            "the service is not known yet: individualize the device there, \
+             or refresh revocations over the network, first",
+        ),
+        ..AS_IT_IS
+    },
 };
 
 impl SessionError {
     pub(super) fn explain_in(&self, words: &Words) -> Failure {
         let text = self.to_string();
+        let said = |text: Option<&'static str>| text.map_or_else(|| self.to_string().into(), Cow::Borrowed);
         match self {
             Self::Cancelled => Failure::new(words.cancelled),
-            Self::NoService => Failure::with(FailureKind::NoService, text),
-            Self::UnknownService => Failure::with(FailureKind::ServiceUnknown, text),
+            Self::NoService => Failure::with(FailureKind::NoService, said(words.said.no_service)),
+            Self::UnknownService => Failure::with(FailureKind::ServiceUnknown, said(words.said.unknown_service)),
             Self::AuthorityNotTrusted => Failure::with(FailureKind::AuthorityNotTrusted, text),
             Self::NeedsIndividualization => Failure::with(FailureKind::NeedsIndividualization, text),
             Self::Transport(error) => transport(error, words),
             Self::BadAnswer(fault) => Failure::with(answer(fault, words.bad_answer), text),
             Self::Store(error) => error.explain(),
-            Self::Keys => Failure::with(FailureKind::KeysUnusable, text),
+            Self::Keys => Failure::with(FailureKind::KeysUnusable, said(words.said.keys)),
         }
     }
 }

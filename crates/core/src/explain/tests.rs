@@ -118,6 +118,32 @@ fn what_was_cancelled_while_it_waited_for_the_store_is_cancelled_in_every_verb()
 }
 
 #[test]
+fn each_verb_says_what_to_do_about_a_service_that_it_does_not_know() {
+    let told = |error: &dyn Explain| error.explain().sentence().into_owned();
+    let unset = || SessionError::NoService;
+    assert_eq!(told(&IndividualizeError::from(unset())), "No service URL is set.");
+    assert_eq!(told(&AcquireError::from(unset())), "No service URL is set.");
+    assert_eq!(told(&RestoreError::from(unset())), "No service URL is set.");
+    assert_eq!(told(&RevokeError::from(unset())), "No service is known; set ServiceURL and individualize.");
+    let unknown = || SessionError::UnknownService;
+    assert!(told(&AcquireError::from(unknown())).contains("or acquire something over the network"));
+    assert!(told(&RevokeError::from(unknown())).contains("or refresh revocations over the network"));
+}
+
+#[test]
+fn an_individualization_says_that_keys_could_not_be_made_and_the_others_that_they_cannot_be_used() {
+    let told = |error: &dyn Explain| error.explain().sentence().into_owned();
+    assert_eq!(told(&IndividualizeError::from(SessionError::Keys)), "Keys could not be made.");
+    let others: [&dyn Explain; 4] = [
+        &AcquireError::from(SessionError::Keys),
+        &RestoreError::from(SessionError::Keys),
+        &RevokeError::from(SessionError::Keys),
+        &SessionError::Keys,
+    ];
+    assert!(others.iter().all(|error| told(error) == "The device's keys cannot be used."));
+}
+
+#[test]
 fn a_missing_place_differs_from_a_forbidden_and_a_full_one() {
     let kinds = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied, io::ErrorKind::StorageFull]
         .map(|kind| storage::place(&io::Error::from(kind)).kind);
