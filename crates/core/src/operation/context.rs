@@ -13,6 +13,14 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 type Sink = Box<dyn FnMut(&Event) -> Flow + Send>;
 
+/// Progress, at its pace.
+#[derive(Default)]
+struct Paced {
+    told: Option<(Instant, Progress)>,
+    /// What came too soon after it.
+    untold: Option<Progress>,
+}
+
 /// What work sees of its operation.
 pub struct Context {
     control: Arc<Control>,
@@ -20,7 +28,7 @@ pub struct Context {
     /// Held while an event is told, so that there is one call at a time; nothing that a receiver can call takes it.
     sink: Arc<Mutex<Sink>>,
     network: Arc<Mutex<Option<(Instant, Network)>>>,
-    progress: Mutex<Option<(Instant, Progress)>>,
+    progress: Mutex<Paced>,
     /// The waits of the thread that made it are waits of this operation.
     _entered: Entered,
 }
@@ -30,7 +38,7 @@ impl Context {
         let deadline = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
         let entered = Entered::new(&control, deadline);
         let (sink, network) = (Arc::new(Mutex::new(sink)), Arc::new(Mutex::new(None)));
-        Self { control, deadline, sink, network, progress: Mutex::new(None), _entered: entered }
+        Self { control, deadline, sink, network, progress: Mutex::new(Paced::default()), _entered: entered }
     }
 
     /// A context for work on the caller's own thread (command line, tests): events go to `event`.
@@ -55,20 +63,28 @@ impl Context {
         NetworkTeller { control, sink, last: Arc::clone(&self.network) }
     }
 
-    /// Tells progress, at most every 100 ms unless `done == total`.
+    /// Tells progress, at most every 100 ms unless `done == total`. Work that may end before that calls
+    /// [`Self::last_progress`].
     pub fn progress(&self, done: u64, total: u64) -> Result<(), Cancelled> {
         self.check()?;
         let progress = Progress { done, total };
         {
-            let mut last = lock(&self.progress);
+            let mut paced = lock(&self.progress);
             let now = Instant::now();
-            if let Some((time, told)) = *last
+            if let Some((time, told)) = paced.told
                 && (told == progress || (done != total && now.duration_since(time) < PROGRESS_INTERVAL))
             {
+                paced.untold = Some(progress).filter(|progress| *progress != told);
                 return Ok(());
             }
-            *last = Some((now, progress));
+            *paced = Paced { told: Some((now, progress)), untold: None };
         }
+        self.emit(Event::Progress(progress))
+    }
+
+    /// Tells how far the work came, if that came too soon after what was told of it.
+    pub(crate) fn last_progress(&self) -> Result<(), Cancelled> {
+        let Some(progress) = lock(&self.progress).untold.take() else { return Ok(()) };
         self.emit(Event::Progress(progress))
     }
 

@@ -238,6 +238,26 @@ fn progress_is_throttled_but_the_first_and_the_last_are_told() {
 }
 
 #[test]
+fn how_far_work_came_that_ends_early_is_told_once() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&told);
+    let context = Context::inline(None, move |event| {
+        lock(&sink).push(event.clone());
+        Flow::Continue
+    });
+    context.last_progress().unwrap();
+    assert_eq!(*lock(&told), []);
+    for done in 0..=3 {
+        context.progress(done, 1000).unwrap();
+    }
+    context.last_progress().unwrap();
+    let known = lock(&told).len();
+    assert_eq!(lock(&told).last(), Some(&Event::Progress(Progress { done: 3, total: 1000 })));
+    context.last_progress().unwrap();
+    assert_eq!(lock(&told).len(), known);
+}
+
+#[test]
 fn the_deadline_is_counted_from_the_start() {
     let before = Instant::now();
     let context = Context::inline(Some(Duration::from_secs(60)), |_| Flow::Continue);

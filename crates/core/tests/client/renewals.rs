@@ -361,3 +361,22 @@ fn progress_of_many_short_requests_is_told_at_the_pace_of_all_progress_and_to_it
     assert_eq!(told.last(), Some(&Progress { done: 30, total: 30 }));
     assert!(told.len() as u128 <= paces + 1, "{} within {paces} intervals", told.len());
 }
+
+#[test]
+fn a_renewal_that_a_service_fails_tells_how_far_it_came() {
+    let desk = Desk::certified();
+    let other = wmlicense_testkit::service::Service::start(&desk.world);
+    for number in 1..=9 {
+        let policy = offer(&desk, number, until(NOW + DAY));
+        let url = (number == 9).then(|| other.base.clone());
+        other.catalogue.lock().unwrap().insert(kid(number), policy);
+        let custom_data = Some(number.to_be_bytes().to_vec());
+        desk.wish(&LicenseWish { kids: vec![kid(number)], url, custom_data, ..LicenseWish::default() }).unwrap();
+    }
+    other.then(Step::Problem(ProblemKind::Unavailable));
+    let before = desk.events().len();
+    run(&desk, &within(1)).unwrap_err();
+    let told = desk.events().split_off(before);
+    let last = told.iter().rev().find_map(|event| if let Event::Progress(told) = event { Some(told) } else { None });
+    assert_eq!(last, Some(&Progress { done: 8, total: 9 }));
+}
