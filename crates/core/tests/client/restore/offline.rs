@@ -3,7 +3,9 @@
 use super::*;
 use std::cell::Cell;
 use wmlicense_core::event::Progress;
+use wmlicense_core::restore::restore;
 use wmlicense_core::restore::through::{Management, NotConnected};
+use wmlicense_testkit::desk::Desk;
 
 #[test]
 fn a_section_of_another_owner_keeps_none_of_the_device_s_own_licenses_out() {
@@ -162,6 +164,18 @@ fn the_service_is_told_what_this_store_knows_of_the_use_of_what_it_is_asked_for(
     assert_eq!(preview.usage(), [(policy.lid, used.clone())]);
     assert_eq!(restore_at(&fresh, &folder, &restore).0.unwrap().restored, 1);
     assert_eq!(restore.usage(), [(policy.lid, used)]);
+}
+
+#[test]
+fn a_cancel_while_the_device_gets_its_certificate_is_a_cancel_and_no_failure() {
+    let desk = Desk::new();
+    let folder = backup_of(&desk.world, &plain(&desk.world, 0..1));
+    let events = Events::default();
+    let context = events.context(|event| matches!(event, Event::Individualize { .. }));
+    let result = restore(&desk.client, &desk.settings, folder.path(), true, &context);
+    assert!(matches!(result, Err(RestoreError::Service(SessionError::Cancelled))), "{result:?}");
+    assert!(!events.all().iter().any(|event| matches!(event, Event::IndividualizeFailed(_))));
+    assert_eq!(desk.client.store.license_count().unwrap(), 0);
 }
 
 #[test]
