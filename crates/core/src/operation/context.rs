@@ -64,7 +64,7 @@ impl Context {
     }
 
     /// Tells progress, at most every 100 ms unless `done == total`. Work that may end before that calls
-    /// [`Self::last_progress`].
+    /// `last_progress`.
     pub fn progress(&self, done: u64, total: u64) -> Result<(), Cancelled> {
         self.check()?;
         let progress = Progress { done, total };
