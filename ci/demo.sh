@@ -53,7 +53,7 @@ count() { grep -c "^$1" <<<"$printed" || :; }
 
 # --- the examples, as their first comments say, in a folder that looks like this one with a release build
 mkdir -p "$work/clone/target"
-ln -s "$PWD/include" "$PWD/examples-c" "$work/clone"
+ln -s "$PWD/include" "$PWD/examples-c" "$PWD/ffmpeg" "$work/clone"
 ln -s "$built" "$work/clone/target/release"
 compiled=0
 for source in examples-c/*.c; do
@@ -65,6 +65,7 @@ for source in examples-c/*.c; do
     say "not built" "$(basename "$source"): it needs the development files of $modules"
     continue
   fi
+  case $line in *" -lwmlicense-av "*) make -s -C ffmpeg BUILT="$built" 2>>"$work/log" ;; esac
   (cd "$work/clone" && eval "${line% -o *} -o \"\$work/\$(basename \"\$source\" .c)\"") 2>>"$work/log"
   compiled=$((compiled + 1))
 done

@@ -1,5 +1,5 @@
 /* box_reader.h: the boxes of MP4 (ISO/IEC 14496-12, 4.2) in memory, and big-endian numbers in them. Nothing is read beyond
- * the end of a box. For key_groups.h, which knows what the boxes mean.
+ * the end of a box. For key_groups.h and for the library in ffmpeg/, which know what the boxes mean.
  */
 #ifndef BOX_READER_H
 #define BOX_READER_H
@@ -18,7 +18,7 @@ typedef struct box_reader {
   bool broken;
 } box_reader;
 
-static uint64_t kg_number(box_reader *from, size_t size) { /* size is at most 8 */
+static inline uint64_t kg_number(box_reader *from, size_t size) { /* size is at most 8 */
   uint64_t value = 0;
   if (size > from->size) {
     from->broken = true;
@@ -31,14 +31,14 @@ static uint64_t kg_number(box_reader *from, size_t size) { /* size is at most 8 
   return value;
 }
 
-static uint32_t kg_u32(box_reader *from) { return (uint32_t)kg_number(from, 4); }
+static inline uint32_t kg_u32(box_reader *from) { return (uint32_t)kg_number(from, 4); }
 
-static void kg_bytes(box_reader *from, uint8_t *to, size_t size) {
+static inline void kg_bytes(box_reader *from, uint8_t *to, size_t size) {
   for (size_t i = 0; i < size; i++) to[i] = (uint8_t)kg_number(from, 1);
 }
 
 /* Takes the next box in memory; false at the end. */
-static bool kg_next(box_reader *from, uint32_t *type, box_reader *body) {
+static inline bool kg_next(box_reader *from, uint32_t *type, box_reader *body) {
   if (from->size < 8) return false;
   uint64_t size = kg_u32(from), head = 8;
   *type = kg_u32(from);
@@ -52,7 +52,7 @@ static bool kg_next(box_reader *from, uint32_t *type, box_reader *body) {
 }
 
 /* The first box of this type, for `seig` the first sgpd or sbgp of that grouping; empty when there is none. */
-static box_reader kg_child(box_reader parent, uint32_t wanted) {
+static inline box_reader kg_child(box_reader parent, uint32_t wanted) {
   uint32_t type;
   box_reader body;
   while (kg_next(&parent, &type, &body)) {

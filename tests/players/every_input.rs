@@ -16,13 +16,13 @@ use wmlicense_testkit::vectors;
 use wmlicense_testkit::{root, run};
 
 /// Terms without any limit.
-const TERMS: &str = r#"{"actions":{"Play":{}},"backup":true}"#;
+pub(crate) const TERMS: &str = r#"{"actions":{"Play":{}},"backup":true}"#;
 /// The keys of the reported files, and the key IDs of the media files, whose keys the service has already.
-const REPORTED: &str = "11111111222233334444555555555501,0102030405060708090a0b0c0d0e0f10,T1\n\
+pub(crate) const REPORTED: &str = "11111111222233334444555555555501,0102030405060708090a0b0c0d0e0f10,T1\n\
                         11111111222233334444555555555502,1112131415161718191a1b1c1d1e1f20,T2\n\
                         11111111222233334444555555555503,2122232425262728292a2b2c2d2e2f30,T3\n";
-const VIDEO: &str = "a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8";
-const AUDIO: &str = "0f0e0d0c0b0a09080706050403020100";
+pub(crate) const VIDEO: &str = "a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8";
+pub(crate) const AUDIO: &str = "0f0e0d0c0b0a09080706050403020100";
 /// Sizes of the samples in `tests/data/reported/clear.bin`.
 const SIZES: [usize; 6] = [200, 237, 274, 311, 348, 385];
 /// Inputs are played by so many threads.
@@ -382,6 +382,9 @@ fn every_input_fails_or_is_right_in_every_player() {
             "play_ffmpeg packager-cens-audio.mp4, as it is",
             "play_ffmpeg packager-webm-video.webm",
             "play_ffmpeg packager-cenc-video.mp4, key named elsewhere",
+            "play_ffmpeg packager-cenc-video.mp4, senc only",
+            "play_ffmpeg packager-cbcs-audio.mp4, senc only",
+            "play_ffmpeg packager-cbc1-video.mp4, saiz and saio only",
         ]);
     }
     if players.has_gstreamer {

@@ -91,23 +91,20 @@ fn every_scheme_plays_like_the_clear_source() {
 }
 
 #[test]
-fn segments_that_were_joined_never_show_wrong_frames() {
+fn segments_that_were_joined_play_like_the_clear_source() {
     let Some(stage) = set() else { return };
+    let [picture, tone] = stage.clear_mp4();
     let packaged = stage.media.shaka_mp4("joined", Options { segments: true, ..Options::plain("cenc") });
     stage.import(&packaged);
-    // libavformat 5.1 takes each segment's samples for those of the first one. Then the sample is refused, not decrypted.
-    let output = stage.player(&[], "device", &packaged.video).output().unwrap();
-    let (shown, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let (shown, clear) = (frames(&shown, 0), &stage.clear_mp4()[0]);
-    assert!(clear.starts_with(&shown), "{said}");
-    assert!(shown.len() == clear.len() || said.contains("decrypt: WM_E_INVALID_DATA: "), "{said}");
+    stage.expect_frames(&packaged.video, &picture);
+    stage.expect_frames(&packaged.audio, &tone);
 }
 
 #[test]
 fn keys_that_rotate_play_like_the_clear_source() {
     let Some(stage) = set() else { return };
     let [picture, tone] = stage.clear_mp4();
-    for scheme in ["cenc", "cens", "cbcs"] {
+    for scheme in SCHEMES {
         let packaged = stage.media.shaka_mp4(scheme, Options { rotation: true, ..Options::plain(scheme) });
         stage.import(&packaged);
         let printed = run::output_of(&mut stage.player(&[], "first", &packaged.video));
@@ -115,11 +112,6 @@ fn keys_that_rotate_play_like_the_clear_source() {
         stage.expect_frames(&packaged.video, &picture);
         stage.expect_frames(&packaged.audio, &tone);
     }
-    // Here the groups have longer initialization vectors than the track says, which libavformat does not know.
-    let packaged = stage.media.shaka_mp4("cbc1", Options { rotation: true, ..Options::plain("cbc1") });
-    stage.import(&packaged);
-    let printed = run::fail(&mut stage.player(&[], "device", &packaged.video));
-    assert!(printed.contains("Invalid data found"), "{printed}");
 }
 
 #[test]
@@ -215,7 +207,7 @@ fn a_damaged_file_ends_with_a_message() {
         assert!(printed.contains("damaged.mp4: "), "{printed}");
     }
     let printed = run::fail(&mut stage.player(&[], "device", &root().join("tests/data/media/ffmpeg-cenc-frag.mp4")));
-    assert!(printed.contains("input: Invalid data"), "{printed}");
+    assert!(printed.contains("stream 0: WM_E_INVALID_DATA: It is not known how a sample is encrypted"), "{printed}");
 }
 
 /// Runs a player that must be refused a license, and answers its last line.

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod application;
+mod av;
 mod every_input;
 mod ffmpeg;
 mod gstreamer;

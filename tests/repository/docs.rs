@@ -74,6 +74,7 @@ fn every_path_in_documents_leads_somewhere() {
         "docs",
         "examples-c",
         "examples-python",
+        "ffmpeg",
         "fuzz",
         "gstreamer",
         "include",

@@ -62,10 +62,13 @@ pub fn command_of(line: &str, compiler: &str, program: &Path) -> Command {
     let clone = program.with_file_name(CLONE);
     if !clone.exists() {
         std::fs::create_dir_all(clone.join("target")).expect("the output folder is writable");
-        let links = [("include", root().join("include")), ("examples-c", root().join("examples-c"))];
+        let links = ["include", "examples-c", "ffmpeg"].map(|name| (name, root().join(name)));
         for (name, place) in links.into_iter().chain([("target/release", library_dir())]) {
             std::os::unix::fs::symlink(place, clone.join(name)).expect("the output folder is writable");
         }
+    }
+    if line.contains(" -lwmlicense-av ") {
+        build_av(&library_dir(), "");
     }
     let (words, _) = line.rsplit_once(" -o ").expect("the line names its program");
     let words = words.strip_prefix("cc ").expect("the line begins with the compiler");
@@ -73,6 +76,14 @@ pub fn command_of(line: &str, compiler: &str, program: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-ec", &typed, "sh"]).arg(program).current_dir(clone);
     command
+}
+
+/// Builds `libwmlicense-av` into `out`, with these compiler flags and every warning an error. What is current is not built again.
+pub fn build_av(out: &Path, flags: &str) {
+    let mut make = Command::new("make");
+    make.args(["--silent", "-C", "ffmpeg"]).arg(format!("BUILT={}", library_dir().display())).current_dir(root());
+    make.arg(format!("OUT={}", out.display())).arg(format!("CFLAGS=-g -O1 -Werror {flags}"));
+    run::succeed(&mut make);
 }
 
 /// The line in the first comment of an example that tells how to build it.
