@@ -19,8 +19,26 @@ fn apart<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// One store after the other, by the widest instructions: as little as possible for each sample.
+/// What is overwritten by one frame. Up to 2 KiB the C library clears memory with the widest stores; for more it takes an
+/// instruction that needs longer to begin than this takes in all.
+const PIECE: usize = 1 << 10;
+
+/// Frames below each other, together at least `BYTES` deep.
 #[inline(never)]
 fn overwrite<const BYTES: usize>() {
-    black_box(&mut [0u8; BYTES]);
+    let pieces = const { BYTES.div_ceil(PIECE) };
+    if pieces > 0 {
+        overwrite_pieces(pieces);
+    }
+}
+
+#[inline(never)]
+fn overwrite_pieces(pieces: usize) {
+    let mut piece = [0u8; PIECE];
+    black_box(&mut piece);
+    if pieces > 1 {
+        overwrite_pieces(pieces - 1);
+    }
+    // The frame is needed until here: the next one cannot take its place.
+    black_box(&piece);
 }

@@ -109,17 +109,17 @@ impl<'k> Cbc<'k> {
         Self { key, previous: iv.into() }
     }
 
-    /// Decrypts the whole blocks that the pattern picks; the chain runs over those only.
-    pub(super) fn apply_blocks(&mut self, data: &mut [u8], (crypt, skip): (usize, usize)) {
-        if skip == 0 {
-            let group = crypt.max(1) * BLOCK;
-            let length = data.len() - data.len() % group;
-            if length > 0 {
-                let data = &mut data[..length];
-                self.key.decrypt_with_backend(CbcRun { previous: &mut self.previous, data });
-            }
-            return;
+    /// Decrypts the whole groups of this many blocks; what is left over stays clear.
+    pub(super) fn apply_groups(&mut self, data: &mut [u8], blocks: usize) {
+        let length = data.len() - data.len() % (blocks * BLOCK);
+        if length > 0 {
+            let data = &mut data[..length];
+            self.key.decrypt_with_backend(CbcRun { previous: &mut self.previous, data });
         }
+    }
+
+    /// Decrypts the blocks that the pattern picks; the chain runs over those only.
+    pub(super) fn apply_pattern(&mut self, data: &mut [u8], (crypt, skip): (usize, usize)) {
         let positions = Positions { next: 0, end: data.len(), left_in_group: 0, crypt, skip };
         self.key.decrypt_with_backend(CbcPattern { previous: &mut self.previous, data, positions });
     }
