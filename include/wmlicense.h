@@ -1,23 +1,25 @@
-/*
- * wmlicense.h - license individualization, acquisition, use, backup and restore for media players.
+/**
+ * @mainpage wmlicense.h: license individualization, acquisition, use, backup and restore for media players
  *
  * One shape for everything: create an object, set its properties, call a verb that runs in the background, watch its
  * status callback (or wait), release the object.
  *
- *   wm_client *client = NULL;
- *   wm_backup_restorer *restorer = NULL;
- *   wm_create_client(&client);
- *   wm_set_string_prop(client, WM_PROP_STORE_PATH, "/home/u/.local/share/app");
- *   wm_set_string_prop(client, WM_PROP_AUTHORITY, authority);
- *   wm_open_client(client);
- *   wm_create_backup_restorer(client, on_status, app, &restorer);
- *   wm_set_string_prop(restorer, WM_PROP_BACKUP_PATH, "/media/usb/licenses");
- *   wm_backup_licenses(restorer, WM_BACKUP_OVERWRITE);     returns at once
- *   wm_wait(restorer, WM_INFINITE, &result);               or keep running the user interface
- *   wm_release(restorer);
- *   wm_release(client);
+ * @code{.c}
+ * wm_client *client = NULL;
+ * wm_backup_restorer *restorer = NULL;
+ * wm_create_client(&client);
+ * wm_set_string_prop(client, WM_PROP_STORE_PATH, "/home/u/.local/share/app");
+ * wm_set_string_prop(client, WM_PROP_AUTHORITY, authority);
+ * wm_open_client(client);
+ * wm_create_backup_restorer(client, on_status, app, &restorer);
+ * wm_set_string_prop(restorer, WM_PROP_BACKUP_PATH, "/media/usb/licenses");
+ * wm_backup_licenses(restorer, WM_BACKUP_OVERWRITE);   // returns at once
+ * wm_wait(restorer, WM_INFINITE, &result);             // or keep running the user interface
+ * wm_release(restorer);
+ * wm_release(client);
+ * @endcode
  *
- * OWNERSHIP
+ * @section contract_ownership OWNERSHIP
  * Objects are opaque. wm_add_ref and wm_release work on all of them; wm_release(NULL) is allowed. A handle is a token
  * that the library looks up, never an address that it follows: a stale, wild, twice released or otherwise wrong handle
  * is answered with WM_E_INVALID_HANDLE, always. Only the application's references keep a handle valid. Objects hold what
@@ -25,7 +27,7 @@
  * still finishing: 0 at the end. What is passed in is copied before a function returns; a context is passed back
  * untouched and never freed.
  *
- * THREADS
+ * @section contract_threads THREADS
  * Every function may be called from any thread with 256 KiB of stack. Background verbs return at once and run on a thread
  * of the library: wm_individualize, wm_acquire_license, wm_monitor_license, wm_renew_licenses, wm_backup_licenses,
  * wm_restore_licenses, wm_preview_restore, wm_verify_backup, wm_check_store, wm_clean_license_store (which can be told to
@@ -38,7 +40,7 @@
  * unloaded; dlclose leaves it in place. It installs no signal handler, changes no environment, and runs no thread while no
  * operation runs.
  *
- * TEXT AND BUFFERS
+ * @section contract_text TEXT AND BUFFERS
  * Text is UTF-8 with a NUL at the end; paths are bytes as the system has them. Functions that fill a buffer are called
  * once or twice: with buf NULL and buf_size 0 they answer 0 and tell the size needed, the NUL of a text included; if the
  * buffer is too small they answer WM_E_BUFFER_TOO_SMALL, tell the size, and leave the buffer as it was. Outputs come last
@@ -47,7 +49,7 @@
  * missing fields are zero and additional ones must be. Key IDs are 16 bytes in the byte order of the UUID text, and
  * base64 of those bytes in properties and statuses. Times are seconds UTC since 1970.
  *
- * ERRORS
+ * @section contract_errors ERRORS
  * A wm_result is an int32_t with HRESULT meaning: negative is a failure, 0 and positive numbers are successes, some of
  * which carry information. wm_result_name and wm_result_message explain a number. wm_get_error_info tells, per thread,
  * more about the last failure: its kind, what helps, whether to try again, what the service said, and a sentence. Inside
@@ -55,14 +57,14 @@
  * No detail, log or message ever holds a secret. A failed operation leaves the store as it was. No input crashes the
  * process.
  *
- * CALLBACKS
+ * @section contract_callbacks CALLBACKS
  * A status callback is called on a thread of the library, one call at a time per object, with no lock held. Pointers are
  * valid until it returns. Any function may be called from it. A failing answer cancels the operation, 0 goes on. It must
  * not throw or longjmp: a C++ exception ends the process. wm_wait on the object itself is refused in it with
  * WM_E_WOULD_DEADLOCK, and wm_release never waits in it. An application that cannot take callbacks on foreign threads reads
  * the same statuses from a queue: wm_create_event_queue.
  *
- * NETWORK
+ * @section contract_network NETWORK
  * No function but a background verb and wm_ensure_license opens a connection, and none does with WM_PROP_OFFLINE_ONLY. Every
  * request may be sent again, because the service gives equal bytes an equal answer: after a lost connection, 408, 425, 429
  * and 5xx the library does so up to WM_PROP_RETRY_LIMIT times, with a random pause that grows, and at least as long as
@@ -71,8 +73,11 @@
  * WM_PROP_ALLOW_HTTP says otherwise. At most three redirects are followed, never from https to http, a POST only by 307 and
  * 308, and the account token stays behind. Answers are bounded in length and must have the protocol's type. TLS is 1.3.
  * wm_set_transport puts the application's own HTTP stack in place of the library's.
- *
- * This file is generated from src/ by tests/repository/header.rs; do not edit it.
+ */
+
+/**
+ * @file wmlicense.h
+ * The whole C interface. Generated from src/ by tests/repository/header.rs; do not edit it.
  */
 
 #ifndef WMLICENSE_H
@@ -82,301 +87,311 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+/** Gives the constants below their type; for this header only. */
+#define WM_CONSTANT_(type, number) static_cast<type>(number)
+#else
+/** Gives the constants below their type; for this header only. */
+#define WM_CONSTANT_(type, number) ((type)(number))
+#endif
+
 /* Versions. wm_version and wm_abi_version answer those of the library that is loaded. */
 
+/** Version of this header, as wm_version has that of the library. */
 #define WM_VERSION (0u << 16 | 1u << 8 | 0u)
+/** Binary interface of this header, as wm_abi_version has that of the library. */
 #define WM_ABI_VERSION 1u
 
 /* Results. Negative is a failure; a number is never used again for something else. */
 
 /** Done. */
-#define WM_S_OK ((wm_result)0x00000000)
+#define WM_S_OK WM_CONSTANT_(wm_result, 0x00000000u)
 /** Done; the answer is no. */
-#define WM_S_FALSE ((wm_result)0x00000001)
+#define WM_S_FALSE WM_CONSTANT_(wm_result, 0x00000001u)
 /** The license is stored. */
-#define WM_S_LICENSE_ACQUIRED ((wm_result)0x000D2726)
+#define WM_S_LICENSE_ACQUIRED WM_CONSTANT_(wm_result, 0x000D2726u)
 /** The device is individualized. */
-#define WM_S_INDIVIDUALIZED ((wm_result)0x000D2727)
+#define WM_S_INDIVIDUALIZED WM_CONSTANT_(wm_result, 0x000D2727u)
 /** The acquisition was cancelled; no license is stored. */
-#define WM_S_ACQUIRE_CANCELLED ((wm_result)0x000D2747)
+#define WM_S_ACQUIRE_CANCELLED WM_CONSTANT_(wm_result, 0x000D2747u)
 /** What this device opens of the backup is whole; the rest only its own device or a service can open. */
-#define WM_S_BACKUP_CLOSED ((wm_result)0x000D2A04)
+#define WM_S_BACKUP_CLOSED WM_CONSTANT_(wm_result, 0x000D2A04u)
 /** The store was damaged and is repaired. */
-#define WM_S_STORE_REPAIRED ((wm_result)0x000D2A01)
+#define WM_S_STORE_REPAIRED WM_CONSTANT_(wm_result, 0x000D2A01u)
 /** The service has nothing new for this device. */
-#define WM_S_NOTHING_NEW ((wm_result)0x000D2A02)
+#define WM_S_NOTHING_NEW WM_CONSTANT_(wm_result, 0x000D2A02u)
 /** The device has these licenses already; nothing changed. */
-#define WM_S_LICENSE_KNOWN ((wm_result)0x000D2A07)
+#define WM_S_LICENSE_KNOWN WM_CONSTANT_(wm_result, 0x000D2A07u)
 /** The monitor was cancelled; no license is stored. */
-#define WM_S_MONITOR_CANCELLED ((wm_result)0x000D2746)
+#define WM_S_MONITOR_CANCELLED WM_CONSTANT_(wm_result, 0x000D2746u)
 /** Some licenses are restored; statuses told why the others are not. */
-#define WM_S_RESTORE_PARTIAL ((wm_result)0x000D2A00)
+#define WM_S_RESTORE_PARTIAL WM_CONSTANT_(wm_result, 0x000D2A00u)
 /** What came is stored; further pages wait to be fetched with the next challenge. */
-#define WM_S_MORE_TO_FETCH ((wm_result)0x000D2A05)
+#define WM_S_MORE_TO_FETCH WM_CONSTANT_(wm_result, 0x000D2A05u)
 /** No stored license is to be renewed. */
-#define WM_S_NOTHING_TO_RENEW ((wm_result)0x000D2A03)
+#define WM_S_NOTHING_TO_RENEW WM_CONSTANT_(wm_result, 0x000D2A03u)
 /** The system has no memory or thread left. */
-#define WM_E_OUTOFMEMORY ((wm_result)0x8007000E)
+#define WM_E_OUTOFMEMORY WM_CONSTANT_(wm_result, 0x8007000Eu)
 /** The process or the system has no file descriptor left. */
-#define WM_E_NO_DESCRIPTORS ((wm_result)0xC00D2A61)
+#define WM_E_NO_DESCRIPTORS WM_CONSTANT_(wm_result, 0xC00D2A61u)
 /** An argument is NULL or out of range. */
-#define WM_E_INVALIDARG ((wm_result)0x80070057)
+#define WM_E_INVALIDARG WM_CONSTANT_(wm_result, 0x80070057u)
 /** There are no more items. */
-#define WM_E_NO_MORE_ITEMS ((wm_result)0x80070103)
+#define WM_E_NO_MORE_ITEMS WM_CONSTANT_(wm_result, 0x80070103u)
 /** The handle was released, is of another type, or never was one. */
-#define WM_E_INVALID_HANDLE ((wm_result)0xC00D2A00)
+#define WM_E_INVALID_HANDLE WM_CONSTANT_(wm_result, 0xC00D2A00u)
 /** The process was forked; the library works only in the parent. */
-#define WM_E_FORKED ((wm_result)0xC00D2A01)
+#define WM_E_FORKED WM_CONSTANT_(wm_result, 0xC00D2A01u)
 /** The operation is still running. */
-#define WM_E_TIMEOUT ((wm_result)0xC00D2A02)
+#define WM_E_TIMEOUT WM_CONSTANT_(wm_result, 0xC00D2A02u)
 /** Waiting inside the object's own callback would never end. */
-#define WM_E_WOULD_DEADLOCK ((wm_result)0xC00D2A03)
+#define WM_E_WOULD_DEADLOCK WM_CONSTANT_(wm_result, 0xC00D2A03u)
 /** No operation was started on this object. */
-#define WM_E_NO_OPERATION ((wm_result)0xC00D2A04)
+#define WM_E_NO_OPERATION WM_CONSTANT_(wm_result, 0xC00D2A04u)
 /** The client is not open. */
-#define WM_E_NOT_OPEN ((wm_result)0xC00D2A05)
+#define WM_E_NOT_OPEN WM_CONSTANT_(wm_result, 0xC00D2A05u)
 /** It is open already, and what is fixed at opening stays as it is. */
-#define WM_E_ALREADY_OPEN ((wm_result)0xC00D2A06)
+#define WM_E_ALREADY_OPEN WM_CONSTANT_(wm_result, 0xC00D2A06u)
 /** The property has another type. */
-#define WM_E_WRONG_TYPE ((wm_result)0xC00D2A07)
+#define WM_E_WRONG_TYPE WM_CONSTANT_(wm_result, 0xC00D2A07u)
 /** The value or its size is not acceptable. */
-#define WM_E_BAD_VALUE ((wm_result)0xC00D2A08)
+#define WM_E_BAD_VALUE WM_CONSTANT_(wm_result, 0xC00D2A08u)
 /** The library made a mistake. */
-#define WM_E_INTERNAL ((wm_result)0xC00D2A09)
+#define WM_E_INTERNAL WM_CONSTANT_(wm_result, 0xC00D2A09u)
 /** A required property is not set. */
-#define WM_E_INVALID_PROPERTY ((wm_result)0xC00D2749)
+#define WM_E_INVALID_PROPERTY WM_CONSTANT_(wm_result, 0xC00D2749u)
 /** The buffer is too small. */
-#define WM_E_BUFFER_TOO_SMALL ((wm_result)0xC00D275C)
+#define WM_E_BUFFER_TOO_SMALL WM_CONSTANT_(wm_result, 0xC00D275Cu)
 /** The object has no such property, or it has no value. */
-#define WM_E_UNSUPPORTED_PROPERTY ((wm_result)0xC00D275D)
+#define WM_E_UNSUPPORTED_PROPERTY WM_CONSTANT_(wm_result, 0xC00D275Du)
 /** An operation is running on this object, or another process holds the store. */
-#define WM_E_BUSY ((wm_result)0xC00D2841)
+#define WM_E_BUSY WM_CONSTANT_(wm_result, 0xC00D2841u)
 /** A backup or restore is running on this object. */
-#define WM_E_BACKUPRESTORE_BUSY ((wm_result)0xC00D2744)
+#define WM_E_BACKUPRESTORE_BUSY WM_CONSTANT_(wm_result, 0xC00D2744u)
 /** An acquisition is running on this object. */
-#define WM_E_ACQUIRING_LICENSE ((wm_result)0xC00D272B)
+#define WM_E_ACQUIRING_LICENSE WM_CONSTANT_(wm_result, 0xC00D272Bu)
 /** An individualization is running on this object. */
-#define WM_E_INDIVIDUALIZING ((wm_result)0xC00D272C)
+#define WM_E_INDIVIDUALIZING WM_CONSTANT_(wm_result, 0xC00D272Cu)
 /** The operation was cancelled; nothing changed. */
-#define WM_E_OPERATION_CANCELED ((wm_result)0xC00D2768)
+#define WM_E_OPERATION_CANCELED WM_CONSTANT_(wm_result, 0xC00D2768u)
 /** The individualization service cannot be reached. */
-#define WM_E_INDIV_SERVICE_UNAVAILABLE ((wm_result)0xC00D2845)
+#define WM_E_INDIV_SERVICE_UNAVAILABLE WM_CONSTANT_(wm_result, 0xC00D2845u)
 /** The license management service cannot be reached. */
-#define WM_E_RESTORE_SERVICE_UNAVAILABLE ((wm_result)0xC00D2846)
+#define WM_E_RESTORE_SERVICE_UNAVAILABLE WM_CONSTANT_(wm_result, 0xC00D2846u)
 /** The license service cannot be reached. */
-#define WM_E_UNABLE_TO_ACQUIRE_LICENSE ((wm_result)0xC00D271E)
+#define WM_E_UNABLE_TO_ACQUIRE_LICENSE WM_CONSTANT_(wm_result, 0xC00D271Eu)
 /** Nothing was ever heard from the service; it has to be asked over the network once before. */
-#define WM_E_SERVICE_UNKNOWN ((wm_result)0xC00D2A59)
+#define WM_E_SERVICE_UNKNOWN WM_CONSTANT_(wm_result, 0xC00D2A59u)
 /** The service is failing or overloaded. */
-#define WM_E_SERVICE_FAILING ((wm_result)0xC00D2A22)
+#define WM_E_SERVICE_FAILING WM_CONSTANT_(wm_result, 0xC00D2A22u)
 /** The operation's deadline passed. */
-#define WM_E_DEADLINE ((wm_result)0xC00D2A23)
+#define WM_E_DEADLINE WM_CONSTANT_(wm_result, 0xC00D2A23u)
 /** The server's TLS certificate is not trusted or not valid. */
-#define WM_E_SERVER_CERTIFICATE ((wm_result)0xC00D2A24)
+#define WM_E_SERVER_CERTIFICATE WM_CONSTANT_(wm_result, 0xC00D2A24u)
 /** The service belongs to an authority that this client does not trust. */
-#define WM_E_AUTHORITY_NOT_TRUSTED ((wm_result)0xC00D2A25)
+#define WM_E_AUTHORITY_NOT_TRUSTED WM_CONSTANT_(wm_result, 0xC00D2A25u)
 /** The service refused the request. */
-#define WM_E_SERVICE_REFUSED ((wm_result)0xC00D2A26)
+#define WM_E_SERVICE_REFUSED WM_CONSTANT_(wm_result, 0xC00D2A26u)
 /** The service's answer cannot be verified. */
-#define WM_E_BAD_ANSWER ((wm_result)0xC00D2A27)
+#define WM_E_BAD_ANSWER WM_CONSTANT_(wm_result, 0xC00D2A27u)
 /** The answer was changed after the service signed it. */
-#define WM_E_SIGNATURE_FAILURE ((wm_result)0xC00D283F)
+#define WM_E_SIGNATURE_FAILURE WM_CONSTANT_(wm_result, 0xC00D283Fu)
 /** The answer is signed by another service than the one asked. */
-#define WM_E_ANSWER_SIGNER ((wm_result)0xC00D2A4C)
+#define WM_E_ANSWER_SIGNER WM_CONSTANT_(wm_result, 0xC00D2A4Cu)
 /** The service's certificate does not hold at the time of its answer. */
-#define WM_E_LICENSE_CERT_EXPIRED ((wm_result)0xC00D27DF)
+#define WM_E_LICENSE_CERT_EXPIRED WM_CONSTANT_(wm_result, 0xC00D27DFu)
 /** The answer belongs to another request. */
-#define WM_E_ANSWER_REPLAYED ((wm_result)0xC00D2A45)
+#define WM_E_ANSWER_REPLAYED WM_CONSTANT_(wm_result, 0xC00D2A45u)
 /** The answer or a license in it is for another device. */
-#define WM_E_INVALID_MACHINE ((wm_result)0xC00D2719)
+#define WM_E_INVALID_MACHINE WM_CONSTANT_(wm_result, 0xC00D2719u)
 /** What comes with the answer is not what the service signed. */
-#define WM_E_ANSWER_MANIFEST ((wm_result)0xC00D2A46)
+#define WM_E_ANSWER_MANIFEST WM_CONSTANT_(wm_result, 0xC00D2A46u)
 /** A license in the answer is one that this service may not issue. */
-#define WM_E_LICENSE_ISSUER ((wm_result)0xC00D2A47)
+#define WM_E_LICENSE_ISSUER WM_CONSTANT_(wm_result, 0xC00D2A47u)
 /** The answer holds the same license twice. */
-#define WM_E_LICENSE_TWICE ((wm_result)0xC00D2A48)
+#define WM_E_LICENSE_TWICE WM_CONSTANT_(wm_result, 0xC00D2A48u)
 /** A license that is stored came with other terms. */
-#define WM_E_LICENSE_TERMS ((wm_result)0xC00D2A4E)
+#define WM_E_LICENSE_TERMS WM_CONSTANT_(wm_result, 0xC00D2A4Eu)
 /** The licenses were given more than 30 days ago. */
-#define WM_E_LICENSE_TOO_OLD ((wm_result)0xC00D2A6C)
+#define WM_E_LICENSE_TOO_OLD WM_CONSTANT_(wm_result, 0xC00D2A6Cu)
 /** The licenses were removed from this device for good. */
-#define WM_E_LICENSE_REMOVED ((wm_result)0xC00D2A6D)
+#define WM_E_LICENSE_REMOVED WM_CONSTANT_(wm_result, 0xC00D2A6Du)
 /** The licenses are of an issuer that this client does not trust. */
-#define WM_E_ISSUER_NOT_TRUSTED ((wm_result)0xC00D2A6E)
+#define WM_E_ISSUER_NOT_TRUSTED WM_CONSTANT_(wm_result, 0xC00D2A6Eu)
 /** The answer holds a license that was not asked for. */
-#define WM_E_LICENSE_UNASKED ((wm_result)0xC00D2A49)
+#define WM_E_LICENSE_UNASKED WM_CONSTANT_(wm_result, 0xC00D2A49u)
 /** The service announces pages that nobody asked for, or without end. */
-#define WM_E_ENDLESS_ANSWER ((wm_result)0xC00D2A4A)
+#define WM_E_ENDLESS_ANSWER WM_CONSTANT_(wm_result, 0xC00D2A4Au)
 /** The certificate in the answer is not the one that this device asked for. */
-#define WM_E_INVALID_CERTIFICATE ((wm_result)0xC00D28A0)
+#define WM_E_INVALID_CERTIFICATE WM_CONSTANT_(wm_result, 0xC00D28A0u)
 /** The answer is dated more than a day ahead of the time that services told before. */
-#define WM_E_SERVICE_CLOCK ((wm_result)0xC00D2A4B)
+#define WM_E_SERVICE_CLOCK WM_CONSTANT_(wm_result, 0xC00D2A4Bu)
 /** The URL is malformed, or plain HTTP is not allowed. */
-#define WM_E_URL_NOT_ALLOWED ((wm_result)0xC00D2A28)
+#define WM_E_URL_NOT_ALLOWED WM_CONSTANT_(wm_result, 0xC00D2A28u)
 /** Something that is not the license service answered. */
-#define WM_E_ERROR_BAD_NET_RESP ((wm_result)0xC00D275E)
+#define WM_E_ERROR_BAD_NET_RESP WM_CONSTANT_(wm_result, 0xC00D275Eu)
 /** The connection to the service broke or fell silent. */
-#define WM_E_CONNECTION_LOST ((wm_result)0xC00D2A33)
+#define WM_E_CONNECTION_LOST WM_CONSTANT_(wm_result, 0xC00D2A33u)
 /** The proxy cannot be used, cannot be reached, or refuses. */
-#define WM_E_PROXY ((wm_result)0xC00D2A34)
+#define WM_E_PROXY WM_CONSTANT_(wm_result, 0xC00D2A34u)
 /** The network wants a login on its own page first. */
-#define WM_E_CAPTIVE_PORTAL ((wm_result)0xC00D2A35)
+#define WM_E_CAPTIVE_PORTAL WM_CONSTANT_(wm_result, 0xC00D2A35u)
 /** The service leads to a place that may not be asked, such as plain HTTP. */
-#define WM_E_REDIRECT_REFUSED ((wm_result)0xC00D2A36)
+#define WM_E_REDIRECT_REFUSED WM_CONSTANT_(wm_result, 0xC00D2A36u)
 /** The answer is longer than allowed. */
-#define WM_E_ANSWER_TOO_LARGE ((wm_result)0xC00D2A37)
+#define WM_E_ANSWER_TOO_LARGE WM_CONSTANT_(wm_result, 0xC00D2A37u)
 /** By this device's clock the server's TLS certificate has ended or not begun. */
-#define WM_E_SERVER_CERTIFICATE_DATE ((wm_result)0xC00D2A38)
+#define WM_E_SERVER_CERTIFICATE_DATE WM_CONSTANT_(wm_result, 0xC00D2A38u)
 /** The client is set to work offline. */
-#define WM_E_POLICY_DISABLE_ONLINE ((wm_result)0xC00D2762)
+#define WM_E_POLICY_DISABLE_ONLINE WM_CONSTANT_(wm_result, 0xC00D2762u)
 /** The account may not have the license until the user acts. */
-#define WM_E_NO_RIGHTS ((wm_result)0xC00D2720)
+#define WM_E_NO_RIGHTS WM_CONSTANT_(wm_result, 0xC00D2720u)
 /** The user declined, or did not decide in time. */
-#define WM_E_LICENSE_NOTACQUIRED ((wm_result)0xC00D2759)
+#define WM_E_LICENSE_NOTACQUIRED WM_CONSTANT_(wm_result, 0xC00D2759u)
 /** The service has no such content. */
-#define WM_E_LICENSE_UNAVAILABLE ((wm_result)0xC00D28A2)
+#define WM_E_LICENSE_UNAVAILABLE WM_CONSTANT_(wm_result, 0xC00D28A2u)
 /** As many devices as allowed hold the licenses. */
-#define WM_E_RESTORE_FRAUD ((wm_result)0xC00D2753)
+#define WM_E_RESTORE_FRAUD WM_CONSTANT_(wm_result, 0xC00D2753u)
 /** The license was revoked. */
-#define WM_E_LICENSE_CONTENT_REVOKED ((wm_result)0xC00D27E1)
+#define WM_E_LICENSE_CONTENT_REVOKED WM_CONSTANT_(wm_result, 0xC00D27E1u)
 /** The license has ended. */
-#define WM_E_LICENSE_EXPIRED ((wm_result)0xC00D27D8)
+#define WM_E_LICENSE_EXPIRED WM_CONSTANT_(wm_result, 0xC00D27D8u)
 /** The license belongs to another account. */
-#define WM_E_OTHER_ACCOUNT ((wm_result)0xC00D2A29)
+#define WM_E_OTHER_ACCOUNT WM_CONSTANT_(wm_result, 0xC00D2A29u)
 /** The license's policy does not allow this. */
-#define WM_E_NOT_ALLOWED ((wm_result)0xC00D2A2A)
+#define WM_E_NOT_ALLOWED WM_CONSTANT_(wm_result, 0xC00D2A2Au)
 /** The account may not have the license. */
-#define WM_E_NOT_ENTITLED ((wm_result)0xC00D2A4D)
+#define WM_E_NOT_ENTITLED WM_CONSTANT_(wm_result, 0xC00D2A4Du)
 /** The license was given back to the service. */
-#define WM_E_LICENSE_RETURNED ((wm_result)0xC00D2A44)
+#define WM_E_LICENSE_RETURNED WM_CONSTANT_(wm_result, 0xC00D2A44u)
 /** The service does not manage licenses of this issuer. */
-#define WM_E_UNKNOWN_ISSUER ((wm_result)0xC00D2A2B)
+#define WM_E_UNKNOWN_ISSUER WM_CONSTANT_(wm_result, 0xC00D2A2Bu)
 /** The challenge was answered without the account that is set: send its token along, as Authorization: Bearer. */
-#define WM_E_ACCOUNT_NOT_PRESENTED ((wm_result)0xC00D2A58)
+#define WM_E_ACCOUNT_NOT_PRESENTED WM_CONSTANT_(wm_result, 0xC00D2A58u)
 /** The service needs a valid account token. */
-#define WM_E_ACCOUNT_REQUIRED ((wm_result)0xC00D2A2C)
+#define WM_E_ACCOUNT_REQUIRED WM_CONSTANT_(wm_result, 0xC00D2A2Cu)
 /** The device's certificate was revoked. */
-#define WM_E_CERTIFICATE_REVOKED ((wm_result)0xC00D28A1)
+#define WM_E_CERTIFICATE_REVOKED WM_CONSTANT_(wm_result, 0xC00D28A1u)
 /** Too many copies of the device's store asked the service; what counts is refused until the device is individualized anew. */
-#define WM_E_DEVICE_COPIED ((wm_result)0xC00D2A4F)
+#define WM_E_DEVICE_COPIED WM_CONSTANT_(wm_result, 0xC00D2A4Fu)
 /** The device has other keys by now; these are the keys of an old copy. */
-#define WM_E_KEY_REPLACED ((wm_result)0xC00D2A53)
+#define WM_E_KEY_REPLACED WM_CONSTANT_(wm_result, 0xC00D2A53u)
 /** The device lost the license and got it again as often as a year allows. */
-#define WM_E_GRANTED_TOO_OFTEN ((wm_result)0xC00D2A54)
+#define WM_E_GRANTED_TOO_OFTEN WM_CONSTANT_(wm_result, 0xC00D2A54u)
 /** The day's quota of individualizations is used up. */
-#define WM_E_INDIV_FRAUD ((wm_result)0xC00D2843)
+#define WM_E_INDIV_FRAUD WM_CONSTANT_(wm_result, 0xC00D2843u)
 /** The license is damaged. */
-#define WM_E_INVALID_LICENSE ((wm_result)0xC00D2718)
+#define WM_E_INVALID_LICENSE WM_CONSTANT_(wm_result, 0xC00D2718u)
 /** The service's license cannot be verified. */
-#define WM_E_INVALID_LICENSE_ACQUIRED ((wm_result)0xC00D271F)
+#define WM_E_INVALID_LICENSE_ACQUIRED WM_CONSTANT_(wm_result, 0xC00D271Fu)
 /** The content header names no key ID. */
-#define WM_E_INVALID_LICENSE_REQUEST ((wm_result)0xC00D271C)
+#define WM_E_INVALID_LICENSE_REQUEST WM_CONSTANT_(wm_result, 0xC00D271Cu)
 /** There is no such pending transaction. */
-#define WM_E_NO_TRANSACTION ((wm_result)0xC00D2A2F)
+#define WM_E_NO_TRANSACTION WM_CONSTANT_(wm_result, 0xC00D2A2Fu)
 /** The device must be individualized first. */
-#define WM_E_NEEDS_INDIVIDUALIZATION ((wm_result)0xC00D2728)
+#define WM_E_NEEDS_INDIVIDUALIZATION WM_CONSTANT_(wm_result, 0xC00D2728u)
 /** There is no license for this content. */
-#define WM_E_LICENSE_REQUIRED ((wm_result)0xC00D0BBE)
+#define WM_E_LICENSE_REQUIRED WM_CONSTANT_(wm_result, 0xC00D0BBEu)
 /** The license has expired. */
-#define WM_E_LICENSE_OUTOFDATE ((wm_result)0xC00D0BC0)
+#define WM_E_LICENSE_OUTOFDATE WM_CONSTANT_(wm_result, 0xC00D0BC0u)
 /** The license does not grant this action. */
-#define WM_E_LICENSE_INCORRECT_RIGHTS ((wm_result)0xC00D0BC1)
+#define WM_E_LICENSE_INCORRECT_RIGHTS WM_CONSTANT_(wm_result, 0xC00D0BC1u)
 /** The license has a condition that this version does not know. */
-#define WM_E_NEED_UPGRADE_PD ((wm_result)0xC00D283E)
+#define WM_E_NEED_UPGRADE_PD WM_CONSTANT_(wm_result, 0xC00D283Eu)
 /** The license is not yet valid. */
-#define WM_E_LICENSE_NOTENABLED ((wm_result)0xC00D27D9)
+#define WM_E_LICENSE_NOTENABLED WM_CONSTANT_(wm_result, 0xC00D27D9u)
 /** The application's security level is too low. */
-#define WM_E_LICENSE_APPSECLOW ((wm_result)0xC00D27DA)
+#define WM_E_LICENSE_APPSECLOW WM_CONSTANT_(wm_result, 0xC00D27DAu)
 /** The license lost its state and cannot be used. */
-#define WM_E_LICENSE_UNUSABLE ((wm_result)0xC00D2748)
+#define WM_E_LICENSE_UNUSABLE WM_CONSTANT_(wm_result, 0xC00D2748u)
 /** The root license of the subscription is missing. */
-#define WM_E_NO_UPLINK_LICENSE ((wm_result)0xC00D2848)
+#define WM_E_NO_UPLINK_LICENSE WM_CONSTANT_(wm_result, 0xC00D2848u)
 /** The subscription has ended. */
-#define WM_E_SUBSCRIPTION_ENDED ((wm_result)0xC00D2A3A)
+#define WM_E_SUBSCRIPTION_ENDED WM_CONSTANT_(wm_result, 0xC00D2A3Au)
 /** The license demands a newer status list. */
-#define WM_E_RIV_TOO_SMALL ((wm_result)0xC00D28B7)
+#define WM_E_RIV_TOO_SMALL WM_CONSTANT_(wm_result, 0xC00D28B7u)
 /** The key that signed the license was revoked. */
-#define WM_E_ISSUER_REVOKED ((wm_result)0xC00D2A3B)
+#define WM_E_ISSUER_REVOKED WM_CONSTANT_(wm_result, 0xC00D2A3Bu)
 /** Not a revocation or status list: truncated or malformed. */
-#define WM_E_INVALID_CRL ((wm_result)0xC00D28B1)
+#define WM_E_INVALID_CRL WM_CONSTANT_(wm_result, 0xC00D28B1u)
 /** A signature of the revocation or status list does not verify. */
-#define WM_E_REVOCATION_NOT_SIGNED ((wm_result)0xC00D2A3C)
+#define WM_E_REVOCATION_NOT_SIGNED WM_CONSTANT_(wm_result, 0xC00D2A3Cu)
 /** No license and no trusted service names the key that signed the revocation. */
-#define WM_E_REVOCATION_UNKNOWN_KEY ((wm_result)0xC00D2A3D)
+#define WM_E_REVOCATION_UNKNOWN_KEY WM_CONSTANT_(wm_result, 0xC00D2A3Du)
 /** A newer revocation is kept already. */
-#define WM_E_REVOCATION_OLDER ((wm_result)0xC00D2A3E)
+#define WM_E_REVOCATION_OLDER WM_CONSTANT_(wm_result, 0xC00D2A3Eu)
 /** The revocation is for another device. */
-#define WM_E_REVOCATION_OTHER_DEVICE ((wm_result)0xC00D2A3F)
+#define WM_E_REVOCATION_OTHER_DEVICE WM_CONSTANT_(wm_result, 0xC00D2A3Fu)
 /** Another revocation of the same number is kept already. */
-#define WM_E_REVOCATION_CONFLICT ((wm_result)0xC00D2A40)
+#define WM_E_REVOCATION_CONFLICT WM_CONSTANT_(wm_result, 0xC00D2A40u)
 /** The revocation is more than a day ahead of this device's clock. */
-#define WM_E_REVOCATION_AHEAD ((wm_result)0xC00D2A41)
+#define WM_E_REVOCATION_AHEAD WM_CONSTANT_(wm_result, 0xC00D2A41u)
 /** The revocation or machine ID is longer than it may be. */
-#define WM_E_REVOCATION_TOO_LONG ((wm_result)0xC00D2A42)
+#define WM_E_REVOCATION_TOO_LONG WM_CONSTANT_(wm_result, 0xC00D2A42u)
 /** The revocation agent is refreshing already. */
-#define WM_E_REFRESHING_REVOCATIONS ((wm_result)0xC00D2A43)
+#define WM_E_REFRESHING_REVOCATIONS WM_CONSTANT_(wm_result, 0xC00D2A43u)
 /** The issuer of revocations cannot be reached. */
-#define WM_E_REVOCATION_SERVICE_UNAVAILABLE ((wm_result)0xC00D2A68)
+#define WM_E_REVOCATION_SERVICE_UNAVAILABLE WM_CONSTANT_(wm_result, 0xC00D2A68u)
 /** The application was revoked. */
-#define WM_E_APPCERT_REVOKED ((wm_result)0xC00D2752)
+#define WM_E_APPCERT_REVOKED WM_CONSTANT_(wm_result, 0xC00D2752u)
 /** All uses of the license are used up. */
-#define WM_E_USED_UP ((wm_result)0xC00D2A10)
+#define WM_E_USED_UP WM_CONSTANT_(wm_result, 0xC00D2A10u)
 /** The clock cannot be trusted, and the license has dates. */
-#define WM_E_CLOCK ((wm_result)0xC00D2A11)
+#define WM_E_CLOCK WM_CONSTANT_(wm_result, 0xC00D2A11u)
 /** A backup exists at this place already. */
-#define WM_E_BACKUP_EXISTS ((wm_result)0xC00D2742)
+#define WM_E_BACKUP_EXISTS WM_CONSTANT_(wm_result, 0xC00D2742u)
 /** The backup is truncated, changed, or not a backup. */
-#define WM_E_BACKUP_CORRUPT ((wm_result)0xC00D2743)
+#define WM_E_BACKUP_CORRUPT WM_CONSTANT_(wm_result, 0xC00D2743u)
 /** The service cannot read what the backup holds for it. */
-#define WM_E_BACKUP_RESTORE_BAD_DATA ((wm_result)0xC00D2745)
+#define WM_E_BACKUP_RESTORE_BAD_DATA WM_CONSTANT_(wm_result, 0xC00D2745u)
 /** The connection to the license management service broke again and again. */
-#define WM_E_BACKUP_RESTORE_TOO_MANY_RESETS ((wm_result)0xC00D2766)
+#define WM_E_BACKUP_RESTORE_TOO_MANY_RESETS WM_CONSTANT_(wm_result, 0xC00D2766u)
 /** There is no backup at this place. */
-#define WM_E_BACKUP_NOT_FOUND ((wm_result)0xC00D2A20)
+#define WM_E_BACKUP_NOT_FOUND WM_CONSTANT_(wm_result, 0xC00D2A20u)
 /** The file or folder cannot be used. */
-#define WM_E_PATH_UNUSABLE ((wm_result)0xC00D2A21)
+#define WM_E_PATH_UNUSABLE WM_CONSTANT_(wm_result, 0xC00D2A21u)
 /** The file or folder does not exist. */
-#define WM_E_PATH_NOT_FOUND ((wm_result)0xC00D2A30)
+#define WM_E_PATH_NOT_FOUND WM_CONSTANT_(wm_result, 0xC00D2A30u)
 /** The place may not be written. */
-#define WM_E_PATH_READ_ONLY ((wm_result)0xC00D2A50)
+#define WM_E_PATH_READ_ONLY WM_CONSTANT_(wm_result, 0xC00D2A50u)
 /** Something that is not a file has the backup's name. */
-#define WM_E_PATH_OCCUPIED ((wm_result)0xC00D2A51)
+#define WM_E_PATH_OCCUPIED WM_CONSTANT_(wm_result, 0xC00D2A51u)
 /** The medium failed, or was taken out. */
-#define WM_E_MEDIUM_FAILED ((wm_result)0xC00D2A52)
+#define WM_E_MEDIUM_FAILED WM_CONSTANT_(wm_result, 0xC00D2A52u)
 /** No space is left at the place. */
-#define WM_E_DISK_FULL ((wm_result)0xC00D2A2E)
+#define WM_E_DISK_FULL WM_CONSTANT_(wm_result, 0xC00D2A2Eu)
 /** The backup was written by a later version. */
-#define WM_E_BACKUP_TOO_NEW ((wm_result)0xC00D2A31)
+#define WM_E_BACKUP_TOO_NEW WM_CONSTANT_(wm_result, 0xC00D2A31u)
 /** No service can restore this backup on another device. */
-#define WM_E_NOT_RESTORABLE ((wm_result)0xC00D2A32)
+#define WM_E_NOT_RESTORABLE WM_CONSTANT_(wm_result, 0xC00D2A32u)
 /** The license store could not be read or written. */
-#define WM_E_LICENSE_STORE_ERROR ((wm_result)0xC00D2712)
+#define WM_E_LICENSE_STORE_ERROR WM_CONSTANT_(wm_result, 0xC00D2712u)
 /** The license store cannot be opened. */
-#define WM_E_UNABLE_TO_OPEN_DATA_STORE ((wm_result)0xC00D2782)
+#define WM_E_UNABLE_TO_OPEN_DATA_STORE WM_CONSTANT_(wm_result, 0xC00D2782u)
 /** The license store may not be written; what needs no write still works. */
-#define WM_E_STORE_READ_ONLY ((wm_result)0xC00D2A60)
+#define WM_E_STORE_READ_ONLY WM_CONSTANT_(wm_result, 0xC00D2A60u)
 /** The license store is damaged, or not a license store. */
-#define WM_E_DATASTORE_CORRUPT ((wm_result)0xC00D2783)
+#define WM_E_DATASTORE_CORRUPT WM_CONSTANT_(wm_result, 0xC00D2783u)
 /** The license store was written by a later version. */
-#define WM_E_STORE_TOO_NEW ((wm_result)0xC00D2A2D)
+#define WM_E_STORE_TOO_NEW WM_CONSTANT_(wm_result, 0xC00D2A2Du)
 /** The key file belongs to another license store. */
-#define WM_E_HDS_KEY_MISMATCH ((wm_result)0xC00D2799)
+#define WM_E_HDS_KEY_MISMATCH WM_CONSTANT_(wm_result, 0xC00D2799u)
 /** The license store was changed from outside the library. */
-#define WM_E_CHECKPOINT_FAILED ((wm_result)0xC00D277F)
+#define WM_E_CHECKPOINT_FAILED WM_CONSTANT_(wm_result, 0xC00D277Fu)
 /** The device key file is damaged. */
-#define WM_E_SECURE_STORE_ERROR ((wm_result)0xC00D2713)
+#define WM_E_SECURE_STORE_ERROR WM_CONSTANT_(wm_result, 0xC00D2713u)
 /** The device key file is missing. */
-#define WM_E_SECURE_STORE_NOT_FOUND ((wm_result)0xC00D274A)
+#define WM_E_SECURE_STORE_NOT_FOUND WM_CONSTANT_(wm_result, 0xC00D274Au)
 /** The device's keys cannot be read, made or used. */
-#define WM_E_SECURE_STORE_UNLOCK_ERROR ((wm_result)0xC00D2715)
+#define WM_E_SECURE_STORE_UNLOCK_ERROR WM_CONSTANT_(wm_result, 0xC00D2715u)
 /** The content header is malformed or of an unknown kind. */
-#define WM_E_MALFORMED_CONTENT_HEADER ((wm_result)0xC00D279C)
+#define WM_E_MALFORMED_CONTENT_HEADER WM_CONSTANT_(wm_result, 0xC00D279Cu)
 /** The content header has a version that is not known. */
-#define WM_E_CONTENT_HEADER_TOO_NEW ((wm_result)0xC00D2A39)
+#define WM_E_CONTENT_HEADER_TOO_NEW WM_CONSTANT_(wm_result, 0xC00D2A39u)
 /** The protection scheme is not supported. */
-#define WM_E_UNSUPPORTED_ALGORITHM ((wm_result)0xC00D284D)
+#define WM_E_UNSUPPORTED_ALGORITHM WM_CONSTANT_(wm_result, 0xC00D284Du)
 /** The sample's description contradicts itself or its data. */
-#define WM_E_INVALID_DATA ((wm_result)0xC00D2761)
+#define WM_E_INVALID_DATA WM_CONSTANT_(wm_result, 0xC00D2761u)
 /** Whether the final result of an acquisition means that a license is stored. */
 #define WM_LICENSE_STORED(result) ((result) == WM_S_LICENSE_ACQUIRED)
 
@@ -451,45 +466,45 @@
 /* Statuses, told to the callback. Values are described by type and struct. */
 
 /** Licenses are being written or read from here on. */
-#define WM_STATUS_BACKUPRESTORE_BEGIN ((wm_status)21)
+#define WM_STATUS_BACKUPRESTORE_BEGIN WM_CONSTANT_(wm_status, 21u)
 /** Final status of an acquisition; STRING, a URL, where the user must act. */
-#define WM_STATUS_ACQUIRE_LICENSE ((wm_status)23)
+#define WM_STATUS_ACQUIRE_LICENSE WM_CONSTANT_(wm_status, 23u)
 /** Progress and end of an individualization, also of one within another operation; BINARY, wm_individualize_progress. */
-#define WM_STATUS_INDIVIDUALIZE ((wm_status)24)
+#define WM_STATUS_INDIVIDUALIZE WM_CONSTANT_(wm_status, 24u)
 /** The device must be individualized first. */
-#define WM_STATUS_NEEDS_INDIVIDUALIZATION ((wm_status)25)
+#define WM_STATUS_NEEDS_INDIVIDUALIZATION WM_CONSTANT_(wm_status, 25u)
 /** Final status of a backup or restore. */
-#define WM_STATUS_BACKUPRESTORE_END ((wm_status)27)
+#define WM_STATUS_BACKUPRESTORE_END WM_CONSTANT_(wm_status, 27u)
 /** The license management service is being asked. */
-#define WM_STATUS_BACKUPRESTORE_CONNECTING ((wm_status)28)
+#define WM_STATUS_BACKUPRESTORE_CONNECTING WM_CONSTANT_(wm_status, 28u)
 /** The license management service has answered everything. */
-#define WM_STATUS_BACKUPRESTORE_DISCONNECTING ((wm_status)29)
+#define WM_STATUS_BACKUPRESTORE_DISCONNECTING WM_CONSTANT_(wm_status, 29u)
 /** Something is refused, the result says why: as many devices as allowed hold it, where that is among the reasons; STRING, the URL of a page that helps. */
-#define WM_STATUS_ERROR_WITHURL ((wm_status)30)
+#define WM_STATUS_ERROR_WITHURL WM_CONSTANT_(wm_status, 30u)
 /** A license may not be backed up; STRING, its key ID in base64. */
-#define WM_STATUS_RESTRICTED_LICENSE ((wm_status)31)
+#define WM_STATUS_RESTRICTED_LICENSE WM_CONSTANT_(wm_status, 31u)
 /** How far the operation is; BINARY, wm_progress. At most every 100 ms, and the last one always. */
-#define WM_STATUS_PROGRESS ((wm_status)0x1000)
+#define WM_STATUS_PROGRESS WM_CONSTANT_(wm_status, 0x1000u)
 /** A license is left out, the result says why; STRING, its key ID in base64. */
-#define WM_STATUS_LICENSE_REFUSED ((wm_status)0x1001)
+#define WM_STATUS_LICENSE_REFUSED WM_CONSTANT_(wm_status, 0x1001u)
 /** What a restore would do with a license, 0 or why it would be left out; BINARY, wm_restore_verdict. */
-#define WM_STATUS_RESTORE_VERDICT ((wm_status)0x1002)
+#define WM_STATUS_RESTORE_VERDICT WM_CONSTANT_(wm_status, 0x1002u)
 /** Final status of a check of the store. */
-#define WM_STATUS_STORE_CHECKED ((wm_status)0x1003)
+#define WM_STATUS_STORE_CHECKED WM_CONSTANT_(wm_status, 0x1003u)
 /** Final status of a cleaning of the store. */
-#define WM_STATUS_STORE_CLEANED ((wm_status)0x1004)
+#define WM_STATUS_STORE_CLEANED WM_CONSTANT_(wm_status, 0x1004u)
 /** A check found a license that cannot be used, the result says why; STRING, its key ID in base64. */
-#define WM_STATUS_DAMAGED_LICENSE ((wm_status)0x1005)
+#define WM_STATUS_DAMAGED_LICENSE WM_CONSTANT_(wm_status, 0x1005u)
 /** The owner wants a stored license to be renewed by now; STRING, its key ID in base64. */
-#define WM_STATUS_RENEWAL_DUE ((wm_status)0x1006)
+#define WM_STATUS_RENEWAL_DUE WM_CONSTANT_(wm_status, 0x1006u)
 /** Final status of a refresh of revocations. */
-#define WM_STATUS_REVOCATIONS_REFRESHED ((wm_status)0x1007)
+#define WM_STATUS_REVOCATIONS_REFRESHED WM_CONSTANT_(wm_status, 0x1007u)
 /** How far a request to a service is, of every verb that asks one; BINARY, wm_network_progress. At every change of phase, attempt or host, else at most every 100 ms. */
-#define WM_STATUS_NETWORK ((wm_status)0x1008)
+#define WM_STATUS_NETWORK WM_CONSTANT_(wm_status, 0x1008u)
 /** Sections of a backup stay closed, the result says why; BINARY, wm_section_closed. Once for each reason. */
-#define WM_STATUS_SECTION_CLOSED ((wm_status)0x1009)
+#define WM_STATUS_SECTION_CLOSED WM_CONSTANT_(wm_status, 0x1009u)
 /** An answer was decided for nobody although an account is set: its token did not travel with the challenge, and what only the account may have is missing. The result is WM_E_ACCOUNT_NOT_PRESENTED. */
-#define WM_STATUS_ACCOUNT_NOT_PRESENTED ((wm_status)0x100B)
+#define WM_STATUS_ACCOUNT_NOT_PRESENTED WM_CONSTANT_(wm_status, 0x100Bu)
 
 /* Phases, in wm_individualize_progress::phase and http_phase. */
 
@@ -519,15 +534,15 @@
 /* Types of properties and of values of statuses. */
 
 /** uint32_t. */
-#define WM_TYPE_DWORD ((wm_attr_type)0)
+#define WM_TYPE_DWORD WM_CONSTANT_(wm_attr_type, 0u)
 /** Text with its NUL. */
-#define WM_TYPE_STRING ((wm_attr_type)1)
+#define WM_TYPE_STRING WM_CONSTANT_(wm_attr_type, 1u)
 /** Bytes. */
-#define WM_TYPE_BINARY ((wm_attr_type)2)
+#define WM_TYPE_BINARY WM_CONSTANT_(wm_attr_type, 2u)
 /** int32_t, 0 or 1. */
-#define WM_TYPE_BOOL ((wm_attr_type)3)
+#define WM_TYPE_BOOL WM_CONSTANT_(wm_attr_type, 3u)
 /** uint64_t. */
-#define WM_TYPE_QWORD ((wm_attr_type)4)
+#define WM_TYPE_QWORD WM_CONSTANT_(wm_attr_type, 4u)
 
 /* Flags of the functions named. */
 
@@ -787,101 +802,157 @@
 #define WM_PROP_NOTES "Notes"
 
 
-// Backs licenses up to a folder and restores them, on the same device without network or on another device through the
-// license management service. Create it, set WM_PROP_BACKUP_PATH or WM_PROP_RESTORE_PATH, call the verb, and watch the
-// statuses.
+/**
+ * Backs licenses up to a folder and restores them, on the same device without network or on another device through the
+ * license management service. Create it, set WM_PROP_BACKUP_PATH or WM_PROP_RESTORE_PATH, call the verb, and watch the
+ * statuses.
+ */
 typedef struct wm_backup_restorer wm_backup_restorer;
 
-// One license store, one device, and the settings of everything made from it. Create it, set WM_PROP_STORE_PATH and
-// WM_PROP_AUTHORITY, open it, and make other objects from it. Those keep it alive within, so the order of releases is
-// free. Several clients, in one process or several, may share a store.
+/**
+ * One license store, one device, and the settings of everything made from it. Create it, set WM_PROP_STORE_PATH and
+ * WM_PROP_AUTHORITY, open it, and make other objects from it. Those keep it alive within, so the order of releases is
+ * free. Several clients, in one process or several, may share a store.
+ */
 typedef struct wm_client wm_client;
 
-// What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
-// be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM, WM_PROP_CONTENT_ID, WM_PROP_SECURITY_VERSION,
-// WM_PROP_NOTES, and custom elements of the content's owner under their own names, as wm_get_prop_name lists them.
+/**
+ * What content says about its protection, read once from a file or from bytes. Needs no client. Its properties can only
+ * be read: WM_PROP_KIDS, WM_PROP_LICENSE_URL, WM_PROP_SCHEME, WM_PROP_SYSTEM, WM_PROP_CONTENT_ID, WM_PROP_SECURITY_VERSION,
+ * WM_PROP_NOTES, and custom elements of the content's owner under their own names, as wm_get_prop_name lists them.
+ */
 typedef struct wm_content_header wm_content_header;
 
-// Decrypts the samples of one key ID for one action. Any number of threads may use one decryptor at the same time. It
-// counts as one use: share it among tracks with the same key ID. Once the first sample is decrypted it stays usable until
-// it is released, expiry included, unless the license's policy says otherwise: it may end with the right, and so many seconds
-// of use may make another count, which the first sample after them commits.
+/**
+ * Decrypts the samples of one key ID for one action. Any number of threads may use one decryptor at the same time. It
+ * counts as one use: share it among tracks with the same key ID. Once the first sample is decrypted it stays usable until
+ * it is released, expiry included, unless the license's policy says otherwise: it may end with the right, and so many seconds
+ * of use may make another count, which the first sample after them commits.
+ */
 typedef struct wm_decryptor wm_decryptor;
 
-// Receives the events of objects that have no callback, for reading at a time and on a thread of the application's
-// choice. Create it before those objects; call wm_next_event, or watch the descriptor of wm_event_queue_fd in a poll loop.
+/**
+ * Receives the events of objects that have no callback, for reading at a time and on a thread of the application's
+ * choice. Create it before those objects; call wm_next_event, or watch the descriptor of wm_event_queue_fd in a poll loop.
+ */
 typedef struct wm_event_queue wm_event_queue;
 
-// One HTTP request that the application's transport callback carries out. Valid until the callback returns.
+/**
+ * One HTTP request that the application's transport callback carries out. Valid until the callback returns.
+ */
 typedef struct wm_exchange wm_exchange;
 
-// Makes the device's keys and gets the certificate for them from the individualization service. Create it, set
-// WM_PROP_USER_CONSENT, call wm_individualize, and watch WM_STATUS_INDIVIDUALIZE.
+/**
+ * Makes the device's keys and gets the certificate for them from the individualization service. Create it, set
+ * WM_PROP_USER_CONSENT, call wm_individualize, and watch WM_STATUS_INDIVIDUALIZE.
+ */
 typedef struct wm_individualizer wm_individualizer;
 
-// Walks through the stored licenses in the order of their key IDs. Create it, set filters, and call wm_next_license until
-// it answers WM_E_NO_MORE_ITEMS; after each 0, properties show the license. Licenses that come and go meanwhile may or
-// may not be seen; nothing of the store is locked between calls.
+/**
+ * Walks through the stored licenses in the order of their key IDs. Create it, set filters, and call wm_next_license until
+ * it answers WM_E_NO_MORE_ITEMS; after each 0, properties show the license. Licenses that come and go meanwhile may or
+ * may not be seen; nothing of the store is locked between calls.
+ */
 typedef struct wm_license_enumerator wm_license_enumerator;
 
-// Acquires licenses from an issuer. Create it, set WM_PROP_KEY_IDS or WM_PROP_HEADER, call wm_acquire_license, and watch
-// WM_STATUS_ACQUIRE_LICENSE.
+/**
+ * Acquires licenses from an issuer. Create it, set WM_PROP_KEY_IDS or WM_PROP_HEADER, call wm_acquire_license, and watch
+ * WM_STATUS_ACQUIRE_LICENSE.
+ */
 typedef struct wm_license_request wm_license_request;
 
-// Learns from the issuer which licenses its owner took back, removes them for good, and tells the issuer so: all by itself
-// with wm_refresh_revocations, or with a challenge, a blob and an acknowledgement that the application carries.
+/**
+ * Learns from the issuer which licenses its owner took back, removes them for good, and tells the issuer so: all by itself
+ * with wm_refresh_revocations, or with a challenge, a blob and an acknowledgement that the application carries.
+ */
 typedef struct wm_revocation_agent wm_revocation_agent;
 
-// Looks after the license store: checks it, repairs it, and clears it of what is over. Create it, call a verb, and watch
-// its final status. No verb makes a network call.
+/**
+ * Looks after the license store: checks it, repairs it, and clears it of what is over. Create it, call a verb, and watch
+ * its final status. No verb makes a network call.
+ */
 typedef struct wm_store_keeper wm_store_keeper;
 
-// Result of a call or an operation: negative is a failure, 0 and positive numbers are successes that may carry
-// information. Numbers have HRESULT meaning; published ones keep their published value.
+/**
+ * Result of a call or an operation: negative is a failure, 0 and positive numbers are successes that may carry
+ * information. Numbers have HRESULT meaning; published ones keep their published value.
+ */
 typedef int32_t wm_result;
 
-// Number of a status.
+/**
+ * Number of a status.
+ */
 typedef int32_t wm_status;
 
-// Type of a property or of a status's value: WM_TYPE_*.
+/**
+ * Type of a property or of a status's value: WM_TYPE_*.
+ */
 typedef int32_t wm_attr_type;
 
-// Detail of a failure. Set struct_size to sizeof(wm_error_info) before the call. No field ever holds a secret.
+/**
+ * Detail of a failure. Set struct_size to sizeof(wm_error_info) before the call. No field ever holds a secret.
+ */
 typedef struct wm_error_info {
-  // Size of the struct that the caller knows, in bytes.
+  /**
+   * Size of the struct that the caller knows, in bytes.
+   */
   size_t struct_size;
-  // The failure; 0 if nothing failed on this thread.
+  /**
+   * The failure; 0 if nothing failed on this thread.
+   */
   wm_result result;
-  // WM_CATEGORY_*: kind of failure.
+  /**
+   * WM_CATEGORY_*: kind of failure.
+   */
   uint32_t category;
-  // WM_REMEDY_*: what helps.
+  /**
+   * WM_REMEDY_*: what helps.
+   */
   uint32_t remedy;
-  // 1 if the same call may succeed later, else 0.
+  /**
+   * 1 if the same call may succeed later, else 0.
+   */
   uint32_t retryable;
-  // When to try again, milliseconds from the failure; 0 if unknown.
+  /**
+   * When to try again, milliseconds from the failure; 0 if unknown.
+   */
   uint64_t retry_after_ms;
-  // HTTP status of the service's answer; 0 if there was none.
+  /**
+   * HTTP status of the service's answer; 0 if there was none.
+   */
   uint32_t http_status;
-  // The service's own number for the problem; 0 if there was none.
+  /**
+   * The service's own number for the problem; 0 if there was none.
+   */
   int32_t server_code;
-  // 1 if kid is set, else 0.
+  /**
+   * 1 if kid is set, else 0.
+   */
   uint32_t has_kid;
-  // Key ID that the failure is about.
+  /**
+   * Key ID that the failure is about.
+   */
   uint8_t kid[16];
-  // Finds the request in the service's log; empty if there was none.
+  /**
+   * Finds the request in the service's log; empty if there was none.
+   */
   char request_id[40];
-  // One English sentence, UTF-8, cut at the end if it is too long.
+  /**
+   * One English sentence, UTF-8, cut at the end if it is too long.
+   */
   char message[512];
 } wm_error_info;
 
-// Tells what a running operation does. NULL is allowed where one is asked for: then nothing is told, or the events go to
-// the client's event queue if there is one when the object is created (wm_create_event_queue).
-// status: WM_STATUS_*. result: 0 or the reason. type, value, size: what comes with the status, WM_TYPE_*; value is
-// valid until the callback returns, and NULL with size 0 where there is none; the size of a STRING includes its NUL.
-// context: as given, never touched. A failing answer cancels the operation; 0 goes on. Called on a thread of the
-// library, one call at a time per object, with no lock held; any function may be called from it. When the final status
-// comes, the object is idle: its next verb may be called, its properties set and the object released in that call, or by
-// a thread that learns of it there. A verb called there begins when the callback has returned. It must not throw or longjmp.
+/**
+ * Tells what a running operation does. NULL is allowed where one is asked for: then nothing is told, or the events go to
+ * the client's event queue if there is one when the object is created (wm_create_event_queue).
+ * status: WM_STATUS_*. result: 0 or the reason. type, value, size: what comes with the status, WM_TYPE_*; value is
+ * valid until the callback returns, and NULL with size 0 where there is none; the size of a STRING includes its NUL.
+ * context: as given, never touched. A failing answer cancels the operation; 0 goes on. Called on a thread of the
+ * library, one call at a time per object, with no lock held; any function may be called from it. When the final status
+ * comes, the object is idle: its next verb may be called, its properties set and the object released in that call, or by
+ * a thread that learns of it there. A verb called there begins when the callback has returned. It must not throw or longjmp.
+ */
 typedef wm_result (*wm_status_callback)(wm_status status,
                                         wm_result result,
                                         wm_attr_type type,
@@ -889,206 +960,372 @@ typedef wm_result (*wm_status_callback)(wm_status status,
                                         size_t size,
                                         void *context);
 
-// What is left of an action by all licenses together. Set struct_size to sizeof(wm_license_state) before the call.
+/**
+ * What is left of an action by all licenses together. Set struct_size to sizeof(wm_license_state) before the call.
+ */
 typedef struct wm_license_state {
-  // Size of the struct that the caller knows, in bytes.
+  /**
+   * Size of the struct that the caller knows, in bytes.
+   */
   size_t struct_size;
-  // WM_LICENSE_STATE_*.
+  /**
+   * WM_LICENSE_STATE_*.
+   */
   uint32_t category;
-  // Numbers in counts.
+  /**
+   * Numbers in counts.
+   */
   uint32_t count_count;
-  // Uses left.
+  /**
+   * Uses left.
+   */
   uint32_t counts[4];
-  // Dates in dates.
+  /**
+   * Dates in dates.
+   */
   uint32_t date_count;
-  // Seconds UTC: begin, end, or both.
+  /**
+   * Seconds UTC: begin, end, or both.
+   */
   int64_t dates[4];
-  // Seconds of use from the first use on, where it did not happen yet; else 0.
+  /**
+   * Seconds of use from the first use on, where it did not happen yet; else 0.
+   */
   uint64_t seconds_after_first_use;
-  // 0 or WM_LICENSE_STATE_VAGUE.
+  /**
+   * 0 or WM_LICENSE_STATE_VAGUE.
+   */
   uint32_t vague;
 } wm_license_state;
 
-// Bytes in the clear, followed by encrypted ones.
+/**
+ * Bytes in the clear, followed by encrypted ones.
+ */
 typedef struct wm_subsample {
-  // Bytes in the clear.
+  /**
+   * Bytes in the clear.
+   */
   uint32_t clear;
-  // Encrypted bytes after them.
+  /**
+   * Encrypted bytes after them.
+   */
   uint32_t encrypted;
 } wm_subsample;
 
-// How a sample is encrypted, as its container tells. Set struct_size to sizeof(wm_sample).
+/**
+ * How a sample is encrypted, as its container tells. Set struct_size to sizeof(wm_sample).
+ */
 typedef struct wm_sample {
-  // Size of the struct that the caller knows, in bytes.
+  /**
+   * Size of the struct that the caller knows, in bytes.
+   */
   size_t struct_size;
-  // Initialization vector.
+  /**
+   * Initialization vector.
+   */
   const uint8_t *iv;
-  // Its bytes: 8 or 16.
+  /**
+   * Its bytes: 8 or 16.
+   */
   size_t iv_size;
-  // Ranges of the sample, in order.
+  /**
+   * Ranges of the sample, in order.
+   */
   const struct wm_subsample *subsamples;
-  // Their number; 0 if the whole sample is encrypted.
+  /**
+   * Their number; 0 if the whole sample is encrypted.
+   */
   size_t subsample_count;
-  // Encrypted blocks of a pattern; 0 and 0 for none.
+  /**
+   * Encrypted blocks of a pattern; 0 and 0 for none.
+   */
   uint32_t crypt_byte_block;
-  // Clear blocks of a pattern.
+  /**
+   * Clear blocks of a pattern.
+   */
   uint32_t skip_byte_block;
-  // WM_SCHEME_*: four-character code of the scheme as a big-endian number, 'cenc' is 0x63656E63.
+  /**
+   * WM_SCHEME_*: four-character code of the scheme as a big-endian number, 'cenc' is 0x63656E63.
+   */
   uint32_t scheme;
 } wm_sample;
 
-// One event. Set struct_size to sizeof(wm_event) before the call.
+/**
+ * One event. Set struct_size to sizeof(wm_event) before the call.
+ */
 typedef struct wm_event {
-  // Size of the struct that the caller knows, in bytes.
+  /**
+   * Size of the struct that the caller knows, in bytes.
+   */
   size_t struct_size;
-  // Handle of the object that it is about. It may have been released since.
+  /**
+   * Handle of the object that it is about. It may have been released since.
+   */
   void *object;
-  // The context that was given when the object was created.
+  /**
+   * The context that was given when the object was created.
+   */
   void *context;
-  // WM_STATUS_*.
+  /**
+   * WM_STATUS_*.
+   */
   wm_status status;
-  // 0 or the reason.
+  /**
+   * 0 or the reason.
+   */
   wm_result result;
-  // WM_TYPE_*: type of the value.
+  /**
+   * WM_TYPE_*: type of the value.
+   */
   wm_attr_type type;
-  // What comes with the status; NULL if there is nothing. Valid until the next wm_next_event on this queue or its release.
+  /**
+   * What comes with the status; NULL if there is nothing. Valid until the next wm_next_event on this queue or its release.
+   */
   const void *value;
-  // Size of the value in bytes; of a STRING with its NUL.
+  /**
+   * Size of the value in bytes; of a STRING with its NUL.
+   */
   size_t size;
 } wm_event;
 
-// A header of a request.
+/**
+ * A header of a request.
+ */
 typedef struct wm_http_header {
-  // Its name.
+  /**
+   * Its name.
+   */
   const char *name;
-  // Its value. That of Authorization is a secret.
+  /**
+   * Its value. That of Authorization is a secret.
+   */
   const char *value;
 } wm_http_header;
 
-// A request to send. Everything in it is valid until the callback returns.
+/**
+ * A request to send. Everything in it is valid until the callback returns.
+ */
 typedef struct wm_http_request {
-  // Size of this struct as the library knows it, in bytes.
+  /**
+   * Size of this struct as the library knows it, in bytes.
+   */
   size_t struct_size;
-  // "GET" or "POST".
+  /**
+   * "GET" or "POST".
+   */
   const char *method;
-  // Absolute URL, checked: https, or http where that is allowed.
+  /**
+   * Absolute URL, checked: https, or http where that is allowed.
+   */
   const char *url;
-  // Headers to send, besides Host and Content-Length.
+  /**
+   * Headers to send, besides Host and Content-Length.
+   */
   const struct wm_http_header *headers;
-  // Count of headers.
+  /**
+   * Count of headers.
+   */
   size_t header_count;
-  // Body; NULL if there is none.
+  /**
+   * Body; NULL if there is none.
+   */
   const void *body;
-  // Size of the body in bytes.
+  /**
+   * Size of the body in bytes.
+   */
   size_t body_size;
-  // Milliseconds that are left for it.
+  /**
+   * Milliseconds that are left for it.
+   */
   uint32_t timeout_ms;
-  // Longest body of an answer that is taken, in bytes.
+  /**
+   * Longest body of an answer that is taken, in bytes.
+   */
   uint64_t max_body_size;
 } wm_http_request;
 
-// Sends one request and answers it through the exchange: wm_exchange_set_status once, wm_exchange_add_header and
-// wm_exchange_write as often as needed, from any thread; then returns 0, whatever the HTTP status is. It blocks a thread
-// of the library, asks wm_exchange_cancelled at least every 100 ms, and does not follow redirects. Without an answer it
-// returns WM_E_OPERATION_CANCELED after a cancel, WM_E_DEADLINE when the time is over, WM_E_CONNECTION_LOST,
-// WM_E_SERVER_CERTIFICATE, WM_E_ERROR_BAD_NET_RESP if what came is no HTTP, or any other failure if nobody can be reached.
-// Called by several threads at once. It must not throw or longjmp.
+/**
+ * Sends one request and answers it through the exchange: wm_exchange_set_status once, wm_exchange_add_header and
+ * wm_exchange_write as often as needed, from any thread; then returns 0, whatever the HTTP status is. It blocks a thread
+ * of the library, asks wm_exchange_cancelled at least every 100 ms, and does not follow redirects. Without an answer it
+ * returns WM_E_OPERATION_CANCELED after a cancel, WM_E_DEADLINE when the time is over, WM_E_CONNECTION_LOST,
+ * WM_E_SERVER_CERTIFICATE, WM_E_ERROR_BAD_NET_RESP if what came is no HTTP, or any other failure if nobody can be reached.
+ * Called by several threads at once. It must not throw or longjmp.
+ */
 typedef wm_result (*wm_transport_callback)(struct wm_exchange *exchange,
                                            const struct wm_http_request *request,
                                            void *context);
 
-// An HTTP stack of the application. Set struct_size to sizeof(wm_transport).
+/**
+ * An HTTP stack of the application. Set struct_size to sizeof(wm_transport).
+ */
 typedef struct wm_transport {
-  // Size of the struct that the caller knows, in bytes.
+  /**
+   * Size of the struct that the caller knows, in bytes.
+   */
   size_t struct_size;
-  // Sends one request.
+  /**
+   * Sends one request.
+   */
   wm_transport_callback send;
-  // Passed to it.
+  /**
+   * Passed to it.
+   */
   void *context;
 } wm_transport;
 
-// Receives one record. level: WM_LOG_*. target: the part of the library: "wmlicense::" and operation, http, service, store,
-// device or use. message: one line of English text, UTF-8. Both are valid until it returns. context: as given. It never
-// holds a password, token, key or the query of a URL. Called on any thread of the library, by several threads at once,
-// with no lock held; functions of the library may be called from it, but what they do is not recorded. It must not
-// throw or longjmp.
+/**
+ * Receives one record. level: WM_LOG_*. target: the part of the library: "wmlicense::" and operation, http, service, store,
+ * device or use. message: one line of English text, UTF-8. Both are valid until it returns. context: as given. It never
+ * holds a password, token, key or the query of a URL. Called on any thread of the library, by several threads at once,
+ * with no lock held; functions of the library may be called from it, but what they do is not recorded. It must not
+ * throw or longjmp.
+ */
 typedef void (*wm_log_callback)(uint32_t level, const char *target, const char *message, void *context);
 
-// Value of WM_STATUS_PROGRESS.
+/**
+ * Value of WM_STATUS_PROGRESS.
+ */
 typedef struct wm_progress {
-  // Size of this struct as the library knows it, in bytes.
+  /**
+   * Size of this struct as the library knows it, in bytes.
+   */
   size_t struct_size;
-  // Done so far: licenses, or bytes of the backup while a restore reads it on the device that made it.
+  /**
+   * Done so far: licenses, or bytes of the backup while a restore reads it on the device that made it.
+   */
   uint64_t done;
-  // The same in all; 0 if unknown.
+  /**
+   * The same in all; 0 if unknown.
+   */
   uint64_t total;
 } wm_progress;
 
-// Value of WM_STATUS_NETWORK: one request, of which a verb may make several, and the attempts at it.
+/**
+ * Value of WM_STATUS_NETWORK: one request, of which a verb may make several, and the attempts at it.
+ */
 typedef struct wm_network_progress {
-  // Size of this struct as the library knows it, in bytes.
+  /**
+   * Size of this struct as the library knows it, in bytes.
+   */
   size_t struct_size;
-  // WM_HTTP_*: phase of the attempt under way; WM_HTTP_NOTINITIATED while the next one is waited for.
+  /**
+   * WM_HTTP_*: phase of the attempt under way; WM_HTTP_NOTINITIATED while the next one is waited for.
+   */
   uint32_t http_phase;
-  // Which attempt, from 1 on; while the next one is waited for, the one that failed.
+  /**
+   * Which attempt, from 1 on; while the next one is waited for, the one that failed.
+   */
   uint32_t attempt;
-  // Attempts at most, as WM_PROP_RETRY_LIMIT allows; 0: no limit.
+  /**
+   * Attempts at most, as WM_PROP_RETRY_LIMIT allows; 0: no limit.
+   */
   uint32_t attempts;
-  // 0.
+  /**
+   * 0.
+   */
   uint32_t reserved;
-  // Bytes of the answer received.
+  /**
+   * Bytes of the answer received.
+   */
   uint64_t bytes;
-  // Bytes of the answer in all; 0 if unknown.
+  /**
+   * Bytes of the answer in all; 0 if unknown.
+   */
   uint64_t bytes_total;
-  // Milliseconds until the next attempt, counted from this status; 0: none waits.
+  /**
+   * Milliseconds until the next attempt, counted from this status; 0: none waits.
+   */
   uint64_t next_try_ms;
-  // Host that is asked, without a port; cut at the end if it is too long.
+  /**
+   * Host that is asked, without a port; cut at the end if it is too long.
+   */
   char host[256];
 } wm_network_progress;
 
-// Value of WM_STATUS_RESTORE_VERDICT.
+/**
+ * Value of WM_STATUS_RESTORE_VERDICT.
+ */
 typedef struct wm_restore_verdict {
-  // Size of this struct as the library knows it, in bytes.
+  /**
+   * Size of this struct as the library knows it, in bytes.
+   */
   size_t struct_size;
-  // Key ID of the license.
+  /**
+   * Key ID of the license.
+   */
   uint8_t kid[16];
-  // Devices that hold the license, the one it was issued to included; 0 where the service need not be asked.
+  /**
+   * Devices that hold the license, the one it was issued to included; 0 where the service need not be asked.
+   */
   uint32_t devices_used;
-  // Devices that may hold it in all; 0 where the service need not be asked.
+  /**
+   * Devices that may hold it in all; 0 where the service need not be asked.
+   */
   uint32_t devices_limit;
-  // Title, UTF-8, cut at the end if it is too long; empty if there is none.
+  /**
+   * Title, UTF-8, cut at the end if it is too long; empty if there is none.
+   */
   char title[256];
 } wm_restore_verdict;
 
-// Value of WM_STATUS_SECTION_CLOSED: the sections of a backup that stay closed for one reason. What they hold is not known.
+/**
+ * Value of WM_STATUS_SECTION_CLOSED: the sections of a backup that stay closed for one reason. What they hold is not known.
+ */
 typedef struct wm_section_closed {
-  // Size of this struct as the library knows it, in bytes.
+  /**
+   * Size of this struct as the library knows it, in bytes.
+   */
   size_t struct_size;
-  // How many sections.
+  /**
+   * How many sections.
+   */
   uint32_t sections;
-  // 0.
+  /**
+   * 0.
+   */
   uint32_t reserved;
-  // Bytes of the backup in them.
+  /**
+   * Bytes of the backup in them.
+   */
   uint64_t bytes;
-  // Page of the service that helps, UTF-8; empty if it named none that fits.
+  /**
+   * Page of the service that helps, UTF-8; empty if it named none that fits.
+   */
   char url[256];
 } wm_section_closed;
 
-// Value of WM_STATUS_INDIVIDUALIZE.
+/**
+ * Value of WM_STATUS_INDIVIDUALIZE.
+ */
 typedef struct wm_individualize_progress {
-  // Size of this struct as the library knows it, in bytes.
+  /**
+   * Size of this struct as the library knows it, in bytes.
+   */
   size_t struct_size;
-  // 0 while it goes on, then the final result.
+  /**
+   * 0 while it goes on, then the final result.
+   */
   wm_result result;
-  // WM_INDIVIDUALIZE_*.
+  /**
+   * WM_INDIVIDUALIZE_*.
+   */
   uint32_t phase;
-  // Requests completed.
+  /**
+   * Requests completed.
+   */
   uint32_t requests;
-  // WM_HTTP_*: phase of the request under way.
+  /**
+   * WM_HTTP_*: phase of the request under way.
+   */
   uint32_t http_phase;
-  // Bytes of the answer received.
+  /**
+   * Bytes of the answer received.
+   */
   uint64_t bytes;
-  // Bytes of the answer in all; 0 if unknown.
+  /**
+   * Bytes of the answer in all; 0 if unknown.
+   */
   uint64_t bytes_total;
 } wm_individualize_progress;
 
@@ -1096,40 +1333,56 @@ typedef struct wm_individualize_progress {
 extern "C" {
 #endif // __cplusplus
 
-// Name of a result, such as "WM_E_BACKUP_EXISTS"; "unknown result" for a number that is none. Static, never NULL.
+/**
+ * Name of a result, such as "WM_E_BACKUP_EXISTS"; "unknown result" for a number that is none. Static, never NULL.
+ */
 const char *wm_result_name(wm_result result);
 
-// What a result means, one English sentence. Static, never NULL. wm_get_error_info tells more about a failure.
+/**
+ * What a result means, one English sentence. Static, never NULL. wm_get_error_info tells more about a failure.
+ */
 const char *wm_result_message(wm_result result);
 
-// Name of a status, such as "WM_STATUS_BACKUPRESTORE_END"; "unknown status" for a number that is none. Static, never NULL.
+/**
+ * Name of a status, such as "WM_STATUS_BACKUPRESTORE_END"; "unknown status" for a number that is none. Static, never NULL.
+ */
 const char *wm_status_name(wm_status status);
 
-// Sets a property. name: WM_PROP_*. type: WM_TYPE_*. The bytes are copied; a STRING may end with one NUL.
-// Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property or it is read-only, with WM_E_WRONG_TYPE, with
-// WM_E_BAD_VALUE if value or size is not acceptable, with the busy code while an operation runs, with WM_E_ALREADY_OPEN
-// if it is too late, and with WM_E_INVALIDARG for NULL. Then the property keeps its value.
+/**
+ * Sets a property. name: WM_PROP_*. type: WM_TYPE_*. The bytes are copied; a STRING may end with one NUL.
+ * Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property or it is read-only, with WM_E_WRONG_TYPE, with
+ * WM_E_BAD_VALUE if value or size is not acceptable, with the busy code while an operation runs, with WM_E_ALREADY_OPEN
+ * if it is too late, and with WM_E_INVALIDARG for NULL. Then the property keeps its value.
+ */
 wm_result wm_set_prop(void *object,
                       const char *name,
                       wm_attr_type type,
                       const void *value,
                       size_t size);
 
-// Sets a STRING property from NUL-terminated text. Fails as wm_set_prop.
+/**
+ * Sets a STRING property from NUL-terminated text. Fails as wm_set_prop.
+ */
 wm_result wm_set_string_prop(void *object, const char *name, const char *value);
 
-// Sets a BOOL property. Fails as wm_set_prop.
+/**
+ * Sets a BOOL property. Fails as wm_set_prop.
+ */
 wm_result wm_set_bool_prop(void *object, const char *name, bool value);
 
-// Sets a DWORD or QWORD property, whichever it is. Fails as wm_set_prop; a number that does not fit is a bad value.
+/**
+ * Sets a DWORD or QWORD property, whichever it is. Fails as wm_set_prop; a number that does not fit is a bad value.
+ */
 wm_result wm_set_number_prop(void *object,
                              const char *name,
                              uint64_t value);
 
-// Reads a property, in two calls or one: with buf NULL and buf_size 0 it only tells size and type.
-// type_out, needed_out: may be NULL; written on success and with WM_E_BUFFER_TOO_SMALL, which leaves buf as it was. The
-// size of a STRING includes its NUL. Allowed while an operation runs.
-// Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property, it has no value, or it is write-only.
+/**
+ * Reads a property, in two calls or one: with buf NULL and buf_size 0 it only tells size and type.
+ * type_out, needed_out: may be NULL; written on success and with WM_E_BUFFER_TOO_SMALL, which leaves buf as it was. The
+ * size of a STRING includes its NUL. Allowed while an operation runs.
+ * Fails with WM_E_UNSUPPORTED_PROPERTY if the object has no such property, it has no value, or it is write-only.
+ */
 wm_result wm_get_prop(void *object,
                       const char *name,
                       wm_attr_type *type_out,
@@ -1137,497 +1390,599 @@ wm_result wm_get_prop(void *object,
                       size_t buf_size,
                       size_t *needed_out);
 
-// Counts the properties that can be read at present: those that are set and those that the object knows itself.
+/**
+ * Counts the properties that can be read at present: those that are set and those that the object knows itself.
+ */
 wm_result wm_get_prop_count(void *object,
                             size_t *count_out);
 
-// Names one of the properties that wm_get_prop_count counts, in two calls or one as wm_get_prop.
-// index: from 0; the order changes only when properties come or go. Fails with WM_E_INVALIDARG beyond the last.
+/**
+ * Names one of the properties that wm_get_prop_count counts, in two calls or one as wm_get_prop.
+ * index: from 0; the order changes only when properties come or go. Fails with WM_E_INVALIDARG beyond the last.
+ */
 wm_result wm_get_prop_name(void *object,
                            size_t index,
                            char *buf,
                            size_t buf_size,
                            size_t *needed_out);
 
-// Removes a property's value; a default applies again. Fails with WM_E_UNSUPPORTED_PROPERTY if there is none, else as
-// wm_set_prop.
+/**
+ * Removes a property's value; a default applies again. Fails with WM_E_UNSUPPORTED_PROPERTY if there is none, else as
+ * wm_set_prop.
+ */
 wm_result wm_remove_prop(void *object,
                          const char *name);
 
-// Removes every value that may be removed at present. Fails with the busy code while an operation runs.
+/**
+ * Removes every value that may be removed at present. Fails with the busy code while an operation runs.
+ */
 wm_result wm_remove_all_props(void *object);
 
-// Tells the detail of the last failing call on this thread; inside a callback, of the event that is being told; after a
-// wm_wait that delivered a failing result, of that operation. Successful calls leave it as it is. Without any failure
-// so far, result is 0. The smaller of the two sizes is written and the rest of the caller's struct is zeroed.
-// Fails with WM_E_INVALIDARG if info is NULL or struct_size is less than sizeof(size_t) or more than 4096; that
-// failure leaves the detail as it is.
+/**
+ * Tells the detail of the last failing call on this thread; inside a callback, of the event that is being told; after a
+ * wm_wait that delivered a failing result, of that operation. Successful calls leave it as it is. Without any failure
+ * so far, result is 0. The smaller of the two sizes is written and the rest of the caller's struct is zeroed.
+ * Fails with WM_E_INVALIDARG if info is NULL or struct_size is less than sizeof(size_t) or more than 4096; that
+ * failure leaves the detail as it is.
+ */
 wm_result wm_get_error_info(struct wm_error_info *info);
 
-// Version of the library at run time: major << 16 | minor << 8 | patch. Compare with WM_VERSION of the header.
+/**
+ * Version of the library at run time: major << 16 | minor << 8 | patch. Compare with WM_VERSION of the header.
+ */
 uint32_t wm_version(void);
 
-// Version of the library as text, such as "0.1.0". Static: never freed, never NULL.
+/**
+ * Version of the library as text, such as "0.1.0". Static: never freed, never NULL.
+ */
 const char *wm_version_string(void);
 
-// Number of the binary interface. A program that loads the library with dlopen stops if it is not WM_ABI_VERSION.
+/**
+ * Number of the binary interface. A program that loads the library with dlopen stops if it is not WM_ABI_VERSION.
+ */
 uint32_t wm_abi_version(void);
 
-// Counts valid handles and objects whose release is still finishing: 0 when everything was released. Works in a forked
-// child too.
+/**
+ * Counts valid handles and objects whose release is still finishing: 0 when everything was released. Works in a forked
+ * child too.
+ */
 size_t wm_live_objects(void);
 
-// Adds a reference: one more wm_release is due. Works on every object.
-// Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE for everything that is not a valid handle.
+/**
+ * Adds a reference: one more wm_release is due. Works on every object.
+ * Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE for everything that is not a valid handle.
+ */
 wm_result wm_add_ref(void *object);
 
-// Gives a reference back; the last one makes the handle invalid. NULL is allowed and does nothing.
-// The last release from outside any callback cancels a running operation, lets its final status run and returns after it.
-// Inside any callback of the library it never waits: of the callback's own object no further status comes, its final one
-// included; another object is cancelled, and its final status may still run after the release returned. Never make the
-// last release while holding a lock, or on a thread, that the object's callback needs.
-// In a forked child it does nothing and answers 0. Fails with WM_E_INVALID_HANDLE.
+/**
+ * Gives a reference back; the last one makes the handle invalid. NULL is allowed and does nothing.
+ * The last release from outside any callback cancels a running operation, lets its final status run and returns after it.
+ * Inside any callback of the library it never waits: of the callback's own object no further status comes, its final one
+ * included; another object is cancelled, and its final status may still run after the release returned. Never make the
+ * last release while holding a lock, or on a thread, that the object's callback needs.
+ * In a forked child it does nothing and answers 0. Fails with WM_E_INVALID_HANDLE.
+ */
 wm_result wm_release(void *object);
 
-// Asks the object's running operation to stop, and never waits: the final status tells that it has. On an object
-// without a running operation it answers 0 and has no effect.
-// Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE.
+/**
+ * Asks the object's running operation to stop, and never waits: the final status tells that it has. On an object
+ * without a running operation it answers 0 and has no effect.
+ * Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE.
+ */
 wm_result wm_cancel(void *object);
 
-// Waits until the object's operation is over and its last callback has returned.
-// timeout_ms: 0 asks without waiting, WM_INFINITE waits for ever. operation_result_out: receives the result of the final
-// status, success codes included; may be NULL. Repeated waits give the same result again. If it is a failure, its
-// detail becomes that of the calling thread.
-// Fails with WM_E_TIMEOUT, with WM_E_NO_OPERATION if nothing was ever started, and with WM_E_WOULD_DEADLOCK inside the
-// object's own callback.
+/**
+ * Waits until the object's operation is over and its last callback has returned.
+ * timeout_ms: 0 asks without waiting, WM_INFINITE waits for ever. operation_result_out: receives the result of the final
+ * status, success codes included; may be NULL. Repeated waits give the same result again. If it is a failure, its
+ * detail becomes that of the calling thread.
+ * Fails with WM_E_TIMEOUT, with WM_E_NO_OPERATION if nothing was ever started, and with WM_E_WOULD_DEADLOCK inside the
+ * object's own callback.
+ */
 wm_result wm_wait(void *object,
                   uint32_t timeout_ms,
                   wm_result *operation_result_out);
 
-// Creates a client that is not open. *client_out: receives a handle to release. Registers, the first time, the
-// library's only process-wide hook, pthread_atfork.
-// Fails with WM_E_INVALIDARG for NULL and WM_E_OUTOFMEMORY.
+/**
+ * Creates a client that is not open. *client_out: receives a handle to release. Registers, the first time, the
+ * library's only process-wide hook, pthread_atfork.
+ * Fails with WM_E_INVALIDARG for NULL and WM_E_OUTOFMEMORY.
+ */
 wm_result wm_create_client(struct wm_client **client_out);
 
-// Opens the license store and the device's keys, and makes both in an empty folder. Makes no network call.
-// Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
-// second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT,
-// WM_E_STORE_TOO_NEW, WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
-// WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL, WM_E_STORE_READ_ONLY, WM_E_NO_DESCRIPTORS,
-// WM_E_OUTOFMEMORY or WM_E_BUSY; then it may be tried again. These are the store errors of all other calls as well.
-// A store that is there opens on a full disk and where nothing may be written too: licenses that need no write can be used, and
-// what must be recorded fails with WM_E_DISK_FULL or WM_E_STORE_READ_ONLY until it can be. Only regular files are opened, and
-// links in the folder are not followed.
-// While another process or thread writes, an operation that has to write waits until it is cancelled or its deadline passes,
-// and every call and operation at most ten seconds, then it fails with WM_E_BUSY. What only reads does not wait.
-// Where the keys are there and the store is not, it is made anew for the same device. A store without its keys, or with those
-// of another device, stays closed: a backup is then restored into an empty folder, with WM_RESTORE_INDIVIDUALIZE, as on
-// another device.
+/**
+ * Opens the license store and the device's keys, and makes both in an empty folder. Makes no network call.
+ * Fails with WM_E_INVALID_PROPERTY while WM_PROP_STORE_PATH or WM_PROP_AUTHORITY is unset, with WM_E_ALREADY_OPEN the
+ * second time, with WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_UNABLE_TO_OPEN_DATA_STORE, WM_E_DATASTORE_CORRUPT,
+ * WM_E_STORE_TOO_NEW, WM_E_HDS_KEY_MISMATCH, WM_E_CHECKPOINT_FAILED, WM_E_SECURE_STORE_ERROR, WM_E_SECURE_STORE_NOT_FOUND,
+ * WM_E_SECURE_STORE_UNLOCK_ERROR, WM_E_LICENSE_STORE_ERROR, WM_E_DISK_FULL, WM_E_STORE_READ_ONLY, WM_E_NO_DESCRIPTORS,
+ * WM_E_OUTOFMEMORY or WM_E_BUSY; then it may be tried again. These are the store errors of all other calls as well.
+ * A store that is there opens on a full disk and where nothing may be written too: licenses that need no write can be used, and
+ * what must be recorded fails with WM_E_DISK_FULL or WM_E_STORE_READ_ONLY until it can be. Only regular files are opened, and
+ * links in the folder are not followed.
+ * While another process or thread writes, an operation that has to write waits until it is cancelled or its deadline passes,
+ * and every call and operation at most ten seconds, then it fails with WM_E_BUSY. What only reads does not wait.
+ * Where the keys are there and the store is not, it is made anew for the same device. A store without its keys, or with those
+ * of another device, stays closed: a backup is then restored into an empty folder, with WM_RESTORE_INDIVIDUALIZE, as on
+ * another device.
+ */
 wm_result wm_open_client(struct wm_client *client);
 
-// Reads the device's security version, four dotted numbers, in two calls or one as wm_get_prop. Before the device is
-// individualized it is 0.0.0.0, which is lower than every demand.
-// Fails with WM_E_NOT_OPEN and with WM_E_BUFFER_TOO_SMALL.
+/**
+ * Reads the device's security version, four dotted numbers, in two calls or one as wm_get_prop. Before the device is
+ * individualized it is 0.0.0.0, which is lower than every demand.
+ * Fails with WM_E_NOT_OPEN and with WM_E_BUFFER_TOO_SMALL.
+ */
 wm_result wm_get_security_version(struct wm_client *client,
                                   char *buf,
                                   size_t buf_size,
                                   size_t *needed_out);
 
-// Gives the content with this key ID a title, for lists and for telling which licenses a status is about. It is shown in
-// place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8, at
-// most 1024 bytes without control characters; an empty one takes the application's title away.
-// Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store error.
+/**
+ * Gives the content with this key ID a title, for lists and for telling which licenses a status is about. It is shown in
+ * place of the one that comes with licenses, is kept when those go, and travels in backups. kid: 16 bytes. title: UTF-8, at
+ * most 1024 bytes without control characters; an empty one takes the application's title away.
+ * Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store error.
+ */
 wm_result wm_set_content_title(struct wm_client *client,
                                const uint8_t *kid,
                                const char *title);
 
-// Reads the title of the content with this key ID, in two calls or one as wm_get_prop: the application's, else the one that
-// came with a license. kid: 16 bytes. Answers 0, or WM_S_FALSE with an empty text where nobody gave it one.
-// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_BUFFER_TOO_SMALL, or a store error.
+/**
+ * Reads the title of the content with this key ID, in two calls or one as wm_get_prop: the application's, else the one that
+ * came with a license. kid: 16 bytes. Answers 0, or WM_S_FALSE with an empty text where nobody gave it one.
+ * Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_BUFFER_TOO_SMALL, or a store error.
+ */
 wm_result wm_get_content_title(struct wm_client *client,
                                const uint8_t *kid,
                                char *buf,
                                size_t buf_size,
                                size_t *needed_out);
 
-// Deletes the licenses for a key ID. Makes no network call. kid: 16 bytes. Answers 0, or WM_S_FALSE if there was none.
-// flags 0: for good. The licenses come back from no backup of this device, and a request that gives them back is queued in the
-// same commit, so that the service can count the device out. It is sent by the next acquisition or renewal at that service;
-// WM_PROP_PENDING_TRANSACTIONS counts it until the service has answered. Acquire the content again to get another license.
-// WM_DELETE_LOCAL: from this device only. What was used of them stays known: a license that comes again, from a service or a
-// backup, goes on from there.
-// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_SECURE_STORE_UNLOCK_ERROR, or a store error; then all of them are still there.
+/**
+ * Deletes the licenses for a key ID. Makes no network call. kid: 16 bytes. Answers 0, or WM_S_FALSE if there was none.
+ * flags 0: for good. The licenses come back from no backup of this device, and a request that gives them back is queued in the
+ * same commit, so that the service can count the device out. It is sent by the next acquisition or renewal at that service;
+ * WM_PROP_PENDING_TRANSACTIONS counts it until the service has answered. Acquire the content again to get another license.
+ * WM_DELETE_LOCAL: from this device only. What was used of them stays known: a license that comes again, from a service or a
+ * backup, goes on from there.
+ * Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_SECURE_STORE_UNLOCK_ERROR, or a store error; then all of them are still there.
+ */
 wm_result wm_delete_licenses(struct wm_client *client,
                              const uint8_t *kid,
                              uint32_t flags);
 
-// Creates an individualizer. callback may be NULL; context is passed to it. *out: receives a handle to release.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+/**
+ * Creates an individualizer. callback may be NULL; context is passed to it. *out: receives a handle to release.
+ * Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+ */
 wm_result wm_create_individualizer(struct wm_client *client,
                                    wm_status_callback callback,
                                    void *context,
                                    struct wm_individualizer **out);
 
-// Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
-// network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE, which gives the device new keys. It stays the same
-// device with all its licenses, and backups of the 64 keys before them open as before; but a copy of the store made
-// earlier is refused by the services from now on. Where such a copy did the same before, this one becomes another
-// device with a seat of its own.
-// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries
-// WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST,
-// WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING, WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE,
-// WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED, WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED,
-// WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE, WM_E_ANSWER_SIGNER,
-// WM_E_LICENSE_CERT_EXPIRED, WM_E_ANSWER_REPLAYED, WM_E_INVALID_MACHINE, WM_E_ANSWER_MANIFEST,
-// WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED, WM_E_INDIV_FRAUD,
-// WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or keys. A failure
-// leaves the device as it was.
-// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or
-// WM_PROP_SERVICE_URL is missing, and WM_E_INDIVIDUALIZING while it runs already.
+/**
+ * Individualizes the device at the service of WM_PROP_SERVICE_URL, in the background. flags: 0, which ends without any
+ * network call where the certificate is current, or WM_INDIVIDUALIZE_FORCE, which gives the device new keys. It stays the same
+ * device with all its licenses, and backups of the 64 keys before them open as before; but a copy of the store made
+ * earlier is refused by the services from now on. Where such a copy did the same before, this one becomes another
+ * device with a seat of its own.
+ * Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_INDIVIDUALIZE many times; the last one carries
+ * WM_S_INDIVIDUALIZED, WM_E_OPERATION_CANCELED, or the failure: WM_E_INDIV_SERVICE_UNAVAILABLE, WM_E_CONNECTION_LOST,
+ * WM_E_PROXY, WM_E_CAPTIVE_PORTAL, WM_E_SERVICE_FAILING, WM_E_DEADLINE, WM_E_SERVER_CERTIFICATE,
+ * WM_E_SERVER_CERTIFICATE_DATE, WM_E_AUTHORITY_NOT_TRUSTED, WM_E_ERROR_BAD_NET_RESP, WM_E_REDIRECT_REFUSED,
+ * WM_E_ANSWER_TOO_LARGE, WM_E_BAD_ANSWER and by cause WM_E_SIGNATURE_FAILURE, WM_E_ANSWER_SIGNER,
+ * WM_E_LICENSE_CERT_EXPIRED, WM_E_ANSWER_REPLAYED, WM_E_INVALID_MACHINE, WM_E_ANSWER_MANIFEST,
+ * WM_E_INVALID_CERTIFICATE, WM_E_SERVICE_CLOCK, WM_E_SERVICE_REFUSED, WM_E_ACCOUNT_REQUIRED, WM_E_INDIV_FRAUD,
+ * WM_E_CERTIFICATE_REVOKED, WM_E_POLICY_DISABLE_ONLINE, WM_E_URL_NOT_ALLOWED, or an error of store or keys. A failure
+ * leaves the device as it was.
+ * Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while consent or
+ * WM_PROP_SERVICE_URL is missing, and WM_E_INDIVIDUALIZING while it runs already.
+ */
 wm_result wm_individualize(struct wm_individualizer *individualizer,
                            uint32_t flags);
 
-// Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
-// initialization data (`cenc`, `keyids`, `webm`), an HLS playlist or its key tags, a DASH or Smooth Streaming manifest or
-// its protection elements. The bytes are not kept. *out: receives a handle to release. What cannot be read beside the rest
-// is in WM_PROP_NOTES; where nothing else names a key ID, it is the failure.
-// Fails with WM_E_MALFORMED_CONTENT_HEADER, whose detail names byte and field; WM_E_CONTENT_HEADER_TOO_NEW for a version
-// of WRMHEADER that is not known; and WM_E_INVALIDARG for NULL.
+/**
+ * Reads protection data from memory: the header of an MP4, WebM or ASF file, `pssh` boxes, a PlayReady Object, a WRMHEADER, W3C
+ * initialization data (`cenc`, `keyids`, `webm`), an HLS playlist or its key tags, a DASH or Smooth Streaming manifest or
+ * its protection elements. The bytes are not kept. *out: receives a handle to release. What cannot be read beside the rest
+ * is in WM_PROP_NOTES; where nothing else names a key ID, it is the failure.
+ * Fails with WM_E_MALFORMED_CONTENT_HEADER, whose detail names byte and field; WM_E_CONTENT_HEADER_TOO_NEW for a version
+ * of WRMHEADER that is not known; and WM_E_INVALIDARG for NULL.
+ */
 wm_result wm_create_content_header(const void *data,
                                    size_t size,
                                    struct wm_content_header **out);
 
-// Reads protection data from a regular file of any kind that wm_create_content_header takes; media data is skipped.
-// path: any bytes.
-// *out: receives a handle to release.
-// Fails as wm_create_content_header, and with WM_E_PATH_NOT_FOUND and WM_E_PATH_UNUSABLE.
+/**
+ * Reads protection data from a regular file of any kind that wm_create_content_header takes; media data is skipped.
+ * path: any bytes.
+ * *out: receives a handle to release.
+ * Fails as wm_create_content_header, and with WM_E_PATH_NOT_FOUND and WM_E_PATH_UNUSABLE.
+ */
 wm_result wm_create_content_header_from_file(const char *path,
                                              struct wm_content_header **out);
 
-// Tells whether a media file, playlist or manifest needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
-// Protection of a kind that is not known counts as well: false means that nothing says so.
-// Fails as wm_create_content_header_from_file.
+/**
+ * Tells whether a media file, playlist or manifest needs a license to be played. Answers 0 and true, or WM_S_FALSE and false.
+ * Protection of a kind that is not known counts as well: false means that nothing says so.
+ * Fails as wm_create_content_header_from_file.
+ */
 wm_result wm_is_content_protected(const char *path,
                                   bool *protected_out);
 
-// Writes a key ID as text, in two calls or one as wm_get_prop. kid: 16 bytes in the order of the UUID text, as all calls have
-// them. form: WM_KID_BASE64, WM_KID_HEX or WM_KID_UUID, with WM_KID_GUID_ORDER or without. Digits are lower-case, and a UUID has
-// no braces. needed_out: receives the size with the NUL; may be NULL.
-// Fails with WM_E_INVALIDARG for NULL or another form, and with WM_E_BUFFER_TOO_SMALL.
+/**
+ * Writes a key ID as text, in two calls or one as wm_get_prop. kid: 16 bytes in the order of the UUID text, as all calls have
+ * them. form: WM_KID_BASE64, WM_KID_HEX or WM_KID_UUID, with WM_KID_GUID_ORDER or without. Digits are lower-case, and a UUID has
+ * no braces. needed_out: receives the size with the NUL; may be NULL.
+ * Fails with WM_E_INVALIDARG for NULL or another form, and with WM_E_BUFFER_TOO_SMALL.
+ */
 wm_result wm_kid_to_text(const uint8_t *kid,
                          uint32_t form,
                          char *buf,
                          size_t buf_size,
                          size_t *needed_out);
 
-// Reads a key ID from text. form: WM_KID_BASE64, WM_KID_HEX, WM_KID_UUID, or 0 to recognise which it is, each with
-// WM_KID_GUID_ORDER where the text is in that order, or without. Digits are of either case, a UUID may have braces
-// around; nothing else may stand before or behind. kid_out: receives 16 bytes in the order of the UUID text, as all
-// calls want them; untouched on failure.
-// Fails with WM_E_INVALIDARG for NULL or another form, and with WM_E_BAD_VALUE, with what is wrong in the detail, if the text is
-// not one whole key ID.
+/**
+ * Reads a key ID from text. form: WM_KID_BASE64, WM_KID_HEX, WM_KID_UUID, or 0 to recognise which it is, each with
+ * WM_KID_GUID_ORDER where the text is in that order, or without. Digits are of either case, a UUID may have braces
+ * around; nothing else may stand before or behind. kid_out: receives 16 bytes in the order of the UUID text, as all
+ * calls want them; untouched on failure.
+ * Fails with WM_E_INVALIDARG for NULL or another form, and with WM_E_BAD_VALUE, with what is wrong in the detail, if the text is
+ * not one whole key ID.
+ */
 wm_result wm_kid_from_text(const char *text,
                            uint32_t form,
                            uint8_t *kid_out);
 
-// Creates a license request. callback may be NULL; context is passed to it. *out: receives a handle to release.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+/**
+ * Creates a license request. callback may be NULL; context is passed to it. *out: receives a handle to release.
+ * Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+ */
 wm_result wm_create_license_request(struct wm_client *client,
                                     wm_status_callback callback,
                                     void *context,
                                     struct wm_license_request **out);
 
-// Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT, or WM_ACQUIRE_NONSILENT
-// where the user may be sent to a page of the service. With neither WM_PROP_KEY_IDS nor
-// WM_PROP_HEADER it is a pre-delivery: the service delivers all that the account may have, or what is in WM_PROP_SCOPE, and
-// the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
-// with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a
-// cancel or a lost connection left open is taken up again with the same bytes, so that the service answers it once.
-// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must
-// individualize first, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each stored that
-// its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license
-// is stored; test it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the
-// page where the user can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call
-// wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content;
-// another refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID, and where it cannot be read the
-// results of wm_create_content_header, whose detail names byte and field; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the
-// service cannot be reached, and the other troubles with a service that wm_individualize names;
-// WM_E_INVALID_LICENSE_ACQUIRED in place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE,
-// WM_E_LICENSE_TERMS, WM_E_LICENSE_UNASKED and WM_E_ENDLESS_ANSWER; WM_E_NO_TRANSACTION; or an error of store or keys.
-// Then the store is as it was.
-// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
-// or no service is set, and WM_E_ACQUIRING_LICENSE.
+/**
+ * Acquires the licenses asked for, in the background. flags: WM_ACQUIRE_SILENT, or WM_ACQUIRE_NONSILENT
+ * where the user may be sent to a page of the service. With neither WM_PROP_KEY_IDS nor
+ * WM_PROP_HEADER it is a pre-delivery: the service delivers all that the account may have, or what is in WM_PROP_SCOPE, and
+ * the next time only what changed since; a run that broke off goes on where it was. It tells WM_STATUS_PROGRESS and ends
+ * with WM_S_LICENSE_ACQUIRED, or with WM_S_NOTHING_NEW where nothing was to be stored. A request that a crash, a
+ * cancel or a lost connection left open is taken up again with the same bytes, so that the service answers it once.
+ * Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_NEEDS_INDIVIDUALIZATION where the device must
+ * individualize first, WM_STATUS_LICENSE_REFUSED for each license refused, WM_STATUS_RENEWAL_DUE for each stored that
+ * its owner wants renewed already, and WM_STATUS_ACQUIRE_LICENSE once. Only WM_S_LICENSE_ACQUIRED means that a license
+ * is stored; test it with WM_LICENSE_STORED. The others: WM_S_ACQUIRE_CANCELLED; WM_E_NO_RIGHTS, with the URL of the
+ * page where the user can act, which with WM_ACQUIRE_NONSILENT is a success, 0: open the page and call
+ * wm_monitor_license; WM_E_NEEDS_INDIVIDUALIZATION; WM_E_LICENSE_UNAVAILABLE where the service has no such content;
+ * another refusal; WM_E_INVALID_LICENSE_REQUEST where the header names no key ID, and where it cannot be read the
+ * results of wm_create_content_header, whose detail names byte and field; WM_E_UNABLE_TO_ACQUIRE_LICENSE where the
+ * service cannot be reached, and the other troubles with a service that wm_individualize names;
+ * WM_E_INVALID_LICENSE_ACQUIRED in place of WM_E_BAD_ANSWER; WM_E_LICENSE_ISSUER, WM_E_LICENSE_TWICE,
+ * WM_E_LICENSE_TERMS, WM_E_LICENSE_UNASKED and WM_E_ENDLESS_ANSWER; WM_E_NO_TRANSACTION; or an error of store or keys.
+ * Then the store is as it was.
+ * Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for
+ * or no service is set, and WM_E_ACQUIRING_LICENSE.
+ */
 wm_result wm_acquire_license(struct wm_license_request *request,
                              uint32_t flags);
 
-// Gives the challenge: the exact bytes that ask the service for the licenses, for an application that carries them itself.
-// It is prepared and stored if there is none yet, without a network; the service must be known from an earlier contact,
-// such as wm_individualize. POST it as application/cose to the URL that wm_get_license_url gives before the user must act,
-// as often as needed: the service answers it once. It holds no account token: where WM_PROP_ACCOUNT_TOKEN is set, the same token
-// is sent along in the header "Authorization: Bearer TOKEN", with every challenge. Two calls as for properties.
-// Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
-// WM_E_INVALID_LICENSE_REQUEST for more key IDs than one request carries (1024, fewer where many of them have licenses
-// that count uses, of which the request must tell) or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
-// WM_E_SERVICE_UNKNOWN where nothing was ever heard from the service, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
+/**
+ * Gives the challenge: the exact bytes that ask the service for the licenses, for an application that carries them itself.
+ * It is prepared and stored if there is none yet, without a network; the service must be known from an earlier contact,
+ * such as wm_individualize. POST it as application/cose to the URL that wm_get_license_url gives before the user must act,
+ * as often as needed: the service answers it once. It holds no account token: where WM_PROP_ACCOUNT_TOKEN is set, the same token
+ * is sent along in the header "Authorization: Bearer TOKEN", with every challenge. Two calls as for properties.
+ * Fails with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing was asked for or no service is set,
+ * WM_E_INVALID_LICENSE_REQUEST for more key IDs than one request carries (1024, fewer where many of them have licenses
+ * that count uses, of which the request must tell) or a header without any, WM_E_NEEDS_INDIVIDUALIZATION,
+ * WM_E_SERVICE_UNKNOWN where nothing was ever heard from the service, WM_E_BUFFER_TOO_SMALL, or an error of store or keys.
+ */
 wm_result wm_get_challenge(struct wm_license_request *request,
                            void *buf,
                            size_t buf_size,
                            size_t *needed_out);
 
-// Gives the URL that is next: the page on which the user must act, as soon as the service named one, with the way back to
-// this device where WM_PROP_LOOPBACK_REDIRECT is set; before that, where the challenge is POSTed. Open a page in the
-// user's browser, and show WM_PROP_INTERACTION_CODE beside it. Two calls as for properties. Fails as wm_get_challenge.
+/**
+ * Gives the URL that is next: the page on which the user must act, as soon as the service named one, with the way back to
+ * this device where WM_PROP_LOOPBACK_REDIRECT is set; before that, where the challenge is POSTed. Open a page in the
+ * user's browser, and show WM_PROP_INTERACTION_CODE beside it. Two calls as for properties. Fails as wm_get_challenge.
+ */
 wm_result wm_get_license_url(struct wm_license_request *request,
                              char *buf,
                              size_t buf_size,
                              size_t *needed_out);
 
-// Takes the service's answer to the challenge from an application that carried both itself, verifies it and stores its
-// licenses. Allowed while a monitor runs on the same request; the monitor then ends when there is nothing left to fetch.
-// Answers WM_S_MORE_TO_FETCH where further pages of a pre-delivery wait: what came is stored; get the next challenge, carry it,
-// and hand its answer over, until another result comes. Answers WM_S_LICENSE_ACQUIRED where everything is fetched and a license
-// is stored, of the pages that this object took before as well, and WM_S_NOTHING_NEW where everything is fetched and nothing
-// was to be stored.
-// Statuses, told before it returns (inside a callback, or while another callback of the object runs, soon after):
-// WM_STATUS_ACCOUNT_NOT_PRESENTED where the service decided for nobody although WM_PROP_ACCOUNT_TOKEN is set, see
-// wm_get_challenge; WM_STATUS_LICENSE_REFUSED for each license refused; WM_STATUS_RENEWAL_DUE for each stored that its owner
-// wants renewed already. Do not call it while holding a lock that the callback needs.
-// Fails with WM_E_NO_RIGHTS where the user must act first, see
-// wm_get_license_url; WM_E_INVALID_LICENSE_ACQUIRED for anything that is no answer to this challenge; WM_E_NO_TRANSACTION
-// where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined, or
-// the request was abandoned meanwhile; another refusal of the service; or as wm_get_challenge. Then the store is as it was.
-// It also takes licenses that nobody asked for: a file that the issuer made for this device (`wmlicensed license give --out`),
-// carried by whatever way. No property but the service's URL is needed; nothing of the request is touched, and a
-// challenge that waits goes on waiting. WM_S_LICENSE_ACQUIRED once one of them is stored; WM_S_LICENSE_KNOWN where the
-// device has all of them, which gives no use back. Fails with WM_E_LICENSE_TOO_OLD 30 days after they were given;
-// WM_E_INVALID_MACHINE where they are for another device; WM_E_ISSUER_NOT_TRUSTED; WM_E_LICENSE_ISSUER where who
-// signed is not the issuer of their policies; WM_E_SIGNATURE_FAILURE and WM_E_ANSWER_MANIFEST where they were changed;
-// WM_E_LICENSE_TERMS where a stored license has other terms; WM_E_LICENSE_REMOVED where all of them were removed from
-// this device for good; WM_E_SERVICE_UNKNOWN where the service is not known from an earlier contact; or as
-// wm_get_challenge. Licenses that wait in the device's mailbox at the service come by themselves with whatever the
-// device asks next.
+/**
+ * Takes the service's answer to the challenge from an application that carried both itself, verifies it and stores its
+ * licenses. Allowed while a monitor runs on the same request; the monitor then ends when there is nothing left to fetch.
+ * Answers WM_S_MORE_TO_FETCH where further pages of a pre-delivery wait: what came is stored; get the next challenge, carry it,
+ * and hand its answer over, until another result comes. Answers WM_S_LICENSE_ACQUIRED where everything is fetched and a license
+ * is stored, of the pages that this object took before as well, and WM_S_NOTHING_NEW where everything is fetched and nothing
+ * was to be stored.
+ * Statuses, told before it returns (inside a callback, or while another callback of the object runs, soon after):
+ * WM_STATUS_ACCOUNT_NOT_PRESENTED where the service decided for nobody although WM_PROP_ACCOUNT_TOKEN is set, see
+ * wm_get_challenge; WM_STATUS_LICENSE_REFUSED for each license refused; WM_STATUS_RENEWAL_DUE for each stored that its owner
+ * wants renewed already. Do not call it while holding a lock that the callback needs.
+ * Fails with WM_E_NO_RIGHTS where the user must act first, see
+ * wm_get_license_url; WM_E_INVALID_LICENSE_ACQUIRED for anything that is no answer to this challenge; WM_E_NO_TRANSACTION
+ * where none waits for an answer, which is so after the first good one; WM_E_LICENSE_NOTACQUIRED where the user declined, or
+ * the request was abandoned meanwhile; another refusal of the service; or as wm_get_challenge. Then the store is as it was.
+ * It also takes licenses that nobody asked for: a file that the issuer made for this device (`wmlicensed license give --out`),
+ * carried by whatever way. No property but the service's URL is needed; nothing of the request is touched, and a
+ * challenge that waits goes on waiting. WM_S_LICENSE_ACQUIRED once one of them is stored; WM_S_LICENSE_KNOWN where the
+ * device has all of them, which gives no use back. Fails with WM_E_LICENSE_TOO_OLD 30 days after they were given;
+ * WM_E_INVALID_MACHINE where they are for another device; WM_E_ISSUER_NOT_TRUSTED; WM_E_LICENSE_ISSUER where who
+ * signed is not the issuer of their policies; WM_E_SIGNATURE_FAILURE and WM_E_ANSWER_MANIFEST where they were changed;
+ * WM_E_LICENSE_TERMS where a stored license has other terms; WM_E_LICENSE_REMOVED where all of them were removed from
+ * this device for good; WM_E_SERVICE_UNKNOWN where the service is not known from an earlier contact; or as
+ * wm_get_challenge. Licenses that wait in the device's mailbox at the service come by themselves with whatever the
+ * device asks next.
+ */
 wm_result wm_process_response(struct wm_license_request *request,
                               const void *data,
                               size_t size);
 
-// Waits in the background until the user has acted on the page and the license is stored, by asking the service at the
-// pace that it names, slower as time goes by. A lost connection is waited out. After a restart of the application set
-// WM_PROP_TRANSACTION_ID first. Cancelling and releasing only end the watching: a user who acts afterwards is served by the next
-// wm_monitor_license or wm_acquire_license for the same. wm_abandon_acquisition gives the request up.
-// Statuses: those of wm_acquire_license. WM_STATUS_ACQUIRE_LICENSE ends it: WM_S_LICENSE_ACQUIRED; WM_S_MONITOR_CANCELLED;
-// WM_E_LICENSE_NOTACQUIRED where the user declined or did not act in time, or the request was abandoned; WM_E_DEADLINE, which
-// leaves the request as it is, with the URL of the page that still waits; WM_E_NO_TRANSACTION where none waits; or as
-// wm_acquire_license, with the URL of a page that helps where the service names one.
-// Fails at the call with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY, and WM_E_ACQUIRING_LICENSE.
+/**
+ * Waits in the background until the user has acted on the page and the license is stored, by asking the service at the
+ * pace that it names, slower as time goes by. A lost connection is waited out. After a restart of the application set
+ * WM_PROP_TRANSACTION_ID first. Cancelling and releasing only end the watching: a user who acts afterwards is served by the next
+ * wm_monitor_license or wm_acquire_license for the same. wm_abandon_acquisition gives the request up.
+ * Statuses: those of wm_acquire_license. WM_STATUS_ACQUIRE_LICENSE ends it: WM_S_LICENSE_ACQUIRED; WM_S_MONITOR_CANCELLED;
+ * WM_E_LICENSE_NOTACQUIRED where the user declined or did not act in time, or the request was abandoned; WM_E_DEADLINE, which
+ * leaves the request as it is, with the URL of the page that still waits; WM_E_NO_TRANSACTION where none waits; or as
+ * wm_acquire_license, with the URL of a page that helps where the service names one.
+ * Fails at the call with WM_E_INVALIDARG, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY, and WM_E_ACQUIRING_LICENSE.
+ */
 wm_result wm_monitor_license(struct wm_license_request *request);
 
-// Gives up the request that waits for its answer: the one of WM_PROP_TRANSACTION_ID, else the last one of this object, else the
-// pending one for what the object asks for. An answer is taken no more, whatever the user does on the page, and acquiring the
-// same begins anew; the service is told nothing. Returns at once and may be called at any time, from a callback too: a monitor
-// or an acquisition that waits for that answer ends with WM_E_LICENSE_NOTACQUIRED.
-// Fails with WM_E_NO_TRANSACTION where none waits (it was answered, refused or abandoned before), WM_E_INVALIDARG,
-// WM_E_INVALID_HANDLE, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing names a request, or an error of store or keys.
+/**
+ * Gives up the request that waits for its answer: the one of WM_PROP_TRANSACTION_ID, else the last one of this object, else the
+ * pending one for what the object asks for. An answer is taken no more, whatever the user does on the page, and acquiring the
+ * same begins anew; the service is told nothing. Returns at once and may be called at any time, from a callback too: a monitor
+ * or an acquisition that waits for that answer ends with WM_E_LICENSE_NOTACQUIRED.
+ * Fails with WM_E_NO_TRANSACTION where none waits (it was answered, refused or abandoned before), WM_E_INVALIDARG,
+ * WM_E_INVALID_HANDLE, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where nothing names a request, or an error of store or keys.
+ */
 wm_result wm_abandon_acquisition(struct wm_license_request *request);
 
-// Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
-// first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
-// WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
-// others one that takes its place; where the device has a later license of that issuer for the same key ID, the
-// earlier one goes and the later stands for both; what was used stays used unless the owner grants it anew. Licenses
-// deleted for good are given back on the way.
-// Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license
-// refused, WM_STATUS_RENEWAL_DUE for each that its owner wants renewed all the same,
-// WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once: WM_S_LICENSE_ACQUIRED where at least one
-// license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_S_NOTHING_NEW where nothing came for those that fit,
-// WM_E_LICENSE_REQUIRED where there is none for the key IDs, else the results of wm_acquire_license. A license whose
-// changed terms the user must accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with
-// WM_ACQUIRE_NONSILENT. A service that fails does not keep others from being asked, and its failure is the result;
-// what was renewed before is stored.
-// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where no license is named,
-// WM_E_MALFORMED_CONTENT_HEADER, and WM_E_ACQUIRING_LICENSE.
+/**
+ * Renews stored licenses in the background: each is asked for again at the service it came from, the way it was acquired
+ * first, so that no content is needed. flags: WM_ACQUIRE_SILENT. Which: those that fit all of WM_PROP_KEY_IDS (or
+ * WM_PROP_HEADER), WM_PROP_SCOPE and WM_PROP_EXPIRING_WITHIN that are set. On unchanged terms the same license comes back, on
+ * others one that takes its place; where the device has a later license of that issuer for the same key ID, the
+ * earlier one goes and the later stands for both; what was used stays used unless the owner grants it anew. Licenses
+ * deleted for good are given back on the way.
+ * Statuses: WM_STATUS_NETWORK while services are asked, WM_STATUS_PROGRESS, WM_STATUS_LICENSE_REFUSED for each license
+ * refused, WM_STATUS_RENEWAL_DUE for each that its owner wants renewed all the same,
+ * WM_STATUS_NEEDS_INDIVIDUALIZATION, and WM_STATUS_ACQUIRE_LICENSE once: WM_S_LICENSE_ACQUIRED where at least one
+ * license is stored, WM_S_NOTHING_TO_RENEW where none fits, WM_S_NOTHING_NEW where nothing came for those that fit,
+ * WM_E_LICENSE_REQUIRED where there is none for the key IDs, else the results of wm_acquire_license. A license whose
+ * changed terms the user must accept first is refused with WM_E_NO_RIGHTS and without a page: acquire its key ID with
+ * WM_ACQUIRE_NONSILENT. A service that fails does not keep others from being asked, and its failure is the result;
+ * what was renewed before is stored.
+ * Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY where no license is named,
+ * WM_E_MALFORMED_CONTENT_HEADER, and WM_E_ACQUIRING_LICENSE.
+ */
 wm_result wm_renew_licenses(struct wm_license_request *request,
                             uint32_t flags);
 
-// Tells whether a stored license permits an action. No network call, and no license changes; the time of a refusal for
-// its dates is remembered, at most once a minute. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a
-// policy has. *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
-// Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
-// error.
+/**
+ * Tells whether a stored license permits an action. No network call, and no license changes; the time of a refusal for
+ * its dates is remembered, at most once a minute. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a
+ * policy has. *reasons_out: 0 if it is permitted, else WM_REASON_NOT_ENABLED with the reasons of all licenses.
+ * Answers 0 whenever the question could be answered. Fails with WM_E_INVALIDARG, WM_E_BAD_VALUE, WM_E_NOT_OPEN, or a store
+ * error.
+ */
 wm_result wm_query_action_allowed(struct wm_client *client,
                                   const uint8_t *kid,
                                   const char *action,
                                   uint32_t *reasons_out);
 
-// Tells what is left of an action by all licenses for the key ID together: of those that permit it now, else of those that will
-// later. What adds up is added up; where it does not, *state is what the license that is used first permits, with
-// WM_LICENSE_STATE_VAGUE. No network call, and no license changes; the time is remembered as by wm_query_action_allowed.
-// Fails as wm_query_action_allowed, and with WM_E_INVALIDARG if struct_size is not set.
+/**
+ * Tells what is left of an action by all licenses for the key ID together: of those that permit it now, else of those that will
+ * later. What adds up is added up; where it does not, *state is what the license that is used first permits, with
+ * WM_LICENSE_STATE_VAGUE. No network call, and no license changes; the time is remembered as by wm_query_action_allowed.
+ * Fails as wm_query_action_allowed, and with WM_E_INVALIDARG if struct_size is not set.
+ */
 wm_result wm_query_license_state(struct wm_client *client,
                                  const uint8_t *kid,
                                  const char *action,
                                  struct wm_license_state *state);
 
-// Sees to it that content can be used, and blocks until that is so or it is known why not: the whole way of a player
-// in one call.
-// Answers 0 where stored licenses permit the action for every key ID of the header, without a network and without a write. Else
-// it individualizes the device if that is needed and flags allow it, acquires silently what is missing at WM_PROP_SERVICE_URL,
-// and answers WM_S_LICENSE_ACQUIRED once every key ID permits the action.
-// action: UTF-8, WM_ACTION_* or another name that a policy has. flags: 0, or WM_ENSURE_INDIVIDUALIZE where the user agreed to
-// individualization. timeout_ms: after so long it gives up with WM_E_DEADLINE; WM_INFINITE waits as
-// WM_PROP_DEADLINE_MS says. What is asked for and not answered by then is taken up by the next call. It may be called
-// on any thread, of the user interface rather not, and inside a callback, which then does not return for so long;
-// several calls on one client run side by side. No statuses are told, and wm_cancel does not reach it: an application
-// that shows progress uses wm_acquire_license.
-// Fails with the result of the step that failed, and wm_get_error_info has its detail: WM_E_NEEDS_INDIVIDUALIZATION without
-// the flag; the results of wm_individualize and wm_acquire_license; WM_E_NO_RIGHTS where the user must act, with the URL of the
-// page in the message: open it and call again; where licenses came that do not permit the action, the results of
-// wm_create_decryptor; in both cases the detail names the key ID. WM_E_INVALID_LICENSE_REQUEST where the header names no key ID,
-// WM_E_INVALID_PROPERTY where something must be acquired and no service is set, WM_E_INVALIDARG for NULL and other flags,
-// WM_E_INVALID_HANDLE, WM_E_BAD_VALUE, WM_E_NOT_OPEN, WM_E_OUTOFMEMORY, or an error of store or keys. Licenses that came stay.
+/**
+ * Sees to it that content can be used, and blocks until that is so or it is known why not: the whole way of a player
+ * in one call.
+ * Answers 0 where stored licenses permit the action for every key ID of the header, without a network and without a write. Else
+ * it individualizes the device if that is needed and flags allow it, acquires silently what is missing at WM_PROP_SERVICE_URL,
+ * and answers WM_S_LICENSE_ACQUIRED once every key ID permits the action.
+ * action: UTF-8, WM_ACTION_* or another name that a policy has. flags: 0, or WM_ENSURE_INDIVIDUALIZE where the user agreed to
+ * individualization. timeout_ms: after so long it gives up with WM_E_DEADLINE; WM_INFINITE waits as
+ * WM_PROP_DEADLINE_MS says. What is asked for and not answered by then is taken up by the next call. It may be called
+ * on any thread, of the user interface rather not, and inside a callback, which then does not return for so long;
+ * several calls on one client run side by side. No statuses are told, and wm_cancel does not reach it: an application
+ * that shows progress uses wm_acquire_license.
+ * Fails with the result of the step that failed, and wm_get_error_info has its detail: WM_E_NEEDS_INDIVIDUALIZATION without
+ * the flag; the results of wm_individualize and wm_acquire_license; WM_E_NO_RIGHTS where the user must act, with the URL of the
+ * page in the message: open it and call again; where licenses came that do not permit the action, the results of
+ * wm_create_decryptor; in both cases the detail names the key ID. WM_E_INVALID_LICENSE_REQUEST where the header names no key ID,
+ * WM_E_INVALID_PROPERTY where something must be acquired and no service is set, WM_E_INVALIDARG for NULL and other flags,
+ * WM_E_INVALID_HANDLE, WM_E_BAD_VALUE, WM_E_NOT_OPEN, WM_E_OUTOFMEMORY, or an error of store or keys. Licenses that came stay.
+ */
 wm_result wm_ensure_license(struct wm_client *client,
                             struct wm_content_header *header,
                             const char *action,
                             uint32_t flags,
                             uint32_t timeout_ms);
 
-// Creates a license enumerator, before the first license. *out: receives a handle to release.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+/**
+ * Creates a license enumerator, before the first license. *out: receives a handle to release.
+ * Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+ */
 wm_result wm_create_license_enumerator(struct wm_client *client, struct wm_license_enumerator **out);
 
-// Goes to the next license; wm_get_prop then shows it. From the first call on, filters are fixed.
-// Fails with WM_E_NO_MORE_ITEMS after the last license, with WM_E_NOT_OPEN, or with a store error.
+/**
+ * Goes to the next license; wm_get_prop then shows it. From the first call on, filters are fixed.
+ * Fails with WM_E_NO_MORE_ITEMS after the last license, with WM_E_NOT_OPEN, or with a store error.
+ */
 wm_result wm_next_license(struct wm_license_enumerator *enumerator);
 
-// Creates a decryptor: chooses a stored license that permits the action and opens its key. Reserves nothing, and makes no
-// network call. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a policy has. *out: receives a handle to release.
-// Fails with WM_E_LICENSE_REQUIRED if there is no license, WM_E_LICENSE_OUTOFDATE, WM_E_LICENSE_INCORRECT_RIGHTS if none grants
-// the action, WM_E_LICENSE_NOTENABLED before it begins, WM_E_USED_UP, WM_E_CLOCK, WM_E_LICENSE_APPSECLOW,
-// WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NO_UPLINK_LICENSE if the subscription's root license is missing,
-// WM_E_LICENSE_UNUSABLE, WM_E_NOT_OPEN, WM_E_INVALIDARG, WM_E_BAD_VALUE, or a store error.
+/**
+ * Creates a decryptor: chooses a stored license that permits the action and opens its key. Reserves nothing, and makes no
+ * network call. kid: 16 bytes. action: UTF-8, WM_ACTION_* or another name that a policy has. *out: receives a handle to release.
+ * Fails with WM_E_LICENSE_REQUIRED if there is no license, WM_E_LICENSE_OUTOFDATE, WM_E_LICENSE_INCORRECT_RIGHTS if none grants
+ * the action, WM_E_LICENSE_NOTENABLED before it begins, WM_E_USED_UP, WM_E_CLOCK, WM_E_LICENSE_APPSECLOW,
+ * WM_E_NEEDS_INDIVIDUALIZATION, WM_E_NO_UPLINK_LICENSE if the subscription's root license is missing,
+ * WM_E_LICENSE_UNUSABLE, WM_E_NOT_OPEN, WM_E_INVALIDARG, WM_E_BAD_VALUE, or a store error.
+ */
 wm_result wm_create_decryptor(struct wm_client *client,
                               const uint8_t *kid,
                               const char *action,
                               struct wm_decryptor **out);
 
-// Decrypts one sample in place. The first one evaluates the license again and commits the use durably, so it alone may take
-// as long as a disk does, and may fail as wm_create_decryptor or with a store error. Nobody else may use the sample's
-// bytes meanwhile. Fails with WM_E_UNSUPPORTED_ALGORITHM for another scheme than cenc, cens, cbc1 and cbcs, with
-// WM_E_INVALID_DATA if the description does not fit the sample, and with WM_E_INVALIDARG. On every failure the sample is
-// as it was.
+/**
+ * Decrypts one sample in place. The first one evaluates the license again and commits the use durably, so it alone may take
+ * as long as a disk does, and may fail as wm_create_decryptor or with a store error. Nobody else may use the sample's
+ * bytes meanwhile. Fails with WM_E_UNSUPPORTED_ALGORITHM for another scheme than cenc, cens, cbc1 and cbcs, with
+ * WM_E_INVALID_DATA if the description does not fit the sample, and with WM_E_INVALIDARG. On every failure the sample is
+ * as it was.
+ */
 wm_result wm_decrypt_sample(struct wm_decryptor *decryptor,
                             const struct wm_sample *sample,
                             void *data,
                             size_t size);
 
-// Creates a backup restorer. callback may be NULL; context is passed to it. *out: receives a handle to release.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+/**
+ * Creates a backup restorer. callback may be NULL; context is passed to it. *out: receives a handle to release.
+ * Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+ */
 wm_result wm_create_backup_restorer(struct wm_client *client,
                                     wm_status_callback callback,
                                     void *context,
                                     struct wm_backup_restorer **out);
 
-// Backs up all licenses that may leave the device to the folder WM_PROP_BACKUP_PATH, in the background. The file is
-// complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
-// Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
-// WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out), WM_E_BACKUP_EXISTS
-// where there is a backup and the flag is missing, WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is
-// gone by the end), WM_E_PATH_READ_ONLY, WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL,
-// or an error of store or keys.
-// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
-// WM_E_BACKUPRESTORE_BUSY, and WM_E_BACKUP_EXISTS without the flag where the system knows it without a look at the medium: the
-// call never waits for one, so the same may come in the final status instead.
+/**
+ * Backs up all licenses that may leave the device to the folder WM_PROP_BACKUP_PATH, in the background. The file is
+ * complete or not there; an older backup stays until then. flags: 0 or WM_BACKUP_OVERWRITE.
+ * Statuses: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_RESTRICTED_LICENSE once per license that may not be backed up,
+ * WM_STATUS_PROGRESS, and WM_STATUS_BACKUPRESTORE_END once, with 0 (also if licenses were left out), WM_E_BACKUP_EXISTS
+ * where there is a backup and the flag is missing, WM_E_OPERATION_CANCELED, WM_E_PATH_NOT_FOUND (also if the folder is
+ * gone by the end), WM_E_PATH_READ_ONLY, WM_E_PATH_OCCUPIED, WM_E_PATH_UNUSABLE, WM_E_MEDIUM_FAILED, WM_E_DISK_FULL,
+ * or an error of store or keys.
+ * Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
+ * WM_E_BACKUPRESTORE_BUSY, and WM_E_BACKUP_EXISTS without the flag where the system knows it without a look at the medium: the
+ * call never waits for one, so the same may come in the final status instead.
+ */
 wm_result wm_backup_licenses(struct wm_backup_restorer *restorer,
                              uint32_t flags);
 
-// Restores the backup in the folder WM_PROP_RESTORE_PATH, in the background. The store changes in one step or not at
-// all; counters and revocations are never turned back. flags: 0 or WM_RESTORE_INDIVIDUALIZE.
-// Statuses on the same device, without any network call: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_PROGRESS,
-// WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK, WM_STATUS_PROGRESS,
-// WM_STATUS_BACKUPRESTORE_DISCONNECTING, then BEGIN, WM_STATUS_LICENSE_REFUSED for each license left out, with the reason as
-// its result, WM_STATUS_SECTION_CLOSED for sections that stay closed, once for each reason, WM_STATUS_ERROR_WITHURL at most
-// once, with the reason that its page helps with, and PROGRESS, END. Where a refusal holds for a time only, wm_get_error_info
-// tells how long. With WM_RESTORE_INDIVIDUALIZE, WM_STATUS_INDIVIDUALIZE comes before them, the last one with its end as
-// wm_individualize tells it. BEGIN may be missing when END fails.
-// Where the service cannot be asked, for whatever reason, what this device restores without it goes in all the same: the other
-// licenses are told by WM_STATUS_LICENSE_REFUSED and closed sections by WM_STATUS_SECTION_CLOSED, with the result that END has
-// where nothing can be restored, and END comes with WM_S_RESTORE_PARTIAL.
-// END comes once, with 0, WM_S_RESTORE_PARTIAL, WM_E_OPERATION_CANCELED, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT,
-// WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED,
-// WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
-// WM_E_RESTORE_FRAUD at the limit of devices, WM_E_BACKUP_RESTORE_BAD_DATA where the service cannot read what the backup
-// holds for it, another refusal, WM_E_RESTORE_SERVICE_UNAVAILABLE, WM_E_BACKUP_RESTORE_TOO_MANY_RESETS where connections break
-// again and again, and the other troubles with a service that wm_individualize names, WM_E_INVALID_PROPERTY where
-// WM_PROP_SERVICE_URL is needed and unset, or an error of store or keys.
-// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
-// and WM_E_BACKUPRESTORE_BUSY.
+/**
+ * Restores the backup in the folder WM_PROP_RESTORE_PATH, in the background. The store changes in one step or not at
+ * all; counters and revocations are never turned back. flags: 0 or WM_RESTORE_INDIVIDUALIZE.
+ * Statuses on the same device, without any network call: WM_STATUS_BACKUPRESTORE_BEGIN, WM_STATUS_PROGRESS,
+ * WM_STATUS_BACKUPRESTORE_END. On another device: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK, WM_STATUS_PROGRESS,
+ * WM_STATUS_BACKUPRESTORE_DISCONNECTING, then BEGIN, WM_STATUS_LICENSE_REFUSED for each license left out, with the reason as
+ * its result, WM_STATUS_SECTION_CLOSED for sections that stay closed, once for each reason, WM_STATUS_ERROR_WITHURL at most
+ * once, with the reason that its page helps with, and PROGRESS, END. Where a refusal holds for a time only, wm_get_error_info
+ * tells how long. With WM_RESTORE_INDIVIDUALIZE, WM_STATUS_INDIVIDUALIZE comes before them, the last one with its end as
+ * wm_individualize tells it. BEGIN may be missing when END fails.
+ * Where the service cannot be asked, for whatever reason, what this device restores without it goes in all the same: the other
+ * licenses are told by WM_STATUS_LICENSE_REFUSED and closed sections by WM_STATUS_SECTION_CLOSED, with the result that END has
+ * where nothing can be restored, and END comes with WM_S_RESTORE_PARTIAL.
+ * END comes once, with 0, WM_S_RESTORE_PARTIAL, WM_E_OPERATION_CANCELED, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT,
+ * WM_E_BACKUP_TOO_NEW, WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED,
+ * WM_E_NOT_RESTORABLE, WM_E_NEEDS_INDIVIDUALIZATION,
+ * WM_E_RESTORE_FRAUD at the limit of devices, WM_E_BACKUP_RESTORE_BAD_DATA where the service cannot read what the backup
+ * holds for it, another refusal, WM_E_RESTORE_SERVICE_UNAVAILABLE, WM_E_BACKUP_RESTORE_TOO_MANY_RESETS where connections break
+ * again and again, and the other troubles with a service that wm_individualize names, WM_E_INVALID_PROPERTY where
+ * WM_PROP_SERVICE_URL is needed and unset, or an error of store or keys.
+ * Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset,
+ * and WM_E_BACKUPRESTORE_BUSY.
+ */
 wm_result wm_restore_licenses(struct wm_backup_restorer *restorer,
                               uint32_t flags);
 
-// Tells what a restore of the backup in the folder WM_PROP_RESTORE_PATH would do, in the background, and does nothing: the
-// store stays as it is and no device is counted. The service is asked where a restore would ask it.
-// Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is
-// asked,
-// WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out, as WM_STATUS_LICENSE_REFUSED would
-// tell it), WM_STATUS_SECTION_CLOSED and WM_STATUS_ERROR_WITHURL as there, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything
-// would be restored, WM_S_RESTORE_PARTIAL if not, or a failure of wm_restore_licenses. Where the service cannot be
-// asked although something can be restored without it, the licenses that it decides on have the reason for that as
-// their result: they are undecided.
-// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
+/**
+ * Tells what a restore of the backup in the folder WM_PROP_RESTORE_PATH would do, in the background, and does nothing: the
+ * store stays as it is and no device is counted. The service is asked where a restore would ask it.
+ * Statuses: WM_STATUS_BACKUPRESTORE_CONNECTING, WM_STATUS_NETWORK and WM_STATUS_BACKUPRESTORE_DISCONNECTING where the service is
+ * asked,
+ * WM_STATUS_RESTORE_VERDICT once per license (the result is 0, or why it would be left out, as WM_STATUS_LICENSE_REFUSED would
+ * tell it), WM_STATUS_SECTION_CLOSED and WM_STATUS_ERROR_WITHURL as there, and WM_STATUS_BACKUPRESTORE_END once: 0 if everything
+ * would be restored, WM_S_RESTORE_PARTIAL if not, or a failure of wm_restore_licenses. Where the service cannot be
+ * asked although something can be restored without it, the licenses that it decides on have the reason for that as
+ * their result: they are undecided.
+ * Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
+ */
 wm_result wm_preview_restore(struct wm_backup_restorer *restorer);
 
-// Reads the backup in the folder WM_PROP_RESTORE_PATH to its end, in the background, without a network and without
-// changing anything: every byte must be as it was written and signed, and every key must open. Worth it before an old
-// backup is thrown away.
-// Statuses: WM_STATUS_PROGRESS in bytes, and WM_STATUS_BACKUPRESTORE_END once, with 0, WM_S_BACKUP_CLOSED if a part of it
-// opens elsewhere only and was not looked at, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT, WM_E_BACKUP_TOO_NEW,
-// WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED, or WM_E_OPERATION_CANCELED.
-// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
+/**
+ * Reads the backup in the folder WM_PROP_RESTORE_PATH to its end, in the background, without a network and without
+ * changing anything: every byte must be as it was written and signed, and every key must open. Worth it before an old
+ * backup is thrown away.
+ * Statuses: WM_STATUS_PROGRESS in bytes, and WM_STATUS_BACKUPRESTORE_END once, with 0, WM_S_BACKUP_CLOSED if a part of it
+ * opens elsewhere only and was not looked at, WM_E_BACKUP_NOT_FOUND, WM_E_BACKUP_CORRUPT, WM_E_BACKUP_TOO_NEW,
+ * WM_E_PATH_NOT_FOUND, WM_E_PATH_UNUSABLE, WM_E_PATH_OCCUPIED, WM_E_MEDIUM_FAILED, or WM_E_OPERATION_CANCELED.
+ * Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while the path is unset, and WM_E_BACKUPRESTORE_BUSY.
+ */
 wm_result wm_verify_backup(struct wm_backup_restorer *restorer);
 
-// Creates a store keeper. callback may be NULL; context is passed to it. *out: receives a handle to release.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+/**
+ * Creates a store keeper. callback may be NULL; context is passed to it. *out: receives a handle to release.
+ * Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+ */
 wm_result wm_create_store_keeper(struct wm_client *client,
                                  wm_status_callback callback,
                                  void *context,
                                  struct wm_store_keeper **out);
 
-// Checks the whole store in the background: the database, the signature, key and state of every license, and the codes of
-// all rows. flags: 0 to look only, or WM_CHECK_REPAIR, which makes indexes anew, puts damaged licenses aside (the others
-// stay as they are; acquire or restore those again) and counts as used up what somebody changed from outside. No
-// repair gives a count or a removed license back; after one that found changed rows, older backups need the service for
-// licenses that count or can be revoked.
-// Statuses: WM_STATUS_DAMAGED_LICENSE for each damaged license, WM_STATUS_PROGRESS, and WM_STATUS_STORE_CHECKED once: 0 if
-// the store is sound, WM_S_STORE_REPAIRED if it was not and is, and without the flag WM_E_INVALID_LICENSE if licenses are
-// damaged and WM_E_CHECKPOINT_FAILED if rows were changed. WM_E_DATASTORE_CORRUPT: the file itself is damaged; restore a
-// backup into a new store. Also WM_E_OPERATION_CANCELED (what was repaired stays so), WM_E_DISK_FULL, WM_E_BUSY.
-// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, and WM_E_BUSY while a verb of this object runs.
+/**
+ * Checks the whole store in the background: the database, the signature, key and state of every license, and the codes of
+ * all rows. flags: 0 to look only, or WM_CHECK_REPAIR, which makes indexes anew, puts damaged licenses aside (the others
+ * stay as they are; acquire or restore those again) and counts as used up what somebody changed from outside. No
+ * repair gives a count or a removed license back; after one that found changed rows, older backups need the service for
+ * licenses that count or can be revoked.
+ * Statuses: WM_STATUS_DAMAGED_LICENSE for each damaged license, WM_STATUS_PROGRESS, and WM_STATUS_STORE_CHECKED once: 0 if
+ * the store is sound, WM_S_STORE_REPAIRED if it was not and is, and without the flag WM_E_INVALID_LICENSE if licenses are
+ * damaged and WM_E_CHECKPOINT_FAILED if rows were changed. WM_E_DATASTORE_CORRUPT: the file itself is damaged; restore a
+ * backup into a new store. Also WM_E_OPERATION_CANCELED (what was repaired stays so), WM_E_DISK_FULL, WM_E_BUSY.
+ * Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, and WM_E_BUSY while a verb of this object runs.
+ */
 wm_result wm_check_store(struct wm_store_keeper *keeper,
                          uint32_t flags);
 
-// Removes licenses that can never be used again (used up, or ended over 30 days ago) and requests that grew too old, and
-// gives their room back to the file system. What was used of them stays known. flags: WM_CLEAN_SYNC, which returns the
-// result when it is over, or WM_CLEAN_ASYNC, which returns at once; exactly one of them.
-// Statuses: WM_STATUS_PROGRESS, and WM_STATUS_STORE_CLEANED once, with 0, WM_E_OPERATION_CANCELED, WM_E_DISK_FULL, WM_E_BUSY or
-// another error of the store. It may be called at any time; once a month is plenty.
-// Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_BUSY while a verb of this object runs, and
-// WM_E_WOULD_DEADLOCK for WM_CLEAN_SYNC inside the object's own callback.
+/**
+ * Removes licenses that can never be used again (used up, or ended over 30 days ago) and requests that grew too old, and
+ * gives their room back to the file system. What was used of them stays known. flags: WM_CLEAN_SYNC, which returns the
+ * result when it is over, or WM_CLEAN_ASYNC, which returns at once; exactly one of them.
+ * Statuses: WM_STATUS_PROGRESS, and WM_STATUS_STORE_CLEANED once, with 0, WM_E_OPERATION_CANCELED, WM_E_DISK_FULL, WM_E_BUSY or
+ * another error of the store. It may be called at any time; once a month is plenty.
+ * Fails at the call with WM_E_INVALIDARG for other flags, WM_E_NOT_OPEN, WM_E_BUSY while a verb of this object runs, and
+ * WM_E_WOULD_DEADLOCK for WM_CLEAN_SYNC inside the object's own callback.
+ */
 wm_result wm_clean_license_store(struct wm_store_keeper *keeper,
                                  uint32_t flags);
 
-// Creates a revocation agent. callback may be NULL; context is passed to it. *out: receives a handle to release.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+/**
+ * Creates a revocation agent. callback may be NULL; context is passed to it. *out: receives a handle to release.
+ * Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE and WM_E_OUTOFMEMORY.
+ */
 wm_result wm_create_revocation_agent(struct wm_client *client,
                                      wm_status_callback callback,
                                      void *context,
                                      struct wm_revocation_agent **out);
 
-// Gives the signed challenge that asks the issuer what was taken back, for the application to carry to the service's
-// /v1/revocations. Makes no network call. machine_id: what names the device to its issuer, at most 1024 bytes; NULL with size
-// 0 for the device's own ID, which is what wmlicensed expects.
-// buf NULL with size 0 gives the size; the challenge that is fetched then is the one that was sized. needed_out may be NULL.
-// Fails with WM_E_BUFFER_TOO_SMALL, buffer untouched, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALID_PROPERTY while no service is
-// set, WM_E_SERVICE_UNKNOWN where nothing was ever heard from it, WM_E_REVOCATION_TOO_LONG for a longer machine ID,
-// WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
+/**
+ * Gives the signed challenge that asks the issuer what was taken back, for the application to carry to the service's
+ * /v1/revocations. Makes no network call. machine_id: what names the device to its issuer, at most 1024 bytes; NULL with size
+ * 0 for the device's own ID, which is what wmlicensed expects.
+ * buf NULL with size 0 gives the size; the challenge that is fetched then is the one that was sized. needed_out may be NULL.
+ * Fails with WM_E_BUFFER_TOO_SMALL, buffer untouched, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALID_PROPERTY while no service is
+ * set, WM_E_SERVICE_UNKNOWN where nothing was ever heard from it, WM_E_REVOCATION_TOO_LONG for a longer machine ID,
+ * WM_E_INVALIDARG, WM_E_NOT_OPEN, or an error of store or keys.
+ */
 wm_result wm_get_lrb_challenge(struct wm_revocation_agent *agent,
                                const void *machine_id,
                                size_t machine_id_size,
@@ -1635,15 +1990,17 @@ wm_result wm_get_lrb_challenge(struct wm_revocation_agent *agent,
                                size_t buf_size,
                                size_t *needed_out);
 
-// Takes a license revocation blob (LRB): removes every license that it takes back, leaves a tombstone for each, and keeps the
-// blob, so that a license which comes later from a service or a backup is left out as well. All of it is one durable
-// commit. ack_buf receives the signed acknowledgement to be sent back; ack_buf NULL with ack_size 0 gives its size. The
-// licenses are removed by whichever call comes first, and the same blob again gives the same acknowledgement, so a buffer that
-// was too small loses nothing.
-// Fails with WM_E_BUFFER_TOO_SMALL; and, the store untouched, with WM_E_INVALID_CRL for what is truncated or malformed,
-// WM_E_REVOCATION_TOO_LONG over 1 MiB, WM_E_REVOCATION_NOT_SIGNED, WM_E_REVOCATION_UNKNOWN_KEY, WM_E_REVOCATION_OTHER_DEVICE,
-// WM_E_REVOCATION_OLDER, WM_E_REVOCATION_CONFLICT, WM_E_REVOCATION_AHEAD, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALIDARG,
-// WM_E_NOT_OPEN, or an error of store or keys.
+/**
+ * Takes a license revocation blob (LRB): removes every license that it takes back, leaves a tombstone for each, and keeps the
+ * blob, so that a license which comes later from a service or a backup is left out as well. All of it is one durable
+ * commit. ack_buf receives the signed acknowledgement to be sent back; ack_buf NULL with ack_size 0 gives its size. The
+ * licenses are removed by whichever call comes first, and the same blob again gives the same acknowledgement, so a buffer that
+ * was too small loses nothing.
+ * Fails with WM_E_BUFFER_TOO_SMALL; and, the store untouched, with WM_E_INVALID_CRL for what is truncated or malformed,
+ * WM_E_REVOCATION_TOO_LONG over 1 MiB, WM_E_REVOCATION_NOT_SIGNED, WM_E_REVOCATION_UNKNOWN_KEY, WM_E_REVOCATION_OTHER_DEVICE,
+ * WM_E_REVOCATION_OLDER, WM_E_REVOCATION_CONFLICT, WM_E_REVOCATION_AHEAD, WM_E_NEEDS_INDIVIDUALIZATION, WM_E_INVALIDARG,
+ * WM_E_NOT_OPEN, or an error of store or keys.
+ */
 wm_result wm_process_lrb(struct wm_revocation_agent *agent,
                          const void *lrb,
                          size_t lrb_size,
@@ -1651,85 +2008,105 @@ wm_result wm_process_lrb(struct wm_revocation_agent *agent,
                          size_t ack_size,
                          size_t *needed_out);
 
-// Asks the service of WM_PROP_SERVICE_URL for its newest status list and for what was taken back from this device, takes both
-// and sends the acknowledgement, in the background.
-// Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_REVOCATIONS_REFRESHED once, with 0,
-// WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names, WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED
-// where the device or the application was revoked, WM_E_REVOCATION_SERVICE_UNAVAILABLE where the service cannot be
-// reached, or another of the troubles with a service that wm_individualize names. What was taken stays taken; calling
-// again goes on from there.
-// Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while WM_PROP_SERVICE_URL is missing, and
-// WM_E_REFRESHING_REVOCATIONS while it runs already.
+/**
+ * Asks the service of WM_PROP_SERVICE_URL for its newest status list and for what was taken back from this device, takes both
+ * and sends the acknowledgement, in the background.
+ * Statuses: WM_STATUS_NETWORK while the service is asked, WM_STATUS_REVOCATIONS_REFRESHED once, with 0,
+ * WM_E_OPERATION_CANCELED, the failures that wm_process_lrb names, WM_E_CERTIFICATE_REVOKED or WM_E_APPCERT_REVOKED
+ * where the device or the application was revoked, WM_E_REVOCATION_SERVICE_UNAVAILABLE where the service cannot be
+ * reached, or another of the troubles with a service that wm_individualize names. What was taken stays taken; calling
+ * again goes on from there.
+ * Fails at the call with WM_E_NOT_OPEN, WM_E_INVALID_PROPERTY while WM_PROP_SERVICE_URL is missing, and
+ * WM_E_REFRESHING_REVOCATIONS while it runs already.
+ */
 wm_result wm_refresh_revocations(struct wm_revocation_agent *agent);
 
-// Creates the client's event queue. Objects with a background verb that are created from now on with callback NULL deliver
-// their events to it, in order, with the context given for them; objects that have a callback, or that are older, do
-// not. 1024 events wait at most: an operation that has one more pauses until there is room, it is cancelled, or the
-// queue is released; final statuses always have room. Whoever waits for an operation with wm_wait must see to it that
-// somebody reads. After the queue's release its objects tell nothing. *out: receives a handle to release.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, WM_E_OUTOFMEMORY, and WM_E_ALREADY_OPEN while the client has
-// a queue; further queues belong to further clients, which may share the store.
+/**
+ * Creates the client's event queue. Objects with a background verb that are created from now on with callback NULL deliver
+ * their events to it, in order, with the context given for them; objects that have a callback, or that are older, do
+ * not. 1024 events wait at most: an operation that has one more pauses until there is room, it is cancelled, or the
+ * queue is released; final statuses always have room. Whoever waits for an operation with wm_wait must see to it that
+ * somebody reads. After the queue's release its objects tell nothing. *out: receives a handle to release.
+ * Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, WM_E_OUTOFMEMORY, and WM_E_ALREADY_OPEN while the client has
+ * a queue; further queues belong to further clients, which may share the store.
+ */
 wm_result wm_create_event_queue(struct wm_client *client,
                                 struct wm_event_queue **out);
 
-// Takes the oldest event out of the queue. timeout_ms: 0 asks without waiting, WM_INFINITE waits for ever. event: receives
-// it. The final status of a verb comes when the object is ready for the next one. If the event's result is a
-// failure, its detail becomes that of the calling thread. One thread reads at a time: each call ends the value of the
-// one before.
-// Fails with WM_E_INVALIDARG for NULL or a struct_size that is not set, WM_E_INVALID_HANDLE, WM_E_TIMEOUT if no event
-// came in time, and WM_E_OPERATION_CANCELED if the queue is released meanwhile.
+/**
+ * Takes the oldest event out of the queue. timeout_ms: 0 asks without waiting, WM_INFINITE waits for ever. event: receives
+ * it. The final status of a verb comes when the object is ready for the next one. If the event's result is a
+ * failure, its detail becomes that of the calling thread. One thread reads at a time: each call ends the value of the
+ * one before.
+ * Fails with WM_E_INVALIDARG for NULL or a struct_size that is not set, WM_E_INVALID_HANDLE, WM_E_TIMEOUT if no event
+ * came in time, and WM_E_OPERATION_CANCELED if the queue is released meanwhile.
+ */
 wm_result wm_next_event(struct wm_event_queue *queue,
                         uint32_t timeout_ms,
                         struct wm_event *event);
 
-// Tells a file descriptor that poll, select or epoll finds readable exactly while events wait. On readable, call
-// wm_next_event with 0 until it answers WM_E_TIMEOUT, or once: the descriptor stays readable while more wait. It is the
-// same each time, belongs to the queue, closes on exec and with the last release; never read, write or close it.
-// Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, and WM_E_NO_DESCRIPTORS or WM_E_OUTOFMEMORY if the system has
-// none left.
+/**
+ * Tells a file descriptor that poll, select or epoll finds readable exactly while events wait. On readable, call
+ * wm_next_event with 0 until it answers WM_E_TIMEOUT, or once: the descriptor stays readable while more wait. It is the
+ * same each time, belongs to the queue, closes on exec and with the last release; never read, write or close it.
+ * Fails with WM_E_INVALIDARG for NULL, WM_E_INVALID_HANDLE, and WM_E_NO_DESCRIPTORS or WM_E_OUTOFMEMORY if the system has
+ * none left.
+ */
 wm_result wm_event_queue_fd(struct wm_event_queue *queue,
                             int *fd_out);
 
-// Sends all requests of operations that start later through the application's own HTTP stack; NULL goes back to the
-// library's. Which URLs may be asked, the deadline, repetitions, redirects, the types and lengths of answers, and every
-// signature stay the library's matter; TLS and proxies become the application's (WM_PROP_TLS_TRUST, WM_PROP_TLS_CA_PEM and
-// WM_PROP_PROXY have no effect). WM_PROP_OFFLINE_ONLY keeps the callback from being called. The struct is copied. Function
-// and context are used until operations that started before they were replaced, or before the objects of the client
-// were released, are over.
-// Fails with WM_E_INVALIDARG for a NULL client or function or a struct_size that is not set, and WM_E_INVALID_HANDLE.
+/**
+ * Sends all requests of operations that start later through the application's own HTTP stack; NULL goes back to the
+ * library's. Which URLs may be asked, the deadline, repetitions, redirects, the types and lengths of answers, and every
+ * signature stay the library's matter; TLS and proxies become the application's (WM_PROP_TLS_TRUST, WM_PROP_TLS_CA_PEM and
+ * WM_PROP_PROXY have no effect). WM_PROP_OFFLINE_ONLY keeps the callback from being called. The struct is copied. Function
+ * and context are used until operations that started before they were replaced, or before the objects of the client
+ * were released, are over.
+ * Fails with WM_E_INVALIDARG for a NULL client or function or a struct_size that is not set, and WM_E_INVALID_HANDLE.
+ */
 wm_result wm_set_transport(struct wm_client *client,
                            const struct wm_transport *transport);
 
-// Tells whether the operation was cancelled, its deadline not included: then the callback gives up and returns
-// WM_E_OPERATION_CANCELED. Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE.
+/**
+ * Tells whether the operation was cancelled, its deadline not included: then the callback gives up and returns
+ * WM_E_OPERATION_CANCELED. Fails with WM_E_INVALIDARG for NULL and WM_E_INVALID_HANDLE.
+ */
 wm_result wm_exchange_cancelled(struct wm_exchange *exchange,
                                 bool *cancelled_out);
 
-// Gives the HTTP status of the answer, 200 to 599. Fails with WM_E_BAD_VALUE for another one, WM_E_OPERATION_CANCELED after
-// the callback has returned, and as wm_exchange_cancelled.
+/**
+ * Gives the HTTP status of the answer, 200 to 599. Fails with WM_E_BAD_VALUE for another one, WM_E_OPERATION_CANCELED after
+ * the callback has returned, and as wm_exchange_cancelled.
+ */
 wm_result wm_exchange_set_status(struct wm_exchange *exchange,
                                  uint32_t http_status);
 
-// Gives one header of the answer; Content-Type, Location, Retry-After and X-Request-Id matter. Headers that say how the
-// connection carried the body are of no concern, Content-Encoding excepted: an encoded body is refused.
-// Fails with WM_E_BAD_VALUE for more than 100 headers or more than 8 KiB in one, and as wm_exchange_set_status.
+/**
+ * Gives one header of the answer; Content-Type, Location, Retry-After and X-Request-Id matter. Headers that say how the
+ * connection carried the body are of no concern, Content-Encoding excepted: an encoded body is refused.
+ * Fails with WM_E_BAD_VALUE for more than 100 headers or more than 8 KiB in one, and as wm_exchange_set_status.
+ */
 wm_result wm_exchange_add_header(struct wm_exchange *exchange,
                                  const char *name,
                                  const char *value);
 
-// Adds bytes to the body of the answer. Fails with WM_E_ANSWER_TOO_LARGE beyond max_body_size, after which the callback
-// stops, and as wm_exchange_set_status.
+/**
+ * Adds bytes to the body of the answer. Fails with WM_E_ANSWER_TOO_LARGE beyond max_body_size, after which the callback
+ * stops, and as wm_exchange_set_status.
+ */
 wm_result wm_exchange_write(struct wm_exchange *exchange,
                             const void *data,
                             size_t size);
 
-// Gives the application records of what this client does: opening, operations, what they ask of services, uses of licenses,
-// and what of store and keys had to be mended. What came before is not told, so set it before wm_open_client. callback: NULL
-// ends the records. level: WM_LOG_*, the least important that is wanted; without meaning for NULL. When it returns, no
-// call of the former callback runs or comes any more, so its context may go; inside a log callback it does not wait
-// for that. The last release of the client ends the records likewise. Never call it while holding a lock that the log
-// callback needs. There is no other log: the library writes nowhere and sets no logger of the process.
-// Fails with WM_E_INVALIDARG for NULL or another level, and WM_E_INVALID_HANDLE.
+/**
+ * Gives the application records of what this client does: opening, operations, what they ask of services, uses of licenses,
+ * and what of store and keys had to be mended. What came before is not told, so set it before wm_open_client. callback: NULL
+ * ends the records. level: WM_LOG_*, the least important that is wanted; without meaning for NULL. When it returns, no
+ * call of the former callback runs or comes any more, so its context may go; inside a log callback it does not wait
+ * for that. The last release of the client ends the records likewise. Never call it while holding a lock that the log
+ * callback needs. There is no other log: the library writes nowhere and sets no logger of the process.
+ * Fails with WM_E_INVALIDARG for NULL or another level, and WM_E_INVALID_HANDLE.
+ */
 wm_result wm_set_log_callback(struct wm_client *client,
                               wm_log_callback callback,
                               void *context,

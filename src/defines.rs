@@ -7,6 +7,7 @@ use crate::lists::Number;
 use crate::log_callback::LEVELS;
 use crate::prop::names::{NAMES, Name};
 use crate::prop::{Access, TYPES};
+use crate::reference::macro_of_type;
 use crate::result::RESULTS;
 use crate::status::STATUSES;
 use crate::status::phases::{HTTP_PHASES, INDIVIDUALIZE_PHASES};
@@ -39,13 +40,29 @@ fn hex(value: i64) -> String {
     format!("0x{value:X}u")
 }
 
+/// How a constant gets its type, with a cast that neither language's strictest warnings object to: where the number is unsigned,
+/// it is never a useless one.
+const CAST: &str = "\
+#ifdef __cplusplus
+/** Gives the constants below their type; for this header only. */
+#define WM_CONSTANT_(type, number) static_cast<type>(number)
+#else
+/** Gives the constants below their type; for this header only. */
+#define WM_CONSTANT_(type, number) ((type)(number))
+#endif
+";
+
+fn constant(kind: &str, number: &str) -> String {
+    format!("WM_CONSTANT_({kind}, {number})")
+}
+
 /// Published statuses are known by decimal numbers, our own begin at 0x1000.
 fn status(value: i64) -> String {
-    if value < 0x1000 { format!("((wm_status){value})") } else { format!("((wm_status)0x{value:X})") }
+    constant("wm_status", &if value < 0x1000 { decimal(value) } else { hex(value) })
 }
 
 fn attr_type(value: i64) -> String {
-    format!("((wm_attr_type){value})")
+    constant("wm_attr_type", &decimal(value))
 }
 
 const fn section(title: &'static str, rows: &'static [Number], form: fn(i64) -> String) -> Section {
@@ -91,15 +108,18 @@ pub fn macros() -> Vec<Macro> {
 
 /// The macros as the header prints them.
 pub fn c_text() -> String {
-    let mut text = String::new();
+    let mut text = format!("\n{CAST}");
     let [major, minor, patch] = version::VERSION;
     begin(&mut text, "Versions. wm_version and wm_abi_version answer those of the library that is loaded.");
+    text.push_str("/** Version of this header, as wm_version has that of the library. */\n");
     let _ = writeln!(text, "#define WM_VERSION ({major}u << 16 | {minor}u << 8 | {patch}u)");
+    text.push_str("/** Binary interface of this header, as wm_abi_version has that of the library. */\n");
     let _ = writeln!(text, "#define WM_ABI_VERSION {}u", version::ABI_VERSION);
     begin(&mut text, "Results. Negative is a failure; a number is never used again for something else.");
     for row in RESULTS {
         let _ = writeln!(text, "/** {} */", row.message.to_string_lossy());
-        let _ = writeln!(text, "#define {} ((wm_result)0x{:08X})", name(row.name), row.value);
+        let _ =
+            writeln!(text, "#define {} {}", name(row.name), constant("wm_result", &format!("0x{:08X}u", row.value)));
     }
     text.push_str("/** Whether the final result of an acquisition means that a license is stored. */\n");
     text.push_str("#define WM_LICENSE_STORED(result) ((result) == WM_S_LICENSE_ACQUIRED)\n");
@@ -115,8 +135,7 @@ pub fn c_text() -> String {
         "Properties: which object has it, type, meaning. Text is UTF-8; paths are bytes as the system has them.",
     );
     for Name { define, key, access, objects, meaning } in NAMES {
-        let kind = TYPES.iter().find(|row| row.value == key.kind as i64).map_or("", |row| name(row.name));
-        let kind = kind.trim_start_matches("WM_TYPE_");
+        let kind = macro_of_type(key.kind as i64);
         let access = match access {
             Access::Settable | Access::FixedOnceBegun => "",
             Access::WriteOnly => ", write-only",
@@ -153,12 +172,7 @@ fn print(text: &mut String, section: &Section) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prop::Specs;
-    use crate::verbed::Verbs as _;
-    use crate::{
-        backup_restorer, client, content_header, decryptor, individualizer, license_enumerator, license_request,
-        revocation_agent, store_keeper,
-    };
+    use crate::reference::{OBJECTS, ObjectKind};
     use std::collections::BTreeSet;
 
     #[test]
@@ -169,36 +183,21 @@ mod tests {
         }
     }
 
-    /// What the header calls each kind of object, whether it has background verbs, and its properties.
-    fn objects() -> [(&'static str, bool, Specs); 9] {
-        [
-            ("client", true, client::PROPERTIES),
-            ("individualizer", true, individualizer::Individualizer::PROPERTIES),
-            ("content header", false, content_header::PROPERTIES),
-            ("license request", true, license_request::LicenseRequest::PROPERTIES),
-            ("license enumerator", false, license_enumerator::PROPERTIES),
-            ("backup restorer", true, backup_restorer::BackupRestorer::PROPERTIES),
-            ("decryptor", false, decryptor::PROPERTIES),
-            ("store keeper", true, store_keeper::StoreKeeper::PROPERTIES),
-            ("revocation agent", true, revocation_agent::RevocationAgent::PROPERTIES),
-        ]
-    }
-
     #[test]
     fn every_property_name_is_some_objects_and_every_objects_is_named() {
         let used: BTreeSet<&str> =
-            objects().into_iter().flat_map(|object| object.2).map(|spec| spec.key().name).collect();
+            OBJECTS.iter().flat_map(|object| object.properties).map(|spec| spec.key().name).collect();
         let named: BTreeSet<&str> = NAMES.iter().map(|name| name.key.name).collect();
         assert_eq!(used, named);
     }
 
     #[test]
     fn the_line_of_a_property_names_every_object_that_has_it() {
-        for (object, has_verbs, specs) in objects() {
-            for spec in specs {
+        for ObjectKind { name: object, has_verbs, properties, .. } in OBJECTS {
+            for spec in *properties {
                 let row = NAMES.iter().find(|row| row.key == spec.key()).unwrap();
                 let line = format!("{}: {}", row.objects, row.meaning).to_lowercase();
-                let of_all = has_verbs && line.starts_with("client and objects with a background verb");
+                let of_all = *has_verbs && line.starts_with("client and objects with a background verb");
                 assert!(of_all || line.contains(object), "{object}: {line}");
             }
         }

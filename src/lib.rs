@@ -60,6 +60,8 @@ mod life;
 mod lists;
 mod log_slot;
 mod memory;
+#[doc(hidden)]
+pub mod reference;
 mod registers;
 mod sync;
 mod teller;
