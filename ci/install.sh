@@ -22,6 +22,8 @@ test_packages=(
   libgstreamer1.0-dev                               # the element for GStreamer, and what plays with it
   gstreamer1.0-{tools,plugins-base,plugins-good,plugins-bad,libav}
   chromium chromium-driver                          # the browser in which a user accepts
+  man-db groff-base mandoc doxygen                  # what shows manual pages and makes the HTML reference
+  abigail-tools                                     # what compares binary interfaces
 )
 cargo_deny=0.20.2                                   # licenses, bans and sources; built once below the target folder
 
@@ -130,7 +132,8 @@ debian_packages() { # demo or test
 other_systems() { # demo or test
   local tool module element missing=() tools=(gcc g++ make nm objcopy pkg-config python3) modules=() elements=()
   if for_tests "$1"; then
-    tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age gst-launch-1.0 chromium chromedriver)
+    tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age gst-launch-1.0 chromium chromedriver
+            man groff mandoc doxygen abidiff)
     modules=(glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0)
     elements=(qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink)
   fi

@@ -44,29 +44,17 @@ pub struct PropertyRow {
     pub objects: Vec<&'static str>,
 }
 
-/// A kind of object: its C type, its name for people, whether it has background verbs, its properties.
-pub(crate) struct ObjectKind {
-    pub(crate) c_type: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) has_verbs: bool,
-    pub(crate) properties: Specs,
-}
-
-const fn kind(c_type: &'static str, name: &'static str, has_verbs: bool, properties: Specs) -> ObjectKind {
-    ObjectKind { c_type, name, has_verbs, properties }
-}
-
-/// Every kind of object that has properties.
-pub(crate) const OBJECTS: &[ObjectKind] = &[
-    kind("wm_client", "client", true, client::PROPERTIES),
-    kind("wm_individualizer", "individualizer", true, individualizer::Individualizer::PROPERTIES),
-    kind("wm_content_header", "content header", false, content_header::PROPERTIES),
-    kind("wm_license_request", "license request", true, license_request::LicenseRequest::PROPERTIES),
-    kind("wm_license_enumerator", "license enumerator", false, license_enumerator::PROPERTIES),
-    kind("wm_backup_restorer", "backup restorer", true, backup_restorer::BackupRestorer::PROPERTIES),
-    kind("wm_decryptor", "decryptor", false, decryptor::PROPERTIES),
-    kind("wm_store_keeper", "store keeper", true, store_keeper::StoreKeeper::PROPERTIES),
-    kind("wm_revocation_agent", "revocation agent", true, revocation_agent::RevocationAgent::PROPERTIES),
+/// Every kind of object that has properties, by its C type.
+pub(crate) const OBJECTS: &[(&str, Specs)] = &[
+    ("wm_client", client::PROPERTIES),
+    ("wm_individualizer", individualizer::Individualizer::PROPERTIES),
+    ("wm_content_header", content_header::PROPERTIES),
+    ("wm_license_request", license_request::LicenseRequest::PROPERTIES),
+    ("wm_license_enumerator", license_enumerator::PROPERTIES),
+    ("wm_backup_restorer", backup_restorer::BackupRestorer::PROPERTIES),
+    ("wm_decryptor", decryptor::PROPERTIES),
+    ("wm_store_keeper", store_keeper::StoreKeeper::PROPERTIES),
+    ("wm_revocation_agent", revocation_agent::RevocationAgent::PROPERTIES),
 ];
 
 fn text(name: &'static CStr) -> &'static str {
@@ -94,8 +82,8 @@ pub fn results() -> Vec<ResultRow> {
 /// Every property, in the order of the header, with the objects that have it.
 pub fn properties() -> Vec<PropertyRow> {
     let having = |name: &str| {
-        let of = OBJECTS.iter().filter(|object| object.properties.iter().any(|spec| spec.key().name == name));
-        of.map(|object| object.c_type).collect()
+        let of = OBJECTS.iter().filter(|(_, specs)| specs.iter().any(|spec| spec.key().name == name));
+        of.map(|(object, _)| *object).collect()
     };
     let rows = NAMES.iter().map(|row| PropertyRow {
         define: row.define,

@@ -2,7 +2,11 @@
 #![cfg(test)]
 
 mod abi;
+mod cpp;
+mod declared;
 mod docs;
 mod graph;
 mod header;
+mod layout;
+mod manual;
 mod promises;

@@ -67,6 +67,16 @@ pub fn has_tool(name: &str) -> bool {
     found
 }
 
+/// The same for a program that cannot name its version.
+pub fn has_program(name: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).any(|folder| folder.join(name).is_file());
+    if !found {
+        skip(&format!("{name} is missing: run ci/install.sh"));
+    }
+    found
+}
+
 /// Whether `pkg-config` knows these libraries; a missing one is a failure as a missing tool is.
 pub fn has_packages(names: &[&str]) -> bool {
     let found = Command::new("pkg-config").arg("--exists").args(names).status().is_ok_and(|status| status.success());
