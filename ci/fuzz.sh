@@ -77,6 +77,10 @@ media() {
     [ -e "$file" ] || continue
     head -c 65536 "$file" | seed content_header "$file"
     head -c 65536 "$file" | seed mp4_samples "$file"
+    seed clear_view "$file" <"$file"
+  done
+  for file in tests/data/reported/*.mp4; do
+    seed clear_view "$file" <"$file"
   done
   for file in tests/data/media/*.webm; do
     [ -e "$file" ] && seed webm "$file" <"$file"

@@ -7,6 +7,7 @@ mod asf;
 mod boxes;
 pub mod cenc;
 mod checksum;
+mod clear;
 mod collect;
 mod ebml;
 mod error;
@@ -35,6 +36,7 @@ mod xml;
 
 pub use asf::{AdvancedRecord, AsfHeader, ContentEncryption};
 pub use checksum::Algorithm;
+pub use clear::{ClearError, ClearReader, ClearView};
 pub use error::HeaderError;
 pub use fourcc::FourCc;
 pub use header::{ContentHeader, LicenseUrl};

@@ -6,9 +6,11 @@ mod blocks;
 use crate::cenc::{SampleInfo, Scheme, Subsample};
 use crate::error::HeaderError;
 use crate::track::{Iv, TrackEncryption};
-use blocks::{Blocks, Cursor};
+use blocks::{Blocks, Cursor, Mark};
 use std::collections::HashMap;
+use std::io;
 use wmlicense_wire::id::Kid;
+use wmlicense_wire::memory;
 
 /// Samples of one track: six hours of sound or five of video.
 pub(crate) const SAMPLE_LIMIT: usize = 1 << 20;
@@ -159,14 +161,56 @@ impl Rows {
 
     /// The samples in the order of the file.
     pub(crate) fn samples(&self) -> impl ExactSizeIterator<Item = Sample<'_>> {
-        let mut place = Place {
+        self.samples_at(0, self.begin())
+    }
+
+    /// The samples from a place on that was noted.
+    pub(crate) fn samples_from(&self, from: &Bookmark) -> impl ExactSizeIterator<Item = Sample<'_>> {
+        let place = Place {
+            runs: self.runs.cursor_at(from.runs),
+            short_ivs: self.short_ivs.cursor_at(from.short_ivs),
+            long_ivs: self.long_ivs.cursor_at(from.long_ivs),
+            subsamples: self.subsamples.cursor_at(from.subsamples),
+            offset: from.offset,
+        };
+        self.samples_at(from.index, place)
+    }
+
+    /// Notes the place of every sample whose number is a multiple of `step`.
+    pub(crate) fn bookmarks(&self, step: usize) -> io::Result<Vec<Bookmark>> {
+        let mut marks = memory::with_capacity(self.len / step + 1)?;
+        let mut place = self.begin();
+        for index in 0..self.len {
+            if index % step == 0 {
+                let (runs, subsamples) = (self.runs.mark(&place.runs), self.subsamples.mark(&place.subsamples));
+                let (short_ivs, long_ivs) =
+                    (self.short_ivs.mark(&place.short_ivs), self.long_ivs.mark(&place.long_ivs));
+                marks.push(Bookmark { index, offset: place.offset, runs, short_ivs, long_ivs, subsamples });
+            }
+            if let Some(row) = self.rows.get(index) {
+                place.sample(index, row, parameters(&self.parameters, row));
+            }
+        }
+        Ok(marks)
+    }
+
+    /// The key IDs of the samples' parameters.
+    pub(crate) fn kids(&self) -> impl Iterator<Item = Kid> {
+        self.parameters.iter().map(|parameters| parameters.encryption.kid)
+    }
+
+    fn begin(&self) -> Place<'_> {
+        Place {
             runs: self.runs.cursor(),
             short_ivs: self.short_ivs.cursor(),
             long_ivs: self.long_ivs.cursor(),
             subsamples: self.subsamples.cursor(),
             offset: 0,
-        };
-        (0..self.len).map(move |index| match self.rows.get(index) {
+        }
+    }
+
+    fn samples_at<'r>(&'r self, first: usize, mut place: Place<'r>) -> impl ExactSizeIterator<Item = Sample<'r>> {
+        (first..self.len).map(move |index| match self.rows.get(index) {
             Some(row) => place.sample(index, row, parameters(&self.parameters, row)),
             None => Sample { offset: 0, size: 0, protection: None },
         })
@@ -191,6 +235,17 @@ impl Rows {
         let (size, limit) = (self.memory as u64, MEMORY_LIMIT as u64);
         if size <= limit { Ok(()) } else { Err(HeaderError::TooLarge { offset, field: "sample tables", size, limit }) }
     }
+}
+
+/// Where the tables are to be read for a sample, so that those before it need not be.
+pub(crate) struct Bookmark {
+    pub(crate) index: usize,
+    /// Where the sample before it ends.
+    offset: u64,
+    runs: Mark,
+    short_ivs: Mark,
+    long_ivs: Mark,
+    subsamples: Mark,
 }
 
 fn parameters<'p>(all: &'p [Parameters], row: &Row) -> Option<&'p Parameters> {

@@ -1,6 +1,7 @@
 //! Headers of real files and of initialization data. Rare and hostile ones are in the submodules.
 
 mod build;
+mod clear;
 mod formats;
 mod fragments;
 mod hostile;

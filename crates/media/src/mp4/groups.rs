@@ -123,7 +123,7 @@ impl Descriptions {
     }
 }
 
-fn grouping_type(group: &Mp4Box<'_>) -> Result<FourCc, HeaderError> {
+pub(super) fn grouping_type(group: &Mp4Box<'_>) -> Result<FourCc, HeaderError> {
     let mut fields = group.fields();
     fields.version_and_flags("grouping version")?;
     fields.four_cc("grouping_type")

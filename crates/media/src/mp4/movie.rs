@@ -43,7 +43,7 @@ impl SampleEntry {
         if OWN_PROTECTION.iter().any(|own| entry.kind == **own) {
             return Self { format: FourCc::NONE, protection: Some(unknown(entry.kind)) };
         }
-        let is_protected = matches!(&entry.kind.0, [b'e', b'n', b'c', _] | [b'd', b'r', b'm', _]);
+        let is_protected = says_protected(entry.kind);
         // A format with another transformation beside (ISO/IEC 14496-12, 8.15) names the protection inside only.
         if !is_protected && entry.kind != *b"resv" {
             return clear;
@@ -76,6 +76,11 @@ impl SampleEntry {
         let protection = chosen.unwrap_or_else(|| unknown(FourCc::NONE));
         Self { format: format.unwrap_or(FourCc::NONE), protection: Some(protection) }
     }
+}
+
+/// Whether a sample entry's code says that its samples are protected.
+pub(super) fn says_protected(code: FourCc) -> bool {
+    matches!(&code.0, [b'e', b'n', b'c', _] | [b'd', b'r', b'm', _])
 }
 
 impl Protection {
@@ -128,7 +133,7 @@ pub(super) fn sample_table<'a>(trak: &Mp4Box<'a>) -> Result<Mp4Box<'a>, HeaderEr
 
 /// The boxes of an entry from its first `sinf` on. What stands before depends on the original format, on versions that
 /// writers confuse, and on QuickTime, so a `sinf` is known by itself: a box that fits and begins with a whole `frma`.
-fn boxes_from_sinf<'a>(entry: &Mp4Box<'a>) -> Option<Children<'a>> {
+pub(super) fn boxes_from_sinf<'a>(entry: &Mp4Box<'a>) -> Option<Children<'a>> {
     let mut rest = entry.body;
     let mut offset = entry.body_offset;
     loop {

@@ -12,7 +12,7 @@ pub(super) const SCHEME: FourCc = FourCc(*b"piff");
 /// `pssh` box: the same body behind an extended type.
 pub(crate) const PSSH: [u8; 16] = 0xD08A_4F18_10F3_4A82_B6C8_32D8_ABA1_83D3_u128.to_be_bytes();
 const TRACK_ENCRYPTION: [u8; 16] = 0x8974_DBCE_7BE7_4C51_84F9_7148_F988_2554_u128.to_be_bytes();
-const SAMPLE_ENCRYPTION: [u8; 16] = 0xA239_4F52_5A9B_4F14_A244_6C42_7C64_8DF4_u128.to_be_bytes();
+pub(super) const SAMPLE_ENCRYPTION: [u8; 16] = 0xA239_4F52_5A9B_4F14_A244_6C42_7C64_8DF4_u128.to_be_bytes();
 
 /// The defaults of a track, in its `schi`.
 pub(super) fn track_encryption(schi: &Mp4Box<'_>) -> Result<Option<(Option<Scheme>, TrackEncryption)>, HeaderError> {

@@ -50,6 +50,23 @@ impl<T> Blocks<T> {
     pub(super) fn cursor(&self) -> Cursor<'_, T> {
         Cursor { blocks: &self.blocks, at: 0 }
     }
+
+    /// The place of a cursor of this list.
+    pub(super) fn mark(&self, cursor: &Cursor<'_, T>) -> Mark {
+        Mark { block: self.blocks.len().saturating_sub(cursor.blocks.len()), at: cursor.at }
+    }
+
+    /// A cursor at a place that was marked.
+    pub(super) fn cursor_at(&self, mark: Mark) -> Cursor<'_, T> {
+        Cursor { blocks: self.blocks.get(mark.block..).unwrap_or_default(), at: mark.at }
+    }
+}
+
+/// A place in a list, kept.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    block: usize,
+    at: usize,
 }
 
 /// A place in a list.
