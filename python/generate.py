@@ -62,8 +62,8 @@ FLAGS = {
     "LICENSE_STATE_VAGUE",
     "KID_GUID_ORDER",
 }
-# What has no place in Python: the log callback, and what is computed below.
-LEFT_OUT = re.compile(r"LOG_|VERSION$|ABI_VERSION$|LICENSE_STORED\(")
+# What has no place in Python: levels of the log callback, macros, and what is computed below.
+LEFT_OUT = re.compile(r"LOG_|VERSION$|ABI_VERSION$|LICENSE_STORED\(|CONSTANT_\(")
 
 SCALARS = {
     "size_t": "c_size_t",
@@ -104,7 +104,7 @@ def uncommented(text: str) -> str:
 
 def number(text: str) -> int:
     """The value of a number in the form of C; results are signed."""
-    found = re.fullmatch(r"\(\((wm_\w+)\)(\w+)\)|(\w+)", text)
+    found = re.fullmatch(r"WM_CONSTANT_\((wm_\w+), (\w+)\)|(\w+)", text)
     if found is None:
         raise SystemExit(f"not a number: {text}")
     value = int((found[2] or found[3]).rstrip("u"), 0)

@@ -33,7 +33,7 @@ from ._constants import (
     Status,
 )
 from ._header import VERSION as __version__
-from ._library import library_path, library_version, live_objects
+from ._library import library_path, library_version, live_objects, result_message
 from ._results import Result
 from .client import Client, LicenseState
 from .content_header import ContentHeader, is_content_protected
@@ -141,4 +141,5 @@ __all__ = [
     "library_path",
     "library_version",
     "live_objects",
+    "result_message",
 ]

@@ -13,6 +13,7 @@ from uuid import UUID
 from . import _header
 from ._constants import Category, Remedy
 from ._results import Result
+from ._values import number
 from .errors import ErrorDetail, WmError, error_from
 
 _loading = threading.Lock()
@@ -83,13 +84,18 @@ def name_of(result: int) -> str:
     return text_of(library().wm_result_name(result))
 
 
+def result_message(result: int) -> str:
+    """What a result means, one English sentence; a `WmError` tells more."""
+    return text_of(library().wm_result_message(number(result, "result", -(1 << 31), (1 << 31) - 1)))
+
+
 def detail_of(result: int, url: Optional[str] = None) -> ErrorDetail:
     """What the library says about a failure of this thread's last call or event."""
     info = _header.wm_error_info(struct_size=sizeof(_header.wm_error_info))
     library().wm_get_error_info(byref(info))
     if info.result != result:
         # Nothing more is known on this thread than what is true of every failure of this number.
-        return ErrorDetail(Result(result), name_of(result), text_of(library().wm_result_message(result)), url=url)
+        return ErrorDetail(Result(result), name_of(result), result_message(result), url=url)
     return ErrorDetail(
         result=Result(result),
         name=name_of(result),

@@ -101,7 +101,7 @@ class Object:
         elif isinstance(value, bool):
             call("wm_set_bool_prop", self._handle, key, value)
         elif isinstance(value, int):
-            call("wm_set_number_prop", self._handle, key, _values.number(value, name, _values.UINT64))
+            call("wm_set_number_prop", self._handle, key, _values.number(value, name, largest=_values.UINT64))
         elif isinstance(value, str):
             call("wm_set_string_prop", self._handle, key, _values.text(value, name))
         else:

@@ -48,14 +48,14 @@ def data(value: Buffer, what: str) -> bytes:
         raise TypeError(f"{what} must be bytes or a buffer, not {type(value).__name__}") from None
 
 
-def number(value: SupportsIndex, what: str, largest: int = UINT32) -> int:
+def number(value: SupportsIndex, what: str, least: int = 0, largest: int = UINT32) -> int:
     """An integer that C has room for; it would cut off the rest."""
     try:
         found = operator.index(value)
     except TypeError:
         raise TypeError(f"{what} must be int, not {type(value).__name__}") from None
-    if not 0 <= found <= largest:
-        raise OverflowError(f"{what} must be from 0 to {largest}")
+    if not least <= found <= largest:
+        raise OverflowError(f"{what} must be from {least} to {largest}")
     return found
 
 
@@ -81,8 +81,8 @@ def moment(value: Time, what: str) -> int:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError(f"{what} has no time zone")
-        return number(math.floor(value.timestamp()), what, UINT64)
-    return number(value, what, UINT64)
+        return number(math.floor(value.timestamp()), what, largest=UINT64)
+    return number(value, what, largest=UINT64)
 
 
 def as_datetime(value: Optional[int]) -> Optional[datetime]:

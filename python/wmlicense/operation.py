@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Deque, Generator, Li
 
 from . import _values
 from ._constants import IndividualizePhase, Status
-from ._library import call, detail_of, library, name_of, text_of
+from ._library import call, detail_of, library, name_of, result_message
 from ._object import Object, create, deadline_property, of_client, retry_limit_property
 from ._results import Result
 from .errors import CallError, ErrorDetail, WaitTimeout, error_from
@@ -149,8 +149,7 @@ class Operation(Awaitable[Outcome]):
         if self._final.error is not None:
             raise error_from(dataclasses.replace(self._final.error.detail, url=url, events=events))
         if result in _CANCELLED:
-            message = text_of(library().wm_result_message(result))
-            raise error_from(ErrorDetail(result, name_of(result), message, events=events))
+            raise error_from(ErrorDetail(result, name_of(result), result_message(result), events=events))
         return Outcome(result, url, events)
 
     # --- in a thread
@@ -263,7 +262,7 @@ def _finish(future: "asyncio.Future[None]") -> None:
 
 def _still_running() -> ErrorDetail:
     result = Result.E_TIMEOUT
-    return ErrorDetail(result, name_of(result), text_of(library().wm_result_message(result)))
+    return ErrorDetail(result, name_of(result), result_message(result))
 
 
 class VerbObject(Object):

@@ -1,4 +1,5 @@
-//! Compiles the C harness and the C examples and runs them: two compilers, three forms of linking, valgrind, sanitizers.
+//! Compiles the C harness and the C examples and runs them: two compilers, three forms of linking, valgrind, sanitizers; and what
+//! stands on the C interface, the package for Python.
 #![cfg(test)]
 
 mod command_line;
@@ -8,6 +9,7 @@ mod examples;
 mod first_contact;
 mod install;
 mod memory;
+mod python;
 mod readme;
 mod scarce;
 mod slow;

@@ -22,6 +22,7 @@ fn documents() -> Vec<PathBuf> {
     let mut found = files_in(".", "md");
     found.extend(files_in("docs", "md"));
     found.extend(files_in("gstreamer", "md"));
+    found.extend(files_in("python", "md"));
     found
 }
 
@@ -78,6 +79,7 @@ fn every_path_in_documents_leads_somewhere() {
         "fuzz",
         "gstreamer",
         "include",
+        "python",
         "src",
         "tests",
     ]

@@ -1,0 +1,188 @@
+"""What concerns a whole process: Ctrl-C, the end of the interpreter with everything open, fork."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import threading
+import unittest
+from typing import Callable, List, Tuple
+
+import wmlicense
+from wmlicense import Forked, Individualizer, LicenseRequest, Result
+
+from support import AUTHORITY, PATIENCE, Case, acquire, script, silent_service, stored, title
+
+#: Opens a client whose service never answers, and has something run.
+RUNNING = """
+import sys, asyncio, threading, wmlicense
+client = wmlicense.Client(sys.argv[1], authority=sys.argv[2], service_url=sys.argv[3])
+operation = wmlicense.Individualizer(client, user_consent=True).individualize()
+"""
+
+
+class Processes(Case):
+    def run_script(self, text: str) -> "subprocess.Popen[str]":
+        service = self._stack.enter_context(silent_service())
+        return script(RUNNING + text, str(self.folder / "store"), AUTHORITY, service)
+
+    def interrupted(self, text: str) -> Tuple[int, str, str]:
+        """Ends a script with Ctrl-C once it said that it waits; answers code, output and complaints."""
+        with self.run_script(text) as process:
+            assert process.stdout is not None
+            self.assertEqual(process.stdout.readline(), "waiting\n")
+            process.send_signal(signal.SIGINT)
+            printed, complaint = process.communicate(timeout=PATIENCE)
+            return process.returncode, printed, complaint
+
+    def test_ctrl_c_ends_a_wait_and_the_operation_can_be_ended_after_it(self) -> None:
+        code, printed, complaint = self.interrupted(
+            """
+try:
+    print("waiting", flush=True)
+    operation.wait()
+except KeyboardInterrupt:
+    print("interrupted", operation.done)
+client.close()
+print(operation.done, wmlicense.live_objects())
+"""
+        )
+        self.assertEqual((code, printed, complaint), (0, "interrupted False\nTrue 0\n", ""))
+
+    def test_ctrl_c_in_an_iteration_leaves_the_with_statements(self) -> None:
+        code, printed, complaint = self.interrupted(
+            """
+try:
+    with client, operation:
+        print("waiting", flush=True)
+        for event in operation:
+            pass
+except KeyboardInterrupt:
+    print("interrupted", operation.done, wmlicense.live_objects())
+"""
+        )
+        self.assertEqual((code, printed, complaint), (0, "interrupted True 0\n", ""))
+
+    def test_ctrl_c_ends_the_ensuring_of_a_license_and_an_event_loop(self) -> None:
+        media = os.environ["WM_TEST_MEDIA"]
+        for ensure in (
+            "print('waiting', flush=True); wmlicense.ensure_license(client, header, individualize=True)",
+            "asyncio.run(ensure())",
+        ):
+            code, printed, complaint = self.interrupted(
+                f"""
+async def ensure():
+    print("waiting", flush=True)
+    await wmlicense.ensure_license_async(client, header, individualize=True)
+header = wmlicense.ContentHeader.from_file({media!r} + "/packager-cenc-video.mp4")
+try:
+    with client, header:
+        {ensure}
+except KeyboardInterrupt:
+    print("interrupted", wmlicense.live_objects())
+"""
+            )
+            self.assertEqual((code, printed), (0, "interrupted 0\n"), (ensure, complaint))
+            self.assertNotIn("Traceback", complaint)
+
+    def test_other_threads_are_not_stranded_by_ctrl_c_in_the_one_that_slept_for_them(self) -> None:
+        code, printed, complaint = self.interrupted(
+            """
+def follow():
+    try:
+        operation.wait()
+    except wmlicense.Cancelled:
+        print("cancelled")
+thread = threading.Thread(target=follow)
+try:
+    thread.start()
+    print("waiting", flush=True)
+    operation.wait()
+except KeyboardInterrupt:
+    operation.cancel()
+    thread.join()
+client.close()
+"""
+        )
+        self.assertEqual((code, printed, complaint), (0, "cancelled\n", ""))
+
+    def test_an_interpreter_that_ends_with_everything_open_neither_hangs_nor_crashes(self) -> None:
+        endings = [
+            "",
+            "iterator = client.licenses()\nkept = [client, operation, iterator]\nkept.append(kept)\n",
+            "threading.Thread(target=operation.wait, daemon=True).start()\n",
+            "threading.Thread(target=lambda: asyncio.run(operation.__aenter__()), daemon=True).start()\n",
+            "sys.exit(0)\n",
+            "import os\nos._exit(0)\n",
+            "task = operation.__await__()\n",
+        ]
+        for ending in endings:
+            with self.run_script(ending) as process:
+                printed, complaint = process.communicate(timeout=PATIENCE)
+                self.assertEqual((process.returncode, printed), (0, ""), (ending, complaint))
+                self.assertNotIn("Fatal", complaint)
+
+    def test_a_forked_child_is_told_so_everywhere_and_the_parent_goes_on(self) -> None:
+        client = self.device()
+        acquire(client, [title(1)])
+        request = LicenseRequest(client, key_ids=[title(2)])
+        hanging = Individualizer(self.hanging("other"), user_consent=True)
+        operation = hanging.individualize()
+        # A thread that sleeps on the queue must not take its lock along.
+        sleeper = threading.Thread(target=lambda: list(operation))
+        sleeper.start()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                code = 0 if self.told_everywhere(client, request, operation) else 2
+            finally:
+                os._exit(code)
+        _child, status = os.waitpid(child, 0)
+        self.assertEqual(status, 0)
+        operation.cancel()
+        sleeper.join(PATIENCE)
+        self.assertEqual(request.acquire_license().wait(PATIENCE).result, Result.S_LICENSE_ACQUIRED)
+        self.assertEqual(stored(client), [title(1), title(2)])
+
+    @staticmethod
+    def told_everywhere(client: wmlicense.Client, request: LicenseRequest, operation: wmlicense.Operation) -> bool:
+        calls: List[Callable[[], object]] = [
+            lambda: list(client.licenses()),
+            lambda: client.query_action_allowed(title(1)),
+            lambda: request.acquire_license(),
+            lambda: operation.wait(PATIENCE),
+            lambda: operation.done,
+            lambda: next(operation),
+            lambda: Individualizer(client),
+            lambda: wmlicense.kid_from_text(str(title(1))),
+        ]
+        for call in calls:
+            try:
+                call()
+            except Forked as error:
+                if error.result != Result.E_FORKED:
+                    return False
+            else:
+                return False
+        request.close()
+        client.close()
+        return True
+
+    def test_processes_that_are_spawned_work(self) -> None:
+        client = self.device()
+        acquire(client, [title(1)])
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            found = pool.apply(_count, [str(self.folder / "store"), AUTHORITY])
+        self.assertEqual(found, 1)
+
+
+def _count(store: str, authority: str) -> int:
+    with wmlicense.Client(store, authority=authority) as client:
+        return len(list(client.licenses()))
+
+
+if __name__ == "__main__":
+    unittest.main()
