@@ -14,6 +14,7 @@ mod readme;
 mod scarce;
 mod slow;
 mod tls;
+mod wmf;
 
 use std::path::PathBuf;
 use std::process::Command;
