@@ -257,7 +257,7 @@ pub(crate) fn is_renewal_due(policy: &Policy, now: i64) -> bool {
 }
 
 /// First second without the right to an action, that of the roots included, as far as it is known.
-pub(crate) fn end(license: &StoredLicense, action: &str) -> Option<i64> {
+pub fn end(license: &StoredLicense, action: &str) -> Option<i64> {
     let left = license.state.as_ref().and_then(|state| state.actions.get(action).copied()).unwrap_or_default();
     let own = license.policy.action(action).and_then(|conditions| end_of(&license.policy, conditions, left));
     own.into_iter().chain(root_end(license, action)).min()

@@ -8,6 +8,7 @@ use crate::operation::{Cancelled, Context};
 use crate::rights;
 use crate::store::{RenewalChoice, RenewalGroup, StoreError};
 use crate::verbs::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
+use crate::verbs::give_back;
 use crate::verbs::individualize::valid_credentials;
 use std::collections::HashMap;
 use wmlicense_wire::answer::{Reason, Refusal};
@@ -104,6 +105,29 @@ pub fn renew(
         context.emit(Event::NeedsIndividualization)?;
     }
     result
+}
+
+/// Gives back what was deleted, at each service that it came from, and renews nothing. A service that fails does not keep the
+/// others from being told, and its failure is the result; what it was to be told waits for the next contact.
+pub fn give_back_only(client: &Client, settings: &Settings, context: &Context) -> Result<(), RenewError> {
+    context.check()?;
+    let mut failure = None;
+    for errand in errands(client, &RenewalWish::default(), Vec::new())? {
+        match give_back_at(client, settings, &errand, context) {
+            Ok(()) => {}
+            Err(AcquireError::Service(error)) if error.is_cancelled() => return Err(error.into()),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn give_back_at(client: &Client, settings: &Settings, errand: &Errand, context: &Context) -> Result<(), AcquireError> {
+    let mut session = Session::connect(client, settings, errand.url.as_deref(), context)?;
+    let credentials = valid_credentials(&mut session, context)?.ok_or(SessionError::NeedsIndividualization)?;
+    give_back::send(&mut session, &credentials, context)?;
+    given::settle(&mut session);
+    Ok(())
 }
 
 fn renew_all(
