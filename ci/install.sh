@@ -16,6 +16,7 @@ test_packages=(
   git clang valgrind strace                         # the second compiler, memory checks, fault injection
   procps util-linux mount                           # signals, namespaces and small file systems for tests
   libglib2.0-dev                                    # the example with a main loop
+  groff-base zsh fish                               # read the manual and the completions of the command line
   python3-venv                                      # the independent reader of the wire documents, the wheel for Python
   openssl sqlite3 age                               # what benchmarks and tests compare with
   libavformat-dev libavcodec-dev libavutil-dev      # the player among the examples

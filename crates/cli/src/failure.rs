@@ -1,6 +1,7 @@
 //! What went wrong, in one sentence, and what helps, in another. What single errors add to it is said in `wording.rs`.
 
-use crate::text::plain;
+use crate::exit::Code;
+use crate::text::{plain, with};
 use serde_json::Value;
 use std::path::Path;
 use std::{fmt, io};
@@ -15,15 +16,24 @@ pub(crate) struct Failure {
     /// What the user can do; empty if nothing.
     pub(crate) remedy: String,
     /// What else is told to people: lines.
-    lines: String,
+    pub(crate) lines: String,
     /// What else is told to programs: an object, or nothing.
     pub(crate) fields: Value,
+    /// Which kind of failure of the library it is, if it is one.
+    pub(crate) kind: Option<FailureKind>,
+    /// With what the program ends.
+    pub(crate) code: Code,
 }
 
 impl Failure {
     pub(crate) fn new(sentence: impl fmt::Display, remedy: &str) -> Self {
         let (sentence, remedy) = (plain(&sentence.to_string()), plain(remedy));
-        Self { sentence, remedy, lines: String::new(), fields: Value::Null }
+        Self { sentence, remedy, lines: String::new(), fields: Value::Null, kind: None, code: Code::Failed }
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn with(self, code: Code) -> Self {
+        Self { code, ..self }
     }
 
     /// A file that the user named cannot be read; `remedy` helps where the machine lacks nothing.
@@ -34,6 +44,12 @@ impl Failure {
     /// The same with more to tell.
     pub(crate) fn telling(self, lines: String, fields: Value) -> Self {
         Self { lines, fields, ..self }
+    }
+
+    /// The same with more to tell to programs.
+    pub(crate) fn adding(self, more: &Value) -> Self {
+        let fields = if self.fields.is_null() { more.clone() } else { with(self.fields, more.clone()) };
+        Self { fields, ..self }
     }
 
     /// A panic in the library.
@@ -80,7 +96,7 @@ impl<E: Wording> From<E> for Failure {
     fn from(error: E) -> Self {
         let told = error.explain();
         let help = error.helps().map_or_else(|| help(&told), |words| with_page(words, &told));
-        Self::new(error.said(&told), &help)
+        Self { kind: Some(told.kind), ..Self::new(error.said(&told), &help) }
     }
 }
 
@@ -117,7 +133,7 @@ fn general(kind: FailureKind) -> &'static str {
         Remedy::GoOnline => "check the network and the service's URL, then try again",
         Remedy::SetClock => "check this machine's clock",
         Remedy::Individualize => CONSENT,
-        Remedy::Reacquire | Remedy::OpenUrl => "acquire it in the application",
+        Remedy::Reacquire | Remedy::OpenUrl => "acquire it with `wmlicense acquire`",
         Remedy::ContactIssuer => match kind.category() {
             Category::Trust | Category::Service | Category::Network => TELL_OWNER,
             Category::Content => "the file is damaged or cut short; get it again",
@@ -138,14 +154,14 @@ fn general(kind: FailureKind) -> &'static str {
         Remedy::RestoreBackup => "move the folder away and restore a backup",
         Remedy::NetworkSignIn => "open any page in a browser, sign in to the network, then try again",
         Remedy::CheckProxy => "check https_proxy and no_proxy in the environment",
-        Remedy::IndividualizeAnew => "individualize the device anew",
-        Remedy::Renew => "renew it or buy it again",
+        Remedy::IndividualizeAnew => "individualize the device anew with `wmlicense individualize --force`",
+        Remedy::Renew => RENEW,
     }
 }
 
 /// HTTP status of a missing or refused account token.
 const UNAUTHORIZED: u16 = 401;
-const CONSENT: &str = "add --individualize, if you agree that the service gives this device an ID";
+pub(crate) const CONSENT: &str = "add --individualize, if you agree that the service gives this device an ID";
 pub(crate) const OTHER_FOLDER: &str = "give a folder that you may read and write";
 const ON_ANOTHER_WAY: &str = "try again; if it stays so, use another network";
 const GOES_ON: &str = "try again; it goes on where it was";
@@ -180,15 +196,15 @@ const OWN: &[(FailureKind, &str)] = &[
     (FailureKind::KeysDamaged, OTHER_KEYS),
     (FailureKind::KeysMissing, OTHER_KEYS),
     (FailureKind::KeysUnreadable, OTHER_FOLDER),
-    (FailureKind::KeysUnusable, "open the application once while it is online"),
+    (FailureKind::KeysUnusable, INDIVIDUALIZE_ONCE),
     (FailureKind::LicenseDamaged, OTHER_COPY),
-    (FailureKind::LicenseReturned, "acquire it anew"),
+    (FailureKind::LicenseReturned, "acquire it anew with `wmlicense acquire`"),
     (FailureKind::LicensesDamaged, REPAIR),
     (FailureKind::ManagementLost, GOES_ON),
     (FailureKind::NoDescriptors, "allow more open files (ulimit -n) or close other programs, then try again"),
     (FailureKind::NoMemory, "close other programs, then try again"),
     (FailureKind::NoService, "name the license service with --service"),
-    (FailureKind::NotEntitled, "renew it or buy it again"),
+    (FailureKind::NotEntitled, RENEW),
     (FailureKind::NotRestorable, "restore it on the device that made it"),
     (FailureKind::OtherAccount, "give the token of that account with --token-file"),
     (FailureKind::PlaceOccupied, "choose another folder, or move away what has the name licenses.wmbackup"),
@@ -204,7 +220,10 @@ const OWN: &[(FailureKind, &str)] = &[
     (FailureKind::StoreUnopened, OTHER_FOLDER),
     (FailureKind::UrlNotAllowed, "use an https URL"),
 ];
-const REPAIR: &str = "run the same command with --repair";
+pub(crate) const NAME_KEY_ID: &str = "give its key ID";
+const REPAIR: &str = "run `wmlicense check --repair`";
+const RENEW: &str = "renew it with `wmlicense renew`, or buy it again";
+const INDIVIDUALIZE_ONCE: &str = "run `wmlicense individualize` once while this machine is online";
 const REPORT: &str = "please report what you did";
 
 /// What helps against an error of the system: more of what is lacking, else `otherwise`.

@@ -3,16 +3,13 @@
 #![no_main]
 #![allow(dead_code, reason = "what reads stores and asks services is not asked here")]
 
-mod backup;
 mod dump;
+mod exit;
 mod failure;
 mod inspect;
 mod left_out;
-mod list;
-mod open;
 mod output;
 mod text;
-mod watch;
 mod wording;
 
 use libfuzzer_sys::fuzz_target;

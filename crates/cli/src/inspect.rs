@@ -20,20 +20,25 @@ const VECTOR_LIMIT: u64 = 1 << 20;
 
 pub(crate) fn run(path: &Path, keys: Option<&Path>) -> Result<Output, Failure> {
     let keys = keys.map_or_else(|| Ok(Keys::default()), Keys::read)?;
-    let header = read(path).map_err(|error| match error {
-        HeaderError::Io(error) => Failure::of_file(path, &error, "give a file that you may read"),
-        other => {
-            let told = other.explain();
-            Failure::new(format!("{}: {told}", path.display()), &failure::help(&told))
-        }
-    })?;
+    let header = read(path)?;
     let mut json = object::of(&header, &keys);
     json["file"] = path.display().to_string().into();
     Ok(Output::done(lines::of(&header, &keys), json))
 }
 
+/// What a file says.
+pub(crate) fn read(path: &Path) -> Result<ContentHeader, Failure> {
+    read_header(path).map_err(|error| match error {
+        HeaderError::Io(error) => Failure::of_file(path, &error, "give a file that you may read"),
+        other => {
+            let told = other.explain();
+            Failure::new(format!("{}: {told}", path.display()), &failure::help(&told))
+        }
+    })
+}
+
 /// Reads a file, or the bytes in a test vector.
-fn read(path: &Path) -> Result<ContentHeader, HeaderError> {
+fn read_header(path: &Path) -> Result<ContentHeader, HeaderError> {
     let vector = |error| match error {
         HeaderError::NotRecognised => {
             let mut bytes = Vec::new();

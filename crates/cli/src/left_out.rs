@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use wmlicense_core::event::{ClosedSections, LeftOut, Why};
 use wmlicense_core::failure::{Explain as _, Failure};
+use wmlicense_wire::answer::Refusal;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -79,6 +80,27 @@ pub(crate) fn object(why: &Why) -> Value {
 /// A license that is left out, for programs.
 pub(crate) fn license(LeftOut { kid, why }: &LeftOut) -> Value {
     with(object(why), json!({ "kid": kid.to_hex() }))
+}
+
+/// What a service refused at `now` beside what it gave, as lines for people.
+pub(crate) fn refusal_lines(refusals: &[Refusal], now: i64) -> String {
+    let line = |refusal: &Refusal| {
+        let why = Why::refused(refusal, now);
+        let subject = refusal.kid.map_or_else(|| "a license".to_owned(), |kid| kid.to_string());
+        let help = help(&why, refusal.url.as_deref());
+        let help = if help.is_empty() { help } else { format!("\n  help: {help}") };
+        format!("left out: {subject}: {}{help}\n", text(&why))
+    };
+    refusals.iter().map(line).collect()
+}
+
+/// The same for programs.
+pub(crate) fn refusals(refusals: &[Refusal], now: i64) -> Value {
+    let one = |refusal: &Refusal| {
+        let kid = refusal.kid.map(|kid| kid.to_hex());
+        with(object(&Why::refused(refusal, now)), json!({ "kid": kid, "url": refusal.url }))
+    };
+    refusals.iter().map(one).collect()
 }
 
 /// Sections that stay closed, for programs.

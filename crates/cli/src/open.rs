@@ -1,6 +1,8 @@
-//! Opening a store that is there. Only a restore makes one.
+//! Opening the store that the settings name; commands that need none say so, and only they make one.
 
-use crate::failure::{Failure, shortage_remedy};
+use crate::failure::{Failure, OTHER_FOLDER, shortage_remedy};
+use crate::settings::{Origin, Settings};
+use std::fs::DirBuilder;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +10,6 @@ use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::clock::SystemClock;
 use wmlicense_core::shortage::Shortage;
 use wmlicense_core::store::FILE_NAME;
-use wmlicense_wire::id::Digest;
 
 /// Bytes for the many small pieces of memory whose lack would end the process: threads, buffers, pages of the store.
 const ROOM: usize = 16 << 20;
@@ -26,18 +27,42 @@ fn check_room() -> Result<(), Failure> {
     }
 }
 
-/// Opens the store in `folder`, or makes one.
-pub(crate) fn open_or_create(folder: &Path, authorities: Vec<Digest>) -> Result<Arc<Client>, Failure> {
+/// Opens the store of these settings, or makes one.
+pub(crate) fn open_or_create(settings: &Settings) -> Result<Arc<Client>, Failure> {
     check_room()?;
-    let settings = OpenSettings { store_path: folder.to_path_buf(), authorities };
+    let folder = settings.store();
+    if settings.store.origin == Origin::Default {
+        make_parents(folder)?;
+    }
+    let settings = OpenSettings { store_path: folder.to_path_buf(), authorities: settings.authorities() };
     Ok(Client::open(&settings, Arc::new(SystemClock))?)
 }
 
-/// Opens the store in `folder`, which must be there.
-pub(crate) fn open(folder: &Path) -> Result<Arc<Client>, Failure> {
-    if !folder.join(FILE_NAME).is_file() {
-        let sentence = format!("there is no license store in {}", folder.display());
-        return Err(Failure::new(sentence, "give the folder that the application uses, which holds licenses.db"));
-    }
-    open_or_create(folder, Vec::new())
+/// Makes the folders that lead to the default store, for the user alone. Of other stores only the last one is made, so that a
+/// mistyped path makes no tree.
+fn make_parents(folder: &Path) -> Result<(), Failure> {
+    let Some(parent) = folder.parent() else { return Ok(()) };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(parent).map_err(|error| Failure::of_file(parent, &error, OTHER_FOLDER))
+}
+
+/// True if the store is there.
+pub(crate) fn exists(settings: &Settings) -> bool {
+    settings.store().join(FILE_NAME).is_file()
+}
+
+/// Opens the store of these settings, which must be there.
+pub(crate) fn open(settings: &Settings) -> Result<Arc<Client>, Failure> {
+    if exists(settings) { open_or_create(settings) } else { Err(not_there(settings)) }
+}
+
+fn not_there(settings: &Settings) -> Failure {
+    let sentence = format!("there is no license store in {}", settings.store().display());
+    let given = "give the folder that the application uses, which holds licenses.db";
+    let elsewhere = "give the folder that the application uses, which holds licenses.db, with --store, or make a store with \
+                     `wmlicense individualize`";
+    Failure::new(sentence, if settings.store.origin == Origin::Default { elsewhere } else { given })
 }

@@ -1,5 +1,6 @@
 //! The two forms of every result: text for people, one JSON object for programs.
 
+use crate::exit::Code;
 use crate::failure::Failure;
 use crate::text::with;
 use serde_json::{Value, json};
@@ -11,14 +12,14 @@ pub(crate) struct Output {
     pub(crate) text: String,
     /// The same for programs.
     pub(crate) json: Value,
-    /// Not all that was asked for could be done.
-    pub(crate) partial: bool,
+    /// With what the program ends.
+    pub(crate) code: Code,
 }
 
 impl Output {
     /// All was done.
     pub(crate) fn done(text: String, json: Value) -> Self {
-        Self { text, json, partial: false }
+        Self { text, json, code: Code::Done }
     }
 }
 

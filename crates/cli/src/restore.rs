@@ -1,40 +1,29 @@
 //! `wmlicense restore`.
 
+use crate::ask;
+use crate::exit::Code;
 use crate::failure::Failure;
 use crate::left_out;
+use crate::missing::{self, Need};
 use crate::open;
 use crate::output::Output;
-use crate::text;
-use crate::text::count;
-use crate::text::plain;
+use crate::settings::{Common, ServiceOptions, Settings, StoreOptions};
+use crate::text::{self, count, plain};
 use crate::watch::{self, Stopped};
+use clap::ValueHint;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use wmlicense_core::client::Settings;
+use std::path::PathBuf;
 use wmlicense_core::event::{ClosedSections, LeftOut, RestoreVerdict, Why};
+use wmlicense_core::failure::FailureKind;
 use wmlicense_core::restore::{Preview, Restored, Verified, preview, restore, verify};
-use wmlicense_core::transport::{AccountToken, NetworkSettings, ProxyChoice, ProxyEnvironment};
-use wmlicense_wire::id::Digest;
-use wmlicense_wire::url::Url;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The store's folder; made if it is not there.
-    #[arg(long)]
-    store: PathBuf,
+    #[command(flatten)]
+    service: ServiceOptions,
     /// The folder that holds the backup.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     from: PathBuf,
-    /// URL of the license service; not needed on the device that made the backup.
-    #[arg(long, value_parser = service)]
-    service: Option<String>,
-    /// SHA-256 of the authority to trust, in base64, as `wmlicensed init` prints it; may stand more than once.
-    #[arg(long, value_parser = authority)]
-    authority: Vec<Digest>,
-    /// File with the account token.
-    #[arg(long)]
-    token_file: Option<PathBuf>,
     /// Only tell what would be restored. No device is counted.
     #[arg(long)]
     preview: bool,
@@ -43,29 +32,103 @@ pub(crate) struct Arguments {
     individualize: bool,
 }
 
-fn authority(text: &str) -> Result<Digest, String> {
-    Digest::from_base64(text).map_err(|error| error.to_string())
+#[derive(clap::Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    store: StoreOptions,
+    /// The folder that holds the backup.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    from: PathBuf,
 }
 
-fn service(text: &str) -> Result<String, String> {
-    Url::public(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
-}
-
-pub(crate) fn run(arguments: &Arguments, as_json: bool) -> Result<Output, Failure> {
-    let account_token = Arc::new(arguments.token_file.as_deref().map(token).transpose()?.unwrap_or_default());
-    let client = open::open_or_create(&arguments.store, arguments.authority.clone())?;
-    let proxy = ProxyChoice::Environment(Arc::new(ProxyEnvironment::read()));
-    let network = NetworkSettings { proxy, ..NetworkSettings::default() };
-    let settings = Settings { service_url: arguments.service.clone(), account_token, network, ..Settings::default() };
-    let (folder, individualize) = (arguments.from.clone(), arguments.individualize);
-    if arguments.preview {
-        let work = move |context: &_| preview(&client, &settings, &folder, individualize, context);
-        let (previewed, reported) = watch::run(as_json, work).map_err(nothing_to_restore)?;
-        return Ok(previewed_output(&previewed, &reported.verdicts));
+pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Failure> {
+    let mut settings = Settings::of(common, &arguments.service)?;
+    let first = once(arguments, &settings, arguments.individualize, common)?;
+    let missing = first.missing(&settings, arguments.individualize);
+    if missing.is_empty() || !ask::is_possible(common.json) {
+        return first.told(&settings, &missing);
     }
-    let work = move |context: &_| restore(&client, &settings, &folder, individualize, context);
-    let (restored, reported) = watch::run(as_json, work).map_err(nothing_restored)?;
-    Ok(restored_output(&restored, reported.asked_service))
+    eprintln!("this device cannot restore all of it by itself: the license management service has to be asked");
+    if !missing::ask_for(&mut settings, &missing)? {
+        return first.told(&settings, &missing);
+    }
+    let consent = arguments.individualize || missing.contains(&Need::Consent);
+    let second = once(arguments, &settings, consent, common)?;
+    second.told(&settings, &[])
+}
+
+/// How one run ended, and why the service could not be asked, if it could not.
+struct Ended {
+    result: Result<Output, Failure>,
+    unasked: Option<FailureKind>,
+}
+
+impl Ended {
+    /// All that is missing for the service to be asked, where that kept something from being restored.
+    fn missing(&self, settings: &Settings, individualize: bool) -> Vec<Need> {
+        let kind = self.unasked.or(self.result.as_ref().err().and_then(|failure| failure.kind));
+        let needs: &[Need] = match kind {
+            // Not a missing one, but a wrong one.
+            Some(FailureKind::AuthorityNotTrusted) if settings.authorities.is_some() => &[],
+            Some(FailureKind::NoService | FailureKind::AuthorityNotTrusted | FailureKind::NeedsIndividualization) => {
+                &[Need::Service, Need::Authority, Need::Consent, Need::TokenIfAny]
+            }
+            Some(FailureKind::AccountRequired) => &[Need::Token],
+            _ => &[],
+        };
+        let missing = missing::of(settings, needs);
+        missing.into_iter().filter(|need| *need != Need::Consent || !individualize).collect()
+    }
+
+    /// The end, with all that is missing in one message.
+    fn told(self, settings: &Settings, missing: &[Need]) -> Result<Output, Failure> {
+        if missing.iter().all(|need| *need == Need::TokenIfAny) {
+            return self.result;
+        }
+        let all = missing::failure(settings, missing);
+        match self.result {
+            Err(failure) => Err(Failure { sentence: all.sentence, remedy: all.remedy, ..failure }.adding(&all.fields)),
+            Ok(Output { text: said, json, code }) => {
+                let text = format!("{said}{}\n  help: {}\n", all.sentence, all.remedy);
+                Ok(Output { text, json: text::with(json, all.fields), code })
+            }
+        }
+    }
+}
+
+/// Restores, or previews, once.
+fn once(arguments: &Arguments, settings: &Settings, individualize: bool, common: &Common) -> Result<Ended, Failure> {
+    let client_settings = settings.of_client()?;
+    let client = open::open_or_create(settings)?;
+    let folder = arguments.from.clone();
+    if arguments.preview {
+        let work = move |context: &_| preview(&client, &client_settings, &folder, individualize, context);
+        return Ok(match watch::run(common.json, work) {
+            Ok((previewed, reported)) => {
+                let refusals = reported.verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref());
+                let unasked = unasked(refusals.chain(previewed.closed.iter().map(|closed| &closed.why)));
+                Ended { result: Ok(previewed_output(&previewed, &reported.verdicts)), unasked }
+            }
+            Err(stopped) => Ended { result: Err(nothing_to_restore(stopped)), unasked: None },
+        });
+    }
+    let work = move |context: &_| restore(&client, &client_settings, &folder, individualize, context);
+    Ok(match watch::run(common.json, work) {
+        Ok((restored, reported)) => {
+            let left_out = restored.left_out.iter().map(|left_out| &left_out.why);
+            let unasked = unasked(left_out.chain(restored.closed.iter().map(|closed| &closed.why)));
+            Ended { result: Ok(restored_output(&restored, reported.asked_service)), unasked }
+        }
+        Err(stopped) => Ended { result: Err(nothing_restored(stopped)), unasked: None },
+    })
+}
+
+/// Why the service could not be asked about some of it.
+fn unasked<'w>(mut whys: impl Iterator<Item = &'w Why>) -> Option<FailureKind> {
+    whys.find_map(|why| match why {
+        Why::Unasked(failure) => Some(failure.kind),
+        Why::Refused { .. } | Why::NoKey => None,
+    })
 }
 
 fn restored_output(outcome: &Restored, asked_service: bool) -> Output {
@@ -75,7 +138,7 @@ fn restored_output(outcome: &Restored, asked_service: bool) -> Output {
     let text = format!("{} restored{rest}\n{}", count(*restored, "license"), left_out::lines(left_out, closed));
     let partial = outcome.is_partial();
     let json = text::with(fields(*restored, left_out, closed, asked_service), json!({ "partial": partial }));
-    Output { text, json, partial }
+    Output { text, json, code: Code::of(partial) }
 }
 
 /// What became of a backup's licenses and parts, for programs.
@@ -108,25 +171,6 @@ fn nothing_to_restore(Stopped { failure, reported }: Stopped) -> Failure {
         [] => failure,
         closed => failure.telling(left_out::closed_lines(closed), left_out::sections(closed)),
     }
-}
-
-/// The first line of a file, which never shows in the list of processes as an argument would.
-fn token(path: &Path) -> Result<AccountToken, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::of_file(path, &error, "give a text file that holds the account token"))?;
-    let token = first_line(&text);
-    let fault = match token {
-        "" => "holds no token",
-        _ if !AccountToken::is_sendable(token) => "holds in its first line what is no account token",
-        _ => return Ok(AccountToken::new(token.to_owned())),
-    };
-    let remedy = "put the token alone in its first line, in the letters in which the service gave it";
-    Err(Failure::new(format!("{} {fault}", path.display()), remedy))
-}
-
-/// The first line without the mark that some editors put before a text.
-fn first_line(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text).lines().next().unwrap_or_default().trim()
 }
 
 fn previewed_output(previewed: &Preview, verdicts: &[RestoreVerdict]) -> Output {
@@ -165,32 +209,20 @@ fn previewed_output(previewed: &Preview, verdicts: &[RestoreVerdict]) -> Output 
         "licenses": verdicts.iter().map(verdict).collect::<Vec<_>>(),
     });
     let json = text::with(left_out::sections(closed), more);
-    Output { text, json, partial: previewed.is_partial() }
+    Output { text, json, code: Code::of(previewed.is_partial()) }
 }
 
 /// `wmlicense verify`.
-pub(crate) fn verify_backup(store: &Path, from: &Path, as_json: bool) -> Result<Output, Failure> {
-    let client = open::open(store)?;
-    let folder = from.to_path_buf();
-    let (verified, _) = watch::run(as_json, move |context| verify(&client, &folder, context))?;
+pub(crate) fn verify_backup(arguments: &VerifyArguments, common: &Common) -> Result<Output, Failure> {
+    let client = open::open(&Settings::of_store(common, &arguments.store)?)?;
+    let folder = arguments.from.clone();
+    let (verified, _) = watch::run(common.json, move |context| verify(&client, &folder, context))?;
     let Verified { licenses, closed_sections } = verified;
     let mut text = format!("{} whole\n", count(licenses, "license"));
     if closed_sections > 0 {
         text.push_str("a part of the backup opens elsewhere only and was not looked at\n");
     }
-    let json = json!({ "licenses": licenses, "closedSections": closed_sections });
-    Ok(Output { text, json, partial: closed_sections > 0 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_the_first_line_without_what_an_editor_puts_around_it() {
-        for text in ["abc", "abc\r\nmore", " abc \n", "\u{feff}abc\n"] {
-            assert_eq!(first_line(text), "abc", "{text:?}");
-        }
-        assert_eq!(first_line("\n"), "");
-    }
+    let partial = closed_sections > 0;
+    let json = json!({ "licenses": licenses, "closedSections": closed_sections, "partial": partial });
+    Ok(Output { text, json, code: Code::of(partial) })
 }

@@ -3,16 +3,32 @@
 use crate::failure::Failure;
 use crate::open;
 use crate::output::Output;
+use crate::settings::{Common, Settings, StoreOptions};
 use crate::text::count;
 use crate::watch;
 use serde_json::{Value, json};
-use std::path::Path;
 use wmlicense_core::failure::Explain as _;
 use wmlicense_core::store_keeper;
 
-pub(crate) fn check(store: &Path, repair: bool, as_json: bool) -> Result<Output, Failure> {
-    let client = open::open(store)?;
-    let (checked, reported) = watch::run(as_json, move |context| store_keeper::check(&client, repair, context))?;
+#[derive(clap::Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    store: StoreOptions,
+    /// Take damaged licenses out of use and leave the others alone.
+    #[arg(long)]
+    repair: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CleanArguments {
+    #[command(flatten)]
+    store: StoreOptions,
+}
+
+pub(crate) fn check(arguments: &CheckArguments, common: &Common) -> Result<Output, Failure> {
+    let client = open::open(&Settings::of_store(common, &arguments.store)?)?;
+    let repair = arguments.repair;
+    let (checked, reported) = watch::run(common.json, move |context| store_keeper::check(&client, repair, context))?;
     let mut text = format!("{} checked\n", count(checked.licenses, "license"));
     for (kid, fault) in &reported.damaged {
         text.push_str(&format!("damaged: {kid}: {}\n", fault.explain().clause()));
@@ -39,9 +55,9 @@ pub(crate) fn check(store: &Path, repair: bool, as_json: bool) -> Result<Output,
     Ok(Output::done(text, json))
 }
 
-pub(crate) fn clean(store: &Path, as_json: bool) -> Result<Output, Failure> {
-    let client = open::open(store)?;
-    let (cleaned, _) = watch::run(as_json, move |context| store_keeper::clean(&client, context))?;
+pub(crate) fn clean(arguments: &CleanArguments, common: &Common) -> Result<Output, Failure> {
+    let client = open::open(&Settings::of_store(common, &arguments.store)?)?;
+    let (cleaned, _) = watch::run(common.json, move |context| store_keeper::clean(&client, context))?;
     let text = format!("{} removed\n", count(cleaned.removed, "license"));
     Ok(Output::done(text, json!({ "removed": cleaned.removed })))
 }

@@ -1,12 +1,14 @@
 //! Running an operation to its end: a progress bar for people, and what was reported on the way.
 
 use crate::failure::Failure;
+use crate::interrupt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use wmlicense_core::event::LicenseFault;
 use wmlicense_core::event::{ClosedSections, LeftOut, RestoreVerdict};
 use wmlicense_core::event::{Event, Flow, Network, Progress};
-use wmlicense_core::operation::{Context, Observer, Operation};
+use wmlicense_core::operation::{Canceller, Context, Observer, Operation};
 use wmlicense_wire::id::Kid;
 
 /// What an operation reported.
@@ -22,6 +24,10 @@ pub(crate) struct Reported {
     pub(crate) left_out: Vec<LeftOut>,
     /// Parts of a backup that stayed closed.
     pub(crate) closed: Vec<ClosedSections>,
+    /// Licenses whose owner wants them to be renewed by now.
+    pub(crate) due: Vec<Kid>,
+    /// An answer was decided for nobody although an account was presented.
+    pub(crate) account_not_presented: bool,
     /// The service was asked.
     pub(crate) asked_service: bool,
 }
@@ -56,10 +62,19 @@ impl Watch {
 }
 
 impl<R> Observer<R> for Watch {
+    fn begins(&mut self, canceller: Canceller) {
+        interrupt::begins(canceller);
+    }
+
     fn event(&mut self, event: &Event) -> Flow {
         match event {
             Event::Progress(Progress { done, total }) => {
-                self.bar.set_length(*total);
+                if *total > 0 && self.bar.length().is_none() {
+                    self.bar.set_style(style(BAR));
+                }
+                if *total > 0 {
+                    self.bar.set_length(*total);
+                }
                 self.bar.set_position(*done);
             }
             Event::RestrictedLicense(kid) => self.note(|reported| reported.restricted.push(*kid)),
@@ -78,12 +93,12 @@ impl<R> Observer<R> for Watch {
                     .set_message(format!("{host} did not answer: try {attempt}{left} again in {} s", pause.as_secs()));
             }
             Event::Network(Network { host, .. }) => self.bar.set_message(format!("asking {host}")),
+            Event::RenewalDue(kid) => self.note(|reported| reported.due.push(*kid)),
+            Event::AccountNotPresented => self.note(|reported| reported.account_not_presented = true),
+            Event::Individualize { .. } => self.bar.set_message("individualizing this device"),
             // The result says the same again.
             Event::BackupRestoreBegin
             | Event::ErrorWithUrl { .. }
-            | Event::RenewalDue(_)
-            | Event::Individualize { .. }
-            | Event::AccountNotPresented
             | Event::IndividualizeFailed(_)
             | Event::NeedsIndividualization => {}
         }
@@ -93,6 +108,16 @@ impl<R> Observer<R> for Watch {
     fn finished(&mut self, _: &R) {
         self.bar.finish_and_clear();
     }
+}
+
+/// What is shown while nobody knows how much there is to do, and where somebody does.
+const SPINNER: &str = "{spinner} {msg}";
+const BAR: &str = "{wide_bar} {pos}/{len} {msg}";
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(120);
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// How an operation ended; nothing if it panicked.
@@ -108,20 +133,37 @@ where
     E: Send + Sync + 'static,
     for<'e> Failure: From<&'e E>,
 {
+    run_within(None, json, work)
+}
+
+/// As [`run`], for so long at most.
+pub(crate) fn run_within<T, E>(
+    deadline: Option<Duration>,
+    json: bool,
+    work: impl FnOnce(&Context) -> Result<T, E> + Send + 'static,
+) -> Result<(T, Reported), Stopped>
+where
+    T: Clone + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    for<'e> Failure: From<&'e E>,
+{
     let reported = Arc::new(Mutex::new(Reported::default()));
     // On a terminal only; elsewhere the bar shows nothing.
     let target = if json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(None, target);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg}") {
-        bar.set_style(style);
+    let bar = ProgressBar::with_draw_target(None, target).with_style(style(SPINNER));
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(TICK);
     }
     let watch = Watch { reported: Arc::clone(&reported), bar };
     let operation: Arc<Operation<End<T, E>>> = Operation::new();
     let work = move |context: &Context| Some(Arc::new(work(context)));
+    interrupt::listen();
     operation
-        .start(None, Box::new(watch), work, || None)
+        .start(deadline, Box::new(watch), work, || None)
         .map_err(|error| Failure::new(error, "try again when the machine is less busy"))?;
-    let result = operation.wait(None).ok().flatten().ok_or_else(Failure::internal)?;
+    let result = operation.wait(None);
+    interrupt::ends();
+    let result = result.ok().flatten().ok_or_else(Failure::internal)?;
     let reported = std::mem::take(&mut *reported.lock().unwrap_or_else(PoisonError::into_inner));
     match &*result {
         Ok(value) => Ok((value.clone(), reported)),

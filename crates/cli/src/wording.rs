@@ -3,11 +3,15 @@
 
 use crate::failure::{OTHER_FOLDER, Wording, io_remedy};
 use crate::left_out;
+use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::backup::BackupError;
 use wmlicense_core::client::OpenError;
+use wmlicense_core::contact::SessionError;
 use wmlicense_core::device::DeviceError;
+use wmlicense_core::ensure::EnsureError;
 use wmlicense_core::failure::Failure;
 use wmlicense_core::individualize::IndividualizeError;
+use wmlicense_core::renew::RenewError;
 use wmlicense_core::restore::RestoreError;
 use wmlicense_core::store::StoreError;
 use wmlicense_core::store_keeper::{CheckError, CleanError};
@@ -16,6 +20,86 @@ use wmlicense_wire::answer::Reason;
 impl Wording for StoreError {}
 
 impl Wording for CleanError {}
+
+impl Wording for SessionError {}
+
+impl Wording for AcquireError {
+    fn said(&self, told: &Failure) -> String {
+        match self {
+            Self::Refused { refusals: _, wait } => {
+                left_out::until_possible(format!("the service refuses the license: {told}"), *wait)
+            }
+            Self::Service(_)
+            | Self::NothingAsked
+            | Self::Header(_)
+            | Self::NoKeyId
+            | Self::InteractionRequired { .. }
+            | Self::StillWaiting { .. }
+            | Self::Over
+            | Self::TooManyKeyIds
+            | Self::Later { .. }
+            | Self::TooOld
+            | Self::IssuerNotTrusted
+            | Self::RemovedForGood => told.to_string(),
+        }
+    }
+
+    fn helps(&self) -> Option<&'static str> {
+        match self {
+            Self::Over => Some("run the same command again: it asks anew"),
+            Self::NothingAsked => Some("name content, --scope, or the account whose licenses are meant"),
+            Self::Service(_)
+            | Self::Header(_)
+            | Self::NoKeyId
+            | Self::Refused { .. }
+            | Self::InteractionRequired { .. }
+            | Self::StillWaiting { .. }
+            | Self::TooManyKeyIds
+            | Self::Later { .. }
+            | Self::TooOld
+            | Self::IssuerNotTrusted
+            | Self::RemovedForGood => None,
+        }
+    }
+}
+
+/// As the step that failed.
+impl Wording for EnsureError {
+    fn said(&self, told: &Failure) -> String {
+        match self {
+            Self::Individualize(error) => error.said(told),
+            Self::Acquire(error) => error.said(told),
+            Self::Withheld { wait, .. } => {
+                left_out::until_possible(format!("the service refuses the license: {told}"), *wait)
+            }
+            Self::UserMustAct { .. } | Self::Refused(..) => told.to_string(),
+        }
+    }
+
+    fn helps(&self) -> Option<&'static str> {
+        match self {
+            Self::Individualize(error) => error.helps(),
+            Self::Acquire(error) => error.helps(),
+            Self::Withheld { .. } | Self::UserMustAct { .. } | Self::Refused(..) => None,
+        }
+    }
+}
+
+impl Wording for RenewError {
+    fn said(&self, told: &Failure) -> String {
+        match self {
+            Self::NothingStored => told.to_string(),
+            Self::Acquire(error) => error.said(told),
+        }
+    }
+
+    fn helps(&self) -> Option<&'static str> {
+        match self {
+            Self::NothingStored => None,
+            Self::Acquire(error) => error.helps(),
+        }
+    }
+}
 
 impl Wording for CheckError {
     fn helps(&self) -> Option<&'static str> {
@@ -185,7 +269,7 @@ mod tests {
             (Failure::from(no_keys()), "try again"),
             (Failure::from(OpenError::Device(no_keys())), "try again"),
             (Failure::from(individualized), "try again"),
-            (Failure::from(BackupError::Keys), "open the application once while it is online"),
+            (Failure::from(BackupError::Keys), "run `wmlicense individualize` once while this machine is online"),
             (Failure::from(folder), "give a folder that you may read and write"),
             (
                 Failure::from(CheckError::Database(String::new())),

@@ -1,6 +1,6 @@
 //! Names of the numeric keys of each document (`docs/protocol.cddl`), and CBOR as JSON with them.
 
-use crate::list::utc;
+use crate::text::utc;
 use minicbor::Decoder;
 use minicbor::data::Type;
 use serde_json::{Map, Value, json};

@@ -1,6 +1,6 @@
 //! `wmlicense inspect --keys`: the user's keys are compared with the checksums of a header, and never shown.
 
-use std::process::Command;
+use super::program::command;
 
 const KID: &str = "33221100-5544-7766-8899-aabbccddeeff";
 const KEY: &str = "000102030405060708090a0b0c0d0e0f";
@@ -14,8 +14,8 @@ fn inspect(keys: &str) -> (Option<i32>, String) {
     let [header, list] = ["header", "keys"].map(|name| folder.path().join(name));
     std::fs::write(&header, HEADER).unwrap();
     std::fs::write(&list, keys).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wmlicense"));
-    let output = command.arg("inspect").arg("--json").arg("--keys").arg(list).arg(header).output().unwrap();
+    let mut program = command();
+    let output = program.arg("inspect").arg("--json").arg("--keys").arg(list).arg(header).output().unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 

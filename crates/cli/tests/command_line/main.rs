@@ -1,7 +1,16 @@
 //! `wmlicense` as a person or a script runs it: one module a subject.
 #![cfg(test)]
 
+mod acquiring;
+mod configuration;
+mod explaining;
 mod inspect;
 mod journey;
+mod manual;
+mod page;
+mod program;
 mod recorded;
+mod renewing;
+mod restoring;
 mod scarce;
+mod terminal;

@@ -1,8 +1,8 @@
 //! Recorded cases in `tests/cmd/`: a command line, its exit code and both outputs. `UPDATE_CASES=1` records them anew.
 //! `[VECTORS]` stands for the folder of the vectors, `[TMP]` for an empty folder of the case.
 
+use super::program::command;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
@@ -18,7 +18,7 @@ fn record(line: &str) -> String {
     let places = [("[VECTORS]", vectors.to_str().unwrap()), ("[TMP]", folder.path().to_str().unwrap())];
     let words =
         line.split_whitespace().map(|word| places.iter().fold(word.to_owned(), |w, (p, path)| w.replace(p, path)));
-    let output = Command::new(env!("CARGO_BIN_EXE_wmlicense")).args(words).output().unwrap();
+    let output = command().args(words).env("HOME", folder.path()).output().unwrap();
     let hidden = |bytes: &[u8]| {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         places.iter().fold(text, |text, (place, path)| text.replace(path, place))
@@ -55,8 +55,7 @@ fn every_vector_is_shown_or_refused_without_secrets() {
             continue;
         }
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_wmlicense")).arg("dump").arg("--json").arg(&path).output().unwrap();
+        let output = command().arg("dump").arg("--json").arg(&path).output().unwrap();
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
         let document = !["cbor-", "key-", "section-"].iter().any(|kind| name.starts_with(kind));
         if document && name.ends_with("-ok") {

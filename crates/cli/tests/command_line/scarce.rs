@@ -1,5 +1,6 @@
 //! What the program says where the machine, or the user's own files, lack what it needs.
 
+use super::program::{cleared, command};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -9,11 +10,11 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_wmlicense");
 /// Runs the program under a limit of the shell.
 fn limited(limit: &str, words: &[&str]) -> Output {
     let line = format!("ulimit {limit} && exec \"$@\"");
-    Command::new("sh").args(["-c", &line, "sh", PROGRAM]).args(words).output().unwrap()
+    cleared(Command::new("sh")).args(["-c", &line, "sh", PROGRAM]).args(words).output().unwrap()
 }
 
 fn run(words: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(PROGRAM).args(words).output().unwrap();
+    let output = command().args(words).output().unwrap();
     (output.status.code(), complaint(&output))
 }
 
