@@ -9,4 +9,5 @@ mod graph;
 mod header;
 mod layout;
 mod manual;
+mod porting;
 mod promises;
