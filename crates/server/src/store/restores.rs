@@ -6,6 +6,7 @@ use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::exchanges::{Exchange, Prior};
 use crate::rules::grants::{Bookings, counts_after};
+use crate::rules::licenses::Content;
 use crate::rules::revocation::Order;
 use crate::rules::seats::{Asking, Claim, Claimed, Holding, Kept, Named, Out, Taken};
 use crate::rules::uses::Told;
@@ -28,6 +29,13 @@ impl Store {
     pub(crate) fn holdings(&self, licenses: Vec<Lid>, asker: Asker, told: Told) -> Pending<'_, Vec<Holding>> {
         self.read((licenses, asker, told), |(licenses, asker, told), rows| {
             Box::pin(holdings(rows, licenses, *asker, told))
+        })
+    }
+
+    /// Whether a device was revoked, and the content of what it wants to restore, in order.
+    pub(crate) fn restorable(&self, device: DeviceId, kids: Vec<Kid>) -> Pending<'_, (bool, Vec<Option<Content>>)> {
+        self.read((device, kids), |(device, kids), rows| {
+            Box::pin(async move { Ok((rows.is_revoked(*device).await?, rows.offered(kids).await?)) })
         })
     }
 
