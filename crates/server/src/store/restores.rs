@@ -105,8 +105,7 @@ async fn take_seats(
         }
         return Ok(End::Keep(Claimed::Stopped(standing)));
     }
-    let mut lids: Vec<Lid> = claims.iter().map(|claim| claim.lid).collect();
-    lids.sort_unstable();
+    let lids: Vec<Lid> = claims.iter().map(|claim| claim.lid).collect();
     let kept = kept_of(rows, &lids, For::Changing).await?;
     // As far back as what this very request was given, too.
     let after = counts_after(exchange.now).min(answered_at.map_or(i64::MAX, |at| at.saturating_sub(1)));
@@ -133,7 +132,7 @@ async fn rules(rows: &mut dyn Rows) -> Result<Vec<Order>, StoreError> {
     Ok(rows.rules().await?.into_iter().map(|row| row.order).collect())
 }
 
-/// What was kept of licenses, of those of which anything was; one that is named twice is one.
+/// What was kept of licenses, of those of which anything was. They are read in their order, and one that is named twice once.
 pub(super) async fn kept_of(rows: &mut dyn Rows, licenses: &[Lid], how: For) -> Result<HashMap<Lid, Kept>, StoreError> {
     let licenses: Vec<Lid> = licenses.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let mut kept: HashMap<Lid, Kept> = HashMap::new();
