@@ -43,6 +43,8 @@ fn every_c_name_in_documents_and_examples_is_in_the_header() {
     known.extend(names(&old));
     let mut readers = documents();
     readers.extend(files_in("examples-c", "c"));
+    readers.extend(files_in("examples-cpp", "cpp"));
+    readers.extend(files_in("include/wmlicense", "hpp"));
     for path in readers {
         let text = read(&path);
         let unknown: Vec<&str> = names(&text).difference(&known).copied().collect();
@@ -78,6 +80,7 @@ fn every_path_in_documents_leads_somewhere() {
         "crates",
         "docs",
         "examples-c",
+        "examples-cpp",
         "examples-python",
         "ffmpeg",
         "fuzz",

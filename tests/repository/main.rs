@@ -11,3 +11,4 @@ mod layout;
 mod manual;
 mod porting;
 mod promises;
+mod strict;
