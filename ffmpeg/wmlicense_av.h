@@ -14,8 +14,8 @@
  * handed out.
  *
  * Errors are those of FFmpeg, negative: AVERROR(EACCES) where a license is missing or does not permit the action,
- * AVERROR_INVALIDDATA where the file is damaged or describes its protection in a way that is not followed,
- * AVERROR_PATCHWELCOME for other formats, AVERROR_EXIT after an interrupt, AVERROR(EINVAL) for wrong arguments,
+ * or the store cannot be used, AVERROR_INVALIDDATA where the file is damaged or describes its protection in a way that is not
+ * followed, AVERROR_PATCHWELCOME for other formats, AVERROR_EXIT after an interrupt, AVERROR(EINVAL) for wrong arguments,
  * AVERROR(ENOMEM), and what libavformat answers. wmav_get_error_info says more.
  *
  * Threads: one thread at a time uses an input, as with an AVFormatContext. Different inputs are independent, also of one client.
