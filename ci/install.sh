@@ -19,7 +19,8 @@ test_packages=(
   groff-base zsh fish                               # read the manual and the completions of the command line
   python3-venv                                      # the independent reader of the wire documents, the wheel for Python
   openssl sqlite3 age                               # what benchmarks and tests compare with
-  libavformat-dev libavcodec-dev libavutil-dev      # the player among the examples
+  libavformat-dev libavcodec-dev libavutil-dev      # the library in ffmpeg/ and the player among the examples
+  ffmpeg                                            # players for the bridge
   libgstreamer1.0-dev                               # the element for GStreamer, and what plays with it
   gstreamer1.0-{tools,plugins-base,plugins-good,plugins-bad,libav}
   chromium chromium-driver                          # the browser in which a user accepts

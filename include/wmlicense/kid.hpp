@@ -103,9 +103,7 @@ public:
   }
   /// Its 16 bytes, as functions of C want them.
   const std::uint8_t *data() const noexcept { return bytes_.data(); }
-  /// The same to be written.
-  std::uint8_t *data() noexcept { return bytes_.data(); }
-  /// The same as an array.
+  /// The same.
   const std::array<std::uint8_t, 16> &bytes() const noexcept { return bytes_; }
 
   /// Whether both are the same.
@@ -153,7 +151,6 @@ inline outcome<std::vector<kid>> split(const std::string &text) {
 } // namespace detail
 } // namespace wm
 
-/// @cond
 /// For unordered containers.
 template <> struct std::hash<wm::kid> {
   /// A hash of the 16 bytes.
@@ -161,6 +158,5 @@ template <> struct std::hash<wm::kid> {
     return std::hash<std::string_view>()(std::string_view(reinterpret_cast<const char *>(kid.data()), 16));
   }
 };
-/// @endcond
 
 #endif

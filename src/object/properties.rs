@@ -220,6 +220,3 @@ pub unsafe extern "C" fn wm_remove_all_props(object: *mut c_void) -> wm_result {
         Ok(())
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -134,6 +134,3 @@ impl Drop for Leave<'_> {
         self.0.changed.notify_all();
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,3 @@
-mod asides;
-
 use super::*;
 use crate::detail;
 use crate::flags::WM_INFINITE;

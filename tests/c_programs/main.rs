@@ -4,7 +4,6 @@
 
 mod command_line;
 mod copies;
-mod cpp;
 mod crash;
 mod examples;
 mod first_contact;

@@ -9,6 +9,4 @@ mod graph;
 mod header;
 mod layout;
 mod manual;
-mod porting;
 mod promises;
-mod strict;

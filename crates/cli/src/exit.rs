@@ -18,6 +18,8 @@ pub(crate) enum Code {
     Waiting,
     /// A signal of this number ended it.
     Signal(u8),
+    /// The player that it started ended with this.
+    Player(u8),
 }
 
 /// Added to the number of a signal, as shells do.
@@ -47,6 +49,7 @@ impl Code {
             Self::Partial => 3,
             Self::Waiting => 4,
             Self::Signal(signal) => SIGNALLED.saturating_add(signal),
+            Self::Player(code) => code,
         }
     }
 }

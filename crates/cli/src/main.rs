@@ -20,6 +20,7 @@ mod manual;
 mod missing;
 mod open;
 mod output;
+mod play;
 mod renew;
 mod restore;
 mod settings;
@@ -64,6 +65,10 @@ enum Command {
     List(list::Arguments),
     /// Say what licenses permit, what is left of it, why something is refused, and what helps.
     Explain(explain::Arguments),
+    /// Give a player on this machine a URL from which it reads the clear bytes of a licensed file.
+    ///
+    /// The license must permit Play without protected outputs; a play is one use. Ends with the player, and with its exit code.
+    Play(play::Arguments),
     /// Back up all licenses of a store that may be backed up.
     Backup(backup::Arguments),
     /// Look whether a backup is as it was written, without restoring it.
@@ -117,6 +122,7 @@ fn run(arguments: &Arguments) -> Result<Output, Failure> {
         Command::Check(words) => store_keeper::check(words, common),
         Command::Clean(words) => store_keeper::clean(words, common),
         Command::Inspect { file, keys } => inspect::run(file, keys.as_deref()),
+        Command::Play(words) => play::run(words, common),
         Command::Dump { file } => dump::run(file),
         Command::Config(words) => config::run(words, common),
         Command::Completions(words) => Ok(manual::completions(words, command())),

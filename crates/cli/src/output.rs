@@ -8,9 +8,9 @@ use std::io;
 
 /// What a command found or did.
 pub(crate) struct Output {
-    /// Lines for people.
+    /// Lines for people; none where all was told on the way.
     pub(crate) text: String,
-    /// The same for programs.
+    /// The same for programs; nothing then.
     pub(crate) json: Value,
     /// With what the program ends.
     pub(crate) code: Code,
@@ -26,6 +26,7 @@ impl Output {
 /// Prints a result: on standard output what was done, on standard error what failed.
 pub(crate) fn print(result: &Result<Output, Failure>, as_json: bool) -> io::Result<()> {
     match (result, as_json) {
+        (Ok(output), _) if output.text.is_empty() && output.json.is_null() => Ok(()),
         (Ok(output), false) => write(&mut io::stdout().lock(), &output.text),
         (Ok(output), true) => write(&mut io::stdout().lock(), &format!("{:#}", output.json)),
         (Err(failure), false) => write(&mut io::stderr().lock(), &failure.to_string()),

@@ -7,6 +7,7 @@ use wmlicense_core::acquire::AcquireError;
 use wmlicense_core::backup::BackupError;
 use wmlicense_core::client::OpenError;
 use wmlicense_core::contact::SessionError;
+use wmlicense_core::decryptor::UseError;
 use wmlicense_core::device::DeviceError;
 use wmlicense_core::ensure::EnsureError;
 use wmlicense_core::failure::Failure;
@@ -18,6 +19,8 @@ use wmlicense_core::store_keeper::{CheckError, CleanError};
 use wmlicense_wire::answer::Reason;
 
 impl Wording for StoreError {}
+
+impl Wording for UseError {}
 
 impl Wording for CleanError {}
 

@@ -13,8 +13,6 @@ mod records;
 mod restore;
 mod schema;
 mod still;
-#[cfg(test)]
-mod tests;
 
 use crate::clock::SharedClock;
 use crate::device::Device;

@@ -65,10 +65,7 @@ impl ClearView {
     pub fn read<R: Read + Seek>(mut inner: R) -> Result<Self, HeaderError> {
         let header = ContentHeader::read(&mut inner)?;
         if header.container() != Container::Mp4 || header.tracks().is_empty() {
-            return Err(HeaderError::NotSupported {
-                offset: 0,
-                field: "a clear view of anything but an MP4 with its moov",
-            });
+            return Err(HeaderError::NotSupported { offset: 0, field: "a file that is no MP4 with a moov" });
         }
         let mut source = Source::new(&mut inner)?;
         let (length, patches) = (source.length(), mp4::patches(&mut source)?);

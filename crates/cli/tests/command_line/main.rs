@@ -8,6 +8,7 @@ mod inspect;
 mod journey;
 mod manual;
 mod page;
+mod playing;
 mod program;
 mod recorded;
 mod renewing;

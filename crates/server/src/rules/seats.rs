@@ -297,4 +297,70 @@ impl Asking<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    const BOUND: DeviceId = DeviceId::new([1; 16]);
+    const HOLDER: DeviceId = DeviceId::new([2; 16]);
+    const NEW: DeviceId = DeviceId::new([3; 16]);
+
+    fn seat(device: DeviceId) -> SeatRow {
+        let (lid, kid) = (Lid::new([7; 16]), Kid::new([8; 16]));
+        SeatRow {
+            lid,
+            device,
+            kid,
+            restored: false,
+            elsewhere: false,
+            since: 0,
+            line: None,
+            returned_at: None,
+            freed: false,
+            withdrawn: None,
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_change_is_told_before_what_other_devices_do() {
+        let full = vec![seat(BOUND), seat(HOLDER)];
+        let again = Some(Again { times: 2, from: 77 });
+        let facts = Facts { seats: full, taken_back: true, over: Some(Reason::UsedUp), again };
+        let judged = |facts: &Facts, device| facts.judge(BOUND, device, 2).0;
+        assert_eq!(judged(&facts, NEW), Err(Out::TakenBack));
+        let facts = Facts { taken_back: false, ..facts };
+        assert_eq!(judged(&facts, NEW), Err(Out::Over(Reason::UsedUp)));
+        let facts = Facts { over: None, ..facts };
+        assert_eq!(judged(&facts, NEW), Err(Out::Full));
+        assert_eq!(judged(&facts, HOLDER), Err(Out::TooOften(77)));
+        let facts = Facts { again: Some(Again { times: 1, from: 77 }), ..facts };
+        assert_eq!(judged(&facts, HOLDER), Ok(()));
+    }
+
+    #[test]
+    fn the_bound_device_counts_and_has_room_though_nothing_is_written_of_it() {
+        assert_eq!(room(&[], BOUND, NEW, 1), (Room::Full, 1));
+        assert_eq!(room(&[], BOUND, NEW, 2), (Room::Free, 1));
+        assert_eq!(room(&[seat(HOLDER)], BOUND, BOUND, 1), (Room::Free, 2));
+    }
+
+    #[test]
+    fn a_device_that_is_counted_has_room_and_a_freed_one_needs_it() {
+        let seats = [seat(BOUND), seat(HOLDER)];
+        assert_eq!(room(&seats, BOUND, HOLDER, 2), (Room::Free, 2));
+        assert_eq!(room(&seats, BOUND, NEW, 2), (Room::Full, 2));
+        let freed = [seat(BOUND), SeatRow { returned_at: Some(5), freed: true, ..seat(HOLDER) }, seat(NEW)];
+        assert_eq!(room(&freed, BOUND, HOLDER, 2), (Room::Full, 2));
+        assert_eq!(room(&freed, BOUND, HOLDER, 3), (Room::Free, 2));
+        // One over the limit of its license's year is given back but counts on.
+        let kept = [seat(BOUND), SeatRow { returned_at: Some(5), ..seat(HOLDER) }];
+        assert_eq!(room(&kept, BOUND, HOLDER, 2), (Room::Free, 2));
+    }
+
+    #[test]
+    fn the_backup_of_a_device_that_gave_the_license_back_has_room_for_nobody() {
+        let seats = [SeatRow { returned_at: Some(5), freed: true, ..seat(BOUND) }, seat(HOLDER)];
+        for device in [BOUND, HOLDER, NEW] {
+            assert_eq!(room(&seats, BOUND, device, 9), (Room::Returned, 1));
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The bridge: players that Debian has play through it what they would play of the clear file, and nobody else gets a byte.
+
+use super::program::Machine;
+use std::io::{BufRead as _, BufReader, Cursor, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use wmlicense_media::{ContentHeader, SampleReader};
+use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::{root, run, skip};
+
+/// The key of the small reported files.
+const REPORTED: &str = "11111111222233334444555555555501,0102030405060708090a0b0c0d0e0f10,Reported\n";
+
+fn media(name: &str) -> PathBuf {
+    root().join("tests/data/media").join(name)
+}
+
+fn reported() -> PathBuf {
+    root().join("tests/data/reported/G1s-senc-only-no-saiz.mp4")
+}
+
+/// A machine with the licenses of the media files, or with that of the reported ones on these terms.
+fn licensed(terms: Option<&str>) -> (Service, Machine) {
+    let service = Service::start();
+    let machine = Machine::of(&service);
+    if let Some(terms) = terms {
+        service.import(REPORTED, terms);
+    }
+    let film = if terms.is_some() { reported() } else { media("packager-cenc-video.mp4") };
+    machine.run(&["acquire", "--individualize", film.to_str().unwrap()]).ended(0);
+    (service, machine)
+}
+
+/// Whether Debian's players are there. They want one dash.
+fn has_players() -> bool {
+    let has = |name: &str| Command::new(name).arg("-version").output().is_ok_and(|output| output.status.success());
+    let found = has("ffmpeg") && has("ffplay");
+    if !found {
+        skip("ffmpeg and ffplay are missing: run ci/install.sh");
+    }
+    found
+}
+
+/// `wmlicense play` on a file, with a player after it.
+fn play(machine: &Machine, film: &Path, player: &[&str]) -> Command {
+    let mut words = vec!["play", film.to_str().unwrap()];
+    if !player.is_empty() {
+        words.push("--");
+        words.extend(player);
+    }
+    machine.command(&words)
+}
+
+/// The hash of each frame of a file's picture, or of a stream of this kind.
+fn frames(printed: &str) -> Vec<String> {
+    let lines = printed.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.rsplit(", ").next()).map(|hash| hash.trim().to_owned()).collect()
+}
+
+const HASHES: [&str; 8] = ["ffmpeg", "-v", "error", "-nostdin", "-i", "{}", "-map", "0:v"];
+
+#[test]
+fn ffmpeg_finds_the_frames_of_the_clear_file() {
+    if !has_players() {
+        return;
+    }
+    let (_service, machine) = licensed(None);
+    let (source, more) = (media("src.mp4"), ["-f", "framemd5", "-"]);
+    let mut clear = Command::new("ffmpeg");
+    clear.args(["-v", "error", "-nostdin", "-i"]).arg(&source).args(["-map", "0:v"]).args(more);
+    let clear = frames(&run::succeed(&mut clear));
+    assert_eq!(clear.len(), 20);
+    let schemes = ["cenc", "cens", "cbc1", "cbcs"].map(|scheme| format!("packager-{scheme}-video.mp4"));
+    for name in schemes.iter().map(String::as_str).chain(["ffmpeg-cenc-prog.mp4"]) {
+        let mut command = play(&machine, &media(name), &[&HASHES[..], &more].concat());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{name}: {said}");
+        assert_eq!(frames(&String::from_utf8_lossy(&output.stdout)), clear, "{name}");
+    }
+}
+
+#[test]
+fn ffplay_plays_to_the_end() {
+    if !has_players() {
+        return;
+    }
+    let (_service, machine) = licensed(None);
+    // One seek into it, which is another connection; the second one of two files has both a picture and a tone.
+    for (name, words) in [("packager-cbcs-video.mp4", &["-ss", "0.4"][..]), ("ffmpeg-cenc-prog.mp4", &[])] {
+        let player = [&["ffplay", "-v", "error", "-autoexit"][..], words].concat();
+        let mut command = play(&machine, &media(name), &player);
+        command.env("SDL_VIDEODRIVER", "dummy").env("SDL_AUDIODRIVER", "dummy");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{name}: {output:?}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("rror"), "{name}: {output:?}");
+    }
+}
+
+/// A bridge that runs, and ends with its test.
+struct Running {
+    child: Child,
+    /// What comes first on its output: the URL.
+    host: String,
+    path: String,
+    input: Option<ChildStdin>,
+    out: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (input, mut out) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let place = line.trim().strip_prefix("http://");
+        let Some((host, path)) = place.and_then(|place| place.split_once('/')) else {
+            panic!("{line}{:?}", child.wait_with_output())
+        };
+        let (host, path) = (host.to_owned(), format!("/{path}"));
+        Self { child, host, path, input, out }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.host).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+    }
+
+    /// A request for the film on a connection of its own.
+    fn ask(&self, method: &str, lines: &str) -> (String, Vec<u8>) {
+        exchange(&mut self.connect(), &self.request(method, lines))
+    }
+
+    fn request(&self, method: &str, lines: &str) -> String {
+        format!("{method} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{lines}\r\n", self.path, self.host)
+    }
+
+    fn ended(mut self) -> Output {
+        let mut stdout = Vec::new();
+        self.out.read_to_end(&mut stdout).unwrap();
+        let mut stderr = Vec::new();
+        self.child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+        Output { status: self.child.wait().unwrap(), stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing to do about a failure: the process is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a request and reads to the end of the connection: the head, and what follows it.
+fn exchange(stream: &mut TcpStream, request: &str) -> (String, Vec<u8>) {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    // A connection that is reset has said all it will.
+    let _ = stream.read_to_end(&mut bytes);
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+    let body = bytes.split_off(end);
+    (String::from_utf8(bytes).unwrap(), body)
+}
+
+#[test]
+fn ranges_are_parts_of_one_clear_file_and_who_is_not_the_player_gets_none() {
+    let (_service, machine) = licensed(None);
+    let film = media("packager-cbcs-video.mp4");
+    let bridge = Running::start(&mut play(&machine, &film, &[]));
+    assert!(bridge.host.starts_with("127.0.0.1:") && bridge.path.len() > 32 && bridge.path.ends_with("/film.mp4"));
+    // A head that never ends: its sender is left when the patience is over.
+    let mut slow = bridge.connect();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+
+    let nothing = |(head, body): (String, Vec<u8>)| {
+        assert!(head.starts_with("HTTP/1.1 404 ") && body.is_empty() && !head.contains("bytes"), "{head}");
+    };
+    let with_path =
+        |path: &str| exchange(&mut bridge.connect(), &bridge.request("GET", "").replace(&bridge.path, path));
+    nothing(with_path("/"));
+    nothing(with_path("/film.mp4"));
+    nothing(with_path(&bridge.path.replace("/film", "/fiLm")));
+    nothing(bridge.ask("GET", "Origin: http://evil.example\r\n"));
+    let rebound = bridge.request("GET", "").replace(&format!("Host: {}", bridge.host), "Host: evil.example");
+    nothing(exchange(&mut bridge.connect(), &rebound));
+    let long = format!("GET / HTTP/1.1\r\nHost: {}\r\nX: {}\r\n\r\n", bridge.host, "x".repeat(20_000));
+    assert!(exchange(&mut bridge.connect(), &long).0.starts_with("HTTP/1.1 431 "));
+
+    let (head, whole) = bridge.ask("GET", "");
+    let length = std::fs::metadata(&film).unwrap().len();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains(&format!("Content-Length: {length}\r\n")), "{head}");
+    assert!(head.contains("Accept-Ranges: bytes\r\n") && !head.contains("Access-Control"), "{head}");
+    assert!(!ContentHeader::parse(&whole).unwrap().is_protected());
+    let samples = |bytes: &[u8], track| {
+        let reader = SampleReader::read(Cursor::new(bytes), track).unwrap();
+        let all = reader.samples().flat_map(|one| &bytes[one.offset as usize..][..one.size as usize]);
+        all.copied().collect::<Vec<u8>>()
+    };
+    let clear = std::fs::read(media("src.mp4")).unwrap();
+    assert_eq!(samples(&whole, ContentHeader::parse(&whole).unwrap().tracks()[0].id), samples(&clear, 1));
+
+    let (head, body) = bridge.ask("HEAD", "");
+    assert!(head.starts_with("HTTP/1.1 200 ") && body.is_empty() && head.contains(&length.to_string()), "{head}");
+    let size = whole.len();
+    for (range, expected) in [
+        ("bytes=0-0", Some(0..1)),
+        ("bytes=1000-4999", Some(1000..5000)),
+        ("bytes=7000-", Some(7000..size)),
+        ("bytes=-100", Some(size - 100..size)),
+        ("bytes=0-9,20-29", None),
+    ] {
+        let (head, body) = bridge.ask("GET", &format!("Range: {range}\r\n"));
+        let status = if expected.is_some() { "HTTP/1.1 206 " } else { "HTTP/1.1 200 " };
+        assert!(head.starts_with(status) && body == whole[expected.unwrap_or(0..size)], "{range}: {head}");
+    }
+    let (head, body) = bridge.ask("GET", &format!("Range: bytes={length}-\r\n"));
+    assert!(head.starts_with("HTTP/1.1 416 ") && body.is_empty(), "{head}");
+    assert!(head.contains(&format!("Content-Range: bytes */{length}\r\n")), "{head}");
+    assert!(bridge.ask("POST", "").0.starts_with("HTTP/1.1 405 "));
+    // Several requests on one connection, as players do that read in small parts.
+    let mut kept = bridge.connect();
+    let lines = "Range: bytes=5-9\r\n";
+    let first = bridge.request("GET", lines).replace("Connection: close\r\n", "");
+    let (heads, _) = exchange(&mut kept, &(first + &bridge.request("GET", lines)));
+    assert!(heads.starts_with("HTTP/1.1 206 "), "{heads}");
+
+    let mut rest = Vec::new();
+    let _ = slow.read_to_end(&mut rest);
+    assert!(rest.is_empty());
+    // Nobody has a connection any more.
+    let output = bridge.ended();
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+}
+
+#[test]
+fn who_comes_second_with_the_path_is_refused() {
+    let (_service, machine) = licensed(None);
+    let bridge = Running::start(&mut play(&machine, &media("packager-cenc-video.mp4"), &[]));
+    let (host, port) = bridge.host.split_once(':').unwrap();
+    let script = format!("exec 3<>/dev/tcp/{host}/{port}; printf '%s' \"$0\" >&3; head -n 1 <&3; cat");
+    let request = bridge.request("GET", "Range: bytes=0-0\r\n").replace("Connection: close\r\n", "");
+    let mut first = Command::new("bash");
+    let mut first = first.args(["-c", &script, &request]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(first.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "HTTP/1.1 206 Partial Content\r\n");
+    let (head, body) = bridge.ask("GET", "");
+    assert!(head.starts_with("HTTP/1.1 403 ") && body.is_empty(), "{head}");
+    drop(first.stdin.take());
+    first.wait().unwrap();
+}
+
+/// A player that prints its URL, and ends with its input.
+const WAITS: [&str; 4] = ["sh", "-c", "echo \"$1\"; cat; exit 7", "sh"];
+
+#[test]
+fn the_bridge_serves_only_the_player_that_it_started_and_ends_with_it() {
+    let (_service, machine) = licensed(None);
+    let film = media("packager-cenc-video.mp4");
+    let mut bridge = Running::start(&mut play(&machine, &film, &WAITS));
+    // The right path, from this machine and user, and yet not the player.
+    let (head, body) = bridge.ask("GET", "");
+    assert!(head.starts_with("HTTP/1.1 403 ") && body.is_empty(), "{head}");
+    drop(bridge.input.take());
+    let output = bridge.ended();
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+
+    let ran = machine.run(&["play", film.to_str().unwrap(), "--", "/nowhere/a player"]).ended(1);
+    assert!(ran.err.contains("/nowhere/a player cannot be started") && ran.err.contains("help: "), "{}", ran.err);
+}
+
+#[test]
+fn a_signal_ends_bridge_and_player() {
+    let (_service, machine) = licensed(None);
+    let player = ["sh", "-c", "echo \"$1\"; echo $$; exec cat", "sh"];
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let mut bridge = Running::start(&mut play(&machine, &media("packager-cenc-video.mp4"), &player));
+        let mut process = String::new();
+        bridge.out.read_line(&mut process).unwrap();
+        let process = Path::new("/proc").join(process.trim());
+        assert!(process.exists());
+        run::succeed(Command::new("kill").args([signal, &bridge.child.id().to_string()]));
+        let output = bridge.ended();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        // Its parent has waited for it.
+        assert!(!process.exists(), "{signal}");
+    }
+}
+
+#[test]
+fn what_may_not_be_bridged_is_refused_with_a_reason() {
+    let play_it = |terms: &str| {
+        let (_service, machine) = licensed(Some(terms));
+        machine.run(&["play", reported().to_str().unwrap(), "--", "true"]).ended(1).err
+    };
+    let said = play_it(r#"{"actions":{"Play":{"outputProtection":"aGRjcCA+PSAy"}},"backup":true}"#);
+    assert!(said.contains("demands protected outputs") && said.contains("help: play it in an application"), "{said}");
+    let said = play_it(r#"{"actions":{"Copy":{}},"backup":true}"#);
+    assert!(said.contains("key ID 11111111222233334444555555555501: ") && said.contains("help: "), "{said}");
+
+    let (_service, machine) = licensed(None);
+    for (name, reason) in [
+        ("src.mp4", "nothing in it is protected"),
+        ("packager-webm-video.webm", "there is no clear view of it"),
+        ("ffmpeg-cenc-frag.mp4", "no per-sample encryption data"),
+        ("missing.mp4", "No such file"),
+    ] {
+        let ran = machine.run(&["play", media(name).to_str().unwrap()]).ended(1);
+        assert!(ran.err.contains(reason) && ran.err.contains("help: ") && ran.out.is_empty(), "{name}: {}", ran.err);
+    }
+    let ran = machine.run(&["play", reported().to_str().unwrap()]).ended(1);
+    assert!(ran.err.contains("key ID 11111111222233334444555555555501: there is no license"), "{}", ran.err);
+}
+
+#[test]
+fn one_play_is_one_use_however_often_it_is_read() {
+    let (_service, machine) = licensed(Some(r#"{"actions":{"Play":{"count":1}},"backup":true}"#));
+    let left = || machine.json(0, &["list"])["licenses"][0]["actions"][0]["countsLeft"].clone();
+    let bridge = Running::start(&mut play(&machine, &reported(), &[]));
+    assert!(bridge.ask("HEAD", "").0.starts_with("HTTP/1.1 200 "));
+    assert_eq!(left(), 1);
+    let (first, second) = (bridge.ask("GET", ""), bridge.ask("GET", "Range: bytes=900-\r\n"));
+    assert!(first.0.starts_with("HTTP/1.1 200 ") && second.0.starts_with("HTTP/1.1 206 "), "{first:?}");
+    assert_eq!(left(), 0);
+    drop(bridge);
+    let ran = machine.run(&["play", reported().to_str().unwrap()]).ended(1);
+    assert!(ran.err.contains("used up"), "{}", ran.err);
+}
+
+#[test]
+fn a_license_that_ends_while_it_plays_ends_the_stream() {
+    let terms = r#"{"actions":{"Play":{"secondsAfterFirstUse":1,"closeAtExpiry":true}},"backup":true}"#;
+    let (_service, machine) = licensed(Some(terms));
+    let bridge = Running::start(&mut play(&machine, &reported(), &[]));
+    let bytes = std::fs::read(reported()).unwrap();
+    let (_, whole) = bridge.ask("GET", "");
+    assert!(whole.len() == bytes.len() && whole != bytes);
+    let begin = Instant::now();
+    let refusal = loop {
+        let (head, body) = bridge.ask("GET", "Range: bytes=0-\r\n");
+        if body != whole {
+            assert!(body.is_empty(), "{head}");
+            break head;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60));
+    };
+    assert!(refusal.starts_with("HTTP/1.1 403 "), "{refusal}");
+    let output = bridge.ended();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("key ID 11111111222233334444555555555501: ") && said.contains("end"), "{said}");
+}
