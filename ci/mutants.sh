@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Which mutants of the modules that keep promises the tests notice: `ci/mutants.sh [--module NAME] [--file PART] [--sample N]
-# [--survivors] [--unit] [--test PROGRAM] [--budget SECONDS] [--workers N] [--list]`. Modules and equivalents are listed in ci/mutants/.
+# [--survivors] [--rest] [--unit] [--test PROGRAM] [--budget SECONDS] [--workers N] [--list]`. Modules and equivalents are
+# listed in ci/mutants/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -91,6 +91,7 @@ CMAKE
 
 put() { install -D -m "$1" "$2" "$root$3"; }
 put 644 include/wmlicense.h "$prefix/include/wmlicense.h"
+for file in include/wmlicense.hpp include/wmlicense/*.hpp; do put 644 "$file" "$prefix/$file"; done
 put 755 "$work/libwmlicense.so" "$libdir/libwmlicense.so.$version"
 ln -sf "libwmlicense.so.$version" "$root$libdir/$soname"
 ln -sf "$soname" "$root$libdir/libwmlicense.so"

@@ -90,6 +90,43 @@ impl Callback {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Payload;
+
+    unsafe extern "C" fn answers_its_context(
+        _: wm_status,
+        _: wm_result,
+        _: wm_attr_type,
+        _: *const c_void,
+        _: usize,
+        context: *mut c_void,
+    ) -> wm_result {
+        assert!(inside_a_callback());
+        context.addr() as wm_result
+    }
+
+    fn told() -> Told {
+        Told { status: 1, result: 0, payload: Payload::Nothing, detail: None }
+    }
+
+    #[test]
+    fn only_a_failing_answer_cancels_and_the_context_comes_as_it_was_given() {
+        for (answer, flow) in [(-1, Flow::Cancel), (0, Flow::Continue), (1, Flow::Continue)] {
+            let context = std::ptr::without_provenance_mut(answer as usize);
+            // SAFETY: the function does not look at what the context points to.
+            let callback = unsafe { Callback::new(Some(answers_its_context), context) };
+            assert!(!callback.is_null());
+            assert_eq!((callback.tell(&told()), callback.context()), (flow, context));
+        }
+        assert!(!inside_a_callback());
+    }
+
+    #[test]
+    fn without_a_function_nothing_is_called_and_everything_goes_on() {
+        // SAFETY: there is no function to call.
+        let callback = unsafe { Callback::new(None, std::ptr::null_mut()) };
+        assert!(callback.is_null());
+        assert_eq!(callback.tell(&told()), Flow::Continue);
+    }
 
     #[test]
     fn a_thread_is_inside_a_callback_until_the_outermost_returns() {

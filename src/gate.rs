@@ -91,5 +91,46 @@ mod tests {
     fn failures_and_success_codes_pass_through() {
         assert_eq!(enter(|| Err(Failure::new(WM_E_BUSY))), WM_E_BUSY);
         assert_eq!(enter_with(|| Ok(7)), 7);
+        assert_eq!((enter_silently(|| Ok(())), enter_silently(|| Err(Failure::new(WM_E_BUSY)))), (WM_S_OK, WM_E_BUSY));
+    }
+
+    #[test]
+    fn a_failure_is_the_threads_detail_unless_the_call_says_nothing() {
+        let last = || detail::last().map(|detail| detail.result);
+        detail::set(None);
+        enter_silently(|| Err(Failure::new(WM_E_BUSY)));
+        assert_eq!(last(), None);
+        enter(|| Err(Failure::new(WM_E_BUSY)));
+        assert_eq!(last(), Some(WM_E_BUSY));
+        enter(|| Ok(()));
+        assert_eq!(last(), Some(WM_E_BUSY), "a success leaves it");
+    }
+
+    /// What a forked child answers when it ends with the first thing that is wrong there; it does nothing that takes a lock.
+    fn child() -> i32 {
+        // SAFETY: no value is a handle there, and NULL may be released everywhere.
+        let released = unsafe { crate::object::wm_release(std::ptr::without_provenance_mut(7)) };
+        match (enter(|| Ok(())), enter_silently(|| Ok(())), released, is_forked()) {
+            (WM_E_FORKED, WM_E_FORKED, WM_S_OK, true) => 0,
+            (WM_E_FORKED, WM_E_FORKED, _, true) => 1,
+            _ => 2,
+        }
+    }
+
+    #[test]
+    fn in_a_forked_child_every_call_is_refused_but_a_release_which_does_nothing() {
+        watch_forks().unwrap();
+        assert!(!is_forked());
+        let mut status = -1;
+        // SAFETY: the child calls only what is allowed between fork and exec, and leaves at once.
+        unsafe {
+            match libc::fork() {
+                0 => libc::_exit(child()),
+                pid => assert_eq!(libc::waitpid(pid, &mut status, 0), pid),
+            }
+        }
+        assert!(libc::WIFEXITED(status));
+        assert_eq!(libc::WEXITSTATUS(status), 0);
+        assert!(!is_forked(), "the parent goes on");
     }
 }

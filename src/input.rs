@@ -308,6 +308,38 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_that_is_asked_for_its_size_only_is_told_it() {
+        let mut needed = 0;
+        // SAFETY: NULL is never written.
+        unsafe {
+            Buffer::new(std::ptr::null_mut(), 0, &mut needed).unwrap().fill(&[b"ab", b"cde"]).unwrap();
+            assert_eq!(needed, 5);
+            Buffer::new(std::ptr::null_mut(), 0, std::ptr::null_mut()).unwrap().fill_text(b"abc").unwrap();
+        }
+        let mut buf = [b'x'; 6];
+        // SAFETY: the buffer has the size given.
+        unsafe { Buffer::new(buf.as_mut_ptr().cast(), 6, &mut needed).unwrap().fill(&[b"ab", b"cde"]).unwrap() };
+        assert_eq!((&buf, needed), (b"abcdex", 5));
+    }
+
+    #[test]
+    fn a_flag_is_given_or_not_and_every_other_one_is_refused() {
+        assert_eq!((flag(0, 4).ok(), flag(4, 4).ok()), (Some(false), Some(true)));
+        for wrong in [1, 2, 8, 5, u32::MAX] {
+            assert_eq!(flag(wrong, 4).unwrap_err().result(), WM_E_INVALIDARG);
+        }
+    }
+
+    #[test]
+    fn null_is_no_struct() {
+        // SAFETY: NULL is never read.
+        unsafe {
+            assert!(SizedOut::<Sized3>::new(std::ptr::null_mut()).is_err());
+            assert!(sized_in::<Sized3>(std::ptr::null()).is_err());
+        }
+    }
+
+    #[test]
     fn null_is_nothing_only_where_nothing_is_asked_for() {
         // SAFETY: NULL is never read.
         unsafe {

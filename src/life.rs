@@ -35,3 +35,21 @@ impl Life {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_counted_once_until_it_is_dropped() {
+        // Other tests have objects too, but nowhere near as many.
+        const MANY: usize = 10_000;
+        let lives: Vec<Life> = (0..MANY).map(|_| Life::new()).collect();
+        assert!((MANY..MANY * 3 / 2).contains(&count()));
+        let held: Vec<_> = lives.iter().map(|life| life.hold().take()).collect();
+        drop(lives);
+        assert!(count() >= MANY, "something of it still runs");
+        drop(held);
+        assert!(count() < MANY / 2);
+    }
+}

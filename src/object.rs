@@ -143,12 +143,12 @@ pub(crate) fn resolve_any(handle: *mut c_void) -> Result<Arc<dyn Object>, Failur
 
 /// Ends an object that the application let go of.
 fn let_go(object: &dyn Object) {
-    let live = object.base().life.hold().take();
+    // Counted until all of this is over.
+    let _live = object.base().life.hold().take();
     if let Some(worker) = object.worker() {
         worker.end();
     }
     object.released();
-    drop(live);
 }
 
 /// Counts valid handles and objects whose release is still finishing: 0 when everything was released. Works in a forked
@@ -237,3 +237,6 @@ pub(crate) unsafe fn create<H: Handle>(
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,3 +222,6 @@ fn nothing_yet() -> wm_individualize_progress {
         bytes_total: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,9 @@ public:
   }
   /// Its 16 bytes, as functions of C want them.
   const std::uint8_t *data() const noexcept { return bytes_.data(); }
-  /// The same.
+  /// The same to be written.
+  std::uint8_t *data() noexcept { return bytes_.data(); }
+  /// The same as an array.
   const std::array<std::uint8_t, 16> &bytes() const noexcept { return bytes_; }
 
   /// Whether both are the same.
@@ -151,6 +153,7 @@ inline outcome<std::vector<kid>> split(const std::string &text) {
 } // namespace detail
 } // namespace wm
 
+/// @cond
 /// For unordered containers.
 template <> struct std::hash<wm::kid> {
   /// A hash of the 16 bytes.
@@ -158,5 +161,6 @@ template <> struct std::hash<wm::kid> {
     return std::hash<std::string_view>()(std::string_view(reinterpret_cast<const char *>(kid.data()), 16));
   }
 };
+/// @endcond
 
 #endif

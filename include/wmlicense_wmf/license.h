@@ -145,7 +145,7 @@ class License final : public Object<IWMDRMLicense> {
     if (!read_bstr(filter.bstrKID, kid) || !read_bstr(filter.bstrRights, rights)) return E_INVALIDARG;
     if (!kid.empty()) {
       Kid of;
-      if (!read_kid(kid.c_str(), WM_KID_BASE64 | WM_KID_GUID_ORDER, of)) return NS_E_DRM_INVALID_KID;
+      if (!read_guid_order(kid, of)) return NS_E_DRM_INVALID_KID;
       kid_ = kid_text(of);
     }
     rights_ = read_actions(rights);

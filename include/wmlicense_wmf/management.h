@@ -61,7 +61,7 @@ struct Wish {
     if (first != std::string::npos && text[first] == '<') return read_header(text);
     if (text.empty()) return S_OK;
     Kid of;
-    if (!read_kid(text.c_str(), WM_KID_BASE64 | WM_KID_GUID_ORDER, of)) return NS_E_DRM_INVALID_KID;
+    if (!read_guid_order(text, of)) return NS_E_DRM_INVALID_KID;
     kids.push_back(of);
     return S_OK;
   }

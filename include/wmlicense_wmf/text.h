@@ -115,10 +115,14 @@ inline std::string guid_order(const char *base64) {
   return read_kid(base64, WM_KID_BASE64, kid) ? guid_order(kid) : std::string(base64);
 }
 
-// A key ID that old code passes.
+// A key ID that old code passes. Tools of Windows Media write ! and * in place of + and /.
+inline bool read_guid_order(std::string text, Kid &kid) {
+  for (char &letter : text) letter = letter == '!' ? '+' : letter == '*' ? '/' : letter;
+  return read_kid(text.c_str(), WM_KID_BASE64 | WM_KID_GUID_ORDER, kid);
+}
 inline bool read_guid_order(const WCHAR *text, Kid &kid) {
   std::string utf8;
-  return to_utf8(text, utf8) && read_kid(utf8.c_str(), WM_KID_BASE64 | WM_KID_GUID_ORDER, kid);
+  return to_utf8(text, utf8) && read_guid_order(utf8, kid);
 }
 
 inline std::string kid_text(const Kid &kid) {

@@ -6,6 +6,7 @@ The names of the environment are those of tests/c/common.h; tests/whole_runs/pyt
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import socket
@@ -16,7 +17,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import wmlicense
 from wmlicense import Client, Decryptor, Individualizer, LicenseRequest, Sample
@@ -54,9 +55,12 @@ def asked(number: int) -> UUID:
     return UUID(f"ca{number:030x}")
 
 
-def revocable(number: int) -> UUID:
-    """One of three titles that are taken back."""
-    return UUID(f"d1{number:030x}")
+def revocable(name: str) -> UUID:
+    """A new title whose licenses the service's key takes back."""
+    kid = uuid4()
+    words = ["--kid", kid.hex, "--key", kid.hex[::-1], "--title", name, "--policy", "revocable", "--open"]
+    owner("content", "add", *words)
+    return kid
 
 
 class Case(unittest.TestCase):
@@ -65,9 +69,13 @@ class Case(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wmlicense "))
         self.addCleanup(shutil.rmtree, self.folder)
-        self.addCleanup(lambda: self.assertEqual(wmlicense.live_objects(), 0))
+        self.addCleanup(self.nothing_is_left)
         self._stack = contextlib.ExitStack()
         self.addCleanup(self._stack.close)
+
+    def nothing_is_left(self) -> None:
+        gc.collect()
+        self.assertEqual(wmlicense.live_objects(), 0)
 
     def client(self, name: str = "store", **settings: Any) -> Client:
         """A client of the live service; another store for each name."""

@@ -144,6 +144,23 @@ class Arguments(Case):
                     with self.assertRaises(wmlicense.Cancelled):
                         operation.wait(timeout)
 
+    def test_an_object_whose_constructor_fails_is_closed_at_once(self) -> None:
+        before = wmlicense.live_objects()
+        kept: List[BaseException] = []
+        makes: List[Callable[[], object]] = [
+            lambda: Client(self.folder / "other", authority=AUTHORITY, deadline=-1),
+            lambda: LicenseRequest(self.opened, key_ids=[b"short"]),
+            lambda: LicenseRequest(self.opened, scope="\0"),
+            lambda: BackupRestorer(self.opened, restore_path="\0"),
+            lambda: self.opened.licenses(issuer="no base64"),
+        ]
+        for make in makes:
+            try:
+                make()
+            except (ValueError, OverflowError, wmlicense.WmError) as error:
+                kept.append(error)  # Its traceback keeps the half-made object.
+        self.assertEqual((len(kept), wmlicense.live_objects()), (5, before))
+
     def test_key_ids_of_a_wrong_length_are_refused(self) -> None:
         for wrong in (b"", bytes(15), bytes(17), bytearray(3)):
             with self.assertRaises(ValueError):
@@ -153,6 +170,20 @@ class Arguments(Case):
             self.assertEqual(self.request.key_ids, (title(1),))
         with self.raises(Result.E_BAD_VALUE):
             self.request.key_ids = ["no key ID"]
+
+    def test_an_empty_list_is_not_taken_for_everything(self) -> None:
+        self.request.key_ids = [title(1)]
+        self.refused(
+            ValueError,
+            [
+                lambda: setattr(self.request, "key_ids", []),
+                lambda: setattr(self.request, "actions", ()),
+                lambda: LicenseRequest(self.opened, key_ids=iter([])),
+            ],
+        )
+        self.assertEqual(self.request.key_ids, (title(1),))
+        self.request.key_ids = None
+        self.assertEqual((self.request.key_ids, self.request.actions), (None, None))
 
     def test_values_that_only_the_library_can_judge_are_its_errors(self) -> None:
         client, request = self.opened, self.request

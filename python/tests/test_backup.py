@@ -83,17 +83,17 @@ class Backup(Case):
         self.assertEqual(len(verdicts), 2)
 
     def test_a_restore_in_part_says_what_is_left_out_and_why(self) -> None:
-        client = self.device()
-        acquire(client, [title(1), revocable(1)])
+        client, taken = self.device(), revocable("Taken back")
+        acquire(client, [title(1), taken])
         with BackupRestorer(client, backup_path=self.place) as restorer:
             restorer.backup_licenses().wait(PATIENCE)
-        owner("license", "revoke", "--kid", revocable(1).hex, "--reason", "test")
+        owner("license", "revoke", "--kid", taken.hex, "--reason", "test")
         other = self.device("other")
         with BackupRestorer(other, restore_path=self.place) as restorer:
             outcome = restorer.restore_licenses().wait(PATIENCE)
         self.assertTrue(outcome.is_partial)
         (refused,) = outcome.events_of(Status.LICENSE_REFUSED)
-        self.assertEqual((refused.kid, refused.result), (revocable(1), Result.E_LICENSE_CONTENT_REVOKED))
+        self.assertEqual((refused.kid, refused.result), (taken, Result.E_LICENSE_CONTENT_REVOKED))
         self.assertEqual(stored(other), [title(1)])
 
     def test_a_restore_resets_no_counter(self) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 import unittest
 from typing import Callable, List
+from unittest import mock
 
 import wmlicense
 from wmlicense import (
@@ -29,8 +30,9 @@ from wmlicense import (
 )
 from wmlicense._library import library
 from wmlicense._object import Object
+from wmlicense._pump import Pump
 
-from support import PATIENCE, UNKNOWN, Case, acquire, title
+from support import PATIENCE, UNKNOWN, Case, acquire, silent_service, title
 
 #: A cancel ends every phase within 100 ms; this leaves room for a machine that is busy with much else.
 SOON = 10.0
@@ -93,12 +95,29 @@ class Events(Case):
 
     def test_a_cancel_meets_its_own_operation_only(self) -> None:
         client = self.device()
-        with LicenseRequest(client, key_ids=[title(1)]) as request:
-            first = request.acquire_license()
-            first.wait(PATIENCE)
-            second = request.acquire_license()
-            first.cancel()
-            self.assertEqual(second.wait(PATIENCE).result, Result.S_LICENSE_ACQUIRED)
+        request = LicenseRequest(client, key_ids=[title(1)])
+        first = request.acquire_license()
+        self.assertEqual(library().wm_wait(request._handle, int(PATIENCE * 1000), None), 0)
+        # The end of the first was not read yet, and the object does the next thing already.
+        client.service_url = self._stack.enter_context(silent_service())
+        second = request.acquire_license()
+        first.cancel()
+        self.assertTrue(first.wait(PATIENCE).license_stored)
+        with self.assertRaises(WaitTimeout):
+            second.wait(0.2)
+        second.cancel()
+        with self.assertRaises(Cancelled):
+            second.wait(SOON)
+
+    def test_an_operation_whose_object_is_being_released_is_over_when_it_says_so(self) -> None:
+        operation = self.running()
+        refused = (Result.E_INVALID_HANDLE, 0)
+        with mock.patch.object(type(operation.owner), "wait_result", return_value=refused):
+            with self.assertRaises(WaitTimeout):
+                operation.wait(0)
+            operation.owner.close()
+            with self.assertRaises(Cancelled):
+                operation.wait(SOON)
 
     def test_an_object_does_one_thing_at_a_time_and_a_client_many(self) -> None:
         client = self.device()
@@ -249,6 +268,31 @@ class Events(Case):
                 client.read_events()
             self.assertTrue(operation.wait(0).license_stored)
             self.assertEqual(poll.poll(0), [])
+
+    def test_who_falls_asleep_when_another_has_just_read_its_event_is_woken(self) -> None:
+        operation = self.running()
+        asleep, was_read, ends = threading.Event(), threading.Event(), []
+        sleep = Pump._sleep
+
+        def late(pump: Pump, left: float) -> None:
+            asleep.set()
+            was_read.wait(PATIENCE)
+            sleep(pump, left)
+
+        def wait() -> None:
+            with self.assertRaises(Cancelled):
+                operation.wait(PATIENCE)
+            ends.append(operation)
+
+        with mock.patch.object(Pump, "_sleep", late):
+            thread = in_thread(wait)
+            self.assertTrue(asleep.wait(PATIENCE))
+            operation.cancel()
+            library().wm_wait(operation.owner._handle, 0xFFFFFFFF, None)
+            operation.owner.client.read_events()
+            was_read.set()
+            thread.join(SOON)
+        self.assertEqual(ends, [operation])
 
     def test_an_end_that_was_lost_between_queue_and_operation_is_asked_for(self) -> None:
         client = self.device()

@@ -195,6 +195,14 @@ class Installed(Case):
         printed = installed(said, WMLICENSE_LIBRARY="libm.so.6")
         self.assertIn("ImportError: libm.so.6 lacks wm_", printed.stderr)
 
+    def test_a_library_of_another_abi_is_refused(self) -> None:
+        functions = "".join(f"int {name}(void) {{ return 0; }}\n" for name in _header.FUNCTIONS if name != "wm_abi_version")
+        (self.folder / "other.c").write_text(functions + "unsigned wm_abi_version(void) { return 77; }\n")
+        other = self.folder / "other.so"
+        subprocess.run(["cc", "-shared", "-fPIC", self.folder / "other.c", "-o", other], check=True)
+        printed = installed("import wmlicense; wmlicense.live_objects()", WMLICENSE_LIBRARY=str(other))
+        self.assertIn(f"ImportError: {other} has ABI 77; this package is for {_header.ABI_VERSION}", printed.stderr)
+
     def test_the_ten_lines_of_the_readmes_lead_to_a_license(self) -> None:
         found: Dict[str, str] = {}
         for path in (ROOT / "README.md", ROOT / "python" / "README.md"):

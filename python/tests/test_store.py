@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import sqlite3
 import unittest
 from datetime import datetime, timedelta, timezone
-from uuid import UUID
 
 from wmlicense import (
     BackupRestorer,
@@ -158,19 +156,15 @@ class Caring(Case):
             self.assertEqual(keeper.check_store(repair=True).wait(PATIENCE).result, Result.S_STORE_REPAIRED)
         self.assertEqual(stored(client), [title(2)])
 
-    def take_back(self, client: Client, kid: UUID) -> None:
-        device = base64.b64decode(client.device_id or "").hex()
-        owner("license", "revoke", "--kid", kid.hex, "--reason", "test", "--device", device)
-
     def test_the_owner_takes_licenses_back_by_a_refresh_or_by_hand(self) -> None:
-        client = self.device()
-        acquire(client, [title(1), revocable(2), revocable(3)])
+        client, second, third = self.device(), revocable("Second"), revocable("Third")
+        acquire(client, [title(1), second, third])
         with RevocationAgent(client) as agent:
             self.assertEqual(agent.refresh_revocations().wait(PATIENCE).result, Result.S_OK)
-            self.take_back(client, revocable(2))
+            owner("license", "revoke", "--kid", second.hex, "--reason", "test")
             agent.refresh_revocations().wait(PATIENCE)
-            self.assertEqual(stored(client), [title(1), revocable(3)])
-            self.take_back(client, revocable(3))
+            self.assertCountEqual(stored(client), [title(1), third])
+            owner("license", "revoke", "--kid", third.hex, "--reason", "test")
             place = f"{URL}/v1/revocations"
             blob = post(place, agent.get_lrb_challenge(), None)
             acknowledgement = agent.process_lrb(bytearray(blob))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from contextlib import contextmanager
 from ctypes import byref, c_int32, c_size_t, c_void_p
-from typing import Any, Generic, List, Optional, Type, TypeVar, Union, overload
+from typing import Any, Generic, Iterator, List, Optional, Type, TypeVar, Union, overload
 
 from . import _header, _values
 from ._library import call, library, read, read_text
@@ -63,6 +64,15 @@ class Object:
         self._finalizer()
         # Another thread may be at it.
         self._gone.wait()
+
+    @contextmanager
+    def _closed_if_it_fails(self) -> Iterator[None]:
+        """Of a constructor: an object that nobody gets is not left to garbage collection."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self: Self) -> Self:
         return self

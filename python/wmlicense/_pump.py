@@ -107,7 +107,7 @@ class Pump:
             if result not in (Result.E_TIMEOUT, Result.E_INVALID_HANDLE, Result.E_OPERATION_CANCELED):
                 raise error_of(result)
             if found:
-                self.lock.notify_all()
+                # The sleeper looks, and has all others look that wait behind it.
                 self._wake_sleeper()
 
     def _put(self, context: int, event: Event) -> None:

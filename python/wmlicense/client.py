@@ -96,7 +96,7 @@ class Client(Object):
         super().__init__(create("wm_create_client"))
         self._parts: "weakref.WeakSet[Object]" = weakref.WeakSet()
         self._closing = threading.RLock()
-        try:
+        with self._closed_if_it_fails():
             # Before anything can be made from it.
             self.pump = Pump(self._handle)
             self.set_prop(_header.PROP_STORE_PATH, store_path)
@@ -120,9 +120,6 @@ class Client(Object):
                 if value is not None:
                     setattr(self, name, value)
             call("wm_open_client", self._handle)
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def account_token(self) -> Optional[str]:

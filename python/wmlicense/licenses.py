@@ -71,14 +71,15 @@ class LicenseEnumerator(Object):
         self._client = client
         self._turn = threading.Lock()
         self._exhausted = False
-        if kid is not None:
-            self.set_prop(_header.PROP_FILTER_KID, kid_list([kid]))
-        if action is not None:
-            self.set_prop(_header.PROP_FILTER_ACTION, _checked(action, "action"))
-        if issuer is not None:
-            self.set_prop(_header.PROP_FILTER_ISSUER, _checked(issuer, "issuer"))
-        if expiring_before is not None:
-            self.set_prop(_header.PROP_FILTER_EXPIRING_BEFORE, _values.moment(expiring_before, "expiring_before"))
+        with self._closed_if_it_fails():
+            if kid is not None:
+                self.set_prop(_header.PROP_FILTER_KID, kid_list([kid]))
+            if action is not None:
+                self.set_prop(_header.PROP_FILTER_ACTION, _checked(action, "action"))
+            if issuer is not None:
+                self.set_prop(_header.PROP_FILTER_ISSUER, _checked(issuer, "issuer"))
+            if expiring_before is not None:
+                self.set_prop(_header.PROP_FILTER_EXPIRING_BEFORE, _values.moment(expiring_before, "expiring_before"))
 
     def __iter__(self) -> "LicenseEnumerator":
         return self

@@ -32,8 +32,9 @@ class Individualizer(AskingObject):
 
     def __init__(self, client: "Client", *, user_consent: bool = False) -> None:
         super().__init__(client, "wm_create_individualizer")
-        if user_consent:
-            self.user_consent = True
+        with self._closed_if_it_fails():
+            if user_consent:
+                self.user_consent = True
 
     def individualize(self, *, force: bool = False) -> Operation:
         """Individualizes the device; uses no network where its certificate is current. force: new keys all the same.
@@ -47,7 +48,7 @@ class Individualizer(AskingObject):
 class LicenseRequest(AskingObject):
     """Acquires licenses from an issuer, and renews them.
 
-    key_ids: what is asked for; else what `header`, the content header as the file has it, names; with neither it is a pre-delivery
+    key_ids: what is asked for; else what `header`, the content header as the file has it, names. With neither it is a pre-delivery
     of all that the account may have, or of `scope`. actions: wanted, `Action.PLAY` where left out. url: the service to ask in place
     of the client's. expiring_within: for `renew_licenses`, only what ends or is due within so many days. custom_data: bytes of
     the application for the service. transaction_id: resumes a transaction after a restart. loopback_redirect: the page leads
@@ -82,47 +83,53 @@ class LicenseRequest(AskingObject):
         loopback_redirect: Optional[bool] = None,
     ) -> None:
         super().__init__(client, "wm_create_license_request")
-        if key_ids is not None:
-            self.key_ids = key_ids
-        if actions is not None:
-            self.actions = actions
-        if header is not None:
-            self.header = _values.data(header, "header")
-        if custom_data is not None:
-            self.custom_data = _values.data(custom_data, "custom_data")
-        self._set("url", url)
-        self._set("scope", scope)
-        self._set("expiring_within", expiring_within)
-        self._set("transaction_id", transaction_id)
-        self._set("loopback_redirect", loopback_redirect)
+        with self._closed_if_it_fails():
+            if key_ids is not None:
+                self.key_ids = key_ids
+            if actions is not None:
+                self.actions = actions
+            if header is not None:
+                self.header = _values.data(header, "header")
+            if custom_data is not None:
+                self.custom_data = _values.data(custom_data, "custom_data")
+            self._set("url", url)
+            self._set("scope", scope)
+            self._set("expiring_within", expiring_within)
+            self._set("transaction_id", transaction_id)
+            self._set("loopback_redirect", loopback_redirect)
 
     def _set(self, name: str, value: object) -> None:
         if value is not None:
             setattr(self, name, value)
 
     @property
-    def key_ids(self) -> Tuple[UUID, ...]:
-        """Key IDs that are asked for; set any form of them, an empty list takes them away."""
-        return tuple(kid_of_base64(kid) for kid in _values.split(self._look_up(_header.PROP_KEY_IDS)))
+    def key_ids(self) -> Optional[Tuple[UUID, ...]]:
+        """Key IDs that are asked for, set in any form of them; None takes them away. An empty list is refused: it means nothing,
+        while none at all means everything."""
+        kids = self._look_up(_header.PROP_KEY_IDS)
+        return None if kids is None else tuple(kid_of_base64(kid) for kid in _values.split(kids))
 
     @key_ids.setter
-    def key_ids(self, kids: Iterable[Kid]) -> None:
-        self._set_list(_header.PROP_KEY_IDS, kid_list(kids))
+    def key_ids(self, kids: Optional[Iterable[Kid]]) -> None:
+        self._set_list(_header.PROP_KEY_IDS, None if kids is None else kid_list(kids))
 
     @property
-    def actions(self) -> Tuple[str, ...]:
-        """Actions wanted; an empty list means `Action.PLAY`."""
-        return _values.split(self._look_up(_header.PROP_ACTIONS))
+    def actions(self) -> Optional[Tuple[str, ...]]:
+        """Actions wanted; None means `Action.PLAY`."""
+        actions = self._look_up(_header.PROP_ACTIONS)
+        return None if actions is None else _values.split(actions)
 
     @actions.setter
-    def actions(self, actions: Iterable[str]) -> None:
+    def actions(self, actions: Optional[Iterable[str]]) -> None:
         if isinstance(actions, (str, bytes)):
             raise TypeError("actions must be a list, even if it is one")
-        self._set_list(_header.PROP_ACTIONS, ";".join(actions))
+        self._set_list(_header.PROP_ACTIONS, None if actions is None else ";".join(actions))
 
-    def _set_list(self, name: str, joined: str) -> None:
+    def _set_list(self, name: str, joined: Optional[str]) -> None:
         if joined:
             self.set_prop(name, joined)
+        elif joined is not None:
+            raise ValueError(f"{name} must not be empty; None takes them away")
         elif self._look_up(name) is not None:
             self.remove_prop(name)
 
@@ -205,10 +212,11 @@ class BackupRestorer(AskingObject):
         restore_path: Optional[_values.PathLike] = None,
     ) -> None:
         super().__init__(client, "wm_create_backup_restorer")
-        if backup_path is not None:
-            self.backup_path = backup_path
-        if restore_path is not None:
-            self.restore_path = restore_path
+        with self._closed_if_it_fails():
+            if backup_path is not None:
+                self.backup_path = backup_path
+            if restore_path is not None:
+                self.restore_path = restore_path
 
     def backup_licenses(self, *, overwrite: bool = False) -> Operation:
         """Backs up all licenses that may leave the device to `backup_path`; an older backup stays until the new one is whole.

@@ -220,3 +220,6 @@ pub unsafe extern "C" fn wm_remove_all_props(object: *mut c_void) -> wm_result {
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests;

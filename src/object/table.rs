@@ -143,7 +143,6 @@ impl<T: Clone> Table<T> {
 
     /// Makes every token of the entry stale and frees the slot, unless its generations are used up.
     fn leave(&self, entry: &mut Entry<T>, index: usize) -> Option<T> {
-        entry.references = 0;
         if let Some(next) = entry.generation.checked_add(1) {
             entry.generation = next;
             lock(&self.free).returned.push(index as u32);
@@ -250,10 +249,50 @@ mod tests {
             .map(|value| {
                 let token = table.insert(KIND, value).unwrap();
                 table.release(token).unwrap();
+                for stale in
+                    [table.get(token, None).map(drop), table.add_reference(token), table.release(token).map(drop)]
+                {
+                    assert_eq!(stale, Err(TableError::Invalid));
+                }
                 table.parts(token).slot
             })
             .collect();
         assert_eq!(slots, [0, 0, 1]);
+    }
+
+    #[test]
+    fn tokens_of_one_table_mean_nothing_to_another() {
+        let tables: [Table<u8>; 4] = std::array::from_fn(|_| Table::new());
+        let tokens = tables.each_ref().map(|table| table.insert(KIND, 1).unwrap());
+        for (index, table) in tables.iter().enumerate() {
+            let known = tokens.map(|token| table.get(token, None).is_ok());
+            assert_eq!(known, std::array::from_fn(|other| other == index));
+            let small = (0..100).filter(|number| table.get(*number, None).is_ok());
+            assert_eq!(small.count(), 0);
+        }
+    }
+
+    #[test]
+    fn null_is_no_token() {
+        let table = Table::new();
+        // Mixed with this, the first token would be 0.
+        table.salt.set(1 << (SLOT_BITS + KIND_BITS) | u64::from(KIND) << SLOT_BITS).unwrap();
+        let token = table.insert(KIND, 1).unwrap();
+        assert_ne!(token, 0);
+        assert_eq!((table.get(0, None), table.get(token, Some(KIND))), (Err(TableError::Invalid), Ok(1)));
+        assert_eq!(table.parts(token).slot, 0, "the slot is used all the same");
+    }
+
+    #[test]
+    fn no_more_values_than_slots_are_taken_in() {
+        let table = Table::new();
+        lock(&table.free).next = SLOTS;
+        assert_eq!(table.insert(KIND, 1), Err(TableError::Full));
+        lock(&table.free).next = 0;
+        let token = table.insert(KIND, 1).unwrap();
+        table.slot(0).unwrap().0.write().unwrap().references = u32::MAX;
+        assert_eq!(table.add_reference(token), Err(TableError::Full));
+        assert_eq!(table.get(token, None), Ok(1));
     }
 
     #[test]

@@ -134,3 +134,6 @@ impl Drop for Leave<'_> {
         self.0.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests;

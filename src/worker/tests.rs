@@ -1,3 +1,5 @@
+mod asides;
+
 use super::*;
 use crate::detail;
 use crate::flags::WM_INFINITE;

@@ -4,6 +4,7 @@
 
 mod command_line;
 mod copies;
+mod cpp;
 mod crash;
 mod examples;
 mod first_contact;

@@ -1,8 +1,10 @@
-//! What README tells a reader to type: its link lines build a program, its service commands exist.
+//! What README tells a reader to type: its link lines build a program, its first license is one, its service commands exist.
 
+use std::path::Path;
 use std::process::Command;
 
 use wmlicense_testkit::c::compile::{STATIC_LIBRARIES, command_of};
+use wmlicense_testkit::c::service::Service;
 use wmlicense_testkit::daemon;
 use wmlicense_testkit::{root, run};
 
@@ -21,6 +23,63 @@ fn both_link_lines_build_a_program_that_starts() {
         let program = out.path().join("player");
         run::succeed(&mut command_of(&line.replace("player.c", "examples-c/backup.c"), "cc", &program));
         assert!(run::fail(&mut Command::new(&program)).starts_with("usage: "), "{line}");
+    }
+}
+
+/// The program of this language under the heading that promises a first license.
+fn first_license(language: &str) -> String {
+    let text = readme();
+    let (_, section) = text.split_once("\n## First license in ten lines\n").expect("README has a first license");
+    let section = section.split("\n## ").next().unwrap();
+    let (_, program) =
+        section.split_once(&format!("\n```{language}\n")).unwrap_or_else(|| panic!("none in {language}"));
+    program.split("```").next().unwrap().to_owned()
+}
+
+/// The lines between the braces of a program's one function.
+fn lines_of_main(program: &str) -> usize {
+    let (_, body) = program.split_once("\nint main(").unwrap();
+    body.lines().skip(1).take_while(|line| !line.starts_with('}')).count()
+}
+
+/// As its reader does: from an empty folder to a license, again without a service, and with what goes wrong.
+fn makes_its_way(program: &Path, folder: &Path, service: &Service) {
+    let store = folder.join("store of señor");
+    let film = root().join("tests/data/media/packager-cenc-video.mp4");
+    let with = |url: &str, film: &Path| {
+        let mut command = run::limited([program.to_str().unwrap()]);
+        command.arg(&store).args([service.authority.as_str(), url]).arg(film);
+        command
+    };
+    let nobody = "http://127.0.0.1:9";
+    let printed = run::fail(&mut with(nobody, &film));
+    assert!(printed.contains("service cannot be reached"), "{printed}");
+    assert_eq!(run::succeed(&mut with(&service.url, &film)), "The license is stored.\n");
+    assert_eq!(run::succeed(&mut with(nobody, &film)), "Done.\n");
+    let printed = run::fail(&mut with(&service.url, &folder.join("no film.mp4")));
+    assert!(printed.contains("does not exist") || printed.contains("PATH_NOT_FOUND"), "{printed}");
+    let (code, _) = run::ended(&mut Command::new(program));
+    assert!(code.is_some_and(|code| code > 0), "{code:?}");
+}
+
+#[test]
+fn the_first_license_of_c_and_cpp_takes_ten_lines_and_is_one() {
+    for (language, standard, compilers) in
+        [("c", "cc -std=c11", ["gcc", "clang"]), ("cpp", "c++ -std=c++17", ["g++", "clang++"])]
+    {
+        let program = first_license(language);
+        assert!(lines_of_main(&program) <= 10, "{program}");
+        for compiler in compilers.into_iter().filter(|compiler| run::has_tool(compiler)) {
+            let out = tempfile::tempdir().unwrap();
+            let source = out.path().join(format!("first.{language}"));
+            std::fs::write(&source, &program).unwrap();
+            let line = format!(
+                "{standard} -Iinclude ../first.{language} -Ltarget/release \"-Wl,-rpath,$PWD/target/release\" -lwmlicense -o first"
+            );
+            let built = out.path().join("first");
+            run::succeed(&mut command_of(&line, compiler, &built));
+            makes_its_way(&built, out.path(), &Service::start());
+        }
     }
 }
 

@@ -276,9 +276,33 @@ fn the_old_api_keeps_its_contracts() {
     }
 }
 
-/// Every program in every form. It takes minutes: `make test-packaging` runs it.
+/// The script of the guide makes of a catalogue what the service imports, and old content gets its licenses.
 #[test]
-#[ignore = "takes minutes; make test-packaging runs it"]
+fn a_catalogue_of_rights_manager_is_imported_by_the_guides_script() {
+    if !has_compilers() {
+        return;
+    }
+    let stage = Stage::new();
+    let guide = std::fs::read_to_string(root().join("docs/porting.md")).unwrap();
+    let script = guide.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let kid = "fbefbe00112233445566778899aabbff";
+    std::fs::write(stage.path("old.wmv"), header(kid)).unwrap();
+    // As tools of the time wrote it, and with what CSV has to quote.
+    let old = guid_order(kid).replace('+', "!").replace('/', "*");
+    assert!(old.contains('!') && old.contains('*'), "{old}");
+    std::fs::write(stage.path("catalogue.txt"), format!("{old}\tOld, \"but\" good\n")).unwrap();
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).stdin(std::fs::File::open(stage.path("catalogue.txt")).unwrap());
+    let list = run::succeed(&mut python);
+    assert!(list.starts_with(&format!("{kid},")) && list.trim_end().ends_with("\"Old, \"\"but\"\" good\""), "{list}");
+    stage.service.import(&list, r#"{"actions":{"Play":{}},"backup":true}"#);
+    let printed = stage.prints(GCC, "reader.cpp", &["store", "silent", "old.wmv"]);
+    assert!(printed.contains("acquired: 0x000D2726\n"), "{printed}");
+}
+
+/// Every program in every form.
+#[test]
+#[ignore = "takes minutes; ci/test_porting.sh runs it"]
 fn programs_of_the_old_sdk_work_in_every_form() {
     assert!(has_compilers(), "g++ and clang++ are needed");
     for kind in EVERY {

@@ -1,5 +1,5 @@
-//! The C++ header: its properties are those of the table, it reaches every function, and its compilers have no complaint, with
-//! exceptions and without.
+//! The C++ header: its properties are those of the table, and it reaches every function. How it is used is tested by
+//! `tests/c_programs/cpp.rs`, what compilers say of it by `strict.rs`.
 
 use crate::declared::header;
 use std::fmt::Write as _;

@@ -14,6 +14,8 @@ pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) returns: String,
     pub(crate) parameters: Vec<String>,
+    /// The whole declaration on one line.
+    pub(crate) code: String,
     pub(crate) doc: Vec<String>,
 }
 
@@ -110,6 +112,7 @@ impl Header {
                 name: head[begin..].to_owned(),
                 returns: head[..begin].trim().to_owned(),
                 parameters: parameters.filter(|one| one != "void").collect(),
+                code: code.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches(';').to_owned(),
                 doc,
             });
         }

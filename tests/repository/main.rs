@@ -9,4 +9,6 @@ mod graph;
 mod header;
 mod layout;
 mod manual;
+mod porting;
 mod promises;
+mod strict;

@@ -1,4 +1,4 @@
-//! The manual pages in `docs/man`: made from the header and the tables in `src/`, equal to
+//! The manual pages in `docs/man` and the topics of the HTML reference: made from the header and the tables in `src/`, equal to
 //! the committed ones byte by byte, and read without complaint by both programs that show manual pages.
 //! `UPDATE_HEADER=1 cargo test --workspace --test repository manual` rewrites them.
 
@@ -6,6 +6,7 @@ mod mdoc;
 mod overview;
 mod page;
 mod pages;
+mod topics;
 
 use crate::declared::header;
 use mdoc::Mdoc;
@@ -23,7 +24,7 @@ fn folder() -> PathBuf {
     root().join("docs/man")
 }
 
-fn tables() -> Tables {
+pub(crate) fn tables() -> Tables {
     Tables {
         header: header(),
         results: wmlicense::reference::results(),

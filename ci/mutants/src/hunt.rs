@@ -56,12 +56,16 @@ struct Hunt<'h> {
     likely: Mutex<HashMap<(String, String), Vec<usize>>>,
 }
 
+/// Takes each outcome as it comes.
+pub type Note<'n> = dyn Fn(&Mutant, &Outcome) -> std::io::Result<()> + Sync + 'n;
+
 /// Shows all mutants with so many workers; no mutant gets more than the budget, counted in the tests' time without mutants.
 pub fn hunted(
     suite: &Suite,
     mutants: &[Mutant],
     budget: Duration,
     workers: usize,
+    note: &Note<'_>,
 ) -> Result<Vec<Outcome>, Box<dyn Error>> {
     let mut order: Vec<usize> = (0..suite.tests.len()).collect();
     order.sort_by_key(|index| suite.tests.get(*index).map(|test| test.took));
@@ -89,6 +93,7 @@ pub fn hunted(
                     eprintln!("{}", crate::report::line(mutant, &outcome));
                 }
                 let mut outcomes = outcomes.lock().map_err(|_| "a worker ended")?;
+                note(mutant, &outcome).map_err(|error| format!("the results: {error}"))?;
                 outcomes.get_mut(index).ok_or("no such mutant")?.clone_from(&outcome);
             }
         };

@@ -76,7 +76,8 @@ fn measured(wish: &Wish) -> Result<bool, Box<dyn Error>> {
     eprintln!("== {} tests, {} s", suite.tests.len(), begin.elapsed().as_secs());
 
     let mutants = wished(wish, &plan, &tree, &known);
-    let outcomes = hunt::hunted(&suite, &mutants, wish.budget, wish.workers)?;
+    let note = |mutant: &Mutant, outcome: &Outcome| report::note(&results, mutant, outcome);
+    let outcomes = hunt::hunted(&suite, &mutants, wish.budget, wish.workers, &note)?;
     let unreliable = hunt::unreliable(&suite, &outcomes)?;
     let found: Vec<(Mutant, Outcome)> = mutants.into_iter().zip(outcomes).collect();
     report::keep(&results, known, &found)?;
@@ -99,7 +100,7 @@ fn wished(
         let is_module = wish.modules.is_empty() || wish.modules.iter().any(|name| name == module);
         let is_file = wish.file.as_ref().is_none_or(|part| point.name.file.contains(part));
         let survived = last.is_some_and(|(word, _)| word != "noticed" && word != "hung");
-        if is_module && is_file && (survived || !wish.survivors) {
+        if is_module && is_file && (survived || !wish.survivors) && (last.is_none() || !wish.rest) {
             mutants.push(Mutant {
                 number: point.number,
                 name: point.name.clone(),

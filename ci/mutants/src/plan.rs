@@ -57,6 +57,8 @@ pub struct Wish {
     pub sample: Option<usize>,
     /// Only those that were not noticed the last time.
     pub survivors: bool,
+    /// Only those that no run has shown yet: what a run that was broken off has left.
+    pub rest: bool,
     /// What one mutant may cost.
     pub budget: Duration,
     /// How many run at the same time.
@@ -78,6 +80,7 @@ impl Wish {
             file: None,
             sample: None,
             survivors: false,
+            rest: false,
             budget: Duration::from_secs(20),
             workers,
             unit: false,
@@ -94,12 +97,13 @@ impl Wish {
                 "--budget" => wish.budget = Duration::from_secs(number(value()?)? as u64),
                 "--workers" => wish.workers = number(value()?)?.max(1),
                 "--survivors" => wish.survivors = true,
+                "--rest" => wish.rest = true,
                 "--test" => wish.tests.push(value()?),
                 "--unit" => wish.unit = true,
                 "--list" => wish.list = true,
                 _ => {
                     return Err(format!(
-                        "{word} is none of --module --file --sample --survivors --budget --workers --unit --test --list"
+                        "{word} is none of --module --file --sample --survivors --rest --budget --workers --unit --test --list"
                     ));
                 }
             }

@@ -2,6 +2,7 @@
 
 use crate::hunt::{Mutant, Outcome};
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
 use std::path::Path;
 
 /// The counts of one module.
@@ -77,23 +78,40 @@ pub fn last(path: &Path) -> HashMap<String, (String, String)> {
     text.lines().filter_map(words).collect()
 }
 
-/// Keeps the results of this run with the last ones of other mutants.
+/// How an outcome stands in the file.
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Noticed(_) => "noticed",
+        Outcome::Hung(_) => "hung",
+        Outcome::Survived => "survived",
+        Outcome::Unreached => "unreached",
+        Outcome::OutOfTime => "out of time",
+    }
+}
+
+fn entry(name: &str, word: &str, by: &str) -> String {
+    format!("{name}\t{word}\t{by}\n")
+}
+
+/// Puts the result of one mutant at the end of the file, where it counts before an earlier one: a run that is broken off keeps
+/// what it found.
+pub fn note(path: &Path, mutant: &Mutant, outcome: &Outcome) -> std::io::Result<()> {
+    let by = outcome.by().map_or("", String::as_str);
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(entry(&mutant.name.to_string(), word(outcome), by).as_bytes())
+}
+
+/// Keeps the results of this run with the last ones of other mutants, each once.
 pub fn keep(
     path: &Path,
     mut known: HashMap<String, (String, String)>,
     found: &[(Mutant, Outcome)],
 ) -> std::io::Result<()> {
     for (mutant, outcome) in found {
-        let word = match outcome {
-            Outcome::Noticed(_) => "noticed",
-            Outcome::Hung(_) => "hung",
-            Outcome::Survived => "survived",
-            Outcome::Unreached => "unreached",
-            Outcome::OutOfTime => "out of time",
-        };
-        known.insert(mutant.name.to_string(), (word.to_owned(), outcome.by().cloned().unwrap_or_default()));
+        let by = outcome.by().cloned().unwrap_or_default();
+        known.insert(mutant.name.to_string(), (word(outcome).to_owned(), by));
     }
-    let mut lines: Vec<String> = known.iter().map(|(name, (word, by))| format!("{name}\t{word}\t{by}\n")).collect();
+    let mut lines: Vec<String> = known.iter().map(|(name, (word, by))| entry(name, word, by)).collect();
     lines.sort();
     std::fs::write(path, lines.concat())
 }

@@ -217,3 +217,35 @@ fn write_licenses(
         Ok::<(), BackupError>(progress(out.counts().records)?)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn what_the_place_answers_says_what_can_be_done() {
+        let of = |error: Errno| BackupError::from(io::Error::from(error));
+        for error in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG] {
+            assert!(matches!(of(error), BackupError::Full), "{error}");
+        }
+        for error in [Errno::ROFS, Errno::ACCESS, Errno::PERM] {
+            assert!(matches!(of(error), BackupError::ReadOnly(_)), "{error}");
+        }
+        for error in [Errno::IO, Errno::NODEV, Errno::NOMEDIUM] {
+            assert!(matches!(of(error), BackupError::Medium(_)), "{error}");
+        }
+        assert!(matches!(of(Errno::EXIST), BackupError::Exists));
+        for error in [Errno::NOENT, Errno::NOTDIR] {
+            assert!(matches!(of(error), BackupError::Place(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_title_is_cut_between_letters_and_shows_no_control_character() {
+        assert_eq!(for_documents("a\tb"), "a b");
+        assert_eq!(for_documents(&"x".repeat(MAX_TEXT_LEN)), "x".repeat(MAX_TEXT_LEN));
+        let odd = format!("x{}", "ö".repeat(MAX_TEXT_LEN));
+        assert_eq!(for_documents(&odd).len(), MAX_TEXT_LEN - 1);
+    }
+}

@@ -265,11 +265,13 @@ fn execute<R: Clone + Send + 'static>(
     let sink = Arc::clone(&observer);
     let context = Context::new(Arc::clone(&run.control), deadline, Box::new(move |event| lock(&sink).event(event)));
     let result = catch_unwind(AssertUnwindSafe(|| work(&context))).unwrap_or_else(|_| on_panic());
+    // How far the work came is told before its end, however that came; who cancels there comes too late.
+    let last = catch_unwind(AssertUnwindSafe(|| context.last_progress()));
     drop(context);
     let closed = run.control.call(|| catch_unwind(AssertUnwindSafe(|| lock(&observer).closing(&result))));
     *lock(&run.stage) = Stage::Telling;
     let told = run.control.call(|| catch_unwind(AssertUnwindSafe(|| lock(&observer).finished(&result))));
-    if matches!(closed, Some(Err(_))) || matches!(told, Some(Err(_))) {
+    if last.is_err() || matches!(closed, Some(Err(_))) || matches!(told, Some(Err(_))) {
         let text = format_args!("the observer of an operation panicked in its last call");
         log.record(Level::Error, target::OPERATION, text);
     }

@@ -13,6 +13,8 @@ mod records;
 mod restore;
 mod schema;
 mod still;
+#[cfg(test)]
+mod tests;
 
 use crate::clock::SharedClock;
 use crate::device::Device;

@@ -1,6 +1,7 @@
 //! C programs: their sources, how they are compiled against the library, and how those of the harness are run.
 
 pub mod compile;
+pub mod cpp;
 pub mod service;
 
 use crate::{library_dir, root, run};
@@ -10,13 +11,18 @@ use std::process::Command;
 
 /// The C sources of a folder, sorted by name.
 pub fn sources(folder: &str) -> Vec<PathBuf> {
+    sources_of(folder, "c")
+}
+
+/// The sources of a folder whose names end so, sorted by name.
+pub fn sources_of(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(root().join(folder))
         .unwrap_or_else(|error| panic!("{folder}: {error}"))
         .map(|entry| entry.expect("a readable entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == ending))
         .collect();
     found.sort();
-    assert!(!found.is_empty(), "{folder} holds no C source");
+    assert!(!found.is_empty(), "{folder} holds no .{ending}");
     found
 }
 

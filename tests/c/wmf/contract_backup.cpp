@@ -251,6 +251,7 @@ static void TextOfTheOldApiIsReadAndWritten() {
   CHECK(broken.data()[0] == 0xFFFD && broken.length() == 3);
   wmf::Kid kid;
   CHECK(wmf::read_guid_order(L"pKOiobKxwsHR0tPU1dbX2A==", kid) && kid.bytes[0] == 0xA1 && wmf::guid_order(kid) == "pKOiobKxwsHR0tPU1dbX2A==");
+  CHECK(wmf::read_guid_order(L"!KOiobKxwsHR0tPU1dbX*A==", kid) && wmf::guid_order(kid) == "+KOiobKxwsHR0tPU1dbX/A==");
   CHECK(!wmf::read_guid_order(L"too short", kid) && HRESULT_FROM_WIN32(ERROR_NO_MORE_ITEMS) == WM_E_NO_MORE_ITEMS);
 }
 

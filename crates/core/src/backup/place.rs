@@ -124,13 +124,7 @@ impl Place {
                 Err(error) => return Err(error.into()),
             };
             let temporary = Temporary { place: self, name, file, kept: false };
-            // Between creation and lock, a cleaner may hold the file for stale and remove it: then another name is tried.
-            // A file system that knows no locks has no cleaner either.
-            if let Err(Errno::WOULDBLOCK) = rustix::fs::flock(&temporary.file, FlockOperation::NonBlockingLockExclusive)
-            {
-                continue;
-            }
-            if rustix::fs::fstat(&temporary.file)?.st_nlink > 0 {
+            if temporary.is_held()? {
                 return Ok(temporary);
             }
         }
@@ -164,6 +158,17 @@ impl Place {
     fn names(&self, suffix: &str) -> io::Result<Vec<CString>> {
         let entries = rustix::fs::Dir::read_from(&self.folder)?.flatten();
         Ok(entries.map(|entry| entry.file_name().to_owned()).filter(|name| is_own_name(name, suffix)).collect())
+    }
+}
+
+impl Temporary<'_> {
+    /// Takes the lock; false if somebody was faster: between creation and lock, a cleaner may hold the file for stale and
+    /// remove it. A file system that knows no locks has no cleaner either.
+    fn is_held(&self) -> io::Result<bool> {
+        if let Err(Errno::WOULDBLOCK) = rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+            return Ok(false);
+        }
+        Ok(rustix::fs::fstat(&self.file)?.st_nlink > 0)
     }
 }
 

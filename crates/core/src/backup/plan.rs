@@ -159,3 +159,25 @@ fn titles_of(store: &Store, section: &Section, titles: &[(Kid, String)]) -> Resu
     }
     Ok(taken)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wmlicense_testkit::{NOW, World};
+    use wmlicense_wire::id::ServiceId;
+
+    #[test]
+    fn a_section_is_sealed_to_its_own_management_service_as_long_as_that_has_a_key() {
+        let world = World::new();
+        let section = |management| Section { authority: world.pin(), management, user: None };
+        let key = |management, now| backup_key(&world.directory, &section(management), now).map(|key| key.key.key_id());
+        let own = Some(world.management.id);
+        let until = world.management.certificate.backup_key.as_ref().unwrap().until;
+        assert_eq!(key(own, NOW), Some(world.backup_key.public_key().key_id()));
+        assert!(key(own, until - 1).is_some() && key(own, until).is_none());
+        for other in [None, Some(ServiceId::new([9; 16])), Some(world.issuer.id)] {
+            assert_eq!(key(other, NOW), None);
+        }
+        assert!(backup_key(&Directory::new(world.authority.clone()), &section(own), NOW).is_none());
+    }
+}

@@ -300,6 +300,9 @@ fn padding(length: u64) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wmlicense_wire::aead::SecretKey;
+    use wmlicense_wire::id::BackupId;
+    use wmlicense_wire::policy::LicenseKind;
 
     #[test]
     fn every_length_is_padded_to_the_multiple() {
@@ -311,5 +314,71 @@ mod tests {
             assert_eq!(padded % PADDING, 0, "gap {gap}");
             assert!(padded - length < 2 * PADDING);
         }
+    }
+
+    /// A section whose blocks nobody encrypts.
+    fn section() -> (SectionWriter, Receiver<Vec<u8>>, mpsc::Sender<Vec<u8>>) {
+        let (blocks, arriving) = mpsc::sync_channel(BLOCKS);
+        let (emptied, empty) = mpsc::channel();
+        let content = RecordKey::of(&SecretKey::random().unwrap());
+        (SectionWriter::new(blocks, empty, content), arriving, emptied)
+    }
+
+    /// An item of this length, without the length in front.
+    fn item(length: usize) -> Item {
+        let item = Item::StatusList(vec![7; length - 8]);
+        let missing = length - item.encode().len();
+        Item::StatusList(vec![7; length - 8 + missing])
+    }
+
+    #[test]
+    fn items_are_as_long_as_readers_accept_and_no_longer() {
+        let (mut writer, arriving, _emptied) = section();
+        assert_eq!(item(MAX_ITEM_LEN).encode().len(), MAX_ITEM_LEN);
+        writer.put(&item(MAX_ITEM_LEN)).unwrap();
+        assert_eq!(arriving.try_iter().map(|block| block.len()).sum::<usize>(), MAX_ITEM_LEN + 4);
+        assert!(matches!(writer.put(&item(MAX_ITEM_LEN + 1)), Err(WriteError::TooLong)));
+        // Licenses are held to the same.
+        let key = InnerKey::new(LicenseKind::Content, vec![7; 16].into()).unwrap();
+        let mut longest = 0;
+        for policy in MAX_ITEM_LEN - 100.. {
+            let license = License { policy: vec![1; policy], binding: Vec::new() };
+            match writer.put_license(0, &license, &State::default(), &key) {
+                Ok(()) => longest = arriving.try_iter().map(|block| block.len()).sum(),
+                Err(error) => {
+                    assert!(matches!(error, WriteError::TooLong));
+                    break;
+                }
+            }
+        }
+        assert_eq!(longest, MAX_ITEM_LEN + 4);
+    }
+
+    #[test]
+    fn what_is_put_is_handed_over_block_by_block() {
+        let (mut writer, arriving, emptied) = section();
+        writer.put(&item(BLOCK - 4 - 100)).unwrap();
+        assert!(arriving.try_recv().is_err(), "a block is not full");
+        writer.put(&item(100 - 4)).unwrap();
+        let first = arriving.try_recv().unwrap();
+        assert_eq!((first.len(), writer.length), (BLOCK, BLOCK as u64));
+        // A block comes back with what was in it, and takes what comes next alone.
+        emptied.send(first).unwrap();
+        let (next, last) = (item(BLOCK), item(50));
+        writer.put(&next).unwrap();
+        assert_eq!(arriving.try_recv().unwrap()[4..], next.encode());
+        writer.put(&last).unwrap();
+        writer.pad().unwrap();
+        let rest = arriving.try_recv().unwrap();
+        assert_eq!(rest[4..54], last.encode());
+        assert!(writer.length.is_multiple_of(PADDING) && rest.len() as u64 == writer.length - 2 * BLOCK as u64 - 4);
+    }
+
+    #[test]
+    fn what_the_system_does_not_take_at_the_end_is_told() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let header = Header { backup_id: BackupId::random().unwrap(), sections: Vec::new() };
+        let ended = BackupWriter::new(&full, header).unwrap().finish();
+        assert!(matches!(ended, Err(WriteError::Io(error)) if error.kind() == io::ErrorKind::StorageFull));
     }
 }

@@ -63,8 +63,8 @@ impl Context {
         NetworkTeller { control, sink, last: Arc::clone(&self.network) }
     }
 
-    /// Tells progress, at most every 100 ms unless `done == total`. Work that may end before that calls
-    /// `last_progress`.
+    /// Tells progress, at most every 100 ms unless `done == total`. What came too soon is told at the end of the operation, if
+    /// nothing came after it.
     pub fn progress(&self, done: u64, total: u64) -> Result<(), Cancelled> {
         self.check()?;
         let progress = Progress { done, total };
@@ -83,7 +83,7 @@ impl Context {
     }
 
     /// Tells how far the work came, if that came too soon after what was told of it.
-    pub(crate) fn last_progress(&self) -> Result<(), Cancelled> {
+    pub(super) fn last_progress(&self) -> Result<(), Cancelled> {
         let Some(progress) = lock(&self.progress).untold.take() else { return Ok(()) };
         self.emit(Event::Progress(progress))
     }

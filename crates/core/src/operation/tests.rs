@@ -258,6 +258,34 @@ fn how_far_work_came_that_ends_early_is_told_once() {
 }
 
 #[test]
+fn how_far_work_came_is_told_before_its_end_however_that_came() {
+    let some = |context: &Context| {
+        for done in 0..=3 {
+            // On a slow machine it may be told here already.
+            let _ = catch_unwind(AssertUnwindSafe(|| context.progress(done, 1000)));
+        }
+    };
+    let ended = |on_call: fn(&str) -> Flow, panics: bool| {
+        let (calls, operation) = (Calls::default(), Operation::new());
+        let work = move |context: &Context| {
+            some(context);
+            if panics { panic!("on purpose") } else { 1 }
+        };
+        operation.start(None, recorder_with(&calls, on_call), work, panicked).unwrap();
+        operation.wait(None).unwrap();
+        let calls = lock(&calls).clone();
+        assert_eq!(calls.iter().filter(|call| *call == "progress 3/1000").count(), 1);
+        calls.last_chunk::<2>().unwrap().clone()
+    };
+    assert_eq!(ended(|_| Flow::Continue, false), ["progress 3/1000", "finished 1"]);
+    assert_eq!(ended(|_| Flow::Continue, true), ["progress 3/1000", "finished 99"]);
+    let late = |name: &str| if name == "progress 3/1000" { Flow::Cancel } else { Flow::Continue };
+    assert_eq!(ended(late, false), ["progress 3/1000", "finished 1"], "a cancel comes too late");
+    let broken = |name: &str| if name == "progress 3/1000" { panic!("on purpose") } else { Flow::Continue };
+    assert_eq!(ended(broken, false), ["progress 3/1000", "finished 1"], "what is done is done");
+}
+
+#[test]
 fn the_deadline_is_counted_from_the_start() {
     let before = Instant::now();
     let context = Context::inline(Some(Duration::from_secs(60)), |_| Flow::Continue);

@@ -142,6 +142,12 @@ impl Pool {
         Ok(self.reader()?.connection)
     }
 
+    /// Connections that nobody uses.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Closes the connections that nobody uses.
     fn close_idle(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -164,8 +164,6 @@ fn renew_all(
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    // A service that failed leaves the rest undone.
-    context.last_progress()?;
     match failure {
         Some(error) => Err(error.into()),
         None if run.renewed.stored == 0 && !run.renewed.refusals.is_empty() => {

@@ -244,3 +244,28 @@ fn commit(staging: Staging, mut asked: Asked, total: u64, context: &Context) -> 
     let Asked { granted: _, left_out, closed, page: _ } = asked;
     Ok(Restored { restored: report.restored, left_out, closed })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn what_a_service_refuses_wholly_is_a_matter_of_the_contact_and_a_damaged_backup_is_not() {
+        assert!(RestoreError::Refused { reason: Reason::DeviceRevoked, wait: None, url: None }.is_of_contact());
+        for error in [RestoreError::NotFound, RestoreError::Corrupt(String::new()), RestoreError::TooNew] {
+            assert!(!error.is_of_contact(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_medium_that_is_gone_is_told_apart_from_a_place_that_cannot_be_read() {
+        assert!(matches!(RestoreError::of_place(Errno::IO.into()), RestoreError::Medium(_)));
+        assert!(matches!(RestoreError::of_place(Errno::ACCESS.into()), RestoreError::Place(_)));
+        assert!(matches!(RestoreError::from(ReadError::Io(Errno::NODEV.into())), RestoreError::Medium(_)));
+        assert!(matches!(RestoreError::from(ReadError::TooNew), RestoreError::TooNew));
+        assert!(
+            matches!(RestoreError::from(ReadError::Corrupt("why".into())), RestoreError::Corrupt(why) if why == "why")
+        );
+    }
+}

@@ -1,5 +1,7 @@
 //! Backup, and restore on the same device: what was told, what is in the folder, what came back.
 
+mod edges;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -134,7 +136,9 @@ fn an_empty_store_gives_an_empty_backup_but_never_replaces_a_fuller_one() {
     full.acquire(&plain(&world, 0..1)).unwrap();
     backed_up(&full, place.path(), true).0.unwrap();
     let kept = fs::read(place.path().join(FILE_NAME)).unwrap();
-    assert_eq!(backed_up(&home, place.path(), true).0.unwrap(), BackupReport::default());
+    let (report, events) = backed_up(&home, place.path(), true);
+    assert_eq!(report.unwrap(), BackupReport::default());
+    assert_eq!(events.all(), [Event::BackupRestoreBegin, Event::Progress(Progress { done: 0, total: 0 })]);
     assert_eq!(fs::read(place.path().join(FILE_NAME)).unwrap(), kept);
     assert_eq!(names(place.path()), [FILE_NAME]);
 }
@@ -341,7 +345,8 @@ fn another_device_needs_the_service_and_says_so() {
     let unmanaged = Home::new(&world);
     unmanaged.acquire(&[Policy { management: None, ..world.policy(kid(1)) }]).unwrap();
     backed_up(&unmanaged, place.path(), true).0.unwrap();
-    assert!(matches!(restored(&other, place.path()).0, Err(RestoreError::NotRestorable)));
+    let (result, events) = restored(&other, place.path());
+    assert!(matches!(result, Err(RestoreError::NotRestorable)) && events.all().is_empty());
 }
 
 #[test]

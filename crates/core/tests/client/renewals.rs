@@ -1,11 +1,13 @@
 //! Renewals without content: who is asked for what, what counts on, and what a hostile service cannot bring.
 
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use wmlicense_core::acquire::interaction::prepare;
 use wmlicense_core::acquire::{AcquireError, LicenseWish};
 use wmlicense_core::contact::{AnswerFault, SessionError};
-use wmlicense_core::event::{Event, LeftOut, Progress};
+use wmlicense_core::event::{Event, Flow, LeftOut, Progress};
 use wmlicense_core::give_back::delete;
+use wmlicense_core::operation::{Context, Observer, Operation};
 use wmlicense_core::renew::{RenewError, RenewalWish, Renewed, renew};
 use wmlicense_testkit::desk::Desk;
 use wmlicense_testkit::service::{Post, Step};
@@ -362,6 +364,17 @@ fn progress_of_many_short_requests_is_told_at_the_pace_of_all_progress_and_to_it
     assert!(told.len() as u128 <= paces + 1, "{} within {paces} intervals", told.len());
 }
 
+/// Writes the events of an operation down.
+struct Noting(Arc<Mutex<Vec<Event>>>);
+
+impl Observer<bool> for Noting {
+    fn event(&mut self, event: &Event) -> Flow {
+        self.0.lock().unwrap().push(event.clone());
+        Flow::Continue
+    }
+    fn finished(&mut self, _: &bool) {}
+}
+
 #[test]
 fn a_renewal_that_a_service_fails_tells_how_far_it_came() {
     let desk = Desk::certified();
@@ -375,7 +388,10 @@ fn a_renewal_that_a_service_fails_tells_how_far_it_came() {
     }
     other.then(Step::Problem(ProblemKind::Unavailable));
     let before = desk.events().len();
-    run(&desk, &within(1)).unwrap_err();
+    let (client, settings, operation) = (Arc::clone(&desk.client), desk.settings.clone(), Operation::new());
+    let work = move |context: &Context| renew(&client, &settings, &within(1), context).is_ok();
+    operation.start(None, Box::new(Noting(Arc::clone(&desk.events))), work, || true).unwrap();
+    assert_eq!(operation.wait(None), Ok(false));
     let told = desk.events().split_off(before);
     let last = told.iter().rev().find_map(|event| if let Event::Progress(told) = event { Some(told) } else { None });
     assert_eq!(last, Some(&Progress { done: 8, total: 9 }));

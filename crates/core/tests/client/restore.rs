@@ -2,7 +2,9 @@
 //! asked without a network; the real one is tested from outside.
 
 mod answers;
+mod asked;
 mod fake;
+mod forged;
 mod left_out;
 mod offline;
 mod preview;
@@ -12,8 +14,8 @@ use std::sync::atomic::Ordering;
 use tempfile::TempDir;
 use wmlicense_core::client::{Client, OpenSettings};
 use wmlicense_core::contact::SessionError;
-use wmlicense_core::event::Event;
 use wmlicense_core::event::{ClosedSections, LeftOut, Why};
+use wmlicense_core::event::{Event, Progress};
 use wmlicense_core::operation::Context;
 use wmlicense_core::restore::{RestoreError, Restored, through};
 use wmlicense_core::store::{Store, StoreError};
@@ -246,8 +248,9 @@ fn a_restore_that_a_crash_broke_off_asks_only_for_what_is_missing() {
     // What a crash would have left.
     std::fs::copy(&kept, &log).unwrap();
     let fake = Fake::sharing(&fake);
-    assert_eq!(restore_at(&other, &folder, &fake).0.unwrap().restored, 1200);
-    assert_eq!(fake.restores.load(Ordering::SeqCst), 1);
+    let (result, events) = restore_at(&other, &folder, &fake);
+    assert_eq!((result.unwrap().restored, fake.restores.load(Ordering::SeqCst)), (1200, 1));
+    assert_eq!(events.all().last(), Some(&Event::Progress(Progress { done: 1200, total: 1200 })));
 }
 
 #[test]

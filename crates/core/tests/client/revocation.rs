@@ -181,6 +181,31 @@ fn what_the_store_s_rows_say_of_a_revoked_key_cannot_be_edited() {
 }
 
 #[test]
+fn a_license_waits_for_the_list_that_it_demands_and_a_revoked_device_for_nothing() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let demanding = |number, minimum_status| Policy { minimum_status, ..world.policy(kid(number)) };
+    home.acquire(&[demanding(1, Some(NUMBER)), demanding(2, Some(0)), demanding(3, None)]).unwrap();
+    let standing = |number| home.client.store.licenses(kid(number)).unwrap()[0].standing;
+    let keep = |list: StatusList| {
+        home.client.store.take_status_list(&list, &list.sign(&world.authority_key).unwrap()).unwrap();
+    };
+    assert_eq!([standing(1), standing(2), standing(3)], [Standing::StatusListTooOld, Standing::Good, Standing::Good]);
+    keep(status_list(&world, NUMBER - 1).0);
+    assert_eq!(standing(1), Standing::StatusListTooOld);
+    keep(status_list(&world, NUMBER).0);
+    assert_eq!(standing(1), Standing::Good);
+    home.acquire(&[demanding(4, Some(NUMBER + 9))]).unwrap();
+    assert_eq!(standing(4), Standing::StatusListTooOld);
+    // That the device was revoked no newer list takes away.
+    let device = Revoked { key: home.identity().keys.thumbprint(), from: 0 };
+    keep(StatusList { devices: vec![device], ..status_list(&world, NUMBER + 1).0 });
+    assert_eq!([standing(1), standing(4)], [Standing::DeviceRevoked; 2]);
+    home.acquire(&[demanding(5, None)]).unwrap();
+    assert_eq!(standing(5), Standing::DeviceRevoked, "what comes later is bound to the same keys");
+}
+
+#[test]
 fn a_kept_document_that_was_put_back_by_hand_is_not_believed() {
     let (world, key) = (World::new(), DualSigningKey::generate().unwrap());
     let (home, taken, other) = (Home::new(&world), revocable(&world, 1, &key), revocable(&world, 2, &key));

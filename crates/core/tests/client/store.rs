@@ -329,3 +329,49 @@ fn a_license_that_was_deleted_goes_on_where_it_was_left() {
     home.acquire(&policies).unwrap();
     assert_eq!(left(&home, &policies[0]), Some(2));
 }
+
+#[test]
+fn what_is_left_is_told_to_the_issuer_of_a_license_and_of_no_more_than_is_asked_for() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let store = &home.client.store;
+    let policies: Vec<_> = (1..=3).map(|number| world.policy_with(kid(number), counted(5))).collect();
+    home.acquire(&policies).unwrap();
+    home.acquire(&[world.policy(kid(9))]).unwrap();
+    let told = |issuer, kids: &[_], limit| {
+        let usage = store.usage(world.pin(), issuer, kids, limit).unwrap();
+        usage.into_iter().map(|(lid, _)| lid).collect::<BTreeSet<_>>()
+    };
+    let lids: BTreeSet<Lid> = policies.iter().map(|policy| policy.lid).collect();
+    assert_eq!(told(world.issuer.id, &[], 10), lids);
+    assert_eq!(told(world.issuer.id, &[kid(1), kid(9)], 10), BTreeSet::from([policies[0].lid]));
+    assert_eq!(told(world.issuer.id, &[], 2).len(), 2);
+    assert!(told(world.management.id, &[], 10).is_empty());
+    assert!(store.usage(Digest::of(b"another"), world.issuer.id, &[], 10).unwrap().is_empty());
+    // Those that were removed are told as well, within the same limit.
+    store.delete(kid(2)).unwrap();
+    assert_eq!(told(world.issuer.id, &[], 10), lids);
+    assert_eq!(told(world.issuer.id, &[kid(2)], 10), BTreeSet::from([policies[1].lid]));
+    assert_eq!(told(world.issuer.id, &[], 2).len(), 2);
+    assert!(told(world.management.id, &[], 10).is_empty());
+    // One that lost its state is not among them.
+    let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+    database.execute("DELETE FROM state WHERE lid <> ?1", [policies[0].lid.as_bytes()]).unwrap();
+    assert_eq!(told(world.issuer.id, &[], 10), BTreeSet::from([policies[0].lid]));
+}
+
+#[test]
+fn a_license_that_lost_its_state_keeps_no_other_out_of_a_backup() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let stateful = |number| Policy {
+        backup: wmlicense_wire::policy::BackupRight::Stateful,
+        ..world.policy_with(kid(number), counted(5))
+    };
+    let policies = [stateful(1), stateful(2), world.policy(kid(3))];
+    home.acquire(&policies).unwrap();
+    let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+    database.execute("DELETE FROM state WHERE lid = ?1", [policies[0].lid.as_bytes()]).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    assert_eq!(backed_up(&home, place.path(), false).0.unwrap().backed_up, 2);
+}

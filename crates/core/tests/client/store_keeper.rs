@@ -252,10 +252,13 @@ fn a_deleted_license_of_which_nobody_can_say_what_was_used_does_not_come_back() 
 fn each_license_whose_state_is_gone_counts_as_used_up_and_is_counted_once() {
     let world = World::new();
     let home = Home::new(&world);
-    home.acquire(&[counted(&world, 1), counted(&world, 2), world.policy(kid(3))]).unwrap();
+    // One that counts nothing is in the same bucket.
+    let plain = Policy { lid: counted(&world, 3).lid, ..world.policy(kid(3)) };
+    home.acquire(&[counted(&world, 1), counted(&world, 2), plain]).unwrap();
     sql(&home).execute("DELETE FROM state", []).unwrap();
     assert_eq!(look(&home, true).0.unwrap().repair, Repair { quarantined: 0, used_up: 2 });
     assert_eq!((left(&home, kid(1)), left(&home, kid(2))), (Some(0), Some(0)));
+    assert!(opens(&home, kid(3)));
 }
 
 #[test]
@@ -293,6 +296,34 @@ fn clearing_removes_what_is_over_and_keeps_what_was_used_known() {
     home.acquire_at(std::slice::from_ref(&used), NOW + 5).unwrap();
     assert_eq!(left(&home, used.kid), Some(0));
     assert!(look(&home, false).0.is_ok());
+}
+
+#[test]
+fn only_what_no_action_permits_any_more_is_over_and_only_after_its_month() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let ended = |end| Conditions { not_after: Some(end), ..Conditions::default() };
+    let (over, month) = (ended(NOW - 31 * DAY), NOW - 30 * DAY);
+    let of = |number, actions: &[(&str, Conditions)]| Policy {
+        actions: actions.iter().map(|(name, conditions)| ((*name).to_owned(), conditions.clone())).collect(),
+        ..world.policy(kid(number))
+    };
+    home.acquire(&[
+        of(1, &[("Play", ended(month))]),
+        of(2, &[("Play", ended(month + 1))]),
+        of(3, &[("Copy", over.clone()), ("Play", over.clone())]),
+        of(4, &[("Copy", over.clone()), ("Play", Conditions::default())]),
+        of(5, &[("Copy", over), ("Play", Conditions { count: Some(1), ..Conditions::default() })]),
+        of(6, &[]),
+    ])
+    .unwrap();
+    let context = || Context::inline(None, |_| Flow::Continue);
+    assert_eq!(clean(&home.client, &context()).unwrap().removed, 2);
+    let left = |number| home.client.store.licenses(kid(number)).unwrap().len();
+    assert_eq!([1, 2, 3, 4, 5, 6].map(left), [0, 1, 0, 1, 1, 1]);
+    spend(&home, home.client.store.licenses(kid(5)).unwrap()[0].policy.lid);
+    assert_eq!(clean(&home.client, &context()).unwrap().removed, 1, "used up in one way and ended in the other");
+    assert_eq!(left(5), 0);
 }
 
 #[test]

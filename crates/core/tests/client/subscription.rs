@@ -2,7 +2,7 @@
 
 use wmlicense_core::decryptor::{Decryptor, UseError};
 use wmlicense_core::rights::{self, Application, Category, Environment, Refusal};
-use wmlicense_core::store::{Filter, StoreError};
+use wmlicense_core::store::{Filter, RenewalChoice, StoreError};
 use wmlicense_media::cenc::{SampleCipher, SampleInfo, Scheme};
 use wmlicense_testkit::home::Home;
 use wmlicense_testkit::{NOW, World, content_key, kid};
@@ -170,4 +170,43 @@ fn a_decryptor_that_closes_with_the_right_closes_with_the_root() {
     play(&decryptor, kid(1)).unwrap();
     home.clock.advance(DAY);
     assert_eq!(refusal(play(&decryptor, kid(1))), Refusal::Expired);
+}
+
+#[test]
+fn a_leaf_is_renewed_with_its_root_and_the_root_once() {
+    let world = World::new();
+    let home = with_leaves(&world);
+    let root = root(&world, NOW + DAY);
+    store(&home, &[root_grant(&root)]);
+    let chosen = |kids: &[Kid]| {
+        let choice = RenewalChoice { kids: kids.to_vec(), ..RenewalChoice::default() };
+        let groups = home.client.store.renewable(&choice).unwrap();
+        let licenses: Vec<_> = groups.into_iter().flat_map(|group| group.licenses).collect();
+        licenses.into_iter().map(|(_, kid)| kid).collect::<Vec<_>>()
+    };
+    assert_eq!(chosen(&[kid(1), kid(2)]), [kid(1), kid(2), root_kid()]);
+    assert_eq!(chosen(&[kid(1), root_kid()]), [kid(1), root_kid()]);
+    assert_eq!(chosen(&[root_kid()]), [root_kid()]);
+    assert_eq!(chosen(&[]).len() as u64, LEAVES + 1);
+    // What is no leaf needs no root, whatever it names.
+    home.acquire(&[Policy { root_kid: Some(root_kid()), ..world.policy(kid(500)) }]).unwrap();
+    assert_eq!(chosen(&[kid(500)]), [kid(500)]);
+}
+
+#[test]
+fn what_is_due_before_a_time_is_renewed_and_what_lost_its_state_at_any() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let until = |number, not_after| world.policy_with(kid(number), Conditions { not_after, ..Conditions::default() });
+    let counted = world.policy_with(kid(3), Conditions { count: Some(5), ..Conditions::default() });
+    home.acquire(&[until(1, Some(NOW + 10)), until(2, None), counted.clone()]).unwrap();
+    let due = |due_before| {
+        let choice = RenewalChoice { due_before: Some(due_before), ..RenewalChoice::default() };
+        let groups = home.client.store.renewable(&choice).unwrap();
+        groups.into_iter().flat_map(|group| group.licenses).map(|(_, kid)| kid).collect::<Vec<_>>()
+    };
+    assert_eq!((due(NOW + 10), due(NOW + 11)), (vec![], vec![kid(1)]));
+    let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+    database.execute("DELETE FROM state WHERE lid = ?1", [counted.lid.as_bytes()]).unwrap();
+    assert_eq!(due(NOW), [kid(3)]);
 }

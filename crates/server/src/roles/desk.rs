@@ -32,6 +32,16 @@ pub(super) enum Step<W> {
     Again,
 }
 
+/// What one look at the store found.
+pub(super) struct Looked<F> {
+    /// The device was revoked.
+    pub(super) revoked: bool,
+    /// What is known of the exchange.
+    pub(super) prior: Prior,
+    /// What its decision rests on.
+    pub(super) found: F,
+}
+
 /// What writing a decision brought: whether it is written, how the exchange stands by its epoch, and what to send then.
 pub(super) type Brought = (Committed, Standing, Vec<u8>);
 
@@ -47,8 +57,8 @@ pub(super) trait Matter {
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault>;
     /// The answer that refuses it whole.
     async fn refuse(&self, reason: Reason) -> Result<Vec<u8>, Fault>;
-    /// Looks up what is known of the exchange, and what its decision rests on.
-    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault>;
+    /// Looks up what is known of the device and of the exchange, and what its decision rests on.
+    async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault>;
     async fn decide(&mut self, exchange: &Exchange, found: Self::Found) -> Result<Step<Self::Write>, Fault>;
     async fn commit(&mut self, exchange: Exchange, write: Self::Write) -> Result<Brought, Fault>;
     /// Counts and logs what is written.
@@ -62,7 +72,11 @@ pub(super) async fn serve(mut matter: impl Matter) -> Result<Vec<u8>, Fault> {
             Ok(exchange) => exchange,
             Err(reason) => return matter.refuse(reason).await,
         };
-        let (prior, found) = matter.look(&exchange).await?;
+        let Looked { revoked, prior, found } = matter.look(&exchange).await?;
+        // Who was revoked since it entered is handed nothing, not even what it was answered before.
+        if revoked {
+            return matter.refuse(Reason::DeviceRevoked).await;
+        }
         if let Some(answer) = known_answer(prior)? {
             return Ok(answer);
         }
@@ -71,13 +85,13 @@ pub(super) async fn serve(mut matter: impl Matter) -> Result<Vec<u8>, Fault> {
             Step::Note(answer) => {
                 let standing = exchange.standing.clone();
                 let committed = matter.service().store.note(exchange).await?;
-                if let Some(answer) = sendable(matter.service(), (committed, standing, answer))? {
+                if let Some(answer) = sendable(&matter, (committed, standing, answer)) {
                     return Ok(answer);
                 }
             }
             Step::Commit(write) => {
                 let brought = matter.commit(exchange, write).await?;
-                if let Some(answer) = sendable(matter.service(), brought)? {
+                if let Some(answer) = sendable(&matter, brought) {
                     matter.written();
                     return Ok(answer);
                 }
@@ -99,24 +113,23 @@ fn known_answer(prior: Prior) -> Result<Option<Vec<u8>>, Fault> {
     }
 }
 
-/// What to send after writing; `None` if the decision must be made again.
-fn sendable(service: &Service, (committed, standing, answer): Brought) -> Result<Option<Vec<u8>>, Fault> {
+/// What to send after writing; `None` if another look is needed, which also finds what the exchange was answered meanwhile.
+fn sendable(matter: &impl Matter, (committed, standing, answer): Brought) -> Option<Vec<u8>> {
     match committed {
         Committed::Done => {
-            tell_fork(service, &standing);
-            Ok(Some(answer))
+            if standing.fork {
+                tell_fork(matter.service(), &standing);
+            }
+            Some(answer)
         }
-        Committed::Prior(prior) => known_answer(prior),
-        Committed::Changed => Ok(None),
+        Committed::Prior(_) | Committed::Changed => None,
     }
 }
 
 /// Logs and counts a fork. Which device it is, `device list` tells.
 fn tell_fork(service: &Service, standing: &Standing) {
-    if standing.fork {
-        count(&service.metrics.forks, 1);
-        tracing::warn!(stopped = standing.stopped, "a copy of a device's store asked");
-    }
+    count(&service.metrics.forks, 1);
+    tracing::warn!(stopped = standing.stopped, "a copy of a device's store asked");
 }
 
 /// Where an individualized device asks, for an account where it names one, and by which keys it is answered.
@@ -222,3 +235,6 @@ impl Desk {
         Beside { certificates, ..Beside::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 //! Giving licenses back: the device that holds them says that it deleted them. From a device whose keys are a file that is a
 //! claim, not a proof, so the store limits how many seats it frees.
 
-use super::desk::{Brought, Desk, Door, Matter, Step, serve};
+use super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
 use super::{Caller, OTHER};
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::service::Service;
-use crate::store::{Exchange, Held, Prior};
+use crate::store::{Exchange, Held};
 use std::sync::Arc;
 use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::endpoint::Endpoint;
@@ -38,8 +38,8 @@ impl GiveBack {
 }
 
 impl Matter for GiveBack {
-    /// Whether the device was revoked, and which licenses it held.
-    type Found = (bool, Vec<bool>);
+    /// Which licenses the device held.
+    type Found = Vec<bool>;
     type Write = Vec<u8>;
 
     fn service(&self) -> &Service {
@@ -54,17 +54,14 @@ impl Matter for GiveBack {
         self.desk.refuse(reason).await
     }
 
-    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+    async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault> {
         let device = self.desk.caller.device.device_id;
         let Held { prior, revoked, known } =
             self.desk.service.store.held(exchange.clone(), device, self.lids()).await?;
-        Ok((prior, (revoked, known)))
+        Ok(Looked { revoked, prior, found: known })
     }
 
-    async fn decide(&mut self, exchange: &Exchange, (revoked, known): Self::Found) -> Result<Step<Self::Write>, Fault> {
-        if revoked {
-            return Ok(Step::Refuse(Reason::DeviceRevoked));
-        }
+    async fn decide(&mut self, exchange: &Exchange, known: Self::Found) -> Result<Step<Self::Write>, Fault> {
         let mut answer = self.desk.caller.answer(exchange.now, &exchange.standing);
         let unknown = self.licenses.iter().zip(known).filter(|(_, known)| !known);
         answer.refusals = unknown.map(|((lid, _), _)| never_held(*lid)).collect();

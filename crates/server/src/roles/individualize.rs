@@ -1,6 +1,6 @@
 //! Individualization: a device proves its keys by signing with them and gets a certificate for a year.
 
-use super::desk::{Brought, Matter, Step, serve};
+use super::desk::{Brought, Looked, Matter, Step, serve};
 use super::{OTHER, barred, put_status, role_key, whole};
 use crate::keyring::{CLOCK_TOLERANCE, Keyring};
 use crate::metrics::count;
@@ -8,7 +8,7 @@ use crate::policy::is_version;
 use crate::problem::Fault;
 use crate::rules::epochs::Standing;
 use crate::service::Service;
-use crate::store::{CertifiedDevice, Exchange, KnownDevice, Prior};
+use crate::store::{CertifiedDevice, Exchange, KnownDevice};
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Outcome, Reason};
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, DeviceClaims, DeviceKeys, Role};
@@ -84,9 +84,10 @@ impl Matter for Certifying {
         self.seal(Err(reason)).await
     }
 
-    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+    async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault> {
         let (prior, known, old) = self.service.store.known_device(exchange.clone(), self.replaces()).await?;
-        Ok((prior, (known, old)))
+        // A revoked device may learn again how it was answered; whether it gets anything new is decided.
+        Ok(Looked { revoked: false, prior, found: (known, old) })
     }
 
     async fn decide(&mut self, exchange: &Exchange, (known, old): Self::Found) -> Result<Step<Self::Write>, Fault> {

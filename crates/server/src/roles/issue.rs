@@ -6,7 +6,7 @@ mod delivery;
 pub(crate) mod grant;
 
 use super::ask::{self, Consent, ask_user};
-use super::desk::{Brought, Desk, Door, Matter, Step, serve};
+use super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
 use super::{Caller, OTHER};
 use crate::accounts::Account;
 use crate::metrics::count;
@@ -120,17 +120,15 @@ impl Matter for ByKid {
         self.issuing.desk.refuse(reason).await
     }
 
-    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+    async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault> {
         let (desk, holder) = (&self.issuing.desk, self.issuing.holder());
         let device = desk.caller.device.device_id;
         let mut offer = desk.service.store.offer(exchange.clone(), device, holder, self.kids.clone()).await?;
-        Ok((std::mem::replace(&mut offer.prior, Prior::None), offer))
+        let prior = std::mem::replace(&mut offer.prior, Prior::None);
+        Ok(Looked { revoked: offer.revoked, prior, found: offer })
     }
 
     async fn decide(&mut self, exchange: &Exchange, offer: Self::Found) -> Result<Step<Self::Write>, Fault> {
-        if offer.revoked {
-            return Ok(Step::Refuse(Reason::DeviceRevoked));
-        }
         let (work, kids) = (self.issuing.clone(), self.kids.clone());
         let asked = match self.issuing.desk.compute(move |_| work.decide(&kids, offer)).await? {
             Verdict::Final(decision) => return Ok(self.issuing.decided(decision)),

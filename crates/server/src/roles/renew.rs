@@ -1,7 +1,7 @@
 //! Renewing: licenses that a device holds, on the terms that hold today. Whether an account may have the content, and on
 //! which terms, is decided as for a first license; what counts on is decided here.
 
-use super::desk::{Brought, Desk, Door, Matter, Step, serve};
+use super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
 use super::issue::grant::{Granted, Granter, NotGranted, TermsByName, inner_key};
 use super::issue::leave_out_replaced;
 use super::{Caller, OTHER};
@@ -69,16 +69,14 @@ impl Matter for Renewing {
         self.desk.refuse(reason).await
     }
 
-    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+    async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault> {
         let (store, device) = (&self.desk.service.store, self.desk.caller.device.device_id);
         let mut offer = store.renewable(exchange.clone(), device, self.lids.clone()).await?;
-        Ok((std::mem::replace(&mut offer.prior, Prior::None), offer))
+        let prior = std::mem::replace(&mut offer.prior, Prior::None);
+        Ok(Looked { revoked: offer.revoked, prior, found: offer })
     }
 
     async fn decide(&mut self, exchange: &Exchange, offer: Self::Found) -> Result<Step<Self::Write>, Fault> {
-        if offer.revoked {
-            return Ok(Step::Refuse(Reason::DeviceRevoked));
-        }
         let granter = Granter {
             service: Arc::clone(&self.desk.service),
             keyring: Arc::clone(&self.desk.keyring),

@@ -217,4 +217,24 @@ mod tests {
         }
         assert_eq!(HeldKey::from_bytes(&[]), HeldKey::default());
     }
+
+    #[test]
+    fn of_all_that_an_account_got_only_the_scope_that_is_asked_for_counts() {
+        let got = |scope: &str, changed| ScopeRow { user: USER, scope: scope.to_owned(), changed };
+        let granted = [got("gold", 7), got("silver", 3), ScopeRow { user: UserId::new([6; 16]), ..got("tin", 7) }];
+        let since = ["gold", "silver", "tin"].map(|scope| since_of(scope, Some(USER), &granted, 5));
+        assert_eq!(since, [EVER, 5, 5]);
+        assert_eq!(since_of("gold", Some(USER), &[], 5), 5);
+    }
+
+    #[test]
+    fn an_account_has_all_of_its_scopes_and_none_of_anothers() {
+        let other = UserId::new([6; 16]);
+        let row = |user, scope: &str| ScopeRow { user, scope: scope.to_owned(), changed: 7 };
+        let scopes = Scopes::of(vec![row(USER, "gold"), row(other, "silver"), row(USER, "")]);
+        let may = |user, content: Openness| scopes.allow(user, &content);
+        let scope = |scope: &str| Openness::Scope(scope.to_owned());
+        assert!(may(USER, scope("gold")) && may(USER, Openness::Open) && may(other, scope("silver")));
+        assert!(!may(USER, scope("silver")) && !may(other, scope("gold")) && !may(other, Openness::Open));
+    }
 }

@@ -167,4 +167,22 @@ mod tests {
     fn a_name_stays_until_another_is_told_or_it_is_taken_away() {
         assert_eq!((name(None), name(Some("")), name(Some("Tom's"))), (None, Some(None), Some(Some("Tom's"))));
     }
+
+    #[test]
+    fn a_new_device_is_not_revoked_and_a_revoked_one_is_known_as_that() {
+        let row = certified(&device(), OWN, None, 1000).unwrap();
+        assert_eq!((row.revoked_at, row.counts_from, row.reason.as_deref(), row.successor), (None, 0, None, None));
+        let known = KnownDevice { device_id: device().device_id, revoked: false, certified_at: 1005, successor: None };
+        assert_eq!(KnownDevice::from(row.clone()), known);
+        assert_eq!(KnownDevice::from(revoked(row, 0, None, 1500)), KnownDevice { revoked: true, ..known });
+    }
+
+    #[test]
+    fn keys_of_another_device_or_of_a_revoked_one_are_not_replaced() {
+        let old = certified(&device(), OLD, None, 1000).unwrap();
+        let other = KeysRow { device: DeviceId::new([9; 16]), ..old.clone() };
+        for row in [other, revoked(old, 0, None, 1500)] {
+            assert!(replaced(&device(), OLD, OWN, Some(row), 2000).is_none());
+        }
+    }
 }

@@ -186,7 +186,7 @@ pub(crate) fn judge(history: &History, presented: &Presented, thumbprint: Signer
     // Requests may cross, but by then whoever has the answer presents what it told. Who does not, did not get it, or is a
     // copy that is put back again and again.
     let crossed = now < known.replaced_at.saturating_add(presented.tolerance());
-    let late = is_predecessor && !(is_current || history.known || history.is_late || crossed);
+    let late = is_predecessor && !(history.known || history.is_late || crossed);
     let too_often = late && history.late >= FORGIVEN_LATE;
     let good = is_current || history.known || (is_predecessor && !too_often) || is_older;
     let fork = !good;

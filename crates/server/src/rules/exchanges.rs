@@ -113,4 +113,17 @@ mod tests {
             assert_eq!(prior(&nobody, Some(row(answer))), Prior::Conflict);
         }
     }
+
+    #[test]
+    fn a_page_of_a_transaction_of_a_device_has_a_key_of_its_own() {
+        let key = exchange(0).key();
+        for other in [
+            Exchange { thumbprint: SignerId::new([9; 32]), ..exchange(0) },
+            Exchange { transaction: TransactionId::new([9; 16]), ..exchange(0) },
+            Exchange { page: 1, ..exchange(0) },
+        ] {
+            assert_ne!(other.key(), key);
+        }
+        assert_eq!(Exchange { request_hash: Digest::new([9; 32]), account: None, ..exchange(7) }.key(), key);
+    }
 }

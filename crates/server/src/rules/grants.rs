@@ -88,6 +88,8 @@ impl Bookings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::epochs::DAY;
+    use proptest::prelude::*;
 
     const LINE: Lid = Lid::new([1; 16]);
     const LATER: Lid = Lid::new([2; 16]);
@@ -118,5 +120,40 @@ mod tests {
         assert_eq!(at(9000 + YEAR), Again { times: 0, from: 9000 + YEAR });
         assert_eq!(at(10), Again { times: 2, from: 4000 + YEAR });
         assert_eq!(Bookings::new(10, []).again(LINE), Again { times: 0, from: 10 });
+    }
+
+    #[test]
+    fn what_was_booked_is_known_by_its_line_license_and_time() {
+        let mut bookings = Bookings::new(5000, [booked(4000)]);
+        assert!(bookings.has(LINE, LINE, 4000));
+        assert!(
+            !bookings.has(LINE, LINE, 4001) && !bookings.has(LINE, LATER, 4000) && !bookings.has(LATER, LINE, 4000)
+        );
+        assert!(!bookings.has(LINE, LATER, 5000));
+        book(&mut bookings, LATER).unwrap();
+        assert!(bookings.has(LINE, LATER, 5000));
+    }
+
+    proptest! {
+        /// Whenever and in whatever order a device asks: within no 365 days does it get one of a line more than twice, and it gets
+        /// each time that this allows.
+        #[test]
+        fn no_year_sees_a_license_more_than_twice(pauses in prop::collection::vec(0_i64..200 * DAY, 0..40)) {
+            let (mut now, mut got) = (0, Vec::<i64>::new());
+            for pause in pauses {
+                now += pause;
+                let lately = got.iter().filter(|at| **at > now - YEAR).count();
+                let mut bookings = Bookings::new(now, got.iter().map(|at| booked(*at)).collect::<Vec<_>>());
+                let told = book(&mut bookings, LATER);
+                prop_assert_eq!(told.is_ok(), lately < 2);
+                if let Err(again) = told {
+                    // From then on it may once more, and not a second before.
+                    let at = |now| Bookings::new(now, got.iter().map(|at| booked(*at)).collect::<Vec<_>>()).again(LINE);
+                    prop_assert!(at(again.from - 1).is_too_often() && !at(again.from).is_too_often());
+                } else {
+                    got.push(now);
+                }
+            }
+        }
     }
 }

@@ -51,3 +51,51 @@ pub(crate) fn is_of(interaction: &Interaction, exchange: &Exchange) -> bool {
 pub(crate) fn is_open(interaction: &Interaction, now: i64) -> bool {
     interaction.decision.is_none() && interaction.expires_at > now
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::epochs::Standing;
+    use wmlicense_wire::id::{Epoch, TransactionId};
+
+    fn interaction() -> Interaction {
+        Interaction {
+            id: "page".to_owned(),
+            thumbprint: SignerId::new([1; 32]),
+            request_hash: Digest::new([3; 32]),
+            account: None,
+            device: DeviceId::new([2; 16]),
+            application: None,
+            kids: vec![],
+            expires_at: 2000,
+            decision: None,
+        }
+    }
+
+    #[test]
+    fn a_page_is_that_of_a_request_by_its_bytes_and_its_account() {
+        let exchange = Exchange {
+            thumbprint: SignerId::new([1; 32]),
+            transaction: TransactionId::new([2; 16]),
+            page: 0,
+            request_hash: Digest::new([3; 32]),
+            account: None,
+            now: 1000,
+            presented: None,
+            fresh: Epoch::new([0; 16]),
+            standing: Standing::default(),
+        };
+        assert!(is_of(&interaction(), &exchange));
+        assert!(!is_of(&Interaction { request_hash: Digest::new([9; 32]), ..interaction() }, &exchange));
+        assert!(!is_of(&Interaction { account: Some(UserId::new([5; 16])), ..interaction() }, &exchange));
+    }
+
+    #[test]
+    fn a_user_decides_once_and_before_the_page_ends() {
+        assert!(is_open(&interaction(), 1999));
+        assert!(!is_open(&interaction(), 2000));
+        for decision in [Decision::Declined, Decision::Accepted(None)] {
+            assert!(!is_open(&Interaction { decision: Some(decision), ..interaction() }, 1999));
+        }
+    }
+}

@@ -193,3 +193,98 @@ pub(crate) fn missing_roots<'a>(contents: impl IntoIterator<Item = &'a Content>,
     roots.dedup();
     roots
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::rows::Booked;
+    use wmlicense_wire::revocation::Entry;
+
+    const DEVICE: DeviceId = DeviceId::new([1; 16]);
+    const LID: Lid = Lid::new([2; 16]);
+    const LINE: Lid = Lid::new([3; 16]);
+
+    fn row() -> LicenseRow {
+        let terms = Digest::new([4; 32]);
+        LicenseRow { user: None, lid: LID, terms, policy: vec![7], withdrawn: None, returned_at: None }
+    }
+
+    fn content(scope: Option<&str>, part: Part) -> Content {
+        Content { sealed_key: vec![], title: None, policy: None, scope: scope.map(str::to_owned), part }
+    }
+
+    fn kept(orders: Vec<Order>) -> KeptLicense {
+        KeptLicense { row: row(), state: Some(State::default()), line: LINE, orders }
+    }
+
+    #[test]
+    fn another_comes_in_the_place_of_one_that_was_given_back_or_had_to_be_dropped() {
+        assert!(!Issued::of(row()).withdrawn);
+        assert!(Issued::of(LicenseRow { returned_at: Some(5), ..row() }).withdrawn);
+        assert!(Issued::of(LicenseRow { withdrawn: Some(5), ..row() }).withdrawn);
+    }
+
+    #[test]
+    fn the_device_that_a_license_is_issued_to_has_its_first_seat() {
+        let license = NewLicense {
+            kid: Kid::new([6; 16]),
+            user: None,
+            issued: Issued::of(row()),
+            replaces: Some(LINE),
+            line: Some(LINE),
+            state: None,
+        };
+        let seat = SeatRow {
+            lid: LID,
+            device: DEVICE,
+            kid: Kid::new([6; 16]),
+            restored: false,
+            elsewhere: false,
+            since: 1000,
+            line: Some(LINE),
+            returned_at: None,
+            freed: false,
+            withdrawn: None,
+        };
+        assert_eq!(license.first_seat(DEVICE, 1000), seat);
+    }
+
+    #[test]
+    fn content_is_offered_with_the_license_that_the_device_has_and_what_was_taken_back_of_it() {
+        let rules: Arc<[Rule]> = Arc::new([Rule::default()]);
+        let bookings = Bookings::new(1000, [Booked { line: LINE, lid: LINE, at: 900 }]);
+        let offered = |kept| Offered::of(content(None, Part::Content), kept, DEVICE, &rules, &bookings);
+        let nothing = offered(None);
+        assert!(nothing.current.is_none() && !nothing.taken_back);
+        let order = |device| Order { entry: Entry::License(LID), device };
+        for (orders, taken_back) in [
+            (vec![], false),
+            (vec![order(Some(DeviceId::new([9; 16])))], false),
+            (vec![order(Some(DEVICE))], true),
+            (vec![order(None)], true),
+        ] {
+            let offered = offered(Some(kept(orders)));
+            assert_eq!((offered.taken_back, &offered.rules[..]), (taken_back, &rules[..]));
+            let current = offered.current.unwrap();
+            assert_eq!((current.lid, current.line, current.again.times), (LID, LINE, 1));
+            assert_eq!(current.state, Some(State::default()));
+        }
+    }
+
+    #[test]
+    fn a_license_for_open_content_is_nobodys() {
+        let user = UserId::new([5; 16]);
+        assert_eq!(holder(&content(None, Part::Content), Some(user)), None);
+        assert_eq!(holder(&content(Some("gold"), Part::Content), Some(user)), Some(user));
+        assert_eq!(holder(&content(Some("gold"), Part::Content), None), None);
+    }
+
+    #[test]
+    fn subscriptions_that_leaves_need_come_once_and_in_order_and_those_asked_for_do_not() {
+        let kid = |number: u8| Kid::new([number; 16]);
+        let leaf = |number| content(None, Part::Leaf(RootKey { kid: kid(number), sealed_key: vec![], scope: None }));
+        let contents = [leaf(9), content(None, Part::Root), leaf(7), leaf(8), leaf(9), content(None, Part::Content)];
+        assert_eq!(missing_roots(&contents, &[kid(8), kid(1)]), [kid(7), kid(9)]);
+        assert_eq!(missing_roots(&contents[1..2], &[]), []);
+    }
+}

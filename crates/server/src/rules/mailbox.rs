@@ -98,4 +98,18 @@ mod tests {
         assert!(!recipient(row(1, 10), false, &[(1, 4), (2, 4)]).copied);
         assert!(recipient(row(1, 10), false, &[(1, 0), (2, 5)]).copied);
     }
+
+    #[test]
+    fn forks_count_from_a_year_before_the_last_one() {
+        assert_eq!(forks_count_after(YEAR + 77), 77);
+    }
+
+    #[test]
+    fn a_device_is_given_to_by_its_newest_keys_and_says_whether_it_was_revoked() {
+        for revoked in [false, true] {
+            let given = recipient(row(3, 10), revoked, &[]);
+            assert_eq!((given.thumbprint, given.device), (SignerId::new([3; 32]), DeviceId::new([1; 16])));
+            assert_eq!((given.certificate, given.revoked, given.copied), (vec![3], revoked, false));
+        }
+    }
 }

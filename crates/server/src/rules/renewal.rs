@@ -111,3 +111,6 @@ impl Renewing {
         Renewable::Held(Box::new(HeldLicense { kid, content, current, state, restored, taken_back, rules }))
     }
 }
+
+#[cfg(test)]
+mod tests;

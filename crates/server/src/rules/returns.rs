@@ -37,6 +37,7 @@ pub(crate) fn give_back(seat: SeatRow, freed: u64, known: Option<&State>, told: 
 mod tests {
     use super::*;
     use wmlicense_wire::id::{DeviceId, Kid, Lid};
+    use wmlicense_wire::license::ActionState;
 
     fn seat() -> SeatRow {
         SeatRow {
@@ -66,5 +67,14 @@ mod tests {
     fn what_was_given_back_before_changes_nothing() {
         let before = SeatRow { returned_at: Some(5000), freed: true, ..seat() };
         assert_eq!(give_back(before, 0, None, &State::default(), 6000), None);
+    }
+
+    #[test]
+    fn what_was_freed_counts_for_a_year() {
+        assert_eq!(counts_after(PERIOD + 77), 77);
+        let told =
+            State { actions: [("Play".to_owned(), ActionState { counts_left: Some(1), first_use: None })].into() };
+        let returned = give_back(seat(), 0, None, &told, 5000).unwrap();
+        assert_eq!(returned.state, Some(told), "what is left is known from then on");
     }
 }

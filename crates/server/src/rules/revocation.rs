@@ -48,7 +48,6 @@ pub(crate) fn due(device: DeviceId, rules: &[NumberedOrder], held: &[NumberedOrd
     let rules = rules.iter().filter(|row| applies(&row.order, device));
     let mut orders: Vec<&NumberedOrder> = rules.chain(held).collect();
     orders.sort_by_key(|row| row.number);
-    orders.dedup_by_key(|row| row.number);
     let mut due = Due { number: orders.last()?.number, target: None, entries: Vec::new(), signed: None };
     for NumberedOrder { order: Order { entry, device: only }, .. } in orders {
         if only.is_some() || matches!(entry, Entry::License(_)) {
@@ -177,7 +176,9 @@ pub(crate) fn rule(user: Option<UserId>, kid: Option<Kid>, issued_before: Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wmlicense_testkit::policy::policy;
     use wmlicense_wire::id::Lid;
+    use wmlicense_wire::key::DualSigningKey;
 
     const DEVICE: DeviceId = DeviceId::new([1; 16]);
     const OTHER: DeviceId = DeviceId::new([2; 16]);
@@ -250,5 +251,70 @@ mod tests {
         assert_eq!(again.reason.as_deref(), Some("lost"));
         let earlier = revoke(new(100, Some("stolen")), Some(again), 3000);
         assert_eq!((earlier.counts_from, earlier.reason.as_deref()), (100, Some("stolen")));
+    }
+
+    #[test]
+    fn an_order_takes_back_the_license_or_those_that_its_rule_means_on_its_device() {
+        let policy = policy(&[]);
+        let order = |entry, device| Order { entry, device }.matches(&policy, DEVICE);
+        let (own, by_rule) = (Entry::License(policy.lid), rule(None, Some(policy.kid), None));
+        for entry in [own, by_rule, rule(None, None, None)] {
+            assert!(order(entry, None) && order(entry, Some(DEVICE)));
+            assert!(!order(entry, Some(OTHER)));
+        }
+        assert!(!order(Entry::License(Lid::new([9; 16])), None));
+        assert!(!order(rule(None, Some(Kid::new([9; 16])), None), None));
+    }
+
+    #[test]
+    fn a_rule_that_asks_for_more_than_a_key_id_names_nothing_by_it() {
+        let named = |entry| is_named(&Order { entry, device: None }, Some(KID), DEVICE);
+        assert!(named(rule(None, None, None)) && named(rule(None, Some(KID), None)));
+        assert!(!named(rule(Some(UserId::new([5; 16])), Some(KID), None)), "whose it is nobody knows");
+        assert!(!named(rule(None, Some(KID), Some(1000))), "since when it is there nobody knows");
+        assert!(!named(rule(None, Some(Kid::new([9; 16])), None)));
+        assert!(!named(Entry::License(Lid::new([9; 16]))));
+    }
+
+    #[test]
+    fn of_several_orders_about_a_license_one_for_the_device_is_enough() {
+        let (own, other) = (of_license(1, 5, Some(DEVICE)).order, of_license(2, 5, Some(OTHER)).order);
+        assert!(is_taken_back(&[other, own], DEVICE) && is_taken_back(&[own, other], DEVICE));
+        let rules = [of_license(1, 5, None), of_rule(2, Some(KID), Some(DEVICE)), of_rule(3, None, None)];
+        let (of_kid, of_all) = (Rule { kid: Some(KID), ..Rule::default() }, Rule::default());
+        assert_eq!(rules_for(&rules, DEVICE), [of_kid, of_all]);
+        assert_eq!(rules_for(&rules, OTHER), [of_all]);
+    }
+
+    #[test]
+    fn only_a_number_above_all_that_are_known_is_newer() {
+        assert!(is_newer(None, 0) && is_newer(Some(6), 7));
+        assert!(!is_newer(Some(7), 7) && !is_newer(Some(8), 7));
+    }
+
+    #[test]
+    fn an_acknowledgement_is_for_the_very_blob_and_whom_it_was_for() {
+        let key = DualSigningKey::generate().unwrap();
+        let blob = |target| Revocation { number: 7, target, entries: vec![rule(None, None, None)] }.sign(&key).unwrap();
+        let (own, all) = (blob(Some(DEVICE)), blob(None));
+        let word = |blob: &[u8]| Acknowledgement {
+            device_id: DEVICE,
+            number: 7,
+            blob: Digest::of(blob),
+            removed: 0,
+            lids: vec![],
+            taken_at: 1000,
+        };
+        assert!(is_acknowledged(&word(&own), Some(DEVICE), &own) && is_acknowledged(&word(&all), None, &all));
+        assert!(!is_acknowledged(&word(&own), Some(DEVICE), &all) && !is_acknowledged(&word(&all), Some(DEVICE), &all));
+        assert!(!is_acknowledged(&word(&own), Some(OTHER), &own) && !is_acknowledged(&word(&own), None, &own));
+        assert!(!is_acknowledged(&word(b"no blob"), None, b"no blob"));
+    }
+
+    #[test]
+    fn a_revoked_key_is_listed_from_the_time_that_its_row_says() {
+        let (key, name) = (SignerId::new([7; 32]), String::new());
+        let row = RevokedRow { kind: "service", key, name, from: 500, revoked_at: 900, reason: None };
+        assert_eq!(row.listed(), Revoked { key, from: 500 });
     }
 }

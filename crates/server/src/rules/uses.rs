@@ -89,4 +89,17 @@ mod tests {
         let (told, new) = news(&[(LID, State::default())], &lines, &HashMap::new(), 9);
         assert_eq!((told, new), (Told::new(), vec![]), "nothing is told of it");
     }
+
+    #[test]
+    fn what_is_known_already_of_a_later_first_use_is_not_news() {
+        let used = |first_use| State {
+            actions: [("Play".to_owned(), ActionState { counts_left: Some(1), first_use: Some(first_use) })].into(),
+        };
+        let lines = HashMap::from([(LID, LID)]);
+        let new = |told: i64| news(&[(LID, used(told))], &lines, &HashMap::from([(LID, used(1500))]), 2000).1;
+        assert_eq!(new(1500), []);
+        assert_eq!(new(1700), [], "it is later than what is known");
+        assert_eq!(new(1 << 40), [], "it is not of tomorrow");
+        assert_eq!(new(1400), [(LID, used(1400))]);
+    }
 }

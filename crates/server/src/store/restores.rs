@@ -6,6 +6,7 @@ use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::exchanges::{Exchange, Prior};
 use crate::rules::grants::{Bookings, counts_after};
+use crate::rules::licenses::Content;
 use crate::rules::revocation::Order;
 use crate::rules::seats::{Asking, Claim, Claimed, Holding, Kept, Named, Out, Taken};
 use crate::rules::uses::Told;
@@ -28,6 +29,13 @@ impl Store {
     pub(crate) fn holdings(&self, licenses: Vec<Lid>, asker: Asker, told: Told) -> Pending<'_, Vec<Holding>> {
         self.read((licenses, asker, told), |(licenses, asker, told), rows| {
             Box::pin(holdings(rows, licenses, *asker, told))
+        })
+    }
+
+    /// Whether a device was revoked, and the content of what it wants to restore, in order.
+    pub(crate) fn restorable(&self, device: DeviceId, kids: Vec<Kid>) -> Pending<'_, (bool, Vec<Option<Content>>)> {
+        self.read((device, kids), |(device, kids), rows| {
+            Box::pin(async move { Ok((rows.is_revoked(*device).await?, rows.offered(kids).await?)) })
         })
     }
 
@@ -97,8 +105,7 @@ async fn take_seats(
         }
         return Ok(End::Keep(Claimed::Stopped(standing)));
     }
-    let mut lids: Vec<Lid> = claims.iter().map(|claim| claim.lid).collect();
-    lids.sort_unstable();
+    let lids: Vec<Lid> = claims.iter().map(|claim| claim.lid).collect();
     let kept = kept_of(rows, &lids, For::Changing).await?;
     // As far back as what this very request was given, too.
     let after = counts_after(exchange.now).min(answered_at.map_or(i64::MAX, |at| at.saturating_sub(1)));
@@ -125,7 +132,7 @@ async fn rules(rows: &mut dyn Rows) -> Result<Vec<Order>, StoreError> {
     Ok(rows.rules().await?.into_iter().map(|row| row.order).collect())
 }
 
-/// What was kept of licenses, of those of which anything was; one that is named twice is one.
+/// What was kept of licenses, of those of which anything was. They are read in their order, and one that is named twice once.
 pub(super) async fn kept_of(rows: &mut dyn Rows, licenses: &[Lid], how: For) -> Result<HashMap<Lid, Kept>, StoreError> {
     let licenses: Vec<Lid> = licenses.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let mut kept: HashMap<Lid, Kept> = HashMap::new();

@@ -4,36 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use wmlicense_testkit::daemon::device::{Device, Known};
 use wmlicense_testkit::daemon::{Data, GOLD, KEY, OPEN};
-use wmlicense_wire::answer::{Answer, OpenedLicense, Outcome, Reason};
+use wmlicense_wire::answer::{OpenedLicense, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::{Body, Request};
-
-fn ask(device: &Device, known: &Known, scope: Option<&str>, since: Option<i64>) -> Request {
-    let body = Body::Licenses {
-        kids: Vec::new(),
-        header: None,
-        scope: scope.map(str::to_owned),
-        since,
-        actions: vec!["Play".into()],
-        custom: None,
-        usage: Vec::new(),
-    };
-    device.request(known, Role::Issuer, body)
-}
-
-fn page(device: &Device, known: &Known, request: &Request, token: Option<&str>) -> (Answer, Vec<OpenedLicense>) {
-    let bytes = device.sign(request);
-    let reply = known.post("licenses", &bytes, token).granted();
-    let place = (request.transaction, request.page);
-    let (answer, licenses, _) = device.verify_page(known, Role::Issuer, &bytes, place, &reply);
-    // The same bytes get the same answer.
-    assert_eq!(known.post("licenses", &bytes, token).granted(), reply);
-    (answer, licenses)
-}
 
 /// A whole run.
 struct Run {
@@ -44,14 +21,14 @@ struct Run {
 }
 
 fn run(device: &Device, known: &Known, scope: Option<&str>, since: Option<i64>, token: Option<&str>) -> Run {
-    let mut request = ask(device, known, scope, since);
+    let mut request = device.delivery_request(known, scope, since);
     let mut run = Run { pages: 0, licenses: Vec::new(), withdrawn: BTreeSet::new(), since: None };
     loop {
-        let (answer, licenses) = page(device, known, &request, token);
+        let (answer, licenses) = device.ask(known, &request, token);
         assert_eq!(answer.outcome, Outcome::Done);
         assert!(run.since.is_none_or(|since| answer.since == Some(since)));
         run.pages += 1;
-        run.licenses.extend(licenses);
+        run.licenses.extend(licenses.into_iter().map(|held| held.license));
         run.withdrawn.extend(answer.withdrawn);
         run.since = answer.since;
         let Some(cursor) = answer.next_cursor else { return run };
@@ -194,7 +171,7 @@ fn a_scope_is_delivered_to_those_who_have_it_only() {
     let known = Known::discover(&serving.url, data.authority);
     let device = Device::individualized(&known);
     let refused = |token: Option<&str>| {
-        let request = ask(&device, &known, Some("gold"), None);
+        let request = device.delivery_request(&known, Some("gold"), None);
         let bytes = device.sign(&request);
         let reply = known.post("licenses", &bytes, token).granted();
         let (answer, ..) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);
@@ -215,12 +192,12 @@ fn a_cursor_is_good_for_its_page_of_its_transaction_and_device_only() {
     let serving = data.serve(&[]);
     let known = Known::discover(&serving.url, data.authority);
     let (device, other) = (Device::individualized(&known), Device::individualized(&known));
-    let request = ask(&device, &known, None, None);
-    let cursor = page(&device, &known, &request, Some(&token)).0.next_cursor.unwrap();
+    let request = device.delivery_request(&known, None, None);
+    let cursor = device.ask(&known, &request, Some(&token)).0.next_cursor.unwrap();
     let with = |page: u32, cursor: Option<Vec<u8>>| Request { page, cursor, ..request.clone() };
     let mut forged = cursor.clone();
     forged[1] ^= 1;
-    let stranger = Request { page: 1, cursor: Some(cursor.clone()), ..ask(&device, &known, None, None) };
+    let stranger = Request { page: 1, cursor: Some(cursor.clone()), ..device.delivery_request(&known, None, None) };
     for bad in
         [with(1, None), with(0, Some(cursor.clone())), with(2, Some(cursor.clone())), with(1, Some(forged)), stranger]
     {
@@ -232,10 +209,10 @@ fn a_cursor_is_good_for_its_page_of_its_transaction_and_device_only() {
         page: 1,
         cursor: Some(cursor.clone()),
         transaction: request.transaction,
-        ..ask(&other, &known, None, None)
+        ..other.delivery_request(&known, None, None)
     };
     assert_eq!(known.post("licenses", &other.sign(&elsewhere), Some(&token)).problem(), ProblemKind::BadRequest);
-    assert_eq!(page(&device, &known, &with(1, Some(cursor)), Some(&token)).1.len(), 4);
+    assert_eq!(device.ask(&known, &with(1, Some(cursor)), Some(&token)).1.len(), 4);
 }
 
 #[test]
@@ -246,11 +223,11 @@ fn a_service_at_its_pace_asks_for_patience_and_keeps_no_trace_of_it() {
     let serving = data.serve(&["--predelivery-rate", "1"]);
     let known = Known::discover(&serving.url, data.authority);
     let device = Device::individualized(&known);
-    let (_, licenses) = page(&device, &known, &ask(&device, &known, None, None), Some(&token));
+    let (_, licenses) = device.ask(&known, &device.delivery_request(&known, None, None), Some(&token));
     assert_eq!(licenses.len(), 4096);
     // A second of waiting lets one license more out, and with it a page; the one after it has to wait for long.
     let told = (0..3).find_map(|_| {
-        let request = ask(&device, &known, None, None);
+        let request = device.delivery_request(&known, None, None);
         let bytes = device.sign(&request);
         let reply = known.post("licenses", &bytes, Some(&token)).granted();
         let (answer, licenses, _) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);

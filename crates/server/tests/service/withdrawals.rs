@@ -9,7 +9,7 @@ use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::State;
-use wmlicense_wire::request::{Body, Request};
+use wmlicense_wire::request::Body;
 
 /// An owner with `count` titles in the scope `gold`, and the token of an account that has it.
 fn with_gold(count: u32) -> (Data, String) {
@@ -33,39 +33,13 @@ fn regain(data: &Data) {
     data.admin(&["account", "change", "alice", "--add-scope", "gold"]);
 }
 
-fn delivery(device: &Device, known: &Known, scope: Option<&str>, since: Option<i64>) -> Request {
-    let body = Body::Licenses {
-        kids: Vec::new(),
-        header: None,
-        scope: scope.map(str::to_owned),
-        since,
-        actions: vec!["Play".into()],
-        custom: None,
-        usage: Vec::new(),
-    };
-    device.request(known, Role::Issuer, body)
-}
-
-fn post(device: &Device, known: &Known, request: &Request, token: Option<&str>) -> (Answer, Vec<Held>) {
-    let bytes = device.sign(request);
-    let name = if matches!(request.body, Body::Renewals { .. }) { "renewals" } else { "licenses" };
-    let reply = known.post(name, &bytes, token).granted();
-    let place = (request.transaction, request.page);
-    let (answer, licenses, envelope) = device.verify_page(known, Role::Issuer, &bytes, place, &reply);
-    if !answer.withdrawn.is_empty() {
-        // What was told is written down: the same bytes get the same answer.
-        assert_eq!(known.post(name, &bytes, token).granted(), reply);
-    }
-    (answer, licenses.into_iter().map(|license| Held { signed: envelope.signed.clone(), license }).collect())
-}
-
 fn deliver(
     device: &Device,
     known: &Known,
     (scope, since): (Option<&str>, Option<i64>),
     token: Option<&str>,
 ) -> (Answer, Vec<Held>) {
-    post(device, known, &delivery(device, known, scope, since), token)
+    device.ask(known, &device.delivery_request(known, scope, since), token)
 }
 
 fn lids(held: &[Held]) -> BTreeSet<Lid> {
@@ -115,10 +89,10 @@ fn more_than_an_answer_takes_goes_in_pages_and_the_last_one_refuses() {
     let known = Known::discover(&serving.url, data.authority);
     let device = Device::individualized(&known);
     let run = || {
-        let mut request = delivery(&device, &known, Some("gold"), None);
+        let mut request = device.delivery_request(&known, Some("gold"), None);
         let (mut answers, mut licenses) = (Vec::new(), Vec::new());
         loop {
-            let (answer, more) = post(&device, &known, &request, Some(&token));
+            let (answer, more) = device.ask(&known, &request, Some(&token));
             licenses.extend(more);
             answers.push(answer.clone());
             let Some(cursor) = answer.next_cursor else { return (answers, licenses) };
@@ -147,7 +121,7 @@ fn a_license_refused_by_its_key_id_goes_and_the_others_wait_for_their_turn() {
     let (_, held) = device.acquire(&known, &[&kids[0], &kids[1], &kids[2], OPEN], token);
     let of = |kid: &str| held.iter().find(|held| held.license.policy.kid.to_hex() == kid).unwrap().license.policy.lid;
     lose(&data);
-    let ask = |kids: &[&str], token| post(&device, &known, &device.licenses_request(&known, kids), token).0;
+    let ask = |kids: &[&str], token| device.ask(&known, &device.licenses_request(&known, kids), token).0;
     let refused = ask(&[&kids[0]], token);
     assert_eq!((why(&refused), refused.withdrawn), ((Outcome::Refused, Some(Reason::NotEntitled)), vec![of(&kids[0])]));
     let partly = ask(&[&kids[1], OPEN], None);
@@ -173,7 +147,7 @@ fn a_license_refused_at_a_renewal_goes_with_the_refusal() {
     let renew = |kids: &[&str], token| {
         let licenses = kids.iter().map(|kid| (of(kid), State::default())).collect();
         let request = device.request(&known, Role::Issuer, Body::Renewals { licenses, custom: None });
-        post(&device, &known, &request, token)
+        device.ask(&known, &request, token)
     };
     lose(&data);
     let (answer, licenses) = renew(&[GOLD], token);

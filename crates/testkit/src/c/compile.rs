@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::stem;
+use super::{cpp, stem};
 use crate::{library_dir, root, run};
 
 /// How every C source of this project must compile.
@@ -56,13 +56,13 @@ pub fn compile(compiler: &str, form: Form, source: &Path, out: &Path) -> PathBuf
 /// Name of the folder that stands for a reader's clone. It holds blanks, as readers' folders do.
 const CLONE: &str = "a clone with blanks";
 
-/// The command of a `cc …` line that a reader is told to type, with this build's library and another name for the program.
+/// The command of a `cc …` or `c++ …` line that a reader is told to type, with this build's library and another name for the program.
 /// The shell runs it as it stands in a folder that looks like a clone, beside the program.
 pub fn command_of(line: &str, compiler: &str, program: &Path) -> Command {
     let clone = program.with_file_name(CLONE);
     if !clone.exists() {
         std::fs::create_dir_all(clone.join("target")).expect("the output folder is writable");
-        let links = ["include", "examples-c", "ffmpeg"].map(|name| (name, root().join(name)));
+        let links = ["include", "examples-c", "examples-cpp", "ffmpeg"].map(|name| (name, root().join(name)));
         for (name, place) in links.into_iter().chain([("target/release", library_dir())]) {
             std::os::unix::fs::symlink(place, clone.join(name)).expect("the output folder is writable");
         }
@@ -71,8 +71,13 @@ pub fn command_of(line: &str, compiler: &str, program: &Path) -> Command {
         build_av(&library_dir(), "");
     }
     let (words, _) = line.rsplit_once(" -o ").expect("the line names its program");
-    let words = words.strip_prefix("cc ").expect("the line begins with the compiler");
-    let typed = format!("{compiler} {} {words} -o \"$1\"", STRICT.join(" "));
+    let (begin, words) = words.split_once(' ').expect("the line begins with the compiler");
+    let strict = match begin {
+        "cc" => STRICT.to_vec(),
+        "c++" => cpp::strict(compiler),
+        other => panic!("{other} is no compiler of this project"),
+    };
+    let typed = format!("{compiler} {} {words} -o \"$1\"", strict.join(" "));
     let mut command = Command::new("sh");
     command.args(["-ec", &typed, "sh"]).arg(program).current_dir(clone);
     command
@@ -91,7 +96,8 @@ pub fn build_line(source: &Path) -> String {
     let text = std::fs::read_to_string(source).expect("a readable source");
     let line = text.lines().find_map(|line| line.strip_prefix(" * Build:  ")).expect("an example says how to build it");
     let name = stem(source);
-    assert!(line.starts_with("cc -std=c11 ") && line.ends_with(&format!(" -o {name}")), "{name}: {line}");
+    let begins = line.starts_with("cc -std=c11 ") || line.starts_with("c++ -std=c++17 ");
+    assert!(begins && line.ends_with(&format!(" -o {name}")), "{name}: {line}");
     line.to_owned()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 use ureq::http::Response;
-use wmlicense_wire::answer::{Answer, Envelope, Expected, OpenedLicense};
+use wmlicense_wire::answer::{Answer, Envelope, Expected, OpenedLicense, Outcome};
 use wmlicense_wire::backup::{Record, RecordKey, SectionKeys, ServiceTicket, Ticket};
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, DeviceKeys, Directory, Role};
 use wmlicense_wire::id::{BackupId, DeviceId, Digest, Kid, Lid, SignerId, TransactionId, UserId};
@@ -251,16 +251,25 @@ impl Device {
     }
 
     pub fn licenses_request(&self, known: &Known, kids: &[&str]) -> Request {
-        let body = Body::Licenses {
-            kids: kids.iter().map(|hex| kid(hex)).collect(),
-            header: None,
-            scope: None,
-            since: None,
-            actions: vec!["Play".into()],
-            custom: None,
-            usage: Vec::new(),
-        };
-        self.request(known, Role::Issuer, body)
+        self.request(known, Role::Issuer, licenses(kids.iter().map(|hex| kid(hex)).collect(), None, None))
+    }
+
+    /// Asks for all that the account may have, or all of a scope; or what of it changed since a mark.
+    pub fn delivery_request(&self, known: &Known, scope: Option<&str>, since: Option<i64>) -> Request {
+        self.request(known, Role::Issuer, licenses(Vec::new(), scope.map(str::to_owned), since))
+    }
+
+    /// Sends a page of a request to the issuer. What decided something is written down: the same bytes get the same answer.
+    pub fn ask(&self, known: &Known, request: &Request, token: Option<&str>) -> (Answer, Vec<Held>) {
+        let name = if matches!(request.body, Body::Renewals { .. }) { "renewals" } else { "licenses" };
+        let bytes = self.sign(request);
+        let reply = known.post(name, &bytes, token).granted();
+        let place = (request.transaction, request.page);
+        let (answer, licenses, envelope) = self.verify_page(known, Role::Issuer, &bytes, place, &reply);
+        if answer.outcome == Outcome::Done || !answer.withdrawn.is_empty() {
+            assert_eq!(known.post(name, &bytes, token).granted(), reply);
+        }
+        (answer, licenses.into_iter().map(|license| Held { signed: envelope.signed.clone(), license }).collect())
     }
 
     pub fn acquire(&self, known: &Known, kids: &[&str], token: Option<&str>) -> (Answer, Vec<Held>) {
@@ -361,4 +370,9 @@ impl Device {
         let meta = verified.open_unlock(&self.hpke, backup.source.backup_id, backup.source.section).unwrap();
         (verified.answer.clone(), meta.map(|key| *key.as_bytes()))
     }
+}
+
+fn licenses(kids: Vec<Kid>, scope: Option<String>, since: Option<i64>) -> Body {
+    let actions = vec!["Play".into()];
+    Body::Licenses { kids, header: None, scope, since, actions, custom: None, usage: Vec::new() }
 }

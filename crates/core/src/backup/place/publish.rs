@@ -15,7 +15,12 @@ const STEP_BY_STEP: [u64; 3] = [0x4d44, 0x2011_bab0, 0x6573_5546];
 
 /// True if the file system promises that a rename onto an existing file leaves one of the two at its name, whatever happens.
 pub(super) fn renames_over(folder: impl AsFd) -> bool {
-    rustix::fs::fstatfs(folder).map_or(true, |found| !STEP_BY_STEP.contains(&(found.f_type as u64 & 0xffff_ffff)))
+    rustix::fs::fstatfs(folder).map_or(true, |found| !is_step_by_step(found.f_type as u64))
+}
+
+/// True for the number of a file system that does not. The upper half of it is the sign of the lower one on some machines.
+pub(super) fn is_step_by_step(number: u64) -> bool {
+    STEP_BY_STEP.contains(&(number & 0xffff_ffff))
 }
 
 impl Temporary<'_> {
@@ -103,7 +108,7 @@ impl Place {
     }
 
     /// Makes the folder's names durable, where the file system can be told to.
-    fn sync(&self) -> io::Result<()> {
+    pub(super) fn sync(&self) -> io::Result<()> {
         match rustix::fs::fsync(&self.folder) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(()),
             result => Ok(result?),

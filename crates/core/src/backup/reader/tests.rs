@@ -189,6 +189,57 @@ fn a_header_that_lies_about_lengths_is_refused_before_memory_is_taken() {
         assert!(is_refused(&lying, &device), "{length}");
     }
     assert!(is_refused(b"", &device) && is_refused(b"WMBACKUP", &device));
+    // Each is found before anything is read for it.
+    let said = |at: usize, bytes_of_length: &[u8]| {
+        let mut lying = bytes.clone();
+        lying[at..at + bytes_of_length.len()].copy_from_slice(bytes_of_length);
+        read(&lying, &device).unwrap_err().to_string()
+    };
+    let size = bytes.len() as u32;
+    assert_eq!(said(8, &(size + 1).to_be_bytes()), "the header is longer than the file");
+    assert_eq!(said(8, &size.to_be_bytes()), "the file is cut short");
+    assert_eq!(said(start, &(u64::from(size) - start as u64 - 7).to_be_bytes()), "a section is cut short");
+    assert_eq!(said(start, &(u64::from(size) - start as u64 - 9).to_be_bytes()), "bytes follow the last section");
+}
+
+#[test]
+fn a_section_is_as_long_as_its_data_and_one_that_is_not_there_is_nothing() {
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = small(&world, &device);
+    let mut backup = Backup::open(Cursor::new(&bytes[..])).unwrap();
+    assert_eq!(backup.section_len(0), (bytes.len() - sections_start(&bytes) - 8) as u64);
+    assert_eq!(backup.section_len(1), 0);
+    let meta = open_tickets(&backup, &device).unwrap().remove(0).keys.meta;
+    let missing = backup.read_section(1, &meta, Witness::Own(&device.keys), &mut |_| Ok::<(), ReadError>(()));
+    assert!(matches!(missing, Err(ReadError::Corrupt(reason)) if reason == "there is no such section"));
+}
+
+#[test]
+fn a_device_that_an_authority_certified_is_believed_by_the_certificates_in_the_section() {
+    let (world, device) = (World::new(), TestDevice::new());
+    let bytes = small(&world, &device);
+    let read = |witness: Witness<'_>| {
+        let mut backup = Backup::open(Cursor::new(&bytes[..])).unwrap();
+        let meta = open_tickets(&backup, &device).unwrap().remove(0).keys.meta;
+        let mut entries = 0;
+        let mut visit = |entry: Entry<'_>| {
+            entries += entry.len();
+            Ok::<(), ReadError>(())
+        };
+        backup.read_section(0, &meta, witness, &mut visit).map(|_| entries)
+    };
+    let certified = |world: &World| read(Witness::Certified(Directory::new(world.authority.clone())));
+    // The authority alone is known before: who certified the device stands in the section.
+    assert_eq!(certified(&world).unwrap(), read(Witness::Own(&device.keys)).unwrap());
+    assert!(matches!(certified(&World::new()), Err(ReadError::Corrupt(_))));
+}
+
+#[test]
+fn an_entry_is_about_as_long_as_what_it_holds() {
+    let kid = Kid::new([1; 16]);
+    assert_eq!(Entry::Title(kid, "a title".into()).len(), 23);
+    assert_eq!(Entry::Tombstone(&[0; 5]).len(), 5);
+    assert_eq!(Entry::Batch(&[0; 9]).len(), 9);
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Filter {
 }
 
 impl Inner {
-    fn batch_key(&self, id: [u8; 16]) -> Arc<AtRest> {
+    pub(in crate::store) fn batch_key(&self, id: [u8; 16]) -> Arc<AtRest> {
         let mut known = self.batch_keys.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = known.get(&id) {
             return Arc::clone(key);

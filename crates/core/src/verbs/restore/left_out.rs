@@ -75,6 +75,8 @@ mod tests {
         assert_eq!(kept(&[silent]), None);
         let (first, second) = (refusal(Reason::Returned, Some("a")), refusal(Reason::OtherAccount, Some("c")));
         assert_eq!(kept(&[first, second]), Some(("a".to_owned(), Reason::Returned)));
+        let limits = [refusal(Reason::LimitReached, Some("b")), refusal(Reason::LimitReached, Some("d"))];
+        assert_eq!(kept(&limits), Some(("b".to_owned(), Reason::LimitReached)));
     }
 
     #[test]
@@ -97,8 +99,11 @@ mod tests {
         close(&mut closed, Why::NoKey, 3, None);
         close(&mut closed, Reason::OtherAccount.into(), 5, Some("a"));
         close(&mut closed, Why::NoKey, 4, None);
+        close(&mut closed, Reason::OtherAccount.into(), 6, None);
+        close(&mut closed, Reason::OtherAccount.into(), 7, Some("b"));
+        close(&mut closed, Reason::OtherAccount.into(), 8, Some("a"));
         let found: Vec<_> =
             closed.iter().map(|closed| (closed.sections, closed.bytes, closed.url.as_deref())).collect();
-        assert_eq!(found, [(2, 7, None), (1, 5, Some("a"))]);
+        assert_eq!(found, [(2, 7, None), (2, 13, Some("a")), (1, 6, None), (1, 7, Some("b"))]);
     }
 }

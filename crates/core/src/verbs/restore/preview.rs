@@ -286,3 +286,22 @@ fn settled(said: Option<Why>, over: Option<Reason>) -> Option<Why> {
     };
     if may_change && let Some(over) = over { Some(over.into()) } else { said }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_a_license_is_over_comes_before_what_time_or_another_device_could_change_and_before_nothing_else() {
+        let over = Some(Reason::UsedUp);
+        let said = |reason: Reason| Some(Why::from(reason));
+        for may_change in [None, said(Reason::LimitReached), said(Reason::GrantedTooOften)] {
+            assert_eq!(settled(may_change.clone(), over), said(Reason::UsedUp));
+            assert_eq!(settled(may_change.clone(), None), may_change);
+        }
+        for stays in [said(Reason::OtherAccount), said(Reason::Revoked), Some(Why::NoKey)] {
+            assert_eq!(settled(stays.clone(), over), stays);
+            assert_eq!(settled(stays.clone(), None), stays);
+        }
+    }
+}

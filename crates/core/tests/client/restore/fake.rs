@@ -20,7 +20,9 @@ use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{DeviceId, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
-use wmlicense_wire::request::{Body, ClientInfo, MAX_LICENSES, MAX_RESTORE_LEN, Request, RestoreBatch, RestoreSource};
+use wmlicense_wire::request::{
+    Body, ClientInfo, MAX_LICENSES, MAX_NAMED, MAX_RESTORE_LEN, Request, RestoreBatch, RestoreSource,
+};
 
 /// Seconds for which what is refused for a time is refused.
 pub(super) const WAIT: i64 = 1000;
@@ -34,6 +36,8 @@ type Seats = Arc<Mutex<HashMap<Lid, BTreeSet<DeviceId>>>>;
 pub(super) enum Manner<'w> {
     Honest,
     RefuseUnlock(Reason),
+    /// Opens sections, and grants nothing of them.
+    RefuseRestore(Reason),
     /// Keeps one section shut.
     RefuseSection(u32, Reason),
     /// Grants nothing for a while.
@@ -45,6 +49,8 @@ pub(super) enum Manner<'w> {
     GrantTwice,
     /// Grants these not, and does not say so.
     Silent(Vec<Lid>),
+    /// Cannot be asked, because the device's own keys fail.
+    WithoutKeys,
     /// Is gone after so many restore requests.
     FailAfter(usize),
     /// Copies a file at the second restore request, then is gone.
@@ -58,6 +64,7 @@ pub(super) struct Fake<'w> {
     asked: Mutex<Vec<Lid>>,
     pages: Mutex<Vec<u32>>,
     usage: Mutex<Vec<(Lid, State)>>,
+    previewed: Mutex<Vec<usize>>,
     /// Restore requests seen.
     pub(super) restores: AtomicUsize,
 }
@@ -65,7 +72,8 @@ pub(super) struct Fake<'w> {
 impl<'w> Fake<'w> {
     pub(super) fn new(world: &'w World) -> Self {
         let (seats, asked, pages, usage) = (Seats::default(), Mutex::default(), Mutex::default(), Mutex::default());
-        Self { world, manner: Manner::Honest, seats, asked, pages, usage, restores: AtomicUsize::new(0) }
+        let (manner, previewed, restores) = (Manner::Honest, Mutex::default(), AtomicUsize::new(0));
+        Self { world, manner, seats, asked, pages, usage, previewed, restores }
     }
     /// An honest service with the same records.
     pub(super) fn sharing(other: &Fake<'w>) -> Self {
@@ -95,6 +103,10 @@ impl<'w> Fake<'w> {
     /// What questions said of the use of licenses, in order.
     pub(super) fn usage(&self) -> Vec<(Lid, State)> {
         self.usage.lock().unwrap().clone()
+    }
+    /// How many licenses each question of a preview named, in order.
+    pub(super) fn previewed(&self) -> Vec<usize> {
+        self.previewed.lock().unwrap().clone()
     }
     pub(super) fn connect<'c>(
         &'c self,
@@ -166,9 +178,10 @@ impl Contact<'_, '_> {
                     unlock = Some((source, ticket));
                 }
             },
-            Body::Restore { source, batches, certificates, .. } => {
-                decision = self.decide(source, batches, certificates);
-            }
+            Body::Restore { source, batches, certificates, .. } => match self.fake.manner {
+                Manner::RefuseRestore(reason) => decision.refusals.push(whole(reason)),
+                _ => decision = self.decide(source, batches, certificates),
+            },
             _ => panic!("not a restore"),
         }
         if decision.grants.is_empty() && unlock.is_none() {
@@ -259,6 +272,7 @@ impl Management for Contact<'_, '_> {
             assert!(batches.iter().map(|batch| batch.records.len()).sum::<usize>() <= MAX_LICENSES);
             let earlier = self.fake.restores.fetch_add(1, Ordering::SeqCst);
             match &self.fake.manner {
+                Manner::WithoutKeys => return Err(RestoreError::Service(SessionError::Keys)),
                 Manner::FailAfter(count) if earlier >= *count => return gone(),
                 Manner::CopyThenFail(from, to) if earlier == 1 => {
                     std::fs::copy(from, to).unwrap();
@@ -268,6 +282,10 @@ impl Management for Contact<'_, '_> {
             }
         }
         self.fake.pages.lock().unwrap().push(page);
+        if let Body::RestorePreview { lids, .. } = &body {
+            assert!(lids.len() <= MAX_NAMED);
+            self.fake.previewed.lock().unwrap().push(lids.len());
+        }
         if let Body::Restore { usage, .. } | Body::RestorePreview { usage, .. } = &body {
             self.fake.usage.lock().unwrap().extend(usage.iter().cloned());
         }

@@ -4,6 +4,7 @@ use super::*;
 use std::cell::Cell;
 use std::time::Duration;
 use wmlicense_core::contact::{AnswerFault, SessionError};
+use wmlicense_core::device::DeviceError;
 use wmlicense_core::event::RestoreVerdict;
 use wmlicense_core::failure::Explain as _;
 use wmlicense_core::individualize::IndividualizeError;
@@ -103,6 +104,8 @@ fn what_is_wrong_with_this_device_itself_ends_the_restore() {
         RestoreError::Service(SessionError::Keys),
         RestoreError::Service(SessionError::Store(StoreError::Full)),
         RestoreError::Service(SessionError::Cancelled),
+        RestoreError::NotRestorable,
+        RestoreError::Individualize(IndividualizeError::Device(DeviceError::KeyGeneration)),
         RestoreError::Individualize(IndividualizeError::Service(SessionError::Keys)),
         RestoreError::Individualize(IndividualizeError::Service(SessionError::Cancelled)),
     ] {
@@ -110,6 +113,11 @@ fn what_is_wrong_with_this_device_itself_ends_the_restore() {
         assert!(restore_without(&fresh, &folder, error, false).0.is_err());
         assert_eq!(fresh.client.store.license_count().unwrap(), 0);
     }
+    // So it does where the contact was made already.
+    let fresh = home.without_store();
+    let result = restore_at(&fresh, &folder, &Fake::new(&world).with(Manner::WithoutKeys)).0;
+    assert!(matches!(result, Err(RestoreError::Service(SessionError::Keys))), "{result:?}");
+    assert_eq!(fresh.client.store.license_count().unwrap(), 0);
 }
 
 /// What a preview says: whole, each license's reason, and the events.
@@ -137,7 +145,10 @@ fn a_preview_without_the_service_answers_what_it_can_and_leaves_the_rest_undecid
         assert_eq!(found, Preview { restorable: 3, undecided: 2, ..Preview::default() });
         assert!(found.is_partial());
         let why = Why::Unasked(same.explain());
-        let undecided = |event: &Event| matches!(event, Event::RestoreVerdict(of) if of.refusal.as_ref() == Some(&why));
+        let undecided = |event: &Event| {
+            matches!(event, Event::RestoreVerdict(of)
+                if of.refusal.as_ref() == Some(&why) && (of.devices_used, of.devices_limit) == (0, 0))
+        };
         assert_eq!(events.all().iter().filter(|event| undecided(event)).count(), 2);
     }
     let other = Home::new(&world);

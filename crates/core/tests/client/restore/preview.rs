@@ -1,14 +1,9 @@
 //! Looking at a backup: what a restore would do is told license by license, and nothing is done.
 
 use super::*;
-use std::io::Write as _;
 use wmlicense_core::event::RestoreVerdict;
 use wmlicense_core::restore::{Preview, Verified, verify};
 use wmlicense_testkit::NOW;
-use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::backup::{Footer, Header, Item, SectionKeys, Ticket, section_context};
-use wmlicense_wire::chunked::{Opener, Sealer};
-use wmlicense_wire::id::Digest;
 
 fn look(
     home: &Home<'_>,
@@ -42,6 +37,102 @@ fn another_device_learns_what_it_would_get_and_no_seat_is_taken() {
     assert_eq!(fake.devices(policies[0].lid), 0);
     assert_eq!(other.client.store.license_count().unwrap(), 0);
     assert_eq!(fake.pages(), [0, 1], "one question for the section's key, one for its licenses");
+}
+
+#[test]
+fn a_title_of_the_application_goes_through_the_service_and_is_shown_before() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let policies = [Policy { title: Some("The owner's".into()), ..world.policy(kid(0)) }, world.policy(kid(1))];
+    home.acquire(&policies).unwrap();
+    home.client.store.set_title(kid(0), "Mine").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    let (other, fake) = (Home::new(&world), Fake::new(&world));
+    let titles: Vec<_> = look(&other, &folder, &fake).1.into_iter().map(|verdict| verdict.title).collect();
+    assert_eq!(titles, [Some("Mine".to_owned()), None]);
+    assert_eq!(restore_at(&other, &folder, &fake).0.unwrap().restored, 2);
+    assert_eq!(other.client.store.title(kid(0)).unwrap().as_deref(), Some("Mine"));
+}
+
+#[test]
+fn what_no_service_decides_on_is_told_without_one() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let unmanaged = |policy: Policy| Policy { management: None, ..policy };
+    home.acquire(&[unmanaged(world.policy(kid(1))), unmanaged(counted(&world, 2))]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    let (found, verdicts, events) = look(&home.without_store(), &folder, &Fake::new(&world));
+    assert_eq!(found.unwrap(), Preview { restorable: 1, refused: 1, ..Preview::default() });
+    let refused: Vec<_> = verdicts.iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal.clone()?))).collect();
+    assert_eq!(refused, [(kid(2), Why::from(Reason::NotAllowed))]);
+    assert!(verdicts.iter().all(|verdict| (verdict.devices_used, verdict.devices_limit) == (0, 0)));
+    assert!(!events.all().contains(&Event::Connecting));
+    // Another device learns nothing of such a section but that it stays closed.
+    let (found, _, events) = look(&Home::new(&world), &folder, &Fake::new(&world));
+    assert!(matches!(found, Err(RestoreError::NotRestorable)), "{found:?}");
+    assert!(matches!(&events.all()[..], [Event::SectionsClosed(closed)] if closed.sections == 1 && closed.bytes > 0));
+}
+
+#[test]
+fn a_section_that_nobody_opens_is_told_beside_the_others() {
+    let world = World::new();
+    let folder = backup_of(&world, &[world.policy(kid(0)), Policy { management: None, ..world.policy(kid(1)) }]);
+    let found = look(&Home::new(&world), &folder, &Fake::new(&world)).0.unwrap();
+    assert_eq!((found.restorable, found.refused, found.undecided), (1, 0, 0));
+    assert!(is_closed_for(&found.closed, &[Why::NoKey]) && found.is_partial(), "{:?}", found.closed);
+}
+
+#[test]
+fn a_backup_of_nothing_promises_nothing_and_fails_nobody() {
+    let world = World::new();
+    let folder = backup_of(&world, &[]);
+    let (found, _, events) = look(&Home::new(&world), &folder, &Fake::new(&world));
+    assert_eq!((found.unwrap(), events.all()), (Preview::default(), Vec::new()));
+}
+
+#[test]
+fn only_what_the_service_decides_on_is_asked_about() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let user = Some(wmlicense_wire::id::UserId::new([7; 16]));
+    home.acquire(&[world.policy(kid(1)), Policy { user, ..counted(&world, 2) }]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    let fake = Fake::new(&world);
+    let (found, ..) = look(&home.without_store(), &folder, &fake);
+    assert_eq!(found.unwrap(), Preview { restorable: 2, ..Preview::default() });
+    assert_eq!((fake.pages(), fake.previewed()), (vec![0], vec![1]), "the first section asks nothing");
+}
+
+#[test]
+fn a_preview_of_many_licenses_asks_in_questions_that_a_service_takes() {
+    let world = World::new();
+    let folder = backup_of(&world, &plain(&world, 0..2100));
+    let fake = Fake::new(&world);
+    let (found, verdicts, _) = look(&Home::new(&world), &folder, &fake);
+    assert_eq!((found.unwrap().restorable, verdicts.len()), (2100, 2100));
+    assert_eq!(fake.previewed(), [0, 2048, 52]);
+}
+
+#[test]
+fn a_question_that_has_no_room_for_what_was_used_is_split() {
+    const MANY: u64 = 1000;
+    let world = World::new();
+    let home = Home::new(&world);
+    let conditions = Conditions { count: Some(u32::MAX), ..Conditions::default() };
+    let policy =
+        |number| Policy { backup: BackupRight::Stateful, ..world.policy_with(kid(number), conditions.clone()) };
+    let policies: Vec<_> = (0..MANY).map(policy).collect();
+    home.acquire(&policies).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    let (fresh, fake) = (home.without_store(), Fake::new(&world));
+    fresh.acquire(&policies).unwrap();
+    let (found, verdicts, _) = look(&fresh, &folder, &fake);
+    assert_eq!((found.unwrap().restorable, verdicts.len() as u64), (MANY, MANY));
+    assert_eq!((fake.previewed(), fake.usage().len() as u64), (vec![500, 500], MANY));
 }
 
 #[test]
@@ -86,9 +177,11 @@ fn the_page_of_a_service_that_refuses_what_it_is_asked_about_is_told() {
     let fake = Fake::new(&world).with(Manner::RefuseUnlock(Reason::OtherAccount));
     let (found, verdicts, events) = look(&home.without_store(), &folder, &fake);
     assert_eq!(found.unwrap(), Preview { restorable: 1, refused: 1, ..Preview::default() });
+    let told = verdicts.clone();
     let refused: Vec<_> = verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
     assert_eq!(refused, [(kid(9), Why::from(Reason::OtherAccount))]);
     assert!(events.all().contains(&page(Reason::OtherAccount)));
+    assert!(told.iter().all(|verdict| (verdict.devices_used, verdict.devices_limit) == (0, 0)));
 }
 
 #[test]
@@ -103,9 +196,30 @@ fn the_device_itself_learns_it_without_a_network_and_removed_licenses_are_named(
     let fake = Fake::new(&world);
     let (result, verdicts, events) = look(&home, &folder, &fake);
     assert_eq!(result.unwrap(), Preview { restorable: 2, refused: 1, ..Preview::default() });
+    let told = verdicts.clone();
     let refused: Vec<_> = verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
     assert_eq!(refused, [(kid(1), Why::from(Reason::Revoked))]);
     assert!(!events.all().contains(&Event::Connecting));
+    assert!(told.iter().all(|verdict| (verdict.devices_used, verdict.devices_limit) == (0, 0)), "nobody was asked");
+}
+
+#[test]
+fn what_this_store_removed_is_left_out_although_the_service_would_grant_it() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let (gone, ended) =
+        (counted(&world, 1), Conditions { count: Some(5), not_after: Some(NOW + 10), ..Conditions::default() });
+    let ended = Policy { backup: BackupRight::Stateful, ..world.policy_with(kid(2), ended) };
+    home.acquire(&[gone.clone(), ended, counted(&world, 3)]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backed_up(&home, folder.path(), false).0.unwrap();
+    let fresh = home.without_store();
+    fresh.import(fresh.receive_withdrawing(vec![gone.lid])).unwrap();
+    fresh.clock.set(NOW + 1000);
+    let (found, verdicts, _) = look(&fresh, &folder, &Fake::new(&world));
+    assert_eq!(found.unwrap(), Preview { restorable: 1, refused: 2, ..Preview::default() });
+    let refused: Vec<_> = verdicts.into_iter().filter_map(|verdict| Some((verdict.kid, verdict.refusal?))).collect();
+    assert_eq!(refused, [(kid(1), Why::from(Reason::Revoked)), (kid(2), Why::from(Reason::Expired))]);
 }
 
 #[test]
@@ -135,60 +249,6 @@ fn a_section_that_the_service_keeps_shut_gives_the_failure_of_the_restore() {
     assert!(refused(restore_at(&other, &folder, &fake).0.err()));
 }
 
-/// A backup of this device in which the ticket of the only section holds the keys that `change` makes, and nothing else is otherwise:
-/// every byte is encrypted and signed as it should be.
-fn under_other_keys(home: &Home<'_>, bytes: &[u8], change: fn(&mut SectionKeys)) -> Vec<u8> {
-    let identity = home.identity();
-    let begin = 12 + Header::body_len(bytes.first_chunk().unwrap()).unwrap();
-    let mut header = Header::decode(&bytes[12..begin]).unwrap();
-    let id = header.backup_id;
-    let mut ticket = header.sections[0].device.open_as_device(&identity.hpke, id, 0).unwrap();
-    let context = |front: &[u8]| section_context(0, Digest::of(front));
-    let sealed = &bytes[begin + 8..];
-    let mut opener = Opener::new(&ticket.keys.meta, &context(&bytes[..begin]), sealed, sealed.len() as u64).unwrap();
-    let mut items = Vec::new();
-    while !opener.at_end().unwrap() {
-        let mut length = [0; 4];
-        opener.read_up_to(&mut length).unwrap();
-        let mut item = vec![0; u32::from_be_bytes(length) as usize];
-        opener.read_up_to(&mut item).unwrap();
-        items.push(item);
-    }
-    change(&mut ticket.keys);
-    header.sections[0].device = Ticket::for_device(&identity.keys, id, 0, &ticket).unwrap();
-    let front = header.encode();
-    let Item::Footer(footer) = Item::decode(&items.pop().unwrap()).unwrap() else { panic!("no footer") };
-    let thumbprint = identity.keys.thumbprint();
-    let mut footer = Footer::verify(&footer, &identity.keys.signing, thumbprint).unwrap();
-    footer.header_hash = Digest::of(&front);
-    items.push(Item::Footer(footer.sign(&identity.signing, thumbprint).unwrap()).encode());
-    let mut sealer = Sealer::new(&ticket.keys.meta, &context(&front), Vec::new()).unwrap();
-    for item in items {
-        sealer.write_all(&(item.len() as u32).to_be_bytes()).unwrap();
-        sealer.write_all(&item).unwrap();
-    }
-    let sealed = sealer.finish().unwrap();
-    [&front[..], &(sealed.len() as u64).to_be_bytes(), &sealed].concat()
-}
-
-#[test]
-fn a_backup_whose_keys_do_not_open_is_not_whole_although_every_byte_is_as_it_was_signed() {
-    let world = World::new();
-    let home = Home::new(&world);
-    home.acquire(&plain(&world, 0..3)).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    backed_up(&home, folder.path(), false).0.unwrap();
-    let file = folder.path().join(FILE_NAME);
-    let bytes = std::fs::read(&file).unwrap();
-    let verified = |change: fn(&mut SectionKeys)| {
-        std::fs::write(&file, under_other_keys(&home, &bytes, change)).unwrap();
-        verify(&home.client, folder.path(), &Events::default().context(|_| false))
-    };
-    assert_eq!(verified(|_| {}).unwrap(), Verified { licenses: 3, closed_sections: 0 });
-    let closed = verified(|keys| keys.content = SecretKey::random().unwrap());
-    assert!(matches!(&closed, Err(RestoreError::Corrupt(why)) if why == "a record does not open"), "{closed:?}");
-}
-
 #[test]
 fn a_whole_backup_is_verified_where_it_was_made_and_every_change_of_it_is_found() {
     let world = World::new();
@@ -198,6 +258,11 @@ fn a_whole_backup_is_verified_where_it_was_made_and_every_change_of_it_is_found(
     backed_up(&home, folder.path(), false).0.unwrap();
     let look = |home: &Home<'_>| verify(&home.client, folder.path(), &Events::default().context(|_| false));
     assert_eq!(look(&home).unwrap(), Verified { licenses: 3, closed_sections: 0 });
+    let (events, total) = (Events::default(), std::fs::metadata(folder.path().join(FILE_NAME)).unwrap().len());
+    verify(&home.client, folder.path(), &events.context(|_| false)).unwrap();
+    let told = events.all();
+    assert_eq!(told.last(), Some(&Event::Progress(Progress { done: total, total })));
+    assert!(matches!(told[0], Event::Progress(first) if (1..total).contains(&first.done)), "{told:?}");
     assert_eq!(look(&Home::new(&world)).unwrap(), Verified { licenses: 0, closed_sections: 1 });
     let file = folder.path().join(FILE_NAME);
     let bytes = std::fs::read(&file).unwrap();

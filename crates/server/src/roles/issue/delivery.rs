@@ -3,7 +3,7 @@
 use super::super::whole;
 use super::cursor::Cursor;
 use super::grant::TermsByName;
-use super::{Account, Batch, Brought, Caller, Decision, Issuing, Matter, Step, serve};
+use super::{Account, Batch, Brought, Caller, Decision, Issuing, Looked, Matter, Step, serve};
 use crate::problem::Fault;
 use crate::service::Service;
 use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Issue, Position, Prior};
@@ -104,25 +104,23 @@ impl Matter for Delivering {
         self.issuing.desk.refuse(reason).await
     }
 
-    async fn look(&mut self, exchange: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+    async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault> {
         let desk = &self.issuing.desk;
         if self.permit.is_none() {
             self.permit = Arc::clone(&desk.service.deliveries).try_acquire_owned().ok();
         }
         if self.permit.is_none() {
-            return Ok((Prior::None, None));
+            return Ok(Looked { revoked: false, prior: Prior::None, found: None });
         }
         let query = DeliveryQuery { scopes: self.scopes.clone(), since: self.ask.since, from: self.ask.from.clone() };
         let device = desk.caller.device.device_id;
         let mut page = desk.service.store.delivery(exchange.clone(), device, query).await?;
-        Ok((std::mem::replace(&mut page.prior, Prior::None), Some(page)))
+        let prior = std::mem::replace(&mut page.prior, Prior::None);
+        Ok(Looked { revoked: page.revoked, prior, found: Some(page) })
     }
 
     async fn decide(&mut self, _: &Exchange, page: Self::Found) -> Result<Step<Self::Write>, Fault> {
         let Some(page) = page else { return self.issuing.later(self.issuing.now + PATIENCE.0).await };
-        if page.revoked {
-            return Ok(Step::Refuse(Reason::DeviceRevoked));
-        }
         if let Some(reason) = self.refusal.filter(|_| page.withdrawn.is_empty() && self.ask.mark.is_none()) {
             return Ok(Step::Refuse(reason));
         }

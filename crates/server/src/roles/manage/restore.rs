@@ -1,7 +1,7 @@
 //! New bindings for the licenses of one chunk of a backup: seats are claimed and counted in the commit, so the answer is made
 //! after it, and made again where the same request comes again.
 
-use super::super::desk::{Brought, Desk, Door, Matter, Step, serve};
+use super::super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
 use super::super::entitlement::may_still_have;
 use super::super::issue::grant::{TermsByName, inner_key};
 use super::super::{Caller, OTHER};
@@ -70,10 +70,12 @@ impl Matter for Restoring {
         refuse(&self.desk, reason).await
     }
 
-    async fn look(&mut self, _: &Exchange) -> Result<(Prior, Self::Found), Fault> {
+    async fn look(&mut self, _: &Exchange) -> Result<Looked<Self::Found>, Fault> {
         let chunk = self.chunk.iter().flatten();
         let kids = chunk.flat_map(|chunk| &chunk.candidates).map(|candidate| candidate.kid).collect();
-        Ok((Prior::None, self.desk.service.store.contents_of(kids).await?))
+        let device = self.desk.caller.device.device_id;
+        let (revoked, found) = self.desk.service.store.restorable(device, kids).await?;
+        Ok(Looked { revoked, prior: Prior::None, found })
     }
 
     async fn decide(&mut self, _: &Exchange, contents: Self::Found) -> Result<Step<Self::Write>, Fault> {

@@ -53,6 +53,7 @@ fn an_epoch_is_replaced_once_an_hour_by_who_presents_it() {
     desk.tell(&mut device, 0);
     let first = device;
     assert!(first.is_some());
+    assert_eq!(desk.tell(&mut device, 0).epoch, None, "nothing new within the second");
     assert_eq!(desk.tell(&mut device, 3599).epoch, None, "nothing new within the hour");
     assert!(desk.tell(&mut device, 3600).epoch.is_some());
     assert_ne!(device, first);
@@ -78,6 +79,7 @@ fn the_predecessor_counts_until_ten_minutes_after_its_successor_was_presented() 
     desk.tell(&mut device, 4000);
     assert!(!desk.ask(old, 5000).fork, "the successor was not presented yet");
     desk.tell(&mut device, 5000);
+    desk.tell(&mut device, 5300);
     assert_eq!(desk.ask(old, 5599), Standing { epoch: device, ..Standing::default() });
     assert!(desk.ask(old, 5600).fork);
 }
@@ -91,6 +93,7 @@ fn a_copy_that_is_put_back_again_and_again_is_a_fork_after_three_times_a_day() {
         assert_eq!(desk.ask(None, now).fork, time > 3, "{time}");
         assert!(!desk.ask(None, now + 599).fork, "one time, however many requests");
     }
+    assert_eq!(desk.late.len(), 3, "what is a fork was not late as well");
 }
 
 #[test]
@@ -188,6 +191,132 @@ fn a_clock_that_went_back_makes_an_epoch_old_at_once() {
     assert_eq!(desk.tell(&mut device, 1001).epoch, None);
     assert!(desk.tell(&mut device, 1000 + PERIOD).epoch.is_some());
     assert!(desk.forks.is_empty());
+}
+
+#[test]
+fn requests_that_cross_are_not_late_and_those_behind_them_are() {
+    let (mut desk, mut device) = (Desk::default(), None);
+    desk.tell(&mut device, 0);
+    assert!(!desk.ask(None, 599).fork && desk.late.is_empty(), "it was on its way when the epoch was made");
+    assert!(!desk.ask(None, 600).fork);
+    assert_eq!(desk.late, [600]);
+}
+
+/// A predecessor, presented long after its successor was made and before that was presented.
+fn late() -> (History, Presented) {
+    let epoch = |byte| Epoch::new([byte; 16]);
+    let epochs = Epochs {
+        thumbprint: KEYS,
+        certified_at: 0,
+        current: epoch(2),
+        predecessor: Some(epoch(1)),
+        replaced_at: 1000,
+        older: None,
+        older_until: 0,
+        presented_at: None,
+    };
+    let presented = Presented {
+        role: Role::Issuer,
+        device: DeviceId::new([1; 16]),
+        certified_at: 0,
+        epoch: Some(epoch(1)),
+        period: PERIOD,
+        name: None,
+    };
+    (History { epochs: Some(epochs), ..History::default() }, presented)
+}
+
+#[test]
+fn a_request_that_was_checked_before_is_neither_late_nor_a_fork_once_more() {
+    let judged = |history: History, presented| {
+        let judged = judge(&history, &presented, KEYS, 2000, Epoch::new([9; 16]));
+        (judged.late, judged.standing.fork, judged.is_news())
+    };
+    let (history, presented) = late();
+    assert_eq!(judged(history, presented), (true, false, true));
+    let (history, presented) = late();
+    assert_eq!(judged(History { known: true, ..history }, presented), (false, false, false));
+    let (history, presented) = late();
+    let copied = Presented { epoch: Some(Epoch::new([7; 16])), ..presented };
+    assert_eq!(judged(history, copied), (false, true, true));
+    let (history, presented) = late();
+    let copied = Presented { epoch: Some(Epoch::new([7; 16])), ..presented };
+    assert_eq!(judged(History { known: true, ..history }, copied), (false, false, false));
+}
+
+/// What is remembered of these rows and of what was noticed, for a request of [`KEYS`] at the issuer.
+fn remembered(rows: Vec<EpochRow>, noticed: &Noticed, now: i64) -> History {
+    let (_, presented) = late();
+    History::of(&Presented { certified_at: 500, ..presented }, KEYS, now, rows, noticed)
+}
+
+#[test]
+fn the_epochs_of_the_keys_that_ask_are_those_at_the_role_that_is_asked() {
+    let (history, _) = late();
+    let known = history.epochs.unwrap();
+    let row = |role: Role, epochs: &Epochs| EpochRow { role: role as i64, epochs: epochs.clone() };
+    let elsewhere = Epochs { current: Epoch::new([5; 16]), ..known.clone() };
+    let rows = vec![row(Role::Issuer, &known), row(Role::Management, &elsewhere)];
+    let history = remembered(rows, &Noticed::default(), 2000);
+    assert_eq!((history.epochs, history.replaced), (Some(known.clone()), false));
+    assert_eq!(remembered(vec![row(Role::Management, &elsewhere)], &Noticed::default(), 2000).epochs, None);
+    // Of two keys of a device the later certified one counts, at whatever role it asked.
+    let other = Epochs { thumbprint: SignerId::new([8; 32]), ..known };
+    for (certified_at, replaced) in [(499, false), (500, false), (501, true)] {
+        let other = Epochs { certified_at, ..other.clone() };
+        for rows in [
+            vec![row(Role::Issuer, &other)],
+            vec![row(Role::Management, &other), row(Role::Issuer, &elsewhere)],
+            vec![row(Role::Issuer, &elsewhere), row(Role::Management, &other)],
+        ] {
+            let has_own = rows.len() > 1;
+            let history = remembered(rows, &Noticed::default(), 2000);
+            assert_eq!((history.replaced, history.epochs.is_some()), (replaced, has_own), "{certified_at}");
+        }
+    }
+}
+
+#[test]
+fn forks_count_at_their_role_and_for_all_at_the_role_that_has_most() {
+    let of = |forks: &[(Role, u64)]| {
+        let forks = forks.iter().map(|(role, count)| (*role as i64, *count)).collect();
+        let history = remembered(vec![], &Noticed { forks, ..Noticed::default() }, 2000);
+        (history.forks, history.most_forks)
+    };
+    assert_eq!(of(&[]), (0, 0));
+    assert_eq!(of(&[(Role::Issuer, 2)]), (2, 2));
+    assert_eq!(of(&[(Role::Issuer, 2), (Role::Management, 5)]), (2, 5));
+    assert_eq!(of(&[(Role::Issuer, 3), (Role::Management, 1)]), (3, 3));
+    assert_eq!(of(&[(Role::Management, 1)]), (0, 1));
+    assert!(is_copied(&[(1, 0), (2, 5)]) && is_copied(&[(1, 5), (2, 0)]));
+    assert!(!is_copied(&[(1, 4), (2, 4)]) && !is_copied(&[]));
+}
+
+#[test]
+fn a_request_belongs_to_a_late_one_within_the_tolerance() {
+    let of = |last_late, now| {
+        let history = remembered(vec![], &Noticed { late: 2, last_late, ..Noticed::default() }, now);
+        (history.late, history.is_late)
+    };
+    assert_eq!(of(None, 2000), (2, false));
+    assert_eq!(of(Some(1401), 2000), (2, true));
+    assert_eq!(of(Some(1400), 2000), (2, false), "it was ten minutes ago");
+}
+
+#[test]
+fn a_device_that_was_copied_too_often_or_has_other_keys_learns_that_with_its_first_request_too() {
+    let (_, presented) = late();
+    let judged = |history: History| judge(&history, &presented, KEYS, 2000, Epoch::new([9; 16]));
+    let first = judged(History { most_forks: 5, replaced: true, ..History::default() });
+    let expected = Standing { epoch: Some(Epoch::new([9; 16])), fork: false, stopped: true, replaced: true };
+    assert_eq!((first.standing, first.late), (expected, false));
+    let first = judged(History { most_forks: 4, ..History::default() });
+    assert!(!first.standing.stopped && !first.standing.replaced);
+    let written = first.next.unwrap();
+    assert_eq!(
+        (written.current, written.predecessor, written.presented_at),
+        (Epoch::new([9; 16]), presented.epoch, None)
+    );
 }
 
 proptest! {

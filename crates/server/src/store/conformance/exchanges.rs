@@ -158,6 +158,30 @@ over_each_engine! {
     }
 
     #[tokio::test]
+    async fn that_a_device_was_revoked_is_found_with_every_look_beside_what_it_was_answered(world: World) {
+        let store = &world.store;
+        written(store.certify(exchange(1, 1000), certified(), vec![1]).await.unwrap(), &[1]);
+        written(world.issue(2, 1000, license(2, None)).await, &[2]);
+        let looks = async || {
+            let asked = || exchange(2, 1500);
+            let offer = store.offer(asked(), OWN, None, vec![KID]).await.unwrap();
+            let renewal = store.renewable(asked(), OWN, vec![lid(2)]).await.unwrap();
+            let held = store.held(asked(), OWN, vec![lid(2)]).await.unwrap();
+            let query = DeliveryQuery { scopes: vec![], since: None, from: Position::Withdrawn(vec![]) };
+            let page = store.delivery(asked(), OWN, query).await.unwrap();
+            for prior in [offer.prior, renewal.prior, held.prior, page.prior] {
+                assert_eq!(prior, Prior::Answered(Some(vec![2])));
+            }
+            let (restorable, _) = store.restorable(OWN, vec![KID]).await.unwrap();
+            [offer.revoked, renewal.revoked, held.revoked, page.revoked, restorable]
+        };
+        assert_eq!(looks().await, [false; 5]);
+        assert!(store.revoke_device(OWN, 0, None, 1500).await.unwrap());
+        assert_eq!(looks().await, [true; 5]);
+        assert!(!store.restorable(device(9), vec![KID]).await.unwrap().0);
+    }
+
+    #[tokio::test]
     async fn of_two_successors_at_once_one_takes_the_place_of_the_keys(world: World) {
         let store = &world.store;
         written(store.certify(exchange(1, 1000), certified(), vec![1]).await.unwrap(), &[1]);

@@ -4,6 +4,7 @@ use super::*;
 use std::io::Write as _;
 use wmlicense_wire::backup::{Item, Record};
 use wmlicense_wire::chunked::Sealer;
+use wmlicense_wire::cose::{Document, Unverified, sign};
 use wmlicense_wire::id::BackupId;
 use wmlicense_wire::key::SigningKey;
 
@@ -58,12 +59,19 @@ impl Parts {
 
     fn put_together(&self, signer: &SigningKey, device: &TestDevice, after: &[Vec<u8>]) -> Vec<u8> {
         let footer = Item::Footer(self.footer.sign(signer, device.thumbprint()).unwrap()).encode();
+        let mut stream = Vec::new();
+        for item in self.items.iter().chain([&footer]).chain(after) {
+            stream.extend_from_slice(&(item.len() as u32).to_be_bytes());
+            stream.extend_from_slice(item);
+        }
+        self.sealed(&stream)
+    }
+
+    /// The file with this stream in the place of the section's.
+    fn sealed(&self, stream: &[u8]) -> Vec<u8> {
         let context = section_context(0, Digest::of(&self.front));
         let mut sealer = Sealer::new(&self.ticket.keys.meta, &context, Vec::new()).unwrap();
-        for item in self.items.iter().chain([&footer]).chain(after) {
-            sealer.write_all(&(item.len() as u32).to_be_bytes()).unwrap();
-            sealer.write_all(item).unwrap();
-        }
+        sealer.write_all(stream).unwrap();
         let sealed = sealer.finish().unwrap();
         [&self.front[..], &(sealed.len() as u64).to_be_bytes(), &sealed].concat()
     }
@@ -165,7 +173,13 @@ fn items_out_of_their_order_are_found() {
         let device = parts.items.remove(0);
         parts.items.insert(1, device);
     });
-    for result in [late_title, no_device, two_devices, device_last] {
+    let list = || Item::StatusList(vec![7; 9]).encode();
+    let two_lists = forged(|parts| {
+        let at = title(parts);
+        parts.items.splice(at..at, [list(), list()]);
+    });
+    assert!(forged(|parts| parts.items.insert(title(parts), list())).is_ok(), "one list may be there");
+    for result in [late_title, no_device, two_devices, device_last, two_lists] {
         assert_eq!(reason(result), "items are out of order");
     }
 }
@@ -197,4 +211,63 @@ fn a_footer_that_says_anything_else_than_what_is_there_is_refused() {
     parts.account();
     let unpadded = parts.put_together(&device.signing, &device, &[]);
     assert_eq!(reason(read(&unpadded, &device)), otherwise);
+}
+
+#[test]
+fn a_stream_that_ends_in_the_middle_or_claims_too_much_says_so() {
+    let (world, device) = (World::new(), TestDevice::new());
+    let mut parts = take_apart(&small(&world, &device), &device);
+    let said = |parts: &Parts, stream: &[u8]| reason(read(&parts.sealed(stream), &device));
+    let first = &parts.items[0];
+    let front = (first.len() as u32).to_be_bytes();
+    let whole = [&front[..], first].concat();
+    assert_eq!(said(&parts, &whole), "a section has no footer");
+    for cut in [1, 3, 4, whole.len() - 1] {
+        assert_eq!(said(&parts, &whole[..cut]), "an item is cut short", "{cut} bytes");
+    }
+    let claims = |length: usize| (length as u32).to_be_bytes();
+    assert_eq!(said(&parts, &claims(MAX_ITEM_LEN)), "an item is cut short");
+    assert_eq!(said(&parts, &claims(MAX_ITEM_LEN + 1)), "an item is too long");
+    assert_eq!(said(&parts, &claims(u32::MAX as usize)), "an item is too long");
+    // Padding stands at the end once.
+    parts.items.push(Item::Padding(vec![0; 9]).encode());
+    parts.account();
+    let twice = parts.put_together(&device.signing, &device, &[]);
+    assert_eq!(reason(read(&twice, &device)), "items are out of order");
+}
+
+#[test]
+fn a_license_under_a_binding_of_another_one_is_found_although_its_batch_names_it() {
+    let (world, device) = (World::new(), TestDevice::new());
+    let other = TestDevice::new();
+    let bytes = backup(&world, &device, &[vec![batch(&world, &device, 0..2)]]);
+    let swapped = |bind: &dyn Fn(&Record, &Record) -> Vec<u8>| {
+        let mut parts = take_apart(&bytes, &device);
+        let at = parts.places(|item| matches!(item, ItemView::Record(_)));
+        let record = |place: usize| match Item::decode(&parts.items[place]).unwrap() {
+            Item::Record(record) => *record,
+            _ => panic!("no record"),
+        };
+        let (mut first, second) = (record(at[0]), record(at[1]));
+        let before = first.license.hash();
+        first.license.binding = bind(&first, &second);
+        let place = parts.places(|item| matches!(item, ItemView::Batch(_)))[0];
+        let ItemView::Batch(signed) = ItemView::parse(&parts.items[place]).unwrap() else { panic!("no batch") };
+        // Whether the issuer signed it is looked at later: who opens the section has its keys, and could have written this.
+        let document = Unverified::parse(Document::Answer, signed, wmlicense_wire::answer::MAX_LEN).unwrap();
+        let mut payload = document.unverified_payload().to_vec();
+        let named = payload.windows(Digest::LEN).position(|bytes| bytes == before.as_bytes()).unwrap();
+        payload[named..named + Digest::LEN].copy_from_slice(first.license.hash().as_bytes());
+        let signed = sign(Document::Answer, &payload, &device.signing, document.signer_id()).unwrap();
+        parts.items[place] = Item::Batch(signed).encode();
+        parts.items[at[0]] = Item::Record(Box::new(first)).encode();
+        pad(&mut parts);
+        parts.account();
+        reason(read(&parts.put_together(&device.signing, &device, &[]), &device))
+    };
+    let elsewhere = "a binding belongs to another license";
+    assert_eq!(swapped(&|_, second| second.license.binding.clone()), elsewhere);
+    let of_other = batch(&world, &other, 0..1).1.remove(0).license.binding;
+    assert_eq!(swapped(&|_, _| of_other.clone()), elsewhere);
+    assert_eq!(swapped(&|first, _| first.license.binding[..3].to_vec()), elsewhere);
 }

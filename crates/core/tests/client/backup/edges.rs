@@ -1,0 +1,59 @@
+//! Backups at their edges: what ends early leaves nothing, and what belongs to no section goes into none.
+
+use super::*;
+
+#[test]
+fn what_a_crashed_run_left_makes_room_before_anything_is_written() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.acquire(&plain(&world, 0..1)).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join(".licenses.wmbackup.0123456789abcdef.part"), b"left").unwrap();
+    let context = Events::default().context(|event| *event == Event::BackupRestoreBegin);
+    assert!(matches!(back_up(&home.client, place.path(), false, &context), Err(BackupError::Cancelled)));
+    assert!(names(place.path()).is_empty());
+}
+
+#[test]
+fn a_cancel_at_the_first_restricted_license_tells_no_other() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let restricted = |number| Policy { backup: BackupRight::No, ..world.policy(kid(number)) };
+    home.acquire(&[restricted(1), restricted(2)]).unwrap();
+    let (place, events) = (tempfile::tempdir().unwrap(), Events::default());
+    let context = events.context(|event| matches!(event, Event::RestrictedLicense(_)));
+    assert!(matches!(back_up(&home.client, place.path(), false, &context), Err(BackupError::Cancelled)));
+    assert_eq!(events.all().len(), 2);
+}
+
+#[test]
+fn more_accounts_than_a_backup_has_sections_are_refused_before_anything_is_written() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let of = |number: u64| {
+        let mut user = [0; 16];
+        user[..8].copy_from_slice(&number.to_be_bytes());
+        Policy { user: Some(UserId::new(user)), ..world.policy(kid(number)) }
+    };
+    home.acquire(&(0..=wmlicense_wire::backup::MAX_SECTIONS as u64).map(of).collect::<Vec<_>>()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    assert!(matches!(backed_up(&home, place.path(), false).0, Err(BackupError::Place(_))));
+    assert!(names(place.path()).is_empty());
+}
+
+#[test]
+fn a_title_goes_with_the_section_of_its_license_and_with_no_other() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let unmanaged = Policy { management: None, ..world.policy(kid(1)) };
+    home.acquire(&[world.policy(kid(0)), unmanaged]).unwrap();
+    home.client.store.set_title(kid(0), "Of the first").unwrap();
+    home.client.store.set_title(kid(1), "Of the second").unwrap();
+    home.client.store.set_title(kid(2), "Of none").unwrap();
+    let fresh = home.without_store();
+    let place = tempfile::tempdir().unwrap();
+    backed_up(&home, place.path(), false).0.unwrap();
+    restored(&fresh, place.path()).0.unwrap();
+    let titles = [0, 1, 2].map(|number| fresh.client.store.title(kid(number)).unwrap());
+    assert_eq!(titles.each_ref().map(|title| title.as_deref()), [Some("Of the first"), Some("Of the second"), None]);
+}
