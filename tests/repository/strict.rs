@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 use wmlicense::defines::{self, Macro};
-use wmlicense_testkit::c::cpp;
+use wmlicense_testkit::c::warnings;
 use wmlicense_testkit::{root, run};
 
 /// What clang knows beyond what is asked of C sources. Padding is where the binary interface has it.
@@ -72,7 +72,7 @@ fn the_strictest_compilers_have_no_complaint_about_header_and_constants() {
         let text = program();
         let text = if language == "cpp" { in_cpp(&text) } else { text };
         std::fs::write(&source, text).expect("writable");
-        let flags = if language == "cpp" { cpp::strict(compiler) } else { own(compiler) };
+        let flags = if language == "cpp" { warnings::of_cpp(compiler) } else { own(compiler) };
         let mut command = Command::new(compiler);
         let out = folder.path().join("strict");
         command.args(flags).arg(format!("-std={standard}")).args([&include, "-o"]).arg(&out).arg(&source);
@@ -97,7 +97,12 @@ fn every_file_of_the_cpp_header_stands_alone() {
         if run::has_tool("clang++") {
             let mut command = Command::new("clang++");
             // The file itself is the unit here, not something that a unit includes.
-            command.args(cpp::strict("clang++")).args(["-std=c++20", &include, "-Wno-unused-macros", "-fsyntax-only"]);
+            command.args(warnings::of_cpp("clang++")).args([
+                "-std=c++20",
+                &include,
+                "-Wno-unused-macros",
+                "-fsyntax-only",
+            ]);
             run::succeed(command.args(["-x", "c++"]).arg(&path));
         }
     }

@@ -3,6 +3,7 @@
 pub mod compile;
 pub mod cpp;
 pub mod service;
+pub mod warnings;
 
 use crate::{library_dir, root, run};
 use service::Service;

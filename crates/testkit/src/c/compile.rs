@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{cpp, stem};
+use super::{stem, warnings};
 use crate::{library_dir, root, run};
 
 /// How every C source of this project must compile.
@@ -74,7 +74,7 @@ pub fn command_of(line: &str, compiler: &str, program: &Path) -> Command {
     let (begin, words) = words.split_once(' ').expect("the line begins with the compiler");
     let strict = match begin {
         "cc" => STRICT.to_vec(),
-        "c++" => cpp::strict(compiler),
+        "c++" => warnings::of_cpp(compiler),
         other => panic!("{other} is no compiler of this project"),
     };
     let typed = format!("{compiler} {} {words} -o \"$1\"", strict.join(" "));
