@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod abi;
+mod abi_types;
 mod cpp;
 mod declared;
 mod docs;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wmlicense_testkit::{root, run};
 
-/// What stands in the pages as the day of their last change: that of the release.
+/// What stands in the pages as the day of their last change: the release sets it to its own.
 const DATE: &str = "November 30, 2026";
 
 fn folder() -> PathBuf {
