@@ -9,16 +9,25 @@ use wmlicense_wire::answer::Reason;
 use wmlicense_wire::over::over;
 use wmlicense_wire::policy::LicenseKind;
 
-/// What uses of these licenses are judged by, for an application without a level of its own.
+/// What uses of these licenses are judged by, for an application without a level of its own. The device's certificate is read
+/// only where a license has something to ask it.
 pub(crate) fn environment(client: &Client, licenses: &[StoredLicense]) -> Result<Environment, Failure> {
-    let mut certificate = client.certificate()?;
+    let now = client.clock.now();
+    let mut environment = Environment {
+        now,
+        security_version: NO_SECURITY_VERSION.to_owned(),
+        application_level: 0,
+        barred_by: Vec::new(),
+    };
     for license in licenses {
-        if certificate.is_none() {
-            certificate = client.store.device_certificate(license.authority)?;
+        let mut conditions = license.policy.actions.iter().map(|(_, conditions)| conditions);
+        let asks = license.policy.kind == LicenseKind::Leaf
+            || conditions.any(|conditions| conditions.minimum_security_version.is_some());
+        if asks && let Some(found) = client.store.device_certificate(license.authority)? {
+            environment.security_version = found.security_version;
         }
     }
-    let version = certificate.map_or_else(|| NO_SECURITY_VERSION.to_owned(), |found| found.security_version);
-    Ok(Environment { now: client.clock.now(), security_version: version, application_level: 0, barred_by: Vec::new() })
+    Ok(environment)
 }
 
 /// Why nothing of a license may be done now; none where something may.

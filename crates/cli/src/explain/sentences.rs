@@ -62,11 +62,11 @@ pub(super) fn detail(
     let now = environment.now;
     match refusal {
         Refusal::Expired | Refusal::SubscriptionEnded => {
-            ends(licenses, action).map(|end| format!("it ended on {} ({})", local(end), away(end, now)))
+            ends(licenses, action).map(|end| format!("it ended on {}{}", local(end), behind(end, now)))
         }
         Refusal::NotStarted => {
             let begin = conditions().filter_map(|conditions| conditions.not_before).min()?;
-            Some(format!("it begins on {} ({})", local(begin), away(begin, now)))
+            Some(format!("it begins on {}{}", local(begin), ahead(begin, now)))
         }
         Refusal::Exhausted => {
             let all: u64 = conditions().filter_map(|conditions| conditions.count).map(u64::from).sum();
@@ -98,9 +98,46 @@ pub(super) fn detail(
     }
 }
 
+/// How long something is over. A license may know better than the wall clock that it is.
+fn behind(end: i64, now: i64) -> String {
+    if end <= now { format!(" ({})", away(end, now)) } else { String::new() }
+}
+
+/// How far something is off, if the wall clock knows of it as well.
+fn ahead(begin: i64, now: i64) -> String {
+    if begin > now { format!(" ({})", away(begin, now)) } else { String::new() }
+}
+
 /// When a renewal is due, and where.
 pub(super) fn renewal(time: i64, page: &str, now: i64) -> String {
     let when = if time <= now { "since" } else { "from" };
     let page = if page.is_empty() { String::new() } else { format!("; its owner's page: {}", plain(page)) };
     format!("  a renewal is due {when} {} ({}): run `wmlicense renew`{page}\n", local(time), away(time, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sentence_says_that_something_ended_in_the_future() {
+        assert_eq!((behind(10, 10), behind(11, 10)), (" (0 seconds ago)".to_owned(), String::new()));
+        assert_eq!((ahead(11, 10), ahead(10, 10)), (" (in 1 second)".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_right_is_told_with_all_of_its_limits() {
+        let state = |category, dates: &[i64], counts: &[u32], vague| {
+            let (dates, counts) = (dates.to_vec(), counts.to_vec());
+            permitted(&LicenseState { category, counts, dates, seconds_after_first_use: 0, vague }, 0)
+        };
+        let both = state(Category::CountFromUntil, &[-86_400 * 3, 86_400 * 2], &[1], true);
+        assert!(both.text.starts_with(" since ") && both.text.contains(" (in 2 days), 1 use left"), "{}", both.text);
+        assert!(both.text.ends_with("; another license permits more"));
+        assert_eq!((both.not_before, both.not_after, both.counts_left), (Some(-86_400 * 3), Some(86_400 * 2), Some(1)));
+        assert_eq!(state(Category::Unlimited, &[], &[], false).text, " without limit");
+        assert_eq!(state(Category::Count, &[], &[2], false).text, ", 2 uses left");
+        let from = state(Category::From, &[-5], &[], false);
+        assert_eq!((from.not_before, from.not_after), (Some(-5), None));
+    }
 }

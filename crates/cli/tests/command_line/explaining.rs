@@ -81,11 +81,8 @@ fn each_license_is_explained_in_a_sentence_with_its_dates() {
     let said = |number| machine.run(&["explain", &kid(number)]).ended(0).out;
     assert_eq!(said(1), format!("{}  Free\n  Play: permitted without limit\n  Backup: a backup takes it\n", kid(1)));
     let gone = said(2);
-    assert!(
-        gone.contains("  Play: refused: the license has expired: it ended on ") && gone.contains(" UTC ("),
-        "{gone}"
-    );
-    assert!(gone.contains(" ago)\n    help: renew it with `wmlicense renew`, or buy it again\n"), "{gone}");
+    assert!(gone.contains("  Play: refused: the license has expired: it ended on ") && gone.contains(" UTC"), "{gone}");
+    assert!(gone.contains("    help: renew it with `wmlicense renew`, or buy it again\n"), "{gone}");
     assert!(said(2).contains("  Backup: refused: its terms do not let it into a backup\n"), "{gone}");
     assert!(
         said(3).contains("refused: the license is not yet valid: it begins on ") && said(3).contains("(in 10 days)")
