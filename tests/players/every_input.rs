@@ -384,7 +384,6 @@ fn every_input_fails_or_is_right_in_every_player() {
             "play_ffmpeg packager-cenc-video.mp4, key named elsewhere",
             "play_ffmpeg packager-cenc-video.mp4, senc only",
             "play_ffmpeg packager-cbcs-audio.mp4, senc only",
-            "play_ffmpeg packager-cbc1-video.mp4, saiz and saio only",
         ]);
     }
     if players.has_gstreamer {

@@ -1,12 +1,15 @@
 //! The bridge: players that Debian has play through it what they would play of the clear file, and nobody else gets a byte.
 
+mod running;
+
 use super::program::Machine;
+use running::{Running, exchange};
 use std::io::{BufRead as _, BufReader, Cursor, Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use wmlicense_media::{ContentHeader, SampleReader};
+use wmlicense_media::cenc::SampleCipher;
+use wmlicense_media::{ClearReader, ClearView, ContentHeader, SampleReader};
 use wmlicense_testkit::c::service::Service;
 use wmlicense_testkit::{root, run, skip};
 
@@ -99,84 +102,8 @@ fn ffplay_plays_to_the_end() {
     }
 }
 
-/// A bridge that runs, and ends with its test.
-struct Running {
-    child: Child,
-    /// What comes first on its output: the URL.
-    host: String,
-    path: String,
-    input: Option<ChildStdin>,
-    out: BufReader<std::process::ChildStdout>,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (input, mut out) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let place = line.trim().strip_prefix("http://");
-        let Some((host, path)) = place.and_then(|place| place.split_once('/')) else {
-            panic!("{line}{:?}", child.wait_with_output())
-        };
-        let (host, path) = (host.to_owned(), format!("/{path}"));
-        Self { child, host, path, input, out }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.host).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream
-    }
-
-    /// A request for the film on a connection of its own.
-    fn ask(&self, method: &str, lines: &str) -> (String, Vec<u8>) {
-        exchange(&mut self.connect(), &self.request(method, lines))
-    }
-
-    fn request(&self, method: &str, lines: &str) -> String {
-        format!("{method} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{lines}\r\n", self.path, self.host)
-    }
-
-    fn ended(mut self) -> Output {
-        let mut stdout = Vec::new();
-        self.out.read_to_end(&mut stdout).unwrap();
-        let mut stderr = Vec::new();
-        self.child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
-        Output { status: self.child.wait().unwrap(), stdout, stderr }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Nothing to do about a failure: the process is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Sends a request and reads to the end of the connection: the head, and what follows it.
-fn exchange(stream: &mut TcpStream, request: &str) -> (String, Vec<u8>) {
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut bytes = Vec::new();
-    // A connection that is reset has said all it will.
-    let _ = stream.read_to_end(&mut bytes);
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
-    let body = bytes.split_off(end);
-    (String::from_utf8(bytes).unwrap(), body)
-}
-
-#[test]
-fn ranges_are_parts_of_one_clear_file_and_who_is_not_the_player_gets_none() {
-    let (_service, machine) = licensed(None);
-    let film = media("packager-cbcs-video.mp4");
-    let bridge = Running::start(&mut play(&machine, &film, &[]));
-    assert!(bridge.host.starts_with("127.0.0.1:") && bridge.path.len() > 32 && bridge.path.ends_with("/film.mp4"));
-    // A head that never ends: its sender is left when the patience is over.
-    let mut slow = bridge.connect();
-    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
-
+/// Whoever does not know the path, or comes from a page, learns nothing.
+fn refuses_strangers(bridge: &Running) {
     let nothing = |(head, body): (String, Vec<u8>)| {
         assert!(head.starts_with("HTTP/1.1 404 ") && body.is_empty() && !head.contains("bytes"), "{head}");
     };
@@ -190,6 +117,47 @@ fn ranges_are_parts_of_one_clear_file_and_who_is_not_the_player_gets_none() {
     nothing(exchange(&mut bridge.connect(), &rebound));
     let long = format!("GET / HTTP/1.1\r\nHost: {}\r\nX: {}\r\n\r\n", bridge.host, "x".repeat(20_000));
     assert!(exchange(&mut bridge.connect(), &long).0.starts_with("HTTP/1.1 431 "));
+}
+
+/// Ranges of what was given as the whole.
+fn answers_ranges(bridge: &Running, whole: &[u8]) {
+    let length = whole.len();
+    let (head, body) = bridge.ask("HEAD", "");
+    assert!(head.starts_with("HTTP/1.1 200 ") && body.is_empty() && head.contains(&length.to_string()), "{head}");
+    for (range, expected) in [
+        ("bytes=0-0", Some(0..1)),
+        ("bytes=1000-4999", Some(1000..5000)),
+        ("bytes=7000-", Some(7000..length)),
+        ("bytes=-100", Some(length - 100..length)),
+        ("bytes=0-9,20-29", None),
+    ] {
+        let (head, body) = bridge.ask("GET", &format!("Range: {range}\r\n"));
+        let status = if expected.is_some() { "HTTP/1.1 206 " } else { "HTTP/1.1 200 " };
+        assert!(head.starts_with(status) && body == whole[expected.unwrap_or(0..length)], "{range}: {head}");
+    }
+    let (head, body) = bridge.ask("GET", &format!("Range: bytes={length}-\r\n"));
+    assert!(head.starts_with("HTTP/1.1 416 ") && body.is_empty(), "{head}");
+    assert!(head.contains(&format!("Content-Range: bytes */{length}\r\n")), "{head}");
+    assert!(bridge.ask("POST", "").0.starts_with("HTTP/1.1 405 "));
+    // Several requests on one connection, as players do that read in small parts.
+    let lines = "Range: bytes=5-9\r\n";
+    let first = bridge.request("GET", lines).replace("Connection: close\r\n", "");
+    let (head, rest) = exchange(&mut bridge.connect(), &(first + &bridge.request("GET", lines)));
+    let second = [&whole[5..10], b"HTTP/1.1 206 "].concat();
+    assert!(head.starts_with("HTTP/1.1 206 ") && rest.starts_with(&second), "{head}");
+    assert!(rest.ends_with(&whole[5..10]));
+}
+
+#[test]
+fn ranges_are_parts_of_one_clear_file_and_who_is_not_the_player_gets_none() {
+    let (_service, machine) = licensed(None);
+    let film = media("packager-cbcs-video.mp4");
+    let bridge = Running::start(&mut play(&machine, &film, &[]));
+    assert!(bridge.host.starts_with("127.0.0.1:") && bridge.path.len() > 32 && bridge.path.ends_with("/film.mp4"));
+    // A head that never ends: its sender is left when the patience is over.
+    let mut slow = bridge.connect();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+    refuses_strangers(&bridge);
 
     let (head, whole) = bridge.ask("GET", "");
     let length = std::fs::metadata(&film).unwrap().len();
@@ -203,31 +171,7 @@ fn ranges_are_parts_of_one_clear_file_and_who_is_not_the_player_gets_none() {
     };
     let clear = std::fs::read(media("src.mp4")).unwrap();
     assert_eq!(samples(&whole, ContentHeader::parse(&whole).unwrap().tracks()[0].id), samples(&clear, 1));
-
-    let (head, body) = bridge.ask("HEAD", "");
-    assert!(head.starts_with("HTTP/1.1 200 ") && body.is_empty() && head.contains(&length.to_string()), "{head}");
-    let size = whole.len();
-    for (range, expected) in [
-        ("bytes=0-0", Some(0..1)),
-        ("bytes=1000-4999", Some(1000..5000)),
-        ("bytes=7000-", Some(7000..size)),
-        ("bytes=-100", Some(size - 100..size)),
-        ("bytes=0-9,20-29", None),
-    ] {
-        let (head, body) = bridge.ask("GET", &format!("Range: {range}\r\n"));
-        let status = if expected.is_some() { "HTTP/1.1 206 " } else { "HTTP/1.1 200 " };
-        assert!(head.starts_with(status) && body == whole[expected.unwrap_or(0..size)], "{range}: {head}");
-    }
-    let (head, body) = bridge.ask("GET", &format!("Range: bytes={length}-\r\n"));
-    assert!(head.starts_with("HTTP/1.1 416 ") && body.is_empty(), "{head}");
-    assert!(head.contains(&format!("Content-Range: bytes */{length}\r\n")), "{head}");
-    assert!(bridge.ask("POST", "").0.starts_with("HTTP/1.1 405 "));
-    // Several requests on one connection, as players do that read in small parts.
-    let mut kept = bridge.connect();
-    let lines = "Range: bytes=5-9\r\n";
-    let first = bridge.request("GET", lines).replace("Connection: close\r\n", "");
-    let (heads, _) = exchange(&mut kept, &(first + &bridge.request("GET", lines)));
-    assert!(heads.starts_with("HTTP/1.1 206 "), "{heads}");
+    answers_ranges(&bridge, &whole);
 
     let mut rest = Vec::new();
     let _ = slow.read_to_end(&mut rest);
@@ -354,4 +298,46 @@ fn a_license_that_ends_while_it_plays_ends_the_stream() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("key ID 11111111222233334444555555555501: ") && said.contains("end"), "{said}");
+}
+
+/// A film of more bytes than the system keeps between two processes, with the key of the reported files.
+fn long_film(folder: &Path) -> PathBuf {
+    let film = folder.join("long.mp4");
+    let (kid, key) = REPORTED.split_once(',').map(|(kid, rest)| (kid, rest.split(',').next().unwrap())).unwrap();
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=25:duration=3"]);
+    ffmpeg.args(["-c:v", "mjpeg", "-q:v", "1", "-pix_fmt", "yuvj444p", "-strict", "unofficial"]);
+    ffmpeg.args(["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key, "-encryption_kid", kid]);
+    run::succeed(ffmpeg.arg(&film));
+    film
+}
+
+#[test]
+fn a_stream_that_runs_when_the_license_ends_stops_short_of_its_promise() {
+    if !has_players() {
+        return;
+    }
+    let terms = r#"{"actions":{"Play":{"secondsAfterFirstUse":1,"closeAtExpiry":true}},"backup":true}"#;
+    let (_service, machine) = licensed(Some(terms));
+    let film = long_film(&machine.home);
+    let bridge = Running::start(&mut play(&machine, &film, &[]));
+    let mut stream = bridge.connect();
+    stream.write_all(bridge.request("GET", "").as_bytes()).unwrap();
+    let mut bytes = vec![0; 1000];
+    stream.read_exact(&mut bytes).unwrap();
+    // The license is over when another player is refused.
+    while machine.run(&["play", film.to_str().unwrap(), "--", "true"]).code == Some(0) {}
+    let _ = stream.read_to_end(&mut bytes);
+    let at = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let (head, body) = (String::from_utf8_lossy(&bytes[..at]), &bytes[at..]);
+    let locked = std::fs::read(&film).unwrap();
+    assert!(head.contains(&format!("Content-Length: {}\r\n", locked.len())), "{head}");
+    let view = ClearView::read(Cursor::new(&locked[..])).unwrap();
+    let cipher = SampleCipher::new(&std::array::from_fn(|index| index as u8 + 1));
+    let mut clear = vec![0; body.len()];
+    let mut reader = ClearReader::new(&view, Cursor::new(&locked[..]));
+    reader.read_at(0, &mut clear, |_, info, data| cipher.decrypt_in_place(info, data)).unwrap();
+    assert!(body.len() < locked.len() && body == clear, "{} of {}", body.len(), locked.len());
+    let output = bridge.ended();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
