@@ -7,6 +7,8 @@
 #include <wmlicense/properties.hpp>
 #include <wmlicense/status.hpp>
 
+#include <cmath>
+
 namespace wm {
 
 /// A handle and the properties behind it. Move-only: duplicate() makes a second owner. One that was moved from answers as C does
@@ -141,7 +143,7 @@ struct verb_state {
 
 /// A duration as C has it: rounded up, never endless.
 template <class Rep, class Period> std::uint32_t milliseconds(std::chrono::duration<Rep, Period> duration) noexcept {
-  const auto rounded = std::chrono::ceil<std::chrono::duration<double, std::milli>>(duration).count();
+  const double rounded = std::ceil(std::chrono::duration<double, std::milli>(duration).count());
   if (!(rounded > 0)) return 0;
   return rounded < double{WM_INFINITE} ? static_cast<std::uint32_t>(rounded) : WM_INFINITE - 1;
 }
@@ -200,6 +202,13 @@ protected:
     return answer;
   }
 
+  /// Throws what a callback threw.
+  void rethrow() const {
+#if WMLICENSE_EXCEPTIONS
+    if (std::exception_ptr thrown = take_exception()) std::rethrow_exception(thrown);
+#endif
+  }
+
   /// Makes an object of this client by the function of C that does so.
   template <class Client, class Create> static outcome<Self> make(const Client &client, status_callback callback, Create create) {
     auto state = std::make_shared<detail::verb_state>();
@@ -223,11 +232,6 @@ private:
     const wm_result result = answer < 0 ? answer : of_operation;
     if (result < 0) return outcome<wm_result>::failure(result);
     return outcome<wm_result>(result, result);
-  }
-  void rethrow() const {
-#if WMLICENSE_EXCEPTIONS
-    if (std::exception_ptr thrown = take_exception()) std::rethrow_exception(thrown);
-#endif
   }
 };
 

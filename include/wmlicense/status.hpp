@@ -37,6 +37,8 @@ public:
   }
   /// The key ID that comes with it as text.
   std::optional<kid> key_id() const {
+    // A failing call would take the place of the detail that info() tells: only what has the size of a key ID is read.
+    if (size_ != 25) return std::nullopt;
     if (outcome<kid> read = kid::try_parse(text(), WM_KID_BASE64)) return *read;
     return std::nullopt;
   }

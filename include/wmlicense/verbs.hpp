@@ -98,8 +98,12 @@ public:
   outcome<> try_process_response(bytes_view answer) {
     return wm_process_response(get(), answer.data(), answer.size());
   }
-  /// The same; throws wm::error.
-  wm_result process_response(bytes_view answer) { return try_process_response(answer).value(); }
+  /// The same; throws wm::error, or what a callback threw, with which what came is stored all the same.
+  wm_result process_response(bytes_view answer) {
+    const outcome<> taken = try_process_response(answer);
+    rethrow();
+    return taken.value();
+  }
 };
 
 /// Backs licenses up to a folder and restores them. Set prop::backup_path or prop::restore_path first.
@@ -166,8 +170,12 @@ public:
   outcome<> try_clean(std::uint32_t flags = WM_CLEAN_ASYNC) {
     return start([&](wm_store_keeper *handle) { return wm_clean_license_store(handle, flags); });
   }
-  /// The same; throws wm::error where it cannot begin, or how it ended where it waited.
-  void clean(std::uint32_t flags = WM_CLEAN_ASYNC) { try_clean(flags).value(); }
+  /// The same; throws wm::error where it cannot begin; where it waits, how it ended, or what a callback threw.
+  void clean(std::uint32_t flags = WM_CLEAN_ASYNC) {
+    const outcome<> begun = try_clean(flags);
+    if (flags == WM_CLEAN_SYNC) rethrow();
+    begun.value();
+  }
 };
 
 /// Learns which licenses their owner took back, and removes them.

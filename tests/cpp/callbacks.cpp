@@ -49,6 +49,28 @@ void exceptions_cancel_and_come_out_of_wait(const wm::client &client) {
   CHECK(client.query_action_allowed(title(1)) == (WM_REASON_NOT_ENABLED | WM_REASON_NO_LICENSE));
 }
 
+void exceptions_come_out_of_a_verb_that_waits(const wm::client &client) {
+  wm::store_keeper keeper(client, [](const wm::status &) { throw std::out_of_range("of the application"); });
+  bool caught = false;
+  try {
+    keeper.clean(WM_CLEAN_SYNC);
+  } catch (const std::out_of_range &) {
+    caught = true;
+  }
+  CHECK(caught && !keeper.take_exception());
+}
+
+void what_a_status_tells_survives_a_look_at_its_text(const wm::client &client) {
+  wm::license_request request(client, [](const wm::status &told) {
+    if (told.number() != WM_STATUS_ACQUIRE_LICENSE) return;
+    CHECK(!told.key_id() && told.result() == WM_E_LICENSE_UNAVAILABLE);
+    CHECK(told.info().result == WM_E_LICENSE_UNAVAILABLE && told.info().category == WM_CATEGORY_REFUSED);
+  });
+  request.set(wm::prop::key_ids, {wm::kid()});
+  request.acquire();
+  CHECK_THROWS(request.wait(), WM_E_LICENSE_UNAVAILABLE);
+}
+
 void a_callback_that_wants_it_cancels(const wm::client &client) {
   auto request = asking(client, title(1), [](const wm::status &) { return wm::flow::cancel; });
   request.acquire();
@@ -224,6 +246,8 @@ int main(int argc, char **argv) {
     const wm::client client = open_client(argv[1], "store");
     individualize(client);
     exceptions_cancel_and_come_out_of_wait(client);
+    exceptions_come_out_of_a_verb_that_waits(client);
+    what_a_status_tells_survives_a_look_at_its_text(client);
     a_callback_that_wants_it_cancels(client);
     an_object_may_go_in_its_own_callback(client);
     an_object_may_go_in_the_callback_of_another(client);
