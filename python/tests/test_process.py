@@ -13,13 +13,53 @@ from typing import Callable, List, Tuple
 import wmlicense
 from wmlicense import Forked, Individualizer, LicenseRequest, Result
 
-from support import AUTHORITY, PATIENCE, Case, acquire, script, silent_service, stored, title
+from support import AUTHORITY, PATIENCE, TOKEN, URL, Case, acquire, script, silent_service, stored, title
 
 #: Opens a client whose service never answers, and has something run.
 RUNNING = """
 import sys, asyncio, threading, wmlicense
 client = wmlicense.Client(sys.argv[1], authority=sys.argv[2], service_url=sys.argv[3])
 operation = wmlicense.Individualizer(client, user_consent=True).individualize()
+"""
+
+#: Two threads work with one client while Ctrl-C strikes the first 200 times, at any step of Python.
+STORM = """
+import os, random, signal, sys, threading, wmlicense
+client = wmlicense.Client(sys.argv[1], authority=sys.argv[2], service_url=sys.argv[3], account_token=sys.argv[4])
+wmlicense.Individualizer(client, user_consent=True).individualize().wait()
+over = threading.Event()
+def strike():
+    for _strike in range(200):
+        over.wait(random.random() / 50)
+        os.kill(os.getpid(), signal.SIGINT)
+    over.set()
+def work():
+    try:
+        with wmlicense.LicenseRequest(client, key_ids=[sys.argv[5]]) as request:
+            for event in request.acquire_license():
+                pass
+        wmlicense.StoreKeeper(client).check_store().wait(30)
+    except wmlicense.Cancelled:
+        pass
+def follow():
+    while not over.is_set():
+        work()
+threads = [threading.Thread(target=strike), threading.Thread(target=follow)]
+for thread in threads:
+    thread.start()
+while not over.is_set():
+    try:
+        work()
+    except KeyboardInterrupt:
+        pass
+while any(thread.is_alive() for thread in threads):
+    try:
+        for thread in threads:
+            thread.join(30)
+    except KeyboardInterrupt:
+        pass
+client.close()
+print("nobody is stranded")
 """
 
 
@@ -107,6 +147,12 @@ client.close()
 """
         )
         self.assertEqual((code, printed, complaint), (0, "cancelled\n", ""))
+
+    def test_a_storm_of_ctrl_c_strands_nobody(self) -> None:
+        service = [str(self.folder / "live"), AUTHORITY, URL, TOKEN, title(1).hex]
+        with script(STORM, *service) as process:
+            printed, complaint = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, printed), (0, "nobody is stranded\n"), complaint)
 
     def test_an_interpreter_that_ends_with_everything_open_neither_hangs_nor_crashes(self) -> None:
         endings = [

@@ -26,8 +26,9 @@ from .events import Event, event_of
 if TYPE_CHECKING:
     from .operation import Operation, VerbObject
 
-#: Longest sleep on a descriptor; the system takes no longer one.
-_LONGEST = 3600.0
+#: After so many seconds whoever waits looks by itself. Everything wakes those whom it concerns; but Ctrl-C strikes between any two
+#: steps of Python, those that wake others included.
+LOOK_AGAIN = 2.0
 
 
 def _end(queue: int, descriptors: List[int]) -> None:
@@ -60,8 +61,11 @@ class Pump:
         self._descriptors += [self._wake_reader, self._wake_writer]
         for end in (self._wake_reader, self._wake_writer):
             os.set_blocking(end, False)
-        self.lock = threading.Condition()
-        self._sleeper: Optional[object] = None
+        # Of C: Ctrl-C cannot leave it locked, as it can what is written in Python.
+        self.lock = threading.RLock()
+        #: The thread that sleeps on the descriptor.
+        self._sleeper: Optional[int] = None
+        self._followers: List[threading.Lock] = []
         self._watches: Dict[asyncio.AbstractEventLoop, _Watch] = {}
         self._contexts = 0
         self.objects: "weakref.WeakValueDictionary[int, VerbObject]" = weakref.WeakValueDictionary()
@@ -101,14 +105,15 @@ class Pump:
         with self.lock:
             found = False
             raw = _header.wm_event(struct_size=sizeof(_header.wm_event))
-            while (result := library().wm_next_event(self._queue, 0, byref(raw))) >= 0:
-                found = True
-                self._put(raw.context or 0, event_of(raw))
+            try:
+                while (result := library().wm_next_event(self._queue, 0, byref(raw))) >= 0:
+                    found = True
+                    self._put(raw.context or 0, event_of(raw))
+            finally:
+                if found:
+                    self._wake_sleeper()
             if result not in (Result.E_TIMEOUT, Result.E_INVALID_HANDLE, Result.E_OPERATION_CANCELED):
                 raise error_of(result)
-            if found:
-                # The sleeper looks, and has all others look that wait behind it.
-                self._wake_sleeper()
 
     def _put(self, context: int, event: Event) -> None:
         operations, verbed = self.running.get(context), self.objects.get(context)
@@ -132,7 +137,7 @@ class Pump:
         """Waits until something is so, at most so many seconds (None: for ever). Ctrl-C ends it at once."""
         self.check()
         until = None if timeout is None else time.monotonic() + max(timeout, 0.0)
-        token = object()
+        turn = threading.Lock()
         while True:
             # The lock is not held while this thread sleeps; whatever interrupts it, the place of the sleeper becomes free.
             try:
@@ -140,25 +145,41 @@ class Pump:
                     self.read()
                     if ready():
                         return True
-                    left = _LONGEST if until is None else until - time.monotonic()
+                    left = LOOK_AGAIN if until is None else min(until - time.monotonic(), LOOK_AGAIN)
                     if left <= 0:
                         return False
-                    if self._sleeper is not None:
-                        self.lock.wait(min(left, _LONGEST))
-                        continue
-                    self._sleeper = token
-                self._sleep(left)
+                    sleeps = self._is_mine()
+                    if sleeps:
+                        self._sleeper = threading.get_ident()
+                    else:
+                        turn.acquire(blocking=False)
+                        self._followers.append(turn)
+                if sleeps:
+                    self._sleep(left)
+                else:
+                    turn.acquire(timeout=left)
             finally:
-                if self._sleeper is token:
-                    self._sleeper = None
-                    with self.lock:
-                        self.lock.notify_all()
+                self._leave(turn)
+
+    def _is_mine(self) -> bool:
+        """Whether no other thread has the place of the sleeper. Ctrl-C may have left it to this one."""
+        return self._sleeper in (None, threading.get_ident())
+
+    def _leave(self, turn: threading.Lock) -> None:
+        with self.lock:
+            if turn in self._followers:
+                self._followers.remove(turn)
+            elif self._is_mine():
+                self._sleeper = None
+                for follower in self._followers:
+                    if follower.locked():
+                        follower.release()
 
     def _sleep(self, left: float) -> None:
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN)
         poll.register(self._wake_reader, select.POLLIN)
-        for descriptor, _event in poll.poll(math.ceil(min(left, _LONGEST) * 1000)):
+        for descriptor, _event in poll.poll(math.ceil(left * 1000)):
             if descriptor == self._wake_reader:
                 os.read(self._wake_reader, 64)
 
@@ -205,8 +226,10 @@ class Pump:
     def close(self) -> None:
         """Gives the queue back, when nobody sleeps on it any more."""
         if self.runs_here():
-            with self.lock:
-                while self._sleeper is not None:
-                    self._wake_sleeper()
-                    self.lock.wait()
+            self.wait(self._is_alone, LOOK_AGAIN)
         self._finalizer()
+
+    def _is_alone(self) -> bool:
+        """With the lock: no other thread sleeps on the descriptors."""
+        self._wake_sleeper()
+        return self._is_mine()

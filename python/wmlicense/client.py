@@ -247,7 +247,7 @@ class Client(Object):
             operation.cancel()
         for part in [*pump.objects.values(), *self._parts]:
             part.close()
-        pump.wait(lambda: not pump.unfinished(), None)
+        pump.wait(lambda: all([operation.is_over() for operation in pump.unfinished()]), None)
         pump.close()
 
     async def aclose(self) -> None:

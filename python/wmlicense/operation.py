@@ -14,6 +14,7 @@ from ._constants import IndividualizePhase, Status
 from ._library import call, detail_of, library, name_of, result_message
 from ._object import Object, create, deadline_property, of_client, retry_limit_property
 from ._results import Result
+from ._pump import LOOK_AGAIN
 from .errors import CallError, ErrorDetail, WaitTimeout, error_from
 from .events import Event, IndividualizeProgress
 
@@ -96,7 +97,7 @@ class Operation(Awaitable[Outcome]):
             return event.value.phase in _INDIVIDUALIZED
         return True
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether the final event came. Where Ctrl-C met it between queue and operation, it is made anew. With the lock."""
         if self._final is not None:
             return True
@@ -117,7 +118,7 @@ class Operation(Awaitable[Outcome]):
         return True
 
     def _has_event(self) -> bool:
-        return bool(self._events) or self._is_over()
+        return bool(self._events) or self.is_over()
 
     def _wait(self, ready: Callable[[], bool], timeout: Optional[float]) -> bool:
         # What is over needs no queue, which may be gone.
@@ -128,7 +129,7 @@ class Operation(Awaitable[Outcome]):
     @property
     def done(self) -> bool:
         """Whether it is over. Reads what waits in the queue, without waiting for more."""
-        return self._wait(self._is_over, 0)
+        return self._wait(self.is_over, 0)
 
     def cancel(self) -> None:
         """Asks it to stop, and never waits: its final event tells that it has, within 100 ms. Does nothing when it is over."""
@@ -161,7 +162,7 @@ class Operation(Awaitable[Outcome]):
         still runs. `KeyboardInterrupt` comes through at once; the operation goes on then, unless a `with` statement ends it.
         """
         until = None if timeout is None else _values.seconds(timeout, "timeout")
-        if not self._wait(self._is_over, until):
+        if not self._wait(self.is_over, until):
             raise WaitTimeout(_still_running())
         return self._outcome()
 
@@ -183,7 +184,7 @@ class Operation(Awaitable[Outcome]):
     def __exit__(self, *_failure: object) -> None:
         if not self.done:
             self.cancel()
-            self._wait(self._is_over, None)
+            self._wait(self.is_over, None)
 
     # --- in an event loop
 
@@ -201,9 +202,11 @@ class Operation(Awaitable[Outcome]):
                         return
                     future: "asyncio.Future[None]" = loop.create_future()
                     self._futures.append(future)
+                again = loop.call_later(LOOK_AGAIN, _finish, future)
                 try:
                     await future
                 finally:
+                    again.cancel()
                     with self._pump.lock:
                         self._futures.remove(future)
         finally:
@@ -223,14 +226,14 @@ class Operation(Awaitable[Outcome]):
         interrupted = False
         while self._final is None:
             try:
-                await self._until(self._is_over)
+                await self._until(self.is_over)
             except asyncio.CancelledError:
                 interrupted = True  # It ends soon; then the task does.
         if interrupted:
             raise asyncio.CancelledError
 
     async def _end(self) -> Outcome:
-        await self._until_or_cancel(self._is_over)
+        await self._until_or_cancel(self.is_over)
         return self._outcome()
 
     def __await__(self) -> Generator[Any, None, Outcome]:
