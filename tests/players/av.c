@@ -52,7 +52,7 @@ static void append(const char *out, const AVPacket *packet) {
 static int write_packets(wmav_input *input, const char *out) {
   AVPacket *packet = av_packet_alloc();
   int count = 0, error = 0;
-  for (unsigned i = 0; i < wmav_format(input)->nb_streams; i++) {
+  for (unsigned i = 0; out != NULL && i < wmav_format(input)->nb_streams; i++) {
     uint32_t tag = wmav_format(input)->streams[i]->codecpar->codec_tag;
     if (tag == MKTAG('e', 'n', 'c', 'v') || tag == MKTAG('e', 'n', 'c', 'a')) printf("still tagged as encrypted\n");
   }

@@ -297,6 +297,18 @@ fn the_library_is_clean_under_valgrind() {
     }
 }
 
+#[test]
+fn both_compilers_take_the_library_without_a_warning() {
+    let Some(stage) = Stage::set() else { return };
+    for compiler in ["gcc", "clang"].into_iter().filter(|compiler| run::has_tool(compiler)) {
+        let mut make = Command::new("make");
+        make.args(["--silent", "-C", "ffmpeg", "CFLAGS=-O2 -Werror -Wshadow -Wvla -Wstrict-prototypes"])
+            .current_dir(root());
+        make.arg(format!("CC={compiler}")).arg(format!("OUT={}", stage.path(compiler).display()));
+        run::succeed(make.arg(format!("BUILT={}", library_dir().display())));
+    }
+}
+
 impl Stage {
     /// Installs the library of this build, and answers the folder that it is installed below.
     fn install(&self) -> PathBuf {
