@@ -27,8 +27,9 @@ STORM = """
 import os, random, signal, sys, threading, wmlicense
 client = wmlicense.Client(sys.argv[1], authority=sys.argv[2], service_url=sys.argv[3], account_token=sys.argv[4])
 wmlicense.Individualizer(client, user_consent=True).individualize().wait()
-over = threading.Event()
+begun, over = threading.Event(), threading.Event()
 def strike():
+    begun.wait()
     for _strike in range(200):
         over.wait(random.random() / 50)
         os.kill(os.getpid(), signal.SIGINT)
@@ -47,19 +48,18 @@ def follow():
 threads = [threading.Thread(target=strike), threading.Thread(target=follow)]
 for thread in threads:
     thread.start()
-while not over.is_set():
+while True:
     try:
-        work()
+        begun.set()
+        follow()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        break
     except KeyboardInterrupt:
         pass
-while any(thread.is_alive() for thread in threads):
-    try:
-        for thread in threads:
-            thread.join(30)
-    except KeyboardInterrupt:
-        pass
+for thread in threads:
+    thread.join(30)
 client.close()
-print("nobody is stranded")
+print("stranded" if any(thread.is_alive() for thread in threads) else "nobody is stranded")
 """
 
 

@@ -214,6 +214,10 @@ class Settings(Case):
         with self.raises(Result.E_BAD_VALUE):
             Client(self.folder / "store", authority="no digest")
         with self.raises(Result.E_BAD_VALUE):
+            Client(self.folder / "store", authority=AUTHORITY, key_protector="a promise")
+        with Client(self.folder / "store", authority=[AUTHORITY], key_protector="file") as client:
+            self.assertEqual(client.get_prop("KeyProtector"), "file")
+        with self.raises(Result.E_BAD_VALUE):
             Client(self.folder / "store", authority=[])
 
     def test_a_property_of_a_running_object_is_not_changed(self) -> None:

@@ -42,7 +42,8 @@ class Client(Object):
     for another process that holds the store. Properties that are set later apply to operations that start later.
 
     store_path: folder of the license store; its last component is created. authority: base64 SHA-256 of each trusted authority
-    certificate, what `wmlicensed init` printed. Everything else may be left out; the properties of the same name tell more.
+    certificate, what `wmlicensed init` printed. key_protector: how device keys are kept, "file" where left out. Everything else may
+    be left out as well; the properties of the same name tell more.
     Raises `StorageError` where the store cannot be opened, `CallError` for a value that is not acceptable.
 
     `close`, or the end of a `with` statement, cancels what runs, waits until it has ended, and closes everything that was made
@@ -92,6 +93,7 @@ class Client(Object):
         offline_only: Optional[bool] = None,
         deadline: Optional[float] = None,
         retry_limit: Optional[int] = None,
+        key_protector: Optional[str] = None,
     ) -> None:
         super().__init__(create("wm_create_client"))
         self._parts: "weakref.WeakSet[Object]" = weakref.WeakSet()
@@ -101,6 +103,8 @@ class Client(Object):
             self.pump = Pump(self._handle)
             self.set_prop(_header.PROP_STORE_PATH, store_path)
             self.set_prop(_header.PROP_AUTHORITY, authority if isinstance(authority, str) else ";".join(authority))
+            if key_protector is not None:
+                self.set_prop(_header.PROP_KEY_PROTECTOR, key_protector)
             given = {
                 "service_url": service_url,
                 "account_token": account_token,
