@@ -12,8 +12,9 @@ use wmlicense_core::failure::FailureKind;
 use wmlicense_core::individualize::individualize;
 use wmlicense_core::operation::Context;
 use wmlicense_core::transport::AccountToken;
+use wmlicense_testkit::c::compile::{Form, compile};
 use wmlicense_testkit::c::service::Service;
-use wmlicense_testkit::run;
+use wmlicense_testkit::{root, run};
 use wmlicense_wire::id::{Digest, Kid};
 
 /// Titles that every service of the tests offers to anybody, one of them not for backup.
@@ -169,4 +170,61 @@ fn the_command_line_moves_licenses_to_as_many_devices_as_the_service_allows() {
     assert!(refused.contains(&clause(FailureKind::DeviceLimit)) && refused.contains("/support"), "{refused}");
     let empty = run::succeed(&mut wmlicense(&["list", "--store", &path("device5")]));
     assert_eq!(empty, "0 licenses\n");
+}
+
+/// The sentence of the library that the example `restore` ends with where it fails, as C reads it.
+fn told_in_c(example: &Path, words: &[&str]) -> String {
+    let (code, printed) = run::ended(run::limited([example.to_str().unwrap()]).args(words));
+    assert_eq!(code, Some(1), "{printed}");
+    let last = printed.lines().last().unwrap();
+    let mut parts = last.splitn(3, ": ");
+    let (step, result) = (parts.next(), parts.next());
+    assert!(step.is_some() && result.is_some_and(|result| result.starts_with("WM_E_")), "{printed}");
+    parts.next().unwrap().to_owned()
+}
+
+#[test]
+fn for_the_same_failure_the_library_in_c_and_the_command_line_say_the_same_sentence() {
+    let service = Service::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    back_up_for_two(folder.path(), &service);
+    let example = compile("gcc", Form::Shared, &root().join("examples-c/restore.c"), folder.path());
+    let program = run::built("wmlicense");
+    std::fs::create_dir(path("empty")).unwrap();
+    std::fs::create_dir(path("cut")).unwrap();
+    for entry in std::fs::read_dir(path("backup")).unwrap() {
+        let entry = entry.unwrap();
+        let whole = std::fs::read(entry.path()).unwrap();
+        std::fs::write(Path::new(&path("cut")).join(entry.file_name()), &whole[..whole.len() / 2]).unwrap();
+    }
+    std::fs::write(path("no folder"), b"").unwrap();
+    KIDS[..2].iter().for_each(|kid| revoke(&service, kid));
+    // Nobody listens there.
+    let away = "http://127.0.0.1:1";
+    for (store, from, url) in [
+        ("device1", "empty", None),
+        ("device1", "not there", None),
+        ("device1", "cut", None),
+        ("no folder", "backup", None),
+        ("device2", "backup", Some(away)),
+        ("device3", "backup", Some(service.url.as_str())),
+    ] {
+        let (store, from) = (path(store), path(from));
+        let mut in_c = vec![store.as_str(), &service.authority, &from];
+        let mut words = vec!["restore", "--store", &store, "--from", &from];
+        let token = path("token");
+        if let Some(url) = url {
+            in_c.extend([url, &service.token]);
+            words.extend(["--individualize", "--service", url, "--token-file", &token]);
+            words.extend(["--authority", &service.authority]);
+        }
+        let sentence = told_in_c(&example, &in_c);
+        let clause = sentence[..1].to_lowercase() + sentence[1..].trim_end_matches('.');
+        let (code, printed) = run::ended(Command::new(&program).args(&words));
+        let line = printed.lines().next().and_then(|line| line.strip_prefix("error: ")).unwrap_or_default();
+        // What the service refuses the command line says with who refuses.
+        let said = line.strip_prefix("the service refuses the restore: ").unwrap_or(line);
+        assert_eq!((said, code), (clause.as_str(), Some(1)), "{printed}");
+    }
 }
