@@ -41,6 +41,17 @@ pub fn an_event_of_a_cancelled_operation_is_left_out() {
     });
 }
 
+/// A cancel ends a pause by itself, whenever it comes.
+pub fn a_cancel_ends_a_pause() {
+    in_every_order(3, || {
+        let (queue, canceller) = (full(), running());
+        let pusher = push_elsewhere(&queue, 1, &canceller);
+        canceller.cancel();
+        assert!(pusher.join().is_ok());
+        assert_eq!(rest(&queue), [0]);
+    });
+}
+
 /// Two operations pause; one is cancelled while room comes: the other one's event arrives.
 pub fn a_cancel_takes_no_wake_up_from_another_operation() {
     in_every_order(2, || {

@@ -28,6 +28,11 @@ fn an_event_of_a_cancelled_operation_is_left_out() {
 }
 
 #[test]
+fn a_cancel_ends_a_pause() {
+    queues::a_cancel_ends_a_pause();
+}
+
+#[test]
 fn a_cancel_takes_no_wake_up_from_another_operation() {
     queues::a_cancel_takes_no_wake_up_from_another_operation();
 }

@@ -143,6 +143,7 @@ fn a_request_that_was_made_before_a_late_first_presentation_is_no_fork() {
     // Presented for the first time when it is old enough to be replaced at once.
     assert!(desk.ask(first, 3700).epoch.is_some());
     assert!(!desk.ask(None, 4299).fork, "within the tolerance");
+    assert!(desk.ask(Some(Epoch::new([77; 16])), 4299).fork, "what nobody was told is one at any time");
     assert!(desk.ask(None, 4300).fork);
 }
 
