@@ -172,9 +172,56 @@ pub unsafe extern "C" fn wm_event_queue_fd(queue: *mut wm_event_queue, fd_out: *
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callback::Callback;
     use crate::prop::Type;
     use crate::result::WM_S_OK;
     use crate::status::{self, Payload};
+    use crate::teller::Entry;
+    use std::ptr::null_mut;
+
+    fn next(handle: *mut wm_event_queue, event: &mut wm_event) -> wm_result {
+        // SAFETY: the event has as many bytes as it says, or more.
+        unsafe { wm_next_event(handle, 0, event) }
+    }
+
+    #[test]
+    fn an_event_comes_with_its_object_its_context_and_its_failure_as_far_as_the_caller_knows_events() {
+        let queue = Arc::new(Queue::new(BOUND));
+        let object = EventQueueObject { base: Base::new(&[]), queue: Arc::clone(&queue), held: Mutex::default() };
+        let handle = object::hand_out::<wm_event_queue>(object).unwrap();
+        // SAFETY: there is no function to call.
+        let callback = unsafe { Callback::new(None, std::ptr::without_provenance_mut(5)) };
+        let failed = || {
+            let payload = Payload::Text("value".to_owned());
+            let detail = Some(Failure::new(WM_E_TIMEOUT).into_detail());
+            Entry {
+                token: 77,
+                callback,
+                told: Told { status: status::PROGRESS, result: WM_E_TIMEOUT, payload, detail },
+            }
+        };
+        // SAFETY: zeros are an event.
+        let mut event: wm_event = unsafe { std::mem::zeroed() };
+        event.struct_size = size_of::<wm_event>();
+        assert_eq!(next(handle, &mut event), WM_E_TIMEOUT, "none waits");
+        detail::set(None);
+        queue.push_last(failed());
+        assert_eq!(next(handle, &mut event), WM_S_OK);
+        assert_eq!((event.struct_size, event.object.addr(), event.context.addr()), (size_of::<wm_event>(), 77, 5));
+        assert_eq!((event.status, event.result, event.size), (status::PROGRESS, WM_E_TIMEOUT, 6));
+        // SAFETY: the value has this size until the next call.
+        assert_eq!(unsafe { std::slice::from_raw_parts(event.value.cast::<u8>(), event.size) }, b"value\0");
+        assert_eq!(detail::last().map(|detail| detail.result), Some(WM_E_TIMEOUT));
+        // Who knows less of events gets less of them.
+        queue.push_last(failed());
+        (event.struct_size, event.object, event.status) = (std::mem::offset_of!(wm_event, status), null_mut(), 0);
+        assert_eq!(next(handle, &mut event), WM_S_OK);
+        assert_eq!((event.struct_size, event.object.addr()), (std::mem::offset_of!(wm_event, status), 77));
+        assert_eq!(event.status, 0);
+        // SAFETY: any value may be released.
+        assert_eq!(unsafe { object::wm_release(handle.cast()) }, WM_S_OK);
+        assert!(queue.is_closed() && next(handle, &mut event) < 0);
+    }
 
     #[test]
     fn values_are_given_as_c_reads_them() {

@@ -4,7 +4,10 @@ use super::*;
 use crate::callback::as_callback;
 use crate::result::WM_E_OUTOFMEMORY;
 use crate::teller::{BOUND, NextError};
+use std::fmt;
 use std::process::Command;
+use std::sync::atomic::AtomicUsize;
+use wmlicense_core::logging::LogSink;
 
 /// What is told in a callback of a call, and not of an operation.
 const ASIDE: Event = Event::AccountNotPresented;
@@ -167,6 +170,19 @@ fn without_a_callback_operations_and_calls_put_what_they_tell_into_the_queue_und
     assert_eq!(next(), Err(NextError::Timeout), "of a released object nothing is told");
 }
 
+/// Counts the records of what is lost.
+#[derive(Default)]
+struct Lost(AtomicUsize);
+
+impl LogSink for Lost {
+    fn wants(&self, level: Level) -> bool {
+        level == Level::Error
+    }
+    fn record(&self, _: Level, _: &str, message: fmt::Arguments<'_>) {
+        self.0.fetch_add(usize::from(message.to_string().starts_with("statuses are lost: ")), Ordering::Relaxed);
+    }
+}
+
 /// Set in the process that has too little memory: all of its threads would.
 const ALONE: &str = "WM_TEST_TOO_LITTLE_MEMORY";
 
@@ -179,24 +195,32 @@ fn an_operation_for_which_there_is_no_room_does_not_begin() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         return;
     }
-    let script = Arc::new(Script::default());
-    let (handle, _) = object(&script);
+    let (script, lost) = (Arc::new(Script::default()), Arc::new(Lost::default()));
+    // SAFETY: the script outlives the object.
+    let callback = unsafe { Callback::new(Some(play), Arc::as_ptr(&script).cast_mut().cast()) };
+    let base = Base::new(&[]);
+    let worker = Worker::new(Arc::clone(&base.life), callback, None, Log::to(Arc::<Lost>::clone(&lost)));
+    let handle = object::hand_out::<TestedHandle>(Tested { base, worker }).unwrap();
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     let used = pages.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
     let mut all = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the place is writable.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut all) }, 0);
-    // Room for a thread, and not for all that an operation may need.
-    let little = libc::rlimit { rlim_cur: used + (8 << 20), ..all };
-    // SAFETY: both are limits of this process, which ends with this test.
-    let refused = unsafe {
-        assert_eq!(libc::setrlimit(libc::RLIMIT_AS, &little), 0);
-        let refused = start(handle, |_| Outcome::success(0));
-        assert_eq!(libc::setrlimit(libc::RLIMIT_AS, &all), 0);
-        refused
+    let limited = |more: u64| {
+        let rlim_cur = if more == 0 { all.rlim_cur } else { used + more };
+        // SAFETY: it is a limit of this process, which ends with this test.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &libc::rlimit { rlim_cur, ..all }) }, 0);
     };
+    // Room for a thread, and not for all that an operation may need.
+    limited(8 << 20);
+    let refused = start(handle, |_| Outcome::success(0));
+    limited(0);
     assert_eq!(refused, Err(WM_E_OUTOFMEMORY));
-    assert_eq!(script.seen(), []);
+    // No room for a thread: what a call had to tell is lost, and nobody waits for it.
+    limited(1 << 20);
+    worker_of(handle).worker.tell(&[ASIDE]);
+    limited(0);
+    assert_eq!((script.seen(), lost.0.load(Ordering::Relaxed)), (vec![], 1));
     start(handle, |_| Outcome::success(0)).unwrap();
     assert_eq!(wait(handle, WM_INFINITE), (0, 0));
     assert_eq!(release(handle), 0);
