@@ -60,6 +60,19 @@ void exceptions_come_out_of_a_verb_that_waits(const wm::client &client) {
   CHECK(caught && !keeper.take_exception());
 }
 
+void the_next_verb_forgets_what_nobody_waited_for(const wm::client &client) {
+  std::atomic<bool> throws{true};
+  auto request = asking(client, title(10), [&](const wm::status &) -> wm::flow {
+    if (throws) throw std::out_of_range("of the application");
+    return wm::flow::go_on;
+  });
+  request.acquire();
+  CHECK(request.try_wait().result() == WM_S_ACQUIRE_CANCELLED);
+  throws = false;
+  request.acquire();
+  CHECK(request.wait() == WM_S_LICENSE_ACQUIRED);
+}
+
 void what_a_status_tells_survives_a_look_at_its_text(const wm::client &client) {
   wm::license_request request(client, [](const wm::status &told) {
     if (told.number() != WM_STATUS_ACQUIRE_LICENSE) return;
@@ -216,6 +229,49 @@ void a_transport_of_the_application_carries_requests(const std::string &folder) 
   CHECK(gone.is_raised());
 }
 
+void a_transport_that_was_replaced_serves_who_began_with_it(const std::string &folder) {
+  signal inside, replaced;
+  std::atomic<int> of_first{0}, of_second{0};
+  wm::client client = open_client(folder, "replaced");
+  client.set(wm::prop::retry_limit, 1);
+  client.set_transport([&](wm::exchange &exchange, const wm_http_request &) -> wm_result {
+    CHECK(!exchange.cancelled());
+    of_first++;
+    inside.raise();
+    replaced.wait();
+    return WM_E_CONNECTION_LOST; // so that it is asked again
+  });
+  wm::individualizer individualizer(client);
+  individualizer.set(wm::prop::user_consent, true);
+  individualizer.individualize();
+  inside.wait();
+  client.set_transport([&](wm::exchange &, const wm_http_request &) -> wm_result {
+    of_second++;
+    return WM_E_CONNECTION_LOST;
+  });
+  replaced.raise();
+  CHECK_THROWS(individualizer.wait(), WM_E_CONNECTION_LOST);
+  CHECK(of_first == 2 && of_second == 0);
+  individualizer.individualize();
+  CHECK_THROWS(individualizer.wait(), WM_E_CONNECTION_LOST);
+  CHECK(of_first == 2 && of_second == 2);
+}
+
+void a_transport_answers_through_the_exchange(const std::string &folder) {
+  wm::client client = open_client(folder, "answering");
+  client.set(wm::prop::retry_limit, 0);
+  client.set_transport([](wm::exchange &exchange, const wm_http_request &) {
+    exchange.set_status(200);
+    exchange.add_header("Content-Type", "text/html");
+    exchange.write(std::string("<html>Welcome to the network of this hotel</html>"));
+    CHECK_THROWS(exchange.set_status(99), WM_E_BAD_VALUE);
+  });
+  wm::individualizer individualizer(client);
+  individualizer.set(wm::prop::user_consent, true);
+  individualizer.individualize();
+  CHECK_THROWS(individualizer.wait(), WM_E_CAPTIVE_PORTAL);
+}
+
 void records_go_to_the_log_until_it_is_removed(const std::string &folder) {
   signal gone;
   std::atomic<int> records{0};
@@ -247,6 +303,7 @@ int main(int argc, char **argv) {
     individualize(client);
     exceptions_cancel_and_come_out_of_wait(client);
     exceptions_come_out_of_a_verb_that_waits(client);
+    the_next_verb_forgets_what_nobody_waited_for(client);
     what_a_status_tells_survives_a_look_at_its_text(client);
     a_callback_that_wants_it_cancels(client);
     an_object_may_go_in_its_own_callback(client);
@@ -257,6 +314,8 @@ int main(int argc, char **argv) {
     waiting_has_an_end(client);
   }
   a_transport_of_the_application_carries_requests(argv[1]);
+  a_transport_that_was_replaced_serves_who_began_with_it(argv[1]);
+  a_transport_answers_through_the_exchange(argv[1]);
   records_go_to_the_log_until_it_is_removed(argv[1]);
   return 0;
 }
