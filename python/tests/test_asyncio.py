@@ -206,12 +206,12 @@ class Asyncio(Case):
         async def work() -> None:
             with ContentHeader.from_file(MEDIA / "packager-cenc-video.mp4") as header:
                 task = asyncio.ensure_future(ensure_license_async(client, header, individualize=True))
-                while not client.pump.unfinished():
+                while not client._pump.unfinished():
                     await asyncio.sleep(0)
                 task.cancel()
                 with self.assertRaises(asyncio.CancelledError):
                     await task
-            self.assertEqual(client.pump.unfinished(), set())
+            self.assertEqual(client._pump.unfinished(), set())
 
         asyncio.run(work())
 

@@ -112,7 +112,7 @@ class Events(Case):
     def test_an_operation_whose_object_is_being_released_is_over_when_it_says_so(self) -> None:
         operation = self.running()
         refused = (Result.E_INVALID_HANDLE, 0)
-        with mock.patch.object(type(operation.owner), "wait_result", return_value=refused):
+        with mock.patch.object(type(operation.owner), "_wait_result", return_value=refused):
             with self.assertRaises(WaitTimeout):
                 operation.wait(0)
             operation.owner.close()
@@ -252,7 +252,7 @@ class Events(Case):
         client = self.device()
         before = client.device_id
         Individualizer(client, user_consent=True).individualize(force=True)
-        (operation,) = client.pump.unfinished()
+        (operation,) = client._pump.unfinished()
         self.assertEqual(operation.wait(PATIENCE).result, Result.S_INDIVIDUALIZED)
         self.assertEqual(client.device_id, before)
 
@@ -298,10 +298,10 @@ class Events(Case):
         client = self.device()
         with StoreKeeper(client) as keeper:
             operation = keeper.check_store()
-            running = client.pump.running.pop(keeper.context)  # What Ctrl-C can do in the wrong moment.
+            running = client._pump.running.pop(keeper._context)  # What Ctrl-C can do in the wrong moment.
             self.assertTrue(library().wm_wait(keeper._handle, int(PATIENCE * 1000), None) == 0)
             client.read_events()
-            client.pump.running[keeper.context] = running
+            client._pump.running[keeper._context] = running
             self.assertEqual(operation.wait(PATIENCE).result, Result.S_OK)
             self.assertEqual(keeper.check_store().wait(PATIENCE).result, Result.S_OK)
 

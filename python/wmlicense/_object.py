@@ -35,7 +35,7 @@ def create(name: str, *arguments: Any) -> int:
 
 def of_client(client: Any) -> Any:
     """A client from which something is to be made."""
-    if getattr(client, "pump", None) is None:
+    if getattr(client, "_pump", None) is None:
         raise TypeError(f"client must be Client, not {type(client).__name__}")
     return client
 

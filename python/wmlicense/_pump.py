@@ -96,7 +96,7 @@ class Pump:
         self.check()
         with self.lock:
             verb()
-            self.running.setdefault(verbed.context, deque()).append(operation)
+            self.running.setdefault(verbed._context, deque()).append(operation)
 
     # --- reading
 
@@ -118,13 +118,13 @@ class Pump:
     def _put(self, context: int, event: Event) -> None:
         operations, verbed = self.running.get(context), self.objects.get(context)
         if operations:
-            operations[0].take(event)
+            operations[0]._take(event)
         elif verbed is not None:
-            verbed.aside.append(event)
+            verbed._aside.append(event)
 
     def ended(self, operation: "Operation") -> None:
         """Called with the lock, when an operation has its final event."""
-        context = operation.owner.context
+        context = operation.owner._context
         operations = self.running.get(context)
         if operations and operation in operations:
             operations.remove(operation)

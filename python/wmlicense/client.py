@@ -100,7 +100,7 @@ class Client(Object):
         self._closing = threading.RLock()
         with self._closed_if_it_fails():
             # Before anything can be made from it.
-            self.pump = Pump(self._handle)
+            self._pump = Pump(self._handle)
             self.set_prop(_header.PROP_STORE_PATH, store_path)
             self.set_prop(_header.PROP_AUTHORITY, authority if isinstance(authority, str) else ";".join(authority))
             if key_protector is not None:
@@ -220,23 +220,23 @@ class Client(Object):
 
     def fileno(self) -> int:
         """A descriptor that is readable exactly while events wait, for loops of other kinds (GLib, Qt); see `read_events`."""
-        self.pump.check()
-        return self.pump.descriptor
+        self._pump.check()
+        return self._pump.descriptor
 
     def read_events(self) -> None:
         """Puts the events that wait to their operations, whose `done` and `wait(0)` then tell. Never waits."""
-        self.pump.check()
-        self.pump.read()
+        self._pump.check()
+        self._pump.read()
 
     # --- the end
 
-    def adopt(self, part: Object) -> None:
+    def _adopt(self, part: Object) -> None:
         """Closes an object together with this client."""
         self._parts.add(part)
 
     def close(self) -> None:
         """Cancels what runs, waits until it has ended, closes everything made from this client. May be called again."""
-        pump: Optional[Pump] = getattr(self, "pump", None)
+        pump: Optional[Pump] = getattr(self, "_pump", None)
         if pump is not None and pump.runs_here():
             # One thread closes; the others return when that is done.
             with self._closing:
@@ -251,13 +251,13 @@ class Client(Object):
             operation.cancel()
         for part in [*pump.objects.values(), *self._parts]:
             part.close()
-        pump.wait(lambda: all([operation.is_over() for operation in pump.unfinished()]), None)
+        pump.wait(lambda: all([operation._is_over() for operation in pump.unfinished()]), None)
         pump.close()
 
     async def aclose(self) -> None:
         """The same without blocking the event loop while operations end."""
-        if self.pump.runs_here():
-            for operation in self.pump.unfinished():
+        if self._pump.runs_here():
+            for operation in self._pump.unfinished():
                 await operation.stop()
         self.close()
 

@@ -73,7 +73,7 @@ class Decryptor(Object):
     def __init__(self, client: "Client", kid: Kid, action: str = Action.PLAY) -> None:
         handle = of_client(client)._handle
         super().__init__(create("wm_create_decryptor", handle, kid_bytes(kid), _values.text(action, "action")))
-        client.adopt(self)
+        client._adopt(self)
         self._client = client
         self._decrypt = library().wm_decrypt_sample
 

@@ -67,7 +67,7 @@ class LicenseEnumerator(Object):
         expiring_before: Optional[_values.Time] = None,
     ) -> None:
         super().__init__(create("wm_create_license_enumerator", of_client(client)._handle))
-        client.adopt(self)
+        client._adopt(self)
         self._client = client
         self._turn = threading.Lock()
         self._exhausted = False

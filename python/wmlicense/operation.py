@@ -64,7 +64,7 @@ class Operation(Awaitable[Outcome]):
 
     def __init__(self, owner: "VerbObject", final: Status) -> None:
         self.owner = owner
-        self._pump = owner.client.pump
+        self._pump = owner.client._pump
         self._final_status = final
         self._events: Deque[Event] = deque()
         self._final: Optional[Event] = None
@@ -76,7 +76,7 @@ class Operation(Awaitable[Outcome]):
 
     # --- what the pump gives
 
-    def take(self, event: Event) -> None:
+    def _take(self, event: Event) -> None:
         """Takes an event in; the pump calls it, with its lock."""
         if event.is_progress and self._events and self._events[-1].status == event.status:
             self._events.pop()
@@ -97,14 +97,14 @@ class Operation(Awaitable[Outcome]):
             return event.value.phase in _INDIVIDUALIZED
         return True
 
-    def is_over(self) -> bool:
+    def _is_over(self) -> bool:
         """Whether the final event came. Where Ctrl-C met it between queue and operation, it is made anew. With the lock."""
         if self._final is not None:
             return True
-        latest = self._pump.running.get(self.owner.context)
+        latest = self._pump.running.get(self.owner._context)
         if not latest or latest[-1] is not self:
             return False
-        result, answer = self.owner.wait_result()
+        result, answer = self.owner._wait_result()
         if result == Result.E_TIMEOUT or (result < 0 and not self.owner._gone.is_set()):
             return False
         # It is idle only after its final event went into the queue: read once more before that is called lost.
@@ -118,7 +118,7 @@ class Operation(Awaitable[Outcome]):
         return True
 
     def _has_event(self) -> bool:
-        return bool(self._events) or self.is_over()
+        return bool(self._events) or self._is_over()
 
     def _wait(self, ready: Callable[[], bool], timeout: Optional[float]) -> bool:
         # What is over needs no queue, which may be gone.
@@ -129,12 +129,12 @@ class Operation(Awaitable[Outcome]):
     @property
     def done(self) -> bool:
         """Whether it is over. Reads what waits in the queue, without waiting for more."""
-        return self._wait(self.is_over, 0)
+        return self._wait(self._is_over, 0)
 
     def cancel(self) -> None:
         """Asks it to stop, and never waits: its final event tells that it has, within 100 ms. Does nothing when it is over."""
         with self._pump.lock:
-            latest = self._pump.running.get(self.owner.context)
+            latest = self._pump.running.get(self.owner._context)
             if self._final is not None or not latest or latest[-1] is not self:
                 return
             try:
@@ -162,7 +162,7 @@ class Operation(Awaitable[Outcome]):
         still runs. `KeyboardInterrupt` comes through at once; the operation goes on then, unless a `with` statement ends it.
         """
         until = None if timeout is None else _values.seconds(timeout, "timeout")
-        if not self._wait(self.is_over, until):
+        if not self._wait(self._is_over, until):
             raise WaitTimeout(_still_running())
         return self._outcome()
 
@@ -184,7 +184,7 @@ class Operation(Awaitable[Outcome]):
     def __exit__(self, *_failure: object) -> None:
         if not self.done:
             self.cancel()
-            self._wait(self.is_over, None)
+            self._wait(self._is_over, None)
 
     # --- in an event loop
 
@@ -226,14 +226,14 @@ class Operation(Awaitable[Outcome]):
         interrupted = False
         while self._final is None:
             try:
-                await self._until(self.is_over)
+                await self._until(self._is_over)
             except asyncio.CancelledError:
                 interrupted = True  # It ends soon; then the task does.
         if interrupted:
             raise asyncio.CancelledError
 
     async def _end(self) -> Outcome:
-        await self._until_or_cancel(self.is_over)
+        await self._until_or_cancel(self._is_over)
         return self._outcome()
 
     def __await__(self) -> Generator[Any, None, Outcome]:
@@ -274,21 +274,21 @@ class VerbObject(Object):
     def __init__(self, client: "Client", create_function: str) -> None:
         self.client: "Client" = of_client(client)
         #: What the library told outside of any operation.
-        self.aside: Deque[Event] = deque()
-        self.context = client.pump.add(self)
+        self._aside: Deque[Event] = deque()
+        self._context = client._pump.add(self)
         try:
-            super().__init__(create(create_function, client._handle, None, self.context))
+            super().__init__(create(create_function, client._handle, None, self._context))
         except BaseException:
-            client.pump.remove(self.context)
+            client._pump.remove(self._context)
             raise
 
-    def start(self, final: Status, verb: str, *arguments: int) -> Operation:
+    def _start(self, final: Status, verb: str, *arguments: int) -> Operation:
         """Calls a verb that runs in the background and ends with this status."""
         operation = Operation(self, final)
-        self.client.pump.start(self, operation, lambda: call(verb, self._handle, *arguments))
+        self.client._pump.start(self, operation, lambda: call(verb, self._handle, *arguments))
         return operation
 
-    def wait_result(self) -> Tuple[int, int]:
+    def _wait_result(self) -> Tuple[int, int]:
         """What the library says at this moment: whether the latest operation is over, and with which result."""
         answer = c_int32()
         return library().wm_wait(self._handle, 0, byref(answer)), answer.value

@@ -42,7 +42,7 @@ class Individualizer(AskingObject):
         Tells `Status.INDIVIDUALIZE` and `Status.NETWORK`; ends with `Result.S_INDIVIDUALIZED`. Raises `CallError` while consent or
         the client's `service_url` is missing.
         """
-        return self.start(Status.INDIVIDUALIZE, "wm_individualize", _header.INDIVIDUALIZE_FORCE if force else 0)
+        return self._start(Status.INDIVIDUALIZE, "wm_individualize", _header.INDIVIDUALIZE_FORCE if force else 0)
 
 
 class LicenseRequest(AskingObject):
@@ -141,21 +141,21 @@ class LicenseRequest(AskingObject):
         `interaction_code` beside it, and call `monitor_license`. Tells `Status.LICENSE_REFUSED` for each license refused.
         """
         flags = _header.ACQUIRE_SILENT if silent else _header.ACQUIRE_NONSILENT
-        return self.start(Status.ACQUIRE_LICENSE, "wm_acquire_license", flags)
+        return self._start(Status.ACQUIRE_LICENSE, "wm_acquire_license", flags)
 
     def monitor_license(self) -> Operation:
         """Waits until the user has acted on the page and the license is stored. Cancelling it only ends the watching.
 
         Raises `RefusedError` (`Result.E_LICENSE_NOTACQUIRED`) where the user declined or did not act in time.
         """
-        return self.start(Status.ACQUIRE_LICENSE, "wm_monitor_license")
+        return self._start(Status.ACQUIRE_LICENSE, "wm_monitor_license")
 
     def renew_licenses(self) -> Operation:
         """Renews stored licenses at the services they came from: those that fit `key_ids`, `scope` and `expiring_within`.
 
         Ends with `Result.S_LICENSE_ACQUIRED`, `Result.S_NOTHING_TO_RENEW` where none fits, or `Result.S_NOTHING_NEW`.
         """
-        return self.start(Status.ACQUIRE_LICENSE, "wm_renew_licenses", _header.ACQUIRE_SILENT)
+        return self._start(Status.ACQUIRE_LICENSE, "wm_renew_licenses", _header.ACQUIRE_SILENT)
 
     def get_challenge(self) -> bytes:
         """The exact bytes that ask the service, for an application that carries them itself. Uses no network.
@@ -182,11 +182,11 @@ class LicenseRequest(AskingObject):
         return Outcome(Result(result), None, self._told_aside())
 
     def _told_aside(self) -> Tuple[Event, ...]:
-        if self.client.pump.runs_here():
-            self.client.pump.read()
+        if self.client._pump.runs_here():
+            self.client._pump.read()
         told = []
-        while self.aside:
-            told.append(self.aside.popleft())
+        while self._aside:
+            told.append(self._aside.popleft())
         return tuple(told)
 
     def abandon_acquisition(self) -> None:
@@ -224,7 +224,7 @@ class BackupRestorer(AskingObject):
         Tells `Status.RESTRICTED_LICENSE` per license that may not be backed up, and `Status.PROGRESS`. Raises `StorageError`,
         `Result.E_BACKUP_EXISTS` where there is one and `overwrite` is not said: at the call or at the end.
         """
-        return self._start("wm_backup_licenses", _header.BACKUP_OVERWRITE if overwrite else 0)
+        return self._run("wm_backup_licenses", _header.BACKUP_OVERWRITE if overwrite else 0)
 
     def restore_licenses(self, *, individualize: bool = False) -> Operation:
         """Restores the backup in `restore_path`, in one step or not at all; on another device through its service.
@@ -232,21 +232,21 @@ class BackupRestorer(AskingObject):
         individualize: first, where it is needed; the user agreed. `Outcome.is_partial` tells that something was left out;
         `Status.LICENSE_REFUSED` per license and `Status.SECTION_CLOSED` per reason tell why, `Status.ERROR_WITHURL` has a page.
         """
-        return self._start("wm_restore_licenses", _header.RESTORE_INDIVIDUALIZE if individualize else 0)
+        return self._run("wm_restore_licenses", _header.RESTORE_INDIVIDUALIZE if individualize else 0)
 
     def preview_restore(self) -> Operation:
         """Tells what a restore would do, and does nothing: `Status.RESTORE_VERDICT` per license, with its result.
 
         Of very many licenses iterate over the operation: events that are iterated over are not kept.
         """
-        return self._start("wm_preview_restore")
+        return self._run("wm_preview_restore")
 
     def verify_backup(self) -> Operation:
         """Reads the backup in `restore_path` to its end, changing nothing; `Result.S_BACKUP_CLOSED` if a part opens elsewhere."""
-        return self._start("wm_verify_backup")
+        return self._run("wm_verify_backup")
 
-    def _start(self, verb: str, *flags: int) -> Operation:
-        return self.start(Status.BACKUPRESTORE_END, verb, *flags)
+    def _run(self, verb: str, *flags: int) -> Operation:
+        return self._start(Status.BACKUPRESTORE_END, verb, *flags)
 
 
 class StoreKeeper(VerbObject):
@@ -260,11 +260,11 @@ class StoreKeeper(VerbObject):
 
         Ends with `Result.S_OK` if it is sound, `Result.S_STORE_REPAIRED` if it was not and is.
         """
-        return self.start(Status.STORE_CHECKED, "wm_check_store", _header.CHECK_REPAIR if repair else 0)
+        return self._start(Status.STORE_CHECKED, "wm_check_store", _header.CHECK_REPAIR if repair else 0)
 
     def clean_license_store(self) -> Operation:
         """Removes licenses that can never be used again, and gives their room back. Once a month is plenty."""
-        return self.start(Status.STORE_CLEANED, "wm_clean_license_store", _header.CLEAN_ASYNC)
+        return self._start(Status.STORE_CLEANED, "wm_clean_license_store", _header.CLEAN_ASYNC)
 
 
 class RevocationAgent(AskingObject):
@@ -275,7 +275,7 @@ class RevocationAgent(AskingObject):
 
     def refresh_revocations(self) -> Operation:
         """Asks the client's service what was taken back, takes it and acknowledges it."""
-        return self.start(Status.REVOCATIONS_REFRESHED, "wm_refresh_revocations")
+        return self._start(Status.REVOCATIONS_REFRESHED, "wm_refresh_revocations")
 
     def get_lrb_challenge(self, machine_id: Optional["Buffer"] = None) -> bytes:
         """The signed challenge to carry to the service's /v1/revocations; machine_id: None for the device's own ID."""
