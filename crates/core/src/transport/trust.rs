@@ -5,7 +5,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, Mutex};
@@ -86,12 +86,23 @@ fn platform_then_bundled(own: Certificates, provider: Arc<CryptoProvider>) -> Ve
 
 fn under(roots: RootCertStore, provider: Arc<CryptoProvider>) -> Verified {
     let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    Ok(built.map_err(|error| format!("no certificate is trusted: {error}"))?)
+    Ok(built.map_err(|error| {
+        let none = if BUNDLED.is_empty() { NONE_BUNDLED } else { "" };
+        format!("no certificate is trusted: {error}{none}")
+    })?)
 }
+
+/// Public authorities, for systems that have none of their own.
+#[cfg(feature = "bundled-roots")]
+const BUNDLED: &[TrustAnchor<'static>] = webpki_roots::TLS_SERVER_ROOTS;
+#[cfg(not(feature = "bundled-roots"))]
+const BUNDLED: &[TrustAnchor<'static>] = &[];
+const NONE_BUNDLED: &str =
+    "; none are bundled with this build: install the system's certificates, or give an authority with TlsCaPem";
 
 fn bundled(own: Certificates) -> Result<RootCertStore, String> {
     let mut roots = roots_of(own)?;
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    roots.extend(BUNDLED.iter().cloned());
     Ok(roots)
 }
 
