@@ -3,6 +3,7 @@
 mod catalogue;
 mod give;
 mod listing;
+mod manual;
 mod revocation;
 mod serve;
 
@@ -91,6 +92,17 @@ enum Command {
     Status(revocation::StatusCommand),
     /// Count everything.
     Stats(List),
+    /// Print what a shell needs to complete commands and options.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write a man page for each command into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder, which must be there.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -281,6 +293,8 @@ fn execute(command: Command) -> Result<(), CommandError> {
         Command::Revocation(command) => revocation::revocation(command),
         Command::Status(command) => revocation::status(command),
         Command::Stats(list) => listing::stats(&list),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::man(folder),
     }
 }
 
