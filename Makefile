@@ -1,6 +1,7 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help demo gstreamer test test-crash test-mutants test-release bench fuzz check-dependencies check-format format install
+.PHONY: help demo gstreamer test test-crash test-mutants test-release test-packaging bench fuzz check-dependencies check-format \
+	format install uninstall deb tarball
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -24,6 +25,9 @@ test-mutants: ## which changes of the code the tests notice (MUTANTS="--module w
 test-release: ## the C harness against the release build, whose frames and inlining are others
 	@WM_TEST_ALL_TOOLS=1 cargo test --release --test c_programs
 
+test-packaging: ## what is packaged, built and used as strangers do: archive, features, Debian packages in a clean root (STEPS="deb root" for a part)
+	@ci/test_packaging.sh $(STEPS)
+
 check-dependencies: ## what is depended on: licenses, bans, sources (builds cargo-deny once), lowest versions
 	@ci/dependencies.sh
 	@ci/minimal_versions.sh
@@ -40,5 +44,14 @@ fuzz: ## every fuzz target for a minute (SECONDS=3600 for longer)
 format: ## format the sources
 	@cargo fmt --all
 
-install: ## build for release and install below PREFIX (default /usr/local), DESTDIR respected
+install: ## build for release and install below PREFIX (default /usr/local); DESTDIR and LIBDIR are respected
 	@ci/package.sh
+
+uninstall: ## remove what `make install` put below PREFIX, and nothing else
+	@ci/package.sh --uninstall
+
+deb: ## Debian packages, in deb below the target folder
+	@ci/deb.sh
+
+tarball: ## archives of what is installed and of the sources, with SHA-256 and a bill of materials, in dist below the target folder
+	@ci/tarball.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and the demonstration need (`ci/install.sh demo`), or what the whole check needs besides (`ci/install.sh
-# test`, the default), on Debian and its relatives, and nothing that is there already; or the tool that looks at what is depended on
+# test`, the default), or what looking at packages needs (`ci/install.sh packaging`), on Debian and its relatives, and nothing that is there already; or the tool that looks at what is depended on
 # (`ci/install.sh dependencies`). The Rust toolchain is the reader's own and is looked at first: only its formatter and linter are
 # added, and only for the check.
 set -euo pipefail
@@ -26,6 +26,12 @@ test_packages=(
   chromium chromium-driver                          # the browser in which a user accepts
   man-db groff-base mandoc doxygen                  # what shows manual pages and makes the HTML reference
   abigail-tools                                     # what compares binary interfaces
+  cmake meson ninja-build                           # build systems that have to find an installed library
+)
+packaging_packages=(
+  "${test_packages[@]}"
+  debhelper lintian libsqlite3-dev                  # Debian packages, on the system's SQLite
+  mmdebstrap iproute2                               # a clean root with a network of its own
 )
 cargo_deny=0.20.2                                   # licenses, bans and sources; built once below the target folder
 
@@ -34,10 +40,11 @@ say() { printf '%s\n' "$*" >&2; }
 case ${1:-test} in
   demo) packages=("${demo_packages[@]}") ;;
   test) packages=("${test_packages[@]}") ;;
+  packaging) packages=("${packaging_packages[@]}") ;;
   dependencies) packages=("${demo_packages[@]}") ;;
-  *) say "usage: ci/install.sh [demo|test|dependencies]"; exit 2 ;;
+  *) say "usage: ci/install.sh [demo|test|packaging|dependencies]"; exit 2 ;;
 esac
-for_tests() { [ "${1:-test}" = test ]; }
+for_tests() { [ "${1:-test}" = test ] || [ "$1" = packaging ]; }
 
 # --- the Rust toolchain: before anything is downloaded, so that nobody waits for a refusal
 
@@ -135,7 +142,7 @@ other_systems() { # demo or test
   local tool module element missing=() tools=(gcc g++ make nm objcopy pkg-config python3) modules=() elements=()
   if for_tests "$1"; then
     tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age gst-launch-1.0 chromium chromedriver
-            man groff mandoc doxygen abidiff)
+            man groff mandoc doxygen abidiff cmake meson ninja)
     modules=(glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0)
     elements=(qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink)
   fi
@@ -171,6 +178,14 @@ python_parts() {
   echo "$wanted" >"$stamp"
 }
 
+# Those that look at what is packaged, beside the others.
+packaging_parts() {
+  local stamp=.venv/requirements-packaging.txt
+  if cmp --silent ci/requirements-packaging.txt "$stamp"; then return; fi
+  .venv/bin/python -m pip --quiet --disable-pip-version-check install --requirement ci/requirements-packaging.txt
+  cp ci/requirements-packaging.txt "$stamp"
+}
+
 # --- packages of Rust, without optimisation: the tool reads one file
 
 rust_parts() {
@@ -185,4 +200,5 @@ what=${1:-test}
 rust_toolchain "$what"
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian_packages "$what"; else other_systems "$what"; fi
 if for_tests "$what"; then python_parts; fi
+if [ "$what" = packaging ]; then packaging_parts; fi
 if [ "$what" = dependencies ]; then rust_parts; fi

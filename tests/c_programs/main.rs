@@ -12,6 +12,7 @@ mod install;
 mod memory;
 mod python;
 mod readme;
+mod relocation;
 mod scarce;
 mod slow;
 mod tls;

@@ -8,21 +8,27 @@ use wmlicense_testkit::c::service::Service;
 use wmlicense_testkit::daemon;
 use wmlicense_testkit::{root, run};
 
+use crate::install::install;
+
 fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).unwrap()
 }
 
 #[test]
-fn both_link_lines_build_a_program_that_starts() {
+fn every_link_line_builds_a_program_that_starts() {
     let text = readme();
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("cc ")).collect();
-    assert_eq!(lines.len(), 2, "one line for the shared library, one for the static one");
-    assert!(lines[1].contains(&format!("libwmlicense.a {} ", STATIC_LIBRARIES.join(" "))), "{}", lines[1]);
+    assert_eq!(lines.len(), 3, "one line for the library in place, two for the installed ones");
+    assert!(lines[2].contains(&format!("libwmlicense.a {} ", STATIC_LIBRARIES.join(" "))), "{}", lines[2]);
     let out = tempfile::tempdir().unwrap();
+    let prefix = out.path().join("installed");
+    install(out.path(), &prefix);
     for line in lines {
         let program = out.path().join("player");
-        run::succeed(&mut command_of(&line.replace("player.c", "examples-c/backup.c"), "cc", &program));
-        assert!(run::fail(&mut Command::new(&program)).starts_with("usage: "), "{line}");
+        let mut command = command_of(&line.replace("player.c", "examples-c/backup.c"), "cc", &program);
+        run::succeed(command.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")));
+        let mut player = Command::new(&program);
+        assert!(run::fail(player.env("LD_LIBRARY_PATH", prefix.join("lib"))).starts_with("usage: "), "{line}");
     }
 }
 
