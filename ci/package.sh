@@ -44,13 +44,23 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/list"
 
-note() { realpath -ms --relative-to="$prefix" -- "$1" | sed "s:\$:${2:-}:" >>"$work/list"; }
+relative() { # place: sets REPLY
+  case $1 in
+    "$prefix") REPLY=. ;;
+    "$prefix"/*) REPLY=${1#"$prefix"/} ;;
+    *) REPLY=$(realpath -ms --relative-to="$prefix" -- "$1") ;;
+  esac
+}
+note() {
+  relative "$1"
+  printf '%s\n' "$REPLY${2:-}" >>"$work/list"
+}
 note_folders() { # the folders above a place that are not there yet, the deepest last; those above PREFIX are nobody's
-  local folder
-  folder=$(dirname "$1")
+  local folder=${1%/*}
   if [ -d "$root$folder" ] || [[ $prefix/ == "${folder%/}"/?* ]]; then return; fi
   note_folders "$folder"
-  grep -qxF "$(realpath -ms --relative-to="$prefix" -- "$folder")/" "$work/list" || note "$folder" /
+  relative "$folder"
+  grep -qxF -- "$REPLY/" "$work/list" || note "$folder" /
 }
 put() { # mode, file, place
   note_folders "$3"
@@ -99,7 +109,7 @@ link_libraries() {
   objcopy --remove-section .llvmbc --remove-section .llvmcmd --keep-global-symbols="$symbols" "$work/wmlicense.o"
   objcopy --strip-unneeded "$work/wmlicense.o"
   ar crsD "$work/libwmlicense.a" "$work/wmlicense.o"
-  static_libraries="${system[*]+sqlite3;}pthread;dl;m"
+  static_libraries="${system[*]+-lsqlite3;}-lpthread;-ldl;-lm"
   requires=${system[*]+sqlite3}
 }
 
@@ -140,14 +150,14 @@ put_program() { # name
   install -m 755 -- "$program" "$work/$1"
   if [ -n "$strip" ]; then strip --strip-all -- "$work/$1"; fi
   put 755 "$work/$1" "$prefix/bin/$1"
-  "$program" completions bash >"$work/completion" 2>/dev/null || return 0
+  "$program" completions bash >"$work/completion"
   put 644 "$work/completion" "$share/bash-completion/completions/$1"
   "$program" completions zsh >"$work/completion"
   put 644 "$work/completion" "$share/zsh/site-functions/_$1"
   "$program" completions fish >"$work/completion"
   put 644 "$work/completion" "$share/fish/vendor_completions.d/$1.fish"
   mkdir "$work/man-$1"
-  "$program" man "$work/man-$1"
+  "$program" man "$work/man-$1" >"$work/said"
   put_man_pages "$work/man-$1"
 }
 put_man_pages() { # folder: each page goes where its section says
@@ -174,10 +184,8 @@ install_all() {
   put 644 "$work/wmlicense.pc" "$libdir/pkgconfig/wmlicense.pc"
   for file in "$work"/*.cmake; do put 644 "$file" "$libdir/cmake/wmlicense/${file##*/}"; done
   for file in wmlicensed wmlicense; do put_program "$file"; done
-  if [ -x ci/man.sh ]; then
-    ci/man.sh "$work/man"
-    for folder in "$work"/man/man*; do put_man_pages "$folder"; done
-  fi
+  ci/man.sh "$work/man"
+  for folder in "$work"/man/man*; do put_man_pages "$folder"; done
   for folder in examples-*; do put_all "$folder" "$share/doc/wmlicense/$folder"; done
   for file in README.md CHANGELOG.md SECURITY.md LICENSE-* docs/*.md docs/*.cddl; do
     put 644 "$file" "$share/doc/wmlicense/$file"
@@ -220,7 +228,7 @@ uninstall_all() {
   # Folders that another version still needs are that one's to take away.
   for other in "$lists"/installed-*; do
     [ -e "$other" ] || continue
-    grep '/$' "$work/list" | while IFS= read -r line; do
+    { grep '/$' "$work/list" || :; } | while IFS= read -r line; do
       if [ -d "$root$prefix/$line" ]; then printf '%s\n' "$line"; fi
     done >>"$other"
     break

@@ -107,7 +107,8 @@ fn uninstalling_removes_what_was_installed_and_nothing_else() {
     let before = tree(&prefix);
     install(place.path(), &prefix);
     let installed = tree(&prefix);
-    let mut wanted = vec!["share/doc/wmlicense/LICENSE-MIT".to_owned(), "share/doc/wmlicense/LICENSE-APACHE".to_owned()];
+    let some = ["share/doc/wmlicense/LICENSE-MIT", "share/doc/wmlicense/LICENSE-APACHE", "share/man/man7/wmlicense.7"];
+    let mut wanted = some.map(str::to_owned).to_vec();
     for (folder, below) in [("include", "include"), ("examples-c", "share/doc/wmlicense/examples-c")] {
         let names = std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
         wanted.extend(names.map(|name| format!("{below}/{}", name.to_str().unwrap())));
@@ -144,7 +145,9 @@ fn sources_of(place: &Path, version: &str) -> PathBuf {
     std::fs::write(copy.join("Cargo.toml"), manifest.replace(&line(env!("CARGO_PKG_VERSION")), &line(version)))
         .unwrap();
     std::fs::create_dir(copy.join("ci")).unwrap();
-    std::fs::copy(root().join("ci/package.sh"), copy.join("ci/package.sh")).unwrap();
+    for script in ["package.sh", "man.sh"] {
+        std::fs::copy(root().join("ci").join(script), copy.join("ci").join(script)).unwrap();
+    }
     copy
 }
 

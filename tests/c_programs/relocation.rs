@@ -1,6 +1,7 @@
 //! Whoever builds against an installed library that was moved: C and C++ by pkg-config, projects of CMake and Meson, a program beside
 //! another Rust archive. The prefix has blanks and letters beyond ASCII, before and after.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,10 +35,16 @@ foreach(form wmlicense static)
 endforeach()
 "#;
 
+/// By pkg-config, and by the files of CMake.
 const MESON: &str = r#"
 project('user', 'c', 'cpp', default_options : ['c_std=c11', 'cpp_std=c++17', 'werror=true', 'warning_level=2'])
-shared = dependency('wmlicense', version : '>= @VERSION@')
-fixed = dependency('wmlicense', static : true)
+if get_option('method') == 'cmake'
+  shared = dependency('wmlicense', version : '>= @VERSION@', method : 'cmake', modules : 'wmlicense::wmlicense')
+  fixed = dependency('wmlicense', method : 'cmake', modules : 'wmlicense::static')
+else
+  shared = dependency('wmlicense', version : '>= @VERSION@')
+  fixed = dependency('wmlicense', static : true)
+endif
 executable('c_wmlicense', 'user.c', dependencies : shared)
 executable('cpp_wmlicense', 'user.cpp', dependencies : shared)
 executable('c_static', 'user.c', dependencies : fixed)
@@ -154,10 +161,18 @@ impl Moved {
         if !run::has_tool("meson") || !run::has_tool("ninja") {
             return;
         }
-        let folder = self.project("Meson", &[("meson.build", MESON)]);
-        run::succeed(self.command("meson").args(["setup", "out"]).current_dir(&folder));
-        run::succeed(self.command("ninja").args(["-C", "out"]).current_dir(&folder));
-        self.run_all(&folder.join("out"));
+        let options = "option('method', type : 'string')\n";
+        let folder = self.project("Meson", &[("meson.build", MESON), ("meson_options.txt", options)]);
+        // pkgconf 1.8 puts a backslash before each byte beyond ASCII, which Meson 1.0 does not read: it goes by a link with blanks.
+        let plain = self.place.path().join("a plain name");
+        symlink(&self.prefix, &plain).unwrap();
+        for method in ["pkg-config", "cmake"] {
+            let mut setup = self.command("meson");
+            setup.args(["setup", method, &format!("-Dmethod={method}")]).current_dir(&folder);
+            run::succeed(setup.env("PKG_CONFIG_PATH", plain.join("lib/pkgconfig")));
+            run::succeed(self.command("ninja").args(["-C", method]).current_dir(&folder));
+            self.run_all(&folder.join(method));
+        }
     }
 
     /// The archive of the library before another one of Rust, and after it.
