@@ -204,7 +204,7 @@ const OWN: &[(FailureKind, &str)] = &[
     (FailureKind::NoDescriptors, "allow more open files (ulimit -n) or close other programs, then try again"),
     (FailureKind::NoMemory, "close other programs, then try again"),
     (FailureKind::NoService, "name the license service with --service"),
-    (FailureKind::NotEntitled, RENEW),
+    (FailureKind::NotEntitled, "buy it, or give the token of an account that may have it with --token-file"),
     (FailureKind::NotRestorable, "restore it on the device that made it"),
     (FailureKind::OtherAccount, "give the token of that account with --token-file"),
     (FailureKind::PlaceOccupied, "choose another folder, or move away what has the name licenses.wmbackup"),

@@ -2,7 +2,7 @@
 
 use crate::ask;
 use crate::exit::Code;
-use crate::failure::Failure;
+use crate::failure::{CONSENT, Failure};
 use crate::settings::{Common, Origin, Setting, Settings, TokenPlace, authority, service};
 use serde_json::{Value, json};
 
@@ -130,21 +130,30 @@ pub(crate) fn failure(settings: &Settings, missing: &[Need]) -> Failure {
     let words: Vec<Words> = missing.iter().map(|need| need.words()).collect();
     let texts: Vec<&str> = words.iter().map(|words| words.text).collect();
     let sentence = format!("missing for the service to be asked: {}", listed(&texts));
-    let mut help = format!("give {}", listed(&words.iter().map(|words| words.option).collect::<Vec<_>>()));
+    if missing == [Need::Consent] {
+        return Failure::new(sentence, CONSENT).telling(String::new(), told(&words));
+    }
+    let options: Vec<&str> = words.iter().map(|words| words.option).collect();
+    let at_once = if options.len() > 1 { " in one go" } else { "" };
+    let mut help = format!("give {}{at_once}", listed(&options));
     let variables: Vec<&str> = words.iter().filter_map(|words| words.variable).collect();
     let keys: Vec<&str> = words.iter().filter_map(|words| words.key).collect();
     if !variables.is_empty() {
-        help.push_str(&format!(" in one go, or set {} in the environment", listed(&variables)));
+        help.push_str(&format!(", or set {} in the environment", listed(&variables)));
     }
     if let Some(file) = settings.file.as_deref().filter(|_| !keys.is_empty()) {
         help.push_str(&format!(", or {} in {}", listed(&keys), file.display()));
     }
+    Failure::new(sentence, &help).telling(String::new(), told(&words))
+}
+
+/// The same for programs.
+fn told(words: &[Words]) -> Value {
     let object = |words: &Words| {
         let Words { name, text, option, variable, key } = words;
         json!({ "name": name, "text": text, "option": option, "variable": variable, "key": key })
     };
-    let objects: Vec<Value> = words.iter().map(object).collect();
-    Failure::new(sentence, &help).telling(String::new(), json!({ "missing": objects }))
+    json!({ "missing": words.iter().map(object).collect::<Vec<_>>() })
 }
 
 /// One, two and three.

@@ -78,7 +78,9 @@ pub(super) fn warn_of_others(file: &File, path: &Path) {
         && metadata.is_file()
         && std::os::unix::fs::MetadataExt::mode(&metadata) & OTHERS != 0
     {
-        eprintln!("warning: others may read the account token in {0}\nhelp: chmod 600 {0}", path.display());
+        // As a shell takes it, whatever is in it.
+        let quoted = path.display().to_string().replace('\'', r"'\''");
+        eprintln!("warning: others may read the account token in {}\nhelp: chmod 600 '{quoted}'", path.display());
     }
 }
 

@@ -64,10 +64,10 @@ fn a_token_that_others_may_read_is_warned_of() {
     std::fs::remove_file(&file).unwrap();
     let token = machine.file("token", "s3cret\n");
     let words = ["restore", "--from", "nowhere", "--token-file", &token];
-    assert!(!machine.run(&words).err.contains(&format!("chmod 600 {token}")));
+    assert!(!machine.run(&words).err.contains(&format!("chmod 600 '{token}'")));
     open(std::path::Path::new(&token));
     let ran = machine.run(&words).ended(1);
-    assert!(ran.err.contains(&format!("chmod 600 {token}")), "{}", ran.err);
+    assert!(ran.err.contains(&format!("chmod 600 '{token}'")), "{}", ran.err);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! A first restore on another device: what it needs is told in one message, and asked for where somebody sits at a terminal.
 
-use super::program::{Machine, cleared};
+use super::program::{Machine, Ran, cleared};
 use super::terminal::Terminal;
+use serde_json::Value;
+use std::process::Command;
 use wmlicense_testkit::c::service::Service;
+use wmlicense_testkit::{daemon, skip};
 
 const TITLE: &str = "c0000000000000000000000000000001";
 const GOLD: &str = "c5000000000000000000000000000001";
@@ -63,6 +66,38 @@ fn a_person_is_asked_for_all_of_it_and_the_token_is_not_shown() {
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("2 licenses restored"), "{shown}");
     assert!(!shown.contains(&service.gold_token), "{shown}");
+}
+
+/// In a network namespace of its own there is not even a loopback interface that is up.
+#[test]
+fn without_any_network_everything_works_that_needs_none_and_the_rest_says_so() {
+    let service = Service::start();
+    let (machine, place) = backed_up(&service);
+    let alone = ["--user", "--map-root-user", "--net"];
+    if !Command::new("unshare").args(alone).arg("true").output().is_ok_and(|ran| ran.status.success()) {
+        return skip("there are no network namespaces here");
+    }
+    let run = |words: &[&str]| -> Ran {
+        let unshare = cleared(Command::new("unshare"));
+        let words = [&alone[..], &[env!("CARGO_BIN_EXE_wmlicense")], words].concat();
+        machine.prepared(unshare, &words).output().unwrap().into()
+    };
+    assert_eq!(run(&["restore", "--from", &place]).ended(0).out, "2 licenses restored\n");
+    run(&["list"]).ended(0);
+    run(&["verify", "--from", &place]).ended(0);
+    assert!(run(&["explain", TITLE]).ended(0).out.contains("permitted without limit"));
+    for words in [["acquire", TITLE].as_slice(), &["renew"]] {
+        let ran = run(words).ended(1);
+        assert!(ran.err.contains("help: check the network and the service's URL, then try again"), "{}", ran.err);
+    }
+    let ran = run(&["give-back", TITLE]).ended(3);
+    assert!(ran.out.contains("1 license deleted for good\nnot told yet: "), "{}", ran.out);
+    // With a network the next contact tells it.
+    machine.run(&["acquire", GOLD, "--token-file", machine.home.join("token").to_str().unwrap()]).ended(0);
+    let held = daemon::run(&["license", "list", "--json"], service.data());
+    let held: Value = serde_json::from_slice(&held.stdout).unwrap();
+    let given_back = held.as_array().unwrap().iter().find(|license| license["kid"] == TITLE).unwrap();
+    assert!(!given_back["returned"].is_null(), "{held}");
 }
 
 #[test]
