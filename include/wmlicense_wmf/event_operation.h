@@ -21,7 +21,6 @@ class EventOperation : public Operation {
   }
 
   void tell(const Told &told, const Running &) override {
-    if (is_early_success(told) && final_ == WM_STATUS_INDIVIDUALIZE) return;
     if (told.status == WM_STATUS_INDIVIDUALIZE) {
       raise(MEWMDRMIndividualizationProgress, S_OK, new IndividualizationStatus(told));
     } else if (is_for_old_code(told.status)) {

@@ -20,11 +20,11 @@ inline bool read_action(BSTR text, std::string &action) {
 // The actions of a list: the texts of its ACTION elements, or words between semicolons.
 inline std::vector<std::string> read_actions(const std::string &list) {
   if (list.find('<') == std::string::npos) return split(list);
-  static const std::string open = "<ACTION>", close = "</ACTION>";
+  static constexpr char kOpen[] = "<ACTION>", kClose[] = "</ACTION>";
   std::vector<std::string> actions;
-  for (std::size_t at = list.find(open); at != std::string::npos; at = list.find(open, at)) {
-    at += open.size();
-    const std::size_t end = list.find(close, at);
+  for (std::size_t at = list.find(kOpen); at != std::string::npos; at = list.find(kOpen, at)) {
+    at += sizeof kOpen - 1;
+    const std::size_t end = list.find(kClose, at);
     if (end == std::string::npos) break;
     if (end > at) actions.push_back(list.substr(at, end - at));
   }

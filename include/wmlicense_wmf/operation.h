@@ -61,9 +61,9 @@ class Operation {
   }
   template <class T>
   T *handle() const {
-    return static_cast<T *>(handle_);
+    return static_cast<T *>(handle_.load());
   }
-  void adopt(void *handle) { handle_ = handle; }
+  void adopt(void *handle) { handle_.store(handle); }
 
   // Starts a verb and keeps `with` until its final status, or until the call failed. `busy` is answered while one runs.
   template <class Verb>
@@ -84,10 +84,15 @@ class Operation {
     return is_running_;
   }
 
-  HRESULT cancel() { return wm_cancel(handle_); }
+  // Without effect where it is over, or the handle is given back meanwhile.
+  HRESULT cancel() {
+    void *handle = handle_.load();
+    const wm_result result = handle != nullptr ? wm_cancel(handle) : S_OK;
+    return result == WM_E_INVALID_HANDLE ? S_OK : result;
+  }
 
   // Gives the handle back. Waits until a callback that still runs on another thread has returned.
-  void close() noexcept { release_object(std::exchange(handle_, nullptr)); }
+  void close() noexcept { release_object(handle_.exchange(nullptr)); }
 
  protected:
   virtual ~Operation() = default;
@@ -124,7 +129,7 @@ class Operation {
   }
 
   std::atomic<ULONG> count_{1};
-  void *handle_ = nullptr;
+  std::atomic<void *> handle_{nullptr};
   std::mutex mutex_;
   bool is_running_ = false;
   Running running_;

@@ -39,7 +39,6 @@ class ReaderIndividualization final : public Operation {
   bool is_final(const Told &told) const override { return ends_individualization(told); }
 
   void tell(const Told &told, const Running &running) override {
-    if (is_early_success(told)) return;
     if (!is_final(told)) return state_->tell(told, running);
     state_->end();
     state_->tell(told, running);

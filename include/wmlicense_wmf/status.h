@@ -49,16 +49,11 @@ inline DWORD as_dword(std::uint64_t number) {
   return number > 0xFFFFFFFFu ? 0xFFFFFFFFu : static_cast<DWORD>(number);
 }
 
-inline wm_individualize_progress progress_of(const Told &told) {
+// The progress of an individualization, or its end, which has a result.
+inline WM_INDIVIDUALIZE_STATUS individualize_status(const Told &told, char *no_url) {
   wm_individualize_progress progress = {};
   if (told.type == WM_TYPE_BINARY && told.value != nullptr)
     std::memcpy(&progress, told.value, told.size < sizeof progress ? told.size : sizeof progress);
-  return progress;
-}
-
-// The progress of an individualization, or its end, which has a result.
-inline WM_INDIVIDUALIZE_STATUS individualize_status(const Told &told, char *no_url) {
-  const wm_individualize_progress progress = progress_of(told);
   WM_INDIVIDUALIZE_STATUS status = {};
   status.hr = told.result;
   status.enIndiStatus = static_cast<DRM_INDIVIDUALIZATION_STATUS>(progress.phase);
@@ -72,11 +67,8 @@ inline WM_INDIVIDUALIZE_STATUS individualize_status(const Told &told, char *no_u
   return status;
 }
 
-// Whether a status ends an individualization. One that succeeds says so twice, first without a result while it still runs.
+// Whether a status ends an individualization.
 inline bool ends_individualization(const Told &told) { return told.status == WM_STATUS_INDIVIDUALIZE && told.result != 0; }
-inline bool is_early_success(const Told &told) {
-  return told.status == WM_STATUS_INDIVIDUALIZE && told.result == 0 && progress_of(told).phase == WM_INDIVIDUALIZE_SUCCEED;
-}
 
 // Tells what needs no more than another form: everything but acquisitions.
 inline void tell_plain(const Told &told, const Running &running) {
