@@ -20,9 +20,11 @@ const GCC_THREAD: Kind = ("g++", THREAD);
 const CLANG: Kind = ("clang++", &[]);
 const CLANG_ADDRESS: Kind = ("clang++", ADDRESS);
 const CLANG_SHORT_ADDRESS: Kind = ("clang++", &["-fshort-wchar", ADDRESS[0], ADDRESS[1], ADDRESS[2]]);
+const CLANG_THREAD: Kind = ("clang++", THREAD);
+/// With the statuses that old code does not know.
 const CLANG_THREAD_ALL: Kind = ("clang++", &["-fsanitize=thread", "-DWMLICENSE_WMF_ALL_STATUSES"]);
 const EVERY: &[Kind] =
-    &[GCC, GCC_SHORT, GCC_ADDRESS, GCC_THREAD, CLANG, CLANG_ADDRESS, CLANG_SHORT_ADDRESS, CLANG_THREAD_ALL];
+    &[GCC, GCC_SHORT, GCC_ADDRESS, GCC_THREAD, CLANG, CLANG_ADDRESS, CLANG_SHORT_ADDRESS, CLANG_THREAD];
 
 /// A service, and a folder in which programs are compiled and run.
 struct Stage {
@@ -276,6 +278,42 @@ fn the_old_api_keeps_its_contracts() {
     }
 }
 
+/// A program may include the header anywhere, as often as it likes, and be as strict as it likes.
+#[test]
+fn the_old_api_may_be_included_by_strict_programs_in_every_unit() {
+    if !has_compilers() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let unit = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#include <wmlicense_wmf.h>\n#include <wmlicense_wmf.h>\n{text}\n")).unwrap();
+        path
+    };
+    let one = unit("one.cpp", "HRESULT other();\nint main() { return other() == NS_E_DRM_NOT_CONFIGURED ? 0 : 1; }");
+    let other = "HRESULT other();\nHRESULT other() {\n  IWMReader *reader = nullptr;\n  return WMCreateReader(nullptr, 0, &reader);\n}";
+    let two = unit("two.cpp", other);
+    let strict = [
+        "-Wall",
+        "-Wextra",
+        "-Wpedantic",
+        "-Werror",
+        "-Wshadow",
+        "-Wconversion",
+        "-Wsign-conversion",
+        "-Wold-style-cast",
+    ];
+    for (compiler, standard) in [("g++", "-std=c++17"), ("clang++", "-std=c++20")] {
+        let program = folder.path().join(compiler);
+        let libraries = library_dir();
+        let mut command = Command::new(compiler);
+        command.arg(standard).args(strict).arg(format!("-I{}", root().join("include").display())).args([&one, &two]);
+        command.arg(format!("-L{}", libraries.display())).arg(format!("-Wl,-rpath,{}", libraries.display()));
+        run::succeed(command.args(["-lwmlicense", "-lpthread", "-o"]).arg(&program));
+        run::succeed(&mut run::limited([program.to_str().unwrap()]));
+    }
+}
+
 /// The script of the guide makes of a catalogue what the service imports, and old content gets its licenses.
 #[test]
 fn a_catalogue_of_rights_manager_is_imported_by_the_guides_script() {
@@ -315,4 +353,5 @@ fn programs_of_the_old_sdk_work_in_every_form() {
         works_with_the_extended_api(&stage, *kind);
         keep_the_contracts(&Stage::new(), [*kind; 3]);
     }
+    keep_the_contracts(&Stage::new(), [CLANG, CLANG_THREAD_ALL, CLANG]);
 }

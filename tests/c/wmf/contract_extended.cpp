@@ -135,8 +135,14 @@ static void AShutdownEndsWaitingAndWhatRuns(BSTR bstrPageKID) {
   CHECK_HR(pManagement->BeginGetEvent(pSink, g_pProvider), S_OK);
   wm_client *pClient = TheClient();
   CHECK(wm_set_string_prop(pClient, WM_PROP_SERVICE_URL, mute.URL()) >= 0);
+  const std::size_t cBefore = wm_live_objects();
   CHECK_HR(pManagement->AcquireLicense(NULL, bstrPageKID, NULL, WMDRM_ACQUIRE_LICENSE_SILENT, &pCookie), S_OK);
+  SAFE_RELEASE(pCookie);
   CHECK_HR(pManagement->Shutdown(), S_OK);
+  for (int i = 0; wm_live_objects() > cBefore; i++) {
+    CHECK(i < 200);
+    Sleep(10);
+  }
   pSink->m_event.Wait();
   CHECK_HR(pSink->m_hr, MF_E_SHUTDOWN);
   CHECK_HR(pManagement->BeginGetEvent(pSink, NULL), MF_E_SHUTDOWN);

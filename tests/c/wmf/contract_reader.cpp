@@ -170,6 +170,9 @@ static void ACancelIsTold(CRecorder *pCallback) {
   CHECK_HR(reader->AcquireLicense(1), S_OK);
   CHECK_HR(reader->CancelIndividualization(), S_OK);
   CHECK_HR(reader->CancelMonitorLicenseAcquisition(), S_OK);
+  // Nothing of that was meant: a cancel would be over in a tenth of a second.
+  Sleep(300);
+  CHECK_HR(reader->AcquireLicense(1), NS_E_DRM_ACQUIRING_LICENSE);
   CHECK_HR(reader->CancelLicenseAcquisition(), S_OK);
   CHECK_HR(pCallback->Await(WMT_ACQUIRE_LICENSE).hr, NS_S_DRM_ACQUIRE_CANCELLED);
   // Close cancels too, and is told last.
@@ -221,6 +224,31 @@ static void TheLastReleaseInAStatusOfOpenDoesNotWait() {
   SAFE_RELEASE(pCallback);
 }
 
+// An acquisition that is over waits to tell so while a callback of Open runs: whoever releases there must not wait for it.
+static void TheLastReleaseBesideAStatusThatWaitsDoesNotWait() {
+  CEvent returned, released;
+  CRecorder *pCallback = new CRecorder;
+  IWMReader *pReader = NULL;
+  IWMDRMReader *pDRM = NULL;
+  CHECK_HR(WMCreateReader(NULL, WMT_RIGHT_PLAYBACK, &pReader), S_OK);
+  CHECK_HR(pReader->QueryInterface(&pDRM), S_OK);
+  pCallback->Then([&](const STATUS &seen) {
+    if (seen.Status != WMT_NO_RIGHTS_EX) return;
+    returned.Wait();
+    CHECK_HR(pDRM->AcquireLicense(1), S_OK);
+    SAFE_RELEASE(pDRM);
+    // Its operation holds the reader until then.
+    while (pReader->AddRef(), pReader->Release() > 1) Sleep(1);
+    CHECK(pReader->Release() == 0);
+    released.Set();
+  });
+  CHECK_HR(pReader->Open(g_pwszPage, pCallback, NULL), S_OK);
+  returned.Set();
+  released.Wait();
+  pCallback->Await(WMT_ACQUIRE_LICENSE);
+  SAFE_RELEASE(pCallback);
+}
+
 int wmain(int argc, WCHAR *argv[]) {
   if (argc != 4) return 2;
   g_pwszFile = argv[1];
@@ -234,6 +262,7 @@ int wmain(int argc, WCHAR *argv[]) {
   ASilentAcquisitionEndsWithTheFileOpen(pCallback);
   TheLastReleaseInAStatusOfOpenDoesNotWait();
   OnlyAPageIsARemedyOfThePage(pCallback);
+  TheLastReleaseBesideAStatusThatWaitsDoesNotWait();
   ACancelIsTold(pCallback);
   ACancelledIndividualizationIsNoFailureOfTheService(pCallback, Narrow(argv[0]).c_str());
   SAFE_RELEASE(pCallback);
