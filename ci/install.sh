@@ -32,6 +32,7 @@ packaging_packages=(
   "${test_packages[@]}"
   debhelper lintian libsqlite3-dev                  # Debian packages, on the system's SQLite
   mmdebstrap iproute2                               # a clean root with a network of its own
+  g++-mingw-w64-x86-64-posix                        # the headers of Windows, beside which ours compile
 )
 cargo_deny=0.20.2                                   # licenses, bans and sources; built once below the target folder
 

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(install build tarball features deb root)
+[ ${#steps[@]} -gt 0 ] || steps=(install build tarball features porting deb root)
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 work=$(mktemp -d)
 services=()
@@ -198,6 +198,10 @@ system_roots() {
     rm -rf "$work/store-refused"
   done
 }
+
+# --- the old API above the header: programs in every form, and the headers of Windows
+
+porting() { ci/test_porting.sh; }
 
 # --- packages of Debian
 
