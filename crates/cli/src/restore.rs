@@ -14,8 +14,9 @@ use clap::ValueHint;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use wmlicense_core::event::{ClosedSections, LeftOut, RestoreVerdict, Why};
-use wmlicense_core::failure::FailureKind;
+use wmlicense_core::failure::{Explain as _, FailureKind};
 use wmlicense_core::restore::{Preview, Restored, Verified, preview, restore, verify};
+use wmlicense_wire::answer::Reason;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -41,6 +42,9 @@ pub(crate) struct VerifyArguments {
     from: PathBuf,
 }
 
+const SERVICE: &str = "this device cannot restore all of it by itself: the license management service has to be asked";
+const ACCOUNT: &str = "some of it belongs to an account";
+
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Failure> {
     let mut settings = Settings::of(common, &arguments.service)?;
     let first = once(arguments, &settings, arguments.individualize, common)?;
@@ -48,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Fail
     if missing.is_empty() || !ask::is_possible(common.json) {
         return first.told(&settings, &missing);
     }
-    eprintln!("this device cannot restore all of it by itself: the license management service has to be asked");
+    eprintln!("{}", if missing == [Need::Token] { ACCOUNT } else { SERVICE });
     if !missing::ask_for(&mut settings, &missing)? {
         return first.told(&settings, &missing);
     }
@@ -57,23 +61,23 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Fail
     second.told(&settings, &[])
 }
 
-/// How one run ended, and why the service could not be asked, if it could not.
+/// How one run ended, and what kept something from being restored that the user could give.
 struct Ended {
     result: Result<Output, Failure>,
-    unasked: Option<FailureKind>,
+    lacking: Option<FailureKind>,
 }
 
 impl Ended {
     /// All that is missing for the service to be asked, where that kept something from being restored.
     fn missing(&self, settings: &Settings, individualize: bool) -> Vec<Need> {
-        let kind = self.unasked.or(self.result.as_ref().err().and_then(|failure| failure.kind));
+        let kind = self.lacking.or(self.result.as_ref().err().and_then(|failure| failure.kind));
         let needs: &[Need] = match kind {
             // Not a missing one, but a wrong one.
             Some(FailureKind::AuthorityNotTrusted) if settings.authorities.is_some() => &[],
             Some(FailureKind::NoService | FailureKind::AuthorityNotTrusted | FailureKind::NeedsIndividualization) => {
                 &[Need::Service, Need::Authority, Need::Consent, Need::TokenIfAny]
             }
-            Some(FailureKind::AccountRequired) => &[Need::Token],
+            Some(FailureKind::AccountRequired | FailureKind::OtherAccount) => &[Need::Token],
             _ => &[],
         };
         let missing = missing::of(settings, needs);
@@ -82,7 +86,8 @@ impl Ended {
 
     /// The end, with all that is missing in one message.
     fn told(self, settings: &Settings, missing: &[Need]) -> Result<Output, Failure> {
-        if missing.iter().all(|need| *need == Need::TokenIfAny) {
+        // That it is another account's is said already, with what helps.
+        if missing.iter().all(|need| matches!(need, Need::Token | Need::TokenIfAny)) {
             return self.result;
         }
         let all = missing::failure(settings, missing);
@@ -106,27 +111,28 @@ fn once(arguments: &Arguments, settings: &Settings, individualize: bool, common:
         return Ok(match watch::run(common.json, work) {
             Ok((previewed, reported)) => {
                 let refusals = reported.verdicts.iter().filter_map(|verdict| verdict.refusal.as_ref());
-                let unasked = unasked(refusals.chain(previewed.closed.iter().map(|closed| &closed.why)));
-                Ended { result: Ok(previewed_output(&previewed, &reported.verdicts)), unasked }
+                let lacking = lacking(refusals.chain(previewed.closed.iter().map(|closed| &closed.why)));
+                Ended { result: Ok(previewed_output(&previewed, &reported.verdicts)), lacking }
             }
-            Err(stopped) => Ended { result: Err(nothing_to_restore(stopped)), unasked: None },
+            Err(stopped) => Ended { result: Err(nothing_to_restore(stopped)), lacking: None },
         });
     }
     let work = move |context: &_| restore(&client, &client_settings, &folder, individualize, context);
     Ok(match watch::run(common.json, work) {
         Ok((restored, reported)) => {
             let left_out = restored.left_out.iter().map(|left_out| &left_out.why);
-            let unasked = unasked(left_out.chain(restored.closed.iter().map(|closed| &closed.why)));
-            Ended { result: Ok(restored_output(&restored, reported.asked_service)), unasked }
+            let lacking = lacking(left_out.chain(restored.closed.iter().map(|closed| &closed.why)));
+            Ended { result: Ok(restored_output(&restored, reported.asked_service)), lacking }
         }
-        Err(stopped) => Ended { result: Err(nothing_restored(stopped)), unasked: None },
+        Err(stopped) => Ended { result: Err(nothing_restored(stopped)), lacking: None },
     })
 }
 
-/// Why the service could not be asked about some of it.
-fn unasked<'w>(mut whys: impl Iterator<Item = &'w Why>) -> Option<FailureKind> {
+/// Why the service could not be asked about some of it, or refused it for want of an account.
+fn lacking<'w>(mut whys: impl Iterator<Item = &'w Why>) -> Option<FailureKind> {
     whys.find_map(|why| match why {
         Why::Unasked(failure) => Some(failure.kind),
+        Why::Refused { reason: Reason::AccountRequired | Reason::OtherAccount, .. } => Some(why.explain().kind),
         Why::Refused { .. } | Why::NoKey => None,
     })
 }

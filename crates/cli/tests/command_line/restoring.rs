@@ -68,6 +68,28 @@ fn a_person_is_asked_for_all_of_it_and_the_token_is_not_shown() {
     assert!(!shown.contains(&service.gold_token), "{shown}");
 }
 
+#[test]
+fn who_is_missing_only_the_account_is_asked_for_its_token_alone() {
+    let service = Service::start();
+    let (_first, place) = backed_up(&service);
+    let machine = Machine::of(&service);
+    let words = ["restore", "--from", &place, "--individualize"];
+    let prepare = |setsid| machine.prepared(cleared(setsid), &[]);
+    let mut terminal = Terminal::start(prepare, &words);
+    terminal.shows("some of it belongs to an account");
+    terminal.shows("Account token, empty if there is none (not shown): ");
+    terminal.types(&format!("{}\n", service.gold_token));
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("2 licenses restored") && !shown.contains("URL of the service"), "{shown}");
+    // Where nobody is asked, what stays closed says it.
+    let other = Machine::of(&service);
+    let ran = other.run(&words);
+    let said = format!("{}{}", ran.out, ran.err);
+    assert!(said.contains("help: give the account's token with --token-file"), "{said}");
+    assert!(!said.contains("missing for the service"), "{said}");
+}
+
 /// In a network namespace of its own there is not even a loopback interface that is up.
 #[test]
 fn without_any_network_everything_works_that_needs_none_and_the_rest_says_so() {
