@@ -62,7 +62,8 @@ fn only_own_files_that_nobody_holds_are_cleaned() {
     let place = Place::open(folder.path()).unwrap();
     let stale = format!("{PREFIX}0123456789abcdef{TEMPORARY_SUFFIX}");
     let no_digit = format!("{PREFIX}0123456789abcdeg{TEMPORARY_SUFFIX}");
-    let foreign = [format!("{PREFIX}xyz{TEMPORARY_SUFFIX}"), no_digit, "holiday.part".into(), FILE_NAME.into()];
+    let short = format!("{PREFIX}0123{TEMPORARY_SUFFIX}");
+    let foreign = [format!("{PREFIX}xyz{TEMPORARY_SUFFIX}"), short, no_digit, "holiday.part".into(), FILE_NAME.into()];
     for name in foreign.iter().chain([&stale]) {
         fs::write(folder.path().join(name), b"").unwrap();
     }

@@ -104,6 +104,12 @@ fn each_change_of_the_head_is_another_generation() {
     room.store.set_title(kid(1), "A title").unwrap();
     room.store.note_contact(room.world.issuer.id, NOW).unwrap();
     assert_eq!(generation(), first + 1, "what changes nothing of the head is none");
+    // The time of a use is written at most once a minute.
+    for (now, written) in [(NOW + 59, 1), (NOW + 60, 2), (NOW + 61, 2)] {
+        room.set_clock(now);
+        room.store.note_use().unwrap();
+        assert_eq!(generation(), first + written, "at {now}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::super::connection::Pool;
 use super::super::{schema, still};
 use super::*;
+use crate::logging::{Level, LogSink};
 use rusqlite::config::DbConfig;
 
 fn length(room: &Room, suffix: &str) -> u64 {
@@ -108,8 +109,25 @@ fn a_store_is_read_as_it_lies_there_with_and_without_its_log() {
         assert!(still::Stamp::of(&path) == Some(stamp) && !folder.join(format!("{FILE_NAME}-shm")).exists());
     }
     assert!(still::open(&room.folder.path().join("missing"), &Log::default()).is_none());
-    std::fs::write(room.folder.path().join("foreign"), b"no database").unwrap();
-    assert!(still::open(&room.folder.path().join("foreign"), &Log::default()).is_none());
+    let (foreign, told) = (room.folder.path().join("foreign"), Arc::new(Told::default()));
+    std::fs::write(&foreign, b"no database").unwrap();
+    assert!(still::open(&foreign, &Log::to(told.clone())).is_none());
+    assert_eq!(told.0.lock().unwrap().len(), 1, "why it is not read is told");
+}
+
+/// The records that are told.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl LogSink for Told {
+    fn wants(&self, level: Level) -> bool {
+        level == Level::Warn
+    }
+
+    fn record(&self, _: Level, target: &str, message: std::fmt::Arguments<'_>) {
+        assert_eq!(target, crate::logging::target::STORE);
+        self.0.lock().unwrap().push(message.to_string());
+    }
 }
 
 #[test]

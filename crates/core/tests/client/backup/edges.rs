@@ -1,6 +1,8 @@
 //! Backups at their edges: what ends early leaves nothing, and what belongs to no section goes into none.
 
 use super::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[test]
 fn what_a_crashed_run_left_makes_room_before_anything_is_written() {
@@ -56,4 +58,44 @@ fn a_title_goes_with_the_section_of_its_license_and_with_no_other() {
     restored(&fresh, place.path()).0.unwrap();
     let titles = [0, 1, 2].map(|number| fresh.client.store.title(kid(number)).unwrap());
     assert_eq!(titles.each_ref().map(|title| title.as_deref()), [Some("Of the first"), Some("Of the second"), None]);
+}
+
+#[test]
+fn the_last_progress_is_told_when_every_byte_is_written() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.acquire(&plain(&world, 0..3)).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let (path, seen) = (place.path().to_path_buf(), Arc::new(AtomicU64::new(0)));
+    let written = Arc::clone(&seen);
+    let context = Events::default().context(move |event| {
+        if *event == progress(3, 3) {
+            let files = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+            written.store(files.sum(), Ordering::SeqCst);
+        }
+        false
+    });
+    back_up(&home.client, place.path(), false, &context).unwrap();
+    assert_eq!(seen.load(Ordering::SeqCst), fs::metadata(place.path().join(FILE_NAME)).unwrap().len());
+}
+
+#[test]
+fn two_backups_at_once_leave_one_whole_backup() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.acquire(&plain(&world, 0..50)).unwrap();
+    let fresh = home.copied();
+    let place = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let home = home.again();
+                for _ in 0..5 {
+                    backed_up(&home, place.path(), true).0.unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(names(place.path()), [FILE_NAME]);
+    assert_eq!(restored(&fresh, place.path()).0.unwrap().restored, 50);
 }

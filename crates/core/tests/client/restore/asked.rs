@@ -133,6 +133,9 @@ fn a_restore_over_the_network_is_one_transaction_and_keeps_the_epoch_that_it_is_
     desk.service.then_answer(granted);
     assert_eq!(restore_at_desk(&desk, &folder, true).unwrap().restored, 2);
     assert!(policies.iter().all(|policy| opens(&desk.client.store, policy)));
+    let mut told = desk.events();
+    told.retain(|event| matches!(event, Event::Connecting | Event::Disconnecting | Event::BackupRestoreBegin));
+    assert_eq!(told, [Event::Connecting, Event::Disconnecting, Event::BackupRestoreBegin]);
     assert_eq!(paths(&desk), ["/v1/individualize", "/v1/restores/preview", "/v1/restores"]);
     let posts = desk.service.posts();
     let [_, first, second] = &posts[..] else { panic!("three requests") };

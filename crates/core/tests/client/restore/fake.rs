@@ -168,13 +168,22 @@ impl Contact<'_, '_> {
         let (mut decision, mut unlock) = (Decision::default(), None);
         match body {
             Body::RestorePreview { source, lids, .. } => match (&self.fake.manner, self.fake.open_ticket(source)) {
-                (Manner::RefuseUnlock(reason), _) => decision.refusals.push(whole(*reason)),
+                // The first of several reasons counts.
+                (Manner::RefuseUnlock(reason), _) => {
+                    decision.refusals.extend([whole(*reason), whole(Reason::NotDecided)]);
+                }
                 (Manner::RefuseSection(section, reason), _) if source.section == *section => {
                     decision.refusals.push(whole(*reason));
                 }
                 (_, None) => decision.refusals.push(whole(self.fake.why_shut(source))),
                 (_, Some(ticket)) => {
                     answer.verdicts = lids.iter().map(|lid| self.fake.verdict(*lid)).collect();
+                    // Where a user finds help stands beside the verdict.
+                    let full = |verdict: &&answer::Verdict| verdict.refusal == Some(Reason::LimitReached);
+                    decision.refusals.extend(answer.verdicts.iter().filter(full).map(|verdict| Refusal {
+                        subject: Some(*verdict.lid.as_bytes()),
+                        ..whole(Reason::LimitReached)
+                    }));
                     unlock = Some((source, ticket));
                 }
             },

@@ -6,9 +6,11 @@ use wmlicense_core::restore::{Verified, verify};
 use wmlicense_testkit::NOW;
 use wmlicense_testkit::place::restored;
 use wmlicense_wire::aead::{SecretKey, counter_nonce};
-use wmlicense_wire::backup::{DeviceTicket, Footer, Header, Item, ItemView, PADDING, Ticket, section_context};
+use wmlicense_wire::backup::{DeviceTicket, Footer, Header, Item, ItemView, PADDING, Record, Ticket, section_context};
 use wmlicense_wire::chunked::{Opener, Sealer};
+use wmlicense_wire::cose::{Document, Unverified, sign};
 use wmlicense_wire::id::{Digest, StoreId};
+use wmlicense_wire::license::License;
 use wmlicense_wire::status_list::StatusList;
 
 /// The only section of a backup, taken apart.
@@ -144,21 +146,75 @@ fn a_ticket_that_names_another_store_than_the_footer_makes_no_state_of_it_this_s
     assert_eq!(here.unwrap().left_out.len(), 1);
 }
 
+/// The places of the records.
+fn records(parts: &Parts) -> Vec<usize> {
+    let is_record = |item: &Vec<u8>| matches!(ItemView::parse(item), Ok(ItemView::Record(_)));
+    (0..parts.items.len()).filter(|place| is_record(&parts.items[*place])).collect()
+}
+
+fn record(parts: &Parts, place: usize) -> Record {
+    let Item::Record(record) = Item::decode(&parts.items[place]).unwrap() else { panic!("no record") };
+    *record
+}
+
+/// The item of a record with this license and state, its key bound to both.
+fn sealed(parts: &Parts, record: &Record, license: &License, state: &[u8]) -> Vec<u8> {
+    let key = parts.ticket.keys.content.expand("wmlicense/1 record", &[]);
+    let numbers = [record.number as u8, record.manifest_index as u8];
+    let front = [&[0x84][..], &numbers, &license.encode(), state].concat();
+    let content = content_key(Policy::decode(&record.license.policy).unwrap().kid);
+    let wrapped = key.seal(&counter_nonce(record.number), Digest::of(&front).as_bytes(), &content);
+    [&[0x82, 8, 0x85], &front[1..], &[0x58, wrapped.len() as u8], &wrapped].concat()
+}
+
+/// Bytes with some of them in the place of others.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_found_before_anything_of_its_section_is_told() {
+    let world = World::new();
+    let made = Made::new(&world);
+    let identity = made.home.identity();
+    made.forge(|parts| {
+        let place = *records(parts).last().unwrap();
+        let record = record(parts, place);
+        // Another name in the place of the first field's.
+        let mut policy = record.license.policy.clone();
+        policy[1] = 0;
+        let mut license = License { policy, binding: Vec::new() };
+        let (old, new) = (record.license.policy_hash(), license.policy_hash());
+        license.binding = replaced(&record.license.binding, old.as_bytes(), new.as_bytes());
+        parts.items[place] = sealed(parts, &record, &license, &record.state.encode());
+        let is_batch = |item: &Vec<u8>| matches!(ItemView::parse(item), Ok(ItemView::Batch(_)));
+        let batch = parts.items.iter().position(is_batch).unwrap();
+        let Item::Batch(signed) = Item::decode(&parts.items[batch]).unwrap() else { panic!("no batch") };
+        let document = Unverified::parse(Document::Answer, &signed, wmlicense_wire::answer::MAX_LEN).unwrap();
+        let (old, new) = (record.license.hash(), license.hash());
+        let payload = replaced(document.unverified_payload(), old.as_bytes(), new.as_bytes());
+        let signed = sign(Document::Answer, &payload, &identity.signing, document.signer_id()).unwrap();
+        parts.items[batch] = Item::Batch(signed).encode();
+    });
+    let unreadable = |error: &RestoreError| matches!(error, RestoreError::Corrupt(why) if why.starts_with("policy: "));
+    assert!(unreadable(&made.verified().unwrap_err()));
+    let (fake, events) = (Fake::new(&world), Events::default());
+    let context = events.context(|_| false);
+    let connect = || fake.connect(&made.home, &context);
+    let found = through::preview(&made.home.client, made.folder.path(), &connect, &context);
+    assert!(unreadable(&found.unwrap_err()) && events.all().is_empty(), "{:?}", events.all());
+}
+
 #[test]
 fn a_record_whose_state_cannot_be_read_is_found_although_its_key_opens() {
     let world = World::new();
     let made = Made::new(&world);
     made.forge(|parts| {
-        let key = parts.ticket.keys.content.expand("wmlicense/1 record", &[]);
-        let is_record = |item: &&mut Vec<u8>| matches!(ItemView::parse(item), Ok(ItemView::Record(_)));
-        let item = parts.items.iter_mut().find(is_record).unwrap();
-        let Item::Record(record) = Item::decode(item).unwrap() else { panic!("no record") };
-        let license = record.license.encode();
-        // A number where the state is: the front of the record, then the key bound to it.
-        let front = [&[0x84][..], &[record.number as u8, record.manifest_index as u8], &license, &[0]].concat();
-        let content = content_key(Policy::decode(&record.license.policy).unwrap().kid);
-        let wrapped = key.seal(&counter_nonce(record.number), Digest::of(&front).as_bytes(), &content);
-        *item = [&[0x82, 8, 0x85], &front[1..], &[0x58, wrapped.len() as u8], &wrapped].concat();
+        let place = records(parts)[0];
+        let record = record(parts, place);
+        // A number where the state is.
+        parts.items[place] = sealed(parts, &record, &record.license, &[0]);
     });
     assert!(is_corrupt(made.verified(), "a record does not open"));
     assert!(made.restored().into_iter().all(|result| is_corrupt(result, "a record does not open")));

@@ -29,8 +29,11 @@ fn another_device_learns_what_it_would_get_and_no_seat_is_taken() {
     let folder = backup_of(&world, &policies);
     let (other, fake) = (Home::new(&world), Fake::new(&world));
     fake.fill(policies[2].lid);
-    let (result, verdicts, _) = look(&other, &folder, &fake);
+    let (result, verdicts, events) = look(&other, &folder, &fake);
     assert_eq!(result.unwrap(), Preview { restorable: 2, refused: 1, ..Preview::default() });
+    let told = events.all();
+    assert_eq!(told[0], Event::Connecting);
+    assert_eq!(told[told.len() - 2..], [Event::Disconnecting, page(Reason::LimitReached)]);
     assert_eq!(verdicts[1].title.as_deref(), Some("Second"));
     assert_eq!(verdicts[2].refusal, Some(Reason::LimitReached.into()));
     assert_eq!((verdicts[2].devices_used, verdicts[2].devices_limit), (4, 4));
