@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(install build tarball features porting deb root)
+[ ${#steps[@]} -gt 0 ] || steps=(install build tarball wheel features porting deb root)
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 work=$(mktemp -d)
 services=()
@@ -116,6 +116,25 @@ tarball() {
   [ -s "$prefix/share/man/man1/wmlicensed.1" ] || wrong "no man page"
   tar --list --file="$(ls "$target"/dist/wmlicense-[0-9]*[0-9].tar.gz)" >"$work/log"
   grep -q '/Cargo.lock$' "$work/log" || wrong "the archive of the sources has no Cargo.lock"
+}
+
+# --- the wheel for Python: built as README says, installed by itself, used for the ten lines
+
+wheel() {
+  local place=$work/python said lines
+  rm -rf python/build python/wmlicense.egg-info
+  .venv/bin/python -m pip --quiet --disable-pip-version-check wheel --no-build-isolation --no-deps --wheel-dir "$place" ./python
+  rm -rf python/build python/wmlicense.egg-info
+  .venv/bin/python -m venv --without-pip "$place/umgebung mit Blanks"
+  .venv/bin/python -m pip --quiet --disable-pip-version-check --python "$place/umgebung mit Blanks/bin/python" install \
+    --no-index --no-deps "$place"/wmlicense-*-py3-none-linux_*.whl
+  lines=$(sed -n '/^## First license in ten lines/,/^## [^F]/p' README.md | sed -n '/^```python$/,/^```$/p' | sed '/^```/d')
+  serve "$(ci/build_packaged.sh)"
+  for expected in "The license is stored." "Done."; do
+    said=$("$place/umgebung mit Blanks/bin/python" -c "$lines" "$work/store-wheel" "$authority" "$url" \
+      tests/data/media/packager-cenc-video.mp4)
+    [ "$said" = "$expected" ] || wrong "the ten lines say: $said"
+  done
 }
 
 # --- the features that distributions choose, each by itself

@@ -1,10 +1,9 @@
 """Puts the shared library into the wheel. Everything else of the package is said in pyproject.toml.
 
 WMLICENSE_BUILD_LIBRARY names a library that is built already; the word `none` leaves it out, for systems that have one of their own.
-Without it the library of the repository around this folder is built for release; where there is no repository, it is left out.
+Without it the library of the repository around this folder is built; where there is no repository, it is left out.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -21,12 +20,9 @@ NAMED = os.environ.get("WMLICENSE_BUILD_LIBRARY", "")
 
 
 def built_here() -> Path:
-    """Builds the library of the repository."""
-    subprocess.run(["cargo", "build", "--release", "--package", "wmlicense"], cwd=REPOSITORY, check=True)
-    described = subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE
-    )
-    return Path(json.loads(described.stdout)["target_directory"]) / "release" / LIBRARY
+    """Builds the library of the repository as everything is built that is packaged."""
+    built = subprocess.run(["ci/build_packaged.sh"], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE)
+    return Path(os.fsdecode(built.stdout.rstrip(b"\n"))) / LIBRARY
 
 
 def goes_along() -> bool:
