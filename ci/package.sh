@@ -160,6 +160,19 @@ put_program() { # name
   "$program" man "$work/man-$1" >"$work/said"
   put_man_pages "$work/man-$1"
 }
+# The library on FFmpeg, where `make -C ffmpeg` made one beside the others: linked anew with what is installed, so that it needs
+# that by its soname and knows no folder of this machine.
+put_av() {
+  local name=libwmlicense-av.so
+  [ -e "$built/$name" ] || return 0
+  make --silent -C ffmpeg OUT="$work/av" WMLICENSE="-I../include -L'$work' -lwmlicense" CFLAGS="-O2 ${strip:+-s}"
+  put 755 "$work/av/$name.$abi" "$libdir/$name.$version"
+  put_link "$name.$version" "$libdir/$name.$abi"
+  put_link "$name.$abi" "$libdir/$name"
+  put 644 ffmpeg/wmlicense_av.h "$prefix/include/wmlicense_av.h"
+  fill ffmpeg/wmlicense-av.pc.in
+  put 644 "$work/wmlicense-av.pc" "$libdir/pkgconfig/wmlicense-av.pc"
+}
 put_man_pages() { # folder: each page goes where its section says
   local page
   for page in "$1"/*.[1-8]; do
@@ -183,6 +196,7 @@ install_all() {
   for file in packaging/*.in; do fill "$file"; done
   put 644 "$work/wmlicense.pc" "$libdir/pkgconfig/wmlicense.pc"
   for file in "$work"/*.cmake; do put 644 "$file" "$libdir/cmake/wmlicense/${file##*/}"; done
+  put_av
   for file in wmlicensed wmlicense; do put_program "$file"; done
   ci/man.sh "$work/man"
   for folder in "$work"/man/man*; do put_man_pages "$folder"; done
