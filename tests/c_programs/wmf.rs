@@ -188,23 +188,30 @@ fn backs_up(stage: &Stage, kind: Kind) {
 }
 
 fn revokes(stage: &Stage, kind: Kind) {
-    let player = stage.compile(kind, "reader.cpp");
-    let agent = stage.compile(kind, "revocation.cpp");
+    let [player, backup, agent] = ["reader.cpp", "backup.cpp", "revocation.cpp"].map(|name| stage.compile(kind, name));
+    let played = |file: &str, expected: &str| {
+        let printed = stage.run(&player, &["revoked store", "silent", file]);
+        assert!(printed.contains(expected), "{printed}");
+    };
+    let moved = |store: &str, what: &str| stage.run(&backup, &[store, what, "a backup \u{e4}\u{20ac}", "titles.txt"]);
+    played("title1.wmv", "acquired: 0x000D2726\n");
     for (way, file, kid) in [
         ("agent", "revocable1.wmv", "d1000000000000000000000000000001"),
         ("extended", "revocable2.wmv", "d1000000000000000000000000000002"),
     ] {
-        let played = |expected: &str| {
-            let printed = stage.run(&player, &["store", "silent", file]);
-            assert!(printed.contains(expected), "{printed}");
-        };
-        played("acquired: 0x000D2726\n");
+        played(file, "acquired: 0x000D2726\n");
+        moved("revoked store", "backup");
         let words = ["license", "revoke", "--kid", kid, "--reason", "test", "--data"];
         run::succeed(Command::new(wmlicense_testkit::daemon::program()).args(words).arg(stage.service.data()));
-        let printed = stage.run(&agent, &["store", way]);
+        let printed = stage.run(&agent, &["revoked store", way]);
         assert_eq!(printed, "service: 200\nservice: 204\nrevocation: 0x00000000\n");
-        played("no rights: 0xC00D0BBE\nacquired: 0xC00D27E1\n");
+        played(file, "no rights: 0xC00D0BBE\nacquired: 0xC00D27E1\n");
     }
+    // Elsewhere it stays away too, and the rest comes: a success that is not S_OK.
+    let printed = moved("restored store", "restore");
+    let begun = "connecting\ndisconnecting\nbegin\nsee http://127.0.0.1:";
+    let ended = "/support: 0xC00D27E1\nindividualized on the way\nrestore: 0x000D2A00, succeeded\n";
+    assert!(printed.starts_with(begun) && printed.ends_with(ended), "{printed}");
 }
 
 fn works_with_the_extended_api(stage: &Stage, kind: Kind) {
