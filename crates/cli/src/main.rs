@@ -37,6 +37,7 @@ use exit::Code;
 use failure::Failure;
 use output::Output;
 use settings::{Common, ServiceOptions};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -171,6 +172,10 @@ fn main() -> ExitCode {
         Ok(()) => code.into(),
         // Whoever read the output has seen enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => code.into(),
-        Err(_) => Code::Failed.into(),
+        Err(error) => {
+            // Where nothing can be written at all, the code is what is left.
+            let _ = writeln!(std::io::stderr(), "error: the result cannot be written: {error}");
+            Code::Failed.into()
+        }
     }
 }

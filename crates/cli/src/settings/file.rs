@@ -134,7 +134,8 @@ impl<'e> Entry<'e> {
         let texts = list
             .iter()
             .map(|value| value.get_ref().as_str().ok_or_else(|| self.wrong("an authority is a text in quotes")));
-        texts.map(|text| one(text?)).collect()
+        let all: Vec<Digest> = texts.map(|text| one(text?)).collect::<Result<_, _>>()?;
+        if all.is_empty() { Err(self.wrong("this names no authority")) } else { Ok(all) }
     }
 
     fn unknown(&self, key: &str) -> Failure {

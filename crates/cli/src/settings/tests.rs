@@ -96,6 +96,7 @@ fn a_wrong_value_is_told_with_its_line_and_never_shows_a_token() {
         ("store = 7", "line 1: `store`: a text in quotes is wanted here, not integer"),
         ("\nservice = \"ftp://a.test\"", "line 2: `service`: "),
         ("authority = \"AAAA\"", "line 1: `authority`: an identifier has 32 bytes, not 3"),
+        ("authority = []", "line 1: `authority`: this names no authority"),
         ("authority = [1]", "line 1: `authority`: an authority is a text in quotes"),
         ("store = \"\"", "line 1: `store`: this names no file or folder"),
         ("token = \"s3cret\"\ntoken-file = \"/t\"", "line 2: `token` and `token-file` are both set"),

@@ -1,8 +1,10 @@
 //! What holds of every command: one object with `--json`, nothing that steers a terminal where there is none, and colours only
 //! where somebody wants them.
 
-use super::program::{Machine, cleared};
+use super::program::{Machine, Ran, cleared};
 use super::terminal::Terminal;
+use std::fs::File;
+use std::process::Stdio;
 use wmlicense_testkit::c::service::Service;
 use wmlicense_testkit::root;
 
@@ -91,4 +93,21 @@ fn a_terminal_shows_how_far_something_is() {
     terminal.shows("asking 127.0.0.1");
     terminal.shows("the device is individualized");
     assert_eq!(terminal.ends().0, Some(0));
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure_and_one_that_nobody_reads_is_none() {
+    let machine = Machine::new();
+    let into = |words: &[&str], out: Stdio| -> Ran {
+        machine.command(words).stdout(out).stderr(Stdio::piped()).output().unwrap().into()
+    };
+    let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+    for words in [["config"].as_slice(), &["config", "--json"]] {
+        let ran = into(words, full()).ended(1);
+        assert!(ran.err.starts_with("error: the result cannot be written: No space left"), "{}", ran.err);
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ran = into(&["config"], Stdio::from(writer)).ended(0);
+    assert!(ran.err.is_empty(), "{}", ran.err);
 }
