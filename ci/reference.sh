@@ -3,6 +3,7 @@
 # without a description and a link that leads nowhere are errors. `ci/reference.sh FOLDER`
 set -euo pipefail
 [ $# = 1 ] || { echo "usage: ci/reference.sh FOLDER" >&2; exit 2; }
+command -v doxygen >/dev/null || { echo "doxygen is missing: apt-get install doxygen, or ci/install.sh" >&2; exit 1; }
 mkdir -p "$1"
 WMLICENSE_OUT=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."

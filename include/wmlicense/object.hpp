@@ -15,7 +15,9 @@ namespace wm {
 /// to NULL: WM_E_INVALIDARG. `Kept` is what callbacks need; it goes after the handle.
 template <class Self, class Handle, class Kept = void> class object {
 public:
+  /// One owner: see duplicate().
   object(const object &) = delete;
+  /// One owner: see duplicate().
   object &operator=(const object &) = delete;
   /// What an object is made of.
   struct parts {
@@ -112,8 +114,11 @@ public:
   std::string get_text(const std::string &name) const { return try_get_text(name).value(); }
 
 protected:
+  /// Of its parts.
   explicit object(parts &&made) noexcept : kept_(std::move(made.kept)), handle_(made.handle) {}
+  /// Takes another one's object.
   object(object &&other) noexcept : kept_(std::move(other.kept_)), handle_(std::exchange(other.handle_, nullptr)) {}
+  /// Releases its own object, then takes another one's.
   object &operator=(object &&other) noexcept {
     if (this != &other) {
       wm_release(std::exchange(handle_, std::exchange(other.handle_, nullptr)));
@@ -121,7 +126,9 @@ protected:
     }
     return *this;
   }
+  /// Releases the object; what callbacks need goes after that.
   ~object() { wm_release(handle_); }
+  /// What callbacks need.
   const std::shared_ptr<Kept> &kept() const noexcept { return kept_; }
 
 private:
@@ -189,9 +196,13 @@ public:
   }
 
 protected:
+  /// Of its parts.
   explicit verb_object(typename base::parts &&made) noexcept : base(std::move(made)) {}
+  /// Takes another one's object.
   verb_object(verb_object &&) noexcept = default;
+  /// Releases its own object, then takes another one's.
   verb_object &operator=(verb_object &&) noexcept = default;
+  /// As every object goes.
   ~verb_object() = default;
 
   /// Starts a verb. Once it has begun, what a callback threw before is nobody's any more.

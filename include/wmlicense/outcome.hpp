@@ -3,6 +3,10 @@
 #ifndef WMLICENSE_OUTCOME_HPP
 #define WMLICENSE_OUTCOME_HPP
 
+#if !defined(__cplusplus) || (__cplusplus < 201703L && (!defined(_MSVC_LANG) || _MSVC_LANG < 201703L))
+#error "wmlicense.hpp needs C++17: compile with -std=c++17 or later; a C program includes wmlicense.h"
+#endif
+
 #include <wmlicense.h>
 
 #include <chrono>

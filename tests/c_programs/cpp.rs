@@ -196,6 +196,15 @@ fn a_property_that_does_not_fit_does_not_compile() {
     }
 }
 
+#[test]
+fn an_older_standard_is_told_what_is_needed() {
+    let include = format!("-I{}", root().join("include").display());
+    let mut command = Command::new("g++");
+    command.args(["-std=c++14", "-fsyntax-only", &include, "-x", "c++"]).arg(root().join("include/wmlicense.hpp"));
+    let printed = run::fail(command.env("LC_ALL", "C"));
+    assert!(printed.contains("wmlicense.hpp needs C++17"), "{printed}");
+}
+
 /// Two units of a program, one of them a shared object, may include the header: callbacks of both arrive.
 #[test]
 fn two_units_of_a_program_may_include_the_header() {
