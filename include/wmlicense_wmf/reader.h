@@ -17,6 +17,7 @@ class ReaderAcquisition final : public Operation {
     const std::shared_ptr<const ContentFile> file = state_->file();
     wm_result result = told.result;
     const bool watched = state_->end() == Doing::monitoring;
+    const Finishing finishing(*state_, running);
     // A license that is there already is what a monitor waits for.
     if (watched && result == WM_E_NO_TRANSACTION && file && state_->missing_right(*file) == S_OK) result = WM_S_LICENSE_ACQUIRED;
     std::string url = told.text();
@@ -24,7 +25,6 @@ class ReaderAcquisition final : public Operation {
     LicenseData data(acquisition_result(result), url);
     state_->tell(running, WMT_ACQUIRE_LICENSE, data.get()->hr, WMT_TYPE_BINARY, data.get());
     if (WM_LICENSE_STORED(result)) state_->go_on(running, true);
-    state_->finish(running);
   }
 
  private:
@@ -41,9 +41,9 @@ class ReaderIndividualization final : public Operation {
   void tell(const Told &told, const Running &running) override {
     if (!is_final(told)) return state_->tell(told, running);
     state_->end();
+    const Finishing finishing(*state_, running);
     state_->tell(told, running);
     if (told.result > 0) state_->go_on(running, false);
-    state_->finish(running);
   }
 
  private:
@@ -216,8 +216,8 @@ class Reader final : public Object<IWMReader, IWMDRMReader> {
   // The background half of Open.
   static void open(ReaderState &state, Running &running, const Wide &path) {
     auto file = std::make_shared<ContentFile>();
-    HRESULT hr = file->open(path.data());
-    const HRESULT missing = SUCCEEDED(hr) && file->is_protected() ? state.missing_right(*file) : S_OK;
+    HRESULT hr = guarded([&] { return file->open(path.data()); });
+    const HRESULT missing = guarded([&] { return SUCCEEDED(hr) && file->is_protected() ? state.missing_right(*file) : S_OK; });
     const bool asks = missing == WM_E_LICENSE_REQUIRED || missing == WM_E_LICENSE_OUTOFDATE || missing == WM_E_LICENSE_INCORRECT_RIGHTS;
     if (SUCCEEDED(hr) && !asks) hr = missing;
     if (FAILED(hr)) {
@@ -225,11 +225,9 @@ class Reader final : public Object<IWMReader, IWMDRMReader> {
     } else {
       state.set_file(file, !asks);
     }
-    if (asks) {
-      DWORD trust = static_cast<DWORD>(text_property(state.client.get(), WM_PROP_SERVICE_URL).empty() ? WMT_DRMLA_UNTRUSTED : WMT_DRMLA_TRUSTED);
-      state.tell(running, WMT_LICENSEURL_SIGNATURE_STATE, S_OK, WMT_TYPE_DWORD, &trust);
-    }
+    if (asks) tell_trust(state, running);
     state.end();
+    const Finishing finishing(state, running);
     running.owner = Ref<IUnknown>();
     if (!asks) {
       state.tell(running, WMT_OPENED, hr, WMT_TYPE_DWORD, nullptr);
@@ -238,7 +236,17 @@ class Reader final : public Object<IWMReader, IWMDRMReader> {
     } else {
       state.tell_no_rights(*file, missing, running);
     }
-    state.finish(running);
+  }
+
+  // An exception here keeps nothing from being told.
+  static void tell_trust(ReaderState &state, const Running &running) noexcept {
+    try {
+      const bool is_trusted = !text_property(state.client.get(), WM_PROP_SERVICE_URL).empty();
+      DWORD trust = static_cast<DWORD>(is_trusted ? WMT_DRMLA_TRUSTED : WMT_DRMLA_UNTRUSTED);
+      state.tell(running, WMT_LICENSEURL_SIGNATURE_STATE, S_OK, WMT_TYPE_DWORD, &trust);
+    } catch (...) {
+      // There is no operation to cancel.
+    }
   }
 
   std::shared_ptr<ReaderState> state_;

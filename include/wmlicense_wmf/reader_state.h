@@ -173,7 +173,7 @@ class ReaderState {
     tell(running, WMT_OPENED, missing, WMT_TYPE_DWORD, nullptr);
   }
 
-  // After the last status: tells of a Close that came meanwhile, unless something runs that will.
+  // After the last status, by a Finishing: tells of a Close that came meanwhile, unless something runs that will.
   void finish(const Running &running) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -193,6 +193,25 @@ class ReaderState {
   std::shared_ptr<const ContentFile> file_;
   Ref<IWMStatusCallback> callback_;
   void *context_ = nullptr;
+};
+
+// Sees to it that finish() follows end(), whatever a callback throws.
+class Finishing {
+ public:
+  Finishing(ReaderState &state, const Running &running) : state_(state), running_(running) {}
+  Finishing(const Finishing &) = delete;
+  Finishing &operator=(const Finishing &) = delete;
+  ~Finishing() {
+    try {
+      state_.finish(running_);
+    } catch (...) {
+      // Nothing runs that could be cancelled.
+    }
+  }
+
+ private:
+  ReaderState &state_;
+  const Running &running_;
 };
 
 }  // namespace wmf
