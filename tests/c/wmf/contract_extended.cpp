@@ -101,13 +101,13 @@ class CShutdownSink : public IMFAsyncCallback {
   }
   STDMETHODIMP GetParameters(DWORD *, DWORD *) override { return E_NOTIMPL; }
   STDMETHODIMP Invoke(IMFAsyncResult *pResult) override {
-    IMFMediaEvent *pEvent = NULL;
+    IMFMediaEvent *pEvent = NULL, *pAgain = NULL;
     IUnknown *pState = NULL;
     CHECK(std::this_thread::get_id() != m_main);
     CHECK(pResult->GetState(&pState) == S_OK && pState == g_pProvider && pResult->GetStateNoAddRef() == g_pProvider);
     SAFE_RELEASE(pState);
     m_hr = m_pGenerator->EndGetEvent(pResult, &pEvent);
-    CHECK_HR(m_pGenerator->EndGetEvent(pResult, &pEvent), E_INVALIDARG);
+    CHECK_HR(m_pGenerator->EndGetEvent(pResult, &pAgain), E_INVALIDARG);
     SAFE_RELEASE(pEvent);
     m_event.Set();
     return S_OK;

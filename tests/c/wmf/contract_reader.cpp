@@ -249,6 +249,23 @@ static void TheLastReleaseBesideAStatusThatWaitsDoesNotWait() {
   SAFE_RELEASE(pCallback);
 }
 
+// What a callback throws cancels at most what runs: statuses that follow still come, the one of Close included.
+static void AnExceptionKeepsNoStatusBack(CRecorder *pCallback) {
+  CEvent asked, acquired;
+  CReader reader(WMT_RIGHT_PLAYBACK, pCallback);
+  pCallback->Then([&](const STATUS &seen) {
+    if (seen.Status == WMT_NO_RIGHTS_EX) asked.Set();
+    if (seen.Status == WMT_ACQUIRE_LICENSE) acquired.Set();
+    throw 7;
+  });
+  reader.Open(g_pwszPage);
+  asked.Wait();
+  CHECK_HR(reader->AcquireLicense(1), S_OK);
+  acquired.Wait();
+  pCallback->Then(NULL);
+  reader.Close();
+}
+
 int wmain(int argc, WCHAR *argv[]) {
   if (argc != 4) return 2;
   g_pwszFile = argv[1];
@@ -263,6 +280,7 @@ int wmain(int argc, WCHAR *argv[]) {
   TheLastReleaseInAStatusOfOpenDoesNotWait();
   OnlyAPageIsARemedyOfThePage(pCallback);
   TheLastReleaseBesideAStatusThatWaitsDoesNotWait();
+  AnExceptionKeepsNoStatusBack(pCallback);
   ACancelIsTold(pCallback);
   ACancelledIndividualizationIsNoFailureOfTheService(pCallback, Narrow(argv[0]).c_str());
   SAFE_RELEASE(pCallback);
