@@ -163,8 +163,11 @@ fn titles_of(store: &Store, section: &Section, titles: &[(Kid, String)]) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wmlicense_testkit::{NOW, World};
+    use wmlicense_testkit::{NOW, World, service_claims};
+    use wmlicense_wire::certificate::{ServiceCertificate, ServiceClaims};
     use wmlicense_wire::id::ServiceId;
+    use wmlicense_wire::kem::{HpkePrivateKey, Suite};
+    use wmlicense_wire::key::SigningKey;
 
     #[test]
     fn a_section_is_sealed_to_its_own_management_service_as_long_as_that_has_a_key() {
@@ -179,5 +182,26 @@ mod tests {
             assert_eq!(key(other, NOW), None);
         }
         assert!(backup_key(&Directory::new(world.authority.clone()), &section(own), NOW).is_none());
+    }
+
+    #[test]
+    fn a_key_that_a_service_of_another_role_has_under_the_same_name_opens_no_backup() {
+        let world = World::new();
+        let certified = world.management.certificate.backup_key.as_ref().unwrap();
+        let other = HpkePrivateKey::generate(Suite::XWing).unwrap();
+        let later = BackupKey { key: other.public_key().clone(), until: certified.until + 1 };
+        let key = SigningKey::generate().unwrap();
+        let claims = ServiceClaims {
+            name: Role::Management.name(),
+            backup_key: Some(&later),
+            ..service_claims(&key, Role::Issuer, NOW)
+        };
+        let mut directory = world.directory.clone();
+        directory
+            .add(&ServiceCertificate::issue(&claims, world.authority.hash, &world.authority_key).unwrap())
+            .unwrap();
+        let section = Section { authority: world.pin(), management: Some(world.management.id), user: None };
+        assert_eq!(directory.services().last().unwrap().service_id, world.management.id);
+        assert_eq!(backup_key(&directory, &section, NOW).unwrap().key.key_id(), certified.key.key_id());
     }
 }

@@ -244,6 +244,7 @@ fn an_enumeration_shows_each_license_once_in_order() {
     assert_eq!(all(Filter { kid: Some(kid(3)), ..Filter::default() }).len(), 3);
     assert_eq!(all(Filter { action: Some("Copy".into()), ..Filter::default() }), [(kid(3), policies[3].lid)]);
     assert_eq!(all(Filter { issuer: Some(world.management.id), ..Filter::default() }), []);
+    assert_eq!(all(Filter { issuer: Some(world.issuer.id), ..Filter::default() }).len(), 30);
     assert_eq!(all(Filter { expiring_before: Some(NOW + 6), ..Filter::default() }), [(kid(4), policies[4].lid)]);
     assert_eq!(all(Filter { expiring_before: Some(NOW + 5), ..Filter::default() }), []);
     // One right that ends is enough, whatever the others do.

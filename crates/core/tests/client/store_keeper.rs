@@ -251,14 +251,31 @@ fn a_deleted_license_of_which_nobody_can_say_what_was_used_does_not_come_back() 
 #[test]
 fn each_license_whose_state_is_gone_counts_as_used_up_and_is_counted_once() {
     let world = World::new();
-    let home = Home::new(&world);
-    // One that counts nothing is in the same bucket.
-    let plain = Policy { lid: counted(&world, 3).lid, ..world.policy(kid(3)) };
-    home.acquire(&[counted(&world, 1), counted(&world, 2), plain]).unwrap();
-    sql(&home).execute("DELETE FROM state", []).unwrap();
-    assert_eq!(look(&home, true).0.unwrap().repair, Repair { quarantined: 0, used_up: 2 });
-    assert_eq!((left(&home, kid(1)), left(&home, kid(2))), (Some(0), Some(0)));
-    assert!(opens(&home, kid(3)));
+    for damage in ["DELETE FROM state", "UPDATE state SET mac = zeroblob(32)"] {
+        let home = Home::new(&world);
+        // One that counts nothing is in the same bucket.
+        let plain = Policy { lid: counted(&world, 3).lid, ..world.policy(kid(3)) };
+        home.acquire(&[counted(&world, 1), counted(&world, 2), plain]).unwrap();
+        sql(&home).execute(damage, []).unwrap();
+        assert_eq!(look(&home, true).0.unwrap().repair, Repair { quarantined: 0, used_up: 2 }, "{damage}");
+        assert_eq!((left(&home, kid(1)), left(&home, kid(2))), (Some(0), Some(0)), "{damage}");
+        assert!(opens(&home, kid(3)));
+    }
+}
+
+#[test]
+fn the_first_and_the_last_bucket_are_looked_at_as_well() {
+    let world = World::new();
+    for first in [0, u8::MAX] {
+        let home = Home::new(&world);
+        let mut lid = *Lid::random().unwrap().as_bytes();
+        lid[0] = first;
+        home.acquire(&[Policy { lid: Lid::new(lid), ..counted(&world, 1) }]).unwrap();
+        sql(&home).execute("DELETE FROM state", []).unwrap();
+        assert!(matches!(look(&home, false).0, Err(CheckError::Changed)), "{first}");
+        assert_eq!(look(&home, true).0.unwrap().repair.used_up, 1, "{first}");
+        assert!(look(&home, false).0.is_ok(), "{first}");
+    }
 }
 
 #[test]

@@ -50,6 +50,20 @@ fn a_request_that_takes_the_earlier_one_in_is_the_only_one_that_waits() {
 }
 
 #[test]
+fn a_request_that_is_made_anew_waits_in_the_place_of_the_old_one() {
+    let room = Room::new();
+    room.acquire(&[room.world.policy(kid(1))], Some(&recipe("https://a.test")));
+    give_back(&room, 1, &mut (1..), true);
+    let waiting = || room.store.returns(room.world.pin(), room.world.issuer.id, "https://a.test").unwrap();
+    let (old, fresh) = (waiting().remove(0), room.pending(TransactionId::new([9; 16]), NOW));
+    room.store.requeue_give_back(&old, &fresh).unwrap();
+    assert_eq!(waiting().iter().map(|transaction| transaction.id).collect::<Vec<_>>(), [fresh.id]);
+    assert_eq!((room.count("give_back"), room.store.pending_count().unwrap()), (1, 1));
+    let again = room.store.requeue_give_back(&old, &room.pending(TransactionId::new([8; 16]), NOW));
+    assert!(matches!(again, Err(StoreError::NoTransaction)));
+}
+
+#[test]
 fn transactions_of_more_than_a_month_ago_are_forgotten_but_what_gives_back() {
     let room = Room::new();
     room.acquire(&[room.world.policy(kid(1))], None);
