@@ -155,10 +155,10 @@ impl Hunt<'_> {
         let likely = self.likely.lock().map_err(|_| "a worker ended")?.get(&place).cloned().unwrap_or_default();
         let mut order: Vec<usize> = Vec::new();
         let last = mutant.noticed_by.as_ref().and_then(|name| reaching.iter().find(|i| self.suite.name(**i) == *name));
-        // Tests of the package that the file belongs to are there for what it promises.
-        let (near, far): (Vec<usize>, Vec<usize>) = reaching.iter().partition(|index| self.is_near(**index, mutant));
+        let mut by_distance = reaching.clone();
+        by_distance.sort_by_key(|index| self.distance(*index, mutant));
         let likely = likely.iter().filter(|index| reaching.contains(index));
-        for index in last.into_iter().chain(likely).chain(&near).chain(&far) {
+        for index in last.into_iter().chain(likely).chain(&by_distance) {
             if !order.contains(index) {
                 order.push(*index);
             }
@@ -181,11 +181,17 @@ impl Hunt<'_> {
         Ok(Outcome::Survived)
     }
 
-    fn is_near(&self, index: usize, mutant: &Mutant) -> bool {
+    /// Tests beside the code know it best; then those of the package that the file belongs to, which are there for what it promises.
+    fn distance(&self, index: usize, mutant: &Mutant) -> u8 {
         let binary = self.suite.tests.get(index).and_then(|test| self.suite.binaries.get(test.binary));
-        let package = binary.and_then(|binary| binary.name.split(['/', ' ']).next()).unwrap_or_default();
-        let of = mutant.name.file.strip_prefix("crates/").and_then(|rest| rest.split('/').next());
-        of.unwrap_or("wmlicense") == package
+        let name = binary.map(|binary| binary.name.as_str()).unwrap_or_default();
+        let of =
+            mutant.name.file.strip_prefix("crates/").and_then(|rest| rest.split('/').next()).unwrap_or("wmlicense");
+        match name.strip_prefix(of) {
+            Some("") => 0,
+            Some(rest) if rest.starts_with(['/', ' ']) => 1,
+            _ => 2,
+        }
     }
 
     /// The tests in the order in which they run, those of one process together.
