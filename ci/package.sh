@@ -14,8 +14,8 @@ strip=1
 action=install
 while [ $# -gt 0 ]; do
   case $1 in
-    --built) built=$(cd "$here" && realpath "$2"); shift ;;
-    --features) features=$2; shift ;;
+    --built) built=$(cd "$here" && realpath -e -- "${2:?"--built names a folder"}"); shift ;;
+    --features) features=${2?"--features names features"}; shift ;;
     --keep-symbols) strip= ;;
     --uninstall) action=uninstall ;;
     *) echo "usage: ci/package.sh [--uninstall | [--built FOLDER | --features LIST] [--keep-symbols]]" >&2; exit 2 ;;

@@ -114,7 +114,7 @@ tarball() {
     $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs wmlicense) -o \"\$work/ensure\""
   LD_LIBRARY_PATH=$prefix/lib use "$work/ensure" "$prefix/bin" "$work/store-tarball"
   [ -s "$prefix/share/man/man1/wmlicensed.1" ] || wrong "no man page"
-  tar --list --file="$(ls "$target"/dist/wmlicense-[0-9]*[0-9].tar.gz)" >"$work/log"
+  tar --list --file="$(find "$target/dist" -name 'wmlicense-*.tar.gz' ! -name 'wmlicense-*-*.tar.gz')" >"$work/log"
   grep -q '/Cargo.lock$' "$work/log" || wrong "the archive of the sources has no Cargo.lock"
 }
 

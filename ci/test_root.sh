@@ -25,13 +25,17 @@ mkdir "$root/wmlicense"
 cp "$packages"/*.deb tests/data/media/packager-webm-video.webm ci/test_root_inside.sh "$root/wmlicense"
 rm -f "$root"/wmlicense/*-dbgsym_*.deb
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
-if ! { inside apt-get -q update && inside sh -c 'apt-get -q -y install --no-install-recommends /wmlicense/*.deb'; } >"$work/log" 2>&1; then
+export -f inside
+export root
+# The scripts of packages look at processes, as they can on a real system.
+if ! unshare --mount --pid --fork bash -euc '
+  mount -t proc proc "$root/proc"
+  inside apt-get -q update
+  inside sh -c "apt-get -q -y install --no-install-recommends /wmlicense/*.deb"' >"$work/log" 2>&1; then
   tail -n 30 "$work/log" >&2
   exit 1
 fi
 # Processes and ports of its own: nothing that is started there outlives this, and the address in the package's settings is free.
-export -f inside
-export root
 unshare --mount --pid --net --fork bash -euc '
   ip link set lo up
   mount -t proc proc "$root/proc"
