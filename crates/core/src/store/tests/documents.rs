@@ -83,3 +83,17 @@ fn a_license_that_only_mentions_a_key_is_not_taken_back_by_it() {
     assert_eq!(room.store.revocation_key_of(key).unwrap(), Some(None));
     assert_eq!(room.store.licenses(kid(1)).unwrap().len(), 1);
 }
+
+#[test]
+fn a_tombstone_that_was_changed_keeps_every_license_of_its_id_out() {
+    let room = Room::new();
+    let gone = room.world.policy(kid(1));
+    room.acquire(std::slice::from_ref(&gone), None);
+    let next = Policy { replaces: Some(gone.lid), ..room.world.policy(kid(2)) };
+    room.acquire(std::slice::from_ref(&next), None);
+    let forbids = |issuer| room.store.forbids(gone.lid, issuer).unwrap();
+    assert!(forbids(gone.issuer) && !forbids(room.world.management.id));
+    assert_eq!(room.store.kids(&[gone.lid, next.lid]).unwrap(), [kid(2)], "what is gone is passed over");
+    room.sql().execute("UPDATE tombstone SET content = x'80'", []).unwrap();
+    assert!(forbids(gone.issuer) && forbids(room.world.management.id));
+}
