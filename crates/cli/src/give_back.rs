@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Delete from this device only and tell nobody. What was used stays known, and the license may come again.
     #[arg(long)]
     local: bool,
-    /// Do not ask whether that is meant.
+    /// Do not ask whether that is meant. Where nobody can be asked (no terminal, or --json), nothing is deleted without it.
     #[arg(long)]
     yes: bool,
 }
@@ -42,12 +42,8 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Fail
     }
     let client = open::open(&settings)?;
     let stored = stored(&client, &kids)?;
-    if !stored.is_empty()
-        && !arguments.yes
-        && ask::is_possible(common.json)
-        && !agrees(&client, &stored, arguments.local)?
-    {
-        return Err(Failure::new("nothing was deleted", ""));
+    if !stored.is_empty() && !arguments.yes {
+        agreed(&client, &stored, arguments.local, common.json)?;
     }
     if stored.is_empty() && client.store.give_back_places()?.is_empty() {
         return Err(Failure::new("there is no license for this content", ""));
@@ -78,13 +74,21 @@ fn stored(client: &Client, kids: &[Kid]) -> Result<Vec<Kid>, Failure> {
     Ok(stored)
 }
 
-fn agrees(client: &Client, kids: &[Kid], local: bool) -> Result<bool, Failure> {
+/// Sees to it that somebody agrees. What is deleted for good is never deleted because nobody could be asked.
+fn agreed(client: &Client, kids: &[Kid], local: bool, as_json: bool) -> Result<(), Failure> {
+    if !ask::is_possible(as_json) {
+        let sentence = "nothing was deleted: nobody can be asked here whether that is meant";
+        return Err(Failure::new(sentence, "add --yes, if it is").with(Code::Usage));
+    }
     for kid in kids {
         let title = client.store.title(*kid)?.map_or_else(String::new, |title| format!("  {}", plain(&title)));
         eprintln!("{kid}{title}");
     }
     let how = if local { "from this device only" } else { "for good and give them back" };
-    ask::yes(&format!("Delete the licenses for these {how}?"))
+    match ask::yes(&format!("Delete the licenses for these {how}?"))? {
+        true => Ok(()),
+        false => Err(Failure::new("nothing was deleted", "")),
+    }
 }
 
 /// Sends what waits to be given back. The licenses are gone already: what cannot be told now is told at the next contact.

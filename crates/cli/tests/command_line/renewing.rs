@@ -56,7 +56,7 @@ fn licenses_are_renewed_on_the_terms_of_the_day() {
 fn what_is_given_back_is_gone_here_and_counted_out_there() {
     let stock = Stock::new();
     let machine = &stock.machine;
-    let told = machine.json(0, &["give-back", SHORT]);
+    let told = machine.json(0, &["give-back", "--yes", SHORT]);
     assert_eq!((&told["deleted"], &told["told"], &told["partial"]), (&1.into(), &true.into(), &false.into()));
     let held = stock.data.json(&["license", "list"]);
     let of = |kid: &str| held.as_array().unwrap().iter().find(|license| license["kid"] == kid).unwrap().clone();
@@ -64,7 +64,7 @@ fn what_is_given_back_is_gone_here_and_counted_out_there() {
     assert!(of(LONG)["returned"].is_null(), "{held}");
     let ran = machine.run(&["return", SHORT]).ended(1);
     assert!(ran.err.contains("there is no license for this content"), "{}", ran.err);
-    let ran = machine.run(&["give-back", "--local", LONG]).ended(0);
+    let ran = machine.run(&["give-back", "--local", "--yes", LONG]).ended(0);
     assert_eq!(ran.out, "1 license deleted from this device\n");
     assert!(machine.json(0, &["list"])["licenses"].as_array().unwrap().is_empty());
 }
@@ -73,7 +73,7 @@ fn what_is_given_back_is_gone_here_and_counted_out_there() {
 fn what_the_service_cannot_be_told_now_is_told_at_the_next_contact() {
     let mut stock = Stock::new();
     stock.serving.kill();
-    let ran = stock.machine.run(&["give-back", LONG]).ended(3);
+    let ran = stock.machine.run(&["give-back", "--yes", LONG]).ended(3);
     assert!(
         ran.out.starts_with("1 license deleted for good\nnot told yet: the service cannot be reached: "),
         "{}",
@@ -102,4 +102,26 @@ fn a_person_is_asked_before_something_is_deleted() {
     let (code, shown) = terminal.ends();
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("1 license deleted for good"), "{shown}");
+}
+
+#[test]
+fn where_nobody_can_be_asked_nothing_is_deleted_without_a_word() {
+    let stock = Stock::new();
+    for words in [["give-back", LONG].as_slice(), &["give-back", "--local", LONG]] {
+        let ran = stock.machine.run(words).ended(2);
+        assert_eq!(
+            (ran.out.as_str(), ran.err.as_str()),
+            (
+                "",
+                "error: nothing was deleted: nobody can be asked here whether that is meant\nhelp: add --yes, if it is\n"
+            )
+        );
+        let told = stock.machine.json(2, words);
+        assert!(told["remedy"].as_str().unwrap().contains("--yes"), "{told}");
+        // Nobody types at a program that wants an object.
+        let prepare = |setsid| stock.machine.prepared(super::program::cleared(setsid), &[]);
+        let (code, shown) = Terminal::start(prepare, &[words, &["--json"]].concat()).ends();
+        assert_eq!(code, Some(2), "{shown}");
+    }
+    assert_eq!(stock.machine.json(0, &["list"])["licenses"].as_array().unwrap().len(), 2);
 }

@@ -112,7 +112,7 @@ fn without_any_network_everything_works_that_needs_none_and_the_rest_says_so() {
         let ran = run(words).ended(1);
         assert!(ran.err.contains("help: check the network and the service's URL, then try again"), "{}", ran.err);
     }
-    let ran = run(&["give-back", TITLE]).ended(3);
+    let ran = run(&["give-back", "--yes", TITLE]).ended(3);
     assert!(ran.out.contains("1 license deleted for good\nnot told yet: "), "{}", ran.out);
     // With a network the next contact tells it.
     machine.run(&["acquire", GOLD, "--token-file", machine.home.join("token").to_str().unwrap()]).ended(0);

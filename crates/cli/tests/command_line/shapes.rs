@@ -27,7 +27,7 @@ fn commands(machine: &Machine) -> Vec<Vec<String>> {
         &["backup", "--to", place],
         &["verify", "--from", place],
         &["restore", "--from", place],
-        &["give-back", TITLE],
+        &["give-back", "--yes", TITLE],
         &["check"],
         &["clean"],
         &["inspect", media],
