@@ -87,6 +87,10 @@ control_flow() { # archive
   local place=$work/objects object count=0
   mkdir "$place"
   (cd "$place" && ar x "$1")
+  # What the toolchain brings is as its makers built it.
+  for object in "$(rustc --print sysroot)"/lib/rustlib/*/lib/libcompiler_builtins-*.rlib; do
+    ar t "$object" | (cd "$place" && xargs rm -f --)
+  done
   for object in "$place"/*; do
     readelf -p .comment "$object" 2>/dev/null | grep -q 'GCC:\|clang' || continue
     readelf -p .comment "$object" | grep -q rustc && continue

@@ -28,7 +28,8 @@ owner content add --kid a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8 --key 00112233445566778
 token=$(owner account add viewer | sed -n 's/^token: //p')
 options=$(sed -n 's/^WMLICENSED_OPTIONS=//p' "$(sed -n 's/^EnvironmentFile=//p' $unit)")
 mkfifo said
-WMLICENSED_OPTIONS=$options runuser -u "$(sed -n 's/^User=//p' $unit)" -- sh -c "exec $(sed -n 's/^ExecStart=//p' $unit)" >said 2>log &
+user=$(sed -n 's/^User=//p' $unit)
+WMLICENSED_OPTIONS=$options setpriv --reuid="$user" --regid="$user" --init-groups sh -c "exec $(sed -n 's/^ExecStart=//p' $unit)" >said 2>log &
 service=$!
 trap 'kill $service; wait $service || :' EXIT
 url=$(sed -n '/^listening on /{s///p;q}' said)
