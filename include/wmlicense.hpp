@@ -29,7 +29,8 @@
 /// @section cpp_failures FAILURES
 /// A function throws wm::error, which carries all that wm_get_error_info tells. Each has a twin `try_…` that throws nothing of
 /// its own and answers a wm::outcome: a value, or the failure. Where the compiler has no exceptions (`-fno-exceptions`) use those;
-/// a failure that another function would throw is printed and ends the process. Memory that runs out throws std::bad_alloc, as
+/// a failure that another function would throw is printed and ends the process. Units of both kinds may be one program, but
+/// what they pass to each other are handles of C, not objects of wm: those of the two are different types. Memory that runs out throws std::bad_alloc, as
 /// in every container. Success codes that carry information are what functions return, or `outcome::result()`.
 ///
 /// @section cpp_properties PROPERTIES

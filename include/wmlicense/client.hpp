@@ -8,6 +8,7 @@
 #include <wmlicense/transport.hpp>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 /// What content says about its protection, read once from a file or from bytes.
 class content_header : public object<content_header, wm_content_header> {
@@ -203,6 +204,7 @@ private:
   }
 };
 
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif

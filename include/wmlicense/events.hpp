@@ -6,6 +6,7 @@
 #include <wmlicense/client.hpp>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 /// One event: a status and the object that it is about. What comes with it is valid until the next one is read.
 class event : public status {
@@ -147,6 +148,7 @@ event_queue::range event_queue::events(std::chrono::duration<Rep, Period> patien
   return range(this, detail::milliseconds(patience));
 }
 
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif

@@ -15,6 +15,7 @@
 #include <vector>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 /// Bytes that somebody else owns: of a vector, an array, a string, a std::span, or by address and size.
 class bytes_view {
@@ -151,6 +152,7 @@ inline outcome<std::vector<kid>> split(const std::string &text) {
 }
 
 } // namespace detail
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 /// @cond

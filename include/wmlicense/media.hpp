@@ -6,6 +6,7 @@
 #include <wmlicense/client.hpp>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 /// How a sample is encrypted, as its container tells. What it points to is not copied.
 class sample : public wm_sample {
@@ -146,6 +147,7 @@ public:
   iterator end() noexcept { return iterator(); }
 };
 
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif

@@ -10,6 +10,7 @@
 #include <cmath>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 /// A handle and the properties behind it. Move-only: duplicate() makes a second owner. One that was moved from answers as C does
 /// to NULL: WM_E_INVALIDARG. `Kept` is what callbacks need; it goes after the handle.
@@ -257,3 +258,4 @@ template <class Function> status_callback callback_of(Function &&function) {
 } // namespace wm
 
 #endif
+WMLICENSE_VARIANT_END

@@ -23,11 +23,20 @@
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
 /// Whether the compiler has exceptions. Without them a failure that nobody looks at ends the process.
 #define WMLICENSE_EXCEPTIONS 1
+// Units with and without exceptions may be parts of one program, where a function with two bodies would be one that the linker
+// chooses. So what is compiled without them has names of its own, which the source never sees.
+/// @cond
+#define WMLICENSE_VARIANT_BEGIN
+#define WMLICENSE_VARIANT_END
+/// @endcond
 #else
 #define WMLICENSE_EXCEPTIONS 0
+#define WMLICENSE_VARIANT_BEGIN inline namespace without_exceptions {
+#define WMLICENSE_VARIANT_END }
 #endif
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 #ifdef __clang__
 #pragma clang diagnostic push
@@ -173,6 +182,7 @@ inline bool abi_fits() noexcept { return wm_abi_version() == WM_ABI_VERSION; }
 /// Counts objects of the library: 0 when everything was released.
 inline std::size_t live_objects() noexcept { return wm_live_objects(); }
 
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif

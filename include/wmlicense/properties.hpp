@@ -6,6 +6,7 @@
 #include <wmlicense/property.hpp>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 class backup_restorer;
 class client;
@@ -136,6 +137,7 @@ inline constexpr property<std::string, access::read_only, content_header> system
 inline constexpr property<std::string, access::read_only, content_header> notes{WM_PROP_NOTES};
 
 } // namespace prop
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif

@@ -9,6 +9,7 @@
 #include <chrono>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 /// A time as the library has it: seconds UTC.
 using time_point = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
@@ -136,6 +137,7 @@ template <> struct form<std::vector<kid>> {
 };
 
 } // namespace detail
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 /// One status. What comes with it is valid until the callback returns, or until the next event is read.
 class status {
@@ -184,6 +185,7 @@ inline wm_result tell_status(wm_status number, wm_result result, wm_attr_type ty
 }
 
 } // namespace detail
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif

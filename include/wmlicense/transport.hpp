@@ -6,6 +6,7 @@
 #include <wmlicense/status.hpp>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 /// One HTTP request that the application's transport carries out. Valid until that returns.
 class exchange {
@@ -89,3 +90,4 @@ struct client_state {
 } // namespace wm
 
 #endif
+WMLICENSE_VARIANT_END

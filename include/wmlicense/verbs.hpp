@@ -7,6 +7,7 @@
 #include <wmlicense/client.hpp>
 
 namespace wm {
+WMLICENSE_VARIANT_BEGIN
 
 namespace detail {
 
@@ -216,6 +217,7 @@ public:
   std::vector<std::uint8_t> process_lrb(bytes_view lrb) { return try_process_lrb(lrb).value(); }
 };
 
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif

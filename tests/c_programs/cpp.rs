@@ -205,6 +205,53 @@ fn an_older_standard_is_told_what_is_needed() {
     assert!(printed.contains("wmlicense.hpp needs C++17"), "{printed}");
 }
 
+/// Whichever unit the linker sees first, what a callback throws comes out where exceptions are compiled in.
+#[test]
+fn units_with_and_without_exceptions_may_be_one_program() {
+    let without = "void keep(const char *folder) {
+        wm::client client;
+        wm::store_keeper keeper(client, [](const wm::status &) {});
+        if (client.try_set(wm::prop::store_path, folder) && client.try_open()) (void)keeper.try_check();
+        (void)keeper.try_wait();
+    }";
+    let with = r#"void keep(const char *folder);
+    int main(int, char **words) {
+        keep(words[1]);
+        wm::client client;
+        client.set(wm::prop::store_path, words[1]);
+        client.set(wm::prop::authority, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        client.open();
+        wm::store_keeper keeper(client, [](const wm::status &) { throw std::out_of_range("of the application"); });
+        keeper.check();
+        try {
+            keeper.wait();
+        } catch (const std::out_of_range &) {
+            return 0;
+        }
+        return 1;
+    }"#;
+    for compiler in ["g++", "clang++"].into_iter().filter(|compiler| run::has_tool(compiler)) {
+        let out = tempfile::tempdir().unwrap();
+        let object = |name: &str, text: &str, words: &[&str]| {
+            let (source, made) = (out.path().join(format!("{name}.cpp")), out.path().join(format!("{name}.o")));
+            std::fs::write(&source, format!("#include <wmlicense.hpp>\n{text}\n")).unwrap();
+            let mut command = Command::new(compiler);
+            command.args(["-std=c++17", "-c"]).args(words).arg(format!("-I{}", root().join("include").display()));
+            run::succeed(command.arg(source).arg("-o").arg(&made));
+            made
+        };
+        let with = object("with", with, &[]);
+        let without = object("without", without, &["-fno-exceptions", "-fno-rtti"]);
+        for (name, objects) in [("first", [&with, &without]), ("last", [&without, &with])] {
+            let (program, folder) = (out.path().join(name), library_dir().display().to_string());
+            let mut command = Command::new(compiler);
+            command.args(objects).args([format!("-L{folder}"), format!("-Wl,-rpath,{folder}")]).arg("-lwmlicense");
+            run::succeed(command.arg("-o").arg(&program));
+            run::succeed(Command::new(&program).arg(out.path().join(format!("store {name}"))));
+        }
+    }
+}
+
 /// Two units of a program, one of them a shared object, may include the header: callbacks of both arrive.
 #[test]
 fn two_units_of_a_program_may_include_the_header() {

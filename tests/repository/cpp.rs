@@ -32,7 +32,8 @@ fn generated() -> String {
     let mut text = String::from(
         "/// @file properties.hpp\n\
          /// Every property of every object. Generated from the tables in src/ by tests/repository/cpp.rs; do not edit it.\n\
-         #ifndef WMLICENSE_PROPERTIES_HPP\n#define WMLICENSE_PROPERTIES_HPP\n\n#include <wmlicense/property.hpp>\n\nnamespace wm {\n\n",
+         #ifndef WMLICENSE_PROPERTIES_HPP\n#define WMLICENSE_PROPERTIES_HPP\n\n#include <wmlicense/property.hpp>\n\n\
+         namespace wm {\nWMLICENSE_VARIANT_BEGIN\n\n",
     );
     let rows = properties();
     let mut objects: Vec<&str> = rows.iter().flat_map(|row| &row.objects).copied().collect();
@@ -60,7 +61,7 @@ fn generated() -> String {
             row.define
         );
     }
-    text.push_str("\n} // namespace prop\n} // namespace wm\n\n#endif\n");
+    text.push_str("\n} // namespace prop\nWMLICENSE_VARIANT_END\n} // namespace wm\n\n#endif\n");
     text
 }
 
