@@ -195,11 +195,11 @@ private:
   }
   outcome<> log(std::unique_ptr<detail::registration<log_callback>> registered, wm_log_callback function,
                 std::uint32_t level) {
-    outcome<> answer = wm_set_log_callback(get(), function, registered ? registered->context() : nullptr, level);
-    if (!answer) return answer;
+    void *const context = registered ? registered->context() : nullptr;
+    if (kept()) kept()->logs.begin(std::move(registered));
+    outcome<> answer = wm_set_log_callback(get(), function, context, level);
     // The former one goes when this returns: no call of it can come any more.
-    const std::lock_guard<std::mutex> lock(kept()->mutex);
-    std::swap(kept()->log, registered);
+    if (kept()) kept()->logs.end(context, answer.ok());
     return answer;
   }
 };

@@ -79,15 +79,48 @@ inline void tell_log(std::uint32_t level, const char *target, const char *messag
     (*found)(level, target, message);
 }
 
+/// The function objects of a client's log. The library is asked with no lock held, for it waits for calls of the former one, which
+/// may come here themselves. So threads that replace it at the same time do not learn whose is in force: all stay then, until
+/// somebody replaces them alone.
+class log_functions {
+public:
+  /// Before the library is asked; nothing ends the records.
+  void begin(std::unique_ptr<registration<log_callback>> next) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (next) kept_.push_back(std::move(next));
+    if (asking_++ > 0) overlapping_ = true;
+  }
+  /// After it answered.
+  void end(const void *context, bool replaced) {
+    // Destroyed after the lock is given back: they may hold objects that come here themselves.
+    std::vector<std::unique_ptr<registration<log_callback>>> gone;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!replaced || !overlapping_) {
+      const auto first_gone = std::partition(kept_.begin(), kept_.end(), [&](const auto &one) {
+        return (one->context() == context) == replaced;
+      });
+      std::move(first_gone, kept_.end(), std::back_inserter(gone));
+      kept_.erase(first_gone, kept_.end());
+    }
+    if (--asking_ == 0) overlapping_ = false;
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<registration<log_callback>>> kept_;
+  std::size_t asking_ = 0;
+  bool overlapping_ = false;
+};
+
 /// What operations of a client may call. Transports that were replaced stay: operations that began before still use them.
 struct client_state {
   std::mutex mutex;
   std::vector<std::unique_ptr<registration<transport>>> transports;
-  std::unique_ptr<registration<log_callback>> log;
+  log_functions logs;
 };
 
 } // namespace detail
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif
-WMLICENSE_VARIANT_END

@@ -36,12 +36,12 @@ fn prefetch(program: &Path, store: &Path, service: &Service) -> Command {
 
 #[test]
 fn the_tests_of_cpp_pass_with_gcc_and_its_address_sanitizer() {
-    tests_pass("g++", &["-std=c++17", SANITIZED, "-fno-sanitize-recover=all"], &["callbacks", "values"]);
+    tests_pass("g++", &["-std=c++17", SANITIZED, "-fno-sanitize-recover=all"], &["callbacks", "logs", "values"]);
 }
 
 #[test]
 fn the_tests_of_cpp_pass_with_clang_and_its_address_sanitizer() {
-    tests_pass("clang++", &["-std=c++20", SANITIZED, "-fno-sanitize-recover=all"], &["callbacks", "values"]);
+    tests_pass("clang++", &["-std=c++20", SANITIZED, "-fno-sanitize-recover=all"], &["callbacks", "logs", "values"]);
 }
 
 /// For ThreadSanitizer: the library itself is not compiled for it, so what it calls says nothing.
@@ -52,7 +52,7 @@ const SANITIZED: &str = "-fsanitize=address,undefined";
 
 #[test]
 fn callbacks_and_threads_of_cpp_pass_with_thread_sanitizer() {
-    tests_pass("clang++", &["-std=c++17", "-fsanitize=thread"], &["callbacks", "prefetch"]);
+    tests_pass("clang++", &["-std=c++17", "-fsanitize=thread"], &["callbacks", "logs", "prefetch"]);
 }
 
 /// The examples, built by the line in their first comment, and a service.

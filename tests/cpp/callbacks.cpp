@@ -2,18 +2,8 @@
 #include "check.hpp"
 
 #include <atomic>
-#include <thread>
 
 namespace {
-
-/// Tells when the last copy of a function object is gone.
-class tell_tale {
-public:
-  explicit tell_tale(signal &gone) : gone_(std::shared_ptr<signal>(&gone, [](signal *which) { which->raise(); })) {}
-
-private:
-  std::shared_ptr<signal> gone_;
-};
 
 wm::license_request asking(const wm::client &client, const wm::kid &kid, wm::status_callback callback) {
   wm::license_request request(client, std::move(callback));
@@ -272,28 +262,6 @@ void a_transport_answers_through_the_exchange(const std::string &folder) {
   CHECK_THROWS(individualizer.wait(), WM_E_CAPTIVE_PORTAL);
 }
 
-void records_go_to_the_log_until_it_is_removed(const std::string &folder) {
-  signal gone;
-  std::atomic<int> records{0};
-  wm::client client;
-  client.set(wm::prop::store_path, folder + "/log");
-  client.set(wm::prop::authority, setting("WM_TEST_AUTHORITY"));
-  client.set_log_callback(
-      [&, tale = tell_tale(gone)](std::uint32_t level, const char *target, const char *message) {
-        CHECK(level >= WM_LOG_ERROR && level <= WM_LOG_DEBUG && message[0] != '\0');
-        CHECK(std::string(target).find("wmlicense::") == 0);
-        records++;
-      },
-      WM_LOG_DEBUG);
-  client.open();
-  wm::store_keeper keeper(client);
-  keeper.check();
-  CHECK(keeper.wait() == WM_S_OK);
-  CHECK(records > 0);
-  client.remove_log_callback();
-  CHECK(gone.is_raised());
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
@@ -316,6 +284,5 @@ int main(int argc, char **argv) {
   a_transport_of_the_application_carries_requests(argv[1]);
   a_transport_that_was_replaced_serves_who_began_with_it(argv[1]);
   a_transport_answers_through_the_exchange(argv[1]);
-  records_go_to_the_log_until_it_is_removed(argv[1]);
   return 0;
 }

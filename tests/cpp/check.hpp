@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <mutex>
 
 #define CHECK(held) check((held), #held, __FILE__, __LINE__)
@@ -94,6 +95,15 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   bool raised_ = false;
+};
+
+/// Tells when the last copy of a function object is gone.
+class tell_tale {
+public:
+  explicit tell_tale(signal &gone) : gone_(std::shared_ptr<signal>(&gone, [](signal *which) { which->raise(); })) {}
+
+private:
+  std::shared_ptr<signal> gone_;
 };
 
 #endif
