@@ -41,7 +41,8 @@
 /// @section cpp_callbacks CALLBACKS
 /// A callback is any function object that takes a `const wm::status &`, on a thread of the library, one call at a time per object.
 /// It returns nothing, or wm::flow::cancel to end the operation. An exception that leaves it cancels the operation, and `wait()`
-/// throws it again in place of the failure, as does a function that waits itself; the object's next verb forgets it. The function object lives as long as the
+/// throws it again in place of the failure, as does a function that waits itself; the object's next verb forgets it, unless
+/// it is refused because that operation still runs. The function object lives as long as the
 /// library may call it: until the object's destructor is over, and, where that runs inside a callback, until calls under way have
 /// returned. From then on nobody is told, where C would still tell the final status. It may destroy its own object.
 ///

@@ -175,7 +175,7 @@ public:
   /// The same; throws wm::error, or what a callback threw.
   wm_result wait() const {
     outcome<wm_result> answer = try_wait();
-    rethrow();
+    rethrow(take_exception());
     return std::move(answer).value();
   }
   /// Waits no longer than this: WM_E_TIMEOUT while the operation runs.
@@ -187,7 +187,7 @@ public:
   std::optional<wm_result> wait_for(std::chrono::duration<Rep, Period> time) const {
     outcome<wm_result> answer = try_wait_for(time);
     if (answer.result() == WM_E_TIMEOUT) return std::nullopt;
-    rethrow();
+    rethrow(take_exception());
     return std::move(answer).value();
   }
   /// What a callback threw since the last verb or the last call of this; for who waits with try_wait().
@@ -206,19 +206,30 @@ protected:
   /// As every object goes.
   ~verb_object() = default;
 
-  /// Starts a verb. Once it has begun, what a callback threw before is nobody's any more.
-  template <class Verb> outcome<> start(Verb verb) const {
+  /// Starts a verb. Once it has begun, what a callback threw before is nobody's any more. Of one that `waits`, a failure is how
+  /// it ended, unless it says that another operation runs.
+  template <class Verb> outcome<> start(Verb verb, bool waits = false) const {
     std::exception_ptr before = take_exception();
     outcome<> answer = verb(this->get());
-    if (!answer && before) this->kept()->registered->kept().put_back(std::move(before));
+    const bool begun = answer.ok() || (waits && answer.result() != WM_E_BUSY);
+    if (!begun && before) this->kept()->registered->kept().put_back(std::move(before));
     return answer;
   }
-
-  /// Throws what a callback threw.
-  void rethrow() const {
-#if WMLICENSE_EXCEPTIONS
-    if (std::exception_ptr thrown = take_exception()) std::rethrow_exception(thrown);
-#endif
+  /// How a verb that waits ended; throws what a callback threw meanwhile, or wm::error.
+  wm_result finish(const outcome<> &answer) const {
+    // What a callback of the operation threw that is in the way is for who waits for that one.
+    if (answer.result() != WM_E_BUSY) rethrow(take_exception());
+    return answer.value();
+  }
+  /// What is no verb but tells statuses before it returns, whether or not an operation runs: throws what a callback threw
+  /// meanwhile, or wm::error.
+  template <class Call> wm_result telling(Call call) const {
+    std::exception_ptr before = take_exception();
+    const outcome<> answer = call();
+    std::exception_ptr thrown = take_exception();
+    if (before) this->kept()->registered->kept().put_back(std::move(before));
+    rethrow(std::move(thrown));
+    return answer.value();
   }
 
   /// Makes an object of this client by the function of C that does so.
@@ -238,6 +249,12 @@ protected:
   }
 
 private:
+  /// Throws what a callback threw, if it did.
+  static void rethrow([[maybe_unused]] std::exception_ptr thrown) {
+#if WMLICENSE_EXCEPTIONS
+    if (thrown) std::rethrow_exception(std::move(thrown));
+#endif
+  }
   outcome<wm_result> ended(std::uint32_t timeout_ms) const {
     wm_result of_operation = WM_S_OK;
     const wm_result answer = wm_wait(this->get(), timeout_ms, &of_operation);
@@ -255,7 +272,7 @@ template <class Function> status_callback callback_of(Function &&function) {
 }
 
 } // namespace detail
+WMLICENSE_VARIANT_END
 } // namespace wm
 
 #endif
-WMLICENSE_VARIANT_END

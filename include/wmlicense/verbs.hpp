@@ -99,11 +99,10 @@ public:
   outcome<> try_process_response(bytes_view answer) {
     return wm_process_response(get(), answer.data(), answer.size());
   }
-  /// The same; throws wm::error, or what a callback threw, with which what came is stored all the same.
+  /// The same; throws wm::error, or what a callback threw meanwhile, with which what came is stored all the same. What one threw
+  /// in an operation before stays for who waits for that.
   wm_result process_response(bytes_view answer) {
-    const outcome<> taken = try_process_response(answer);
-    rethrow();
-    return taken.value();
+    return telling([&] { return try_process_response(answer); });
   }
 };
 
@@ -169,12 +168,13 @@ public:
   void check(std::uint32_t flags = 0) { try_check(flags).value(); }
   /// Removes what can never be used again. `flags`: WM_CLEAN_ASYNC, or WM_CLEAN_SYNC, which returns when it is over.
   outcome<> try_clean(std::uint32_t flags = WM_CLEAN_ASYNC) {
-    return start([&](wm_store_keeper *handle) { return wm_clean_license_store(handle, flags); });
+    return start([&](wm_store_keeper *handle) { return wm_clean_license_store(handle, flags); },
+                 flags == WM_CLEAN_SYNC);
   }
   /// The same; throws wm::error where it cannot begin; where it waits, how it ended, or what a callback threw.
   void clean(std::uint32_t flags = WM_CLEAN_ASYNC) {
     const outcome<> begun = try_clean(flags);
-    if (flags == WM_CLEAN_SYNC) rethrow();
+    if (flags == WM_CLEAN_SYNC) finish(begun);
     begun.value();
   }
 };

@@ -50,6 +50,43 @@ void exceptions_come_out_of_a_verb_that_waits(const wm::client &client) {
   CHECK(caught && !keeper.take_exception());
 }
 
+void a_verb_that_waits_throws_nothing_of_an_earlier_operation(const wm::client &client) {
+  std::atomic<bool> throws{true};
+  const auto callback = [&](const wm::status &) {
+    if (throws.exchange(false)) throw std::out_of_range("of the application");
+  };
+  wm::store_keeper keeper(client, callback);
+  keeper.check();
+  CHECK(keeper.try_wait() && !throws);
+  keeper.clean(WM_CLEAN_SYNC);
+  CHECK(!keeper.take_exception());
+
+  throws = true;
+  wm::license_request request(client, callback);
+  request.set(wm::prop::key_ids, {title(1)});
+  request.acquire();
+  CHECK(request.try_wait().result() == WM_S_ACQUIRE_CANCELLED);
+  CHECK_THROWS(request.process_response(std::string("no answer")), WM_E_INVALID_LICENSE_ACQUIRED);
+  // An answer may be taken while an operation runs: what that one threw waits for who waits for it.
+  CHECK(request.take_exception() != nullptr);
+}
+
+/// The store holds a license: then there is progress to be told, where an operation can be cancelled.
+void a_verb_that_waits_and_fails_forgets_as_well(const wm::client &client) {
+  std::atomic<int> checked{0};
+  std::atomic<bool> cleans{false};
+  wm::store_keeper keeper(client, [&](const wm::status &) {
+    if (cleans) return wm::flow::cancel;
+    if (checked++ == 0) throw std::out_of_range("of the application");
+    return wm::flow::go_on;
+  });
+  keeper.check();
+  CHECK(keeper.try_wait().result() == WM_E_OPERATION_CANCELED);
+  cleans = true;
+  CHECK_THROWS(keeper.clean(WM_CLEAN_SYNC), WM_E_OPERATION_CANCELED);
+  CHECK(!keeper.take_exception());
+}
+
 void the_next_verb_forgets_what_nobody_waited_for(const wm::client &client) {
   std::atomic<bool> throws{true};
   auto request = asking(client, title(10), [&](const wm::status &) -> wm::flow {
@@ -271,7 +308,9 @@ int main(int argc, char **argv) {
     individualize(client);
     exceptions_cancel_and_come_out_of_wait(client);
     exceptions_come_out_of_a_verb_that_waits(client);
+    a_verb_that_waits_throws_nothing_of_an_earlier_operation(client);
     the_next_verb_forgets_what_nobody_waited_for(client);
+    a_verb_that_waits_and_fails_forgets_as_well(client);
     what_a_status_tells_survives_a_look_at_its_text(client);
     a_callback_that_wants_it_cancels(client);
     an_object_may_go_in_its_own_callback(client);
