@@ -21,6 +21,12 @@ impl Output {
     pub(crate) fn done(text: String, json: Value) -> Self {
         Self { text, json, code: Code::Done }
     }
+
+    /// The same with more to tell.
+    pub(crate) fn add(&mut self, lines: &str, fields: Value) {
+        self.text.push_str(lines);
+        self.json = with(self.json.take(), fields);
+    }
 }
 
 /// Prints a result: on standard output what was done, on standard error what failed.

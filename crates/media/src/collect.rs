@@ -41,6 +41,13 @@ impl ContentHeader {
         Ok(())
     }
 
+    /// Adds a key ID that a track or a sample group names.
+    fn add_sample_kid(&mut self, kid: Kid, offset: u64) -> Result<(), HeaderError> {
+        self.add_kid(kid, offset)?;
+        self.sample_kids.insert(kid);
+        Ok(())
+    }
+
     /// Adds a `pssh` box of a file, or of what a text carries in a field at this place.
     pub(crate) fn add_system(
         &mut self,
@@ -203,7 +210,7 @@ impl ContentHeader {
             self.add_tracks(movie.tracks, part.offset)?;
         }
         let mut notes = Vec::new();
-        mp4::group_kids(&part, &mut notes, |kid| self.add_kid(kid, part.offset))?;
+        mp4::group_kids(&part, &mut notes, |kid| self.add_sample_kid(kid, part.offset))?;
         self.note_all(notes)?;
         for child in part.children() {
             let child = child?;
@@ -218,7 +225,7 @@ impl ContentHeader {
     pub(crate) fn add_tracks(&mut self, tracks: Vec<Track>, offset: u64) -> Result<(), HeaderError> {
         self.has_movie = true;
         for kid in tracks.iter().flat_map(Track::default_kids) {
-            self.add_kid(kid, offset)?;
+            self.add_sample_kid(kid, offset)?;
         }
         // Files joined of several repeat their movie, or have another one.
         for track in tracks {

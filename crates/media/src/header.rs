@@ -20,6 +20,7 @@ pub struct ContentHeader {
     pub(crate) is_protected: bool,
     pub(crate) kids: Vec<Kid>,
     pub(crate) known_kids: BTreeSet<Kid>,
+    pub(crate) sample_kids: BTreeSet<Kid>,
     pub(crate) tracks: Vec<Track>,
     pub(crate) systems: Vec<ProtectionSystem>,
     pub(crate) known_systems: BTreeSet<Digest>,
@@ -51,6 +52,7 @@ impl ContentHeader {
             is_protected: false,
             kids: Vec::new(),
             known_kids: BTreeSet::new(),
+            sample_kids: BTreeSet::new(),
             tracks: Vec::new(),
             systems: Vec::new(),
             known_systems: BTreeSet::new(),
@@ -70,6 +72,14 @@ impl ContentHeader {
     /// use them to say that the real one is elsewhere.
     pub fn kids(&self) -> &[Kid] {
         &self.kids
+    }
+
+    /// Those of [`ContentHeader::kids`] that samples are encrypted with, as their tracks and sample groups say. What only boxes
+    /// of protection systems name beside them is not among these: anybody can append such a box. Where no samples are described,
+    /// as in initialization data or a manifest, all that is named.
+    pub fn sample_kids(&self) -> Vec<Kid> {
+        let describes_samples = self.has_movie || !self.sample_kids.is_empty();
+        self.kids.iter().copied().filter(|kid| !describes_samples || self.sample_kids.contains(kid)).collect()
     }
 
     /// What kind of data this is.

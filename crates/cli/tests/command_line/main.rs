@@ -4,6 +4,7 @@
 mod acquiring;
 mod configuration;
 mod explaining;
+mod giving_back;
 mod inspect;
 mod interrupted;
 mod journey;

@@ -13,14 +13,32 @@ use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::request::Body;
 
+/// What was deleted for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// Number of licenses.
+    pub licenses: u64,
+    /// Where they wait to be given back to, each once.
+    pub places: Vec<GiveBackTo>,
+}
+
 /// Deletes the licenses of a key ID for good and queues the request that gives them back; one commit, no network. Gives the
 /// number of licenses. Where it fails they are still there: no service is asked, so what fails is the store or the keys.
 pub fn delete(client: &Client, settings: &Settings, kid: Kid) -> Result<u64, SessionError> {
-    client.store.give_back(kid, &mut |place, licenses, earlier| {
+    delete_with_places(client, settings, kid).map(|deleted| deleted.licenses)
+}
+
+/// As [`delete`], and gives with the number where they wait to be given back to.
+pub fn delete_with_places(client: &Client, settings: &Settings, kid: Kid) -> Result<Deleted, SessionError> {
+    let mut places = Vec::new();
+    let licenses = client.store.give_back(kid, &mut |place, licenses, earlier| {
         // Without a certificate there is nobody whose licenses these could be at the service.
         let Some(credentials) = Credentials::load(client, place.authority)? else { return Ok(None) };
-        Ok(Some(queue(client, settings, &credentials, place, licenses, earlier)?))
-    })
+        let queued = queue(client, settings, &credentials, place, licenses, earlier)?;
+        places.push(place.clone());
+        Ok::<_, SessionError>(Some(queued))
+    })?;
+    Ok(Deleted { licenses, places })
 }
 
 /// One request for these licenses, and for those of an earlier one that was never sent, if there is room.

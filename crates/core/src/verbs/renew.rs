@@ -6,7 +6,7 @@ use crate::contact::{Credentials, Session, SessionError, fitting, given, mend_cl
 use crate::event::{Event, LeftOut, Why};
 use crate::operation::{Cancelled, Context};
 use crate::rights;
-use crate::store::{RenewalChoice, RenewalGroup, StoreError};
+use crate::store::{GiveBackTo, RenewalChoice, RenewalGroup};
 use crate::verbs::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
 use crate::verbs::give_back;
 use crate::verbs::individualize::valid_credentials;
@@ -107,12 +107,17 @@ pub fn renew(
     result
 }
 
-/// Gives back what was deleted, at each service that it came from, and renews nothing. A service that fails does not keep the
-/// others from being told, and its failure is the result; what it was to be told waits for the next contact.
-pub fn give_back_only(client: &Client, settings: &Settings, context: &Context) -> Result<(), RenewError> {
+/// Gives back what was deleted and came from these places, and renews nothing. A service that fails does not keep the others
+/// from being told, and its failure is the result; what it was to be told waits for the next contact.
+pub fn give_back_only(
+    client: &Client,
+    settings: &Settings,
+    places: &[GiveBackTo],
+    context: &Context,
+) -> Result<(), RenewError> {
     context.check()?;
     let mut failure = None;
-    for errand in errands(client, &RenewalWish::default(), Vec::new())? {
+    for errand in errands(&RenewalWish::default(), Vec::new(), places.to_vec()) {
         match give_back_at(client, settings, &errand, context) {
             Ok(()) => {}
             Err(AcquireError::Service(error)) if error.is_cancelled() => return Err(error.into()),
@@ -153,7 +158,7 @@ fn renew_all(
     let chosen = groups.iter().map(|group| group.licenses.len() as u64).sum();
     let mut run = Run { client, settings, context, renewed: Renewed { chosen, ..Renewed::default() }, done: 0 };
     let mut failure = None;
-    let errands = errands(client, wish, groups)?;
+    let errands = errands(wish, groups, client.store.give_back_places()?);
     if errands.is_empty() {
         mend_clock(client, settings, context)?;
     }
@@ -174,7 +179,7 @@ fn renew_all(
 }
 
 /// The services to ask: where chosen licenses came from, and where deleted ones wait to be given back to.
-fn errands(client: &Client, wish: &RenewalWish, groups: Vec<RenewalGroup>) -> Result<Vec<Errand>, StoreError> {
+fn errands(wish: &RenewalWish, groups: Vec<RenewalGroup>, waiting: Vec<GiveBackTo>) -> Vec<Errand> {
     let mut errands: Vec<Errand> = Vec::new();
     let mut put = |url: Option<String>, group: Option<RenewalGroup>| match errands.iter_mut().find(|at| at.url == url) {
         Some(errand) => errand.groups.extend(group),
@@ -183,10 +188,10 @@ fn errands(client: &Client, wish: &RenewalWish, groups: Vec<RenewalGroup>) -> Re
     for group in groups {
         put(wish.url.clone().or(group.url.clone()), Some(group));
     }
-    for waiting in client.store.give_back_places()? {
-        put(waiting.url, None);
+    for place in waiting {
+        put(place.url, None);
     }
-    Ok(errands)
+    errands
 }
 
 struct Run<'a> {
