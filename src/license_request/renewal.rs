@@ -12,7 +12,7 @@ use crate::result::{WM_E_INVALIDARG, WM_S_LICENSE_ACQUIRED, WM_S_NOTHING_NEW, WM
 use crate::status;
 use crate::teller::Outcome;
 use crate::verbed::Verbed;
-use wmlicense_core::renew::{self, Brought, RenewError, RenewalWish};
+use wmlicense_core::renew::{self, Brought, RenewalWish};
 use wmlicense_media::ContentHeader;
 
 impl Verbed<LicenseRequest> {
@@ -42,8 +42,10 @@ impl Verbed<LicenseRequest> {
                     Brought::Nothing => WM_S_NOTHING_NEW,
                     Brought::NothingChosen => WM_S_NOTHING_TO_RENEW,
                 }),
-                Err(RenewError::Acquire(error)) => ending.failed(&error),
-                Err(error @ RenewError::NothingStored) => Outcome::failure(error),
+                Err(error) => match error.first() {
+                    Some(first) => ending.failed(first),
+                    None => Outcome::failure(error),
+                },
             }
         })
     }

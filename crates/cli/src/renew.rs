@@ -12,9 +12,11 @@ use crate::text::count;
 use crate::watch::{self, Stopped};
 use clap::ValueHint;
 use serde_json::{Value, json};
+use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
-use wmlicense_core::renew::{Brought, RenewalWish, Renewed, renew};
+use wmlicense_core::renew::{Brought, RenewError, RenewalWish, Renewed, Unasked, renew};
+use wmlicense_wire::id::Kid;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -41,8 +43,15 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Fail
     let (scope, within_days) = (arguments.scope.clone(), arguments.within_days);
     let wish = RenewalWish { kids, scope, within_days, url: arguments.service.service.clone() };
     let working = Arc::clone(&client);
-    let (renewed, reported) =
-        watch::run(common.json, move |context| renew(&working, &client_settings, &wish, context)).map_err(nothing)?;
+    let work = move |context: &_| match renew(&working, &client_settings, &wish, context) {
+        Ok(renewed) => Ok((renewed, Arc::default())),
+        Err(RenewError::Partly { renewed, failure, others }) => {
+            Ok((renewed, Arc::new(iter::once(*failure).chain(others).collect())))
+        }
+        Err(error) => Err(error),
+    };
+    let ((renewed, unasked), reported): ((_, Arc<Vec<Unasked>>), _) = watch::run(common.json, work).map_err(nothing)?;
+    let unasked: Vec<Failed> = unasked.iter().map(Failed::of).collect();
     let now = client.clock.now();
     let brought = renewed.brought();
     let Renewed { chosen, stored, refusals } = renewed;
@@ -52,15 +61,43 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Fail
         Brought::NothingChosen => "no stored license is to be renewed\n".to_owned(),
     };
     text.push_str(&left_out::refusal_lines(&refusals, now));
-    let partial = !refusals.is_empty();
+    text.extend(unasked.iter().map(Failed::lines));
+    let partial = !refusals.is_empty() || !unasked.is_empty();
     let json = json!({
         "chosen": chosen,
         "stored": stored,
         "refused": left_out::refusals(&refusals, now),
+        "failed": unasked.iter().map(Failed::object).collect::<Vec<_>>(),
         "renewalDue": reported.due.iter().map(|kid| kid.to_hex()).collect::<Vec<_>>(),
         "partial": partial,
     });
     Ok(Output { text, json, code: Code::of(partial) })
+}
+
+/// What one service could not be asked for, and why.
+struct Failed<'u> {
+    kids: &'u [Kid],
+    failure: Failure,
+}
+
+impl<'u> Failed<'u> {
+    fn of(unasked: &'u Unasked) -> Self {
+        Self { kids: &unasked.kids, failure: Failure::from(&unasked.error) }
+    }
+
+    fn lines(&self) -> String {
+        let Failure { sentence, remedy, .. } = &self.failure;
+        let help = if remedy.is_empty() { String::new() } else { format!("  help: {remedy}\n") };
+        match self.kids {
+            [] => format!("not told yet what was given back: {sentence}\n{help}"),
+            kids => kids.iter().map(|kid| format!("not renewed: {kid}: {sentence}\n")).collect::<String>() + &help,
+        }
+    }
+
+    fn object(&self) -> Value {
+        let kids: Vec<_> = self.kids.iter().map(|kid| kid.to_hex()).collect();
+        json!({ "kids": kids, "text": self.failure.sentence, "help": self.failure.remedy })
+    }
 }
 
 /// Nothing more came: of each license that was refused it is told why.

@@ -93,6 +93,7 @@ impl Wording for RenewError {
         match self {
             Self::NothingStored => told.to_string(),
             Self::Acquire(error) => error.said(told),
+            Self::Partly { failure, .. } => failure.error.said(told),
         }
     }
 
@@ -100,6 +101,7 @@ impl Wording for RenewError {
         match self {
             Self::NothingStored => None,
             Self::Acquire(error) => error.helps(),
+            Self::Partly { failure, .. } => failure.error.helps(),
         }
     }
 }

@@ -50,3 +50,27 @@ fn licenses_are_renewed_on_the_terms_of_the_day() {
     let ran = machine.run(&["renew", LONG]).ended(1);
     assert!(ran.err.contains("there is no license for these key IDs\nhelp: acquire it with"), "{}", ran.err);
 }
+
+#[test]
+fn what_one_service_renewed_is_told_although_another_is_down() {
+    const OTHER: &str = "e0000000000000000000000000000003";
+    let stock = Stock::new();
+    let machine = &stock.machine;
+    let data = Data::new();
+    data.policy("other", r#"{"actions":{"Play":{"count":3}},"renewal":"fresh"}"#);
+    data.admin(&["content", "add", "--kid", OTHER, "--key", KEY, "--title", "other", "--open", "--policy", "other"]);
+    let mut there = data.serve(&[]);
+    let (here, other) = (stock.data.authority.to_base64(), data.authority.to_base64());
+    machine.configure(&format!("service = \"{}\"\nauthority = [\"{here}\", \"{other}\"]\n", stock.serving.url));
+    machine.run(&["acquire", "--individualize", "--service", &there.url, OTHER]).ended(0);
+    there.kill();
+    let told = machine.json(3, &["renew"]);
+    assert_eq!((&told["chosen"], &told["stored"], &told["partial"]), (&3.into(), &2.into(), &true.into()), "{told}");
+    assert_eq!(told["failed"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["failed"][0]["kids"], serde_json::json!([OTHER]), "{told}");
+    let ran = machine.run(&["renew"]).ended(3);
+    let line = format!("2 licenses renewed\nnot renewed: {OTHER}: the service cannot be reached: ");
+    assert!(ran.out.starts_with(&line), "{}", ran.out);
+    // Where nothing at all came, it failed.
+    machine.run(&["renew", OTHER]).ended(1);
+}

@@ -56,6 +56,7 @@ impl Explain for RenewError {
         match self {
             Self::NothingStored => Failure::with(FailureKind::NoLicense, self.to_string()),
             Self::Acquire(error) => error.explain(),
+            Self::Partly { failure, .. } => failure.error.explain(),
         }
     }
 }

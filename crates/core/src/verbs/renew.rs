@@ -10,7 +10,7 @@ use crate::store::{GiveBackTo, RenewalChoice, RenewalGroup};
 use crate::verbs::acquire::{AcquireError, Acquired, Ask, ask_for, give_back_first};
 use crate::verbs::give_back;
 use crate::verbs::individualize::valid_credentials;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use wmlicense_wire::answer::{Reason, Refusal};
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::certificate::Role;
@@ -76,6 +76,36 @@ pub enum RenewError {
     /// A service could not be asked, or renews nothing.
     #[error(transparent)]
     Acquire(AcquireError),
+    /// Licenses were renewed, but not all of them could be asked for.
+    #[error("{}", failure.error)]
+    Partly {
+        /// What was renewed, which is stored.
+        renewed: Renewed,
+        /// What failed first.
+        failure: Box<Unasked>,
+        /// What failed after it, at other services.
+        others: Vec<Unasked>,
+    },
+}
+
+impl RenewError {
+    /// What failed first, if a service was to be asked at all.
+    pub fn first(&self) -> Option<&AcquireError> {
+        match self {
+            Self::NothingStored => None,
+            Self::Acquire(error) => Some(error),
+            Self::Partly { failure, .. } => Some(&failure.error),
+        }
+    }
+}
+
+/// Licenses that one service could not be asked for.
+#[derive(Debug)]
+pub struct Unasked {
+    /// Their key IDs; none where the service was only to be told what is given back.
+    pub kids: Vec<Kid>,
+    /// Why.
+    pub error: AcquireError,
 }
 
 impl<E: Into<AcquireError>> From<E> for RenewError {
@@ -92,7 +122,8 @@ struct Errand {
 }
 
 /// Renews licenses, and gives back what was deleted. Each service is asked for its own; one that fails does not keep the
-/// others from being asked, and its failure is the result. Refusals, progress and licenses that stay due are told as events.
+/// others from being asked, and its failure is the result, with what was renewed. Refusals, progress and licenses that stay
+/// due are told as events.
 pub fn renew(
     client: &Client,
     settings: &Settings,
@@ -101,7 +132,8 @@ pub fn renew(
 ) -> Result<Renewed, RenewError> {
     context.check()?;
     let result = renew_all(client, settings, wish, context);
-    if matches!(result, Err(RenewError::Acquire(AcquireError::Service(SessionError::NeedsIndividualization)))) {
+    let first = result.as_ref().err().and_then(RenewError::first);
+    if matches!(first, Some(AcquireError::Service(SessionError::NeedsIndividualization))) {
         context.emit(Event::NeedsIndividualization)?;
     }
     result
@@ -156,8 +188,9 @@ fn renew_all(
         }
     }
     let chosen = groups.iter().map(|group| group.licenses.len() as u64).sum();
-    let mut run = Run { client, settings, context, renewed: Renewed { chosen, ..Renewed::default() }, done: 0 };
-    let mut failure = None;
+    let renewed = Renewed { chosen, ..Renewed::default() };
+    let mut run = Run { client, settings, context, renewed, done: HashSet::new() };
+    let mut failures = Vec::new();
     let errands = errands(wish, groups, client.store.give_back_places()?);
     if errands.is_empty() {
         mend_clock(client, settings, context)?;
@@ -166,11 +199,16 @@ fn renew_all(
         match run.at(&errand) {
             Ok(()) => {}
             Err(AcquireError::Service(error)) if error.is_cancelled() => return Err(error.into()),
-            Err(error) => failure = failure.or(Some(error)),
+            Err(error) => failures.push(Unasked { kids: run.rest(&errand), error }),
         }
     }
-    match failure {
-        Some(error) => Err(error.into()),
+    let mut failures = failures.into_iter();
+    match failures.next() {
+        Some(failure) if run.renewed.stored > 0 => {
+            let (failure, others) = (Box::new(failure), failures.collect());
+            Err(RenewError::Partly { renewed: run.renewed, failure, others })
+        }
+        Some(failure) => Err(failure.error.into()),
         None if run.renewed.stored == 0 && !run.renewed.refusals.is_empty() => {
             Err(AcquireError::refused(run.renewed.refusals, client.clock.now()).into())
         }
@@ -199,7 +237,8 @@ struct Run<'a> {
     settings: &'a Settings,
     context: &'a Context,
     renewed: Renewed,
-    done: u64,
+    /// Licenses that were asked for.
+    done: HashSet<Lid>,
 }
 
 impl Run<'_> {
@@ -220,15 +259,26 @@ impl Run<'_> {
             } else {
                 // Another service has nothing to renew there, and learns of nothing.
                 self.refused(group, group.licenses.iter().map(|(lid, _)| strange(*lid)).collect())?;
-                self.done(group.licenses.len())?;
+                self.done(&group.licenses)?;
             }
         }
         Ok(())
     }
 
-    fn done(&mut self, licenses: usize) -> Result<(), Cancelled> {
-        self.done += licenses as u64;
-        self.context.progress(self.done, self.renewed.chosen)
+    fn done(&mut self, licenses: &[(Lid, Kid)]) -> Result<(), Cancelled> {
+        self.done.extend(licenses.iter().map(|(lid, _)| *lid));
+        self.context.progress(self.done.len() as u64, self.renewed.chosen)
+    }
+
+    /// Key IDs of the licenses that were not asked for, each once.
+    fn rest(&self, errand: &Errand) -> Vec<Kid> {
+        let mut kids = Vec::new();
+        for (lid, kid) in errand.groups.iter().flat_map(|group| &group.licenses) {
+            if !self.done.contains(lid) && !kids.contains(kid) {
+                kids.push(*kid);
+            }
+        }
+        kids
     }
 
     /// Renews the licenses of a group in as many requests as they need.
@@ -249,7 +299,7 @@ impl Run<'_> {
             if !states.is_empty() {
                 self.ask(session, group, states, credentials)?;
             }
-            self.done(asked.len())?;
+            self.done(asked)?;
         }
         Ok(())
     }

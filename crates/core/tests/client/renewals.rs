@@ -314,10 +314,9 @@ fn each_service_is_asked_for_its_own_and_one_that_fails_stops_no_other() {
     replace(&desk, &here, until(NOW + 9 * DAY));
     other.then(Step::Problem(ProblemKind::Unavailable));
     let result = run(&desk, &within(1));
-    assert!(
-        matches!(result, Err(RenewError::Acquire(AcquireError::Service(SessionError::Transport(_))))),
-        "{result:?}"
-    );
+    let Err(RenewError::Partly { renewed, failure, others }) = result else { panic!("{result:?}") };
+    assert_eq!((renewed.chosen, renewed.stored, failure.kids.as_slice(), others.len()), (2, 1, &[kid(2)][..], 0));
+    assert!(matches!(failure.error, AcquireError::Service(SessionError::Transport(_))), "{}", failure.error);
     assert_eq!(stored(&desk, 1)[0].actions[0].1.not_after, Some(NOW + 9 * DAY));
     assert_eq!(stored(&desk, 2), [there]);
     let paths: Vec<_> = other.posts().into_iter().map(|post| post.path).collect();
