@@ -1,5 +1,6 @@
 //! `wmlicense backup`.
 
+use crate::exit::Code;
 use crate::failure::Failure;
 use crate::open;
 use crate::output::Output;
@@ -30,16 +31,18 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Fail
     let (working, folder, overwrite) = (Arc::clone(&client), arguments.to.clone(), arguments.overwrite);
     let (report, reported) = watch::run(common.json, move |context| back_up(&working, &folder, overwrite, context))?;
     let mut restricted = Vec::new();
-    let mut text = if report.backed_up == 0 {
-        "nothing to back up\n".to_owned()
-    } else {
-        format!("{} in {}\n", count(report.backed_up, "license"), arguments.to.join(FILE_NAME).display())
+    let mut text = match (report.backed_up, reported.restricted.is_empty()) {
+        (0, true) => "nothing to back up\n".to_owned(),
+        (0, false) => "no license may be backed up\n".to_owned(),
+        (licenses, _) => format!("{} in {}\n", count(licenses, "license"), arguments.to.join(FILE_NAME).display()),
     };
+    let partial = !reported.restricted.is_empty();
     for kid in reported.restricted {
         let title = client.store.title(kid)?;
         let shown = title.as_deref().map_or_else(String::new, |title| format!(" ({})", plain(title)));
         text.push_str(&format!("left out, because its terms say so: {kid}{shown}\n"));
         restricted.push(json!({ "kid": kid.to_hex(), "title": title }));
     }
-    Ok(Output::done(text, json!({ "backedUp": report.backed_up, "restricted": restricted })))
+    let json = json!({ "backedUp": report.backed_up, "restricted": restricted, "partial": partial });
+    Ok(Output { text, json, code: Code::of(partial) })
 }

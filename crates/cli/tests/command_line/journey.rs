@@ -46,13 +46,14 @@ fn licenses_are_listed_backed_up_and_restored_where_they_were() {
 
     let place = tempfile::tempdir().unwrap();
     let backup = ["backup", "--store", store, "--to", text(place.path())];
-    let made = run(0, &backup);
+    let made = run(3, &backup);
+    assert_eq!(made["partial"], true);
     assert_eq!(made["backedUp"], 2);
     assert_eq!(made["restricted"].as_array().unwrap().len(), 1);
     assert_eq!(made["restricted"][0]["title"], "Not for backup");
     let refused = run(1, &backup);
     assert!(refused["remedy"].as_str().unwrap().contains("--overwrite"), "{refused}");
-    run(0, &[&backup[..], &["--overwrite"]].concat());
+    run(3, &[&backup[..], &["--overwrite"]].concat());
     let nowhere = place.path().join("missing");
     let refused = run(1, &["backup", "--store", store, "--to", text(&nowhere)]);
     assert!(refused["error"].as_str().unwrap().starts_with("the folder cannot be used: No such file"), "{refused}");
@@ -93,7 +94,7 @@ fn a_restore_in_part_says_so_by_text_and_exit_code_and_a_preview_says_it_before(
     let world = World::new();
     let home = stocked(&world);
     let place = tempfile::tempdir().unwrap();
-    run(0, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
+    run(3, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
     let lost = home.without_store();
     let words = ["restore", "--store", text(lost.path()), "--from", text(place.path())];
     let (code, said) = printed(&[&words[..], &["--preview"]].concat());
@@ -119,7 +120,7 @@ fn a_damaged_backup_is_refused_with_a_remedy() {
     let world = World::new();
     let home = stocked(&world);
     let place = tempfile::tempdir().unwrap();
-    run(0, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
+    run(3, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
     let file = place.path().join("licenses.wmbackup");
     let mut bytes = std::fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -134,7 +135,7 @@ fn a_foreign_backup_asks_for_a_service_and_an_identity() {
     let world = World::new();
     let home = stocked(&world);
     let place = tempfile::tempdir().unwrap();
-    run(0, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
+    run(3, &["backup", "--store", text(home.path()), "--to", text(place.path())]);
     let other = tempfile::tempdir().unwrap();
     let store = other.path().join("store");
     let words = ["restore", "--store", text(&store), "--from", text(place.path())];
@@ -181,9 +182,30 @@ fn a_damaged_license_is_found_taken_out_and_what_is_over_is_cleared() {
     assert_eq!(database.execute(damage, [kid(1).as_bytes()]).unwrap(), 1);
     let refused = run(1, &["check", "--store", store]);
     assert!(refused["remedy"].as_str().unwrap().contains("--repair"), "{refused}");
+    assert_eq!(refused["damaged"][0]["kid"], kid(1).to_hex());
+    let said = command().args(["check", "--store", store]).output().unwrap().stderr;
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains(&format!("\ndamaged: {}: ", kid(1))), "{said}");
     let repaired = run(0, &["check", "--store", store, "--repair"]);
     assert_eq!((&repaired["repaired"], &repaired["quarantined"]), (&Value::from(true), &Value::from(1)));
     assert_eq!(repaired["damaged"][0]["kid"], kid(1).to_hex());
     assert_eq!(run(0, &["check", "--store", store])["licenses"], 2);
     assert_eq!(run(0, &["clean", "--store", store])["removed"], 0);
+}
+
+#[test]
+fn a_backup_that_leaves_licenses_out_is_partial_even_if_that_is_all_of_them() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let kept = Policy { backup: BackupRight::No, ..world.policy(kid(1)) };
+    home.acquire(&[kept]).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let words = ["backup", "--store", text(home.path()), "--to", text(place.path())];
+    let (code, said) = printed(&words);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.starts_with("no license may be backed up\nleft out, because its terms say so: "), "{said}");
+    let empty = tempfile::tempdir().unwrap();
+    home.client.store.delete(kid(1)).unwrap();
+    let told = run(0, &["backup", "--store", text(home.path()), "--to", text(empty.path())]);
+    assert_eq!((&told["backedUp"], &told["partial"]), (&json!(0), &json!(false)));
 }
