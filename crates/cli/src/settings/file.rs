@@ -54,8 +54,15 @@ impl File {
             result => result.map_err(|error| fault(&error))?,
         };
         // It may hold a token.
-        let mut text = Zeroizing::new(String::with_capacity(MAX_LEN as usize));
-        (&file).take(MAX_LEN).read_to_string(&mut text).map_err(|error| fault(&error))?;
+        let mut text = Zeroizing::new(String::with_capacity(MAX_LEN as usize + 1));
+        // One byte more tells a file that is too long.
+        let read = (&file).take(MAX_LEN + 1).read_to_string(&mut text);
+        if file.metadata().is_ok_and(|found| found.len() > MAX_LEN) || text.len() as u64 > MAX_LEN {
+            let sentence =
+                format!("{} is longer than the {} KiB of a configuration file", path.display(), MAX_LEN >> 10);
+            return Err(Failure::new(sentence, "name another with --config, or shorten it").with(Code::Usage));
+        }
+        read.map_err(|error| fault(&error))?;
         let read = Self::parse(path, &text, environment)?;
         if read.token.as_ref().is_some_and(|token| matches!(token.value, TokenPlace::Said(_))) {
             warn_of_others(&file, path);

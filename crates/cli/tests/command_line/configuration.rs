@@ -42,6 +42,18 @@ fn a_wrong_key_stops_every_command_that_would_read_it_and_no_other() {
 }
 
 #[test]
+fn a_configuration_file_that_is_too_long_is_refused_and_not_cut() {
+    let machine = Machine::new();
+    let line = "service = \"https://licenses.test\"\n";
+    let padded = |length: usize| format!("{line}#{}\n", "x".repeat(length - line.len() - 2));
+    machine.configure(&padded(64 << 10));
+    assert_eq!(machine.json(0, &["config"])["service"]["value"], "https://licenses.test");
+    machine.configure(&padded((64 << 10) + 1));
+    let ran = machine.run(&["config"]).ended(2);
+    assert!(ran.err.contains("config.toml is longer than the 64 KiB of a configuration file\nhelp: "), "{}", ran.err);
+}
+
+#[test]
 fn without_a_home_a_store_has_to_be_named() {
     let mut bare = command();
     bare.env_remove("HOME").arg("list");
