@@ -29,6 +29,13 @@ const SERVICE: &str = "WMLICENSE_SERVICE";
 const AUTHORITY: &str = "WMLICENSE_AUTHORITY";
 const TOKEN: &str = "WMLICENSE_TOKEN";
 const TOKEN_FILE: &str = "WMLICENSE_TOKEN_FILE";
+/// A program that is started for the user, and is none that should know of the account.
+pub(crate) fn stranger(program: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command.env_remove(TOKEN).env_remove(TOKEN_FILE);
+    command
+}
+
 /// The variables that the program reads, each with what it names; for the manual.
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
     (CONFIG, "the configuration file, as --config does"),

@@ -4,9 +4,10 @@ use super::{Asked, Errand, acquired_output, needs_individualization};
 use crate::exit::Code;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::settings;
 use crate::text::plain;
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use wmlicense_core::acquire::{Loopback, Wake};
@@ -107,10 +108,8 @@ pub(super) fn stopped(failure: Failure) -> Failure {
 
 /// Shows a page in the user's browser.
 fn open(url: String) {
-    let mut browser = Command::new("xdg-open");
-    // The browser is none that should know of the account.
-    browser.arg(&url).env_remove("WMLICENSE_TOKEN").env_remove("WMLICENSE_TOKEN_FILE");
-    let started = browser.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut browser = settings::stranger("xdg-open");
+    let started = browser.arg(&url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     match started {
         // It may stay as long as it likes; only how it failed is of interest.
         Ok(mut child) => {

@@ -2,9 +2,10 @@
 
 use super::End;
 use crate::failure::Failure;
+use crate::settings;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ impl Player {
             let sentence = format!("{} cannot be started: {error}", program.display());
             Failure::new(sentence, "name a player that is installed, after `--`")
         };
-        let mut command = Command::new(program);
+        let mut command = settings::stranger(program);
         let mut is_told = false;
         for word in words {
             match word.to_str().filter(|word| word.contains(PLACE)) {
