@@ -68,7 +68,9 @@ enum Command {
     Explain(explain::Arguments),
     /// Give a player on this machine a URL from which it reads the clear bytes of a licensed file.
     ///
-    /// The license must permit Play without protected outputs; a play is one use. Ends with the player, and with its exit code.
+    /// The license must permit Play without protected outputs; a play is one use. Each request is judged anew and refused
+    /// behind the end of the license; an answer that runs then goes on, unless the policy closes it. Ends with the player, and
+    /// with its exit code: a launcher that returns at once ends it too.
     Play(play::Arguments),
     /// Back up all licenses of a store that may be backed up.
     Backup(backup::Arguments),

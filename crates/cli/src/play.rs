@@ -6,6 +6,7 @@ mod bridge;
 mod film;
 mod peer;
 mod player;
+mod processes;
 mod request;
 
 use crate::exit::Code;
@@ -94,10 +95,14 @@ fn serve(bridge: &Bridge, ends: &Receiver<End>, as_json: bool) -> Result<Code, F
         io::stderr(),
         "serving one player on this machine; ends {until} seconds after its last connection, or with Ctrl-C"
     );
-    match ends.recv() {
-        Ok(End::Signal(signal)) => Ok(Code::Signal(signal)),
-        Ok(End::Failed(failure)) => Err(failure),
-        Ok(End::Done | End::Player(_)) | Err(_) => Ok(Code::Done),
+    let mut failure = None;
+    loop {
+        match ends.recv() {
+            Ok(End::Signal(signal)) => return Ok(Code::Signal(signal)),
+            // What runs still comes to its end.
+            Ok(End::Failed(failed)) => failure = failure.or(Some(failed)),
+            Ok(End::Done | End::Player(_)) | Err(_) => return failure.map_or(Ok(Code::Done), Err),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::answer::{Answer, Place, answer};
 use super::film::Film;
 use super::peer::{self, Peer};
 use super::player::Player;
+use super::processes;
 use super::request::{NoRequest, Requests};
 use crate::failure::Failure;
 use std::io::{self, Write};
@@ -50,6 +51,8 @@ struct Players {
     of_player: usize,
     /// The player had one.
     began: bool,
+    /// Nothing more can be given: the answers that run are the last ones.
+    is_over: bool,
 }
 
 impl Bridge {
@@ -139,7 +142,8 @@ impl Shared {
         loop {
             let is_served = |players: &mut Players| !players.began || players.of_player > 0;
             players = self.changed.wait_while(players, is_served).unwrap_or_else(PoisonError::into_inner);
-            let waited = self.changed.wait_timeout_while(players, IDLE, |players| players.of_player == 0);
+            let idle = if players.is_over { Duration::ZERO } else { IDLE };
+            let waited = self.changed.wait_timeout_while(players, idle, |players| players.of_player == 0);
             let result;
             (players, result) = waited.unwrap_or_else(PoisonError::into_inner);
             if result.timed_out() {
@@ -159,7 +163,7 @@ impl Shared {
 
     fn converse(&self, stream: &mut TcpStream, of_player: &mut bool) -> io::Result<()> {
         let peer = peer::of(stream.peer_addr()?, self.here);
-        // Another user of this machine, or nobody any more.
+        // Another user of this machine, somebody who hides, or nobody any more.
         if matches!(peer, Peer::Stranger) {
             return Ok(());
         }
@@ -174,7 +178,9 @@ impl Shared {
             };
             let knows_path = matches!(found, Answer::Whole | Answer::Part(_) | Answer::Outside);
             let found = if knows_path && !*of_player && !self.admit(&peer) { Answer::NotThePlayer } else { found };
-            *of_player |= knows_path && found != Answer::NotThePlayer;
+            let is_player = knows_path && found != Answer::NotThePlayer;
+            *of_player |= is_player;
+            let found = if is_player { self.judged(found) } else { found };
             let closes = closes || found.closes();
             self.send(stream, &found, is_head, closes)?;
             if closes {
@@ -183,14 +189,22 @@ impl Shared {
         }
     }
 
+    /// A request begins anew with a right that may be over meanwhile, while answers that run go on as the policy says.
+    fn judged(&self, found: Answer) -> Answer {
+        let Err(failure) = self.film.judge() else { return found };
+        self.players().is_over = true;
+        self.tell(End::Failed(failure));
+        Answer::Unavailable
+    }
+
     /// Whether a connection is the player's. The first process that comes with the path is the player where none was started.
     fn admit(&self, peer: &Peer) -> bool {
         let mut players = self.players();
         let is_player = match (peer, players.process) {
             (Peer::Stranger, _) => false,
-            // Where the system does not tell, the path alone does.
+            // Where the system has no list of connections, the path alone tells.
             (Peer::Unknown, _) => true,
-            (Peer::Processes(all), Some(process)) => all.iter().any(|one| peer::is_within(*one, process)),
+            (Peer::Processes(all), Some(process)) => all.iter().any(|one| processes::is_within(*one, process)),
             (Peer::Processes(all), None) => {
                 players.process = all.first().copied();
                 true
@@ -220,7 +234,7 @@ impl Shared {
                 // Once bytes were promised, only a connection that ends before them says that they do not come.
                 let refused = if has_head { String::new() } else { Answer::Unavailable.head(length, true) };
                 let sent = stream.write_all(refused.as_bytes()).and_then(|()| stream.shutdown(Shutdown::Both));
-                // Where no player was started, this ends the program.
+                self.players().is_over = true;
                 self.tell(End::Failed(failure));
                 return sent.and_then(|()| Err(io::Error::other("the film ends here")));
             }

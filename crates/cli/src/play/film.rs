@@ -4,11 +4,12 @@ use crate::failure::Failure;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wmlicense_core::client::Client;
 use wmlicense_core::decryptor::{Decryptor, UseError};
-use wmlicense_core::rights::Application;
 use wmlicense_core::rights::action::PLAY;
+use wmlicense_core::rights::{Application, Refusal};
+use wmlicense_media::cenc::SampleInfo;
 use wmlicense_media::{ClearError, ClearReader, ClearView, HeaderError};
 use wmlicense_wire::id::Kid;
 
@@ -17,7 +18,16 @@ pub(super) struct Film {
     path: PathBuf,
     file: Arc<Mutex<File>>,
     view: ClearView,
-    decryptors: Vec<(Kid, Decryptor)>,
+    client: Arc<Client>,
+    uses: Vec<Use>,
+}
+
+/// The use of one key.
+struct Use {
+    kid: Kid,
+    decryptor: Decryptor,
+    /// Set when the first sample is clear and its conditions were judged: why other licenses could not be used then.
+    began: OnceLock<Vec<Refusal>>,
 }
 
 impl Film {
@@ -37,13 +47,29 @@ impl Film {
             let sentence = format!("{}: nothing in it is protected", path.display());
             return Err(Failure::new(sentence, "give the file itself to the player"));
         }
-        let mut decryptors = Vec::new();
+        let mut uses = Vec::new();
         for kid in view.kids() {
             check_outputs(client, *kid)?;
             let decryptor = Decryptor::create(client, *kid, PLAY, &Application::default());
-            decryptors.push((*kid, decryptor.map_err(|error| about(*kid, error))?));
+            let decryptor = decryptor.map_err(|error| about(*kid, error))?;
+            uses.push(Use { kid: *kid, decryptor, began: OnceLock::new() });
         }
-        Ok(Self { path: path.to_path_buf(), file, view, decryptors })
+        Ok(Self { path: path.to_path_buf(), file, view, client: Arc::clone(client), uses })
+    }
+
+    /// Whether the film may be given to somebody who asks anew. Counts nothing: of a use that began, only the count that it
+    /// has paid may be gone.
+    pub(super) fn judge(&self) -> Result<(), Failure> {
+        for one in &self.uses {
+            check_outputs(&self.client, one.kid)?;
+            let began = one.began.get();
+            let is_known = |refusal: &Refusal| {
+                began.is_some_and(|before| *refusal == Refusal::Exhausted || before.contains(refusal))
+            };
+            let refusal = refusals(&self.client, one.kid)?.into_iter().find(|refusal| !is_known(refusal));
+            refusal.map_or(Ok(()), |refusal| Err(about(one.kid, UseError::Refused(refusal))))?;
+        }
+        Ok(())
     }
 
     /// Bytes of the file.
@@ -63,8 +89,21 @@ impl Film {
     }
 }
 
-/// The action must not want outputs protected, by any license that may be chosen for it now or when the use begins: behind the
-/// bridge nobody protects them.
+impl Use {
+    /// The first sample chooses among the licenses that are there then, so their conditions are judged behind it: before that
+    /// no byte may be given away.
+    fn decrypt(&self, client: &Client, info: &SampleInfo<'_>, data: &mut [u8]) -> Result<(), Failure> {
+        self.decryptor.decrypt(info, data).map_err(|error| about(self.kid, error))?;
+        if self.began.get().is_none() {
+            check_outputs(client, self.kid)?;
+            // Another reader may have been first.
+            let _ = self.began.set(refusals(client, self.kid)?);
+        }
+        Ok(())
+    }
+}
+
+/// The action must not want outputs protected by any license that may be chosen for it: behind the bridge nobody protects them.
 fn check_outputs(client: &Client, kid: Kid) -> Result<(), Failure> {
     let demanding =
         client.store.licenses(kid)?.iter().any(|license| {
@@ -77,6 +116,10 @@ fn check_outputs(client: &Client, kid: Kid) -> Result<(), Failure> {
         format!("a license for key ID {kid} demands protected outputs, and a stream to another program has none");
     let remedy = "play it in an application that protects its outputs, or ask the issuer for other terms";
     Err(Failure::new(sentence, remedy))
+}
+
+fn refusals(client: &Client, kid: Kid) -> Result<Vec<Refusal>, Failure> {
+    Ok(client.query_allowed(kid, PLAY, &Application::default())?)
 }
 
 fn about(kid: Kid, error: UseError) -> Failure {
@@ -98,9 +141,8 @@ impl FilmReader<'_> {
         let mut failed = None;
         let result = self.reader.read_at(offset, buffer, |kid, info, data| {
             // The view names no other key.
-            let known = film.decryptors.iter().find(|(known, _)| *known == kid);
-            let (kid, decryptor) = known.ok_or(())?;
-            decryptor.decrypt(info, data).map_err(|error| failed = Some(about(*kid, error)))
+            let known = film.uses.iter().find(|known| known.kid == kid).ok_or(())?;
+            known.decrypt(&film.client, info, data).map_err(|failure| failed = Some(failure))
         });
         match result {
             Ok(()) => Ok(()),

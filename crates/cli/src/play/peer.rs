@@ -1,53 +1,42 @@
 //! Which processes a connection from this machine belongs to, as Linux tells it below `/proc`. Elsewhere nobody does.
 
+use super::processes;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
 /// Who is at the other end of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Peer {
-    /// Another user, or nobody any more.
+    /// Another user, a process that hides what it has open, or nobody any more.
     Stranger,
     /// These processes of this user share the connection's other end.
     Processes(Vec<u32>),
-    /// The system does not tell.
+    /// The system has no list of connections.
     Unknown,
 }
 
 /// Bytes of the list of connections: a hundred thousand of them.
 const LIST_LIMIT: u64 = 16 << 20;
-/// Processes between one and its forefather.
-const DEPTH_LIMIT: usize = 64;
+/// Where Linux lists connections over IPv4.
+const LIST: &str = "/proc/net/tcp";
 
 /// Who is at `there`, seen from `here`.
 pub(super) fn of(there: SocketAddr, here: SocketAddr) -> Peer {
-    let (SocketAddr::V4(_), Some(list)) = (there, read(Path::new("/proc/net/tcp"))) else { return Peer::Unknown };
-    let Some(user) = user() else { return Peer::Unknown };
-    match find(&list, there, here) {
-        Some((owner, socket)) if owner == user && socket != 0 => {
-            let processes = processes_with(socket, user);
-            if processes.is_empty() { Peer::Unknown } else { Peer::Processes(processes) }
-        }
-        _ => Peer::Stranger,
-    }
+    judge(&processes::read(Path::new(LIST), LIST_LIMIT), processes::user(), there, here)
 }
 
-fn read(path: &Path) -> Option<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    std::fs::File::open(path).ok()?.take(LIST_LIMIT).read_to_string(&mut text).ok()?;
-    Some(text)
-}
-
-/// The user of this process.
-fn user() -> Option<u32> {
-    status("self", "Uid:")
-}
-
-/// The first number of a line of a process's status.
-fn status(process: &str, name: &str) -> Option<u32> {
-    let text = read(&Path::new("/proc").join(process).join("status"))?;
-    text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
+/// Only a system without a list knows of nobody. Where there is one, a connection that it does not lead to a process of this
+/// user is a stranger's: a process can hide what it has open, and a socket can be on its way from one to another.
+fn judge(list: &io::Result<String>, user: Option<u32>, there: SocketAddr, here: SocketAddr) -> Peer {
+    let list = match list {
+        Ok(list) => list,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Peer::Unknown,
+        Err(_) => return Peer::Stranger,
+    };
+    let found = find(list, there, here).filter(|(owner, socket)| Some(*owner) == user && *socket != 0);
+    let processes = found.map(|(owner, socket)| processes_with(socket, owner)).unwrap_or_default();
+    if processes.is_empty() { Peer::Stranger } else { Peer::Processes(processes) }
 }
 
 /// User and socket of the connection from `there` to `here` in the list of all.
@@ -70,34 +59,17 @@ fn written(address: SocketAddr) -> Option<String> {
 /// The processes of a user that have a socket open.
 fn processes_with(socket: u64, user: u32) -> Vec<u32> {
     let wanted = format!("socket:[{socket}]");
-    let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let numbers = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let has_it = |process: &u32| {
-        let name = process.to_string();
+        let files = Path::new("/proc").join(process.to_string()).join("fd");
         // Those of others do not show what they have open.
-        status(&name, "Uid:") == Some(user)
-            && std::fs::read_dir(Path::new("/proc").join(name).join("fd")).is_ok_and(|files| {
+        processes::user_of(*process) == Some(user)
+            && std::fs::read_dir(files).is_ok_and(|files| {
                 files
                     .flatten()
                     .any(|file| std::fs::read_link(file.path()).is_ok_and(|place| place.as_os_str() == wanted.as_str()))
             })
     };
-    numbers.filter(has_it).collect()
-}
-
-/// Whether a process is this one, or one that it started, or those, and so on.
-pub(super) fn is_within(process: u32, forefather: u32) -> bool {
-    let mut at = process;
-    for _ in 0..DEPTH_LIMIT {
-        if at == forefather {
-            return true;
-        }
-        match status(&at.to_string(), "PPid:") {
-            Some(parent) if parent > 1 => at = parent,
-            _ => return false,
-        }
-    }
-    false
+    processes::all().filter(has_it).collect()
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -119,24 +91,65 @@ mod tests {
         drop(client);
     }
 
-    #[test]
-    fn another_users_connection_is_a_strangers() {
-        let list = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
-                    0: 0100007F:9C40 0100007F:0FA0 01 00000000:00000000 00:00000000 00000000  4242        0 77 1 0 20 4 30 10 -1\n";
-        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        if cfg!(target_endian = "little") {
-            assert_eq!(find(list, at(40_000), at(4000)), Some((4242, 77)));
-        }
-        assert_eq!(find(list, at(4000), at(40_000)), None);
-        assert_eq!(find("", at(4000), at(40_000)), None);
+    /// An entry of the list, for a connection from port 40000 to port 4000.
+    fn entry(user: u32, socket: u64) -> io::Result<String> {
+        let [there, here] = [40_000, 4000].map(|port| written(at(port)).unwrap());
+        Ok(format!("  sl  local_address\n 0: {there} {here} 01 00:00 00:00 00 {user} 0 {socket} 1 0 20 4 30 10 -1\n"))
+    }
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
     }
 
     #[test]
-    fn a_child_is_within_its_parent_and_not_the_other_way() {
-        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        assert!(is_within(child.id(), std::process::id()));
-        assert!(!is_within(std::process::id(), child.id()));
-        drop(child.stdin.take());
-        child.wait().unwrap();
+    fn another_users_connection_is_a_strangers() {
+        let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let file = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&client));
+        let place = std::fs::read_link(file).unwrap().to_string_lossy().into_owned();
+        let socket = place.trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap();
+        let user = processes::user().unwrap();
+        let judged = |list| judge(&list, Some(user), at(40_000), at(4000));
+        // The same socket, which this process has, under the name of two users.
+        assert!(matches!(judged(entry(user, socket)), Peer::Processes(_)));
+        assert_eq!(judged(entry(user + 1, socket)), Peer::Stranger);
+        assert_eq!(judged(entry(user, 0)), Peer::Stranger);
+        assert_eq!(judge(&entry(user, socket), Some(user), at(4000), at(40_000)), Peer::Stranger);
+        assert_eq!(judge(&entry(user, socket), None, at(40_000), at(4000)), Peer::Stranger);
+    }
+
+    #[test]
+    fn only_a_system_without_a_list_does_not_tell() {
+        let failed = |kind: io::ErrorKind| judge(&Err(kind.into()), Some(1), at(40_000), at(4000));
+        assert_eq!(failed(io::ErrorKind::NotFound), Peer::Unknown);
+        assert_eq!(failed(io::ErrorKind::PermissionDenied), Peer::Stranger);
+        assert_eq!(judge(&Ok(String::new()), Some(1), at(40_000), at(4000)), Peer::Stranger);
+    }
+
+    /// A program that has a connection which no process has open: it is on its way through a socket.
+    const IN_FLIGHT: &str = "import socket, sys
+one, other = socket.socketpair(socket.AF_UNIX)
+client = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+socket.send_fds(one, [b'x'], [client.fileno()])
+client.close()
+print('sent', flush=True)
+sys.stdin.read()";
+
+    #[test]
+    fn a_connection_of_no_process_that_can_be_seen_is_a_strangers() {
+        use std::process::{Command, Stdio};
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = listener.local_addr().unwrap();
+        let mut hidden = Command::new("python3");
+        hidden.args(["-c", IN_FLIGHT, &here.port().to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut hidden = hidden.spawn().unwrap();
+        let mut line = String::new();
+        let out = hidden.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+        assert_eq!(line, "sent\n");
+        let (_server, there) = listener.accept().unwrap();
+        let found = of(there, here);
+        drop(hidden.stdin.take());
+        hidden.wait().unwrap();
+        assert_eq!(found, Peer::Stranger);
     }
 }

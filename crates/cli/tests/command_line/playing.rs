@@ -219,6 +219,18 @@ fn the_bridge_serves_only_the_player_that_it_started_and_ends_with_it() {
 }
 
 #[test]
+fn the_player_does_not_learn_the_account_token() {
+    let (_service, machine) = licensed(None);
+    let token = machine.file("token", "s3cret");
+    let film = media("packager-cenc-video.mp4");
+    for (name, value) in [("WMLICENSE_TOKEN", "s3cret"), ("WMLICENSE_TOKEN_FILE", &token)] {
+        let mut command = play(&machine, &film, &["sh", "-c", "env"]);
+        let said = run::succeed(command.env(name, value).env("OF_THE_USER", "kept"));
+        assert!(said.contains("OF_THE_USER=kept") && !said.contains("WMLICENSE_TOKEN"), "{said}");
+    }
+}
+
+#[test]
 fn a_signal_ends_bridge_and_player() {
     let (_service, machine) = licensed(None);
     let player = ["sh", "-c", "echo \"$1\"; echo $$; exec cat", "sh"];
@@ -298,6 +310,27 @@ fn a_license_that_ends_while_it_plays_ends_the_stream() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("key ID 11111111222233334444555555555501: ") && said.contains("end"), "{said}");
+}
+
+#[test]
+fn whoever_asks_anew_is_judged_anew() {
+    // The policy lets an open decryptor go on; the bridge still gives nothing to a request behind the end.
+    let (_service, machine) = licensed(Some(r#"{"actions":{"Play":{"secondsAfterFirstUse":1}},"backup":true}"#));
+    let bridge = Running::start(&mut play(&machine, &reported(), &[]));
+    assert!(bridge.ask("GET", "").0.starts_with("HTTP/1.1 200 "));
+    while machine.run(&["play", reported().to_str().unwrap(), "--", "true"]).code == Some(0) {}
+    let (head, body) = bridge.ask("GET", "");
+    assert!(head.starts_with("HTTP/1.1 403 ") && body.is_empty(), "{head}");
+    let output = bridge.ended();
+    assert!(output.status.code() == Some(1) && !output.stderr.is_empty(), "{output:?}");
+
+    // A license that is gone.
+    let (_service, machine) = licensed(Some(r#"{"actions":{"Play":{}},"backup":true}"#));
+    let bridge = Running::start(&mut play(&machine, &reported(), &[]));
+    assert!(bridge.ask("GET", "").0.starts_with("HTTP/1.1 200 "));
+    machine.run(&["give-back", "--yes", reported().to_str().unwrap()]).ended(0);
+    assert!(bridge.ask("HEAD", "").0.starts_with("HTTP/1.1 403 "));
+    assert_eq!(bridge.ended().status.code(), Some(1));
 }
 
 /// A film of more bytes than the system keeps between two processes, with the key of the reported files.
