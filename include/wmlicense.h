@@ -694,7 +694,7 @@
 #define WM_PROP_KEY_PROTECTOR "KeyProtector"
 /** Client, STRING: base URL of the service. */
 #define WM_PROP_SERVICE_URL "ServiceURL"
-/** Client, STRING, write-only: names the user's account to the service. */
+/** Client, STRING, write-only: names the user's account to the service. Sent to ServiceURL and where that service says its endpoints are, and to no other service; without ServiceURL, to the services of the one trusted authority, and to none where several are trusted. */
 #define WM_PROP_ACCOUNT_TOKEN "AccountToken"
 /** Client, STRING: name of the application, told to the service, and compared with the newest status list at each use. */
 #define WM_PROP_APPLICATION_ID "ApplicationID"

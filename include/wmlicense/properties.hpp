@@ -29,7 +29,7 @@ inline constexpr property<std::string, access::settable, client> authority{WM_PR
 inline constexpr property<std::string, access::settable, client> key_protector{WM_PROP_KEY_PROTECTOR};
 /// Client, STRING: base URL of the service.
 inline constexpr property<std::string, access::settable, client> service_url{WM_PROP_SERVICE_URL};
-/// Client, STRING, write-only: names the user's account to the service.
+/// Client, STRING, write-only: names the user's account to the service. Sent to ServiceURL and where that service says its endpoints are, and to no other service; without ServiceURL, to the services of the one trusted authority, and to none where several are trusted.
 inline constexpr property<std::string, access::write_only, client> account_token{WM_PROP_ACCOUNT_TOKEN};
 /// Client, STRING: name of the application, told to the service, and compared with the newest status list at each use.
 inline constexpr property<std::string, access::settable, client> application_id{WM_PROP_APPLICATION_ID};

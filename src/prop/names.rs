@@ -54,7 +54,7 @@ names! {
     AUTHORITY = "Authority", String as Vec<Digest> = authorities, FixedOnceBegun, "client", "base64 SHA-256 of each trusted authority certificate, semicolons between. Fixed at open";
     KEY_PROTECTOR = "KeyProtector", String as Arc<dyn KeyProtector> = protector, FixedOnceBegun, "client", "how device keys are kept, \"file\". Fixed at open";
     SERVICE_URL = "ServiceURL", String as String = service_url, Settable, "client", "base URL of the service";
-    ACCOUNT_TOKEN = "AccountToken", String as Arc<AccountToken> = token, WriteOnly, "client", "names the user's account to the service";
+    ACCOUNT_TOKEN = "AccountToken", String as Arc<AccountToken> = token, WriteOnly, "client", "names the user's account to the service. Sent to ServiceURL and where that service says its endpoints are, and to no other service; without ServiceURL, to the services of the one trusted authority, and to none where several are trusted";
     APPLICATION_ID = "ApplicationID", String as String = line, Settable, "client", "name of the application, told to the service, and compared with the newest status list at each use";
     DEVICE_NAME = "DeviceName", String as String = device_name, Settable, "client", "what the user calls this device, at most 64 characters; told to the services with every request, so that lists of devices can be read. An empty one takes the name away there; unset, they keep what they know";
     SECURITY_LEVEL = "SecurityLevel", Dword as u32 = dword, Settable, "client", "level of the application, default 0; licenses may demand one";

@@ -1,6 +1,7 @@
 //! One contact with a service: its document, certificates and URLs, and the exchange of a signed request for a verified
 //! answer. What is asked and what becomes of the answer is up to the operations.
 
+mod account;
 mod document;
 mod error;
 mod fault;
@@ -28,6 +29,7 @@ use wmlicense_wire::problem::ProblemKind;
 use wmlicense_wire::request::Body;
 use wmlicense_wire::service_document::ServiceDocument;
 
+use account::TokenPlaces;
 use document::fetch;
 pub use error::SessionError;
 pub use fault::AnswerFault;
@@ -100,6 +102,8 @@ pub struct Session<'a> {
     fresh: bool,
     /// Everything known under the authority, the certificates above included.
     directory: Directory,
+    /// Where the account token may be sent.
+    token_places: TokenPlaces,
     /// Transactions of answers that nobody asked for and that were taken, of which the service is not told yet.
     taken: Vec<TransactionId>,
 }
@@ -124,8 +128,10 @@ impl<'a> Session<'a> {
             known => (true, fetch(client, &*transport, &base, known, context)?),
         };
         let directory = Directory::new(current.directory.authority.clone());
+        let token_places = TokenPlaces::of(client, settings, &base, directory.authority.hash)?;
         let taken = Vec::new();
-        let mut session = Self { client, settings, context, transport, base, current, fresh, directory, taken };
+        let mut session =
+            Self { client, settings, context, transport, base, current, fresh, directory, token_places, taken };
         session.merge()?;
         session.mend_clock()?;
         Ok(session)
@@ -143,8 +149,10 @@ impl<'a> Session<'a> {
         let kept = client.store.service_document(&base)?.ok_or(SessionError::UnknownService)?;
         let current = client.documents.read(&kept, &client.authorities)?;
         let directory = Directory::new(current.directory.authority.clone());
+        let token_places = TokenPlaces::of(client, settings, &base, directory.authority.hash)?;
         let (fresh, taken) = (true, Vec::new());
-        let mut session = Self { client, settings, context, transport, base, current, fresh, directory, taken };
+        let mut session =
+            Self { client, settings, context, transport, base, current, fresh, directory, token_places, taken };
         session.merge()?;
         Ok(session)
     }
@@ -294,11 +302,10 @@ impl<'a> Session<'a> {
         question: &Question,
         progress: Option<&dyn Fn(HttpPhase, u64, u64)>,
     ) -> Result<Vec<u8>, SessionError> {
-        // Which account uses the device is nothing to whom certifies devices, and who gives back need not be signed in.
-        let without = matches!(question.endpoint(), Endpoint::Individualize | Endpoint::Returns | Endpoint::Mailbox);
-        let token = (!without).then_some(&*self.settings.account_token);
+        let token = self.token_for(question.endpoint(), place);
         let (body, cap) = (Some(question.bytes.as_slice()), question.endpoint().answer_cap());
         let sent = self.transport.send(&HttpRequest { url: place, body, token, cap, progress }, self.context);
+        let sent = sent.map_err(|error| self.tell_kept_back(place, error));
         // Whoever asks to be certified need not be known.
         match question.endpoint() {
             Endpoint::Individualize => Ok(sent?),

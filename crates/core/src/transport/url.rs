@@ -55,7 +55,8 @@ impl Target {
 
     /// True if both have the same scheme, host and port.
     pub(crate) fn same_origin(&self, other: &Self) -> bool {
-        self.uri.scheme() == other.uri.scheme() && self.uri.authority() == other.uri.authority()
+        let same_host = self.host().eq_ignore_ascii_case(other.host());
+        same_host && self.uri.scheme() == other.uri.scheme() && self.port() == other.port()
     }
 }
 
@@ -125,6 +126,20 @@ mod tests {
         assert!(same.same_origin(&from));
         let other = from.redirected("https://example.com/b", false).unwrap();
         assert!(!other.same_origin(&from));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_however_they_are_written() {
+        let from = Target::parse("https://example.org/a", true).unwrap();
+        for (url, same) in [
+            ("https://EXAMPLE.org:443/b?c", true),
+            ("https://example.org:444/a", false),
+            ("http://example.org:443/a", false),
+            ("https://a.example.org/a", false),
+            ("https://example.org.example/a", false),
+        ] {
+            assert_eq!(Target::parse(url, true).unwrap().same_origin(&from), same, "{url}");
+        }
     }
 
     #[test]

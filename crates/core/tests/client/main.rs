@@ -2,6 +2,7 @@
 //! process is the target beside this one.
 #![cfg(test)]
 
+mod account;
 mod acquire;
 mod backup;
 mod backup_disk;

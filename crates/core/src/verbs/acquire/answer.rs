@@ -44,7 +44,8 @@ pub(super) fn take(
     cursors: &mut Cursors,
 ) -> Result<Taken, AcquireError> {
     let verified = transaction::verify(session, question, envelope)?;
-    if is_for_nobody(&verified.answer) && session.settings().account_token.is_set() {
+    // Where the token is not to be sent it was not missed.
+    if is_for_nobody(&verified.answer) && session.account_token().is_some() {
         tell_event(session, Event::AccountNotPresented);
     }
     let result = take_verified(session, question, (envelope, verified), credentials, cursors);

@@ -99,6 +99,7 @@ pub(super) fn scope_of(body: &Body) -> Option<&str> {
 
 /// Names what the session's account gets delivered of a scope, or, where it was not `presented`, what anybody gets.
 pub(super) fn delivery_name(session: &Session<'_>, scope: Option<&str>, presented: bool) -> Digest {
-    let token = session.settings().account_token.0.as_ref().map(|token| token.as_str()).filter(|_| presented);
+    let token =
+        session.account_token().and_then(|token| token.0.as_ref()).map(|token| token.as_str()).filter(|_| presented);
     session.client().store.delivery_name(session.authority(), scope, token)
 }
