@@ -8,6 +8,7 @@ mod peer;
 mod player;
 mod processes;
 mod request;
+mod terminal;
 
 use crate::exit::Code;
 use crate::failure::Failure;
@@ -24,8 +25,9 @@ use signal_hook::iterator::Signals;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use terminal::Terminal;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -57,25 +59,35 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<Output, Fail
     let film = Arc::new(Film::open(&client, &arguments.file)?);
     let (events, ends) = channel();
     let bridge = Bridge::start(film, events.clone())?;
-    listen(events.clone());
+    let terminal = Arc::new(Terminal::keep());
+    let started = Arc::new(OnceLock::new());
+    listen(events.clone(), Arc::clone(&terminal), Arc::clone(&started));
     let code = match arguments.player.split_first() {
         None => serve(&bridge, &ends, common.json)?,
         Some((program, words)) => {
             let player = bridge.start_player(|url| Player::start(program, words, url, events))?;
-            play(&player, &ends)?
+            let code = play(started.get_or_init(|| player), &ends);
+            restore(&terminal);
+            code?
         }
     };
     Ok(Output { text: String::new(), json: Value::Null, code })
 }
 
-/// From here on signals end the bridge; a second one ends it at once, as if nobody listened.
-fn listen(events: Sender<End>) {
+fn restore(terminal: &Option<Terminal>) {
+    terminal.iter().for_each(Terminal::restore);
+}
+
+/// From here on signals end the bridge; a second one ends it at once, with the player.
+fn listen(events: Sender<End>, terminal: Arc<Option<Terminal>>, player: Arc<OnceLock<Player>>) {
     // Without it a signal ends the program at once; then the player finds its source gone.
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
     let tell = move || {
         for (number, signal) in signals.forever().enumerate() {
             let signal = u8::try_from(signal).unwrap_or(0);
             if number > 0 || events.send(End::Signal(signal)).is_err() {
+                player.get().into_iter().for_each(Player::kill);
+                restore(&terminal);
                 std::process::exit(Code::Signal(signal).number().into());
             }
         }

@@ -61,6 +61,11 @@ impl Player {
                 return;
             }
         }
+        self.kill();
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&self) {
         self.signal(Signal::KILL);
     }
 

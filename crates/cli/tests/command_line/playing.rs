@@ -3,6 +3,7 @@
 mod running;
 
 use super::program::Machine;
+use super::terminal::Terminal;
 use running::{Running, exchange};
 use std::io::{BufRead as _, BufReader, Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -227,6 +228,34 @@ fn the_player_does_not_learn_the_account_token() {
         let mut command = play(&machine, &film, &["sh", "-c", "env"]);
         let said = run::succeed(command.env(name, value).env("OF_THE_USER", "kept"));
         assert!(said.contains("OF_THE_USER=kept") && !said.contains("WMLICENSE_TOKEN"), "{said}");
+    }
+}
+
+#[test]
+fn the_terminal_is_as_it_was_whatever_ends_the_player() {
+    let (_service, machine) = licensed(None);
+    let film = media("packager-cenc-video.mp4");
+    // One that ends when it is told to, and one that only a second signal to the bridge ends.
+    for (trap, is_stubborn) in [("", false), ("trap 'echo told' TERM; ", true)] {
+        let player = format!("{trap}stty -echo; echo bridge $PPID player $$ quiet; while :; do read -r _; done");
+        let words = ["play", film.to_str().unwrap(), "--", "sh", "-c", &player];
+        let prepare = |setsid| machine.prepared(super::program::cleared(setsid), &[]);
+        let mut terminal = Terminal::start(prepare, &words);
+        let shown = terminal.shows(" quiet").to_owned();
+        let number = |name: &str| shown.split(name).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        let (bridge, player) = (number("bridge "), number("player "));
+        assert!(!terminal.echoes());
+        let end = || run::succeed(Command::new("kill").args(["-TERM", &bridge]));
+        end();
+        if is_stubborn {
+            terminal.shows("told");
+            end();
+        }
+        terminal.shows("ended: 143");
+        assert!(terminal.echoes(), "{trap}");
+        let status = std::fs::read_to_string(format!("/proc/{player}/status")).unwrap_or_default();
+        assert!(status.is_empty() || status.contains("State:\tZ"), "{status}");
+        terminal.closes();
     }
 }
 

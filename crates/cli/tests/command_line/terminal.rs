@@ -77,9 +77,20 @@ impl Terminal {
         self.master.write_all(text.as_bytes()).unwrap();
     }
 
+    /// Whether it shows what is typed.
+    pub(super) fn echoes(&self) -> bool {
+        let settings = rustix::termios::tcgetattr(&self.master).unwrap();
+        settings.local_modes.contains(rustix::termios::LocalModes::ECHO)
+    }
+
     /// Waits for the end, and gives the exit code with all that was shown.
     pub(super) fn ends(mut self) -> (Option<i32>, String) {
         self.shows("\nended: ");
+        self.closes()
+    }
+
+    /// The same, once the end was seen.
+    pub(super) fn closes(mut self) -> (Option<i32>, String) {
         self.types("\n");
         let code = self.child.wait().unwrap().code();
         (code, self.seen)
