@@ -40,7 +40,7 @@ class EventOperation : public Operation {
     auto object = Ref<IUnknown>::adopt(value);
     auto event = Ref<MediaEvent>::adopt(new MediaEvent(type, status));
     if (object) event->set_object(object.give());
-    queue_->push(Ref<IMFMediaEvent>::adopt(event.give()));
+    queue_->push(Ref<IMFMediaEvent>::adopt(event.give()), true);
   }
 
  private:
@@ -161,8 +161,7 @@ class Generator : public Object<Interface> {
     return guarded([&]() -> HRESULT {
       auto event = Ref<MediaEvent>::adopt(new MediaEvent(type, status, extended));
       const HRESULT result = event->set_value(value);
-      if (SUCCEEDED(result)) queue_->push(Ref<IMFMediaEvent>::adopt(event.give()));
-      return result;
+      return SUCCEEDED(result) ? queue_->push(Ref<IMFMediaEvent>::adopt(event.give()), false) : result;
     });
   }
   HRESULT STDMETHODCALLTYPE CancelAsyncOperation(IUnknown *cookie) noexcept override {

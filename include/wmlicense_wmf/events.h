@@ -88,14 +88,27 @@ class AsyncResult final : public Object<IMFAsyncResult> {
   Ref<IMFMediaEvent> event_;
 };
 
+// Objects of old code are released after unlocking: their destructors call the queue. So everything that holds one is declared
+// before the lock.
 class EventQueue : public std::enable_shared_from_this<EventQueue> {
  public:
-  void push(Ref<IMFMediaEvent> event) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (is_shut_down_) return;
-    if (subscriber_) return answer(S_OK, std::move(event));
-    events_.push_back(std::move(event));
-    changed_.notify_one();
+  // may_call: whether the callback that waits may be called right here where there is no thread for it; else that throws, and
+  // nothing has changed.
+  HRESULT push(Ref<IMFMediaEvent> event, bool may_call) {
+    Waiting former;
+    std::function<void()> call;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (is_shut_down_) return MF_E_SHUTDOWN;
+      if (waiting_.callback) {
+        former = answer(S_OK, event, may_call ? &call : nullptr);
+      } else {
+        events_.push_back(event);
+        changed_.notify_one();
+      }
+    }
+    if (call) call();
+    return S_OK;
   }
 
   HRESULT get(DWORD flags, IMFMediaEvent **out) {
@@ -103,7 +116,7 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
     *out = nullptr;
     std::unique_lock<std::mutex> lock(mutex_);
     if (is_shut_down_) return MF_E_SHUTDOWN;
-    if (subscriber_) return MF_E_MULTIPLE_SUBSCRIBERS;
+    if (waiting_.callback) return MF_E_MULTIPLE_SUBSCRIBERS;
     if (events_.empty() && (flags & MF_EVENT_FLAG_NO_WAIT) != 0) return MF_E_NO_EVENTS_AVAILABLE;
     changed_.wait(lock, [this] { return !events_.empty() || is_shut_down_; });
     if (is_shut_down_) return MF_E_SHUTDOWN;
@@ -114,19 +127,22 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
 
   HRESULT begin(IMFAsyncCallback *callback, IUnknown *state) {
     if (callback == nullptr) return E_INVALIDARG;
+    Waiting asked{Ref<IMFAsyncCallback>(callback), Ref<IUnknown>(state)}, former;
     const std::lock_guard<std::mutex> lock(mutex_);
     if (is_shut_down_) return MF_E_SHUTDOWN;
-    if (subscriber_) {
-      if (subscriber_.get() != callback) return MF_E_MULTIPLE_SUBSCRIBERS;
-      return state_.get() == state ? MF_S_MULTIPLE_BEGIN : MF_E_MULTIPLE_BEGIN;
+    if (waiting_.callback) {
+      if (waiting_.callback.get() != callback) return MF_E_MULTIPLE_SUBSCRIBERS;
+      return waiting_.state.get() == state ? MF_S_MULTIPLE_BEGIN : MF_E_MULTIPLE_BEGIN;
     }
-    subscriber_ = Ref<IMFAsyncCallback>(callback);
-    state_ = Ref<IUnknown>(state);
-    if (!events_.empty()) {
-      Ref<IMFMediaEvent> event = std::move(events_.front());
-      events_.pop_front();
-      answer(S_OK, std::move(event));
+    std::swap(waiting_, asked);
+    if (events_.empty()) return S_OK;
+    try {
+      former = answer(S_OK, events_.front(), nullptr);
+    } catch (...) {
+      std::swap(waiting_, asked);
+      throw;
     }
+    events_.pop_front();
     return S_OK;
   }
 
@@ -135,6 +151,7 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
     *out = nullptr;
     Ref<AsyncResult> found;
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (is_shut_down_) return MF_E_SHUTDOWN;
     const auto at = std::find_if(answered_.begin(), answered_.end(), [&](const auto &one) { return one.get() == result; });
     if (at == answered_.end()) return E_INVALIDARG;
     found = *at;
@@ -146,14 +163,18 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
 
   // Events are lost; who waits gets MF_E_SHUTDOWN.
   HRESULT shut_down() {
+    std::deque<Ref<IMFMediaEvent>> events;
+    std::vector<Ref<AsyncResult>> answered;
     std::vector<Ref<Operation>> running;
+    Waiting former;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (is_shut_down_) return MF_E_SHUTDOWN;
-      is_shut_down_ = true;
-      events_.clear();
       running = running_;
-      if (subscriber_) answer(MF_E_SHUTDOWN, Ref<IMFMediaEvent>());
+      if (waiting_.callback) former = answer(MF_E_SHUTDOWN, Ref<IMFMediaEvent>(), nullptr);
+      is_shut_down_ = true;
+      events.swap(events_);
+      answered.swap(answered_);
       changed_.notify_all();
     }
     for (const Ref<Operation> &operation : running) operation->cancel();
@@ -177,25 +198,39 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
   }
 
  private:
-  // With the lock held.
-  void answer(HRESULT status, Ref<IMFMediaEvent> event) {
-    auto result = Ref<AsyncResult>::adopt(new AsyncResult(std::move(state_), status, std::move(event)));
-    state_ = Ref<IUnknown>();
+  struct Waiting {
+    Ref<IMFAsyncCallback> callback;
+    Ref<IUnknown> state;
+  };
+
+  // With the lock held. Who waited, to be released after unlocking. Where there is no thread, what is to be called goes to `call`;
+  // without that it throws, and everything is as before.
+  Waiting answer(HRESULT status, const Ref<IMFMediaEvent> &event, std::function<void()> *call) {
+    auto result = Ref<AsyncResult>::adopt(new AsyncResult(waiting_.state, status, event));
     answered_.push_back(result);
-    Ref<IMFAsyncCallback> callback = std::move(subscriber_);
-    subscriber_ = Ref<IMFAsyncCallback>();
-    worker_.post([self = shared_from_this(), callback, result] {
-      const InCallback inside;
-      callback->Invoke(result.get());
-    });
+    try {
+      std::function<void()> job = [self = shared_from_this(), callback = waiting_.callback, result] {
+        const InCallback inside;
+        callback->Invoke(result.get());
+      };
+      try {
+        worker_.post(job);
+      } catch (...) {
+        if (call == nullptr) throw;
+        *call = std::move(job);
+      }
+    } catch (...) {
+      answered_.pop_back();
+      throw;
+    }
+    return std::exchange(waiting_, Waiting());
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Ref<IMFMediaEvent>> events_;
   bool is_shut_down_ = false;
-  Ref<IMFAsyncCallback> subscriber_;
-  Ref<IUnknown> state_;
+  Waiting waiting_;
   std::vector<Ref<AsyncResult>> answered_;
   std::vector<Ref<Operation>> running_;
   Worker worker_;

@@ -149,10 +149,17 @@ class License final : public Object<IWMDRMLicense> {
       kid_ = kid_text(of);
     }
     rights_ = read_actions(rights);
+    // No license grants it among its actions: its policy says whether a backup takes it.
+    const auto backup = std::remove(rights_.begin(), rights_.end(), WM_ACTION_BACKUP);
+    wants_backup_ = backup != rights_.end();
+    rights_.erase(backup, rights_.end());
     return S_OK;
   }
 
   bool grants_all() const {
+    std::int32_t backs_up = 0;
+    if (wants_backup_ && (wm_get_prop(licenses_.get(), WM_PROP_BACKUP_ALLOWED, nullptr, &backs_up, sizeof backs_up, nullptr) < 0 || backs_up == 0))
+      return false;
     const std::vector<std::string> granted = split(text_property(licenses_.get(), WM_PROP_ACTIONS));
     for (const std::string &right : rights_)
       if (std::find(granted.begin(), granted.end(), right) == granted.end()) return false;
@@ -190,6 +197,7 @@ class License final : public Object<IWMDRMLicense> {
   std::shared_ptr<Client> client_;
   std::string kid_;
   std::vector<std::string> rights_;
+  bool wants_backup_ = false;
   Handle<wm_license_enumerator> licenses_;
 };
 

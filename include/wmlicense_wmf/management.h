@@ -131,8 +131,8 @@ class LicenseManagement final : public Generator<IWMDRMLicenseManagement> {
   // Takes an answer that the issuer made for this device unasked: its bytes, or their base64.
   HRESULT STDMETHODCALLTYPE StoreLicense(BSTR response) noexcept override {
     return guarded([&]() -> HRESULT {
-      if (response == nullptr) return E_INVALIDARG;
-      const std::vector<BYTE> bytes = read_bytes(response);
+      std::vector<BYTE> bytes;
+      if (response == nullptr || !read_bytes(response, bytes)) return E_INVALIDARG;
       Handle<wm_license_request> request;
       wm_result result = wm_create_license_request(client()->get(), RevocationAgent::tell_nobody, nullptr, request.out());
       if (result >= 0) result = wm_process_response(request.get(), bytes.data(), bytes.size());
@@ -201,11 +201,20 @@ class LicenseManagement final : public Generator<IWMDRMLicenseManagement> {
   HRESULT STDMETHODCALLTYPE ProcessLicenseDeletionMessage(BSTR) noexcept override { return E_NOTIMPL; }
 
  private:
-  static std::vector<BYTE> read_bytes(BSTR text) {
-    std::vector<BYTE> bytes;
-    if (read_base64(text, SysStringLen(text), bytes)) return bytes;
+  // Text ends at the NUL: a literal has no count before it. What begins with no letter that an answer may begin with was put in
+  // bytes into a BSTR, by the caller's own hand, and has one.
+  static bool read_bytes(BSTR text, std::vector<BYTE> &bytes) {
+    const std::uint32_t first = sizeof(WCHAR) == 2 ? static_cast<std::uint32_t>(text[0]) & 0xFFFF : static_cast<std::uint32_t>(text[0]);
     const void *place = text;
-    return std::vector<BYTE>(static_cast<const BYTE *>(place), static_cast<const BYTE *>(place) + SysStringByteLen(text));
+    if (first > (sizeof(WCHAR) == 2 ? 0x7Fu : 0x10FFFFu)) {
+      bytes.assign(static_cast<const BYTE *>(place), static_cast<const BYTE *>(place) + SysStringByteLen(text));
+      return true;
+    }
+    std::string utf8;
+    if (read_base64(text, length_of(text), bytes)) return true;
+    if (!to_utf8(text, utf8)) return false;
+    bytes.assign(utf8.begin(), utf8.end());
+    return true;
   }
 
   template <class Verb>

@@ -13,18 +13,21 @@ class ReaderAcquisition final : public Operation {
   bool is_final(const Told &told) const override { return told.status == WM_STATUS_ACQUIRE_LICENSE; }
 
   void tell(const Told &told, const Running &running) override {
+    // Old code individualizes at that status, which is impossible here; the result says it where that is possible.
+    if (told.status == WM_STATUS_NEEDS_INDIVIDUALIZATION) return;
     if (told.status != WM_STATUS_ACQUIRE_LICENSE) return state_->tell(told, running);
+    // While it runs no other file is opened.
     const std::shared_ptr<const ContentFile> file = state_->file();
     wm_result result = told.result;
     const bool watched = state_->end() == Doing::monitoring;
-    const Finishing finishing(*state_, running);
+    const Finishing finishing(*state_);
     // A license that is there already is what a monitor waits for.
     if (watched && result == WM_E_NO_TRANSACTION && file && state_->missing_right(*file) == S_OK) result = WM_S_LICENSE_ACQUIRED;
     std::string url = told.text();
     if (url.empty() && file) url = state_->license_url(*file);
     LicenseData data(acquisition_result(result), url);
     state_->tell(running, WMT_ACQUIRE_LICENSE, data.get()->hr, WMT_TYPE_BINARY, data.get());
-    if (WM_LICENSE_STORED(result)) state_->go_on(running, true);
+    if (WM_LICENSE_STORED(result)) state_->go_on(file, running, true);
   }
 
  private:
@@ -40,10 +43,11 @@ class ReaderIndividualization final : public Operation {
 
   void tell(const Told &told, const Running &running) override {
     if (!is_final(told)) return state_->tell(told, running);
+    const std::shared_ptr<const ContentFile> file = state_->file();
     state_->end();
-    const Finishing finishing(*state_, running);
+    const Finishing finishing(*state_);
     state_->tell(told, running);
-    if (told.result > 0) state_->go_on(running, false);
+    if (told.result > 0) state_->go_on(file, running, false);
   }
 
  private:
@@ -67,6 +71,7 @@ class Reader final : public Object<IWMReader, IWMDRMReader> {
     return guarded([&]() -> HRESULT {
       std::string path;
       if (callback == nullptr || !to_utf8(url, path)) return E_INVALIDARG;
+      const Wide wide(path);
       HRESULT result = state_->begin(Doing::opening);
       if (FAILED(result)) return result;
       result = state_->attach(callback, context);
@@ -74,8 +79,13 @@ class Reader final : public Object<IWMReader, IWMDRMReader> {
         state_->take_back();
         return result;
       }
-      const Wide wide(path);
-      worker_.post([state = state_, running = state_->told_to(unknown()), wide]() mutable { open(*state, running, wide); });
+      try {
+        worker_.post([state = state_, running = state_->told_to(unknown()), wide]() mutable { open(*state, running, wide); });
+      } catch (...) {
+        state_->give_up_open();
+        state_->take_back();
+        throw;
+      }
       return S_OK;
     });
   }
@@ -84,14 +94,17 @@ class Reader final : public Object<IWMReader, IWMDRMReader> {
   HRESULT STDMETHODCALLTYPE Close() noexcept override {
     return guarded([&]() -> HRESULT {
       bool told_later = false;
-      if (!state_->detach(told_later)) return kInvalidRequest;
+      ReaderState::Taken taken;
+      if (!state_->detach(taken, told_later)) return kInvalidRequest;
       acquisition_->cancel();
       individualization_->cancel();
       if (told_later) return S_OK;
-      worker_.post([state = state_, running = state_->told_to(unknown())]() mutable {
-        running.owner = Ref<IUnknown>();
-        state->tell(running, WMT_CLOSED, S_OK, WMT_TYPE_DWORD, nullptr);
-      });
+      try {
+        worker_.post([state = state_, told = taken.told] { state->tell_closed(told); });
+      } catch (...) {
+        state_->put_back(taken);
+        throw;
+      }
       return S_OK;
     });
   }
@@ -215,6 +228,7 @@ class Reader final : public Object<IWMReader, IWMDRMReader> {
 
   // The background half of Open.
   static void open(ReaderState &state, Running &running, const Wide &path) {
+    state.await_finished();
     auto file = std::make_shared<ContentFile>();
     HRESULT hr = guarded([&] { return file->open(path.data()); });
     const HRESULT missing = guarded([&] { return SUCCEEDED(hr) && file->is_protected() ? state.missing_right(*file) : S_OK; });
@@ -227,7 +241,7 @@ class Reader final : public Object<IWMReader, IWMDRMReader> {
     }
     if (asks) tell_trust(state, running);
     state.end();
-    const Finishing finishing(state, running);
+    const Finishing finishing(state);
     running.owner = Ref<IUnknown>();
     if (!asks) {
       state.tell(running, WMT_OPENED, hr, WMT_TYPE_DWORD, nullptr);

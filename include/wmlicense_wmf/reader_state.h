@@ -53,23 +53,26 @@ class ReaderState {
   Doing end() {
     const std::lock_guard<std::mutex> lock(mutex_);
     finishing_++;
+    std::move(closed_.begin(), closed_.end(), std::back_inserter(left_));
+    closed_.clear();
     return std::exchange(doing_, Doing::nothing);
   }
   // As if it had not begun.
   void take_back() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    doing_ = Doing::nothing;
+    end();
+    finish();
   }
 
   // --- the file and who is told ---
 
   HRESULT attach(IWMStatusCallback *callback, void *context) {
+    // What is swapped out is released after unlocking: old code's destructors call the reader.
+    Ref<IWMStatusCallback> swapped(callback);
     const std::lock_guard<std::mutex> lock(mutex_);
     if (is_attached_) return kInvalidRequest;
     is_attached_ = true;
     is_opened_ = false;
-    close_waits_ = false;
-    callback_ = Ref<IWMStatusCallback>(callback);
+    std::swap(callback_, swapped);
     context_ = context;
     return S_OK;
   }
@@ -77,24 +80,54 @@ class ReaderState {
   void set_file(std::shared_ptr<const ContentFile> file, bool is_opened) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!is_attached_) return;
-    file_ = std::move(file);
+    file_.swap(file);
     is_opened_ = is_opened;
   }
 
-  // Takes the file away. False where none is open; told_later: whether what runs tells of it at its end.
-  bool detach(bool &told_later) {
+  // A file that was taken away, and who is told of it.
+  struct Taken {
+    Running told;
+    std::shared_ptr<const ContentFile> file;
+    bool is_opened = false;
+  };
+
+  // Takes the file away, and its callback. False where none is open; told_later: whether what runs tells of it at its end.
+  bool detach(Taken &taken, bool &told_later) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!is_attached_) return false;
     is_attached_ = false;
-    file_.reset();
-    told_later = close_waits_ = doing_ != Doing::nothing || finishing_ > 0;
+    taken.told.callback = std::move(callback_);
+    taken.told.context = context_;
+    taken.file.swap(file_);
+    taken.is_opened = is_opened_;
+    told_later = doing_ != Doing::nothing || finishing_ > 0;
+    // The next file may be opened while what ended still tells.
+    if (told_later) (doing_ == Doing::nothing ? left_ : closed_).push_back(std::move(taken.told));
     return true;
   }
 
+  // As if it had not been taken away, unless another one was opened meanwhile.
+  void put_back(Taken &taken) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (is_attached_) return left_.push_back(std::move(taken.told));
+    is_attached_ = true;
+    callback_ = std::move(taken.told.callback);
+    context_ = taken.told.context;
+    file_.swap(taken.file);
+    is_opened_ = taken.is_opened;
+  }
+
   void give_up_open() {
+    Ref<IWMStatusCallback> swapped;
     const std::lock_guard<std::mutex> lock(mutex_);
     is_attached_ = false;
-    file_.reset();
+    std::swap(callback_, swapped);
+  }
+
+  // Before an open begins: what ended before it has been told.
+  void await_finished() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    finished_.wait(lock, [this] { return finishing_ == 0; });
   }
 
   std::shared_ptr<const ContentFile> file() {
@@ -157,29 +190,47 @@ class ReaderState {
     tell(running, WMT_NO_RIGHTS_EX, S_OK, WMT_TYPE_BINARY, data.get());
   }
 
-  // After a license came or the device was individualized: the open goes on, unless old code began something else.
-  void go_on(const Running &running, bool is_license_new) {
-    std::shared_ptr<const ContentFile> file;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (is_opened_ || doing_ != Doing::nothing) return;
-      file = file_;
-    }
+  // After a license came or the device was individualized: the open of that file goes on, unless old code began something else.
+  void go_on(const std::shared_ptr<const ContentFile> &file, const Running &running, bool is_license_new) {
     if (!file) return;
     const HRESULT missing = missing_right(*file);
     // Old code would ask for a license without end where the one that came is not enough.
-    if (FAILED(missing) && !is_license_new) return tell_no_rights(*file, missing, running);
-    set_file(file, SUCCEEDED(missing));
-    tell(running, WMT_OPENED, missing, WMT_TYPE_DWORD, nullptr);
-  }
-
-  // After the last status, by a Finishing: tells of a Close that came meanwhile, unless something runs that will.
-  void finish(const Running &running) {
+    const bool asks = FAILED(missing) && !is_license_new;
+    LicenseData data(missing, license_url(*file));
+    const std::lock_guard<std::mutex> turn(telling_);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (--finishing_ > 0 || doing_ != Doing::nothing || !std::exchange(close_waits_, false)) return;
+      if (file_ != file || is_opened_ || doing_ != Doing::nothing) return;
+      is_opened_ = SUCCEEDED(missing);
     }
-    tell(running, WMT_CLOSED, S_OK, WMT_TYPE_DWORD, nullptr);
+    if (asks) return on_status(running, WMT_NO_RIGHTS_EX, S_OK, WMT_TYPE_BINARY, data.get());
+    on_status(running, WMT_OPENED, missing, WMT_TYPE_DWORD, nullptr);
+  }
+
+  // After the last status, by a Finishing: tells of a Close that came meanwhile, unless something else still tells that will. It is
+  // not over before that is told: an open waits.
+  void finish() noexcept {
+    for (;;) {
+      std::vector<Running> told;
+      {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (finishing_ == 1) told.swap(left_);
+        if (told.empty()) {
+          finishing_--;
+          finished_.notify_all();
+          return;
+        }
+      }
+      for (const Running &one : told) tell_closed(one);
+    }
+  }
+
+  // An exception of a callback ends nothing: nothing runs that could be cancelled.
+  void tell_closed(const Running &told) noexcept {
+    try {
+      tell(told, WMT_CLOSED, S_OK, WMT_TYPE_DWORD, nullptr);
+    } catch (...) {
+    }
   }
 
  private:
@@ -188,7 +239,9 @@ class ReaderState {
   Doing doing_ = Doing::nothing;
   bool is_attached_ = false;
   bool is_opened_ = false;
-  bool close_waits_ = false;
+  std::vector<Running> closed_;  // files that were closed while something ran, which tells of it
+  std::vector<Running> left_;    // files whose last operation has ended, and still tells
+  std::condition_variable finished_;
   int finishing_ = 0;  // how many have ended and still tell
   std::shared_ptr<const ContentFile> file_;
   Ref<IWMStatusCallback> callback_;
@@ -198,20 +251,13 @@ class ReaderState {
 // Sees to it that finish() follows end(), whatever a callback throws.
 class Finishing {
  public:
-  Finishing(ReaderState &state, const Running &running) : state_(state), running_(running) {}
+  explicit Finishing(ReaderState &state) : state_(state) {}
   Finishing(const Finishing &) = delete;
   Finishing &operator=(const Finishing &) = delete;
-  ~Finishing() {
-    try {
-      state_.finish(running_);
-    } catch (...) {
-      // Nothing runs that could be cancelled.
-    }
-  }
+  ~Finishing() { state_.finish(); }
 
  private:
   ReaderState &state_;
-  const Running &running_;
 };
 
 }  // namespace wmf

@@ -5,10 +5,12 @@
 
 namespace wmf {
 
-// Seconds since 1970 as 100 ns since 1601; what lies before is the beginning.
+// Seconds since 1970 as 100 ns since 1601; what lies before is the beginning, and what comes after the last FILETIME that is a date
+// is that one.
 inline FILETIME file_time(std::int64_t seconds) {
-  const std::int64_t since = seconds > -11644473600 ? seconds + 11644473600 : 0;
-  const std::uint64_t ticks = static_cast<std::uint64_t>(since) * 10000000u;
+  constexpr std::int64_t kFrom1601 = 11644473600, kLast = INT64_MAX / 10000000 - kFrom1601;
+  std::uint64_t ticks = INT64_MAX;
+  if (seconds <= kLast) ticks = seconds > -kFrom1601 ? static_cast<std::uint64_t>(seconds + kFrom1601) * 10000000u : 0;
   FILETIME time;
   time.dwLowDateTime = static_cast<DWORD>(ticks & 0xFFFFFFFFu);
   time.dwHighDateTime = static_cast<DWORD>(ticks >> 32);
@@ -45,8 +47,11 @@ inline HRESULT license_state(wm_client *client, const Kid &kid, const char *acti
   for (std::uint32_t i = 0; i < 4 && i < state.date_count; i++) out.datetime[i] = file_time(state.dates[i]);
   if (state.category == WM_LICENSE_STATE_EXPIRATION_AFTER_FIRSTUSE) {
     const std::uint64_t hours = state.seconds_after_first_use / 3600 + (state.seconds_after_first_use % 3600 != 0);
-    out.dwNumCounts = 1;
+    // The hours stand where old code looks for them, uses that are left behind them.
+    for (int i = 3; i > 0; i--) out.dwCount[i] = out.dwCount[i - 1];
     out.dwCount[0] = hours > 0xFFFFFFFFu ? 0xFFFFFFFFu : static_cast<DWORD>(hours);
+    if (state.count_count > 0 || state.date_count > 0) out.dwVague |= DRM_LICENSE_STATE_DATA_VAGUE;
+    out.dwNumCounts = state.count_count < 3 ? state.count_count + 1 : 4;
   }
   if ((state.vague & WM_LICENSE_STATE_VAGUE) != 0) out.dwVague |= DRM_LICENSE_STATE_DATA_VAGUE;
   if (has_output_protection(client, kid)) out.dwVague |= DRM_LICENSE_STATE_DATA_OPL_PRESENT;

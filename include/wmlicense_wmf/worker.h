@@ -26,7 +26,7 @@ class Worker {
     }
   }
 
-  // Jobs hold what they need; they are run even if the worker goes meanwhile.
+  // Jobs hold what they need; they are run even if the worker goes meanwhile. Throws where there is no thread for it.
   void post(std::function<void()> job) {
     const std::lock_guard<std::mutex> lock(state_->mutex);
     state_->jobs.push_back(std::move(job));
@@ -37,6 +37,8 @@ class Worker {
       state_->thread = std::thread([state = state_] { run(*state); });
       state_->runs = true;
     } catch (...) {
+      // What it holds is released after unlocking.
+      job = std::move(state_->jobs.back());
       state_->jobs.pop_back();
       throw;
     }

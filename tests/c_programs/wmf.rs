@@ -248,13 +248,21 @@ fn works_with_the_extended_api(stage: &Stage, kind: Kind) {
 fn keep_the_contracts(stage: &Stage, [reader, backup, extended]: [Kind; 3]) {
     let (open, page) = (guid_order("c0000000000000000000000000000002"), guid_order("ca000000000000000000000000000005"));
     let place = "a backup \u{e4}\u{20ac}";
+    stage.prints(extended, "contract_lifetimes.cpp", &["eighth store", "clear.mp4"]);
+    // It stands in for a function of the system, as sanitizers do.
+    stage.prints(GCC, "contract_no_thread.cpp", &["ninth store", "clear.mp4"]);
+    stage.prints(backup, "contract_limits.cpp", &["tenth store"]);
     stage.prints(reader, "contract_reader.cpp", &["fifth store", "title2.wmv", "asked2.wmv", "clear.mp4"]);
     let player = stage.compile(GCC, "reader.cpp");
     for file in ["title1.wmv", "kept.wmv"] {
         stage.run(&player, &["sixth store", "silent", file]);
     }
     stage.prints(backup, "contract_backup.cpp", &["sixth store", place]);
-    stage.prints(extended, "contract_extended.cpp", &["seventh store", &open, &page]);
+    let limited = "cb000000000000000000000000000001";
+    let dates = r#""notBefore":"2001-01-01T00:00:00Z","notAfter":"2090-01-01T00:00:00Z""#;
+    let terms = format!(r#"{{"actions":{{"Play":{{"count":5,"secondsAfterFirstUse":5400,{dates}}}}},"backup":true}}"#);
+    stage.service.import(&format!("{limited},00112233445566778899aabbccddeeff,Limited\n"), &terms);
+    stage.prints(extended, "contract_extended.cpp", &["seventh store", &open, &page, &guid_order(limited)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // What a port relies on of the extended API: its queue, its cookies, and what it refuses.
 //
-// contract_extended STORE KEYID PAGEKEYID
+// contract_extended STORE KEYID PAGEKEYID LIMITEDKEYID
 #include "contract.h"
 
 #include <fstream>
@@ -107,7 +107,7 @@ class CShutdownSink : public IMFAsyncCallback {
     CHECK(pResult->GetState(&pState) == S_OK && pState == g_pProvider && pResult->GetStateNoAddRef() == g_pProvider);
     SAFE_RELEASE(pState);
     m_hr = m_pGenerator->EndGetEvent(pResult, &pEvent);
-    CHECK_HR(m_pGenerator->EndGetEvent(pResult, &pAgain), E_INVALIDARG);
+    CHECK_HR(m_pGenerator->EndGetEvent(pResult, &pAgain), m_hr == MF_E_SHUTDOWN ? MF_E_SHUTDOWN : E_INVALIDARG);
     SAFE_RELEASE(pEvent);
     m_event.Set();
     return S_OK;
@@ -212,6 +212,14 @@ static void AnUnaskedLicenseIsStored(const std::string &strFolder) {
   CHECK_HR(pManagement->StoreLicense(NULL), E_INVALIDARG);
   CHECK_HR(pManagement->StoreLicense(bstrText), S_OK);
   CHECK_HR(pManagement->StoreLicense(bstrBytes), WM_S_LICENSE_KNOWN);
+  // As literals are: what lies before them is no count.
+  std::vector<WCHAR> literal(8, WCHAR(0x0FFFFFFF));
+  for (const char *psz = "AAAA"; *psz != 0; psz++) literal.push_back((WCHAR)*psz);
+  literal.push_back(0);
+  const HRESULT hrLiteral = pManagement->StoreLicense(literal.data() + 8);
+  BSTR bstrSame = SysAllocString(literal.data() + 8);
+  CHECK(FAILED(hrLiteral) && hrLiteral == pManagement->StoreLicense(bstrSame));
+  SysFreeString(bstrSame);
   SysFreeString(bstrText);
   SysFreeString(bstrBytes);
   SysFreeString(bstrOther);
@@ -255,10 +263,44 @@ static void WhatRunsLivesWithoutReferences() {
   }
 }
 
+// Two hours from the first use on, rounded up; five uses and two dates beside them.
+static void LimitsBesideTheFirstUseAreNotLost(BSTR bstrKID) {
+  IWMDRMLicenseManagement *pManagement = NewManagement();
+  IWMDRMLicenseQuery *pQuery = NULL;
+  DRM_LICENSE_STATE_DATA state = {};
+  BSTR bstrPlay = SysAllocString(L"Play");
+  CHECK_HR(g_pProvider->CreateObject(IID_IWMDRMLicenseQuery, (void **)&pQuery), S_OK);
+  CHECK_HR(pManagement->AcquireLicense(NULL, bstrKID, NULL, WMDRM_ACQUIRE_LICENSE_SILENT, NULL), S_OK);
+  CHECK_HR(StatusOf(pManagement, MEWMDRMLicenseAcquisitionCompleted), NS_S_DRM_LICENSE_ACQUIRED);
+  CHECK_HR(pQuery->QueryLicenseState(bstrKID, 1, &bstrPlay, &state), S_OK);
+  CHECK(state.dwCategory == WM_DRM_LICENSE_STATE_EXPIRATION_AFTER_FIRSTUSE);
+  CHECK(state.dwNumCounts == 2 && state.dwCount[0] == 2 && state.dwCount[1] == 5 && state.dwNumDates == 2);
+  CHECK((state.dwVague & DRM_LICENSE_STATE_DATA_VAGUE) != 0);
+  SysFreeString(bstrPlay);
+  SAFE_RELEASE(pQuery);
+  SAFE_RELEASE(pManagement);
+}
+
+// Backup is among no license's actions, but in its policy.
+static void LicensesThatABackupTakesAreFound() {
+  IWMDRMLicenseManagement *pManagement = NewManagement();
+  for (const WCHAR *pwszRights : {L"Backup", L"<ACTION>Play</ACTION><ACTION>Backup</ACTION>", L"Backup;Burn"}) {
+    IWMDRMLicense *pLicense = NULL;
+    BSTR bstrRights = SysAllocString(pwszRights);
+    WMDRM_LICENSE_FILTER filter = {};
+    filter.bstrRights = bstrRights;
+    CHECK_HR(pManagement->CreateLicenseEnumeration(&filter, &pLicense),
+             Narrow(pwszRights) == "Backup;Burn" ? HRESULT_FROM_WIN32(ERROR_NO_MORE_ITEMS) : S_OK);
+    SAFE_RELEASE(pLicense);
+    SysFreeString(bstrRights);
+  }
+  SAFE_RELEASE(pManagement);
+}
+
 int wmain(int argc, WCHAR *argv[]) {
-  if (argc != 3) return 2;
+  if (argc != 4) return 2;
   const std::string strHeader = "<WRMHEADER version=\"2.0.0.0\"><DATA><KID>" + Narrow(argv[1]) + "</KID></DATA></WRMHEADER>";
-  BSTR bstrPageKID = SysAllocString(argv[2]), bstrHeader = SysAllocString(wmf::Wide(strHeader).data());
+  BSTR bstrPageKID = SysAllocString(argv[2]), bstrLimitedKID = SysAllocString(argv[3]), bstrHeader = SysAllocString(wmf::Wide(strHeader).data());
   CHECK_HR(WMDRMStartup(), S_OK);
   CHECK_HR(WMDRMCreateProtectedProvider(&g_pProvider), S_OK);
   ArgumentsAreLookedAt();
@@ -266,9 +308,12 @@ int wmain(int argc, WCHAR *argv[]) {
   WhatRunsLivesWithoutReferences();
   AnUnaskedLicenseIsStored(Narrow(argv[0]));
   APreDeliveryNamesNoContent(bstrHeader);
+  LimitsBesideTheFirstUseAreNotLost(bstrLimitedKID);
+  LicensesThatABackupTakesAreFound();
   ACookieCancelsItsOperation(bstrPageKID);
   AShutdownEndsWaitingAndWhatRuns(bstrPageKID);
   SysFreeString(bstrPageKID);
+  SysFreeString(bstrLimitedKID);
   SysFreeString(bstrHeader);
   SAFE_RELEASE(g_pProvider);
   CHECK_HR(WMDRMShutdown(), S_OK);

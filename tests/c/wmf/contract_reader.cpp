@@ -106,6 +106,7 @@ static void IndividualizationComesFirst(CRecorder *pCallback) {
   pCallback->Then([&](const STATUS &seen) {
     if (seen.Status == WMT_LICENSEURL_SIGNATURE_STATE) CHECK_HR(reader->AcquireLicense(1), NS_E_DRM_BUSY);
   });
+  // It is told once, where Individualize may be called.
   reader.OpenAndAwait(g_pwszFile, WMT_NEEDS_INDIVIDUALIZATION);
   pCallback->Then(NULL);
   CHECK_HR(reader->AcquireLicense(1), S_OK);
@@ -119,8 +120,8 @@ static void IndividualizationComesFirst(CRecorder *pCallback) {
   std::vector<int> others;
   for (int status : pCallback->Order())
     if (status != WMT_INDIVIDUALIZE) others.push_back(status);
-  CHECK((others == std::vector<int>{WMT_LICENSEURL_SIGNATURE_STATE, WMT_NEEDS_INDIVIDUALIZATION, WMT_NEEDS_INDIVIDUALIZATION,
-                                    WMT_ACQUIRE_LICENSE, WMT_NO_RIGHTS_EX}));
+  CHECK((others == std::vector<int>{WMT_LICENSEURL_SIGNATURE_STATE, WMT_NEEDS_INDIVIDUALIZATION, WMT_ACQUIRE_LICENSE,
+                                    WMT_NO_RIGHTS_EX}));
   int cSucceeded = 0;
   for (const STATUS &seen : pCallback->Seen()) cSucceeded += seen.Status == WMT_INDIVIDUALIZE && seen.indi.enIndiStatus == INDI_SUCCEED;
   CHECK(cSucceeded == 1);
