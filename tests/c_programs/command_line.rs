@@ -1,6 +1,7 @@
 //! `wmlicense` with a real `wmlicensed`: licenses that one device acquired are backed up and restored on others, until the
 //! service refuses one more.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -55,10 +56,23 @@ fn back_up_for_two(folder: &Path, service: &Service) {
     let (device, backup) = (folder.join("device1"), folder.join("backup"));
     stock(&device, service, &service.token, &KIDS);
     stock(&device, service, &service.gold_token, &[GOLD]);
-    std::fs::write(folder.join("token"), &service.token).unwrap();
+    keep_token(&folder.join("token"), &service.token);
     std::fs::create_dir(&backup).unwrap();
+    back_up(&device, &backup);
+}
+
+/// Writes a token that only its owner reads, as the program wants it.
+fn keep_token(file: &Path, token: &str) {
+    std::fs::write(file, token).unwrap();
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Backs a device up whose licenses are not all for it, and answers what was printed.
+fn back_up(device: &Path, backup: &Path) -> String {
     let mut command = Command::new(run::built("wmlicense"));
-    run::succeed(command.arg("backup").arg("--store").arg(&device).arg("--to").arg(&backup));
+    let (code, printed) = run::ended(command.arg("backup").arg("--store").arg(device).arg("--to").arg(backup));
+    assert_eq!(code, Some(3), "{printed}");
+    printed
 }
 
 fn revoke(service: &Service, kid: &str) {
@@ -144,7 +158,7 @@ fn the_command_line_moves_licenses_to_as_many_devices_as_the_service_allows() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     stock(Path::new(&path("device1")), &service, &service.token, &KIDS);
-    std::fs::write(path("token"), &service.token).unwrap();
+    keep_token(Path::new(&path("token")), &service.token);
     std::fs::create_dir(path("backup")).unwrap();
     let program = run::built("wmlicense");
     let wmlicense = |words: &[&str]| {
@@ -153,7 +167,7 @@ fn the_command_line_moves_licenses_to_as_many_devices_as_the_service_allows() {
         command
     };
 
-    let made = run::succeed(&mut wmlicense(&["backup", "--store", &path("device1"), "--to", &path("backup")]));
+    let made = back_up(Path::new(&path("device1")), Path::new(&path("backup")));
     assert!(made.starts_with("2 licenses in ") && made.contains("(Not for backup)"), "{made}");
     let here = run::succeed(&mut wmlicense(&["restore", "--store", &path("device1"), "--from", &path("backup")]));
     assert_eq!(here, "2 licenses restored\n");
