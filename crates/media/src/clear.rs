@@ -59,13 +59,19 @@ pub enum ClearError<E> {
 impl ClearView {
     /// Reads the tables of an open MP4, fragmented or not, whose protected samples can all be described; of a clear file too.
     ///
-    /// Fails as [`crate::SampleReader::read`] does, with [`HeaderError::NotSupported`] for other formats and for samples that do
-    /// not follow each other in the file, with [`HeaderError::TooLarge`] for a sample of more than 32 MiB, and with
-    /// [`HeaderError::Missing`] where a key is named elsewhere and the file does not have exactly one.
+    /// Fails as [`crate::SampleReader::read`] does, with [`HeaderError::NotSupported`] for other formats, for tracks that share an ID
+    /// and for samples that do not follow each other in the file, with [`HeaderError::TooLarge`] for a sample of more than 32 MiB,
+    /// and with [`HeaderError::Missing`] where a key is named elsewhere and the file does not have exactly one.
     pub fn read<R: Read + Seek>(mut inner: R) -> Result<Self, HeaderError> {
         let header = ContentHeader::read(&mut inner)?;
         if header.container() != Container::Mp4 || header.tracks().is_empty() {
             return Err(HeaderError::NotSupported { offset: 0, field: "a file that is no MP4 with a moov" });
+        }
+        let mut ids: Vec<u32> = header.tracks().iter().map(|track| track.id).collect();
+        ids.sort_unstable();
+        if !ids.is_sorted_by(|one, next| one < next) {
+            // Samples are found by the ID: those of the second one would stay as they are.
+            return Err(HeaderError::NotSupported { offset: 0, field: "two tracks of one ID" });
         }
         let mut source = Source::new(&mut inner)?;
         let (length, patches) = (source.length(), mp4::patches(&mut source)?);

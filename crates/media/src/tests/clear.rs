@@ -193,6 +193,13 @@ fn what_has_no_clear_view_is_refused_with_the_reason() {
         let result = ClearView::read(Cursor::new([parts, mp4_box(b"mdat", &[&[7; 900]])].concat()));
         assert_eq!(result.is_err(), shares, "{second}");
     }
+    // Two tracks of one ID, of which the first is clear: samples of the second would be shown as they are.
+    let movie = |first, second| {
+        mp4_box(b"moov", &[&trak(first, &[clear_entry()], &no_samples()), &trak(second, &entry(), &no_samples())])
+    };
+    assert!(ClearView::read(Cursor::new(movie(1, 2))).is_ok());
+    let error = refused(&movie(1, 1));
+    assert!(matches!(error, HeaderError::NotSupported { field: "two tracks of one ID", .. }), "{error}");
     // A key that is named nowhere.
     let movie = fragmented(&[vec![protected_entry(b"cenc", &encryption(0, 8, [0; 16], &[]))]], &[]);
     let nowhere = [movie, moof(&[part(1, 200)]), mp4_box(b"mdat", &[&[7; 900]])].concat();
