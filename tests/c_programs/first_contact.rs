@@ -47,7 +47,9 @@ impl Stranger {
     }
 
     fn run(&self, script: &str, words: &[&str]) -> (Output, String) {
-        let mut command = Command::new("bash");
+        // Who starts the tests in the background lets them ignore interrupts, and what they start as well.
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["--default-signal=INT", "bash"]);
         command.arg(root().join(script)).args(words).env("TMPDIR", self.temporary());
         command.env("PATH", format!("{}:/usr/bin:/bin", self.folder.path().display()));
         // A group of its own: an interrupt meets the script and what it started, as from a terminal, and nobody else.
