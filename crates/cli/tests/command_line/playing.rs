@@ -4,7 +4,7 @@ mod running;
 
 use super::program::Machine;
 use super::terminal::Terminal;
-use running::{Running, exchange};
+use running::{Running, answers_ranges, refuses_strangers};
 use std::io::{BufRead as _, BufReader, Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -101,52 +101,6 @@ fn ffplay_plays_to_the_end() {
         assert!(output.status.success(), "{name}: {output:?}");
         assert!(!String::from_utf8_lossy(&output.stderr).contains("rror"), "{name}: {output:?}");
     }
-}
-
-/// Whoever does not know the path, or comes from a page, learns nothing.
-fn refuses_strangers(bridge: &Running) {
-    let nothing = |(head, body): (String, Vec<u8>)| {
-        assert!(head.starts_with("HTTP/1.1 404 ") && body.is_empty() && !head.contains("bytes"), "{head}");
-    };
-    let with_path =
-        |path: &str| exchange(&mut bridge.connect(), &bridge.request("GET", "").replace(&bridge.path, path));
-    nothing(with_path("/"));
-    nothing(with_path("/film.mp4"));
-    nothing(with_path(&bridge.path.replace("/film", "/fiLm")));
-    nothing(bridge.ask("GET", "Origin: http://evil.example\r\n"));
-    let rebound = bridge.request("GET", "").replace(&format!("Host: {}", bridge.host), "Host: evil.example");
-    nothing(exchange(&mut bridge.connect(), &rebound));
-    let long = format!("GET / HTTP/1.1\r\nHost: {}\r\nX: {}\r\n\r\n", bridge.host, "x".repeat(20_000));
-    assert!(exchange(&mut bridge.connect(), &long).0.starts_with("HTTP/1.1 431 "));
-}
-
-/// Ranges of what was given as the whole.
-fn answers_ranges(bridge: &Running, whole: &[u8]) {
-    let length = whole.len();
-    let (head, body) = bridge.ask("HEAD", "");
-    assert!(head.starts_with("HTTP/1.1 200 ") && body.is_empty() && head.contains(&length.to_string()), "{head}");
-    for (range, expected) in [
-        ("bytes=0-0", Some(0..1)),
-        ("bytes=1000-4999", Some(1000..5000)),
-        ("bytes=7000-", Some(7000..length)),
-        ("bytes=-100", Some(length - 100..length)),
-        ("bytes=0-9,20-29", None),
-    ] {
-        let (head, body) = bridge.ask("GET", &format!("Range: {range}\r\n"));
-        let status = if expected.is_some() { "HTTP/1.1 206 " } else { "HTTP/1.1 200 " };
-        assert!(head.starts_with(status) && body == whole[expected.unwrap_or(0..length)], "{range}: {head}");
-    }
-    let (head, body) = bridge.ask("GET", &format!("Range: bytes={length}-\r\n"));
-    assert!(head.starts_with("HTTP/1.1 416 ") && body.is_empty(), "{head}");
-    assert!(head.contains(&format!("Content-Range: bytes */{length}\r\n")), "{head}");
-    assert!(bridge.ask("POST", "").0.starts_with("HTTP/1.1 405 "));
-    // Several requests on one connection, as players do that read in small parts.
-    let lines = "Range: bytes=5-9\r\n";
-    let first = bridge.request("GET", lines).replace("Connection: close\r\n", "");
-    let (head, rest) = exchange(&mut bridge.connect(), &(first + &bridge.request("GET", lines)));
-    let second = [&whole[5..10], b"HTTP/1.1 206 "].concat();
-    assert!(head.starts_with("HTTP/1.1 206 ") && rest.starts_with(&second), "{head}");
-    assert!(rest.ends_with(&whole[5..10]));
 }
 
 #[test]
