@@ -28,8 +28,9 @@ install() { ci/install.sh packaging; }
 # A service of the programs in $1, with the two keys of the media in tests/data, on a free port; more words are for `serve`. Sets url,
 # authority and token.
 serve() {
-  local programs=$1 data=$work/service-$((${#services[@]} + 1)) said=$work/said key
+  local programs=$1 data said=$work/said key
   shift
+  data=$(mktemp -d "$work/service-XXXXXX")
   rm -f "$said"
   mkfifo "$said"
   authority=$("$programs/wmlicensed" init --data "$data" | sed -n 's/^authority: //p')
@@ -204,11 +205,10 @@ system_roots() {
   ! grep -q 'ISRG Root X1' "$built/libwmlicense.so" || wrong "certificates are bundled"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority -keyout "$work/ca.key" \
     -out "$work/ca.pem" 2>"$work/log"
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -keyout "$work/tls.key" \
-    -CA "$work/ca.pem" -CAkey "$work/ca.key" -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=service -keyout "$work/tls.key" \
+    -CA "$work/ca.pem" -CAkey "$work/ca.key" -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
     -out "$work/tls.pem" 2>"$work/log"
   serve "$built" --tls-cert "$work/tls.pem" --tls-key "$work/tls.key"
-  url=${url/127.0.0.1/localhost}
   link_example "$built" "$work/system-roots"
   SSL_CERT_FILE=$work/ca.pem use "$work/system-roots" "$built" "$work/store-system-roots"
   mkdir "$work/nothing"
