@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and the demonstration need (`ci/install.sh demo`), or what the whole check needs besides (`ci/install.sh
-# test`, the default), or what looking at packages needs (`ci/install.sh packaging`), on Debian and its relatives, and nothing that is there already; or the tool that looks at what is depended on
-# (`ci/install.sh dependencies`). The Rust toolchain is the reader's own and is looked at first: only its formatter and linter are
+# test`, the default), or what looking at packages needs (`ci/install.sh packaging`), on Debian and its relatives, and nothing that is
+# there already; or the tool that looks at what is depended on (`ci/install.sh dependencies`). The Rust toolchain is the reader's own and is looked at first: only its formatter and linter are
 # added, and only for the check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ test_packages=(
   git clang valgrind strace                         # the second compiler, memory checks, fault injection
   procps util-linux mount                           # signals, namespaces and small file systems for tests
   libglib2.0-dev                                    # the example with a main loop
-  groff-base zsh fish                               # read the manual and the completions of the command line
+  zsh fish                                          # read the completions of the command line
   python3-venv                                      # the independent reader of the wire documents, the wheel for Python
   openssl sqlite3 age                               # what benchmarks and tests compare with
   libavformat-dev libavcodec-dev libavutil-dev      # the library in ffmpeg/ and the player among the examples
