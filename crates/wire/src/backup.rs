@@ -6,6 +6,7 @@ use crate::id::{BackupId, Digest};
 
 mod footer;
 mod item;
+pub mod page;
 mod record;
 mod ticket;
 mod tombstone;
