@@ -35,7 +35,7 @@ check-dependencies: ## what is depended on: licenses, bans, sources (builds carg
 check-format: ## whether the sources are formatted
 	@cargo fmt --all --check
 
-bench: ## the library beside its peers, in one run of a quarter of an hour (BENCH="--only lookup" for a part)
+bench: ## library and service beside their peers, in one run of twelve minutes (BENCH="lookup-100k acquire" for rows by name)
 	@ci/bench.sh $(BENCH)
 
 fuzz: ## every fuzz target for a minute (SECONDS=3600 for longer)

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# The library beside its peers, in one run; the arguments are those of bench/src/main.rs. Builds the service in the same
-# profile, because pre-delivery and restore are measured with it.
+# Library and service beside their peers, in one run; the arguments are those of bench/src/main.rs: rows by name, such as
+# `ci/bench.sh lookup-100k acquire`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --quiet --profile bench -p wmlicense-server
-exec cargo run --quiet --profile bench -p wmlicense-bench -- "$@"
+# Together, so that one build serves both.
+cargo build --quiet --profile bench -p wmlicense -p wmlicense-server -p wmlicense-bench
+target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+exec "$target/release/wmlicense-bench" "$@"

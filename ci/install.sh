@@ -18,7 +18,7 @@ test_packages=(
   libglib2.0-dev                                    # the example with a main loop
   zsh fish                                          # read the completions of the command line
   python3-venv                                      # the independent reader of the wire documents, the wheel for Python
-  openssl sqlite3 age                               # what benchmarks and tests compare with
+  openssl sqlite3 age libcurl4-openssl-dev          # what benchmarks and tests compare with
   libavformat-dev libavcodec-dev libavutil-dev      # the library in ffmpeg/ and the player among the examples
   ffmpeg                                            # players for the bridge
   libgstreamer1.0-dev                               # the element for GStreamer, and what plays with it

@@ -2,8 +2,9 @@
 //! does, and `aws-lc-rs`. Which one the library uses follows from this.
 
 use crate::arguments::Arguments;
-use crate::decryption::{SIZES, processor};
-use crate::table::{Rates, Table};
+use crate::meter::Rates;
+use crate::samples::{SIZES, processor};
+use crate::table::Table;
 use aws_lc_rs::cipher::{AES_128, DecryptingKey, DecryptionContext, UnboundCipherKey};
 use std::time::{Duration, Instant};
 use wmlicense_media::cenc::{SampleCipher, SampleInfo, Scheme};
@@ -26,7 +27,7 @@ fn rate(size: usize, mut decrypt: impl FnMut()) -> f64 {
 }
 
 pub(crate) fn measure(_world: &World, arguments: &Arguments, table: &mut Table) {
-    table.title(&format!("ciphers for samples, in place, one core of {}", processor().0));
+    table.row("ciphers", &format!("ciphers for samples, in place, one core of {}", processor().0));
     let ours = SampleCipher::new(&KEY);
     let key = || UnboundCipherKey::new(&AES_128, &KEY).unwrap();
     let kinds = [

@@ -1,6 +1,6 @@
 //! A device in a process of its own, so that its time and memory are its own: it does one job and prints what it took.
 
-use crate::table::processor_time_of;
+use crate::meter::processor_time_of;
 use crate::watch::{Watch, peak_kb};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,6 +19,8 @@ use wmlicense_wire::id::Digest;
 
 /// What the device is to do.
 pub(crate) enum Job<'a> {
+    /// Be certified and no more.
+    Individualize,
     /// Be delivered everything that its account may have.
     Predeliver,
     /// Back up to this place.
@@ -53,6 +55,7 @@ impl Job<'_> {
     /// Has the job done by a process, and watches another one meanwhile.
     pub(crate) fn run(&self, owner: &Owner<'_>, store: &Path, beside: Option<u32>) -> Done {
         let (name, place) = match self {
+            Self::Individualize => ("individualize", store),
             Self::Predeliver => ("predeliver", store),
             Self::BackUp(place) => ("backup", *place),
             Self::Restore(place) => ("restore", *place),
@@ -94,6 +97,7 @@ pub(crate) fn work_here(job: &[String]) {
     }
     let (start, before) = (Instant::now(), processor_time_of("self", 2));
     let licenses = match name.as_str() {
+        "individualize" => 0,
         "predeliver" => acquire(&client, &settings, &LicenseWish::default(), &context()).unwrap().stored,
         "backup" => back_up(&client, Path::new(place), true, &context()).unwrap().backed_up,
         "restore" => restore(&client, &settings, Path::new(place), false, &context()).unwrap().restored,

@@ -1,29 +1,40 @@
-//! The library's C face: a small C program over the shared library of this very build, asked for one figure at a time.
+//! The library's C face: small C programs over the shared library of this very build.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 use wmlicense_testkit::World;
 
-/// The compiled `bench/c/use.c`.
+const PROGRAM: &str = "program";
+
+/// A compiled program of `bench/c`.
 pub(crate) struct Face {
     folder: TempDir,
     authority: String,
 }
 
 impl Face {
+    /// `use.c`, which is asked for one figure at a time.
     pub(crate) fn new(world: &World) -> Self {
+        Self::of(world, "use.c")
+    }
+
+    pub(crate) fn of(world: &World, source: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let library = library();
         let library = library.parent().unwrap().display();
         let words = [format!("-L{library}"), format!("-Wl,-rpath,{library}"), "-lwmlicense".to_owned()];
-        compile("use.c", &folder.path().join("use"), &words.each_ref().map(String::as_str));
+        compile(source, &folder.path().join(PROGRAM), &words.each_ref().map(String::as_str));
         Self { folder, authority: world.pin().to_base64() }
+    }
+
+    pub(crate) fn program(&self) -> PathBuf {
+        self.folder.path().join(PROGRAM)
     }
 
     /// Runs `verb STORE AUTHORITY words…` and answers the number that it prints.
     pub(crate) fn ask(&self, verb: &str, store: &Path, words: &[&str]) -> f64 {
-        let mut program = Command::new(self.folder.path().join("use"));
+        let mut program = Command::new(self.program());
         // Cargo names folders there in which another build of the library may lie.
         program.env_remove("LD_LIBRARY_PATH").arg(verb).arg(store).arg(&self.authority).args(words);
         let output = program.output().unwrap();

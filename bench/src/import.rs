@@ -1,50 +1,82 @@
-//! Pre-delivery: one signed answer of 4096 licenses, from its bytes to the disk.
+//! Pre-delivery: signed answers of 4096 licenses, each from its bytes to the disk, into stores of every size.
 
 use crate::arguments::Arguments;
+use crate::meter::Times;
 use crate::peers::PlainSqlite;
-use crate::table::{Table, Times};
+use crate::stores::{BATCH, Full, grants};
+use crate::table::Table;
 use wmlicense_core::store::{Import, Page, TransactionState};
 use wmlicense_testkit::home::{Home, pending};
-use wmlicense_testkit::{Asked, World, content_key, grant, kid};
+use wmlicense_testkit::{Asked, NOW, World};
 use wmlicense_wire::answer::Envelope;
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::Kid;
 
-const BATCH: u64 = 4096;
+/// Answers that are stored one after the other: as many as a store may gather before it tidies up, and more.
+const ANSWERS: u64 = 20;
 
-pub(crate) fn measure(world: &World, arguments: &Arguments, table: &mut Table) {
+/// Into an empty store.
+pub(crate) fn measure_empty(world: &World, _: &Arguments, table: &mut Table) {
+    let scratch = tempfile::tempdir().unwrap();
     let home = Home::new(world);
-    let identity = home.identity();
-    let scratch = tempfile::tempdir_in(&arguments.folder).unwrap();
-    let mut plain = None;
+    let probe = home.copied();
+    probe.acquire(&[world.policy(wmlicense_testkit::kid(0))]).unwrap();
+    let plain = PlainSqlite::new(&scratch.path().join("plain.db"), crate::stores::row_len(&probe));
+    measure(world, home, 0, &plain, table);
+}
+
+/// Into a copy of a full store.
+pub(crate) fn measure_full(world: &World, full: &Full<'_>, _: &Arguments, table: &mut Table) {
+    measure(world, full.home.copied(), full.licenses, full.plain(), table);
+}
+
+fn measure(world: &World, home: Home<'_>, licenses: u64, plain: &PlainSqlite, table: &mut Table) {
     let [mut ours, mut storing, mut peer] = <[Times; 3]>::default();
-    for round in 0..arguments.rounds as u64 {
-        let policies = (0..BATCH).map(|number| world.policy(kid(round * BATCH + number)));
-        let grants: Vec<_> = policies.map(|policy| grant(&policy, content_key(policy.kid))).collect();
-        let asked = Asked::by(home.device_id, &identity.keys);
-        let answer = world.answer(&world.issuer, &asked, &grants);
-        let transaction = pending(&home.client, world, asked.transaction);
-        let row_len = answer.len() / BATCH as usize;
-        let plain = plain.get_or_insert_with(|| PlainSqlite::new(&scratch.path().join("plain.db"), row_len));
-        let keys: Vec<[u8; 16]> = (0..BATCH).map(|_| *kid_at_random().as_bytes()).collect();
-        ours.measure(|| {
-            let envelope = Envelope::parse(&answer).unwrap();
-            let verified = envelope.verify(&asked.expected(Role::Issuer), &world.directory).unwrap();
-            let licenses = verified.open_licenses(&identity.hpke, home.device_id, &world.directory).unwrap();
-            let (authority, end) = (world.pin(), TransactionState::Answered);
-            let import =
-                Import { authority, signed: &envelope.signed, licenses, transaction, end, page: Page::default() };
-            let report = storing.measure(|| home.client.store.import(&import).unwrap());
-            assert_eq!(report.stored, BATCH);
-        });
+    let mut bytes = 0;
+    for number in 0..ANSWERS {
+        let first = licenses + number * BATCH;
+        bytes += store_one(world, &home, first, (&mut ours, &mut storing));
+        let keys: Vec<[u8; 16]> = (0..BATCH).map(|_| *Kid::random().unwrap().as_bytes()).collect();
         peer.measure(|| plain.insert(keys.into_iter()));
     }
-    table.title("pre-delivery of 4096 licenses: parse, verify, store, durable");
+    // What the log holds yet goes into the database when it is closed.
+    ours.add_untimed(|| drop(home));
+    peer.add_untimed(|| plain.settle());
+    let into = if licenses == 0 { "an empty store".to_owned() } else { format!("a store of {licenses}") };
+    let name = format!("import-{}", crate::name_of(licenses));
+    table.row(
+        &name,
+        &format!("{ANSWERS} signed answers of {BATCH} licenses into {into}: parse, verify, store, durable"),
+    );
     table.time("wmlicense, from the answer's bytes to the disk", &ours, BATCH);
     table.time("  of it the store", &storing, BATCH);
     table.time("plain SQLite inserts of rows of the same size", &peer, BATCH);
-    table.compare("to plain SQLite", &ours, &peer, 1.0);
+    table.figure("median to median", ours.ratio_to(&peer));
+    table.compare_means("all answers to plain SQLite", &ours, &peer, if licenses == 0 { 1.1 } else { 0.5 });
+    table.at_most(
+        "bytes written, the last checkpoint too, a byte",
+        ours.written() * ANSWERS as f64 / bytes as f64,
+        3.0,
+    );
+    table.at_most("syncs an import, those of checkpoints too", storing.syncs(), 1.2);
 }
 
-fn kid_at_random() -> wmlicense_wire::id::Kid {
-    wmlicense_wire::id::Kid::random().unwrap()
+/// Stores one answer and gives its length.
+fn store_one(world: &World, home: &Home<'_>, first: u64, (ours, storing): (&mut Times, &mut Times)) -> usize {
+    let identity = home.identity();
+    // After every license that is there.
+    let grants = grants(world, first..first + BATCH, NOW + (first / BATCH) as i64 + 1);
+    let asked = Asked::by(home.device_id, &identity.keys);
+    let answer = world.answer(&world.issuer, &asked, &grants);
+    let transaction = pending(&home.client, world, asked.transaction);
+    ours.measure(|| {
+        let envelope = Envelope::parse(&answer).unwrap();
+        let verified = envelope.verify(&asked.expected(Role::Issuer), &world.directory).unwrap();
+        let licenses = verified.open_licenses(&identity.hpke, home.device_id, &world.directory).unwrap();
+        let (authority, end) = (world.pin(), TransactionState::Answered);
+        let import = Import { authority, signed: &envelope.signed, licenses, transaction, end, page: Page::default() };
+        let report = storing.measure(|| home.client.store.import(&import).unwrap());
+        assert_eq!(report.stored, BATCH);
+    });
+    answer.len()
 }

@@ -1,8 +1,8 @@
-//! Measures the library beside its peers: everything alternates in one run, and what counts are medians and ratios.
-//! `wmlicense-bench [--licenses N]… [--rounds N] [--folder DIR] [--only PART]`, PART import, commit, predelivery, elsewhere,
-//! backup, memory, lookup, open, ciphers, decryption, library or file. Predelivery and elsewhere need `wmlicensed` beside
-//! this program, as `ci/bench.sh` builds it; the peers `sqlite3`, `age` and `openssl` are Debian packages, Shaka Packager and
-//! ffmpeg come with `ci/install.sh`, and Bento4 is built in `bench/peers` when it is needed.
+//! Measures library and service beside their peers: everything alternates in one run, what counts are medians and ratios, and the
+//! missed targets come again at the end. `wmlicense-bench [ROW]… [--rounds N] [--folder DIR] [--library FILE]`: a row is named as
+//! a wrong name lists them, or by its first words, such as `backup`; without a name all rows are measured but `ciphers` and `film`.
+//! `ci/bench.sh` builds it with `wmlicensed` beside it; `ci/install.sh` brings the peers: `sqlite3`, `age`, `openssl`, libcurl,
+//! Shaka Packager and ffmpeg. Bento4 is built in `bench/peers` when `film` needs it.
 // A measurement that fails half-way means nothing: it stops.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,76 +10,114 @@ mod arguments;
 mod backup;
 mod ciphers;
 mod commit;
-mod decryption;
 mod device;
 mod elsewhere;
 mod face;
 mod file;
+mod first;
 mod import;
 mod library;
 mod lookup;
 mod memory;
+mod meter;
 mod peers;
 mod predelivery;
+mod samples;
 mod service;
+mod single;
+mod stores;
 mod table;
 mod watch;
 
 use arguments::Arguments;
-use backup::Full;
+use std::process::ExitCode;
+use stores::Full;
 use table::Table;
 use wmlicense_testkit::World;
 
-/// Licenses of a store that fits into every cache; the larger ones are held against it.
-const SMALL: u64 = 10_000;
+type Row = fn(&World, &Arguments, &mut Table);
+type StoreRow = for<'w> fn(&'w World, &Full<'w>, &Arguments, &mut Table);
 
-fn main() {
-    let arguments = Arguments::of_process();
-    if let Some(job) = &arguments.job {
-        return device::work_here(job);
-    }
-    let world = World::new();
-    let mut table = Table::new(&arguments);
-    type Part = fn(&World, &Arguments, &mut Table);
-    let parts: [(&str, Part); 8] = [
-        ("import", import::measure),
-        ("commit", commit::measure),
-        ("library", library::measure),
-        ("ciphers", ciphers::measure),
-        ("decryption", decryption::measure),
-        ("predelivery", predelivery::measure),
-        ("elsewhere", elsewhere::measure),
-        ("file", file::measure),
-    ];
-    for (_, measure) in parts.iter().filter(|(part, _)| arguments.wants(part)) {
-        measure(&world, &arguments, &mut table);
-    }
-    if ["backup", "memory", "lookup", "open"].iter().any(|part| arguments.wants(part)) {
-        measure_stores(&world, &arguments, &mut table);
+/// Rows that make what they need.
+const ROWS: [(&str, Row); 10] = [
+    ("import-empty", import::measure_empty),
+    ("acquire", commit::measure),
+    ("samples-cenc", samples::measure_cenc),
+    ("samples-cbc1", samples::measure_cbc1),
+    ("samples-cbcs", samples::measure_cbcs),
+    ("library", library::measure),
+    ("first-license", first::measure),
+    ("service-single", single::measure),
+    ("service-pages", predelivery::measure),
+    ("restore-elsewhere", elsewhere::measure),
+];
+
+/// Rows that are measured by name only: no target of the project is in them.
+const EXTRA: [(&str, Row); 2] = [("ciphers", ciphers::measure), ("film", file::measure)];
+
+/// Rows that depend on how full a store is, with the sizes at which they are measured, ascending. The last one changes the plain
+/// database.
+const STORE_ROWS: [(&str, &[u64], StoreRow); 6] = [
+    ("lookup", &[lookup::SMALL, 100_000, 1_000_000], lookup::measure),
+    ("open", &[1_000_000], lookup::measure_opening),
+    ("backup", &[100_000, 1_000_000], backup::measure),
+    ("restore", &[100_000, 1_000_000], backup::measure_restore),
+    ("memory", &[100_000, 1_000_000], memory::measure),
+    ("import", &[100_000, 1_000_000], import::measure_full),
+];
+
+/// How a number of licenses is called in names of rows.
+fn name_of(licenses: u64) -> String {
+    match licenses {
+        0 => "empty".to_owned(),
+        _ if licenses.is_multiple_of(1_000_000) => format!("{}m", licenses / 1_000_000),
+        _ => format!("{}k", licenses / 1000),
     }
 }
 
-/// What depends on how full the store is.
-fn measure_stores(world: &World, arguments: &Arguments, table: &mut Table) {
-    let mut small = None;
-    if arguments.wants("lookup") {
-        small = Some(lookup::measure(world, &Full::new(world, SMALL, arguments), arguments, table));
+fn rows_of_stores() -> impl Iterator<Item = (u64, String, StoreRow)> {
+    let mut rows: Vec<_> = STORE_ROWS
+        .iter()
+        .flat_map(|(part, sizes, row)| {
+            sizes.iter().map(move |size| (*size, format!("{part}-{}", name_of(*size)), *row))
+        })
+        .collect();
+    rows.sort_by_key(|(size, ..)| *size);
+    rows.into_iter()
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::of_process();
+    if let Some(job) = &arguments.job {
+        device::work_here(job);
+        return ExitCode::SUCCESS;
     }
-    for licenses in &arguments.licenses {
-        let full = Full::new(world, *licenses, arguments);
-        if arguments.wants("open") {
-            lookup::measure_opening(world, &full, table);
-        }
-        if arguments.wants("lookup") {
-            let each = lookup::measure(world, &full, arguments, table);
-            let growth = each.as_secs_f64() / small.unwrap_or(each).as_secs_f64();
-            table.ratio(&format!("through C, {licenses} to {SMALL} licenses"), growth, 2.0);
-        }
-        if arguments.wants("backup") {
-            backup::measure(&full, arguments, table);
-        }
-        if arguments.wants("memory") {
-            memory::measure(world, &full, arguments, table);
-        }
+    let known: Vec<String> = ROWS
+        .iter()
+        .chain(&EXTRA)
+        .map(|(name, _)| (*name).to_owned())
+        .chain(rows_of_stores().map(|(_, name, _)| name))
+        .collect();
+    if let Some(row) = arguments.unknown(&known) {
+        eprintln!("there is no row {row}; the rows are {}", known.join(" "));
+        return ExitCode::FAILURE;
     }
+    if !meter::is_counted() {
+        return meter::run_counted(&arguments.folder);
+    }
+    let (world, mut table) = (World::new(), Table::new(&arguments));
+    let wanted = ROWS.iter().filter(|(name, _)| arguments.wants(name));
+    for (_, measure) in wanted.chain(EXTRA.iter().filter(|(name, _)| arguments.names(name))) {
+        measure(&world, &arguments, &mut table);
+    }
+    let mut full: Option<Full<'_>> = None;
+    for (size, _, measure) in rows_of_stores().filter(|(_, name, _)| arguments.wants(name)) {
+        if full.as_ref().is_none_or(|full| full.licenses != size) {
+            // The smaller one goes first.
+            full = None;
+        }
+        measure(&world, full.get_or_insert_with(|| Full::new(&world, size)), &arguments, &mut table);
+    }
+    table.finish();
+    ExitCode::SUCCESS
 }

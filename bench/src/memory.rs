@@ -1,13 +1,12 @@
 //! Peak memory of backups and restores, each in a process of its own.
 
 use crate::arguments::Arguments;
-use crate::backup::Full;
 use crate::device::{Job, Owner};
+use crate::name_of;
+use crate::stores::Full;
 use crate::table::Table;
 use wmlicense_testkit::World;
 
-/// From this number of licenses on, a tenth of them fills the caches, whose size is bounded.
-const CACHES_FULL: u64 = 1_000_000;
 /// What a backup or restore may take, in MB.
 const TARGET_MB: f64 = 32.0;
 
@@ -23,14 +22,16 @@ fn peaks(world: &World, full: &Full<'_>) -> [f64; 2] {
     [backup.all_mb, restore.own_mb]
 }
 
-pub(crate) fn measure(world: &World, full: &Full<'_>, arguments: &Arguments, table: &mut Table) {
-    let tenth = Full::new(world, full.licenses / 10, arguments);
-    let [small, large] = [peaks(world, &tenth), peaks(world, full)];
-    table.title(&format!("peak memory of a process, {} licenses and a tenth of them, MB", full.licenses));
-    for ((what, small), large) in ["backup", "restore, same device"].iter().zip(small).zip(large) {
-        table.ratio(&format!("{what}, all licenses"), large, TARGET_MB);
-        if full.licenses >= CACHES_FULL {
-            table.ratio(&format!("{what}, growth from a tenth to all"), large / small, 1.2);
+pub(crate) fn measure(world: &World, full: &Full<'_>, _: &Arguments, table: &mut Table) {
+    let peaks = peaks(world, full);
+    let title = format!("peak memory of a process, {} licenses, MB", full.licenses);
+    table.row(&format!("memory-{}", name_of(full.licenses)), &title);
+    for (what, peak) in ["backup", "restore, same device"].into_iter().zip(peaks) {
+        table.at_most(what, peak, TARGET_MB);
+        // Of the size before, a tenth of this one.
+        if let Some(smaller) = table.kept(what) {
+            table.at_most(&format!("{what}: growth from a tenth to all"), peak / smaller, 1.2);
         }
+        table.keep(what, peak);
     }
 }

@@ -21,6 +21,7 @@ fn run(command: &mut Command) {
 /// A key pair of `age`: file of the identity, recipient.
 pub(crate) fn age_key(folder: &Path) -> (std::path::PathBuf, String) {
     let file = folder.join("age.key");
+    let _ = std::fs::remove_file(&file);
     run(Command::new("age-keygen").arg("-o").arg(&file));
     let text = std::fs::read_to_string(&file).unwrap();
     let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
@@ -106,8 +107,8 @@ impl PlainSqlite {
         Self { connection, row }
     }
 
-    pub(crate) fn insert(&mut self, keys: impl Iterator<Item = [u8; 16]>) {
-        let transaction = self.connection.transaction().unwrap();
+    pub(crate) fn insert(&self, keys: impl Iterator<Item = [u8; 16]>) {
+        let transaction = self.connection.unchecked_transaction().unwrap();
         {
             let mut statement = transaction.prepare("INSERT INTO entry (key, value) VALUES (?1, ?2)").unwrap();
             for key in keys {

@@ -1,11 +1,11 @@
 //! The real service on the loopback interface, with a catalogue of its own.
 
 use crate::device::Owner;
+use crate::meter::{Counts, SYNCS, new_count};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 use wmlicense_wire::id::Digest;
 
 /// As many devices as a benchmark has rounds.
@@ -17,6 +17,8 @@ pub(crate) struct Service {
     url: String,
     authority: String,
     token: String,
+    /// Where its syncs are counted.
+    syncs: PathBuf,
 }
 
 fn program() -> PathBuf {
@@ -39,8 +41,7 @@ impl Service {
     pub(crate) fn start(data: &Path, count: u64) -> Self {
         let authority = after(&admin(data, &["init"]), "authority: ").to_owned();
         let list = (0..count).fold(String::new(), |mut list, number| {
-            let kid = Digest::of(&number.to_be_bytes()).to_hex();
-            writeln!(list, "{},00112233445566778899aabbccddeeff,Title {number}", &kid[..32]).unwrap();
+            writeln!(list, "{},00112233445566778899aabbccddeeff,Title {number}", Self::kid(number)).unwrap();
             list
         });
         let [list_file, terms_file] = ["list.csv", "terms.json"].map(|name| data.join(name).display().to_string());
@@ -49,9 +50,12 @@ impl Service {
         admin(data, &["policy", "set", "all", &terms_file]);
         admin(data, &["content", "import", &list_file, "--policy", "all", "--scope", "all"]);
         let token = after(&admin(data, &["account", "add", "bench", "--scope", "all"]), "token: ").to_owned();
+        let syncs = data.join("syncs");
+        new_count(&syncs);
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .env(SYNCS, &syncs)
             // One arena of the C library: what it keeps for each thread that once held a page is no need of the service.
             .env("MALLOC_ARENA_MAX", "1")
             .stdout(Stdio::piped())
@@ -60,7 +64,12 @@ impl Service {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, url: after(&line, "listening on ").to_owned(), authority, token }
+        Self { child, url: after(&line, "listening on ").to_owned(), authority, token, syncs }
+    }
+
+    /// A key ID of its catalogue, in hexadecimal.
+    pub(crate) fn kid(number: u64) -> String {
+        Digest::of(&number.to_be_bytes()).to_hex().split_at(32).0.to_owned()
     }
 
     /// A device of its account.
@@ -72,9 +81,17 @@ impl Service {
         self.child.id()
     }
 
-    /// Processor time so far, in steps of 10 ms.
-    pub(crate) fn processor(&self) -> Duration {
-        crate::table::processor_time_of(&self.process().to_string(), 2)
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// What it has used so far.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts::of_process(self.process(), &self.syncs)
     }
 }
 
