@@ -67,6 +67,7 @@ impl BareService {
     pub fn open(folder: DataFolder) -> Option<Self> {
         let presence = Presence {
             public_url: "https://a.example".to_owned(),
+            is_said: true,
             support_url: "https://a.example/support".to_owned(),
             privacy_url: None,
             terms_url: None,

@@ -1,12 +1,16 @@
-//! HTTP: routes, request IDs, body caps, time-outs and the bound on what runs at once. Deciding is the roles'.
+//! HTTP: routes, body caps and the bound on what runs at once. What surrounds every request is in `observe`, deciding is the roles'.
 
 mod body;
 pub(crate) mod listener;
+mod observe;
 mod page;
+pub(crate) mod tls;
+mod trace;
 #[cfg(any(fuzzing, test))]
 pub(crate) use page::led_back;
 
 use self::body::{discard, read_body};
+use self::observe::observed;
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::roles::{
@@ -17,15 +21,13 @@ use crate::service::Service;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-use tracing::Instrument as _;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::endpoint::{self, Endpoint};
 use wmlicense_wire::id::Digest;
@@ -35,13 +37,10 @@ use wmlicense_wire::service_document::{ServiceDocument, sign_time};
 const MAX_REQUESTS: usize = 256;
 /// Most restores among them, whose bodies are long.
 const MAX_RESTORES: usize = 24;
-/// Longest time from the head of a request to its answer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The service document is valid for this long and made anew far earlier. Seconds.
 const DOCUMENT_VALIDITY: i64 = 7 * 24 * 60 * 60;
 const DOCUMENT_LIFETIME: i64 = 60 * 60;
 const COSE: &str = "application/cose";
-const REQUEST_ID: &str = "x-request-id";
 
 /// What handlers share.
 struct Shared {
@@ -56,8 +55,8 @@ type Answered = Result<Response<Body>, Fault>;
 pub(crate) fn router(service: Arc<Service>) -> Router {
     let has = |role| service.roles.contains(&role);
     let (individualizes, issues, manages) = (has(Role::Individualization), has(Role::Issuer), has(Role::Management));
-    let shared =
-        Arc::new(Shared { service, requests: Semaphore::new(MAX_REQUESTS), restores: Semaphore::new(MAX_RESTORES) });
+    let (requests, restores) = (Semaphore::new(MAX_REQUESTS), Semaphore::new(MAX_RESTORES));
+    let shared = Arc::new(Shared { service: Arc::clone(&service), requests, restores });
     let mut router = Router::new()
         .route(endpoint::SERVICE_DOCUMENT, get(document))
         .route(&endpoint::path(endpoint::TIME), get(time))
@@ -90,7 +89,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .method_not_allowed_fallback(async || -> Answered {
             Err(Fault::BadRequest("The resource does not know this method."))
         })
-        .layer(from_fn_with_state(Arc::clone(&shared), observed))
+        .layer(from_fn_with_state(service, observed))
         .with_state(shared)
 }
 
@@ -101,55 +100,6 @@ impl axum::response::IntoResponse for Fault {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-/// Gives each request an ID, turns faults into problems, logs and counts.
-async fn observed(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response<Body> {
-    let id = request_id(request.headers());
-    let span = tracing::info_span!("request", id);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let started = Instant::now();
-    let work = async {
-        let response = match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => axum::response::IntoResponse::into_response(Fault::Unavailable),
-        };
-        let fault = response.extensions().get::<Fault>().copied();
-        let mut response = fault.map_or(response, |fault| fault.response(&id));
-        if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(REQUEST_ID, value);
-        }
-        let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_millis());
-        shared.service.metrics.response(status);
-        tracing::info!(%method, path = known_path(&path), status, milliseconds, ?fault, "answered");
-        response
-    };
-    work.instrument(span).await
-}
-
-/// The path if it is one of ours: anything else may hold what no log should.
-fn known_path(path: &str) -> &str {
-    let known =
-        path.starts_with(endpoint::ROOT) || [endpoint::SERVICE_DOCUMENT, "/support", "/metrics"].contains(&path);
-    let short = path.len() <= 32 && path.bytes().all(|byte| byte.is_ascii_lowercase() || b"/1.-".contains(&byte));
-    if known && short { path } else { "other" }
-}
-
-/// The client's ID of the request if it is harmless, else a random one.
-fn request_id(headers: &HeaderMap) -> String {
-    let harmless = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(harmless);
-    given.map_or_else(
-        || {
-            let mut bytes = [0; 12];
-            // Without random bytes the ID is less useful, and nothing else depends on it.
-            let _ = getrandom::fill(&mut bytes);
-            URL_SAFE_NO_PAD.encode(bytes)
-        },
-        str::to_owned,
-    )
 }
 
 /// Turns requests away when too many are running, without keeping anything of their bodies.
@@ -346,22 +296,5 @@ mod tests {
         assert_eq!(read_nonce(&"0f".repeat(15)), None);
         assert_eq!(read_nonce(&URL_SAFE_NO_PAD.encode([1; 33])), None);
         assert_eq!(read_nonce("é"), None);
-    }
-
-    #[test]
-    fn only_harmless_request_ids_are_taken_over() {
-        let mut headers = HeaderMap::new();
-        headers.insert(REQUEST_ID, HeaderValue::from_static("abc-1.2_3"));
-        assert_eq!(request_id(&headers), "abc-1.2_3");
-        headers.insert(REQUEST_ID, HeaderValue::from_static("a b"));
-        assert_ne!(request_id(&headers), "a b");
-        assert_eq!(request_id(&HeaderMap::new()).len(), 16);
-    }
-
-    #[test]
-    fn paths_of_strangers_are_not_logged() {
-        assert_eq!(known_path("/v1/licenses"), "/v1/licenses");
-        assert_eq!(known_path("/v1/Bearer%20secret"), "other");
-        assert_eq!(known_path("/token"), "other");
     }
 }

@@ -12,6 +12,7 @@ mod folder;
 pub mod fuzzing;
 mod http;
 mod keyring;
+mod logging;
 mod metrics;
 mod pace;
 mod policy;

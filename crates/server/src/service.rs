@@ -9,7 +9,7 @@ use crate::pace::Pace;
 use crate::problem::Fault;
 use crate::store::{self, Store, StoreError};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
 use wmlicense_wire::id::Digest;
@@ -36,6 +36,8 @@ pub(crate) enum OpenError {
 pub(crate) struct Presence {
     /// URL without slash at the end.
     pub(crate) public_url: String,
+    /// False if it is the listening address, because nobody said another one.
+    pub(crate) is_said: bool,
     /// Page for users whom the service refuses.
     pub(crate) support_url: String,
     /// Privacy statement.
@@ -70,6 +72,8 @@ pub(crate) struct Service {
     pub(crate) pace: Pace,
     /// Pages of pre-deliveries that are made at once.
     pub(crate) deliveries: Arc<Semaphore>,
+    /// That the address of a proxy is missing is said once.
+    pub(crate) proxy_told: Once,
     status: RwLock<Option<Arc<Published>>>,
     /// One permit a core: more computations side by side only wait for each other.
     computing: Semaphore,
@@ -102,6 +106,7 @@ impl Service {
             document: Mutex::default(),
             pace,
             deliveries: Arc::new(Semaphore::new(MAX_DELIVERIES)),
+            proxy_told: Once::new(),
             status: RwLock::default(),
             computing: Semaphore::new(cores),
         })

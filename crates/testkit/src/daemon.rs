@@ -4,10 +4,12 @@ pub mod device;
 pub mod issuer;
 
 use crate::run::built;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
 use tempfile::TempDir;
 use wmlicense_wire::id::Digest;
 
@@ -122,11 +124,18 @@ pub fn rfc3339(seconds: i64) -> String {
     database.query_row("SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ?1, 'unixepoch')", [seconds], |row| row.get(0)).unwrap()
 }
 
+/// Longest that a service takes to write into its log what it is about to.
+const LOGGED_WITHIN: Duration = Duration::from_secs(60);
+
+/// What a service wrote to standard error so far.
+type Log = Arc<(Mutex<String>, Condvar)>;
+
 /// A running service, killed when dropped.
 pub struct Serving {
     child: Child,
     pub url: String,
-    log: Option<std::thread::JoinHandle<String>>,
+    log: Log,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Serving {
@@ -144,13 +153,16 @@ impl Serving {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         // The log is read all the time, so that the service never waits for room in the pipe.
-        let mut stderr = child.stderr.take().unwrap();
-        let log = std::thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            text
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Log::default();
+        let kept = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            for line in stderr.lines() {
+                kept.0.lock().unwrap().push_str(&(line.unwrap() + "\n"));
+                kept.1.notify_all();
+            }
         });
-        let mut serving = Self { child, url: String::new(), log: Some(log) };
+        let mut serving = Self { child, url: String::new(), log, reader: Some(reader) };
         match line.strip_prefix("listening on ") {
             Some(url) => {
                 url.trim().clone_into(&mut serving.url);
@@ -169,15 +181,38 @@ impl Serving {
     pub fn kill(&mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.log.take().unwrap().join().unwrap()
+        self.whole_log()
     }
 
     /// Asks the process to stop and gives its exit status and log.
     pub fn terminate(&mut self) -> (Option<i32>, String) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("TERM");
+        self.terminated()
+    }
+
+    /// The same for a process that is told already.
+    pub fn terminated(&mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
-        (status.code(), self.log.take().unwrap().join().unwrap())
+        (status.code(), self.whole_log())
+    }
+
+    /// Sends the process a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    /// Waits until the log holds this text.
+    pub fn wait_for_log(&self, text: &str) {
+        let (log, grown) = &*self.log;
+        let lacks = |log: &mut String| !log.contains(text);
+        let (log, waited) = grown.wait_timeout_while(log.lock().unwrap(), LOGGED_WITHIN, lacks).unwrap();
+        assert!(!waited.timed_out(), "the log has no {text:?}:\n{log}");
+    }
+
+    fn whole_log(&mut self) -> String {
+        self.reader.take().unwrap().join().unwrap();
+        self.log.0.lock().unwrap().clone()
     }
 }
 

@@ -48,6 +48,7 @@ impl Opened {
     fn new(data: &Data) -> Result<Self, CommandError> {
         let presence = Presence {
             public_url: String::new(),
+            is_said: true,
             support_url: String::new(),
             privacy_url: None,
             terms_url: None,
