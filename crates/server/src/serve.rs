@@ -1,12 +1,15 @@
 //! Serving: from a data folder and options to a listening service, and its end.
 
+mod upkeep;
+
+use self::upkeep::Upkeep;
 use crate::clock::Clock;
 use crate::folder::DataFolder;
-use crate::http::listener::{Connections, TlsError, tls};
+use crate::http::listener::Connections;
 use crate::http::router;
+use crate::http::tls::{Tls, TlsError};
 use crate::pace::Pace;
 use crate::service::{OpenError, Presence, Service};
-use crate::store::ANSWER_LIFETIME;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -14,12 +17,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use wmlicense_wire::certificate::Role;
 
 /// Requests that run when the service is told to stop have so long to end.
 const GRACE: Duration = Duration::from_secs(20);
-/// How often renewed certificates are looked for and old answers dropped.
-const UPKEEP: Duration = Duration::from_secs(60);
 
 /// Least time between two epochs of a device, in seconds, where nothing else is said.
 pub const DEFAULT_EPOCH_PERIOD: u32 = 60 * 60;
@@ -90,28 +92,39 @@ impl From<TlsError> for ServeError {
 pub struct Server {
     service: Arc<Service>,
     connections: Connections,
+    tls: Option<Arc<Tls>>,
+    again: Arc<Notify>,
     url: String,
 }
 
 impl Server {
     /// Opens the data folder and listens.
     pub async fn bind(folder: DataFolder, options: Options, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
-        let tls = options.tls.as_ref().map(|(certificate, key)| tls(certificate, key)).transpose()?;
+        let tls = options.tls.as_ref().map(|(certificate, key)| Tls::read(certificate, key)).transpose()?.map(Arc::new);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let refused = |source| ServeError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
         let url = format!("{scheme}://{}", listener.local_addr().map_err(refused)?);
+        let is_said = options.public_url.is_some();
+        if !is_said && options.listen.ip().is_unspecified() {
+            tracing::warn!(
+                told = url,
+                "devices are told an address that reaches nobody; set --public-url to the one that does"
+            );
+        }
         let public_url = options.public_url.unwrap_or_else(|| url.clone()).trim_end_matches('/').to_owned();
         let support_url = options.support_url.unwrap_or_else(|| format!("{public_url}/support"));
         let Options { privacy_url, terms_url, poll_seconds, .. } = options;
-        let presence = Presence { public_url, support_url, privacy_url, terms_url, poll_seconds };
+        let presence = Presence { public_url, is_said, support_url, privacy_url, terms_url, poll_seconds };
         let pace = Pace::new(options.predelivery_rate);
         let period = i64::from(options.epoch_period);
         let open = move || Service::open(folder, options.roles, presence, pace, period, clock);
         let service = Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??);
         // Whom the list names gets nothing from the first request on.
         service.reload_status().await.map_err(|_| ServeError::StatusList)?;
-        Ok(Self { service, connections: Connections::start(listener, tls)?, url })
+        let config = tls.as_ref().map(|tls| tls.config()).transpose()?;
+        let connections = Connections::start(listener, config)?;
+        Ok(Self { service, connections, tls, again: Arc::default(), url })
     }
 
     /// Where it listens: scheme, address and port.
@@ -119,10 +132,16 @@ impl Server {
         &self.url
     }
 
+    /// Whoever notifies it has certificates, keys and the status list read again.
+    pub fn again(&self) -> Arc<Notify> {
+        Arc::clone(&self.again)
+    }
+
     /// Serves until `stop` is ready, then lets running requests end.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-        let upkeep = tokio::spawn(upkeep(Arc::clone(&self.service)));
+        let upkeep = Upkeep { service: Arc::clone(&self.service), tls: self.tls };
+        let upkeep = tokio::spawn(upkeep.run(self.again));
         let graceful = async move {
             stop.await;
             tracing::info!("stopping");
@@ -138,33 +157,12 @@ impl Server {
         };
         let result = tokio::select! {
             result = serving => result,
-            () = too_long => Ok(()),
+            () = too_long => {
+                tracing::warn!(seconds = GRACE.as_secs(), "requests that were still running are cut off");
+                Ok(())
+            }
         };
         upkeep.abort();
         Ok(result?)
-    }
-}
-
-/// Takes over renewed certificates and drops the bytes of old answers.
-async fn upkeep(service: Arc<Service>) {
-    let mut ticks = tokio::time::interval(UPKEEP);
-    loop {
-        ticks.tick().await;
-        let task = {
-            let service = Arc::clone(&service);
-            tokio::task::spawn_blocking(move || service.reload_keyring())
-        };
-        if task.await.is_err() {
-            tracing::error!("the renewed certificates could not be read");
-        }
-        // What went wrong is in the log.
-        let _ = service.reload_status().await;
-        let before = service.clock.now().saturating_sub(ANSWER_LIFETIME);
-        if let Err(error) = service.store.drop_answers(before).await {
-            tracing::warn!(%error, "old answers could not be dropped");
-        }
-        if let Err(error) = service.store.drop_interactions(before).await {
-            tracing::warn!(%error, "old interactions could not be dropped");
-        }
     }
 }

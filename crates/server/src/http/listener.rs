@@ -1,13 +1,10 @@
-//! Accepting connections: at most so many, each closed when nothing moves on it, with or without TLS 1.3.
+//! Accepting connections: at most so many, each closed when nothing moves on it, with or without TLS.
 
 use axum::serve::Listener;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,46 +24,6 @@ const IDLE: Duration = Duration::from_secs(75);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Pause after an error of accept, which means that the process has no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
-/// Certificate or key for TLS cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
-    /// A file cannot be read.
-    #[error("{}: {source}", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// What a file holds is not PEM.
-    #[error("{0} holds no certificate or key in PEM form")]
-    Pem(String),
-    /// Certificate and key do not fit, or are not supported.
-    #[error("the certificate and key for TLS cannot be used: {0}")]
-    Unusable(#[from] rustls::Error),
-}
-
-/// TLS 1.3 with this certificate chain and key, both PEM.
-pub(crate) fn tls(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let empty = |path: &Path| TlsError::Pem(path.display().to_string());
-    let unreadable = |path: &Path, error| match error {
-        pem::Error::Io(source) => TlsError::File { path: path.to_owned(), source },
-        _ => empty(path),
-    };
-    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let chain = chain.map_err(|error| unreadable(certificate, error))?;
-    if chain.is_empty() {
-        return Err(empty(certificate));
-    }
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    Ok(Arc::new(config))
-}
 
 /// Connections as the server takes them.
 pub(crate) struct Connections {
