@@ -4,6 +4,7 @@ mod catalogue;
 mod give;
 mod listing;
 mod manual;
+mod options;
 mod revocation;
 mod serve;
 
@@ -13,7 +14,7 @@ use crate::keyring::{self, KeyringError, MasterKey};
 use crate::policy::{Fault, to_rfc3339};
 use crate::serve::ServeError;
 use crate::store::{self, Listed, Pending, Store, StoreError};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -150,6 +151,9 @@ enum CommandError {
     /// Database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// One of two options that belong together.
+    #[error("--{0} is set and --{1} is not; both are needed")]
+    Lone(&'static str, &'static str),
     /// Serving.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -255,15 +259,18 @@ fn plain(text: &str) -> String {
 
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
+    let words = arguments.into_iter().collect();
+    let parsed = options::Parsed::of(&command_line(), words, &|| std::env::vars_os().collect());
+    let parsed = parsed.and_then(|parsed| Ok((Arguments::from_arg_matches(&parsed.matches)?, parsed)));
+    let (arguments, parsed) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Nothing is left to tell an unwritable standard error.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    match execute(arguments.command) {
+    match execute(arguments.command, &parsed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(CommandError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -273,10 +280,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn execute(command: Command) -> Result<(), CommandError> {
+/// What is read from the command line.
+fn command_line() -> clap::Command {
+    options::with_config(Arguments::command())
+}
+
+fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandError> {
     match command {
         Command::Init { data, name } => init(&DataFolder::new(data.data), &name),
-        Command::Serve(arguments) => serve::serve(*arguments),
+        Command::Serve(arguments) => serve::serve(*arguments, parsed),
         Command::Certificate(CertificateCommand::Renew { data }) => renew(&DataFolder::new(data.data)),
         Command::Certificate(CertificateCommand::Revoke { data, certificate, from, reason }) => {
             revocation::certificate(&data, certificate, from.unwrap_or(0), reason)

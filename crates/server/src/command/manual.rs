@@ -1,18 +1,16 @@
 //! `wmlicensed completions` and `wmlicensed man`: what the program tells about its commands to shells and to `man`.
 
-use super::{Arguments, CommandError};
-use clap::CommandFactory as _;
+use super::{CommandError, command_line};
 use clap_complete::Shell;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 pub(super) fn completions(shell: Shell) -> Result<(), CommandError> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "wmlicensed", &mut text);
+    clap_complete::generate(shell, &mut command_line(), "wmlicensed", &mut text);
     Ok(io::stdout().lock().write_all(&text)?)
 }
 
 pub(super) fn man(folder: PathBuf) -> Result<(), CommandError> {
-    clap_mangen::generate_to(Arguments::command(), &folder)
-        .map_err(|source| CommandError::File { path: folder, source })
+    clap_mangen::generate_to(command_line(), &folder).map_err(|source| CommandError::File { path: folder, source })
 }

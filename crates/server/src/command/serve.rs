@@ -1,15 +1,17 @@
 //! `wmlicensed serve`.
 
+use super::options::Parsed;
 use super::{CommandError, Data};
 use crate::clock::SystemClock;
 use crate::folder::DataFolder;
+use crate::logging::{self, Format};
 use crate::serve::{DEFAULT_EPOCH_PERIOD, Options, Server};
 use clap::Args;
+use sd_notify::NotifyState;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::url::Url;
 
@@ -47,12 +49,21 @@ pub(super) struct Arguments {
     /// Seconds after which a device asks for the first time whether its user has decided on the page, then ever more slowly.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     poll_seconds: u64,
-    /// Certificate chain for TLS, PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    /// Certificate chain for TLS, PEM. It is read again, with its key, when the files change and on SIGHUP.
+    #[arg(long, value_name = "FILE")]
     tls_cert: Option<PathBuf>,
     /// Private key for TLS, PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
+    /// What goes into the log on standard error: error, warn, info, debug or trace, also by part of the program.
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = logging::levels)]
+    log: String,
+    /// Form of the log: lines for people, or a JSON object a line.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    log_format: Format,
+    /// Print what holds and where it was said, as a file for --config, and end.
+    #[arg(long)]
+    print_config: bool,
 }
 
 fn role(name: &str) -> Result<Role, String> {
@@ -68,17 +79,32 @@ fn url(text: &str) -> Result<String, String> {
     if text.len() > MAX_URL { Err(format!("at most {MAX_URL} bytes are expected")) } else { Ok(text.to_owned()) }
 }
 
-pub(super) fn serve(arguments: Arguments) -> Result<(), CommandError> {
-    // Only fails when a subscriber is set already, which is then the one to use.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("WMLICENSED_LOG").unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
+pub(super) fn serve(arguments: Arguments, parsed: &Parsed) -> Result<(), CommandError> {
+    if arguments.print_config {
+        return super::print(&parsed.told().unwrap_or_default());
+    }
+    logging::start(&arguments.log, arguments.log_format);
+    for (variable, meant) in parsed.misspelt() {
+        tracing::warn!(variable, "there is no such variable; is {meant} meant?");
+    }
+    let folder = DataFolder::new(arguments.data.data.clone());
+    let options = options(arguments)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
+    runtime.block_on(run(folder, options))
+}
+
+fn options(arguments: Arguments) -> Result<Options, CommandError> {
     let mut roles = arguments.roles;
     roles.sort();
     roles.dedup();
-    let options = Options {
+    let tls = match (arguments.tls_cert, arguments.tls_key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => return Err(CommandError::Lone("tls-cert", "tls-key")),
+        (None, Some(_)) => return Err(CommandError::Lone("tls-key", "tls-cert")),
+    };
+    Ok(Options {
         listen: arguments.listen,
         public_url: arguments.public_url,
         support_url: arguments.support_url,
@@ -88,20 +114,37 @@ pub(super) fn serve(arguments: Arguments) -> Result<(), CommandError> {
         predelivery_rate: arguments.predelivery_rate,
         epoch_period: arguments.epoch_period,
         poll_seconds: arguments.poll_seconds,
-        tls: arguments.tls_cert.zip(arguments.tls_key),
-    };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
-    runtime.block_on(async {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let server = Server::bind(DataFolder::new(arguments.data.data), options, Arc::new(SystemClock)).await?;
-        super::print(&format!("listening on {}", server.url()))?;
-        let stop = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        Ok(server.run(stop).await?)
+        tls,
     })
+}
+
+async fn run(folder: DataFolder, options: Options) -> Result<(), CommandError> {
+    // From here on no signal of these ends the process.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hangup = signal(SignalKind::hangup())?;
+    let server = Server::bind(folder, options, Arc::new(SystemClock)).await?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), url = server.url(), "serving");
+    super::print(&format!("listening on {}", server.url()))?;
+    told_manager(NotifyState::Ready);
+    let again = server.again();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            again.notify_one();
+        }
+    });
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told_manager(NotifyState::Stopping);
+    };
+    Ok(server.run(stop).await?)
+}
+
+/// Tells systemd, or whoever else started the service and listens in its place.
+fn told_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "whoever started the service could not be told how it is");
+    }
 }
