@@ -27,6 +27,12 @@ test_packages=(
   man-db groff-base mandoc doxygen                  # what shows manual pages and makes the HTML reference
   abigail-tools                                     # what compares binary interfaces
   cmake meson ninja-build                           # build systems that have to find an installed library
+  systemd docker-compose                            # read the samples in deploy/
+)
+# Of these only a program each is unpacked, into .tools: installed, they would start and serve on this machine.
+unpacked_packages=(
+  nginx:usr/sbin/nginx caddy:usr/bin/caddy          # proxies, behind which the samples in deploy/ put the service
+  prometheus:usr/bin/promtool                       # reads what /metrics says
 )
 packaging_packages=(
   "${test_packages[@]}"
@@ -137,13 +143,37 @@ debian_packages() { # demo or test
   apt "${install_words[@]}" "${wanted[@]}"
 }
 
+# What is unpacked for tests that the system does not have itself.
+unpacked_parts() {
+  local pair package program place work
+  for pair in "${unpacked_packages[@]}"; do
+    package=${pair%%:*} program=${pair#*:}
+    place=.tools/$program
+    if [ -x "$place" ] || command -v "${program##*/}" >/dev/null || [ -x "/$program" ]; then continue; fi
+    say "unpacking ${program##*/}"
+    work=$(mktemp -d)
+    if ! (cd "$work" && apt-get -q download "$package" >log 2>&1); then
+      cat "$work/log" >&2
+      rm -rf "$work"
+      say "The package $package could not be had. Run this as root, then start again: apt-get update"
+      exit 1
+    fi
+    dpkg-deb --extract "$work"/*.deb "$work/root"
+    mkdir -p "${place%/*}"
+    # In one step, so that what is there is whole.
+    cp "$work/root/$program" "$place.part"
+    mv "$place.part" "$place"
+    rm -rf "$work"
+  done
+}
+
 # --- systems without apt-get: says what is missing
 
 other_systems() { # demo or test
   local tool module element missing=() tools=(gcc g++ make nm objcopy pkg-config python3) modules=() elements=()
   if for_tests "$1"; then
     tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age gst-launch-1.0 chromium chromedriver
-            man groff mandoc doxygen abidiff cmake meson ninja)
+            man groff mandoc doxygen abidiff cmake meson ninja systemd-analyze docker-compose nginx caddy promtool)
     modules=(glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0)
     elements=(qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink)
   fi
@@ -199,7 +229,12 @@ rust_parts() {
 
 what=${1:-test}
 rust_toolchain "$what"
-if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then debian_packages "$what"; else other_systems "$what"; fi
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+  debian_packages "$what"
+  if for_tests "$what"; then unpacked_parts; fi
+else
+  other_systems "$what"
+fi
 if for_tests "$what"; then python_parts; fi
 if [ "$what" = packaging ]; then packaging_parts; fi
 if [ "$what" = dependencies ]; then rust_parts; fi

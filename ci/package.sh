@@ -200,6 +200,7 @@ install_all() {
   for file in wmlicensed wmlicense; do put_program "$file"; done
   ci/man.sh "$work/man"
   for folder in "$work"/man/man*; do put_man_pages "$folder"; done
+  put_all deploy "$share/doc/wmlicense/deploy"
   for folder in examples-*; do put_all "$folder" "$share/doc/wmlicense/$folder"; done
   for file in README.md CHANGELOG.md SECURITY.md LICENSE-* docs/*.md docs/*.cddl; do
     put 644 "$file" "$share/doc/wmlicense/$file"

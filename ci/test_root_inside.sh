@@ -26,10 +26,9 @@ owner() { runuser -u wmlicensed -- wmlicensed "$@" --data /var/lib/wmlicensed; }
 authority=$(owner init --name "A clean root" | sed -n 's/^authority: //p')
 owner content add --kid a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8 --key 00112233445566778899aabbccddeeff --title "Test picture" --open >/dev/null
 token=$(owner account add viewer | sed -n 's/^token: //p')
-options=$(sed -n 's/^WMLICENSED_OPTIONS=//p' "$(sed -n 's/^EnvironmentFile=//p' $unit)")
 mkfifo said
 user=$(sed -n 's/^User=//p' $unit)
-WMLICENSED_OPTIONS=$options setpriv --reuid="$user" --regid="$user" --init-groups sh -c "exec $(sed -n 's/^ExecStart=//p' $unit)" >said 2>log &
+setpriv --reuid="$user" --regid="$user" --init-groups sh -c "exec $(sed -n 's/^ExecStart=//p' $unit)" >said 2>log &
 service=$!
 trap 'kill $service; wait $service || :' EXIT
 url=$(sed -n '/^listening on /{s///p;q}' said)

@@ -79,6 +79,7 @@ fn every_path_in_documents_leads_somewhere() {
         "ci",
         "crates",
         "debian",
+        "deploy",
         "docs",
         "examples-c",
         "examples-cpp",

@@ -77,6 +77,18 @@ pub fn has_program(name: &str) -> bool {
     found
 }
 
+/// Where a server is that `ci/install.sh` only unpacks, below the sources: installing it would start it. One of the system will do.
+pub fn unpacked(name: &str) -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let tools = root().join(".tools/usr");
+    let own = [tools.join("sbin"), tools.join("bin"), "/usr/sbin".into()];
+    let found = std::env::split_paths(&paths).chain(own).map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        skip(&format!("{name} is missing: run ci/install.sh"));
+    }
+    found
+}
+
 /// Whether `pkg-config` knows these libraries; a missing one is a failure as a missing tool is.
 pub fn has_packages(names: &[&str]) -> bool {
     let found = Command::new("pkg-config").arg("--exists").args(names).status().is_ok_and(|status| status.success());
