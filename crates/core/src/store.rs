@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::backup::DeviceTicket;
+use wmlicense_wire::backup::page::PageKey;
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, StoreId, TransactionId, UserId};
 use wmlicense_wire::license::{InnerKey, License, State};
@@ -219,7 +220,14 @@ pub struct BackupLicense {
 pub enum BackupItem {
     /// A batch begins.
     Batch(Vec<u8>),
-    /// A license of the batch before.
+    /// Licenses without a state of the batch before.
+    Page {
+        /// The page's own key.
+        key: PageKey,
+        /// The page.
+        page: Vec<u8>,
+    },
+    /// A license with a state of the batch before.
     License(Box<BackupLicense>),
 }
 

@@ -9,6 +9,7 @@ use crate::store::kept::KeptKind;
 use crate::store::{BackupItem, BackupLicense, Inner, Section, Store, StoreError, error::fixed};
 use rusqlite::Connection;
 use std::sync::Arc;
+use wmlicense_wire::backup::page::{MAX_PAGE_LEN, PageBuilder, PageKey, WRAPPING};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
 use wmlicense_wire::license::{License, State};
 use wmlicense_wire::policy::{Glance, Policy};
@@ -83,19 +84,23 @@ impl Snapshot {
         let rows = statement.query((section.authority.as_bytes(), management, user));
         let mut rows = rows.map_err(StoreError::from)?;
         let mut batch: Option<(i64, AtRest)> = None;
+        let mut pages = Pages::default();
         while let Some(row) = rows.next().map_err(StoreError::from)? {
             let (number, index) = place(row.get(0).map_err(StoreError::from)?);
             if batch.as_ref().is_none_or(|(current, _)| *current != number) {
                 let (at_rest, signed) = self.batch(number)?;
+                pages.take().map_or(Ok(()), &mut *each)?;
                 each(BackupItem::Batch(signed))?;
                 batch = Some((number, at_rest));
             }
             let Some((_, at_rest)) = &batch else { continue };
-            if let Some(license) = self.license(row, index, at_rest)? {
-                each(BackupItem::License(Box::new(license)))?;
+            match self.license(row, index, at_rest)? {
+                None => {}
+                Some((Glance { stateful: true, .. }, license)) => each(BackupItem::License(Box::new(license)))?,
+                Some((_, license)) => pages.put(&license)?.map_or(Ok(()), &mut *each)?,
             }
         }
-        Ok(())
+        pages.take().map_or(Ok(()), each)
     }
 
     /// The kept status list of an authority, as it was signed.
@@ -154,7 +159,7 @@ impl Snapshot {
         row: &rusqlite::Row<'_>,
         index: u32,
         at_rest: &AtRest,
-    ) -> Result<Option<BackupLicense>, StoreError> {
+    ) -> Result<Option<(Glance, BackupLicense)>, StoreError> {
         let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
         let license = License { policy: blob(1)?.to_vec(), binding: blob(2)?.to_vec() };
         let damaged = || StoreError::Damaged("a policy cannot be read".into());
@@ -165,6 +170,36 @@ impl Snapshot {
         };
         let Some(state) = state else { return Ok(None) };
         let key = at_rest.unwrap(index, license.policy_hash(), glance.kind, blob(3)?)?;
-        Ok(Some(BackupLicense { index, license, state, key }))
+        Ok(Some((glance, BackupLicense { index, license, state, key })))
+    }
+}
+
+/// Licenses of one batch on their way into pages.
+#[derive(Default)]
+struct Pages {
+    builder: PageBuilder,
+    /// The key of the page that is being made.
+    key: Option<PageKey>,
+}
+
+impl Pages {
+    /// Puts a license into a page; gives the page before, where this one needs another.
+    fn put(&mut self, license: &BackupLicense) -> Result<Option<BackupItem>, StoreError> {
+        let encoded = license.license.encode();
+        let wrapped_len = license.key.as_bytes().len() + WRAPPING;
+        let full = self.builder.len_with(encoded.len(), wrapped_len) > MAX_PAGE_LEN;
+        let before = if full { self.take() } else { None };
+        let key = match &self.key {
+            Some(key) => key,
+            None => self.key.insert(PageKey::random().map_err(|_| StoreError::Random)?),
+        };
+        let wrapped = key.wrap(license.index, license.license.policy_hash(), &license.key);
+        let put = self.builder.push(license.index, &encoded, &wrapped);
+        put.map_err(|error| StoreError::Damaged(error.to_string()))?;
+        Ok(before)
+    }
+
+    fn take(&mut self) -> Option<BackupItem> {
+        self.builder.finish().zip(self.key.take()).map(|(page, key)| BackupItem::Page { key, page })
     }
 }
