@@ -18,7 +18,6 @@ mod lives;
 mod logs;
 mod managed;
 mod page;
-mod pages;
 mod preview;
 mod rekey;
 mod renewals;

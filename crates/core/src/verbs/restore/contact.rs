@@ -49,15 +49,6 @@ impl<E: Into<RestoreError>> From<E> for NotConnected {
     }
 }
 
-/// What came of a question.
-pub(super) enum Told {
-    Answered(Box<Reply>),
-    /// The service cannot be asked any more.
-    Lost,
-    /// The question is longer than the service, or what is on the way there, takes.
-    TooLong,
-}
-
 enum State<'c> {
     Made(Box<dyn Management + 'c>),
     Lost(Failure),
@@ -117,21 +108,7 @@ impl<'c> Contact<'c> {
         body: Body,
         check: impl FnOnce(&Reply) -> Result<(), AnswerFault>,
     ) -> Result<Option<Reply>, RestoreError> {
-        match self.ask_if_short(body, false, check)? {
-            Told::Answered(reply) => Ok(Some(*reply)),
-            Told::Lost | Told::TooLong => Ok(None),
-        }
-    }
-
-    /// As [`Self::ask`]; where the question may be `divided`, one that is too long for the service, or for what is on the way
-    /// there, loses nothing.
-    pub(super) fn ask_if_short(
-        &mut self,
-        body: Body,
-        divided: bool,
-        check: impl FnOnce(&Reply) -> Result<(), AnswerFault>,
-    ) -> Result<Told, RestoreError> {
-        let State::Made(management) = &mut self.state else { return Ok(Told::Lost) };
+        let State::Made(management) = &mut self.state else { return Ok(None) };
         let page = self.next_page;
         self.next_page += 1;
         let answered = management.ask(body, page).and_then(|reply| {
@@ -143,11 +120,10 @@ impl<'c> Contact<'c> {
             Ok(reply)
         });
         match answered {
-            Ok(reply) => Ok(Told::Answered(Box::new(reply))),
-            Err(RestoreError::Service(error)) if divided && error.is_request_too_long() => Ok(Told::TooLong),
+            Ok(reply) => Ok(Some(reply)),
             Err(error) if self.spares && error.is_of_contact() => {
                 self.state = State::Lost(error.explain());
-                Ok(Told::Lost)
+                Ok(None)
             }
             Err(error) => Err(error),
         }

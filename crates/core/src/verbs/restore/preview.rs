@@ -154,16 +154,24 @@ impl Previewing<'_> {
         let Some(second) = may_sign(directory(), own) else { return Err(RestoreError::NotRestorable) };
         let mut titles = Titles::new();
         backup.read_section(section, meta, first, &mut |entry| {
-            for license in entry.licenses() {
-                license.policy()?;
-            }
-            if let Entry::Title(kid, title) = entry {
-                titles.insert(kid, title);
+            match entry {
+                Entry::License(license) => {
+                    license.policy()?;
+                }
+                Entry::Title(kid, title) => {
+                    titles.insert(kid, title);
+                }
+                Entry::ServiceCertificate(_)
+                | Entry::StatusList(_)
+                | Entry::LicenseRevocation(_)
+                | Entry::Tombstone(_)
+                | Entry::Batch(_) => {}
             }
             Ok::<(), RestoreError>(context.check()?)
         })?;
         backup.read_section(section, meta, second, &mut |entry| {
-            entry.licenses().iter().try_for_each(|license| self.license(license, own, question.as_mut(), &titles))
+            let Entry::License(license) = entry else { return Ok(()) };
+            self.license(&license, own, question.as_mut(), &titles)
         })?;
         match &mut question {
             Some(question) => self.ask_now(question, &titles),
@@ -183,7 +191,7 @@ impl Previewing<'_> {
             Some(own) => own.goes_in_offline(license)?,
             None => false,
         };
-        let state = license.state();
+        let state = license.record.state();
         let here = if self.client.store.forbids(policy.lid, policy.issuer)? {
             Some(Reason::Revoked)
         } else if self.client.store.leaves_out_ended(&policy, state.as_ref())? {
