@@ -58,7 +58,7 @@ vectors() {
         bytes "$file" | seed signed "$file"
         ;;
       backup-header-*) bytes "$file" | seed backup "$file" ;;
-      policy-* | license-* | record-* | item-* | cbor-*) bytes "$file" | seed documents "$file" ;;
+      policy-* | license-* | record-* | item-* | page-* | cbor-*) bytes "$file" | seed documents "$file" ;;
     esac
     case $(basename "$file") in
       policy-*)
@@ -66,7 +66,7 @@ vectors() {
         with_length "$file" '\x03' | seed store_merge "$file"
         { head -c 34 /dev/zero && bytes "$file"; } | seed rights "$file"
         ;;
-      item-*) item "$file" '\x00' | seed backup_reader "$file" ;;
+      item-* | page-*) item "$file" '\x00' | seed backup_reader "$file" ;;
     esac
   done
 }

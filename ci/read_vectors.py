@@ -159,6 +159,11 @@ BEYOND_FORM = (
     "status-list-unsorted",
     "policy-long",
     "backup-header-length",
+    "page-twice",
+    "page-outside",
+    "page-count",
+    "page-cut",
+    "request-restore-page-cut",
     "answer-letters-form",
     "answer-letters-many",
 )
@@ -244,6 +249,34 @@ def record_key(vector):
     return key.decrypt(counter(record[0]), record[4], sha256(canonical(record[:4]))).hex()
 
 
+def page_licenses(page):
+    """(place, license, wrapped key) of each license of a page."""
+    count = int.from_bytes(page[:2], "big")
+    fields = [int.from_bytes(page[2 + 2 * n : 4 + 2 * n], "big") for n in range(3 * count)]
+    entries = list(zip(fields[0::3], fields[1::3], fields[2::3]))
+    keys = 2 + 6 * count
+    licenses = keys + sum(wrapped for _, _, wrapped in entries)
+    places = [place for place, _, _ in entries]
+    assert count and len(page) == licenses + sum(length for _, length, _ in entries) and places == sorted(set(places))
+    for place, length, wrapped in entries:
+        assert place < 4096
+        yield place, page[licenses : licenses + length], page[keys : keys + wrapped]
+        keys, licenses = keys + wrapped, licenses + length
+
+
+def page_keys(vector):
+    """Places and keys of the licenses of an item of a section."""
+    kind, wrapped_key, page = cbor2.loads(vector.bytes)
+    assert kind == 11
+    section = AESGCM(expand(vector.hex("content-key"), b"wmlicense/1 page key"))
+    key = AESGCM(section.decrypt(counter(int(vector["number"])), wrapped_key, b""))
+    places, keys = [], []
+    for place, license, wrapped in page_licenses(page):
+        places.append(str(place))
+        keys.append(key.decrypt(counter(place), wrapped, sha256(cbor2.loads(license)[0])).hex())
+    return " ".join(places), " ".join(keys)
+
+
 def section_plain(vector):
     salt, commitment, data = vector.bytes[:24], vector.bytes[24:56], vector.bytes[56:]
     context = b"wmlicense/1 backup section\0" + int(vector["section"]).to_bytes(4, "big") + vector.hex("header-hash")
@@ -319,6 +352,8 @@ def check_accepted(vector, vectors, cddl):
         assert tombstone(vector.hex("gives-lid"), vector.hex("gives-issuer"), int(vector["gives-removed-at"])) == vector.bytes
     if kind == "record":
         assert record_key(vector) == vector["gives-key"]
+    if kind == "page-item":
+        assert page_keys(vector) == (vector["gives-places"], vector["gives-keys"])
     return True
 
 
@@ -346,6 +381,10 @@ def check_refused(vector, vectors, cddl):
         assert not manifest_holds(vector)
     elif expect == "damaged" and kind == "record":
         assert fails(InvalidTag, lambda: record_key(vector))
+    elif expect == "damaged" and kind == "page-item":
+        assert fails(InvalidTag, lambda: page_keys(vector))
+    elif kind == "page-item" and vector.name in BEYOND_FORM:
+        assert fails(AssertionError, lambda: list(page_licenses(cbor2.loads(vector.bytes)[2])))
     elif expect == "damaged" and kind == "section":
         assert fails(InvalidTag, lambda: section_plain(vector))
     else:

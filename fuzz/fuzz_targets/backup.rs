@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::io::Write;
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::backup::{Header, ItemView, MAX_ITEM_LEN, RecordKey, section_context};
+use wmlicense_wire::backup::{ContentKeys, Header, ItemView, MAX_ITEM_LEN, section_context};
 use wmlicense_wire::chunked::{Opener, Sealer, sealed_len};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::policy::LicenseKind;
@@ -41,12 +41,14 @@ fn header(data: &[u8]) {
 
 /// Reads items as long as there are any.
 fn items(mut stream: &[u8]) {
-    let key = RecordKey::of(&SecretKey::new(Zeroizing::new([2; 32])));
+    let key = ContentKeys::of(&SecretKey::new(Zeroizing::new([2; 32])));
     while let Some((front, rest)) = stream.split_first_chunk() {
         let length = u32::from_be_bytes(*front) as usize;
         let Some((item, rest)) = rest.split_at_checked(length.min(MAX_ITEM_LEN)) else { return };
-        if let Ok(ItemView::Record(record)) = ItemView::parse(item) {
-            assert!(record.open(LicenseKind::Content, &key).is_err());
+        match ItemView::parse(item) {
+            Ok(ItemView::Record(record)) => assert!(record.open(LicenseKind::Content, &key.records).is_err()),
+            Ok(ItemView::Page(page)) => assert!(key.pages.open(0, page.wrapped_key).is_err()),
+            _ => {}
         }
         stream = rest;
     }

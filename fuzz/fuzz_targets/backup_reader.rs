@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use wmlicense_core::fuzzing::read_backup;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{
-    Counts, DeviceTicket, Footer, Header, Item, ItemView, PADDING, SectionHeader, SectionKeys, Ticket, section_context,
+    Counts, DeviceTicket, Footer, Header, Item, ItemView, PADDING, SectionHeader, SectionKeys, Ticket, Version,
+    section_context,
 };
 use wmlicense_wire::certificate::DeviceKeys;
 use wmlicense_wire::chunked::Sealer;
@@ -36,7 +37,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let keys = DeviceKeys { signing: *signing.verifying_key(), hpke: hpke.public_key().clone() };
     let ticket = DeviceTicket { keys: SectionKeys { meta: key(1), content: key(3) }, store_id: STORE };
     let device = Ticket::for_device(&keys, ID, 0, &ticket).expect("a ticket");
-    let front = Header { backup_id: ID, sections: vec![SectionHeader { device, service: None }] }.encode();
+    let front = Header { version: Version::Pages, backup_id: ID, sections: vec![SectionHeader { device, service: None }] }.encode();
     World { signing, keys, front }
 });
 
@@ -59,26 +60,32 @@ fuzz_target!(|data: &[u8]| {
 
 /// A whole backup of these items, padded or not, with a true footer.
 fn sealed(items: &[Vec<u8>], padded: bool) -> Vec<u8> {
-    let (world, mut counts, mut stream) = (&*WORLD, Counts::default(), Vec::new());
+    let (world, mut counts, mut stream, mut footed) = (&*WORLD, Counts::default(), Vec::new(), Vec::new());
     for item in items {
         match ItemView::parse(item) {
             Ok(ItemView::Batch(_)) => counts.batches += 1,
             Ok(ItemView::Record(_)) => counts.records += 1,
+            Ok(ItemView::Page(page)) => counts.records += page.page.count() as u64,
             Ok(ItemView::Tombstone(_)) => counts.tombstones += 1,
             Ok(ItemView::Title(..)) => counts.titles += 1,
             _ => {}
         }
         put(&mut stream, item);
+        let covered = ItemView::parse(item).map_or(item.len(), |view| view.footed_len(item.len()));
+        footed.extend_from_slice(&stream[stream.len() - item.len() - 4..][..4 + covered]);
     }
     if padded {
         // The length of an item's length depends on it.
         let gap = (stream.len() + 64).next_multiple_of(PADDING as usize) - stream.len();
         let of = |zeros| Item::Padding(vec![0; zeros]).encode();
         let padding = (gap - 20..=gap).rev().map(of).find(|item| item.len() + 4 == gap);
-        padding.iter().for_each(|item| put(&mut stream, item));
+        for item in padding {
+            put(&mut stream, &item);
+            put(&mut footed, &item);
+        }
     }
     let header_hash = Digest::of(&world.front);
-    let stream_hash = Digest::of(&stream);
+    let stream_hash = Digest::of(&footed);
     let footer = Footer { created_at: 1, backup_id: ID, section: 0, header_hash, stream_hash, counts, store_id: STORE };
     put(&mut stream, &Item::Footer(footer.sign(&world.signing, world.keys.thumbprint()).expect("signs")).encode());
     let mut sealer = Sealer::new(&key(1), &section_context(0, header_hash), Vec::new()).expect("seals");

@@ -19,7 +19,7 @@ use wmlicense_wire::id::Kid;
 /// The terms: two devices in all.
 const TERMS: &str = r#"{"actions":{"Play":{}},"backup":true,"restoreDevices":2}"#;
 /// More than one chunk of a restore holds.
-const LICENSES: u64 = 4200;
+pub(crate) const LICENSES: u64 = 4200;
 
 fn kid(number: u64) -> Kid {
     Kid::from_hex(&format!("{number:032x}")).expect("32 digits")
@@ -31,24 +31,29 @@ fn key(number: u64) -> String {
 }
 
 /// A device with a folder of its own.
-struct Device {
-    client: Arc<Client>,
-    settings: Settings,
+pub(crate) struct Device {
+    pub(crate) client: Arc<Client>,
+    pub(crate) settings: Settings,
     _folder: TempDir,
 }
 
 impl Device {
     fn new(service: &Service) -> Self {
+        Self::by_way_of(service, &service.url)
+    }
+
+    /// One that knows the service by this URL.
+    pub(crate) fn by_way_of(service: &Service, url: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let authority = wmlicense_wire::id::Digest::from_base64(&service.authority).expect("a printed authority");
         let open = OpenSettings { store_path: folder.path().join("store"), authorities: vec![authority] };
         let client = Client::open(&open, Arc::new(SystemClock)).expect("an empty folder opens");
-        let settings = Settings { service_url: Some(service.url.clone()), ..Settings::default() };
+        let settings = Settings { service_url: Some(url.to_owned()), ..Settings::default() };
         Self { client, settings, _folder: folder }
     }
 
     /// Restores; a device that has no certificate gets one first.
-    fn restore(&self, place: &Path) -> (Result<Restored, RestoreError>, Vec<Event>) {
+    pub(crate) fn restore(&self, place: &Path) -> (Result<Restored, RestoreError>, Vec<Event>) {
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&events);
         let context = Context::inline(None, move |event| {
@@ -68,7 +73,7 @@ impl Device {
     }
 }
 
-fn quiet() -> Context {
+pub(crate) fn quiet() -> Context {
     Context::inline(None, |_| Flow::Continue)
 }
 
@@ -77,20 +82,25 @@ fn position(events: &[Event], is: impl Fn(&Event) -> bool) -> Option<usize> {
     events.iter().position(is)
 }
 
+/// Gives the service a large library and the device all of it, and backs the device up.
+pub(crate) fn backed_up(service: &Service, device: &Device) -> TempDir {
+    let lines = (0..LICENSES).map(|number| format!("{},{},Title {number}\n", kid(number).to_hex(), key(number)));
+    service.import(&lines.collect::<String>(), TERMS);
+    individualize(&device.client, &device.settings, false, &quiet()).expect("the service individualizes");
+    let wish = LicenseWish { kids: (0..LICENSES).map(kid).collect(), ..LicenseWish::default() };
+    let acquired = acquire(&device.client, &device.settings, &wish, &quiet()).expect("the service licenses");
+    assert_eq!(acquired.stored, LICENSES);
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let report = back_up(&device.client, place.path(), false, &quiet()).expect("the backup is written");
+    assert_eq!(report.backed_up, LICENSES);
+    place
+}
+
 #[test]
 fn a_large_library_moves_to_as_many_devices_as_are_allowed() {
     let service = Service::start();
-    let lines = (0..LICENSES).map(|number| format!("{},{},Title {number}\n", kid(number).to_hex(), key(number)));
-    service.import(&lines.collect::<String>(), TERMS);
-
     let first = Device::new(&service);
-    individualize(&first.client, &first.settings, false, &quiet()).expect("the service individualizes");
-    let wish = LicenseWish { kids: (0..LICENSES).map(kid).collect(), ..LicenseWish::default() };
-    let acquired = acquire(&first.client, &first.settings, &wish, &quiet()).expect("the service licenses");
-    assert_eq!(acquired.stored, LICENSES);
-    let place = tempfile::tempdir().expect("a temporary folder");
-    let report = back_up(&first.client, place.path(), false, &quiet()).expect("the backup is written");
-    assert_eq!(report.backed_up, LICENSES);
+    let place = backed_up(&service, &first);
 
     let second = Device::new(&service);
     let (result, events) = second.restore(place.path());

@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use wmlicense_wire::backup::Item;
+use wmlicense_wire::backup::page::PageView;
 use wmlicense_wire::cbor::MAX_TEXT_LEN;
 use writer::{BackupWriter, SectionWriter, WriteError};
 
@@ -210,6 +211,10 @@ fn write_licenses(
     snapshot.stream(&section.section, &mut |item| {
         match item {
             BackupItem::Batch(signed) => out.put(&Item::Batch(signed))?,
+            BackupItem::Page { key, page } => {
+                let page = PageView::parse(&page).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                out.put_page(&key, &page)?;
+            }
             BackupItem::License(license) => {
                 out.put_license(license.index, &license.license, &license.state, &license.key)?;
             }

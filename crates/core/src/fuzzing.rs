@@ -10,7 +10,7 @@ use crate::rights::{self, Environment};
 use crate::store::{Store, StoreError};
 use std::io::Cursor;
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::backup::{MAX_ITEM_LEN, RecordKey};
+use wmlicense_wire::backup::{ContentKeys, MAX_ITEM_LEN};
 use wmlicense_wire::certificate::DeviceKeys;
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
@@ -18,15 +18,20 @@ use wmlicense_wire::policy::Policy;
 /// Reads the first section of a backup, as a restore on the device that made it does: the entries seen, or why not.
 pub fn read_backup(bytes: &[u8], meta: &SecretKey, content: &SecretKey, keys: &DeviceKeys) -> Result<usize, String> {
     let mut backup = Backup::open(Cursor::new(bytes)).map_err(|error| error.to_string())?;
-    let content = RecordKey::of(content);
+    let content = ContentKeys::of(content);
     let mut seen = 0;
     let mut visit = |entry: Entry<'_>| {
         seen += 1;
         assert!(entry.len() <= MAX_ITEM_LEN as u64 + 100);
-        if let Entry::License(license) = entry {
-            let _ = (license.record.state(), license.record.open(license.kind, &content));
+        let page = match &entry {
+            Entry::Page(page) => page.key(&content).ok(),
+            _ => None,
+        };
+        for license in entry.licenses() {
+            let _ = (license.state(), license.open(&content, page.as_ref()));
             if let Ok(policy) = license.policy() {
                 assert!(policy.kind == license.kind, "the quick look and the policy disagree about the kind");
+                assert!(page.is_none() || !policy.is_stateful(), "a page with a license that has a state was read");
             }
         }
         Ok(())

@@ -7,10 +7,8 @@ mod clock_bytes;
 mod connection;
 mod error;
 mod head;
-mod index;
 mod integrity;
 mod kept;
-mod migration;
 mod records;
 mod restore;
 mod schema;
@@ -25,9 +23,7 @@ pub use care::check::Damaged;
 pub(crate) use care::check::Walk;
 pub use care::repair::Repair;
 use connection::{Pool, Writer};
-use index::Index;
 use integrity::Integrity;
-use records::at_rest::PageKeys;
 pub use records::give_back::{GiveBackTo, PrepareGiveBack, QueuedGiveBack};
 pub(crate) use records::import::GivenLicenses;
 pub use records::recipe::{Recipe, RenewalChoice, RenewalGroup};
@@ -39,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::backup::DeviceTicket;
+use wmlicense_wire::backup::page::PageKey;
 use wmlicense_wire::certificate::Directory;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, StoreId, TransactionId, UserId};
 use wmlicense_wire::license::{InnerKey, License, State};
@@ -223,7 +220,14 @@ pub struct BackupLicense {
 pub enum BackupItem {
     /// A batch begins.
     Batch(Vec<u8>),
-    /// A license of the batch before.
+    /// Licenses without a state of the batch before.
+    Page {
+        /// The page's own key.
+        key: PageKey,
+        /// The page.
+        page: Vec<u8>,
+    },
+    /// A license with a state of the batch before.
     License(Box<BackupLicense>),
 }
 
@@ -266,12 +270,8 @@ struct Inner {
     writer: Writer,
     /// Directories verified so far, because each certificate costs a post-quantum verification.
     directories: Mutex<HashMap<Digest, Directory>>,
-    /// Where licenses are found by their IDs.
-    index: Index,
-    /// Under which the keys of pages are kept.
-    page_keys: PageKeys,
-    /// Key IDs in their order, as an enumeration left them.
-    order: Mutex<Option<records::order::Order>>,
+    /// Keys of batches that were read lately, by at-rest ID: deriving one costs as much as opening a key under it.
+    batch_keys: Mutex<HashMap<[u8; 16], Arc<records::at_rest::AtRest>>>,
     /// What the head said that was verified last, by its MAC.
     seen_head: Mutex<Option<head::SeenHead>>,
     /// The status list that was read last, by its hash: an application asks it at every use.
@@ -284,9 +284,7 @@ impl Store {
         let path = folder.join(FILE_NAME);
         let integrity = Integrity::of(device.store_key());
         let readers = Pool::new(path.clone(), log.clone());
-        let index = Index::of(device.store_key());
-        let page_keys = PageKeys::of(device.store_key());
-        let writer = connection::writer(&path, &readers, (&device, &integrity), clock.now())?;
+        let writer = connection::writer(&path, &readers, &integrity, clock.now())?;
         readers.with(|connection| head::Head::load(&*connection::read(connection)?, &integrity))?;
         let inner = Inner {
             readers,
@@ -295,11 +293,9 @@ impl Store {
             clock,
             log,
             integrity,
-            index,
-            page_keys,
             writer,
             directories: Mutex::new(HashMap::new()),
-            order: Mutex::new(None),
+            batch_keys: Mutex::new(HashMap::new()),
             seen_head: Mutex::new(None),
             seen_list: Mutex::new(None),
         };

@@ -14,7 +14,6 @@ pub mod place;
 pub mod policy;
 pub mod run;
 pub mod service;
-pub mod tamper;
 pub mod vectors;
 mod world;
 

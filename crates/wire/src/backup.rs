@@ -4,6 +4,7 @@ use crate::cbor::{CborError, Fields, MapWriter, read, write};
 use crate::cose::CoseError;
 use crate::id::{BackupId, Digest};
 
+mod content;
 mod footer;
 mod item;
 pub mod page;
@@ -12,17 +13,18 @@ mod ticket;
 mod tombstone;
 mod view;
 
+pub use content::ContentKeys;
 pub use footer::{Counts, Footer};
 pub use item::Item;
 pub use record::{Record, RecordKey};
 pub use ticket::{DeviceTicket, SectionKeys, ServiceTicket, Ticket};
 pub use tombstone::Tombstone;
-pub use view::{ItemView, RecordView, append_record};
+pub use view::{ItemView, PageItem, RecordView, append_page, append_record};
 
 /// First bytes of every backup file.
 pub const MAGIC: &[u8; 8] = b"WMBACKUP";
-/// Version of the format.
-pub const VERSION: u64 = 1;
+/// Newest version of the format that this reads.
+pub const VERSION: u64 = Version::Pages as u64;
 /// Longest header accepted, in bytes.
 pub const MAX_HEADER_LEN: usize = 1 << 20;
 /// Longest item accepted, in bytes: the longest is a license revocation blob or status list.
@@ -55,6 +57,15 @@ pub enum BackupFormatError {
     Ticket,
 }
 
+/// Version of the format, by how licenses without a state stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// Every license in a record of its own; read only.
+    Records = 1,
+    /// Licenses without a state in pages, copied as they were kept.
+    Pages = 2,
+}
+
 /// The tickets of one section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SectionHeader {
@@ -67,6 +78,8 @@ pub struct SectionHeader {
 /// The readable front of a backup file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
+    /// How the sections are to be read.
+    pub version: Version,
     /// Names the backup.
     pub backup_id: BackupId,
     /// One a section, in file order.
@@ -83,7 +96,7 @@ impl Header {
                 .finish()
         };
         let body = MapWriter::new()
-            .uint(10, VERSION)
+            .uint(10, self.version as u64)
             .bytes(11, self.backup_id)
             .raw(12, &write::array(self.sections.iter().map(section)))
             .finish();
@@ -103,11 +116,13 @@ impl Header {
     /// Reads the CBOR part.
     pub fn decode(body: &[u8]) -> Result<Self, BackupFormatError> {
         let mut fields = Fields::parse(body, MAX_HEADER_LEN)?;
-        let version = fields.required(10, read::uint)?;
-        if version != VERSION {
-            return Err(BackupFormatError::Version(version));
-        }
+        let version = match fields.required(10, read::uint)? {
+            1 => Version::Records,
+            2 => Version::Pages,
+            other => return Err(BackupFormatError::Version(other)),
+        };
         let header = Self {
+            version,
             backup_id: fields.required(11, read::id)?,
             sections: fields.required(12, read::array(MAX_SECTIONS, read_section))?,
         };

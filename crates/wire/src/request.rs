@@ -1,6 +1,7 @@
 //! What a device asks a service for: individualization, licenses, restores. One signed document for all of them.
 
 mod client;
+mod restore;
 mod sender;
 mod states;
 
@@ -13,13 +14,17 @@ use crate::key::{KeyError, Signer, VerifyingKey};
 use crate::license::State;
 use crate::policy::MAX_ACTIONS;
 pub use client::{ClientInfo, MAX_DEVICE_NAME};
+pub use restore::{RestoreBatch, RestorePage, SentLicense};
+use restore::{encode_batch, read_batches};
 use states::{encode_states, encode_usage, read_states, read_usage};
 
 /// Longest request accepted, in bytes; a chunk of a restore may have [`MAX_RESTORE_LEN`].
 pub const MAX_LEN: usize = 64 * 1024;
 /// Longest restore request accepted, in bytes.
 pub const MAX_RESTORE_LEN: usize = 4 * 1024 * 1024;
-/// Most licenses in one answer and most records in one chunk.
+/// Length that proxies in front of services take without being told to.
+pub const USUAL_PROXY_LEN: usize = 1024 * 1024;
+/// Most licenses in one answer and in one chunk of a restore.
 pub const MAX_LICENSES: usize = 4096;
 /// Longest machine ID accepted, in bytes.
 pub const MAX_MACHINE_ID: usize = 1024;
@@ -40,15 +45,6 @@ pub enum RequestError {
     /// The content is malformed.
     #[error("request: {0}")]
     Content(#[from] CborError),
-}
-
-/// One batch of a backup and its records, in a restore chunk.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RestoreBatch {
-    /// The signed answer that the licenses came in.
-    pub signed: Vec<u8>,
-    /// Records as they stand in the backup, encoded.
-    pub records: Vec<Vec<u8>>,
 }
 
 /// Where a restore request comes from.
@@ -294,13 +290,9 @@ fn encode_body(body: &Body) -> Vec<u8> {
         Body::Revocations { machine_id } => map.bytes(1, machine_id),
         Body::Mailbox { taken } => map.raw(1, &write::array(taken.iter().map(write::bytes))),
         Body::Restore { source, header_hash, batches, certificates, usage } => {
-            let batch = |batch: &RestoreBatch| {
-                let records = write::array(batch.records.iter().map(write::bytes));
-                write::array([write::bytes(&batch.signed), records])
-            };
             let map = encode_source(map, source)
                 .bytes(4, header_hash)
-                .raw(5, &write::array(batches.iter().map(batch)))
+                .raw(5, &write::array(batches.iter().map(encode_batch)))
                 .raw(6, &write::array(certificates.iter().map(write::bytes)));
             encode_usage(map, 7, usage)
         }
@@ -354,19 +346,4 @@ fn decode_body(number: u64, raw: &[u8]) -> Result<Body, CborError> {
 
 fn read_owned_bytes(raw: &[u8]) -> Option<Vec<u8>> {
     read::bytes(raw).map(<[u8]>::to_vec)
-}
-
-/// Batches with at most [`MAX_LICENSES`] records in all.
-fn read_batches(raw: &[u8]) -> Option<Vec<RestoreBatch>> {
-    let batches = read::array(MAX_LICENSES, read_batch)(raw)?;
-    let records: usize = batches.iter().map(|batch| batch.records.len()).sum();
-    (records <= MAX_LICENSES).then_some(batches)
-}
-
-fn read_batch(raw: &[u8]) -> Option<RestoreBatch> {
-    let [signed, records] = read::tuple(raw)?;
-    Some(RestoreBatch {
-        signed: read_owned_bytes(signed)?,
-        records: read::array(MAX_LICENSES, read_owned_bytes)(records)?,
-    })
 }

@@ -91,6 +91,7 @@ fn backup(bytes: &[u8], length: u64) -> Result<Found, BackupFormatError> {
         .map(|section| json!({ "device": ticket(&section.device), "service": section.service.as_ref().map(ticket) }))
         .collect();
     let fields = json!({
+        "version": header.version as u8,
         "backupId": header.backup_id.to_hex(),
         "sections": sections,
         "encryptedBytes": length.saturating_sub(end as u64),

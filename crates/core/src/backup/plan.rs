@@ -6,7 +6,9 @@ use crate::client::Client;
 use crate::device::DeviceIdentity;
 use crate::store::{Section, Snapshot, Store};
 use std::sync::Arc;
-use wmlicense_wire::backup::{DeviceTicket, Header, MAX_SECTIONS, SectionHeader, SectionKeys, ServiceTicket, Ticket};
+use wmlicense_wire::backup::{
+    DeviceTicket, Header, MAX_SECTIONS, SectionHeader, SectionKeys, ServiceTicket, Ticket, Version,
+};
 use wmlicense_wire::certificate::{BackupKey, Directory, Role};
 use wmlicense_wire::id::{BackupId, DeviceId, Kid, StoreId};
 use wmlicense_wire::key::KeyError;
@@ -113,7 +115,7 @@ impl Plan {
 
     pub(super) fn header(&self) -> Header {
         let sections = self.sections.iter().map(|section| section.header.clone()).collect();
-        Header { backup_id: self.backup_id, sections }
+        Header { version: Version::Pages, backup_id: self.backup_id, sections }
     }
 
     pub(super) fn maker<'p>(&self, section: &'p SectionPlan) -> Maker<'p> {

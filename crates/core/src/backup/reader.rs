@@ -1,22 +1,23 @@
 //! Reading a backup: every byte is authenticated before it is interpreted, every item checked against the rules of the
 //! format, and nothing believed before the signed footer. What becomes of the licenses is the restore's.
 
+mod batch;
 mod entry;
 
 use aws_lc_rs::digest;
-pub(crate) use entry::{Entry, LicenseEntry};
+use batch::Batch;
+pub(crate) use entry::{Entry, LicenseEntry, PageEntry};
 use std::io::{self, Read, Seek, SeekFrom};
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::answer::{Answer, read_vouched};
+use wmlicense_wire::answer::read_vouched;
 use wmlicense_wire::backup::{
-    BackupFormatError, Counts, Footer, Header, ItemView, MAX_ITEM_LEN, PADDING, RecordView, section_context,
+    BackupFormatError, Counts, Footer, Header, ItemView, MAX_ITEM_LEN, PADDING, PageItem, RecordView, Version,
+    section_context,
 };
 use wmlicense_wire::certificate::{DeviceKeys, Directory};
 use wmlicense_wire::chunked::{ChunkedError, Opener};
 use wmlicense_wire::id::{Digest, StoreId};
-use wmlicense_wire::license::bound_to;
 use wmlicense_wire::memory;
-use wmlicense_wire::policy::{Glance, LicenseKind};
 
 /// Magic and length of the header.
 const FRONT_LEN: usize = 12;
@@ -146,7 +147,7 @@ impl<R: Read + Seek> Backup<R> {
         self.source.seek(SeekFrom::Start(start)).map_err(ReadError::from)?;
         let context = section_context(section, self.header_hash);
         let opener = Opener::new(meta, &context, &mut self.source, length).map_err(ReadError::from)?;
-        let mut reader = SectionReader::new(opener, witness);
+        let mut reader = SectionReader::new(opener, witness, self.header.version);
         while let Some(footer) = reader.next_item(visit)? {
             if let Footing::Signed(footer) = footer {
                 let expected = (self.header.backup_id, section, self.header_hash);
@@ -189,35 +190,35 @@ enum Stage {
     Padding,
 }
 
-/// The batch whose records are being read.
-struct Batch {
-    answer: Answer,
-    /// Records come in manifest order.
-    next_index: u32,
-}
-
 struct SectionReader<'a, R> {
     opener: Opener<&'a mut R>,
     witness: Witness<'a>,
+    version: Version,
     stage: Stage,
     hash: digest::Context,
     length: u64,
     item: Vec<u8>,
     counts: Counts,
+    /// Records and pages have numbers of their own.
+    next_record: u64,
+    next_page: u64,
     batch: Option<Batch>,
     device_certificate: Vec<u8>,
 }
 
 impl<'a, R: Read> SectionReader<'a, R> {
-    fn new(opener: Opener<&'a mut R>, witness: Witness<'a>) -> Self {
+    fn new(opener: Opener<&'a mut R>, witness: Witness<'a>, version: Version) -> Self {
         Self {
             opener,
             witness,
+            version,
             stage: Stage::Start,
             hash: digest::Context::new(&digest::SHA256),
             length: 0,
             item: Vec::new(),
             counts: Counts::default(),
+            next_record: 0,
+            next_page: 0,
             batch: None,
             device_certificate: Vec::new(),
         }
@@ -236,11 +237,12 @@ impl<'a, R: Read> SectionReader<'a, R> {
             return Ok(Some(Footing::Signed(Box::new(footer))));
         }
         self.enter(&view)?;
+        let footed = view.footed_len(item.len());
         if let Some(entry) = self.entry(view)? {
             visit(entry)?;
         }
         self.hash.update(&front);
-        self.hash.update(&item);
+        self.hash.update(item.split_at_checked(footed).map_or(&item[..], |(footed, _)| footed));
         self.length += (front.len() + item.len()) as u64;
         self.item = item;
         Ok(Some(Footing::Open))
@@ -274,7 +276,7 @@ impl<'a, R: Read> SectionReader<'a, R> {
             ItemView::LicenseRevocation(_) => Stage::LicenseRevocations,
             ItemView::Tombstone(_) => Stage::Tombstones,
             ItemView::Title(..) => Stage::Titles,
-            ItemView::Batch(_) | ItemView::Record(_) => Stage::Licenses,
+            ItemView::Batch(_) | ItemView::Record(_) | ItemView::Page(_) => Stage::Licenses,
             ItemView::Padding | ItemView::Footer(_) => Stage::Padding,
         };
         let single = matches!(stage, Stage::DeviceCertificate | Stage::StatusList | Stage::Padding);
@@ -310,13 +312,11 @@ impl<'a, R: Read> SectionReader<'a, R> {
             ItemView::Batch(signed) => {
                 self.counts.batches += 1;
                 let answer = read_vouched(signed).map_err(|error| corrupt(error.to_string()))?;
-                self.batch = Some(Batch { answer, next_index: 0 });
+                self.batch = Some(Batch::new(answer));
                 Ok(Some(Entry::Batch(signed)))
             }
-            ItemView::Record(record) => {
-                let kind = self.check_record(&record)?;
-                Ok(Some(Entry::License(LicenseEntry { record, kind })))
-            }
+            ItemView::Record(record) => self.record(record).map(|license| Some(Entry::License(license))),
+            ItemView::Page(page) => self.page(page).map(|page| Some(Entry::Page(page))),
             ItemView::StatusList(bytes) => Ok(Some(Entry::StatusList(bytes))),
             ItemView::LicenseRevocation(bytes) => Ok(Some(Entry::LicenseRevocation(bytes))),
             ItemView::Padding | ItemView::Footer(_) => Ok(None),
@@ -324,21 +324,27 @@ impl<'a, R: Read> SectionReader<'a, R> {
     }
 
     /// Checks that a record has the next number and is the license that the batch's signature covers.
-    fn check_record(&mut self, record: &RecordView<'_>) -> Result<LicenseKind, ReadError> {
+    fn record<'i>(&mut self, record: RecordView<'i>) -> Result<LicenseEntry<'i>, ReadError> {
         let batch = self.batch.as_mut().ok_or_else(|| corrupt("a record has no batch"))?;
-        if record.number != self.counts.records || record.manifest_index < batch.next_index {
+        let in_order = self.version == Version::Pages || !batch.has_from(record.manifest_index);
+        if record.number != self.next_record || !in_order {
             return Err(corrupt("records are out of order"));
         }
-        if batch.answer.manifest.get(record.manifest_index as usize) != Some(&record.license_hash()) {
-            return Err(corrupt("a license is not in its batch's manifest"));
-        }
-        let glance = Glance::at(record.policy).ok_or_else(|| corrupt("a policy is malformed"))?;
-        if bound_to(record.binding) != Some((record.policy_hash(), batch.answer.thumbprint)) {
-            return Err(corrupt("a binding belongs to another license"));
-        }
-        batch.next_index = record.manifest_index + 1;
+        self.next_record += 1;
         self.counts.records += 1;
-        Ok(glance.kind)
+        batch.record(record)
+    }
+
+    /// Checks that a page may be there, and its licenses.
+    fn page<'i>(&mut self, item: PageItem<'i>) -> Result<PageEntry<'i>, ReadError> {
+        if self.version != Version::Pages {
+            return Err(corrupt("a page in a file of an earlier version"));
+        }
+        let batch = self.batch.as_mut().ok_or_else(|| corrupt("a page has no batch"))?;
+        let number = self.next_page;
+        self.next_page += 1;
+        self.counts.records += item.page.count() as u64;
+        batch.page(number, item)
     }
 
     /// Verifies the footer and that nothing follows it.

@@ -4,10 +4,13 @@
 use aws_lc_rs::digest;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{self, Receiver, SyncSender};
+use wmlicense_wire::backup::page::{PageKey, PageView};
 use wmlicense_wire::backup::{
-    Counts, Footer, Header, Item, MAX_ITEM_LEN, PADDING, RecordKey, SectionKeys, append_record, section_context,
+    ContentKeys, Counts, Footer, Header, Item, MAX_ITEM_LEN, PADDING, SectionKeys, append_page, append_record,
+    section_context,
 };
 use wmlicense_wire::chunked::Sealer;
 use wmlicense_wire::id::{Digest, SignerId, StoreId};
@@ -84,7 +87,7 @@ impl<'f> BackupWriter<'f> {
         let context = section_context(section, self.header_hash);
         let out: &mut (dyn Write + Send) = &mut self.out;
         let sealer = Sealer::new(&keys.meta, &context, out).map_err(WriteError::from)?;
-        let (counts, sealed) = fill_and_seal(sealer, RecordKey::of(&keys.content), fill)?;
+        let (counts, sealed) = fill_and_seal(sealer, ContentKeys::of(&keys.content), fill)?;
         let footer = Footer {
             created_at: maker.created_at,
             backup_id: self.header.backup_id,
@@ -129,12 +132,12 @@ pub(crate) struct Maker<'a> {
 /// Puts the items of a section on this thread while another hashes, encrypts and writes what is there already.
 fn fill_and_seal<'w, E: From<WriteError>>(
     sealer: Sealer<&'w mut (dyn Write + Send)>,
-    content: RecordKey,
+    content: ContentKeys,
     fill: impl FnOnce(&mut SectionWriter) -> Result<(), E>,
 ) -> Result<(Counts, Sealed<'w>), E> {
     std::thread::scope(|scope| {
-        let (blocks, arriving) = mpsc::sync_channel::<Vec<u8>>(BLOCKS);
-        let (emptied, empty) = mpsc::channel::<Vec<u8>>();
+        let (blocks, arriving) = mpsc::sync_channel::<Block>(BLOCKS);
+        let (emptied, empty) = mpsc::channel::<Block>();
         let worker = move || {
             let mut sealed = Sealed { sealer, hash: digest::Context::new(&digest::SHA256) };
             for block in arriving {
@@ -161,6 +164,32 @@ fn fill_and_seal<'w, E: From<WriteError>>(
     })
 }
 
+/// A piece of a section's stream.
+#[derive(Default)]
+struct Block {
+    bytes: Vec<u8>,
+    /// The licenses of pages in it, which the footer's hash leaves to the manifests.
+    licenses: Vec<Range<usize>>,
+}
+
+impl Block {
+    fn new() -> Self {
+        Self { bytes: Vec::with_capacity(BLOCK + BLOCK / 4), licenses: Vec::new() }
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.licenses.clear();
+    }
+
+    /// The parts that the footer's hash covers.
+    fn footed(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.licenses.iter().map(|licenses| licenses.end));
+        let ends = self.licenses.iter().map(|licenses| licenses.start).chain([self.bytes.len()]);
+        starts.zip(ends).filter_map(|(start, end)| self.bytes.get(start..end))
+    }
+}
+
 /// The stream of a section on its way into the file.
 struct Sealed<'w> {
     sealer: Sealer<&'w mut (dyn Write + Send)>,
@@ -168,9 +197,9 @@ struct Sealed<'w> {
 }
 
 impl Sealed<'_> {
-    fn take(&mut self, block: &[u8]) -> Result<(), WriteError> {
-        self.hash.update(block);
-        Ok(self.sealer.write_all(block)?)
+    fn take(&mut self, block: &Block) -> Result<(), WriteError> {
+        block.footed().for_each(|part| self.hash.update(part));
+        Ok(self.sealer.write_all(&block.bytes)?)
     }
 
     fn stream_hash(&self) -> Digest {
@@ -190,18 +219,22 @@ impl Sealed<'_> {
 
 /// The items of one section, in the order of the format.
 pub(crate) struct SectionWriter {
-    blocks: SyncSender<Vec<u8>>,
-    empty: Receiver<Vec<u8>>,
+    blocks: SyncSender<Block>,
+    empty: Receiver<Block>,
     /// Bytes of the stream, those in `pending` included.
     length: u64,
-    pending: Vec<u8>,
-    content: RecordKey,
+    pending: Block,
+    content: ContentKeys,
     counts: Counts,
+    /// Records and pages have numbers of their own.
+    records: u64,
+    pages: u64,
 }
 
 impl SectionWriter {
-    fn new(blocks: SyncSender<Vec<u8>>, empty: Receiver<Vec<u8>>, content: RecordKey) -> Self {
-        Self { blocks, empty, length: 0, pending: new_block(), content, counts: Counts::default() }
+    fn new(blocks: SyncSender<Block>, empty: Receiver<Block>, content: ContentKeys) -> Self {
+        let (pending, counts) = (Block::new(), Counts::default());
+        Self { blocks, empty, length: 0, pending, content, counts, records: 0, pages: 0 }
     }
 
     /// What was put so far.
@@ -209,7 +242,7 @@ impl SectionWriter {
         self.counts
     }
 
-    /// Writes anything but a record, padding or the footer, which have methods of their own.
+    /// Writes anything but a license, padding or the footer, which have methods of their own.
     pub(crate) fn put(&mut self, item: &Item) -> Result<(), WriteError> {
         match item {
             Item::Batch(_) => self.counts.batches += 1,
@@ -220,6 +253,7 @@ impl SectionWriter {
             | Item::StatusList(_)
             | Item::LicenseRevocation(_)
             | Item::Record(_)
+            | Item::Page { .. }
             | Item::Padding(_)
             | Item::Footer(_) => {}
         }
@@ -234,32 +268,47 @@ impl SectionWriter {
         state: &State,
         key: &InnerKey,
     ) -> Result<(), WriteError> {
-        let start = self.pending.len();
-        append_record(&mut self.pending, self.counts.records, manifest_index, license, state, key, &self.content);
-        let length = self.pending.len() - start;
+        let out = &mut self.pending.bytes;
+        let start = out.len();
+        append_record(out, self.records, manifest_index, license, state, key, &self.content.records);
+        let length = out.len() - start;
         if length - 4 > MAX_ITEM_LEN {
             return Err(WriteError::TooLong);
         }
+        self.records += 1;
         self.counts.records += 1;
         self.added(length)
+    }
+
+    /// Writes a page of the batch before as it is, its key under the section's content key.
+    pub(crate) fn put_page(&mut self, key: &PageKey, page: &PageView<'_>) -> Result<(), WriteError> {
+        let wrapped_key = self.content.pages.seal(self.pages, key);
+        let out = &mut self.pending.bytes;
+        let start = out.len();
+        append_page(out, &wrapped_key, page.bytes());
+        let end = out.len();
+        self.pending.licenses.push(end - (page.bytes().len() - page.front().len())..end);
+        self.pages += 1;
+        self.counts.records += page.count() as u64;
+        self.added(end - start)
     }
 
     fn append(&mut self, item: &[u8]) -> Result<(), WriteError> {
         if item.len() > MAX_ITEM_LEN {
             return Err(WriteError::TooLong);
         }
-        self.pending.extend_from_slice(&(item.len() as u32).to_be_bytes());
-        self.pending.extend_from_slice(item);
+        self.pending.bytes.extend_from_slice(&(item.len() as u32).to_be_bytes());
+        self.pending.bytes.extend_from_slice(item);
         self.added(item.len() + 4)
     }
 
     fn added(&mut self, length: usize) -> Result<(), WriteError> {
         self.length += length as u64;
-        if self.pending.len() >= BLOCK { self.drain() } else { Ok(()) }
+        if self.pending.bytes.len() >= BLOCK { self.drain() } else { Ok(()) }
     }
 
     fn drain(&mut self) -> Result<(), WriteError> {
-        let mut block = self.empty.try_recv().unwrap_or_else(|_| new_block());
+        let mut block = self.empty.try_recv().unwrap_or_else(|_| Block::new());
         block.clear();
         std::mem::swap(&mut block, &mut self.pending);
         // It is gone only when it failed, and its own error is the one that is told.
@@ -273,10 +322,6 @@ impl SectionWriter {
         }
         self.drain()
     }
-}
-
-fn new_block() -> Vec<u8> {
-    Vec::with_capacity(BLOCK + BLOCK / 4)
 }
 
 /// The padding item that brings a stream of this length to a multiple of [`PADDING`]; none where it is one already.
@@ -298,87 +343,4 @@ fn padding(length: u64) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use wmlicense_wire::aead::SecretKey;
-    use wmlicense_wire::id::BackupId;
-    use wmlicense_wire::policy::LicenseKind;
-
-    #[test]
-    fn every_length_is_padded_to_the_multiple() {
-        assert_eq!(padding(0), None);
-        assert_eq!(padding(PADDING), None);
-        for gap in 1..=PADDING {
-            let length = 3 * PADDING - gap;
-            let padded = length + padding(length).map_or(0, |item| item.len() as u64 + 4);
-            assert_eq!(padded % PADDING, 0, "gap {gap}");
-            assert!(padded - length < 2 * PADDING);
-        }
-    }
-
-    /// A section whose blocks nobody encrypts.
-    fn section() -> (SectionWriter, Receiver<Vec<u8>>, mpsc::Sender<Vec<u8>>) {
-        let (blocks, arriving) = mpsc::sync_channel(BLOCKS);
-        let (emptied, empty) = mpsc::channel();
-        let content = RecordKey::of(&SecretKey::random().unwrap());
-        (SectionWriter::new(blocks, empty, content), arriving, emptied)
-    }
-
-    /// An item of this length, without the length in front.
-    fn item(length: usize) -> Item {
-        let item = Item::StatusList(vec![7; length - 8]);
-        let missing = length - item.encode().len();
-        Item::StatusList(vec![7; length - 8 + missing])
-    }
-
-    #[test]
-    fn items_are_as_long_as_readers_accept_and_no_longer() {
-        let (mut writer, arriving, _emptied) = section();
-        assert_eq!(item(MAX_ITEM_LEN).encode().len(), MAX_ITEM_LEN);
-        writer.put(&item(MAX_ITEM_LEN)).unwrap();
-        assert_eq!(arriving.try_iter().map(|block| block.len()).sum::<usize>(), MAX_ITEM_LEN + 4);
-        assert!(matches!(writer.put(&item(MAX_ITEM_LEN + 1)), Err(WriteError::TooLong)));
-        // Licenses are held to the same.
-        let key = InnerKey::new(LicenseKind::Content, vec![7; 16].into()).unwrap();
-        let mut longest = 0;
-        for policy in MAX_ITEM_LEN - 100.. {
-            let license = License { policy: vec![1; policy], binding: Vec::new() };
-            match writer.put_license(0, &license, &State::default(), &key) {
-                Ok(()) => longest = arriving.try_iter().map(|block| block.len()).sum(),
-                Err(error) => {
-                    assert!(matches!(error, WriteError::TooLong));
-                    break;
-                }
-            }
-        }
-        assert_eq!(longest, MAX_ITEM_LEN + 4);
-    }
-
-    #[test]
-    fn what_is_put_is_handed_over_block_by_block() {
-        let (mut writer, arriving, emptied) = section();
-        writer.put(&item(BLOCK - 4 - 100)).unwrap();
-        assert!(arriving.try_recv().is_err(), "a block is not full");
-        writer.put(&item(100 - 4)).unwrap();
-        let first = arriving.try_recv().unwrap();
-        assert_eq!((first.len(), writer.length), (BLOCK, BLOCK as u64));
-        // A block comes back with what was in it, and takes what comes next alone.
-        emptied.send(first).unwrap();
-        let (next, last) = (item(BLOCK), item(50));
-        writer.put(&next).unwrap();
-        assert_eq!(arriving.try_recv().unwrap()[4..], next.encode());
-        writer.put(&last).unwrap();
-        writer.pad().unwrap();
-        let rest = arriving.try_recv().unwrap();
-        assert_eq!(rest[4..54], last.encode());
-        assert!(writer.length.is_multiple_of(PADDING) && rest.len() as u64 == writer.length - 2 * BLOCK as u64 - 4);
-    }
-
-    #[test]
-    fn what_the_system_does_not_take_at_the_end_is_told() {
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let header = Header { backup_id: BackupId::random().unwrap(), sections: Vec::new() };
-        let ended = BackupWriter::new(&full, header).unwrap().finish();
-        assert!(matches!(ended, Err(WriteError::Io(error)) if error.kind() == io::ErrorKind::StorageFull));
-    }
-}
+mod tests;

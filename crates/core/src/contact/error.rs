@@ -146,6 +146,11 @@ impl SessionError {
         self.refusal().is_some_and(|failure| failure.server_code == ProblemKind::Conflict.code())
     }
 
+    /// True if the request was longer than the service, or a proxy before it, takes.
+    pub(crate) fn is_request_too_long(&self) -> bool {
+        self.refusal().is_some_and(|failure| failure.http_status == 413)
+    }
+
     /// True if the service does not accept the device's certificate.
     pub(crate) fn is_unknown_device(&self) -> bool {
         matches!(self, Self::NeedsIndividualization)

@@ -259,6 +259,12 @@ fn failure(reply: &mut Reply, id: &str) -> Failed {
         408 | 425 | 429 | 500 | 502..=504 => Failed::for_now(TransportError::Unavailable(failure)),
         // Network Authentication Required (RFC 6585, 6).
         511 => TransportError::CaptivePortal(failure.message).into(),
+        // Of a proxy before the service as well, which has no problem to tell: another request may be short enough.
+        413 if problem.is_none() => {
+            let message =
+                "the request is longer than the service, or a proxy before it, takes (HTTP status 413)".to_owned();
+            Failed::for_good(TransportError::Refused(ServiceFailure { message, ..failure }))
+        }
         _ if problem.is_some() => Failed::for_good(TransportError::Refused(failure)),
         _ => Failed::stranger(failure.message),
     }

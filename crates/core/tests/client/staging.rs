@@ -5,13 +5,25 @@ use wmlicense_testkit::home::Home;
 use wmlicense_testkit::{Asked, NOW, World, content_key, grant, kid};
 use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::backup::Tombstone;
+use wmlicense_wire::backup::page::{PageKey, PageView, PagedLicense};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, UserId};
-use wmlicense_wire::license::State;
+use wmlicense_wire::license::{InnerKey, License, State};
 use wmlicense_wire::policy::{BackupRight, Conditions, Policy};
 
 fn header(number: u8) -> Digest {
     Digest::new([number; 32])
+}
+
+/// The licenses of a page, with their places and keys.
+fn licenses_of(key: &PageKey, page: &[u8]) -> Vec<(u32, License, InnerKey)> {
+    let of = |paged: PagedLicense<'_>| {
+        let license = License::decode(paged.license).unwrap();
+        let kind = Policy::decode(&license.policy).unwrap().kind;
+        let inner = key.unwrap(paged.index, license.policy_hash(), kind, paged.wrapped).unwrap();
+        (paged.index, license, inner)
+    };
+    PageView::parse(page).unwrap().licenses().map(of).collect()
 }
 
 /// Stages everything that a backup of `from` would have.
@@ -26,6 +38,10 @@ fn stage_all(from: &Store, staging: &mut Staging) {
     for section in snapshot.sections().unwrap() {
         let mut put = |item: BackupItem| match item {
             BackupItem::Batch(signed) => staging.put_batch(section.authority, &signed),
+            BackupItem::Page { key, page } => licenses_of(&key, &page).iter().try_for_each(|(index, license, key)| {
+                let state = &State::default();
+                staging.put_license(&StagedLicense { index: *index, license, state, key })
+            }),
             BackupItem::License(license) => staging.put_license(&StagedLicense {
                 index: license.index,
                 license: &license.license,
@@ -94,11 +110,14 @@ fn a_snapshot_gives_each_license_once_in_order_and_restricted_ones_by_key_id() {
     let mut look = |item: BackupItem| {
         match item {
             BackupItem::Batch(_) => seen.push(Err(())),
-            BackupItem::License(license) => {
-                let kid = Policy::decode(&license.license.policy).unwrap().kid;
-                assert_eq!(license.key.as_bytes(), content_key(kid));
-                seen.push(Ok(kid));
+            BackupItem::Page { key, page } => {
+                for (_, license, key) in licenses_of(&key, &page) {
+                    let kid = Policy::decode(&license.policy).unwrap().kid;
+                    assert_eq!(key.as_bytes(), content_key(kid));
+                    seen.push(Ok(kid));
+                }
             }
+            BackupItem::License(_) => panic!("none of them has a state"),
         }
         Ok::<_, StoreError>(())
     };

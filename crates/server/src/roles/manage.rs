@@ -1,5 +1,5 @@
 //! License management: opens a backup's section for its account (`manage/preview.rs`), and re-binds its licenses to another
-//! device within the limit (`manage/restore.rs`). What one record must prove is in `manage/record.rs`.
+//! device within the limit (`manage/restore.rs`). What one license must prove is in `manage/record.rs`.
 
 mod preview;
 mod record;

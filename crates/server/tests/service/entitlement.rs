@@ -192,9 +192,15 @@ fn a_policy_that_was_rewritten_and_sealed_anew_is_damaged() {
     let policy = Policy { actions: vec![("Play".into(), Conditions::default())], ..license.policy.clone() }.encode();
     let binding = Binding { policy_hash: policy_hash(&policy), ..license.binding.clone() }.encode();
     let forged = device.back_up_as(&known, None, |content| {
-        let record =
-            Record::seal(0, license.index, License { policy, binding }, State::default(), &license.key, content);
-        vec![RestoreBatch { signed: held[0].signed.clone(), records: vec![record.encode()] }]
+        let record = Record::seal(
+            0,
+            license.index,
+            License { policy, binding },
+            State::default(),
+            &license.key,
+            &content.records,
+        );
+        vec![RestoreBatch { signed: held[0].signed.clone(), records: vec![record.encode()], ..RestoreBatch::default() }]
     });
     let (answer, restored) = Device::individualized(&known).restore(&known, &forged, None);
     assert!(restored.is_empty());
@@ -229,7 +235,11 @@ fn more_records_than_a_chunk_takes_are_refused_by_their_number() {
     };
     backup.batches[0].records = vec![record.clone(); MAX_LICENSES];
     assert!(why(&backup).contains("twice"), "as many as may be, though all the same");
-    backup.batches.push(RestoreBatch { signed: held[0].signed.clone(), records: vec![record] });
+    backup.batches.push(RestoreBatch {
+        signed: held[0].signed.clone(),
+        records: vec![record],
+        ..RestoreBatch::default()
+    });
     assert!(why(&backup).contains("malformed"));
 }
 

@@ -18,6 +18,7 @@ mod lives;
 mod logs;
 mod managed;
 mod page;
+mod pages;
 mod preview;
 mod rekey;
 mod renewals;

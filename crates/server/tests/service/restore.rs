@@ -264,8 +264,8 @@ fn a_record_that_is_not_what_was_signed_is_refused() {
     let license = &held[0].license;
     // Sealed as it should be, but not at the place in the manifest where it was signed.
     let elsewhere = device.back_up_as(&known, None, |content| {
-        let record = Record::seal(0, 1, license.license.clone(), State::default(), &license.key, content);
-        vec![RestoreBatch { signed: held[0].signed.clone(), records: vec![record.encode()] }]
+        let record = Record::seal(0, 1, license.license.clone(), State::default(), &license.key, &content.records);
+        vec![RestoreBatch { signed: held[0].signed.clone(), records: vec![record.encode()], ..RestoreBatch::default() }]
     });
     assert_eq!(only_reason(&other.restore(&known, &elsewhere, None)), Reason::Damaged);
     // A place that the seal of the record does not prove.

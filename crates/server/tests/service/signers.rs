@@ -245,8 +245,8 @@ fn an_issuer_that_signs_in_the_name_of_another_one_is_refused() {
     let policy = Policy { issuer: own, ..issuer.policy(kid(OPEN), management(&known)) };
     let (signed, license, key) = issuer.sign(&device, &policy, kid(KEY).as_bytes());
     let mut backup = device.back_up_as(&known, None, |content| {
-        let record = Record::seal(0, 0, license, State::initial(&policy), &key, content);
-        vec![RestoreBatch { signed, records: vec![record.encode()] }]
+        let record = Record::seal(0, 0, license, State::initial(&policy), &key, &content.records);
+        vec![RestoreBatch { signed, records: vec![record.encode()], ..RestoreBatch::default() }]
     });
     backup.certificates.push(issuer.certificate.clone());
     let (answer, restored) = Device::individualized(&known).restore(&known, &backup, None);

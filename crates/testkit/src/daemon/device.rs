@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 use ureq::http::Response;
 use wmlicense_wire::answer::{Answer, Envelope, Expected, OpenedLicense, Outcome};
-use wmlicense_wire::backup::{Record, RecordKey, SectionKeys, ServiceTicket, Ticket};
+use wmlicense_wire::backup::page::{PageBuilder, PageKey};
+use wmlicense_wire::backup::{ContentKeys, Record, SectionKeys, ServiceTicket, Ticket};
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, DeviceKeys, Directory, Role};
 use wmlicense_wire::id::{BackupId, DeviceId, Digest, Kid, Lid, SignerId, TransactionId, UserId};
 use wmlicense_wire::kem::{HpkePrivateKey, Suite};
@@ -11,7 +12,7 @@ use wmlicense_wire::key::{Signer as _, SigningKey};
 use wmlicense_wire::license::State;
 use wmlicense_wire::problem::{Problem, ProblemKind};
 use wmlicense_wire::rekey::Rekey;
-use wmlicense_wire::request::{Body, ClientInfo, Request, RestoreBatch, RestoreSource};
+use wmlicense_wire::request::{Body, ClientInfo, Request, RestoreBatch, RestorePage, RestoreSource};
 use wmlicense_wire::service_document::ServiceDocument;
 
 pub fn now() -> i64 {
@@ -125,6 +126,7 @@ pub struct Held {
 }
 
 /// One section of a backup, as it is in memory.
+#[derive(Clone)]
 pub struct Backup {
     pub source: RestoreSource,
     pub batches: Vec<RestoreBatch>,
@@ -288,10 +290,24 @@ impl Device {
                 let license = &held.license;
                 let state = license.binding.state.clone().unwrap_or_else(|| State::initial(&license.policy));
                 let bytes = license.license.clone();
-                let record = Record::seal(number as u64, license.index, bytes, state, &license.key, content);
-                RestoreBatch { signed: held.signed.clone(), records: vec![record.encode()] }
+                let record = Record::seal(number as u64, license.index, bytes, state, &license.key, &content.records);
+                RestoreBatch { signed: held.signed.clone(), records: vec![record.encode()], ..RestoreBatch::default() }
             });
             batches.collect()
+        })
+    }
+
+    /// A section with these licenses, which came in one batch, in one page.
+    pub fn back_up_in_page(&self, known: &Known, held: &[Held], user: Option<UserId>) -> Backup {
+        self.back_up_as(known, user, |content| {
+            let (key, mut page) = (PageKey::random().unwrap(), PageBuilder::default());
+            for Held { license, .. } in held {
+                let wrapped = key.wrap(license.index, license.license.policy_hash(), &license.key);
+                page.push(license.index, &license.license.encode(), &wrapped).unwrap();
+            }
+            let page =
+                RestorePage { number: 0, wrapped_key: content.pages.seal(0, &key), page: page.finish().unwrap() };
+            vec![RestoreBatch { signed: held[0].signed.clone(), records: Vec::new(), pages: vec![page] }]
         })
     }
 
@@ -300,10 +316,10 @@ impl Device {
         &self,
         known: &Known,
         user: Option<UserId>,
-        batches: impl FnOnce(&RecordKey) -> Vec<RestoreBatch>,
+        batches: impl FnOnce(&ContentKeys) -> Vec<RestoreBatch>,
     ) -> Backup {
         let keys = SectionKeys::random().unwrap();
-        let (batches, meta) = (batches(&RecordKey::of(&keys.content)), *keys.meta.as_bytes());
+        let (batches, meta) = (batches(&ContentKeys::of(&keys.content)), *keys.meta.as_bytes());
         let backup_id = BackupId::random().unwrap();
         let services = known.directory.services();
         let management = services.iter().find(|service| service.role == Role::Management).unwrap();

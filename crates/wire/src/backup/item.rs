@@ -1,5 +1,6 @@
 //! Items: what the stream of a section consists of.
 
+use super::page::{PageView, WRAPPED_PAGE_KEY_LEN};
 use super::{MAX_ITEM_LEN, Record};
 use crate::cbor::{self, CborError, read, write};
 use crate::id::Kid;
@@ -27,6 +28,13 @@ pub enum Item {
     Padding(Vec<u8>),
     /// The signed end.
     Footer(Vec<u8>),
+    /// Licenses without a state.
+    Page {
+        /// The page's key under the section's content key.
+        wrapped_key: Vec<u8>,
+        /// The page.
+        page: Vec<u8>,
+    },
 }
 
 impl Item {
@@ -43,6 +51,7 @@ impl Item {
             Self::Record(record) => (8, vec![record.encode()]),
             Self::Padding(bytes) => (9, vec![write::bytes(bytes)]),
             Self::Footer(bytes) => (10, vec![write::bytes(bytes)]),
+            Self::Page { wrapped_key, page } => (11, vec![write::bytes(wrapped_key), write::bytes(page)]),
         };
         content.insert(0, write::uint(kind));
         write::array(content)
@@ -63,6 +72,9 @@ impl Item {
         if let (6, [_, kid, title]) = (kind, items.as_slice()) {
             return Some(Self::Title(read::id(kid)?, read::text(title)?));
         }
+        if let (11, [_, wrapped_key, page]) = (kind, items.as_slice()) {
+            return read_page(wrapped_key, page);
+        }
         let [_, content] = items.as_slice() else { return None };
         if kind == 8 {
             return Some(Self::Record(Box::new(Record::of_checked(content)?)));
@@ -80,4 +92,10 @@ impl Item {
             _ => None,
         }
     }
+}
+
+fn read_page(wrapped_key: &[u8], page: &[u8]) -> Option<Item> {
+    let (wrapped_key, page) = (read::bytes(wrapped_key)?, read::bytes(page)?);
+    let is_page = wrapped_key.len() == WRAPPED_PAGE_KEY_LEN && PageView::parse(page).is_ok();
+    is_page.then(|| Item::Page { wrapped_key: wrapped_key.to_vec(), page: page.to_vec() })
 }

@@ -8,7 +8,7 @@ use crate::id::Digest;
 use crate::license::MAX_LEN as MAX_LICENSE_LEN;
 use crate::request::MAX_LICENSES;
 pub use builder::PageBuilder;
-pub use key::{PageKey, SectionPageKeys, WRAPPED_PAGE_KEY_LEN};
+pub use key::{PageKey, SectionPageKeys, WRAPPED_PAGE_KEY_LEN, WRAPPING};
 
 /// Longest page accepted, in bytes.
 pub const MAX_PAGE_LEN: usize = 64 * 1024;

@@ -1,5 +1,6 @@
 //! Items borrowed from the bytes they were read from, and records written without copies: the fast path of a long stream.
 
+use super::page::{PageView, WRAPPED_PAGE_KEY_LEN};
 use super::{MAX_ITEM_LEN, RecordKey};
 use crate::aead::OpenError;
 use crate::cbor::{self, CborError, read, write};
@@ -30,6 +31,16 @@ pub enum ItemView<'a> {
     Padding,
     /// The signed end.
     Footer(&'a [u8]),
+    /// Licenses without a state.
+    Page(PageItem<'a>),
+}
+
+/// A page as it stands in a section.
+pub struct PageItem<'a> {
+    /// The page's key under the section's content key.
+    pub wrapped_key: &'a [u8],
+    /// The page.
+    pub page: PageView<'a>,
 }
 
 /// A [`Record`](super::Record) borrowed from its encoding.
@@ -70,6 +81,9 @@ impl<'a> ItemView<'a> {
             let [_, kid, title] = read::tuple(raw)?;
             return Some(Self::Title(read::id(kid)?, read::text(title)?));
         }
+        if (kind, length) == (11, 3) {
+            return PageItem::of_checked(content).map(Self::Page);
+        }
         if length != 2 {
             return None;
         }
@@ -88,6 +102,33 @@ impl<'a> ItemView<'a> {
             10 => Some(Self::Footer(bytes)),
             _ => None,
         }
+    }
+
+    /// Bytes of the item, encoded in `length` bytes, that the footer's hash covers: all but the licenses of a page, which the
+    /// manifest of their batch covers.
+    pub fn footed_len(&self, length: usize) -> usize {
+        match self {
+            Self::Page(item) => length.saturating_sub(item.page.bytes().len() - item.page.front().len()),
+            Self::DeviceCertificate(_)
+            | Self::ServiceCertificate(_)
+            | Self::StatusList(_)
+            | Self::LicenseRevocation(_)
+            | Self::Tombstone(_)
+            | Self::Title(..)
+            | Self::Batch(_)
+            | Self::Record(_)
+            | Self::Padding
+            | Self::Footer(_) => length,
+        }
+    }
+}
+
+impl<'a> PageItem<'a> {
+    /// Reads what follows the kind.
+    fn of_checked(raw: &'a [u8]) -> Option<Self> {
+        let mut decoder = Decoder::new(raw);
+        let wrapped_key = decoder.bytes().ok().filter(|key| key.len() == WRAPPED_PAGE_KEY_LEN)?;
+        Some(Self { wrapped_key, page: PageView::parse(decoder.bytes().ok()?).ok()? })
     }
 }
 
@@ -168,6 +209,20 @@ pub fn append_record(
     out.extend_from_slice(&state.encode());
     let aad = Digest::of_parts(&[&BOUND_HEAD, out.split_at(bound).1]);
     write::bytes_to(out, &content.seal(number, aad, key));
+    put_length(out, item);
+}
+
+/// Appends `u32 length ‖ CBOR` of a page's item; the same bytes as [`Item::encode`](super::Item::encode) gives.
+pub fn append_page(out: &mut Vec<u8>, wrapped_key: &[u8], page: &[u8]) {
+    let item = out.len();
+    out.extend_from_slice(&[0, 0, 0, 0, 0x83, 0x0b]);
+    write::bytes_to(out, wrapped_key);
+    write::bytes_to(out, page);
+    put_length(out, item);
+}
+
+/// Puts the length of the item that begins at `item` in its place.
+fn put_length(out: &mut [u8], item: usize) {
     let length = (out.len() - item - 4) as u32;
     if let Some(place) = out.split_at_mut(item).1.first_chunk_mut() {
         *place = length.to_be_bytes();
@@ -176,6 +231,7 @@ pub fn append_record(
 
 #[cfg(test)]
 mod tests {
+    use super::super::page::PageBuilder;
     use super::super::{Item, Record};
     use super::*;
     use crate::aead::SecretKey;
@@ -222,6 +278,32 @@ mod tests {
     }
 
     #[test]
+    fn both_ways_to_write_a_page_give_the_same_bytes_and_the_footer_covers_all_but_the_licenses() {
+        let mut builder = PageBuilder::default();
+        builder.push(1, b"one license", &[1; 32]).unwrap();
+        builder.push(4095, b"another", &[2; 48]).unwrap();
+        let (wrapped_key, page) = ([3; WRAPPED_PAGE_KEY_LEN], builder.finish().unwrap());
+        let mut fast = b"before".to_vec();
+        append_page(&mut fast, &wrapped_key, &page);
+        let slow = Item::Page { wrapped_key: wrapped_key.to_vec(), page: page.clone() }.encode();
+        assert_eq!(fast[6..], [&(slow.len() as u32).to_be_bytes()[..], &slow].concat());
+        assert!(Item::decode(&slow).is_ok_and(|item| item.encode() == slow));
+        let view = ItemView::parse(&slow).unwrap();
+        assert_eq!(slow[view.footed_len(slow.len())..], *b"one licenseanother");
+        let ItemView::Page(PageItem { wrapped_key: key, page: read }) = view else { panic!("no page") };
+        assert!(key == wrapped_key && read.bytes() == page);
+        let refused = |wrapped_key: &[u8], page: &[u8]| {
+            let item = write::array([write::uint(11), write::bytes(wrapped_key), write::bytes(page)]);
+            assert!(Item::decode(&item).is_err());
+            ItemView::parse(&item).is_err()
+        };
+        assert!(refused(&wrapped_key[1..], &page) && refused(&[0; 49], &page));
+        assert!(refused(&wrapped_key, &page[1..]) && refused(&wrapped_key, b""));
+        let title = Item::Title(Kid::new([1; 16]), "name".into()).encode();
+        assert_eq!(ItemView::parse(&title).unwrap().footed_len(title.len()), title.len());
+    }
+
+    #[test]
     fn items_of_other_kinds_are_borrowed_and_unknown_ones_are_refused() {
         let title = Item::Title(Kid::new([1; 16]), "name".into()).encode();
         assert!(
@@ -231,7 +313,7 @@ mod tests {
         assert!(matches!(ItemView::parse(&footer), Ok(ItemView::Footer(b"end"))));
         assert!(matches!(ItemView::parse(&Item::Padding(vec![0; 9]).encode()), Ok(ItemView::Padding)));
         assert!(ItemView::parse(&Item::Padding(vec![0, 1]).encode()).is_err());
-        let unknown = write::array([write::uint(11), write::bytes(b"")]);
+        let unknown = write::array([write::uint(12), write::bytes(b"")]);
         assert!(ItemView::parse(&unknown).is_err());
         let long = write::array([write::uint(7), write::bytes(vec![0; MAX_ITEM_LEN])]);
         assert_eq!(ItemView::parse(&long).err(), Some(CborError::TooLong { cap: MAX_ITEM_LEN }));

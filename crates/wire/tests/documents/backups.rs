@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{
     BackupFormatError, Counts, DeviceTicket, Footer, Header, Item, ItemView, Record, RecordKey, SectionHeader,
-    SectionKeys, ServiceTicket, Ticket, section_context,
+    SectionKeys, ServiceTicket, Ticket, Version, section_context,
 };
 use wmlicense_wire::cbor::{CborError, write};
 use wmlicense_wire::cose::{CoseError, Document};
@@ -43,7 +43,7 @@ fn header() -> Header {
         SectionHeader { device: device_ticket(0), service: Some(service_ticket(0, None)) },
         SectionHeader { device: device_ticket(1), service: None },
     ];
-    Header { backup_id: ID, sections }
+    Header { version: Version::Pages, backup_id: ID, sections }
 }
 
 /// The CBOR part of an encoded header, found as a reader finds it.
@@ -91,10 +91,13 @@ fn another_magic_or_length_is_refused_before_anything_is_read() {
 fn a_header_of_another_version_says_so_whatever_else_it_holds() {
     let bytes = header().encode();
     let later = edited(body(&bytes).unwrap(), |map| {
-        map.insert(10, write::uint(2));
+        map.insert(10, write::uint(3));
         map.insert(40, write::uint(1));
     });
-    assert_eq!(Header::decode(&later), Err(BackupFormatError::Version(2)));
+    assert_eq!(Header::decode(&later), Err(BackupFormatError::Version(3)));
+    let earlier = edited(body(&bytes).unwrap(), |map| drop(map.insert(10, write::uint(1))));
+    assert_eq!(Header::decode(&earlier).unwrap().version, Version::Records);
+    assert_eq!(Header::decode(&earlier).unwrap().encode()[12..], earlier);
 }
 
 #[test]
@@ -346,6 +349,7 @@ fn every_item_is_read_back() {
         Item::Padding(vec![0; 70_000]),
         Item::Padding(Vec::new()),
         Item::Footer(signed_footer()),
+        Item::Page { wrapped_key: vec![5; 48], page: [&[0, 1, 0, 7, 0, 1, 0, 1], &[9; 2][..]].concat() },
     ] {
         let encoded = item.encode();
         assert!(Item::decode(&encoded).unwrap() == item);
@@ -358,7 +362,9 @@ fn a_malformed_item_is_refused() {
     for bytes in [
         write::array::<Vec<u8>>([]),
         write::array([write::uint(0), write::bytes([])]),
+        write::array([write::uint(12), write::bytes([])]),
         write::array([write::uint(11), write::bytes([])]),
+        write::array([write::uint(11), write::bytes([0; 48]), write::bytes([0, 0])]),
         write::array([write::uint(1)]),
         write::array([write::uint(1), write::text("")]),
         write::array([write::uint(1), write::bytes([]), write::bytes([])]),

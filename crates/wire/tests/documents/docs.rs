@@ -95,9 +95,10 @@ fn the_caps_in_the_protocol_are_those_in_the_code() {
         format!("| status list, revocation blob, acknowledgement | {} MiB |", kib(kib(revocation::MAX_LEN))),
         format!("| answer | {} MiB |", kib(kib(wmlicense_wire::answer::MAX_LEN))),
         format!(
-            "| backup: header; item; footer | {} MiB; {} KiB; {} KiB |",
+            "| backup: header; item; page; footer | {} MiB; {} KiB; {} KiB; {} KiB |",
             kib(kib(backup::MAX_HEADER_LEN)),
             kib(backup::MAX_ITEM_LEN),
+            kib(backup::page::MAX_PAGE_LEN),
             kib(backup::Footer::MAX_LEN)
         ),
     ] {

@@ -37,7 +37,7 @@ fn what_stands_in_a_backup_is_borrowed_as_what_it_is() {
         ItemView::Tombstone(content) => (5, content.to_vec()),
         ItemView::Batch(content) => (7, content.to_vec()),
         ItemView::Footer(content) => (10, content.to_vec()),
-        ItemView::Title(..) | ItemView::Record(_) | ItemView::Padding => panic!("another item"),
+        ItemView::Title(..) | ItemView::Record(_) | ItemView::Page(_) | ItemView::Padding => panic!("another item"),
     };
     assert_eq!(borrowed(&Item::DeviceCertificate(bytes.clone())), (1, bytes.clone()));
     assert_eq!(borrowed(&Item::ServiceCertificate(bytes.clone())), (2, bytes.clone()));

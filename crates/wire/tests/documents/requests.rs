@@ -98,7 +98,11 @@ fn bodies() -> Vec<Body> {
         Body::RestorePreview { source: source(), lids: vec![Lid::new([1; 16])], usage: states },
         Body::Mailbox { taken: vec![TransactionId::new([1; 16]), TransactionId::new([2; 16])] },
         Body::Mailbox { taken: Vec::new() },
-        restore(vec![RestoreBatch { signed: vec![1; 400], records: vec![vec![2; 300], vec![3; 300]] }]),
+        restore(vec![RestoreBatch {
+            signed: vec![1; 400],
+            records: vec![vec![2; 300], vec![3; 300]],
+            ..RestoreBatch::default()
+        }]),
     ]
 }
 
@@ -192,7 +196,7 @@ fn every_changed_byte_of_a_request_is_noticed() {
 
 #[test]
 fn only_a_restore_may_be_long() {
-    let big = RestoreBatch { signed: vec![1; 400], records: vec![vec![2; 100_000]] };
+    let big = RestoreBatch { signed: vec![1; 400], records: vec![vec![2; 100_000]], ..RestoreBatch::default() };
     let bytes = signed(&request(restore(vec![big])));
     assert!(read(&bytes).is_ok());
     let refused = Request::parse(&bytes, MAX_LEN).err();
@@ -257,7 +261,8 @@ fn the_six_digits_are_the_first_eight_bytes_of_the_hash_modulo_a_million() {
 
 #[test]
 fn a_restore_holds_at_most_4096_records_in_all_its_batches() {
-    let batch = |count| RestoreBatch { signed: Vec::new(), records: vec![Vec::new(); count] };
+    let batch =
+        |count| RestoreBatch { signed: Vec::new(), records: vec![Vec::new(); count], ..RestoreBatch::default() };
     let read = |counts: &[usize]| read(&signed(&request(restore(counts.iter().map(|count| batch(*count)).collect()))));
     assert!(read(&[4096]).is_ok());
     assert!(read(&[2048, 2048]).is_ok());

@@ -1,8 +1,11 @@
 //! What a section yields on reading.
 
 use super::{ReadError, corrupt};
-use wmlicense_wire::backup::RecordView;
-use wmlicense_wire::id::Kid;
+use wmlicense_wire::aead::OpenError;
+use wmlicense_wire::backup::page::{PageKey, PageView};
+use wmlicense_wire::backup::{ContentKeys, RecordView};
+use wmlicense_wire::id::{Digest, Kid};
+use wmlicense_wire::license::{InnerKey, License, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 
 /// What a section yields, in the order of the file. It is to be believed only after the whole section was read.
@@ -19,11 +22,13 @@ pub(crate) enum Entry<'a> {
     Title(Kid, String),
     /// A signed answer; its licenses follow.
     Batch(&'a [u8]),
-    /// A license; it is in the manifest of the batch before.
+    /// A license with a state, or any of an earlier version's file; it is in the manifest of the batch before.
     License(LicenseEntry<'a>),
+    /// Licenses without a state; they are in the manifest of the batch before.
+    Page(PageEntry<'a>),
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
     /// Bytes that it takes in the file, about.
     pub(crate) fn len(&self) -> u64 {
         let length = match self {
@@ -33,23 +38,119 @@ impl Entry<'_> {
             | Self::Tombstone(bytes)
             | Self::Batch(bytes) => bytes.len(),
             Self::Title(kid, title) => kid.as_bytes().len() + title.len(),
-            Self::License(license) => license.record.encoded.len(),
+            Self::License(license) => license.encoded.len(),
+            Self::Page(page) => page.page.bytes().len(),
         };
         length as u64
+    }
+
+    /// The licenses in it, wherever they stand.
+    pub(crate) fn licenses(&self) -> &[LicenseEntry<'a>] {
+        match self {
+            Self::License(license) => std::slice::from_ref(license),
+            Self::Page(page) => &page.licenses,
+            Self::ServiceCertificate(_)
+            | Self::StatusList(_)
+            | Self::LicenseRevocation(_)
+            | Self::Tombstone(_)
+            | Self::Title(..)
+            | Self::Batch(_) => &[],
+        }
+    }
+}
+
+/// A page of a section.
+pub(crate) struct PageEntry<'a> {
+    /// Its number in the section.
+    pub(crate) number: u64,
+    /// Its key under the section's content key.
+    pub(crate) wrapped_key: &'a [u8],
+    /// As it stands in the file.
+    pub(crate) page: PageView<'a>,
+    /// The licenses in it.
+    pub(crate) licenses: Vec<LicenseEntry<'a>>,
+}
+
+impl PageEntry<'_> {
+    /// Opens the key of the page.
+    pub(crate) fn key(&self, content: &ContentKeys) -> Result<PageKey, OpenError> {
+        content.pages.open(self.number, self.wrapped_key)
     }
 }
 
 /// A license of a section.
 pub(crate) struct LicenseEntry<'a> {
-    /// As it stands in the file.
-    pub(crate) record: RecordView<'a>,
+    /// Place in the manifest of its batch.
+    pub(crate) index: u32,
     /// What its key is.
     pub(crate) kind: LicenseKind,
+    /// What its binding says the hash of its policy is.
+    pub(crate) policy_hash: Digest,
+    policy: &'a [u8],
+    binding: &'a [u8],
+    /// As it stands in the file: the record, or the license in its page.
+    pub(crate) encoded: &'a [u8],
+    sealed: Sealed<'a>,
 }
 
-impl LicenseEntry<'_> {
+/// How the key of a license stands in the file.
+enum Sealed<'a> {
+    /// In a record, which proves the state as well.
+    Record(RecordView<'a>),
+    /// In a page.
+    Page(&'a [u8]),
+}
+
+impl<'a> LicenseEntry<'a> {
+    pub(super) fn of_record(record: RecordView<'a>, kind: LicenseKind, policy_hash: Digest) -> Self {
+        Self {
+            index: record.manifest_index,
+            kind,
+            policy_hash,
+            policy: record.policy,
+            binding: record.binding,
+            encoded: record.encoded,
+            sealed: Sealed::Record(record),
+        }
+    }
+
+    pub(super) fn of_page(
+        (index, encoded, wrapped): (u32, &'a [u8], &'a [u8]),
+        (policy, binding): (&'a [u8], &'a [u8]),
+        kind: LicenseKind,
+        policy_hash: Digest,
+    ) -> Self {
+        Self { index, kind, policy_hash, policy, binding, encoded, sealed: Sealed::Page(wrapped) }
+    }
+
     /// Its policy. Read only where it decides something, because that costs more than all the rest.
     pub(crate) fn policy(&self) -> Result<Policy, ReadError> {
-        Policy::decode(self.record.policy).map_err(|error| corrupt(format!("policy: {error}")))
+        Policy::decode(self.policy).map_err(|error| corrupt(format!("policy: {error}")))
+    }
+
+    /// The license.
+    pub(crate) fn license(&self) -> License {
+        License { policy: self.policy.to_vec(), binding: self.binding.to_vec() }
+    }
+
+    /// Its state when the backup was made: none where it is malformed.
+    pub(crate) fn state(&self) -> Option<State> {
+        match &self.sealed {
+            Sealed::Record(record) => record.state(),
+            Sealed::Page(_) => Some(State::default()),
+        }
+    }
+
+    /// Its wrapped key, where it stands in a page.
+    pub(crate) fn wrapped_in_page(&self) -> Option<&'a [u8]> {
+        if let Sealed::Page(wrapped) = self.sealed { Some(wrapped) } else { None }
+    }
+
+    /// Opens its key, that of one in a page with the page's key.
+    pub(crate) fn open(&self, content: &ContentKeys, page: Option<&PageKey>) -> Result<InnerKey, OpenError> {
+        match &self.sealed {
+            Sealed::Record(record) => record.open(self.kind, &content.records),
+            Sealed::Page(wrapped) => page.ok_or(OpenError)?.unwrap(self.index, self.policy_hash, self.kind, wrapped),
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Whole backups come back; changed, cut, reordered, spliced and foreign ones are refused.
 
 mod forged;
+mod pages;
 
 use super::*;
-use crate::backup::fixture::{STORE, backup, batch};
+use crate::backup::fixture::{STORE, backup, backup_of, batch, mixed_batch};
 use std::io::Cursor;
 use wmlicense_testkit::{NOW, TestDevice, World, content_key};
-use wmlicense_wire::backup::{DeviceTicket, RecordKey, SectionHeader};
+use wmlicense_wire::backup::{ContentKeys, DeviceTicket, SectionHeader};
 use wmlicense_wire::id::Kid;
 
 /// What a backup gave: (KID, key) of each license.
@@ -36,11 +37,15 @@ fn read_sections<R: Read + Seek>(
 ) -> Result<Licenses, ReadError> {
     let mut licenses = Vec::new();
     for (section, ticket) in tickets.iter().enumerate() {
-        let content = RecordKey::of(&ticket.keys.content);
+        let content = ContentKeys::of(&ticket.keys.content);
         let witness = Witness::Own(&device.keys);
         let summary = backup.read_section(section as u32, &ticket.keys.meta, witness, &mut |entry| {
-            if let Entry::License(license) = entry {
-                let key = license.record.open(license.kind, &content).map_err(|_| corrupt("key"))?;
+            let page = match &entry {
+                Entry::Page(page) => Some(page.key(&content).map_err(|_| corrupt("key of a page"))?),
+                _ => None,
+            };
+            for license in entry.licenses() {
+                let key = license.open(&content, page.as_ref()).map_err(|_| corrupt("key"))?;
                 licenses.push((license.policy()?.kid, key.as_bytes().to_vec()));
             }
             Ok::<(), ReadError>(())
@@ -60,8 +65,13 @@ fn is_refused(bytes: &[u8], device: &TestDevice) -> bool {
     matches!(read(bytes, device), Err(ReadError::Corrupt(_) | ReadError::TooNew))
 }
 
+/// Two licenses in a page and one that counts in a record.
 fn small(world: &World, device: &TestDevice) -> Vec<u8> {
-    backup(world, device, &[vec![batch(world, device, 0..3)]])
+    small_of(Version::Pages, world, device)
+}
+
+fn small_of(version: Version, world: &World, device: &TestDevice) -> Vec<u8> {
+    backup_of(version, world, device, &[vec![mixed_batch(world, device, 0..3)]])
 }
 
 /// Offset of the first section's length in a file.
@@ -72,18 +82,17 @@ fn sections_start(bytes: &[u8]) -> usize {
 #[test]
 fn every_license_of_every_section_and_batch_comes_back_with_its_key() {
     let (world, device) = (World::new(), TestDevice::new());
-    // The second batch keeps only some of its licenses: manifest indices have gaps.
-    let mut gaps = batch(&world, &device, 10..60);
-    gaps.1.retain(|license| license.index % 3 == 1);
-    let bytes = backup(
-        &world,
-        &device,
-        &[vec![batch(&world, &device, 0..3), gaps], vec![], vec![batch(&world, &device, 100..101)]],
-    );
-    let licenses = read(&bytes, &device).unwrap();
-    assert_eq!(licenses.len(), 3 + 17 + 1);
-    assert!(licenses.iter().all(|(kid, key)| content_key(*kid)[..] == key[..]));
-    assert!(is_refused(&bytes, &TestDevice::new()), "another device opens nothing");
+    for version in [Version::Records, Version::Pages] {
+        // The second batch keeps only some of its licenses: manifest indices have gaps.
+        let mut gaps = mixed_batch(&world, &device, 10..60);
+        gaps.1.retain(|license| license.index % 3 == 1);
+        let sections = [vec![batch(&world, &device, 0..3), gaps], vec![], vec![batch(&world, &device, 100..101)]];
+        let bytes = backup_of(version, &world, &device, &sections);
+        let licenses = read(&bytes, &device).unwrap();
+        assert_eq!(licenses.len(), 3 + 17 + 1);
+        assert!(licenses.iter().all(|(kid, key)| content_key(*kid)[..] == key[..]));
+        assert!(is_refused(&bytes, &TestDevice::new()), "another device opens nothing");
+    }
 }
 
 #[test]
@@ -96,8 +105,17 @@ fn a_backup_without_sections_is_whole() {
 
 #[test]
 fn every_changed_byte_is_found() {
+    every_changed_byte_of(Version::Pages);
+}
+
+#[test]
+fn every_changed_byte_of_an_earlier_file_is_found() {
+    every_changed_byte_of(Version::Records);
+}
+
+fn every_changed_byte_of(version: Version) {
     let (world, device) = (World::new(), TestDevice::new());
-    let bytes = small(&world, &device);
+    let bytes = small_of(version, &world, &device);
     assert_eq!(read(&bytes, &device).unwrap().len(), 3);
     let start = sections_start(&bytes);
     let tickets = open_tickets(&Backup::open(Cursor::new(&bytes[..])).unwrap(), &device).unwrap();
@@ -248,13 +266,15 @@ fn a_later_version_is_told_apart_from_damage() {
     let bytes = small(&world, &device);
     // Key 10 of the header's map: the version.
     let at = 12 + 2;
-    assert_eq!(bytes[12..15], [0xa3, 10, 1]);
+    assert_eq!(bytes[12..15], [0xa3, 10, 2]);
     let with_version = |version: u8| {
         let mut changed = bytes.clone();
         changed[at] = version;
         read(&changed, &device).unwrap_err()
     };
-    assert!(matches!(with_version(2), ReadError::TooNew));
+    assert!(matches!(with_version(3), ReadError::TooNew));
+    // The tickets are of the version as well: the header's hash is in all that is sealed.
+    assert!(matches!(with_version(1), ReadError::Corrupt(_)));
     assert!(matches!(with_version(0), ReadError::Corrupt(_)));
 }
 

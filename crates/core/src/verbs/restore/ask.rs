@@ -2,11 +2,11 @@
 //! reached is `restore/service.rs`.
 
 use super::RestoreError;
-use super::chunk::Chunk;
-use super::contact::{Contact, Reply};
+use super::chunk::{Chunk, MAX_BYTES};
+use super::contact::{Contact, Reply, Told};
 use super::left_out::{self, Page, note_page};
 use super::open::{Opened, Opening, OwnSection};
-use crate::backup::reader::{Backup, Entry, LicenseEntry, ReadError, Witness};
+use crate::backup::reader::{Backup, Entry, LicenseEntry, PageEntry, ReadError, Witness};
 use crate::contact::AnswerFault;
 use crate::event::{ClosedSections, Event, LeftOut, Why};
 use crate::operation::Context;
@@ -158,6 +158,7 @@ impl Asking<'_, '_> {
             survey,
             batch: Vec::new(),
             chunk: Chunk::default(),
+            limit: MAX_BYTES,
             number: 0,
             done: 0,
         };
@@ -174,31 +175,22 @@ impl Asking<'_, '_> {
         own: Option<&OwnSection>,
     ) -> Result<Survey, RestoreError> {
         let mut known = self.contact.directory();
-        let mut survey = Survey { records: 0, certificates: Vec::new() };
+        let mut survey = Survey { licenses: 0, certificates: Vec::new() };
         let context = self.context;
         let Some(witness) = may_sign(known.clone(), own) else { return Err(RestoreError::NotRestorable) };
         backup.read_section(section, meta, witness, &mut |entry| {
-            match entry {
-                Entry::License(license) => {
-                    // The policies of another device are read here, before anything is sent.
-                    license.policy()?;
-                    survey.records += u64::from(is_asked(own, &license)?);
+            for license in entry.licenses() {
+                // The policies of another device are read here, before anything is sent.
+                license.policy()?;
+                survey.licenses += u64::from(is_asked(own, license)?);
+            }
+            // One of another authority is of no use to this service.
+            if let (Entry::ServiceCertificate(bytes), Some(known)) = (entry, &mut known) {
+                let hash = known.add(bytes).ok();
+                let found = known.services().iter().find(|service| Some(service.hash) == hash);
+                if found.is_some_and(|service| service.role != Role::Individualization) {
+                    survey.certificates.push(bytes.to_vec());
                 }
-                // One of another authority is of no use to this service.
-                Entry::ServiceCertificate(bytes) => {
-                    if let Some(known) = &mut known {
-                        let hash = known.add(bytes).ok();
-                        let found = known.services().iter().find(|service| Some(service.hash) == hash);
-                        if found.is_some_and(|service| service.role != Role::Individualization) {
-                            survey.certificates.push(bytes.to_vec());
-                        }
-                    }
-                }
-                Entry::Batch(_)
-                | Entry::Title(..)
-                | Entry::Tombstone(_)
-                | Entry::StatusList(_)
-                | Entry::LicenseRevocation(_) => {}
             }
             Ok::<(), RestoreError>(context.check()?)
         })?;
@@ -243,15 +235,20 @@ fn is_asked(own: Option<&OwnSection>, license: &LicenseEntry<'_>) -> Result<bool
     }
 }
 
+/// Bytes that the states of stored licenses take in a request, about.
+fn usage_len(usage: &[(Lid, State)]) -> usize {
+    usage.iter().map(|(_, state)| state.encode().len() + Lid::LEN + 2).sum()
+}
+
 /// What the first reading of a section found.
 struct Survey {
-    /// Records to ask for.
-    records: u64,
+    /// Licenses to ask for.
+    licenses: u64,
     /// Certificates of the services that may have signed its batches or are appointed to.
     certificates: Vec<Vec<u8>>,
 }
 
-/// A section being sent, chunk by chunk. What the second reading gives is verified by the service, record by record.
+/// A section being sent, chunk by chunk. What the second reading gives is verified by the service, license by license.
 struct Sending<'s, 'a, 'c> {
     asking: &'s mut Asking<'a, 'c>,
     own: Option<&'s OwnSection>,
@@ -259,12 +256,14 @@ struct Sending<'s, 'a, 'c> {
     source: RestoreSource,
     header_hash: Digest,
     survey: Survey,
-    /// Signed answer that the records being read belong to.
+    /// Signed answer that the licenses being read belong to.
     batch: Vec<u8>,
     chunk: Chunk,
+    /// Bytes of a chunk that came through so far.
+    limit: usize,
     /// Number of the chunk.
     number: u32,
-    /// Records answered.
+    /// Licenses answered.
     done: u64,
 }
 
@@ -277,19 +276,8 @@ impl Sending<'_, '_, '_> {
                 self.chunk.begin_batch();
             }
             Entry::Title(kid, title) if self.own.is_none() => self.asking.staging.put_title(kid, &title)?,
-            Entry::License(license) => {
-                if !is_asked(self.own, &license)? {
-                    return Ok(());
-                }
-                if let Some(why) = self.asking.contact.lost() {
-                    self.asking.asked.left_out.push(LeftOut { kid: license.policy()?.kid, why });
-                } else {
-                    if !self.chunk.has_room(&license, &self.batch) {
-                        self.send()?;
-                    }
-                    self.chunk.add(&license, &license.policy()?, &self.batch);
-                }
-            }
+            Entry::License(license) => self.license(&license, None)?,
+            Entry::Page(page) => page.licenses.iter().try_for_each(|license| self.license(license, Some(&page)))?,
             // The service tells this device itself what was revoked.
             Entry::Title(..)
             | Entry::ServiceCertificate(_)
@@ -300,30 +288,76 @@ impl Sending<'_, '_, '_> {
         Ok(())
     }
 
-    /// Asks for the records collected, unless a restore that a crash broke off was granted them all.
+    fn license(&mut self, license: &LicenseEntry<'_>, page: Option<&PageEntry<'_>>) -> Result<(), RestoreError> {
+        if !is_asked(self.own, license)? {
+            return Ok(());
+        }
+        if let Some(why) = self.asking.contact.lost() {
+            self.asking.asked.left_out.push(LeftOut { kid: license.policy()?.kid, why });
+            return Ok(());
+        }
+        if !self.chunk.has_room(license, page, &self.batch) {
+            self.send()?;
+        }
+        self.chunk.add(license, page, &license.policy()?, &self.batch);
+        Ok(())
+    }
+
+    /// Asks for the licenses collected, unless a restore that a crash broke off was granted them all.
     fn send(&mut self) -> Result<(), RestoreError> {
         let chunk = std::mem::take(&mut self.chunk);
-        if self.asking.staging.chunk_done(self.section, self.number)? {
-            self.asking.asked.granted += chunk.licenses.len() as u64;
-        } else {
-            let lids: Vec<Lid> = chunk.licenses.iter().map(|(lid, _)| *lid).collect();
-            let body = Body::Restore {
-                usage: self.asking.staging.usage(&lids)?,
-                source: self.source.clone(),
-                header_hash: self.header_hash,
-                batches: chunk.batches,
-                certificates: self.survey.certificates.clone(),
-            };
-            let asked_for = &chunk.licenses;
-            let Some(reply) = self.asking.contact.ask(body, |reply| check_granted(reply, asked_for))? else {
-                return self.lose(asked_for);
-            };
-            self.stage(&reply, chunk.licenses.len())?;
-            self.asking.asked.note(&reply, &chunk.licenses);
-        }
+        let number = self.number;
         self.number += 1;
-        self.done += chunk.licenses.len() as u64;
-        Ok(self.asking.context.progress(self.done, self.survey.records)?)
+        if self.asking.staging.chunk_done(self.section, number)? {
+            self.asking.asked.granted += chunk.count() as u64;
+            return self.progress(chunk.count());
+        }
+        // What is too long for the way goes in halves. These are not noted as answered: another run cuts the chunk anew.
+        let (mut waiting, mut number) = (vec![chunk], Some(number));
+        while let Some(chunk) = waiting.pop() {
+            if let Some((first, second)) = self.ask_for(chunk, number)? {
+                number = None;
+                waiting.extend([second, first]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for a chunk, under its number where it is a whole one; gives its halves where it is too long.
+    fn ask_for(&mut self, chunk: Chunk, number: Option<u32>) -> Result<Option<(Chunk, Chunk)>, RestoreError> {
+        let (asked_for, divided) = (chunk.licenses(), chunk.count() > 1);
+        let lids: Vec<Lid> = asked_for.iter().map(|(lid, _)| *lid).collect();
+        let usage = self.asking.staging.usage(&lids)?;
+        // Halves are seldom of one length, and some usage has room besides a whole chunk.
+        if divided && chunk.bytes() + usage_len(&usage) > self.limit + self.limit / 16 {
+            return Ok(Some(chunk.halves()));
+        }
+        let body = Body::Restore {
+            usage,
+            source: self.source.clone(),
+            header_hash: self.header_hash,
+            batches: chunk.batches(),
+            certificates: self.survey.certificates.clone(),
+        };
+        match self.asking.contact.ask_if_short(body, divided, |reply| check_granted(reply, &asked_for))? {
+            Told::Answered(reply) => {
+                self.stage(&reply, number.filter(|_| reply.licenses.len() == asked_for.len()))?;
+                self.asking.asked.note(&reply, &asked_for);
+                self.progress(asked_for.len())?;
+            }
+            Told::TooLong => {
+                let (first, second) = chunk.halves();
+                self.limit = first.bytes().max(second.bytes());
+                return Ok(Some((first, second)));
+            }
+            Told::Lost => self.lose(&asked_for)?,
+        }
+        Ok(None)
+    }
+
+    fn progress(&mut self, answered: usize) -> Result<(), RestoreError> {
+        self.done += answered as u64;
+        Ok(self.asking.context.progress(self.done, self.survey.licenses)?)
     }
 
     /// Notes licenses that could not be asked for.
@@ -336,12 +370,12 @@ impl Sending<'_, '_, '_> {
 
     /// Stages what was granted. Only a chunk that was granted wholly is recorded as answered: of any other, the refusals
     /// would not be known after a crash, and asking for it again costs nothing.
-    fn stage(&mut self, reply: &Reply, asked_for: usize) -> Result<(), RestoreError> {
+    fn stage(&mut self, reply: &Reply, whole: Option<u32>) -> Result<(), RestoreError> {
         let Some(directory) = self.asking.contact.directory() else { return Ok(()) };
         let authority = directory.authority.hash;
         let staging = &mut *self.asking.staging;
-        if reply.licenses.len() == asked_for {
-            return Ok(staging.put_chunk(self.section, self.number, authority, &reply.signed, &reply.licenses)?);
+        if let Some(number) = whole {
+            return Ok(staging.put_chunk(self.section, number, authority, &reply.signed, &reply.licenses)?);
         }
         staging.put_batch(authority, &reply.signed)?;
         for license in &reply.licenses {

@@ -1,137 +1,228 @@
-//! Cutting a section's records into requests that a service accepts. The same section is always cut alike, so that a
-//! restore which a crash broke off finds its chunks again.
+//! Cutting a section's licenses into requests that services and the proxies in front of them accept. The same section is always
+//! cut alike, so that a restore which a crash broke off finds its chunks again.
 
-use crate::backup::reader::LicenseEntry;
+use crate::backup::reader::{LicenseEntry, PageEntry};
+use wmlicense_wire::backup::page::{PageBuilder, PageView, PagedLicense, WRAPPED_PAGE_KEY_LEN};
 use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::policy::Policy;
-use wmlicense_wire::request::{MAX_LICENSES, MAX_RESTORE_LEN, RestoreBatch};
+use wmlicense_wire::request::{MAX_LICENSES, RestoreBatch, RestorePage, USUAL_PROXY_LEN};
 
-/// Bytes of records and batches in one request; the rest of [`MAX_RESTORE_LEN`] is for certificates, ticket and frame, and
-/// lets the answer, which repeats the licenses, stay below its own cap.
-const MAX_BYTES: usize = MAX_RESTORE_LEN - 512 * 1024;
+/// Bytes of licenses and batches in one request; the rest of what proxies take is for certificates, ticket, usage and frame.
+pub(super) const MAX_BYTES: usize = USUAL_PROXY_LEN - 128 * 1024;
 /// Most bytes that CBOR puts before a record or a batch.
 const FRAME: usize = 16;
+/// Most bytes that a page takes besides its licenses.
+const PAGE_FRAME: usize = 2 * FRAME + WRAPPED_PAGE_KEY_LEN;
+/// Bytes that a page takes for a license besides the license and its key.
+const ENTRY: usize = 6;
 
-/// Records on their way to the service, in the order of the file.
+/// What the service decides on.
+type Named = (Lid, Kid);
+
+/// Licenses on their way to the service, in the order of the file.
 #[derive(Default)]
 pub(super) struct Chunk {
-    pub(super) batches: Vec<RestoreBatch>,
-    /// What the service decides on.
-    pub(super) licenses: Vec<(Lid, Kid)>,
+    parts: Vec<Part>,
+    count: usize,
     bytes: usize,
-    /// The batch that is being read is the last of `batches`.
+    /// The batch that is being read is the last of `parts`.
     named: bool,
+}
+
+/// What a chunk has of one batch.
+struct Part {
+    signed: Vec<u8>,
+    records: Vec<(Vec<u8>, Named)>,
+    pages: Vec<Page>,
+}
+
+/// What a chunk has of one page.
+struct Page {
+    number: u64,
+    wrapped_key: Vec<u8>,
+    builder: PageBuilder,
+    licenses: Vec<Named>,
+}
+
+impl Page {
+    fn of(number: u64, wrapped_key: &[u8]) -> Self {
+        let (builder, licenses) = (PageBuilder::default(), Vec::new());
+        Self { number, wrapped_key: wrapped_key.to_vec(), builder, licenses }
+    }
+
+    fn add(&mut self, index: u32, (license, wrapped): (&[u8], &[u8]), named: Named) {
+        // What stands in a page of the backup fits into a part of that page.
+        if self.builder.push(index, license, wrapped).is_ok() {
+            self.licenses.push(named);
+        }
+    }
+
+    fn cost(&self) -> usize {
+        PAGE_FRAME + self.builder.len_with(0, 0)
+    }
+
+    /// The first licenses, and the rest.
+    fn split(self, first: usize) -> (Self, Self) {
+        let mut halves = (Self::of(self.number, &self.wrapped_key), Self::of(self.number, &self.wrapped_key));
+        let page = self.builder.page().unwrap_or_default();
+        let licenses = PageView::parse(&page).map(|page| page.licenses());
+        for (place, (paged, named)) in licenses.into_iter().flatten().zip(self.licenses).enumerate() {
+            let PagedLicense { index, license, wrapped } = paged;
+            let half = if place < first { &mut halves.0 } else { &mut halves.1 };
+            half.add(index, (license, wrapped), named);
+        }
+        halves
+    }
+}
+
+impl Part {
+    fn of(signed: &[u8]) -> Self {
+        Self { signed: signed.to_vec(), records: Vec::new(), pages: Vec::new() }
+    }
+
+    fn count(&self) -> usize {
+        self.records.len() + self.pages.iter().map(|page| page.licenses.len()).sum::<usize>()
+    }
+
+    fn cost(&self) -> usize {
+        let records: usize = self.records.iter().map(|(record, _)| record.len() + FRAME).sum();
+        let pages: usize = self.pages.iter().map(Page::cost).sum();
+        self.signed.len() + 2 * FRAME + records + pages
+    }
+
+    /// The first licenses, and the rest.
+    fn split(mut self, first: usize) -> (Self, Self) {
+        let mut rest = Self::of(&self.signed);
+        rest.records = self.records.split_off(first.min(self.records.len()));
+        let mut left = first - self.records.len();
+        for page in std::mem::take(&mut self.pages) {
+            let count = page.licenses.len();
+            let (here, there) = page.split(left);
+            left = left.saturating_sub(count);
+            self.pages.extend(Some(here).filter(|page| !page.licenses.is_empty()));
+            rest.pages.extend(Some(there).filter(|page| !page.licenses.is_empty()));
+        }
+        (self, rest)
+    }
+
+    fn batch(&self) -> RestoreBatch {
+        let page = |page: &Page| {
+            let Page { number, wrapped_key, builder, .. } = page;
+            Some(RestorePage { number: *number, wrapped_key: wrapped_key.clone(), page: builder.page()? })
+        };
+        RestoreBatch {
+            signed: self.signed.clone(),
+            records: self.records.iter().map(|(record, _)| record.clone()).collect(),
+            pages: self.pages.iter().filter_map(page).collect(),
+        }
+    }
+
+    fn licenses(&self) -> impl Iterator<Item = Named> {
+        let records = self.records.iter().map(|(_, named)| *named);
+        records.chain(self.pages.iter().flat_map(|page| page.licenses.iter().copied()))
+    }
 }
 
 impl Chunk {
     pub(super) fn is_empty(&self) -> bool {
-        self.licenses.is_empty()
+        self.count == 0
     }
 
-    /// Records that follow are of another batch.
+    /// Licenses in it.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes that it takes in a request, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Licenses that follow are of another batch.
     pub(super) fn begin_batch(&mut self) {
         self.named = false;
     }
 
-    /// True if a record of the batch `signed` still fits.
-    pub(super) fn has_room(&self, entry: &LicenseEntry<'_>, signed: &[u8]) -> bool {
-        let fits = self.bytes + FRAME + entry.record.encoded.len() + self.batch_cost(signed) <= MAX_BYTES;
-        self.is_empty() || (fits && self.licenses.len() < MAX_LICENSES)
+    /// True if a license of the batch `signed`, out of `page` where it stands in one, still fits.
+    pub(super) fn has_room(&self, entry: &LicenseEntry<'_>, page: Option<&PageEntry<'_>>, signed: &[u8]) -> bool {
+        let fits = self.bytes + self.cost_of(entry, page, signed) <= MAX_BYTES;
+        self.is_empty() || (fits && self.count < MAX_LICENSES)
     }
 
-    fn batch_cost(&self, signed: &[u8]) -> usize {
-        if self.named { 0 } else { signed.len() + 2 * FRAME }
+    fn cost_of(&self, entry: &LicenseEntry<'_>, page: Option<&PageEntry<'_>>, signed: &[u8]) -> usize {
+        let batch = if self.named { 0 } else { signed.len() + 2 * FRAME };
+        let license = match (page, entry.wrapped_in_page()) {
+            (Some(page), Some(wrapped)) => {
+                let begun = self.named && self.open_page().is_some_and(|open| open.number == page.number);
+                ENTRY + wrapped.len() + entry.encoded.len() + if begun { 0 } else { Page::of(0, &[]).cost() }
+            }
+            _ => FRAME + entry.encoded.len(),
+        };
+        batch + license
     }
 
-    /// Adds a record; a batch is named with its first one.
-    pub(super) fn add(&mut self, entry: &LicenseEntry<'_>, policy: &Policy, signed: &[u8]) {
-        let record = entry.record.encoded;
-        self.bytes += FRAME + record.len() + self.batch_cost(signed);
-        match self.batches.last_mut() {
-            Some(batch) if self.named => batch.records.push(record.to_vec()),
-            _ => self.batches.push(RestoreBatch { signed: signed.to_vec(), records: vec![record.to_vec()] }),
+    /// The page that was added to last.
+    fn open_page(&self) -> Option<&Page> {
+        self.parts.last()?.pages.last()
+    }
+
+    /// Adds a license; a batch and a page are named with their first one.
+    pub(super) fn add(
+        &mut self,
+        entry: &LicenseEntry<'_>,
+        page: Option<&PageEntry<'_>>,
+        policy: &Policy,
+        signed: &[u8],
+    ) {
+        self.bytes += self.cost_of(entry, page, signed);
+        if !self.named {
+            self.parts.push(Part::of(signed));
+            self.named = true;
         }
-        self.named = true;
-        self.licenses.push((policy.lid, policy.kid));
+        let Some(part) = self.parts.last_mut() else { return };
+        let named = (policy.lid, policy.kid);
+        match (page, entry.wrapped_in_page()) {
+            (Some(page), Some(wrapped)) => {
+                if part.pages.last().is_none_or(|open| open.number != page.number) {
+                    part.pages.push(Page::of(page.number, page.wrapped_key));
+                }
+                let open = part.pages.last_mut();
+                open.into_iter().for_each(|open| open.add(entry.index, (entry.encoded, wrapped), named));
+            }
+            _ => part.records.push((entry.encoded.to_vec(), named)),
+        }
+        self.count += 1;
+    }
+
+    /// The batches as a request names them.
+    pub(super) fn batches(&self) -> Vec<RestoreBatch> {
+        self.parts.iter().map(Part::batch).collect()
+    }
+
+    /// The licenses, in the order of the request.
+    pub(super) fn licenses(&self) -> Vec<Named> {
+        self.parts.iter().flat_map(Part::licenses).collect()
+    }
+
+    /// Two chunks with half of the licenses each, where there are several.
+    pub(super) fn halves(self) -> (Self, Self) {
+        let mut left = self.count / 2;
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for part in self.parts {
+            let count = part.count();
+            let (here, there) = part.split(left.min(count));
+            left = left.saturating_sub(count);
+            first.extend(Some(here).filter(|part| part.count() > 0));
+            second.extend(Some(there).filter(|part| part.count() > 0));
+        }
+        (Self::of(first), Self::of(second))
+    }
+
+    fn of(parts: Vec<Part>) -> Self {
+        let (count, bytes) = (parts.iter().map(Part::count).sum(), parts.iter().map(Part::cost).sum());
+        Self { parts, count, bytes, named: true }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backup::fixture;
-    use wmlicense_testkit::{TestDevice, World};
-    use wmlicense_wire::aead::SecretKey;
-    use wmlicense_wire::answer::OpenedLicense;
-    use wmlicense_wire::backup::{Item, ItemView, Record, RecordKey};
-    use wmlicense_wire::license::State;
-    use wmlicense_wire::policy::LicenseKind;
-
-    /// The item of a record.
-    fn item(license: &OpenedLicense) -> Vec<u8> {
-        let content = RecordKey::of(&SecretKey::random().unwrap());
-        let (state, terms) = (State::initial(&license.policy), license.license.clone());
-        let record = Record::seal(0, license.index, terms, state, &license.key, &content);
-        Item::Record(Box::new(record)).encode()
-    }
-
-    /// Licenses of one batch, with the batch.
-    fn batch() -> (Vec<u8>, Vec<(Vec<u8>, Policy)>) {
-        let (world, device) = (World::new(), TestDevice::new());
-        let (signed, licenses) = fixture::batch(&world, &device, 0..3);
-        (signed, licenses.iter().map(|license| (item(license), license.policy.clone())).collect())
-    }
-
-    fn entry(item: &[u8]) -> LicenseEntry<'_> {
-        let Ok(ItemView::Record(record)) = ItemView::parse(item) else { panic!("no record") };
-        LicenseEntry { record, kind: LicenseKind::Content }
-    }
-
-    #[test]
-    fn a_request_is_filled_to_its_last_byte_and_not_over_it() {
-        let (signed, licenses) = batch();
-        let add =
-            |chunk: &mut Chunk, number: usize| chunk.add(&entry(&licenses[number].0), &licenses[number].1, &signed);
-        let room = |chunk: &Chunk| chunk.has_room(&entry(&licenses[2].0), &signed);
-        let mut chunk = Chunk::default();
-        add(&mut chunk, 0);
-        add(&mut chunk, 1);
-        let records: Vec<_> = licenses.iter().map(|license| entry(&license.0).record.encoded.len() + FRAME).collect();
-        assert_eq!(chunk.bytes, records[0] + records[1] + signed.len() + 2 * FRAME, "the batch is sent once");
-        assert_eq!((chunk.batches.len(), chunk.batches[0].records.len()), (1, 2));
-        chunk.bytes = MAX_BYTES - records[2];
-        assert!(room(&chunk));
-        chunk.bytes += 1;
-        assert!(!room(&chunk));
-        // Of another batch, that has to fit as well.
-        chunk.begin_batch();
-        chunk.bytes = MAX_BYTES - records[2] - signed.len() - 2 * FRAME;
-        assert!(room(&chunk));
-        chunk.bytes += 1;
-        assert!(!room(&chunk));
-        add(&mut chunk, 2);
-        assert_eq!((chunk.batches.len(), chunk.batches[1].records.len()), (2, 1));
-    }
-
-    #[test]
-    fn a_request_names_no_more_licenses_than_a_service_takes() {
-        let (signed, licenses) = batch();
-        let (item, policy) = &licenses[0];
-        let mut chunk = Chunk::default();
-        chunk.add(&entry(item), policy, &signed);
-        chunk.licenses = vec![chunk.licenses[0]; MAX_LICENSES - 1];
-        assert!(chunk.has_room(&entry(item), &signed));
-        chunk.add(&entry(item), policy, &signed);
-        assert!(!chunk.has_room(&entry(item), &signed));
-    }
-
-    #[test]
-    fn a_record_whose_batch_fills_a_request_goes_alone() {
-        let (_, licenses) = batch();
-        let signed = vec![0; MAX_BYTES];
-        let mut chunk = Chunk::default();
-        assert!(chunk.has_room(&entry(&licenses[0].0), &signed));
-        chunk.add(&entry(&licenses[0].0), &licenses[0].1, &signed);
-        assert!(!chunk.has_room(&entry(&licenses[1].0), &signed));
-    }
-}
+mod tests;

@@ -49,6 +49,15 @@ impl<E: Into<RestoreError>> From<E> for NotConnected {
     }
 }
 
+/// What came of a question.
+pub(super) enum Told {
+    Answered(Box<Reply>),
+    /// The service cannot be asked any more.
+    Lost,
+    /// The question is longer than the service, or what is on the way there, takes.
+    TooLong,
+}
+
 enum State<'c> {
     Made(Box<dyn Management + 'c>),
     Lost(Failure),
@@ -108,7 +117,21 @@ impl<'c> Contact<'c> {
         body: Body,
         check: impl FnOnce(&Reply) -> Result<(), AnswerFault>,
     ) -> Result<Option<Reply>, RestoreError> {
-        let State::Made(management) = &mut self.state else { return Ok(None) };
+        match self.ask_if_short(body, false, check)? {
+            Told::Answered(reply) => Ok(Some(*reply)),
+            Told::Lost | Told::TooLong => Ok(None),
+        }
+    }
+
+    /// As [`Self::ask`]; where the question may be `divided`, one that is too long for the service, or for what is on the way
+    /// there, loses nothing.
+    pub(super) fn ask_if_short(
+        &mut self,
+        body: Body,
+        divided: bool,
+        check: impl FnOnce(&Reply) -> Result<(), AnswerFault>,
+    ) -> Result<Told, RestoreError> {
+        let State::Made(management) = &mut self.state else { return Ok(Told::Lost) };
         let page = self.next_page;
         self.next_page += 1;
         let answered = management.ask(body, page).and_then(|reply| {
@@ -120,10 +143,11 @@ impl<'c> Contact<'c> {
             Ok(reply)
         });
         match answered {
-            Ok(reply) => Ok(Some(reply)),
+            Ok(reply) => Ok(Told::Answered(Box::new(reply))),
+            Err(RestoreError::Service(error)) if divided && error.is_request_too_long() => Ok(Told::TooLong),
             Err(error) if self.spares && error.is_of_contact() => {
                 self.state = State::Lost(error.explain());
-                Ok(None)
+                Ok(Told::Lost)
             }
             Err(error) => Err(error),
         }

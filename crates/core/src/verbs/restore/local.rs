@@ -9,7 +9,8 @@ use crate::operation::Context;
 use crate::store::{StagedLicense, Staging};
 use std::io::{Read, Seek};
 use wmlicense_wire::answer::Reason;
-use wmlicense_wire::backup::RecordKey;
+use wmlicense_wire::backup::ContentKeys;
+use wmlicense_wire::backup::page::PageKey;
 use wmlicense_wire::revocation::Revocation;
 use wmlicense_wire::status_list::StatusList;
 
@@ -25,7 +26,7 @@ pub(super) fn stage_all<R: Read + Seek>(
     let mut done = 0;
     for section in opened {
         if let Opening::Own(own) = &section.opening {
-            let mut local = Local { own, content: RecordKey::of(&own.ticket.keys.content), staging, asked };
+            let mut local = Local { own, content: ContentKeys::of(&own.ticket.keys.content), staging, asked };
             let may_ask = section.ticket.is_some();
             let summary = backup.read_section(section.section, &own.ticket.keys.meta, own.witness(), &mut |entry| {
                 done += entry.len();
@@ -47,7 +48,7 @@ pub(super) fn stage_all<R: Read + Seek>(
 
 struct Local<'a> {
     own: &'a OwnSection,
-    content: RecordKey,
+    content: ContentKeys,
     staging: &'a mut Staging,
     asked: &'a mut Asked,
 }
@@ -76,23 +77,40 @@ impl Local<'_> {
             }
             Entry::Title(kid, title) => self.staging.put_title(kid, &title)?,
             Entry::Batch(signed) => self.staging.put_batch(self.own.authority, signed)?,
-            Entry::License(license) => {
-                if self.own.goes_in_offline(&license)? {
-                    self.stage_license(&license)?;
-                } else if !may_ask {
-                    let kid = license.policy()?.kid;
-                    self.asked.left_out.push(LeftOut { kid, why: Reason::NotAllowed.into() });
+            Entry::License(license) => self.license(&license, None, may_ask)?,
+            Entry::Page(page) => {
+                let key = page.key(&self.content).map_err(|_| damaged())?;
+                for license in &page.licenses {
+                    self.license(license, Some(&key), may_ask)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn stage_license(&mut self, entry: &LicenseEntry<'_>) -> Result<(), RestoreError> {
-        let damaged = || RestoreError::Corrupt("a record does not open".into());
-        let key = entry.record.open(entry.kind, &self.content).map_err(|_| damaged())?;
-        let (license, state) = (entry.record.license(), entry.record.state().ok_or_else(damaged)?);
-        let staged = StagedLicense { index: entry.record.manifest_index, license: &license, state: &state, key: &key };
+    fn license(
+        &mut self,
+        license: &LicenseEntry<'_>,
+        page: Option<&PageKey>,
+        may_ask: bool,
+    ) -> Result<(), RestoreError> {
+        if self.own.goes_in_offline(license)? {
+            self.stage_license(license, page)?;
+        } else if !may_ask {
+            let kid = license.policy()?.kid;
+            self.asked.left_out.push(LeftOut { kid, why: Reason::NotAllowed.into() });
+        }
+        Ok(())
+    }
+
+    fn stage_license(&mut self, entry: &LicenseEntry<'_>, page: Option<&PageKey>) -> Result<(), RestoreError> {
+        let key = entry.open(&self.content, page).map_err(|_| damaged())?;
+        let (license, state) = (entry.license(), entry.state().ok_or_else(damaged)?);
+        let staged = StagedLicense { index: entry.index, license: &license, state: &state, key: &key };
         Ok(self.staging.put_license(&staged)?)
     }
+}
+
+fn damaged() -> RestoreError {
+    RestoreError::Corrupt("a license's key does not open".into())
 }

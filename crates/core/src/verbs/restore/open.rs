@@ -1,7 +1,7 @@
 //! Who opens which section of a backup: this device, the management service, or nobody.
 
 use super::RestoreError;
-use crate::backup::reader::{Backup, Entry, LicenseEntry, ReadError, Witness};
+use crate::backup::reader::{Backup, LicenseEntry, ReadError, Witness};
 use crate::client::Client;
 use crate::device::DeviceIdentity;
 use crate::operation::Context;
@@ -137,8 +137,8 @@ fn count_to_ask<R: Read + Seek>(
 ) -> Result<(u64, bool), RestoreError> {
     let (mut count, mut offers_offline) = (0, false);
     backup.read_section(section, &own.ticket.keys.meta, own.witness(), &mut |entry| {
-        if let Entry::License(license) = entry {
-            let offline = own.goes_in_offline(&license)?;
+        for license in entry.licenses() {
+            let offline = own.goes_in_offline(license)?;
             count += u64::from(!offline);
             offers_offline |= offline;
         }

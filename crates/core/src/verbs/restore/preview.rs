@@ -154,24 +154,16 @@ impl Previewing<'_> {
         let Some(second) = may_sign(directory(), own) else { return Err(RestoreError::NotRestorable) };
         let mut titles = Titles::new();
         backup.read_section(section, meta, first, &mut |entry| {
-            match entry {
-                Entry::License(license) => {
-                    license.policy()?;
-                }
-                Entry::Title(kid, title) => {
-                    titles.insert(kid, title);
-                }
-                Entry::ServiceCertificate(_)
-                | Entry::StatusList(_)
-                | Entry::LicenseRevocation(_)
-                | Entry::Tombstone(_)
-                | Entry::Batch(_) => {}
+            for license in entry.licenses() {
+                license.policy()?;
+            }
+            if let Entry::Title(kid, title) = entry {
+                titles.insert(kid, title);
             }
             Ok::<(), RestoreError>(context.check()?)
         })?;
         backup.read_section(section, meta, second, &mut |entry| {
-            let Entry::License(license) = entry else { return Ok(()) };
-            self.license(&license, own, question.as_mut(), &titles)
+            entry.licenses().iter().try_for_each(|license| self.license(license, own, question.as_mut(), &titles))
         })?;
         match &mut question {
             Some(question) => self.ask_now(question, &titles),
@@ -191,7 +183,7 @@ impl Previewing<'_> {
             Some(own) => own.goes_in_offline(license)?,
             None => false,
         };
-        let state = license.record.state();
+        let state = license.state();
         let here = if self.client.store.forbids(policy.lid, policy.issuer)? {
             Some(Reason::Revoked)
         } else if self.client.store.leaves_out_ended(&policy, state.as_ref())? {

@@ -6,7 +6,7 @@ use crate::backup::reader::{Backup, Entry};
 use crate::client::Client;
 use crate::operation::Context;
 use std::path::Path;
-use wmlicense_wire::backup::RecordKey;
+use wmlicense_wire::backup::ContentKeys;
 
 /// What a verification found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,14 +28,19 @@ pub fn verify(client: &Client, folder: &Path, context: &Context) -> Result<Verif
             verified.closed_sections += 1;
             continue;
         };
-        let content = RecordKey::of(&own.ticket.keys.content);
+        let content = ContentKeys::of(&own.ticket.keys.content);
         let summary = backup.read_section(section.section, &own.ticket.keys.meta, own.witness(), &mut |entry| {
             done += entry.len();
-            if let Entry::License(license) = &entry {
-                let opens = license.record.open(license.kind, &content).is_ok();
+            let damaged = || RestoreError::Corrupt("a license's key does not open".into());
+            let page = match &entry {
+                Entry::Page(page) => Some(page.key(&content).map_err(|_| damaged())?),
+                _ => None,
+            };
+            for license in entry.licenses() {
+                let opens = license.open(&content, page.as_ref()).is_ok();
                 license.policy()?;
-                if !opens || license.record.state().is_none() {
-                    return Err(RestoreError::Corrupt("a record does not open".into()));
+                if !opens || license.state().is_none() {
+                    return Err(damaged());
                 }
                 verified.licenses += 1;
             }

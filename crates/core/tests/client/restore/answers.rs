@@ -32,6 +32,6 @@ fn what_was_granted_in_part_before_a_crash_is_asked_for_again_and_its_refusals_a
     let expected =
         Restored { restored: 1199, left_out: vec![left_out(0, Reason::LimitReached)], ..Restored::default() };
     assert_eq!(restore_at(&other, &folder, &fake).0.unwrap(), expected);
-    assert_eq!(fake.restores.load(Ordering::SeqCst), 2);
+    assert_eq!(fake.restores.load(Ordering::SeqCst), 5);
     assert!(!opens(&other.client.store, &policies[0]) && opens(&other.client.store, &policies[1]));
 }

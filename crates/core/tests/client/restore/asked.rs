@@ -8,10 +8,10 @@ use wmlicense_testkit::desk::Desk;
 use wmlicense_testkit::place::restored;
 use wmlicense_testkit::service::{Post, Shared, Step};
 use wmlicense_wire::answer::{Beside, Grant, Unlock, seal};
-use wmlicense_wire::backup::{Record, RecordKey};
+use wmlicense_wire::backup::ContentKeys;
 use wmlicense_wire::id::{Epoch, SignerId};
 use wmlicense_wire::problem::ProblemKind;
-use wmlicense_wire::request::Body;
+use wmlicense_wire::request::{Body, SentLicense};
 
 #[test]
 fn a_service_that_refuses_all_at_once_gives_its_reason_for_each() {
@@ -110,14 +110,14 @@ fn unlocked(shared: &Shared, post: &Post) -> Vec<u8> {
 fn granted(shared: &Shared, post: &Post) -> Vec<u8> {
     let Body::Restore { source, batches, .. } = &post.request.body else { panic!("{}", post.path) };
     let ticket = source.ticket.open_as_service(&shared.world.backup_key, source.backup_id, source.section).unwrap();
-    let content = RecordKey::of(&ticket.keys.content);
-    let grant = |bytes: &Vec<u8>| {
-        let record = Record::decode(bytes).unwrap();
-        let policy = Policy::decode(&record.license.policy).unwrap();
-        let key = record.open(policy.kind, &content).unwrap();
-        Grant { policy: record.license.policy, key, state: policy.is_stateful().then_some(record.state) }
+    let content = ContentKeys::of(&ticket.keys.content);
+    let grant = |sent: SentLicense| {
+        let policy = Policy::decode(&sent.license().policy).unwrap();
+        let (key, state) = (sent.open(policy.kind, &content).unwrap(), sent.state().cloned());
+        Grant { policy: sent.into_license().policy, key, state }
     };
-    let grants: Vec<Grant> = batches.iter().flat_map(|batch| &batch.records).map(grant).collect();
+    let sent = batches.iter().flat_map(|batch| batch.licenses(&content).unwrap());
+    let grants: Vec<Grant> = sent.map(grant).collect();
     let (answer, keys) = shared.answer_for(post);
     let key = &shared.world.management.key;
     seal(answer, shared.device_id(&keys), &keys, &grants, None, &Beside::default(), key).unwrap()

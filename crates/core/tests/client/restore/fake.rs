@@ -15,13 +15,14 @@ use wmlicense_testkit::{Asked, NOW, World, grant, kid};
 use wmlicense_wire::answer::{
     self, Answer, Beside, Envelope, Grant, Outcome, Reason, Refusal, Unlock, seal, verify_signed,
 };
-use wmlicense_wire::backup::{Record, RecordKey, ServiceTicket};
+use wmlicense_wire::backup::page::PageView;
+use wmlicense_wire::backup::{ContentKeys, ServiceTicket};
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{DeviceId, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::{
-    Body, ClientInfo, MAX_LICENSES, MAX_NAMED, MAX_RESTORE_LEN, Request, RestoreBatch, RestoreSource,
+    Body, ClientInfo, MAX_LICENSES, MAX_NAMED, Request, RestoreBatch, RestoreSource, USUAL_PROXY_LEN,
 };
 
 /// Seconds for which what is refused for a time is refused.
@@ -217,7 +218,7 @@ impl Contact<'_, '_> {
 
     fn decide(&self, source: &RestoreSource, batches: &[RestoreBatch], certificates: &[Vec<u8>]) -> Decision {
         let ticket = self.fake.open_ticket(source).unwrap();
-        let content = RecordKey::of(&ticket.keys.content);
+        let content = ContentKeys::of(&ticket.keys.content);
         let mut directory = Directory::new(self.fake.world.authority.clone());
         for certificate in certificates {
             let hash = directory.add(certificate).unwrap();
@@ -227,10 +228,10 @@ impl Contact<'_, '_> {
         let mut decision = Decision::default();
         for batch in batches {
             let (answer, _) = verify_signed(&batch.signed, &directory, &[Role::Issuer, Role::Management]).unwrap();
-            for record in &batch.records {
-                let record = Record::decode(record).unwrap();
-                assert_eq!(answer.manifest[record.manifest_index as usize], record.license.hash());
-                let policy = Policy::decode(&record.license.policy).unwrap();
+            for sent in batch.licenses(&content).unwrap() {
+                assert_eq!(answer.manifest[sent.manifest_index() as usize], sent.license_hash());
+                let policy = Policy::decode(&sent.license().policy).unwrap();
+                assert_eq!(sent.state().is_some(), policy.is_stateful(), "a page has what has no state");
                 self.fake.asked.lock().unwrap().push(policy.lid);
                 if let Manner::Silent(lids) = &self.fake.manner
                     && lids.contains(&policy.lid)
@@ -239,9 +240,9 @@ impl Contact<'_, '_> {
                 }
                 let later = if let Manner::Later(reason) = self.fake.manner { Some(reason) } else { None };
                 if later.is_none() && self.fake.take_seat(policy.lid, [ticket.device_id, self.home.device_id]) {
-                    let key = record.open(policy.kind, &content).unwrap();
-                    let state = policy.is_stateful().then_some(record.state);
-                    decision.grants.push(Grant { policy: record.license.policy, key, state });
+                    let key = sent.open(policy.kind, &content).unwrap();
+                    let state = sent.state().cloned();
+                    decision.grants.push(Grant { policy: sent.into_license().policy, key, state });
                 } else {
                     decision.refusals.push(Refusal {
                         subject: Some(*policy.lid.as_bytes()),
@@ -278,7 +279,10 @@ impl Management for Contact<'_, '_> {
     fn ask(&mut self, body: Body, page: u32) -> Result<Reply, RestoreError> {
         let gone = || Err(RestoreError::Service(SessionError::Transport(TransportError::Unreachable("gone".into()))));
         if let Body::Restore { batches, .. } = &body {
-            assert!(batches.iter().map(|batch| batch.records.len()).sum::<usize>() <= MAX_LICENSES);
+            let pages = |batch: &RestoreBatch| -> usize {
+                batch.pages.iter().map(|page| PageView::parse(&page.page).unwrap().count()).sum()
+            };
+            assert!(batches.iter().map(|batch| batch.records.len() + pages(batch)).sum::<usize>() <= MAX_LICENSES);
             let earlier = self.fake.restores.fetch_add(1, Ordering::SeqCst);
             match &self.fake.manner {
                 Manner::WithoutKeys => return Err(RestoreError::Service(SessionError::Keys)),
@@ -299,7 +303,7 @@ impl Management for Contact<'_, '_> {
             self.fake.usage.lock().unwrap().extend(usage.iter().cloned());
         }
         let reply = self.answer(page, &body);
-        assert!(self.request_len(body, page) <= MAX_RESTORE_LEN);
+        assert!(self.request_len(body, page) <= USUAL_PROXY_LEN);
         Ok(reply)
     }
 }

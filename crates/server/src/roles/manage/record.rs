@@ -1,19 +1,19 @@
-//! What each record of a restore chunk must prove before a seat is claimed for it.
+//! What each license of a restore chunk, in a record or a page, must prove before a seat is claimed for it.
 
 use super::{Account, Keyring};
 use crate::policy::until_now;
 use crate::problem::Fault;
 use std::collections::HashSet;
 use wmlicense_wire::answer::{Answer, AnswerError, Reason, Refusal, may_sign, verify_signed};
-use wmlicense_wire::backup::{Record, RecordKey, ServiceTicket};
+use wmlicense_wire::backup::{ContentKeys, ServiceTicket};
 use wmlicense_wire::certificate::{Directory, Role, ServiceCertificate};
 use wmlicense_wire::id::{DeviceId, Kid, Lid, ServiceId};
-use wmlicense_wire::license::{Binding, InnerKey, State};
+use wmlicense_wire::license::{Binding, InnerKey, License, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
-use wmlicense_wire::request::RestoreBatch;
+use wmlicense_wire::request::{RestoreBatch, SentLicense};
 use wmlicense_wire::status_list::StatusList;
 
-/// A record that may be restored if there is room.
+/// A license that may be restored if there is room.
 pub(super) struct Candidate {
     pub(super) lid: Lid,
     pub(super) kid: Kid,
@@ -35,7 +35,7 @@ impl Candidate {
     }
 }
 
-/// The records of a chunk after all checks that need no database.
+/// The licenses of a chunk after all checks that need no database.
 pub(super) struct Chunk {
     pub(super) candidates: Vec<Candidate>,
     pub(super) refusals: Vec<Refusal>,
@@ -48,13 +48,13 @@ struct Checks<'a> {
     directory: &'a Directory,
     own: &'a ServiceCertificate,
     ticket: &'a ServiceTicket,
-    content: RecordKey,
+    content: ContentKeys,
     account: Option<&'a Account>,
     status: Option<&'a StatusList>,
     now: i64,
 }
 
-/// Checks every record. A chunk with a malformed record is refused whole: no honest device sends one.
+/// Checks every license. A chunk with a malformed one is refused whole: no honest device sends one.
 pub(super) fn check(
     directory: &Directory,
     keyring: &Keyring,
@@ -65,23 +65,22 @@ pub(super) fn check(
     now: i64,
 ) -> Result<Chunk, Fault> {
     let own = &super::super::role_key(keyring, Role::Management)?.certificate;
-    let content = RecordKey::of(&ticket.keys.content);
+    let content = ContentKeys::of(&ticket.keys.content);
     let checks = Checks { directory, own, ticket, content, account, status, now };
     let mut chunk = Chunk { candidates: Vec::new(), refusals: Vec::new() };
     let mut seen = HashSet::new();
     for batch in batches {
         let verified = checks.batch(&batch.signed);
-        for bytes in &batch.records {
-            let malformed = Fault::BadRequest("A record of the backup is malformed.");
-            let record = Record::decode(bytes).map_err(|_| malformed)?;
-            let policy = Policy::decode(&record.license.policy).map_err(|_| malformed)?;
+        let malformed = Fault::BadRequest("A record or a page of the backup is malformed.");
+        for sent in batch.licenses(&checks.content).map_err(|_| malformed)? {
+            let policy = Policy::decode(&sent.license().policy).map_err(|_| malformed)?;
             let (lid, kid) = (policy.lid, policy.kid);
             // A device takes no answer that holds a license twice.
             if !seen.insert(lid) {
                 return Err(Fault::BadRequest("A license is in the request twice."));
             }
             let checked = match &verified {
-                Ok((answer, signer)) => checks.record(record, policy, answer, signer),
+                Ok((answer, signer)) => checks.license(sent, policy, answer, signer),
                 Err(reason) => Err(*reason),
             };
             match checked {
@@ -120,14 +119,18 @@ impl Checks<'_> {
         })
     }
 
-    fn record(
+    fn license(
         &self,
-        record: Record,
+        sent: SentLicense,
         policy: Policy,
         answer: &Answer,
         signer: &ServiceCertificate,
     ) -> Result<Candidate, Reason> {
-        if answer.manifest.get(record.manifest_index as usize) != Some(&record.license.hash()) {
+        if answer.manifest.get(sent.manifest_index() as usize) != Some(&sent.license_hash()) {
+            return Err(Reason::Damaged);
+        }
+        // Nothing proves the state of a license in a page.
+        if sent.state().is_none() && policy.is_stateful() {
             return Err(Reason::Damaged);
         }
         if policy.management.is_none() {
@@ -141,15 +144,16 @@ impl Checks<'_> {
         if !policy.may_back_up() {
             return Err(Reason::NotAllowed);
         }
-        self.check_binding(&record, answer)?;
+        self.check_binding(sent.license(), answer)?;
         match (policy.user, self.account) {
             (None, _) => {}
             (Some(_), None) => return Err(Reason::AccountRequired),
             (Some(user), Some(account)) if account.user == user => {}
             (Some(_), Some(_)) => return Err(Reason::OtherAccount),
         }
-        let key = record.open(policy.kind, &self.content).map_err(|_| Reason::Damaged)?;
-        let state = State::initial(&policy).strictest(&until_now(&record.state, self.now));
+        let key = sent.open(policy.kind, &self.content).map_err(|_| Reason::Damaged)?;
+        let told = sent.state().map(|state| until_now(state, self.now)).unwrap_or_default();
+        let state = State::initial(&policy).strictest(&told);
         Ok(Candidate {
             lid: policy.lid,
             kid: policy.kid,
@@ -159,15 +163,15 @@ impl Checks<'_> {
             state: policy.is_stateful().then_some(state),
             bound: self.ticket.device_id,
             limit_hint: policy.restore_limit,
-            policy_bytes: record.license.policy,
+            policy_bytes: sent.into_license().policy,
             policy,
         })
     }
 
     /// The license was bound to the device that made the backup, in this batch. Its keys may have been replaced since.
-    fn check_binding(&self, record: &Record, answer: &Answer) -> Result<(), Reason> {
-        let binding = Binding::decode(&record.license.binding).map_err(|_| Reason::Damaged)?;
-        let bound = binding.policy_hash == record.license.policy_hash()
+    fn check_binding(&self, license: &License, answer: &Answer) -> Result<(), Reason> {
+        let binding = Binding::decode(&license.binding).map_err(|_| Reason::Damaged)?;
+        let bound = binding.policy_hash == license.policy_hash()
             && binding.device_id == self.ticket.device_id
             && binding.thumbprint == answer.thumbprint;
         if bound { Ok(()) } else { Err(Reason::Damaged) }

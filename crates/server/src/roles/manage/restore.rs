@@ -37,7 +37,7 @@ fn read(door: &Door, caller: &mut Caller) -> Result<Result<Chunk, Reason>, Fault
         Ok(ticket) => ticket,
         Err(reason) => return Ok(Err(reason)),
     };
-    // The records may be long; they are not needed again.
+    // The batches may be long; they are not needed again.
     let batches = std::mem::take(batches);
     let directory = directory(keyring, certificates)?;
     let status = service.status();
@@ -99,7 +99,7 @@ impl Matter for Restoring {
     }
 }
 
-/// Claims for the candidates whose key is the content's. Anybody can seal a ticket, so the key in a record is what proves
+/// Claims for the candidates whose key is the content's. Anybody can seal a ticket, so the key of a license is what proves
 /// that the device had the license. And the account must be one that may still have it.
 fn claims(desk: &Desk, mut chunk: Chunk, contents: &[Option<Content>]) -> Result<(Chunk, Vec<Claim>), Fault> {
     let issuer = desk.keyring.role(Role::Issuer).map(|issuer| issuer.certificate.service_id);

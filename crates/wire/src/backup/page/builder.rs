@@ -45,14 +45,24 @@ impl PageBuilder {
         Ok(())
     }
 
+    /// Number of licenses that were put in.
+    pub fn count(&self) -> usize {
+        self.entries.len() / ENTRY_LEN
+    }
+
+    /// The page as it is so far. `None` where nothing was put in.
+    pub fn page(&self) -> Option<Vec<u8>> {
+        let count = self.count() as u16;
+        (count > 0).then(|| [&count.to_be_bytes()[..], &self.entries, &self.keys, &self.licenses].concat())
+    }
+
     /// The page; the builder is empty afterwards. `None` where nothing was put in.
     pub fn finish(&mut self) -> Option<Vec<u8>> {
-        let count = (self.entries.len() / ENTRY_LEN) as u16;
-        let page = [&count.to_be_bytes()[..], &self.entries, &self.keys, &self.licenses].concat();
+        let page = self.page();
         self.entries.clear();
         self.keys.clear();
         self.licenses.clear();
         self.next = 0;
-        (count > 0).then_some(page)
+        page
     }
 }

@@ -6,8 +6,10 @@ use crate::license::InnerKey;
 use crate::policy::LicenseKind;
 
 const PAGE_KEY_LABEL: &str = "wmlicense/1 page key";
+/// Bytes by which a wrapped key is longer than the key in it.
+pub const WRAPPING: usize = TAG_LEN;
 /// Bytes of a page key under a section's content key.
-pub const WRAPPED_PAGE_KEY_LEN: usize = 32 + TAG_LEN;
+pub const WRAPPED_PAGE_KEY_LEN: usize = 32 + WRAPPING;
 
 /// The key of one page: it wraps the keys of the licenses in it. A page gets each of its licenses once, when it is made, so that
 /// no manifest index comes twice under a key.

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::aead::SecretKey;
+use wmlicense_wire::backup::page::{PageBuilder, PageKey, PageView, SectionPageKeys};
 use wmlicense_wire::backup::{
     Counts, DeviceTicket, Footer, Header, Item, Record, RecordKey, SectionHeader, SectionKeys, ServiceTicket, Ticket,
-    Tombstone, section_context,
+    Tombstone, Version, section_context,
 };
 use wmlicense_wire::cbor::write;
 use wmlicense_wire::chunked::Sealer;
 use wmlicense_wire::id::{BackupId, Digest, Kid, ServiceId, StoreId};
-use wmlicense_wire::license::{ActionState, State};
+use wmlicense_wire::license::{ActionState, License, State};
 use wmlicense_wire::policy::LicenseKind;
 use zeroize::Zeroizing;
 
@@ -29,25 +30,31 @@ fn section_keys() -> SectionKeys {
     SectionKeys { meta: secret(0x4d), content: secret(0x43) }
 }
 
+/// A header of the earlier version.
 pub(crate) fn header() -> Header {
+    header_of(Version::Records)
+}
+
+fn header_of(version: Version) -> Header {
     let device = DeviceTicket { keys: section_keys(), store_id: STORE };
     let device = Ticket::for_device(&DEVICE.keys, ID, 0, &device).unwrap();
     let (device_id, thumbprint) = (DEVICE_ID, DEVICE.thumbprint());
     let service = ServiceTicket { keys: section_keys(), device_id, thumbprint, user: None, created_at: NOW };
     let recipient = WORLD.management.certificate.backup_key.as_ref().unwrap();
     let service = Ticket::for_service(recipient, ID, 0, &service).unwrap();
-    Header { backup_id: ID, sections: vec![SectionHeader { device, service: Some(service) }] }
+    Header { version, backup_id: ID, sections: vec![SectionHeader { device, service: Some(service) }] }
 }
 
 pub(crate) fn all() -> Vec<Vector> {
-    let header = header().encode();
-    [headers(&header), tickets(&header), records(), items(), footers(&header), sections(&header)]
+    let (header, newer) = (header().encode(), header_of(Version::Pages).encode());
+    let sections = [section("ok", &header, records_stream()), section("pages", &newer, pages_stream())].concat();
+    [headers(&header, &newer), tickets(&header), records(), pages(), items(), footers(&header), sections]
         .into_iter()
         .flatten()
         .collect()
 }
 
-fn headers(good: &[u8]) -> Vec<Vector> {
+fn headers(good: &[u8], newer: &[u8]) -> Vec<Vector> {
     let of = |name: &str, about, expect, bytes: &[u8]| {
         Vector::new(&format!("backup-header-{name}"), about, "backup-header", expect, bytes)
     };
@@ -59,10 +66,15 @@ fn headers(good: &[u8]) -> Vec<Vector> {
     magic[0] = b'w';
     let mut length = good.to_vec();
     length[8] = 1;
-    let later = with(&|map| drop(map.insert(10, vec![2])));
+    let later = with(&|map| drop(map.insert(10, vec![3])));
     let many = with(&|map| drop(map.insert(12, write::array((0..257).map(|_| vec![0xa0])))));
     vec![
-        of("ok", "one section with both tickets", "ok", good).with("gives-backup-id", ID).with("gives-sections", 1),
+        of("ok", "version 1: one section with both tickets", "ok", good)
+            .with("gives-backup-id", ID)
+            .with("gives-sections", 1),
+        of("pages", "version 2: one section with both tickets", "ok", newer)
+            .with("gives-backup-id", ID)
+            .with("gives-sections", 1),
         of("magic", "another first byte", "magic", &magic),
         of("length", "a length over 1 MiB", "too-long", &length),
         of("truncated", "the last byte is missing", "encoding", &good[..good.len() - 1]),
@@ -127,6 +139,59 @@ fn records() -> Vec<Vector> {
     ]
 }
 
+fn page_key() -> PageKey {
+    PageKey::new(secret(0x50))
+}
+
+/// Places and licenses of the page, their keys 7 and 8.
+fn paged() -> [(u32, License, u8); 2] {
+    [(0, license(1), 7), (4095, license(2), 8)]
+}
+
+/// The wrapped key of the section's page with this number, and a page of two licenses.
+pub(crate) fn page(number: u64) -> (Vec<u8>, Vec<u8>) {
+    let mut builder = PageBuilder::default();
+    for (index, license, byte) in paged() {
+        let key = page_key().wrap(index, license.policy_hash(), &inner(LicenseKind::Content, byte));
+        builder.push(index, &license.encode(), &key).unwrap();
+    }
+    (SectionPageKeys::of(&secret(0x43)).seal(number, &page_key()), builder.finish().unwrap())
+}
+
+/// Bytes of the licenses of a page.
+fn page_licenses(page: &[u8]) -> usize {
+    page.len() - PageView::parse(page).unwrap().front().len()
+}
+
+fn pages() -> Vec<Vector> {
+    let of = |name: &str, about, expect, (wrapped_key, page): (Vec<u8>, Vec<u8>)| {
+        let bytes = Item::Page { wrapped_key, page }.encode();
+        Vector::new(&format!("page-{name}"), about, "page-item", expect, bytes)
+            .with("content-key", hex(secret(0x43).as_bytes()))
+            .with("number", 5)
+    };
+    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let (key, mut bytes) = page(5);
+        change(&mut bytes);
+        (key, bytes)
+    };
+    let bytes = |at: usize, bytes: [u8; 2]| move |page: &mut Vec<u8>| page[at..at + 2].copy_from_slice(&bytes);
+    // The wrapped keys of its licenses stand behind two entries of six bytes.
+    let swapped = with(&|page| page[14..14 + 64].rotate_left(32));
+    vec![
+        of("ok", "two licenses without a state", "ok", page(5))
+            .with("gives-places", "0 4095")
+            .with("gives-keys", format!("{} {}", hex(&[7; 16]), hex(&[8; 16]))),
+        of("number", "the page of another number", "damaged", page(6)),
+        of("keys", "the wrapped keys of the two licenses exchanged", "damaged", swapped),
+        of("twice", "two licenses of one place", "encoding", with(&bytes(8, [0, 0]))),
+        of("outside", "a place that no manifest has", "encoding", with(&bytes(8, [0x10, 0]))),
+        of("count", "three licenses where there are two", "encoding", with(&bytes(0, [0, 3]))),
+        of("cut", "the last byte is missing", "encoding", with(&|page| page.truncate(page.len() - 1))),
+        of("short-key", "a page key of 31 bytes", "encoding", (vec![0; 47], page(5).1)),
+    ]
+}
+
 fn tombstone(name: &str, about: &str, issuer: ServiceId) -> Vector {
     let tombstone = Tombstone { lid: policy(1).lid, issuer, removed_at: NOW };
     Vector::new(name, about, "item", "ok", Item::Tombstone(tombstone.encode()).encode())
@@ -144,7 +209,7 @@ fn items() -> Vec<Vector> {
         of("item-tombstone-short", "a tombstone without its time", "encoding", {
             Item::Tombstone(write::array([write::bytes(policy(1).lid), write::bytes(WORLD.issuer.id)])).encode()
         }),
-        of("item-unknown", "a kind of item that no reader knows", "encoding", write::array([vec![11], vec![0x40]])),
+        of("item-unknown", "a kind of item that no reader knows", "encoding", write::array([vec![12], vec![0x40]])),
         of("item-padding", "padding that is not zero", "encoding", write::array([vec![9], vec![0x41, 1]])),
     ]
 }
@@ -179,16 +244,44 @@ fn footers(header: &[u8]) -> Vec<Vector> {
     ]
 }
 
-fn sections(header: &[u8]) -> Vec<Vector> {
-    let mut stream = Vec::new();
-    let mut push = |item: &[u8]| {
-        stream.extend_from_slice(&(item.len() as u32).to_be_bytes());
-        stream.extend_from_slice(item);
-    };
-    push(&Item::Title(Kid::new([0xc0; 16]), "Title".to_owned()).encode());
-    push(&Item::Record(Box::new(record(0))).encode());
-    push(&Item::Padding(vec![0; 17_000]).encode());
-    let footer = Item::Footer(footer(header, &stream, 1)).encode();
+type Stream = (Vec<Item>, &'static str);
+
+fn records_stream() -> Stream {
+    let items = vec![
+        Item::Title(Kid::new([0xc0; 16]), "Title".to_owned()),
+        Item::Record(Box::new(record(0))),
+        Item::Padding(vec![0; 17_000]),
+    ];
+    (items, "title, record, padding and footer in two chunks")
+}
+
+fn pages_stream() -> Stream {
+    let (wrapped_key, page) = page(0);
+    let items = vec![
+        Item::Title(Kid::new([0xc0; 16]), "Title".to_owned()),
+        Item::Page { wrapped_key, page },
+        Item::Record(Box::new(record(0))),
+        Item::Padding(vec![0; 17_000]),
+    ];
+    (items, "title, page, record, padding and footer in two chunks")
+}
+
+fn section(name: &str, header: &[u8], (items, about): Stream) -> Vec<Vector> {
+    let (mut stream, mut footed, mut kinds) = (Vec::new(), Vec::new(), String::new());
+    for item in &items {
+        let bytes = item.encode();
+        let licenses = if let Item::Page { page, .. } = item { page_licenses(page) } else { 0 };
+        kinds += &format!("{} ", bytes[1]);
+        stream.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+        stream.extend_from_slice(&bytes);
+        footed.extend_from_slice(&stream[stream.len() - bytes.len() - 4..stream.len() - licenses]);
+    }
+    let count = items.iter().map(|item| match item {
+        Item::Page { page, .. } => PageView::parse(page).unwrap().count(),
+        Item::Record(_) => 1,
+        _ => 0,
+    });
+    let footer = Item::Footer(footer(header, &footed, count.sum::<usize>() as u64)).encode();
     stream.extend_from_slice(&(footer.len() as u32).to_be_bytes());
     stream.extend_from_slice(&footer);
 
@@ -202,13 +295,17 @@ fn sections(header: &[u8]) -> Vec<Vector> {
             .with("section", section)
             .with("header-hash", Digest::of(header))
     };
+    let whole = of(name, about, "ok", 0, &sealed)
+        .with("gives-plain-hash", Digest::of(&stream))
+        .with("gives-items", kinds + "10");
+    if name != "ok" {
+        return vec![whole];
+    }
     let whole_chunk = &sealed[..56 + 16 * 1024 + 16];
     let mut swapped = sealed.clone();
     swapped[100] ^= 1;
     vec![
-        of("ok", "title, record, padding and footer in two chunks", "ok", 0, &sealed)
-            .with("gives-plain-hash", Digest::of(&stream))
-            .with("gives-items", "6 8 9 10"),
+        whole,
         of("truncated", "the last chunk is missing", "damaged", 0, whole_chunk),
         of("changed", "one bit is changed", "damaged", 0, &swapped),
         of("other-place", "read as another section", "damaged", 1, &sealed),

@@ -2,7 +2,7 @@
 
 use super::make::{SERVICES, request};
 use super::make_answers::to_device;
-use super::make_backups::{header, record};
+use super::make_backups::{header, page, record};
 use crate::world::*;
 use std::collections::BTreeMap;
 use wmlicense_testkit::vectors::Vector;
@@ -12,7 +12,7 @@ use wmlicense_wire::certificate::Role;
 use wmlicense_wire::cose::Document;
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::license::{ActionState, State};
-use wmlicense_wire::request::{Body, RestoreBatch, RestoreSource};
+use wmlicense_wire::request::{Body, RestoreBatch, RestorePage, RestoreSource};
 
 const YEAR: i64 = 365 * DAY;
 
@@ -50,12 +50,34 @@ fn requests() -> Vec<Vector> {
         batches: vec![RestoreBatch {
             signed: signed_part(&sealed(reply(), &grants(2))),
             records: vec![record(0).encode()],
+            ..RestoreBatch::default()
         }],
         certificates: vec![WORLD.issuer.certificate.bytes.clone()],
         usage: usage(),
     };
     let good = sign(restore);
-    let preview = sign(Body::RestorePreview { source, lids: vec![policy(1).lid, policy(2).lid], usage: usage() });
+    let paged = |page: Vec<u8>, wrapped_key: Vec<u8>| {
+        let pages = vec![RestorePage { number: 3, wrapped_key, page }];
+        let signed = signed_part(&sealed(reply(), &grants(2)));
+        sign(Body::Restore {
+            source: source.clone(),
+            header_hash: Digest::of(&header.encode()),
+            batches: vec![RestoreBatch { signed, pages, ..RestoreBatch::default() }],
+            certificates: Vec::new(),
+            usage: Vec::new(),
+        })
+    };
+    let (page_key, whole) = page(3);
+    let cut = whole[..whole.len() - 1].to_vec();
+    let without_pages = resigned(Document::Request, &good, &device.signing, |map| {
+        let body = edited(&map[&18], |body| {
+            let none = write::array([write::bytes(b"signed"), write::array([[]; 0]), write::array([[]; 0])]);
+            body.insert(5, write::array([none]));
+        });
+        map.insert(18, body);
+    });
+    let preview =
+        sign(Body::RestorePreview { source: source.clone(), lids: vec![policy(1).lid, policy(2).lid], usage: usage() });
     let emptied = |bytes: &[u8], field| {
         resigned(Document::Request, bytes, &device.signing, |map| {
             let body = edited(&map[&18], |body| drop(body.insert(field, write::array([[]; 0]))));
@@ -65,6 +87,10 @@ fn requests() -> Vec<Vector> {
     vec![
         of("restore-empty-usage", "a restore with usage of nothing", "value", emptied(&good, 7)),
         of("preview-empty-usage", "a preview with usage of nothing", "value", emptied(&preview, 5)),
+        of("restore-no-pages", "a batch with pages, of which there are none", "value", without_pages),
+        of("restore-page-cut", "a page whose last byte is missing", "value", paged(cut, page_key.clone())),
+        of("restore-page-key", "a page key of 31 bytes", "value", paged(whole.clone(), page_key[..47].to_vec())),
+        ok("restore-pages", "a restore of two licenses in a page", paged(whole, page_key)),
         ok("restore-usage", "a restore by a device that still has the license and tells what is left", good),
         ok("preview-usage", "the question what that would give", preview),
     ]

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::answer::{AnswerError, Envelope, Expected, MAX_GIVEN_AGE};
+use wmlicense_wire::backup::page::{PageView, SectionPageKeys};
 use wmlicense_wire::backup::{BackupFormatError, Footer, Header, Item, Record, RecordKey, Tombstone, section_context};
 use wmlicense_wire::cbor::{self, CborError};
 use wmlicense_wire::certificate::{
@@ -22,7 +23,7 @@ use wmlicense_wire::service_document::{ServiceDocument, ServiceDocumentError, ve
 use wmlicense_wire::status_list::{StatusList, StatusListError};
 
 /// What a vector can be read as.
-pub(crate) const KINDS: [&str; 22] = [
+pub(crate) const KINDS: [&str; 23] = [
     "acknowledgement",
     "answer",
     "authority-certificate",
@@ -35,6 +36,7 @@ pub(crate) const KINDS: [&str; 22] = [
     "hpke-private-key",
     "item",
     "license",
+    "page-item",
     "policy",
     "record",
     "request",
@@ -79,6 +81,7 @@ pub(crate) fn read(vector: &Vector, all: &Vectors) -> Result<Gives, &'static str
         }
         "item" => item(bytes),
         "license" => License::decode(bytes).map(|_| Vec::new()).map_err(|error| of_cbor(&error)),
+        "page-item" => reader.page_item(),
         "policy" => reader.policy(),
         "record" => reader.record(),
         "request" => reader.request(),
@@ -274,6 +277,21 @@ impl Reader<'_> {
         let opened = record.open(LicenseKind::Content, &key).map_err(|_| "damaged")?;
         let state = State::encode(&record.state);
         gives(&[("key", hex(opened.as_bytes())), ("state", hex(&state))])
+    }
+
+    fn page_item(&self) -> Result<Gives, &'static str> {
+        let item = Item::decode(&self.vector.bytes).map_err(|error| of_cbor(&error))?;
+        let Item::Page { wrapped_key, page } = item else { return Err("encoding") };
+        let keys = SectionPageKeys::of(&self.secret("content-key"));
+        let key = keys.open(self.vector.number("number"), &wrapped_key).map_err(|_| "damaged")?;
+        let (mut places, mut opened) = (Vec::new(), Vec::new());
+        for paged in PageView::parse(&page).unwrap().licenses() {
+            let license = License::decode(paged.license).map_err(|error| of_cbor(&error))?;
+            let inner = key.unwrap(paged.index, license.policy_hash(), LicenseKind::Content, paged.wrapped);
+            opened.push(hex(inner.map_err(|_| "damaged")?.as_bytes()));
+            places.push(paged.index.to_string());
+        }
+        gives(&[("places", places.join(" ")), ("keys", opened.join(" "))])
     }
 
     fn footer(&self) -> Result<Gives, &'static str> {

@@ -9,16 +9,16 @@ use wmlicense_wire::id::BackupId;
 use wmlicense_wire::key::SigningKey;
 
 /// An honest backup taken apart.
-struct Parts {
+pub(super) struct Parts {
     /// Everything before the section's length.
-    front: Vec<u8>,
-    ticket: DeviceTicket,
+    pub(super) front: Vec<u8>,
+    pub(super) ticket: DeviceTicket,
     /// The items before the footer.
-    items: Vec<Vec<u8>>,
-    footer: Footer,
+    pub(super) items: Vec<Vec<u8>>,
+    pub(super) footer: Footer,
 }
 
-fn take_apart(bytes: &[u8], device: &TestDevice) -> Parts {
+pub(super) fn take_apart(bytes: &[u8], device: &TestDevice) -> Parts {
     let backup = Backup::open(Cursor::new(bytes)).unwrap();
     let ticket = open_tickets(&backup, device).unwrap().remove(0);
     let start = sections_start(bytes);
@@ -40,24 +40,26 @@ fn take_apart(bytes: &[u8], device: &TestDevice) -> Parts {
 
 impl Parts {
     /// Counts and hash as the items are.
-    fn account(&mut self) {
+    pub(super) fn account(&mut self) {
         let mut counts = Counts::default();
         let mut stream = Vec::new();
         for item in &self.items {
             match ItemView::parse(item).unwrap() {
                 ItemView::Batch(_) => counts.batches += 1,
                 ItemView::Record(_) => counts.records += 1,
+                ItemView::Page(item) => counts.records += item.page.count() as u64,
                 ItemView::Tombstone(_) => counts.tombstones += 1,
                 ItemView::Title(..) => counts.titles += 1,
                 _ => {}
             }
             stream.extend_from_slice(&(item.len() as u32).to_be_bytes());
-            stream.extend_from_slice(item);
+            let footed = ItemView::parse(item).unwrap().footed_len(item.len());
+            stream.extend_from_slice(&item[..footed]);
         }
         (self.footer.counts, self.footer.stream_hash) = (counts, Digest::of(&stream));
     }
 
-    fn put_together(&self, signer: &SigningKey, device: &TestDevice, after: &[Vec<u8>]) -> Vec<u8> {
+    pub(super) fn put_together(&self, signer: &SigningKey, device: &TestDevice, after: &[Vec<u8>]) -> Vec<u8> {
         let footer = Item::Footer(self.footer.sign(signer, device.thumbprint()).unwrap()).encode();
         let mut stream = Vec::new();
         for item in self.items.iter().chain([&footer]).chain(after) {
@@ -68,7 +70,7 @@ impl Parts {
     }
 
     /// The file with this stream in the place of the section's.
-    fn sealed(&self, stream: &[u8]) -> Vec<u8> {
+    pub(super) fn sealed(&self, stream: &[u8]) -> Vec<u8> {
         let context = section_context(0, Digest::of(&self.front));
         let mut sealer = Sealer::new(&self.ticket.keys.meta, &context, Vec::new()).unwrap();
         sealer.write_all(stream).unwrap();
@@ -77,13 +79,13 @@ impl Parts {
     }
 
     /// Places of the items that `is` picks.
-    fn places(&self, is: fn(&ItemView<'_>) -> bool) -> Vec<usize> {
+    pub(super) fn places(&self, is: fn(&ItemView<'_>) -> bool) -> Vec<usize> {
         (0..self.items.len()).filter(|place| is(&ItemView::parse(&self.items[*place]).unwrap())).collect()
     }
 }
 
 /// The padding brought up to date after items changed.
-fn pad(parts: &mut Parts) {
+pub(super) fn pad(parts: &mut Parts) {
     let padding = parts.places(|item| matches!(item, ItemView::Padding));
     padding.into_iter().rev().for_each(|place| drop(parts.items.remove(place)));
     let length: usize = parts.items.iter().map(|item| item.len() + 4).sum();
@@ -93,8 +95,14 @@ fn pad(parts: &mut Parts) {
 }
 
 fn forged(change: impl FnOnce(&mut Parts)) -> Result<Licenses, ReadError> {
+    forged_of(Version::Records, change)
+}
+
+/// A file of this version with two batches, of three and of two licenses without a state, changed and signed anew.
+pub(super) fn forged_of(version: Version, change: impl FnOnce(&mut Parts)) -> Result<Licenses, ReadError> {
     let (world, device) = (World::new(), TestDevice::new());
-    let bytes = backup(&world, &device, &[vec![batch(&world, &device, 0..3), batch(&world, &device, 3..5)]]);
+    let batches = vec![batch(&world, &device, 0..3), batch(&world, &device, 3..5)];
+    let bytes = backup_of(version, &world, &device, &[batches]);
     let mut parts = take_apart(&bytes, &device);
     change(&mut parts);
     pad(&mut parts);
@@ -102,7 +110,7 @@ fn forged(change: impl FnOnce(&mut Parts)) -> Result<Licenses, ReadError> {
     read(&parts.put_together(&device.signing, &device, &[]), &device)
 }
 
-fn reason(result: Result<Licenses, ReadError>) -> String {
+pub(super) fn reason(result: Result<Licenses, ReadError>) -> String {
     match result {
         Err(ReadError::Corrupt(reason)) => reason,
         Err(other) => panic!("{other}"),
@@ -112,7 +120,9 @@ fn reason(result: Result<Licenses, ReadError>) -> String {
 
 #[test]
 fn a_backup_that_is_taken_apart_and_put_together_again_is_whole() {
-    assert_eq!(forged(|_| {}).unwrap().len(), 5);
+    for version in [Version::Records, Version::Pages] {
+        assert_eq!(forged_of(version, |_| {}).unwrap().len(), 5);
+    }
 }
 
 #[test]
@@ -240,7 +250,7 @@ fn a_stream_that_ends_in_the_middle_or_claims_too_much_says_so() {
 fn a_license_under_a_binding_of_another_one_is_found_although_its_batch_names_it() {
     let (world, device) = (World::new(), TestDevice::new());
     let other = TestDevice::new();
-    let bytes = backup(&world, &device, &[vec![batch(&world, &device, 0..2)]]);
+    let bytes = backup_of(Version::Records, &world, &device, &[vec![batch(&world, &device, 0..2)]]);
     let swapped = |bind: &dyn Fn(&Record, &Record) -> Vec<u8>| {
         let mut parts = take_apart(&bytes, &device);
         let at = parts.places(|item| matches!(item, ItemView::Record(_)));
