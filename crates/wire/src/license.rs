@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 
 /// Longest license accepted, in bytes.
 pub const MAX_LEN: usize = 8 * 1024;
+/// Most licenses in one batch.
+pub const MAX_IN_BATCH: usize = 4096;
 
 /// What is left of one action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -11,7 +11,7 @@ use crate::certificate::{Assurance, DeviceKeys};
 use crate::cose::{self, CoseError, Document, Unverified};
 use crate::id::{BackupId, Digest, Epoch, Kid, Lid, ServiceId, SignerId, TransactionId};
 use crate::key::{KeyError, Signer, VerifyingKey};
-use crate::license::State;
+use crate::license::{MAX_IN_BATCH, State};
 use crate::policy::MAX_ACTIONS;
 pub use client::{ClientInfo, MAX_DEVICE_NAME};
 pub use restore::{RestoreBatch, RestorePage, SentLicense};
@@ -25,7 +25,7 @@ pub const MAX_RESTORE_LEN: usize = 4 * 1024 * 1024;
 /// Length that proxies in front of services take without being told to.
 pub const USUAL_PROXY_LEN: usize = 1024 * 1024;
 /// Most licenses in one answer and in one chunk of a restore.
-pub const MAX_LICENSES: usize = 4096;
+pub const MAX_LICENSES: usize = MAX_IN_BATCH;
 /// Longest machine ID accepted, in bytes.
 pub const MAX_MACHINE_ID: usize = 1024;
 /// Most licenses that a request names by their IDs, with or without their state: as many as it has room for whatever else it

@@ -5,8 +5,7 @@ mod builder;
 mod key;
 
 use crate::id::Digest;
-use crate::license::MAX_LEN as MAX_LICENSE_LEN;
-use crate::request::MAX_LICENSES;
+use crate::license::{MAX_IN_BATCH, MAX_LEN as MAX_LICENSE_LEN};
 pub use builder::PageBuilder;
 pub use key::{PageKey, SectionPageKeys, WRAPPED_PAGE_KEY_LEN, WRAPPING};
 
@@ -70,7 +69,7 @@ impl Entry {
 
     /// True if a page may have an entry with these lengths and this index.
     fn is_allowed(&self) -> bool {
-        usize::from(self.index) < MAX_LICENSES
+        usize::from(self.index) < MAX_IN_BATCH
             && (1..=MAX_LICENSE_LEN).contains(&self.license)
             && (1..=MAX_WRAPPED_LEN).contains(&self.wrapped)
     }
