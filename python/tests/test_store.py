@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import unittest
 from datetime import datetime, timedelta, timezone
+from uuid import UUID
 
 from wmlicense import (
     BackupRestorer,
@@ -130,6 +131,21 @@ class Asking(Case):
         self.assertEqual((stored(client), client.pending_transactions), ([], 1))
 
 
+def lose_key(database: sqlite3.Connection, kid: UUID) -> None:
+    """Overwrites the key of a license in its page: count, an entry of three numbers each, the keys, the licenses."""
+    for row, page in database.execute("SELECT id, licenses FROM page").fetchall():
+        count = int.from_bytes(page[:2], "big")
+        numbers = [int.from_bytes(page[2 + 2 * at : 4 + 2 * at], "big") for at in range(3 * count)]
+        key = 2 + 6 * count
+        license = key + sum(numbers[2::3])
+        for at in range(count):
+            length, wrapped = numbers[3 * at + 1], numbers[3 * at + 2]
+            if kid.bytes in page[license : license + length]:
+                changed = page[:key] + bytes(wrapped) + page[key + wrapped :]
+                database.execute("UPDATE page SET licenses = ? WHERE id = ?", [changed, row])
+            key, license = key + wrapped, license + length
+
+
 class Caring(Case):
     def test_a_sound_store_is_found_sound_and_what_is_over_is_cleaned_away(self) -> None:
         client = self.device()
@@ -146,7 +162,7 @@ class Caring(Case):
         client = self.device()
         acquire(client, [title(1), title(2)])
         with sqlite3.connect(self.folder / "store" / "licenses.db") as database:
-            database.execute("UPDATE license SET wrapped = zeroblob(32) WHERE kid = ?", [title(1).bytes])
+            lose_key(database, title(1))
         database.close()
         with StoreKeeper(client) as keeper:
             with self.raises(Result.E_INVALID_LICENSE) as failed:

@@ -35,7 +35,7 @@ static void a_sound_store_is_found_sound(wm_client *client) {
 static void a_damaged_license_is_taken_out_and_no_other(wm_client *client, const char *store) {
   recorder events = RECORDER_INIT;
   char text[KID_TEXT_SIZE];
-  if (!change_from_outside(store, "UPDATE license SET wrapped = zeroblob(32) WHERE hex(kid) LIKE 'A1A2%'")) return;
+  if (!change_from_outside(store, "UPDATE page SET key = zeroblob(60) WHERE hex(licenses) LIKE '%A1A2A3%'")) return;
   CHECK_RESULT(check_store(client, &events, 0), WM_E_INVALID_LICENSE);
   CHECK_EQ(recorder_count(&events, WM_STATUS_DAMAGED_LICENSE), 1);
   event seen = recorder_await(&events, WM_STATUS_DAMAGED_LICENSE);

@@ -39,8 +39,10 @@ pub struct StoredLicense {
     pub(crate) reading: Option<Reading>,
     /// Bytes of its binding: few who look a license up want to know what is in it.
     pub(crate) binding: Vec<u8>,
-    /// Key under the batch's at-rest key.
+    /// Key under that of the page.
     pub(crate) wrapped: Vec<u8>,
+    /// Sealed key of the page that it stands in.
+    pub(crate) page_key: Vec<u8>,
     /// At-rest ID of the batch.
     pub(crate) at_rest: [u8; 16],
     /// SHA-256 of the policy bytes.

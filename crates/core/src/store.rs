@@ -7,8 +7,10 @@ mod clock_bytes;
 mod connection;
 mod error;
 mod head;
+mod index;
 mod integrity;
 mod kept;
+mod migration;
 mod records;
 mod restore;
 mod schema;
@@ -23,7 +25,9 @@ pub use care::check::Damaged;
 pub(crate) use care::check::Walk;
 pub use care::repair::Repair;
 use connection::{Pool, Writer};
+use index::Index;
 use integrity::Integrity;
+use records::at_rest::PageKeys;
 pub use records::give_back::{GiveBackTo, PrepareGiveBack, QueuedGiveBack};
 pub(crate) use records::import::GivenLicenses;
 pub use records::recipe::{Recipe, RenewalChoice, RenewalGroup};
@@ -270,8 +274,12 @@ struct Inner {
     writer: Writer,
     /// Directories verified so far, because each certificate costs a post-quantum verification.
     directories: Mutex<HashMap<Digest, Directory>>,
-    /// Keys of batches that were read lately, by at-rest ID: deriving one costs as much as opening a key under it.
-    batch_keys: Mutex<HashMap<[u8; 16], Arc<records::at_rest::AtRest>>>,
+    /// Where licenses are found by their IDs.
+    index: Index,
+    /// Under which the keys of pages are kept.
+    page_keys: PageKeys,
+    /// Key IDs in their order, as an enumeration left them.
+    order: Mutex<Option<records::order::Order>>,
     /// What the head said that was verified last, by its MAC.
     seen_head: Mutex<Option<head::SeenHead>>,
     /// The status list that was read last, by its hash: an application asks it at every use.
@@ -284,7 +292,9 @@ impl Store {
         let path = folder.join(FILE_NAME);
         let integrity = Integrity::of(device.store_key());
         let readers = Pool::new(path.clone(), log.clone());
-        let writer = connection::writer(&path, &readers, &integrity, clock.now())?;
+        let index = Index::of(device.store_key());
+        let page_keys = PageKeys::of(device.store_key());
+        let writer = connection::writer(&path, &readers, (&device, &integrity), clock.now())?;
         readers.with(|connection| head::Head::load(&*connection::read(connection)?, &integrity))?;
         let inner = Inner {
             readers,
@@ -293,9 +303,11 @@ impl Store {
             clock,
             log,
             integrity,
+            index,
+            page_keys,
             writer,
             directories: Mutex::new(HashMap::new()),
-            batch_keys: Mutex::new(HashMap::new()),
+            order: Mutex::new(None),
             seen_head: Mutex::new(None),
             seen_list: Mutex::new(None),
         };

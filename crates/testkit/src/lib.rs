@@ -14,6 +14,7 @@ pub mod place;
 pub mod policy;
 pub mod run;
 pub mod service;
+pub mod tamper;
 pub mod vectors;
 mod world;
 

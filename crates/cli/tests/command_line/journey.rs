@@ -4,7 +4,7 @@ use super::program::command;
 use serde_json::{Value, json};
 use std::path::Path;
 use wmlicense_testkit::home::Home;
-use wmlicense_testkit::{World, kid};
+use wmlicense_testkit::{World, kid, tamper};
 use wmlicense_wire::policy::{BackupRight, Conditions, Policy};
 
 /// Runs the program with `--json` and gives its object; it ends with this exit code.
@@ -177,9 +177,8 @@ fn a_damaged_license_is_found_taken_out_and_what_is_over_is_cleared() {
     let home = stocked(&world);
     let store = text(home.path());
     assert_eq!(run(0, &["check", "--store", store])["licenses"], 3);
-    let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
-    let damage = "UPDATE license SET wrapped = zeroblob(32) WHERE kid = ?1";
-    assert_eq!(database.execute(damage, [kid(1).as_bytes()]).unwrap(), 1);
+    let database = tamper::database(home.path());
+    tamper::lose_key(&database, kid(1));
     let refused = run(1, &["check", "--store", store]);
     assert!(refused["remedy"].as_str().unwrap().contains("--repair"), "{refused}");
     assert_eq!(refused["damaged"][0]["kid"], kid(1).to_hex());

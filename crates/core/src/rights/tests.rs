@@ -25,6 +25,7 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
         standing: Standing::Good,
         reading: None,
         wrapped: Vec::new(),
+        page_key: Vec::new(),
         at_rest: [0; 16],
         roots: std::sync::Arc::default(),
     }

@@ -1,7 +1,7 @@
 //! Connections to the database: how they are set up, made once by several processes, pooled for reading, and how a
 //! write transaction runs. Reading where nothing can be written is in `still.rs`.
 
-use super::integrity::Integrity;
+use super::migration::Keys;
 use super::still::{self, Stamp};
 use super::{Inner, StoreError, head::Head, schema};
 use crate::logging::{Level, Log, target};
@@ -38,7 +38,7 @@ fn wait_for_lock(tries: i32) -> bool {
 }
 
 /// Opens the database, and makes schema and head if it is empty.
-pub(super) fn open_or_create(path: &Path, integrity: &Integrity, now: i64) -> Result<Connection, StoreError> {
+pub(super) fn open_or_create(path: &Path, keys: Keys<'_>, now: i64) -> Result<Connection, StoreError> {
     make_private(path)?;
     let mut connection = open(path)?;
     if connection.is_readonly(MAIN_DB)? {
@@ -51,10 +51,10 @@ pub(super) fn open_or_create(path: &Path, integrity: &Integrity, now: i64) -> Re
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let from = schema::version(&transaction)?;
         if from < schema::KNOWN {
-            schema::migrate(&transaction, from)?;
+            schema::migrate(&transaction, from, keys, now)?;
         }
         if from == 0 {
-            Head::create(&transaction, integrity, now)?;
+            Head::create(&transaction, keys.1, now)?;
         }
         transaction.commit()?;
     }
@@ -175,8 +175,8 @@ impl Pool {
 pub(super) type Writer = Turn<Option<Connection>>;
 
 /// Opens the writing connection. Where the store is there and nothing can be written, it is opened by the first write that can.
-pub(super) fn writer(path: &Path, readers: &Pool, integrity: &Integrity, now: i64) -> Result<Writer, StoreError> {
-    let connection = match open_or_create(path, integrity, now) {
+pub(super) fn writer(path: &Path, readers: &Pool, keys: Keys<'_>, now: i64) -> Result<Writer, StoreError> {
+    let connection = match open_or_create(path, keys, now) {
         Ok(connection) => Some(connection),
         Err(error) if error.forbids_writing() => {
             let found = readers.with(|connection| schema::version(connection));
@@ -206,7 +206,7 @@ impl Inner {
             none => {
                 // All connections of a process share the log's index, and what the first of them may do with it.
                 self.readers.close_idle();
-                none.insert(open_or_create(&self.path, &self.integrity, self.clock.now())?)
+                none.insert(open_or_create(&self.path, (&self.device, &self.integrity), self.clock.now())?)
             }
         };
         work(connection)

@@ -1,23 +1,36 @@
-//! The head: store ID, generation, clock and the sums of all buckets, under one MAC. Every change of an authenticated row
-//! goes through it in the same transaction.
+//! The head: store ID, generation, clock and what the sums of all buckets are, under one MAC. Every change of an authenticated row
+//! goes through it in the same transaction. The sums stand in rows of their own, of which a change writes one.
 
-use super::integrity::{Integrity, Row, Sum, Table};
+use super::integrity::{self, Integrity, Sum, Table};
 use super::kept::{Kept, KeptKind};
 use super::{StoreError, clock_bytes, error::fixed};
 use crate::clock::ClockRecord;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use std::collections::BTreeMap;
 use wmlicense_wire::aead::constant_time_eq;
-use wmlicense_wire::id::{Lid, StoreId};
+use wmlicense_wire::id::{Digest, Lid, StoreId};
 use wmlicense_wire::license::State;
 
-const BUCKETS: usize = 256;
+/// Rows of sums, and sums of a row.
+const PARTS: usize = 16;
+const SUMS: usize = 16;
+
+const SELECT: &str =
+    "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets, kept, anchors, clock
+    FROM head WHERE one = 1";
+
+/// The sums of a row.
+type Sums = [Sum; SUMS];
 
 /// The verified head inside a transaction.
 pub(super) struct Head {
     pub(super) store_id: StoreId,
     pub(super) clock: ClockRecord,
     generation: i64,
-    buckets: Vec<Sum>,
+    /// SHA-256 of each row of sums.
+    parts: [Digest; PARTS],
+    /// The rows of sums that changed.
+    sums: BTreeMap<usize, Sums>,
     /// Kept revocations and status lists.
     kept: Vec<Kept>,
     changed: bool,
@@ -42,8 +55,9 @@ impl Head {
     pub(super) fn create(connection: &Connection, integrity: &Integrity, now: i64) -> Result<(), StoreError> {
         let store_id = StoreId::random().map_err(|_| StoreError::Random)?;
         let clock = ClockRecord { mark: now, ..ClockRecord::default() };
-        let buckets = vec![Sum::default(); BUCKETS];
-        let head = Self { store_id, clock, generation: 0, buckets, kept: Vec::new(), changed: true };
+        let sums: BTreeMap<usize, Sums> = (0..PARTS).map(|part| (part, Sums::default())).collect();
+        let parts = [Digest::new([0; 32]); PARTS];
+        let head = Self { store_id, clock, generation: 0, parts, sums, kept: Vec::new(), changed: true };
         connection.execute(
             "INSERT INTO head (one, store_id, key_check, generation, mark, floors, mac, buckets)
              VALUES (1, ?1, ?2, 0, 0, x'', x'', x'')",
@@ -52,22 +66,72 @@ impl Head {
         head.save(connection, integrity)
     }
 
-    /// Reads and verifies the head.
-    pub(super) fn load(connection: &Connection, integrity: &Integrity) -> Result<Self, StoreError> {
-        let mut statement = connection.prepare_cached(
-            "SELECT store_id, key_check, generation, mark, provisional, floors, mac, buckets, kept, anchors, clock
-             FROM head WHERE one = 1",
-        )?;
+    /// Makes the head of an earlier schema, which holds all sums itself, one of this schema, if its code verifies.
+    pub(super) fn convert(connection: &Connection, integrity: &Integrity) -> Result<(), StoreError> {
+        let mut statement = connection.prepare(SELECT)?;
         let mut rows = statement.query([])?;
         let row = rows.next()?.ok_or(StoreError::Tampered)?;
+        let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+        let all = blob(7)?;
+        let (sums, rest) = all.as_chunks();
+        if sums.len() != PARTS * SUMS || !rest.is_empty() {
+            return Err(StoreError::Tampered);
+        }
+        let mut head = Self::read(row, integrity, [Digest::new([0; 32]); PARTS])?;
+        if !constant_time_eq(blob(6)?, &head.earlier_mac(integrity, all)) {
+            return Err(StoreError::Tampered);
+        }
+        for (part, sums) in sums.chunks(SUMS).enumerate() {
+            let sums: [[u8; 32]; SUMS] = sums.try_into().map_err(|_| StoreError::Tampered)?;
+            head.sums.insert(part, sums.map(Sum));
+        }
+        head.changed = true;
+        head.save(connection, integrity)
+    }
+
+    /// The code of schemas 1 to 3. That of a store without something was made without it.
+    fn earlier_mac(&self, integrity: &Integrity, sums: &[u8]) -> [u8; 32] {
+        let clock = &self.clock;
+        let floors = clock_bytes::encode_floors(&clock.floors);
+        let provisional = encode_provisional(clock);
+        let lengths = [provisional.len() as u64, floors.len() as u64].map(u64::to_be_bytes).concat();
+        let (generation, mark) = (self.generation.to_be_bytes(), clock.mark.to_be_bytes());
+        let (anchors, rest) = (clock_bytes::encode_anchors(clock.anchors.as_ref()), clock_bytes::encode_rest(clock));
+        let more = [anchors.len() as u64, rest.len() as u64].map(u64::to_be_bytes);
+        let (label, more): (&[u8], Vec<&[u8]>) = match (anchors.is_empty(), rest.is_empty()) {
+            (true, true) => (b"head\0", vec![]),
+            (false, true) => (b"head anchored\0", vec![&more[0], &anchors]),
+            (_, false) => (b"head timed\0", vec![&more[0], &more[1], &anchors, &rest]),
+        };
+        let mut parts = vec![label, self.store_id.as_bytes(), &generation, &mark, &lengths, &provisional, &floors];
+        parts.extend(more);
+        parts.push(sums);
+        let kept = Kept::encode_all(&self.kept);
+        parts.push(&kept);
+        integrity.code(&parts)
+    }
+
+    /// Reads and verifies the head.
+    pub(super) fn load(connection: &Connection, integrity: &Integrity) -> Result<Self, StoreError> {
+        let mut statement = connection.prepare_cached(SELECT)?;
+        let mut rows = statement.query([])?;
+        let row = rows.next()?.ok_or(StoreError::Tampered)?;
+        let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
+        let (parts, rest) = blob(7)?.as_chunks();
+        let parts: [[u8; 32]; PARTS] = parts.try_into().map_err(|_| StoreError::Tampered)?;
+        if !rest.is_empty() {
+            return Err(StoreError::Tampered);
+        }
+        let head = Self::read(row, integrity, parts.map(Digest::new))?;
+        if constant_time_eq(blob(6)?, &head.mac(integrity)) { Ok(head) } else { Err(StoreError::Tampered) }
+    }
+
+    /// Everything but the sums, from a row of [`SELECT`].
+    fn read(row: &Row<'_>, integrity: &Integrity, parts: [Digest; PARTS]) -> Result<Self, StoreError> {
         let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
         let store_id = StoreId::new(fixed(blob(0)?)?);
         if !constant_time_eq(blob(1)?, &key_check(integrity, store_id)) {
             return Err(StoreError::OtherDevice);
-        }
-        let (buckets, rest) = blob(7)?.as_chunks();
-        if buckets.len() != BUCKETS || !rest.is_empty() {
-            return Err(StoreError::Tampered);
         }
         let (longest, doubts) = clock_bytes::decode_rest(blob(10)?)?;
         let clock = ClockRecord {
@@ -78,10 +142,8 @@ impl Head {
             anchors: clock_bytes::decode_anchors(blob(9)?)?,
             longest,
         };
-        let buckets = buckets.iter().map(|sum| Sum(*sum)).collect();
-        let kept = Kept::decode_all(blob(8)?)?;
-        let head = Self { store_id, clock, generation: row.get(2)?, buckets, kept, changed: false };
-        if constant_time_eq(blob(6)?, &head.mac(integrity)) { Ok(head) } else { Err(StoreError::Tampered) }
+        let (sums, kept) = (BTreeMap::new(), Kept::decode_all(blob(8)?)?);
+        Ok(Self { store_id, clock, generation: row.get(2)?, parts, sums, kept, changed: false })
     }
 
     /// As [`Self::load_seen`], where the MAC was not read beside something else.
@@ -150,8 +212,30 @@ impl Head {
         integrity: &Integrity,
         bucket: u8,
     ) -> Result<(), StoreError> {
-        let sum = integrity.sum(connection, bucket)?;
-        if sum == self.buckets.get(usize::from(bucket)).copied() { Ok(()) } else { Err(StoreError::Tampered) }
+        let (part, place) = place_of(bucket);
+        let known = self.sums_of(connection, part)?.get(place).copied();
+        if integrity.sum(connection, bucket)? == known { Ok(()) } else { Err(StoreError::Tampered) }
+    }
+
+    /// The sums of a row, if they are those that the head knows.
+    fn sums_of(&self, connection: &Connection, part: usize) -> Result<Sums, StoreError> {
+        if let Some(sums) = self.sums.get(&part) {
+            return Ok(*sums);
+        }
+        let mut find = connection.prepare_cached("SELECT sums FROM sum WHERE part = ?1")?;
+        let bytes: Option<Vec<u8>> = find.query_row([part as i64], |row| row.get(0)).optional()?;
+        let bytes = bytes.filter(|bytes| Some(&Digest::of(bytes)) == self.parts.get(part));
+        let bytes = bytes.ok_or(StoreError::Tampered)?;
+        let (sums, _) = bytes.as_chunks();
+        let sums: [[u8; 32]; SUMS] = sums.try_into().map_err(|_| StoreError::Tampered)?;
+        Ok(sums.map(Sum))
+    }
+
+    fn sum_mut(&mut self, connection: &Connection, bucket: u8) -> Result<&mut Sum, StoreError> {
+        let (part, place) = place_of(bucket);
+        let sums = self.sums_of(connection, part)?;
+        self.changed = true;
+        self.sums.entry(part).or_insert(sums).get_mut(place).ok_or(StoreError::Tampered)
     }
 
     /// Takes the rows of a bucket as they are, after a repair.
@@ -162,8 +246,14 @@ impl Head {
         bucket: u8,
     ) -> Result<(), StoreError> {
         let sum = integrity.sum(connection, bucket)?.ok_or(StoreError::Tampered)?;
-        *self.buckets.get_mut(usize::from(bucket)).ok_or(StoreError::Tampered)? = sum;
+        let (part, place) = place_of(bucket);
+        // A row of sums that was changed says nothing: its other buckets are taken as they are as well.
+        let before = match self.sums_of(connection, part) {
+            Err(StoreError::Tampered) => Sums::default(),
+            before => before?,
+        };
         self.changed = true;
+        *self.sums.entry(part).or_insert(before).get_mut(place).ok_or(StoreError::Tampered)? = sum;
         Ok(())
     }
 
@@ -183,10 +273,8 @@ impl Head {
         before: Option<&[u8]>,
         content: &[u8],
     ) -> Result<(), StoreError> {
-        let sum = self.buckets.get_mut(usize::from(lid.as_bytes()[0])).ok_or(StoreError::Tampered)?;
-        integrity.put_row(connection, table, lid, (before, content), sum)?;
-        self.changed = true;
-        Ok(())
+        let sum = self.sum_mut(connection, lid.as_bytes()[0])?;
+        integrity.put_row(connection, table, lid, (before, content), sum)
     }
 
     /// Merges what is known of a license's use with `start`: the stricter stays. `known` says that the license was stored
@@ -200,10 +288,10 @@ impl Head {
     ) -> Result<(), StoreError> {
         let table = (Table::State, lid);
         match integrity.row(connection, Table::State, lid)? {
-            Row::Missing if known => Ok(()),
-            Row::Missing => self.put_row(connection, integrity, table, None, &start.encode()),
-            Row::Changed => Ok(()),
-            Row::Sound(before) => {
+            integrity::Row::Missing if known => Ok(()),
+            integrity::Row::Missing => self.put_row(connection, integrity, table, None, &start.encode()),
+            integrity::Row::Changed => Ok(()),
+            integrity::Row::Sound(before) => {
                 let merged = State::decode(&before)?.strictest(&start).encode();
                 if merged == before {
                     Ok(())
@@ -220,7 +308,16 @@ impl Head {
             return Ok(());
         }
         self.generation += 1;
-        let buckets: Vec<u8> = self.buckets.iter().flat_map(|sum| sum.0).collect();
+        for (part, sums) in &self.sums {
+            let bytes: Vec<u8> = sums.iter().flat_map(|sum| sum.0).collect();
+            if let Some(digest) = self.parts.get_mut(*part) {
+                *digest = Digest::of(&bytes);
+            }
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO sum (part, sums) VALUES (?1, ?2)")?
+                .execute((*part as i64, bytes))?;
+        }
+        let parts: Vec<u8> = self.parts.iter().flat_map(|digest| *digest.as_bytes()).collect();
         let mut statement = connection.prepare_cached(
             "UPDATE head SET generation = ?1, mark = ?2, provisional = ?3, floors = ?4, mac = ?5, buckets = ?6, store_id = ?7,
              key_check = ?8, kept = ?9, anchors = ?10, clock = ?11",
@@ -233,7 +330,7 @@ impl Head {
             clock.provisional,
             floors,
             self.mac(integrity),
-            buckets,
+            parts,
             self.store_id.as_bytes(),
             key_check(integrity, self.store_id),
             Kept::encode_all(&self.kept),
@@ -246,26 +343,29 @@ impl Head {
     fn mac(&self, integrity: &Integrity) -> [u8; 32] {
         let clock = &self.clock;
         let floors = clock_bytes::encode_floors(&clock.floors);
-        let provisional = clock.provisional.map_or_else(Vec::new, |time| [&[1], &time.to_be_bytes()[..]].concat());
+        let provisional = encode_provisional(clock);
         let lengths = [provisional.len() as u64, floors.len() as u64].map(u64::to_be_bytes).concat();
         let (generation, mark) = (self.generation.to_be_bytes(), clock.mark.to_be_bytes());
         let (anchors, rest) = (clock_bytes::encode_anchors(clock.anchors.as_ref()), clock_bytes::encode_rest(clock));
-        let more = [anchors.len() as u64, rest.len() as u64].map(u64::to_be_bytes);
-        // The code of a store of an earlier version was made without what it does not have.
-        let (label, more): (&[u8], Vec<&[u8]>) = match (anchors.is_empty(), rest.is_empty()) {
-            (true, true) => (b"head\0", vec![]),
-            (false, true) => (b"head anchored\0", vec![&more[0], &anchors]),
-            (_, false) => (b"head timed\0", vec![&more[0], &more[1], &anchors, &rest]),
-        };
-        let mut parts = vec![label, self.store_id.as_bytes(), &generation, &mark, &lengths, &provisional, &floors];
-        parts.extend(more);
-        parts.extend(self.buckets.iter().map(|sum| sum.0.as_slice()));
-        // The sums have one length in all, so what follows them is told apart from them; a store that keeps nothing has the
-        // code that it had before anything could be kept.
+        let more = [anchors.len() as u64, rest.len() as u64].map(u64::to_be_bytes).concat();
+        let store_id = self.store_id.as_bytes();
+        let mut parts: Vec<&[u8]> = vec![b"head 4\0", store_id, &generation, &mark, &lengths, &more];
+        parts.extend([&provisional[..], &floors, &anchors, &rest]);
+        parts.extend(self.parts.iter().map(|digest| digest.as_bytes().as_slice()));
         let kept = Kept::encode_all(&self.kept);
         parts.push(&kept);
         integrity.code(&parts)
     }
+}
+
+/// 01 ‖ time of an unconfirmed jump; empty without one.
+fn encode_provisional(clock: &ClockRecord) -> Vec<u8> {
+    clock.provisional.map_or_else(Vec::new, |time| [&[1], &time.to_be_bytes()[..]].concat())
+}
+
+/// Row of a bucket's sum, and its place there.
+fn place_of(bucket: u8) -> (usize, usize) {
+    (usize::from(bucket) / SUMS, usize::from(bucket) % SUMS)
 }
 
 /// Tells a store of another device from one that was changed.
@@ -276,7 +376,6 @@ fn key_check(integrity: &Integrity, store_id: StoreId) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wmlicense_wire::id::Digest;
 
     #[test]
     fn a_revocation_and_a_status_list_of_one_id_are_kept_apart() {
@@ -285,7 +384,8 @@ mod tests {
             store_id: StoreId::new([1; 16]),
             clock: ClockRecord::default(),
             generation: 0,
-            buckets: Vec::new(),
+            parts: [Digest::new([0; 32]); PARTS],
+            sums: BTreeMap::new(),
             kept: Vec::new(),
             changed: false,
         };

@@ -1,6 +1,7 @@
 //! Tables of the store, the way from any earlier version of them to the current one, and what each connection to them has.
 
 use super::StoreError;
+use super::migration::{self, Keys};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -11,8 +12,8 @@ pub(super) const APPLICATION_ID: i64 = 0x574d_4c73;
 const MMAP_BYTES: i64 = 1 << 30;
 const HELD_STATEMENTS: usize = 32;
 
-/// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+/// One step a version, oldest first. A step that was released is never changed. What a step moves is moved by `migration.rs`.
+const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// Newest version that this library reads and writes.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -88,21 +89,22 @@ CREATE INDEX removed_kid ON removed (kid);
 ALTER TABLE head ADD COLUMN clock BLOB NOT NULL DEFAULT x'';
 ";
 
-/// Takes the two indexes of licenses away, so that many can be put in before [`add_license_indexes`] sorts them once.
-pub(super) fn drop_license_indexes(connection: &Connection) -> Result<(), StoreError> {
-    Ok(connection.execute_batch("DROP INDEX license_kid; DROP INDEX license_lid")?)
-}
-
-/// Makes the indexes of licenses as the schema has them; false if two licenses have the same LID.
-pub(super) fn add_license_indexes(connection: &Connection) -> Result<bool, StoreError> {
-    let added = connection
-        .execute_batch("CREATE INDEX license_kid ON license (kid); CREATE UNIQUE INDEX license_lid ON license (lid)");
-    match added {
-        Ok(()) => Ok(true),
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
+/// Licenses stand in pages, as they arrived. The row ID of a page is batch × 4096 + number, so that batches are appended, read for
+/// backups and removed as ranges. What finds a license by its IDs is `bucket` and `recent`, see `index.rs`. The sums of the head
+/// stand in rows of their own.
+const VERSION_4: &str = "
+CREATE TABLE page (
+    id INTEGER PRIMARY KEY, section INTEGER, stateful INTEGER NOT NULL, recipe INTEGER, key BLOB NOT NULL,
+    licenses BLOB NOT NULL) STRICT;
+CREATE INDEX page_restricted ON page (id) WHERE section IS NULL;
+CREATE TABLE bucket (first INTEGER PRIMARY KEY, entries BLOB NOT NULL) STRICT;
+CREATE TABLE recent (id INTEGER PRIMARY KEY, entries BLOB NOT NULL) STRICT;
+CREATE TABLE sum (part INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
+ALTER TABLE quarantine ADD COLUMN key BLOB;
+ALTER TABLE batch RENAME TO batch_3;
+CREATE TABLE batch (
+    id INTEGER PRIMARY KEY, at_rest BLOB NOT NULL, authority BLOB NOT NULL, signed BLOB NOT NULL) STRICT;
+";
 
 /// Version of an existing store. A database without one is empty, or not ours.
 pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
@@ -118,10 +120,11 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
 }
 
 /// Brings the schema from version `from` to the current one, inside the caller's transaction.
-pub(super) fn migrate(connection: &Connection, from: i64) -> Result<(), StoreError> {
+pub(super) fn migrate(connection: &Connection, from: i64, keys: Keys<'_>, now: i64) -> Result<(), StoreError> {
     for step in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(0)) {
         connection.execute_batch(step)?;
     }
+    migration::to_pages(connection, keys, now)?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", KNOWN)?;
     Ok(())

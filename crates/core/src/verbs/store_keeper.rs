@@ -6,7 +6,11 @@ use crate::clock::ClockVerdict;
 use crate::event::Event;
 use crate::operation::{Cancelled, Context};
 use crate::store::{Damaged, Repair, StoreError, Walk};
+use rusqlite::InterruptHandle;
 use std::sync::Arc;
+
+/// A look at the database that gives what ends it early.
+type Look<'l> = dyn FnMut(&mut dyn FnMut(InterruptHandle)) -> Result<(), StoreError> + 'l;
 
 /// Damaged licenses that one repair takes at a time.
 const REPAIRED_AT_ONCE: usize = 4096;
@@ -78,14 +82,21 @@ pub fn check(client: &Client, repair: bool, context: &Context) -> Result<Checked
     }
     checked.licenses = walk.seen;
     let sound_rows = client.store.check_rows()?;
+    let index = look_with(context, &mut |guard| client.store.check_index(guard));
     if repair {
+        if let Err(CheckError::Database(_)) = index {
+            client.store.rebuild_indexes()?;
+            checked.repaired = true;
+        } else {
+            index?;
+        }
         if !sound_rows {
             mend(client, &[], &mut checked)?;
         }
         return Ok(checked);
     }
     match (sound_rows, damaged) {
-        (true, 0) => Ok(checked),
+        (true, 0) => index.map(|()| checked),
         (false, _) => Err(CheckError::Changed),
         (true, damaged) => Err(CheckError::Licenses(damaged)),
     }
@@ -104,17 +115,18 @@ fn mend(client: &Client, found: &[Damaged], checked: &mut Checked) -> Result<(),
     Ok(())
 }
 
+/// Lets `look` read for long, until the operation is cancelled.
+fn look_with(context: &Context, look: &mut Look<'_>) -> Result<(), CheckError> {
+    let mut guard = None;
+    let result = look(&mut |handle| guard = Some(context.on_cancel(Arc::new(move || handle.interrupt()))));
+    drop(guard);
+    context.check()?;
+    Ok(result?)
+}
+
 /// Checks the database's own structure; true if its indexes had to be made anew.
 fn check_database(client: &Client, repair: bool, context: &Context) -> Result<bool, CheckError> {
-    let look = || {
-        let mut guard = None;
-        let result = client.store.check_database(&mut |handle| {
-            guard = Some(context.on_cancel(Arc::new(move || handle.interrupt())));
-        });
-        drop(guard);
-        context.check()?;
-        Ok::<_, CheckError>(result?)
-    };
+    let look = || look_with(context, &mut |guard| client.store.check_database(guard));
     match look() {
         Err(CheckError::Database(_)) if repair => {
             client.store.rebuild_indexes()?;

@@ -1,6 +1,8 @@
 //! Checking, mending and clearing the store: what is damaged is found and taken out, nothing else is touched, and no repair
 //! gives a right back.
 
+mod pages;
+
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex};
 use wmlicense_core::event::LicenseFault;
@@ -10,6 +12,7 @@ use wmlicense_core::store::{FILE_NAME, Repair};
 use wmlicense_core::store_keeper::{CheckError, Checked, check, clean};
 use wmlicense_testkit::home::Home;
 use wmlicense_testkit::place::{backed_up, restored};
+use wmlicense_testkit::tamper::{self, Kept};
 use wmlicense_testkit::{NOW, World, content_key, kid};
 use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::license::State;
@@ -74,24 +77,31 @@ fn a_sound_store_is_found_sound_and_a_repair_of_it_changes_nothing() {
 
 #[test]
 fn each_kind_of_damage_to_one_license_is_found_and_only_that_license_is_taken_out() {
-    let damages = [
-        ("UPDATE license SET policy = x'a0' WHERE lid = ?1", LicenseFault::Unreadable),
-        ("UPDATE license SET binding = zeroblob(40) WHERE lid = ?1", LicenseFault::Unreadable),
+    type Damage = fn(&mut Vec<Kept>);
+    let damages: [(&str, Damage, Kid, LicenseFault); 6] = [
+        ("no policy", |page| page[1].policy = vec![0xa0], Kid::new([0; 16]), LicenseFault::Unreadable),
+        ("no binding", |page| page[1].binding = vec![0; 40], kid(2), LicenseFault::Unreadable),
+        ("another's binding", |page| page[1].binding = page[0].binding.clone(), kid(2), LicenseFault::Unreadable),
+        ("another key", |page| page[1].wrapped.fill(0), kid(2), LicenseFault::KeyLost),
+        ("another's key", |page| page[1].wrapped = page[0].wrapped.clone(), kid(2), LicenseFault::KeyLost),
         (
-            "UPDATE license SET binding = (SELECT binding FROM license WHERE lid <> ?1 LIMIT 1) WHERE lid = ?1",
-            LicenseFault::Unreadable,
+            "a place that the batch has not",
+            |page| {
+                let mut moved = page.remove(1);
+                moved.index = 7;
+                page.push(moved)
+            },
+            kid(2),
+            LicenseFault::NotSigned,
         ),
-        ("UPDATE license SET wrapped = zeroblob(32) WHERE lid = ?1", LicenseFault::KeyLost),
-        ("UPDATE license SET id = id + 7 WHERE lid = ?1", LicenseFault::NotSigned),
-        ("UPDATE license SET id = id + 4096 WHERE lid = ?1", LicenseFault::NotSigned),
     ];
-    for (damage, fault) in damages {
+    for (damage, change, told_kid, fault) in damages {
         let world = World::new();
         let (home, policies) = three(&world);
-        assert_eq!(sql(&home).execute(damage, [policies[1].lid.as_bytes()]).unwrap(), 1);
+        tamper::change_page(&sql(&home), kid(2), change);
         let (result, told) = look(&home, false);
         assert!(matches!(result, Err(CheckError::Licenses(1))), "{damage}");
-        assert_eq!(told, [(kid(2), fault)], "{damage}");
+        assert_eq!(told, [(told_kid, fault)], "{damage}");
         assert_eq!(home.client.store.license_count().unwrap(), 3, "a check changes nothing");
 
         let (result, told) = look(&home, true);
@@ -134,21 +144,6 @@ fn a_batch_whose_signature_was_changed_and_nothing_else_loses_its_licenses() {
 }
 
 #[test]
-fn a_license_whose_columns_name_another_one_is_found() {
-    for (damage, told_kid) in [
-        ("UPDATE license SET kid = zeroblob(16) WHERE lid = ?1", Kid::new([0; 16])),
-        ("UPDATE license SET lid = zeroblob(16) WHERE lid = ?1", kid(2)),
-    ] {
-        let world = World::new();
-        let (home, policies) = three(&world);
-        assert_eq!(sql(&home).execute(damage, [policies[1].lid.as_bytes()]).unwrap(), 1);
-        let (result, told) = look(&home, false);
-        assert!(matches!(result, Err(CheckError::Licenses(1))), "{damage}");
-        assert_eq!(told, [(told_kid, LicenseFault::Unreadable)], "{damage}");
-    }
-}
-
-#[test]
 fn a_license_that_lost_its_state_is_found() {
     let world = World::new();
     let home = Home::new(&world);
@@ -166,11 +161,12 @@ fn an_index_that_lost_an_entry_is_made_anew() {
     let world = World::new();
     let (home, _) = three(&world);
     let database = sql(&home);
+    database.execute("INSERT INTO removed VALUES (x'01', x'02', x'03', x'04')", []).unwrap();
     // The index is told to be another one, which leaves its entries where they do not belong.
     database
         .execute_batch(
             "PRAGMA writable_schema = ON;
-             UPDATE sqlite_schema SET sql = 'CREATE INDEX license_kid ON license (lid)' WHERE name = 'license_kid';
+             UPDATE sqlite_schema SET sql = 'CREATE INDEX removed_kid ON removed (lid)' WHERE name = 'removed_kid';
              PRAGMA writable_schema = OFF;",
         )
         .unwrap();
@@ -289,7 +285,7 @@ fn a_backup_made_before_a_repair_of_changed_rows_is_not_taken_offline_where_it_c
     spend(&home, one.lid);
     let database = sql(&home);
     database.execute("DELETE FROM state", []).unwrap();
-    database.execute("DELETE FROM license", []).unwrap();
+    tamper::empty(&database);
     look(&home, true).0.unwrap();
     assert!(restored(&home, place.path()).0.is_err(), "only the service knows what is left of it");
 }

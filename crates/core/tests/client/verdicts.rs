@@ -171,7 +171,7 @@ fn an_old_signer_cannot_tell_the_time_of_before_it_ended() {
 fn a_store_that_cannot_be_written_leaves_a_good_answer_to_be_asked_for_again() {
     let desk = desk();
     let database = rusqlite::Connection::open(desk.folder.path().join(FILE_NAME)).unwrap();
-    let full = "CREATE TRIGGER full BEFORE INSERT ON license BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    let full = "CREATE TRIGGER full BEFORE INSERT ON page BEGIN SELECT RAISE(ABORT, 'no room'); END";
     database.execute_batch(full).unwrap();
     assert!(matches!(desk.acquire(&[kid(1)]), Err(AcquireError::Service(SessionError::Store(_)))));
     assert_eq!(desk.pending(), 1);

@@ -3,26 +3,33 @@
 
 use crate::event::LicenseFault;
 use crate::store::head::Head;
+use crate::store::index::verify::{check_shape, verify};
 use crate::store::integrity::Table;
-use crate::store::records::at_rest::{AtRest, place};
+use crate::store::records::at_rest::{Scope, batch_of};
+use crate::store::records::merge::section_by_id;
+use crate::store::records::pages::{self, PageRow};
 use crate::store::{Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
+use std::collections::HashSet;
 use wmlicense_wire::answer::{read_vouched, verify_signed};
+use wmlicense_wire::backup::page::{PageKey, PagedLicense};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid};
-use wmlicense_wire::license::{Binding, License};
+use wmlicense_wire::license::Binding;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::MAX_LICENSES;
 
-/// Licenses that are read in one go.
-const CHUNK: i64 = MAX_LICENSES as i64;
+/// Licenses that are read in one go, about.
+const CHUNK: u64 = MAX_LICENSES as u64;
 
 /// A license with a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damaged {
-    /// Row of the table.
-    pub(in crate::store) row: i64,
-    /// Its key ID, as the row says.
+    /// Row of its page.
+    pub(in crate::store) page: i64,
+    /// Its place in the manifest; none where the page cannot be read at all.
+    pub(in crate::store) index: Option<u32>,
+    /// Its key ID, as far as that can be read.
     pub kid: Kid,
     /// What is wrong.
     pub fault: LicenseFault,
@@ -31,6 +38,7 @@ pub struct Damaged {
 /// A place in a walk over all licenses.
 #[derive(Default)]
 pub(crate) struct Walk {
+    /// The page that was looked at last.
     after: Option<i64>,
     batch: Option<SignedBatch>,
     /// Licenses seen so far.
@@ -42,52 +50,111 @@ struct SignedBatch {
     number: i64,
     /// `None` where there is no batch, or its signature does not verify.
     sound: Option<Sound>,
+    /// Places in the manifest that were seen: each is in one page.
+    seen: HashSet<u32>,
 }
 
 /// A batch that verified.
 struct Sound {
-    at_rest: AtRest,
+    at_rest: [u8; 16],
+    authority: Digest,
     manifest: Vec<Digest>,
 }
 
 impl Store {
-    /// Checks the pages and indexes of the database. `interruptible` gets a function that ends the check early.
+    /// Checks the pages and indexes of the database, and that the index of licenses can be read. `interruptible` gets a function that ends the check early.
     pub fn check_database(&self, interruptible: &mut dyn FnMut(rusqlite::InterruptHandle)) -> Result<(), StoreError> {
         self.inner.readers.with(|connection| {
             interruptible(connection.get_interrupt_handle());
             let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-            if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
+            if found != "ok" {
+                return Err(StoreError::Damaged(found));
+            }
+            check_shape(&*crate::store::connection::read(connection)?)
+        })
+    }
+
+    /// Checks that the index of licenses finds each of them and nothing else. `interruptible` as with [`Self::check_database`].
+    pub(crate) fn check_index(
+        &self,
+        interruptible: &mut dyn FnMut(rusqlite::InterruptHandle),
+    ) -> Result<(), StoreError> {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| {
+            interruptible(connection.get_interrupt_handle());
+            verify(&*crate::store::connection::read(connection)?, &inner.index)
         })
     }
 
     /// Checks the next licenses and gives those with a fault; `None` at the end.
     pub(crate) fn check_licenses(&self, walk: &mut Walk) -> Result<Option<Vec<Damaged>>, StoreError> {
-        const SQL: &str =
-            "SELECT id, kid, lid, policy, binding, wrapped FROM license WHERE id > ?1 ORDER BY id LIMIT ?2";
         let inner = &*self.inner;
         inner.readers.with(|connection| {
             let transaction = crate::store::connection::read(connection)?;
-            let mut statement = transaction.prepare_cached(SQL)?;
-            let mut rows = statement.query((walk.after.unwrap_or(i64::MIN), CHUNK))?;
-            let (mut damaged, mut any) = (Vec::new(), false);
-            while let Some(row) = rows.next()? {
-                any = true;
-                walk.seen += 1;
-                let id = row.get(0)?;
-                walk.after = Some(id);
-                let (number, _) = place(id);
+            // The first page may have the least ID there is.
+            let condition = if walk.after.is_none() { "id >= ?1" } else { "id > ?1" };
+            let sql = format!("SELECT {} FROM page WHERE {condition} ORDER BY id", pages::COLUMNS);
+            let mut statement = transaction.prepare_cached(&sql)?;
+            let mut rows = statement.query([walk.after.unwrap_or(i64::MIN)])?;
+            let (mut damaged, begun) = (Vec::new(), walk.seen);
+            while walk.seen - begun < CHUNK
+                && let Some(row) = rows.next()?
+            {
+                let page = PageRow::read(row)?;
+                let number = batch_of(page.id);
                 if walk.batch.as_ref().is_none_or(|batch| batch.number != number) {
-                    walk.batch = Some(SignedBatch { number, sound: self.signed_batch(&transaction, number)? });
+                    let sound = self.signed_batch(&transaction, number)?;
+                    walk.batch = Some(SignedBatch { number, sound, seen: HashSet::new() });
                 }
-                let sound = walk.batch.as_ref().and_then(|batch| batch.sound.as_ref());
-                if let Some(fault) = self.fault(&transaction, row, sound)? {
-                    // A key ID of another length names nothing.
-                    let kid = fixed(blob(row, 1)?).map_or(Kid::new([0; 16]), Kid::new);
-                    damaged.push(Damaged { row: id, kid, fault });
+                if let Some(batch) = &mut walk.batch {
+                    walk.seen += self.check_page(&transaction, &page, batch, &mut damaged)?;
                 }
+                walk.after = Some(page.id);
             }
-            Ok(any.then_some(damaged))
+            Ok((walk.seen > begun).then_some(damaged))
         })
+    }
+
+    /// Checks the licenses of a page, and gives their number. A page that cannot be read counts as one.
+    fn check_page(
+        &self,
+        connection: &Connection,
+        page: &PageRow<'_>,
+        batch: &mut SignedBatch,
+        damaged: &mut Vec<Damaged>,
+    ) -> Result<u64, StoreError> {
+        let Ok(view) = page.view() else {
+            let kid = Kid::new([0; 16]);
+            damaged.push(Damaged { page: page.id, index: None, kid, fault: LicenseFault::Unreadable });
+            return Ok(1);
+        };
+        let key = batch.sound.as_ref().and_then(|sound| self.page_key(connection, page, sound).transpose());
+        let key = key.transpose()?;
+        for license in view.licenses() {
+            let twice = !batch.seen.insert(license.index);
+            let sound = batch.sound.as_ref().filter(|_| !twice);
+            let (kid, fault) = self.fault(connection, &license, (page.stateful, key.as_ref()), sound)?;
+            damaged.extend(fault.map(|fault| Damaged { page: page.id, index: Some(license.index), kid, fault }));
+        }
+        Ok(view.count() as u64)
+    }
+
+    /// The key of a page, if it opens for what the row says of the page.
+    fn page_key(
+        &self,
+        connection: &Connection,
+        page: &PageRow<'_>,
+        sound: &Sound,
+    ) -> Result<Option<PageKey>, StoreError> {
+        let section = match page.section {
+            None => None,
+            Some(id) => match section_by_id(connection, id)? {
+                None => return Ok(None),
+                found => found,
+            },
+        };
+        let scope = Scope::new(sound.authority, section.as_ref(), page.stateful, &sound.at_rest);
+        Ok(self.inner.page_keys.open(&scope, page.key).ok())
     }
 
     /// Whether every authenticated row is the one that the head knows.
@@ -112,34 +179,38 @@ impl Store {
             }
             None => read_vouched(&signed),
         };
-        let at_rest = AtRest::of(self.inner.device.store_key(), at_rest);
-        Ok(answer.ok().map(|answer| Sound { at_rest, manifest: answer.manifest }))
+        let authority = Digest::new(authority);
+        Ok(answer.ok().map(|answer| Sound { at_rest, authority, manifest: answer.manifest }))
     }
 
+    /// What is wrong with a license, with its key ID.
     fn fault(
         &self,
         connection: &Connection,
-        row: &Row<'_>,
+        license: &PagedLicense<'_>,
+        (stateful, key): (bool, Option<&PageKey>),
         sound: Option<&Sound>,
-    ) -> Result<Option<LicenseFault>, StoreError> {
-        let license = License { policy: blob(row, 3)?.to_vec(), binding: blob(row, 4)?.to_vec() };
-        let (Ok(policy), Ok(binding)) = (Policy::decode(&license.policy), Binding::decode(&license.binding)) else {
-            return Ok(Some(LicenseFault::Unreadable));
+    ) -> Result<(Kid, Option<LicenseFault>), StoreError> {
+        let parts = license.parts();
+        let policy = parts.and_then(|(policy, _)| Policy::decode(policy).ok());
+        let Some((policy, (policy_bytes, binding))) = policy.zip(parts) else {
+            return Ok((Kid::new([0; 16]), Some(LicenseFault::Unreadable)));
         };
-        let named = policy.kid.as_bytes() == blob(row, 1)? && policy.lid.as_bytes() == blob(row, 2)?;
-        if !named || binding.policy_hash != license.policy_hash() {
-            return Ok(Some(LicenseFault::Unreadable));
+        let fault = |fault| Ok((policy.kid, Some(fault)));
+        let policy_hash = Digest::of(policy_bytes);
+        if !Binding::decode(binding).is_ok_and(|binding| binding.policy_hash == policy_hash) {
+            return fault(LicenseFault::Unreadable);
         }
-        let (_, index) = place(row.get(0)?);
-        let Some(Sound { at_rest, manifest }) = sound else { return Ok(Some(LicenseFault::NotSigned)) };
-        if manifest.get(index as usize) != Some(&license.hash()) {
-            return Ok(Some(LicenseFault::NotSigned));
+        let Some(Sound { manifest, .. }) = sound else { return fault(LicenseFault::NotSigned) };
+        if manifest.get(license.index as usize) != Some(&license.hash()) {
+            return fault(LicenseFault::NotSigned);
         }
-        if at_rest.unwrap(index, binding.policy_hash, policy.kind, blob(row, 5)?).is_err() {
-            return Ok(Some(LicenseFault::KeyLost));
+        let opens = key.is_some_and(|key| key.unwrap(license.index, policy_hash, policy.kind, license.wrapped).is_ok());
+        if !opens || stateful != policy.is_stateful() {
+            return fault(LicenseFault::KeyLost);
         }
         let state = crate::store::records::lookup::read_state(connection, &self.inner.integrity, &policy)?;
-        Ok(state.is_none().then_some(LicenseFault::StateLost))
+        Ok((policy.kid, state.is_none().then_some(LicenseFault::StateLost)))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Clearing the store of what can never be used again. State rows and tombstones outlive it, so nothing comes back better.
 
 use crate::license::StoredLicense;
+use crate::store::index::changes::{Changes, Merge};
+use crate::store::records::pages::Stored;
 use crate::store::records::removal::remove;
 use crate::store::records::transactions::LIFETIME;
 use crate::store::{Store, StoreError};
@@ -28,19 +30,17 @@ impl StoredLicense {
 impl Store {
     /// Removes those of these licenses that are still there, in one commit, and gives their number.
     pub(crate) fn remove_over(&self, licenses: &[(Kid, Lid)]) -> Result<u64, StoreError> {
-        self.inner.write(|connection| {
+        let inner = &*self.inner;
+        inner.write(|connection| {
+            let mut changes = Changes::new(connection, &inner.index)?;
             let mut removed = 0;
             for (_, lid) in licenses {
-                let id: Option<i64> = rusqlite::OptionalExtension::optional(
-                    connection
-                        .prepare_cached("SELECT id FROM license WHERE lid = ?1")?
-                        .query_row([lid.as_bytes()], |row| row.get(0)),
-                )?;
-                if let Some(id) = id {
-                    remove(connection, id)?;
+                if let Some(stored) = Stored::with_lid(connection, &changes.of_lid(*lid)?, *lid)? {
+                    remove(connection, &mut changes, &stored, None)?;
                     removed += 1;
                 }
             }
+            changes.finish(Merge::InTime)?;
             Ok(removed)
         })
     }

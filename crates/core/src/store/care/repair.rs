@@ -3,10 +3,13 @@
 
 use super::check::{Damaged, changed_buckets, lids};
 use crate::store::head::Head;
+use crate::store::index::Index;
+use crate::store::index::rebuild::rebuild;
 use crate::store::integrity::{Integrity, Row, Table};
-use crate::store::records::removal::remove;
+use crate::store::records::at_rest::{batch_of, place_in};
+use crate::store::records::pages::{self, PageRow, Stored, cut_out, drop_if_empty, policy_of};
 use crate::store::{Store, StoreError};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::{ActionState, State};
@@ -22,9 +25,13 @@ pub struct Repair {
 }
 
 impl Store {
-    /// Makes the indexes of the database anew.
+    /// Makes the indexes of the database and that of the licenses anew.
     pub(crate) fn rebuild_indexes(&self) -> Result<(), StoreError> {
-        self.inner.write(|connection| Ok(connection.execute_batch("REINDEX")?))
+        let inner = &*self.inner;
+        inner.write(|connection| {
+            connection.execute_batch("REINDEX")?;
+            rebuild(connection, &inner.index)
+        })
     }
 
     /// Mends what a check found, in one commit. Licenses that others may have removed meanwhile are passed over.
@@ -33,19 +40,28 @@ impl Store {
     pub fn repair(&self, damaged: &[Damaged]) -> Result<Repair, StoreError> {
         let inner = &*self.inner;
         let now = inner.clock.now();
+        // What is looked up here may be undone, and is nobody else's.
+        let index = Index::of(inner.device.store_key());
         inner.write(|connection| {
             let mut head = Head::load(connection, &inner.integrity)?;
             let mut repair = Repair::default();
             for damaged in damaged.iter().filter(|damaged| damaged.fault != crate::event::LicenseFault::StateLost) {
                 repair.quarantined += set_aside(connection, damaged, now)?;
             }
+            if repair.quarantined > 0 {
+                // What a damaged license was found by is not known.
+                rebuild(connection, &index)?;
+            }
             let changed = changed_buckets(&head, connection, &inner.integrity)?;
             for bucket in &changed {
-                repair.used_up += mend_bucket(connection, &inner.integrity, *bucket, now)?;
-                head.accept_bucket(connection, &inner.integrity, *bucket)?;
+                repair.used_up += mend_bucket(connection, (&inner.integrity, &index), *bucket, now)?;
             }
             if !changed.is_empty() {
+                repair.used_up += use_up_lost(connection, &inner.integrity, &changed)?;
                 head.rename()?;
+            }
+            for bucket in changed {
+                head.accept_bucket(connection, &inner.integrity, bucket)?;
             }
             head.save(connection, &inner.integrity)?;
             Ok(repair)
@@ -61,20 +77,44 @@ impl Store {
     }
 }
 
-/// Moves a license's row out of use; 0 if it is gone.
+/// Moves a license out of use, or a page that cannot be read; 0 if it is gone. Its state stays.
 fn set_aside(connection: &Connection, damaged: &Damaged, now: i64) -> Result<u64, StoreError> {
-    let moved = connection
-        .prepare_cached(
-            "INSERT INTO quarantine (license, found_at, fault, kid, lid, wrapped, policy, binding)
-             SELECT id, ?2, ?3, kid, lid, wrapped, policy, binding FROM license WHERE id = ?1",
-        )?
-        .execute((damaged.row, now, damaged.fault as i64))?;
-    remove(connection, damaged.row)?;
-    Ok(moved as u64)
+    let sql = format!("SELECT {} FROM page WHERE id = ?1", pages::COLUMNS);
+    let mut find = connection.prepare(&sql)?;
+    let mut rows = find.query([damaged.page])?;
+    let Some(row) = rows.next()? else { return Ok(0) };
+    let page = PageRow::read(row)?;
+    let fault = damaged.fault as i64;
+    let mut put = connection.prepare_cached(
+        "INSERT INTO quarantine (license, found_at, fault, kid, lid, wrapped, policy, binding, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let Some(index) = damaged.index else {
+        // A page that cannot be read stands where a policy would.
+        let place = place_in(page.id, 0);
+        let none: &[u8] = &[];
+        put.execute((place, now, fault, [0; 16], [0; 16], none, page.licenses, none, page.key))?;
+        connection.prepare_cached("DELETE FROM page WHERE id = ?1")?.execute([page.id])?;
+        drop_if_empty(connection, batch_of(page.id))?;
+        return Ok(1);
+    };
+    let Some(license) = page.view().ok().and_then(|view| view.find(index)) else { return Ok(0) };
+    let (policy, binding) = license.parts().unwrap_or((license.license, &[]));
+    let lid = Policy::decode(policy).map_or([0; 16], |policy| *policy.lid.as_bytes());
+    let place = place_in(page.id, index);
+    put.execute((place, now, fault, damaged.kid.as_bytes(), lid, license.wrapped, policy, binding, page.key))?;
+    cut_out(connection, page.id, index)?;
+    drop_if_empty(connection, batch_of(page.id))?;
+    Ok(1)
 }
 
 /// Replaces the rows of a bucket, of which some were changed, put back or taken away, by ones that grant nothing.
-fn mend_bucket(connection: &Connection, integrity: &Integrity, bucket: u8, now: i64) -> Result<u64, StoreError> {
+fn mend_bucket(
+    connection: &Connection,
+    (integrity, index): (&Integrity, &Index),
+    bucket: u8,
+    now: i64,
+) -> Result<u64, StoreError> {
     let mut used_up = 0;
     for lid in lids(connection, Table::Tombstone, bucket)? {
         if let Row::Changed = integrity.row(connection, Table::Tombstone, lid)? {
@@ -82,7 +122,7 @@ fn mend_bucket(connection: &Connection, integrity: &Integrity, bucket: u8, now: 
         }
     }
     for lid in lids(connection, Table::State, bucket)? {
-        let left = match (integrity.row(connection, Table::State, lid)?, stored_policy(connection, lid)?) {
+        let left = match (integrity.row(connection, Table::State, lid)?, stored_policy(connection, index, lid)?) {
             (_, Some(policy)) => State::initial(&policy),
             (Row::Sound(content), None) => State::decode(&content)?,
             (Row::Changed | Row::Missing, None) => {
@@ -95,16 +135,34 @@ fn mend_bucket(connection: &Connection, integrity: &Integrity, bucket: u8, now: 
         integrity.write_row(connection, Table::State, lid, &nothing_left(left).encode())?;
         used_up += 1;
     }
-    for (lid, policy) in stored_policies(connection, bucket)? {
-        if policy.is_stateful()
-            && let Row::Missing = integrity.row(connection, Table::State, lid)?
-        {
-            let left = nothing_left(State::initial(&policy));
-            integrity.write_row(connection, Table::State, lid, &left.encode())?;
-            used_up += 1;
+    Ok(used_up)
+}
+
+/// Gives licenses that count and lost their state in one of these buckets a state that grants nothing.
+fn use_up_lost(connection: &Connection, integrity: &Integrity, buckets: &[u8]) -> Result<u64, StoreError> {
+    let sql = format!("SELECT {} FROM page WHERE stateful ORDER BY id", pages::COLUMNS);
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut used_up = 0;
+    while let Some(row) = rows.next()? {
+        for license in PageRow::read(row)?.view()?.licenses() {
+            let policy = policy_of(&license)?;
+            if buckets.contains(&policy.lid.as_bytes()[0])
+                && policy.is_stateful()
+                && let Row::Missing = integrity.row(connection, Table::State, policy.lid)?
+            {
+                let left = nothing_left(State::initial(&policy));
+                integrity.write_row(connection, Table::State, policy.lid, &left.encode())?;
+                used_up += 1;
+            }
         }
     }
     Ok(used_up)
+}
+
+fn stored_policy(connection: &Connection, index: &Index, lid: Lid) -> Result<Option<Policy>, StoreError> {
+    let places = index.places(connection, index.lid(lid))?;
+    Ok(Stored::with_lid(connection, &places, lid)?.map(|stored| stored.policy))
 }
 
 fn forbid(connection: &Connection, integrity: &Integrity, lid: Lid, now: i64) -> Result<(), StoreError> {
@@ -119,24 +177,4 @@ fn nothing_left(mut state: State) -> State {
         *left = ActionState { counts_left: left.counts_left.map(|_| 0), first_use: Some(0) };
     }
     state
-}
-
-fn stored_policy(connection: &Connection, lid: Lid) -> Result<Option<Policy>, StoreError> {
-    let bytes: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT policy FROM license WHERE lid = ?1")?
-        .query_row([lid.as_bytes()], |row| row.get(0))
-        .optional()?;
-    Ok(bytes.map(|bytes| Policy::decode(&bytes)).transpose()?)
-}
-
-fn stored_policies(connection: &Connection, bucket: u8) -> Result<Vec<(Lid, Policy)>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT policy FROM license WHERE lid >= ?1 AND lid <= ?2 ORDER BY lid")?;
-    let mut rows = statement.query(crate::store::integrity::bucket_bounds(bucket))?;
-    let mut policies = Vec::new();
-    while let Some(row) = rows.next()? {
-        let policy = Policy::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-        policies.push((policy.lid, policy));
-    }
-    Ok(policies)
 }

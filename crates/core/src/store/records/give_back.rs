@@ -4,6 +4,7 @@
 use super::lookup::read_state;
 use super::merge::Merger;
 use super::{recipe, transactions};
+use crate::store::index::changes::Merge;
 use crate::store::{Store, StoreError, Transaction, TransactionState, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::backup::Tombstone;
@@ -44,8 +45,8 @@ impl Store {
         inner.write(|connection| {
             let mut groups: Vec<(GiveBackTo, Vec<(Lid, State)>)> = Vec::new();
             let mut count = 0;
-            let mut merger = Merger::new(connection, &inner.integrity, now)?;
-            for (place, policy) in stored(connection, kid)? {
+            let mut merger = Merger::new(connection, inner, now)?;
+            for (place, policy) in stored(&mut merger, kid)? {
                 let state = read_state(connection, &inner.integrity, &policy)?.unwrap_or_default();
                 merger.bury(&Tombstone { lid: policy.lid, issuer: policy.issuer, removed_at: now })?;
                 match groups.iter_mut().find(|(known, _)| *known == place) {
@@ -54,7 +55,7 @@ impl Store {
                 }
                 count += 1;
             }
-            merger.finish()?;
+            merger.finish(Merge::InTime)?;
             for (place, licenses) in groups {
                 let earlier = unsent(connection, &place)?;
                 let bytes = earlier.as_ref().map(|earlier| earlier.request.clone());
@@ -122,17 +123,12 @@ impl Store {
 }
 
 /// The licenses of a key ID with the place that each came from.
-fn stored(connection: &Connection, kid: Kid) -> Result<Vec<(GiveBackTo, Policy)>, StoreError> {
-    let sql = "SELECT policy, authority, recipe FROM license JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([kid.as_bytes()])?;
+fn stored(merger: &mut Merger<'_>, kid: Kid) -> Result<Vec<(GiveBackTo, Policy)>, StoreError> {
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
-        let (policy, authority) = (Policy::decode(blob(0)?)?, Digest::new(fixed(blob(1)?)?));
-        let recipe: Option<i64> = row.get(2)?;
-        let url = recipe.map(|id| recipe::find(connection, id)).transpose()?.map(|recipe| recipe.url);
-        found.push((GiveBackTo { authority, issuer: policy.issuer, url }, policy));
+    for stored in merger.of_kid(kid)? {
+        let Some(authority) = stored.authority(merger.connection)? else { continue };
+        let url = stored.recipe.map(|id| recipe::find(merger.connection, id)).transpose()?.map(|recipe| recipe.url);
+        found.push((GiveBackTo { authority, issuer: stored.policy.issuer, url }, stored.policy));
     }
     Ok(found)
 }

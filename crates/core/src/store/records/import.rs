@@ -1,8 +1,8 @@
 //! Storing a verified batch, with the end of its transaction, in one commit.
 
-use super::at_rest::AtRest;
 use super::merge::{Incoming, Merger, section_of};
 use super::{epoch, recipe, transactions};
+use crate::store::index::changes::Merge;
 use crate::store::{Import, ImportReport, Recipe, Store, StoreError};
 use wmlicense_wire::answer::{OpenedLicense, read_vouched_of};
 use wmlicense_wire::backup::Tombstone;
@@ -15,13 +15,12 @@ impl Store {
     /// Stores a batch, its licenses and the end of its transaction in one durable commit.
     pub fn import(&self, import: &Import<'_>) -> Result<ImportReport, StoreError> {
         let inner = &*self.inner;
-        let at_rest = AtRest::random(inner.device.store_key())?;
-        let wrapped = wrap(&at_rest, &import.licenses);
+        let licenses = encoded(&import.licenses);
         let contact = self.contact(import.authority, import.signed)?;
         let now = inner.clock.now();
         inner.write(|transaction| {
             transactions::answered(transaction, import.transaction, import.end, &import.page)?;
-            let mut merger = Merger::new(transaction, &inner.integrity, now)?;
+            let mut merger = Merger::new(transaction, inner, now)?;
             merger.recipe(recipe::of_exchange(transaction, import.transaction)?);
             if let Some(contact) = &contact {
                 let mut clock = merger.head.clock.clone();
@@ -34,13 +33,15 @@ impl Store {
                     merger.bury(&Tombstone { lid: *lid, issuer: contact.service, removed_at: now })?;
                 }
             }
-            merger.batch(import.authority, at_rest.id, import.signed);
+            merger.batch(import.authority, import.signed)?;
             let mut report = ImportReport::default();
-            for (license, wrapped) in import.licenses.iter().zip(&wrapped) {
-                let stored = merger.put(&incoming(import.authority, license, wrapped))?;
+            for (license, bytes) in import.licenses.iter().zip(&licenses) {
+                let stored = merger.put(&incoming(import.authority, license, bytes))?;
                 *if stored { &mut report.stored } else { &mut report.forbidden } += 1;
             }
-            merger.finish()?;
+            // What came page by page is over.
+            let ends_delivery = import.page.number > 0 && import.page.next.is_none();
+            merger.finish(if ends_delivery { Merge::Now } else { Merge::InTime })?;
             Ok(report)
         })
     }
@@ -49,22 +50,21 @@ impl Store {
     /// there the stricter state counts, and one that was removed for good stays out.
     pub(crate) fn import_given(&self, given: &GivenLicenses<'_>) -> Result<GivenReport, StoreError> {
         let inner = &*self.inner;
-        let at_rest = AtRest::random(inner.device.store_key())?;
-        let wrapped = wrap(&at_rest, given.licenses);
+        let licenses = encoded(given.licenses);
         let contact = self.contact(given.authority, given.signed)?;
         let now = inner.clock.now();
         inner.write(|transaction| {
-            let mut merger = Merger::new(transaction, &inner.integrity, now)?;
+            let mut merger = Merger::new(transaction, inner, now)?;
             if let Some(contact) = &contact {
                 let mut clock = merger.head.clock.clone();
                 clock.note_contact(contact.service, contact.issued_at, now);
                 merger.head.set_clock(clock);
             }
-            merger.batch(given.authority, at_rest.id, given.signed);
+            merger.batch(given.authority, given.signed)?;
             let recipe = recipe::keep(transaction, given.recipe)?;
             let mut report = GivenReport::default();
-            for (license, wrapped) in given.licenses.iter().zip(&wrapped) {
-                let incoming = incoming(given.authority, license, wrapped);
+            for (license, bytes) in given.licenses.iter().zip(&licenses) {
+                let incoming = incoming(given.authority, license, bytes);
                 let bound_at = merger.bound_at(incoming.lid)?;
                 // What came by a request, or takes the place of that, is renewed the way it was asked for.
                 let is_first = bound_at.is_none() && incoming.replaces.is_none();
@@ -76,7 +76,7 @@ impl Store {
                 };
                 *count += 1;
             }
-            merger.finish()?;
+            merger.finish(Merge::InTime)?;
             Ok(report)
         })
     }
@@ -119,9 +119,8 @@ pub(crate) struct GivenReport {
     pub forbidden: u64,
 }
 
-fn wrap(at_rest: &AtRest, licenses: &[OpenedLicense]) -> Vec<Vec<u8>> {
-    let wrap = |license: &OpenedLicense| at_rest.wrap(license.index, license.binding.policy_hash, &license.key);
-    licenses.iter().map(wrap).collect()
+fn encoded(licenses: &[OpenedLicense]) -> Vec<Vec<u8>> {
+    licenses.iter().map(|license| license.license.encode()).collect()
 }
 
 struct Contact {
@@ -132,7 +131,7 @@ struct Contact {
     withdrawn: Vec<Lid>,
 }
 
-fn incoming<'a>(authority: Digest, license: &'a OpenedLicense, wrapped: &'a [u8]) -> Incoming<'a> {
+fn incoming<'a>(authority: Digest, license: &'a OpenedLicense, bytes: &'a [u8]) -> Incoming<'a> {
     Incoming {
         // What a service grants goes in as it comes.
         ends_at: i64::MAX,
@@ -145,9 +144,9 @@ fn incoming<'a>(authority: Digest, license: &'a OpenedLicense, wrapped: &'a [u8]
         replaces: license.policy.replaces,
         section: section_of(authority, &license.policy),
         state: start_state(&license.policy, license.binding.state.as_ref()),
-        policy: &license.license.policy,
-        binding: &license.license.binding,
-        wrapped,
+        policy: &license.policy,
+        license: bytes,
+        key: &license.key,
     }
 }
 

@@ -1,22 +1,28 @@
 //! Reading licenses: by key ID, one after the other, and the keys and titles that belong to them. Nothing is written.
 
-use super::at_rest::{AtRest, place};
+use super::at_rest::{Scope, batch_of, key_lost, place};
+use super::pages::{Stored, unreadable};
 use super::standing::standing_in;
 use crate::clock::Reading;
 use crate::license::{Standing, StoredLicense};
 use crate::store::head::Head;
+use crate::store::index;
 use crate::store::integrity::{Integrity, Row as StateRow, Table};
 use crate::store::kept::Kept;
 use crate::store::{Filter, Inner, Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::{Arc, PoisonError};
+use wmlicense_wire::backup::page::PageView;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
 use wmlicense_wire::license::{Binding, InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::MAX_LICENSES;
 
-/// Most keys of batches that are kept in memory: those of a million licenses in full batches.
-const BATCH_KEYS: usize = 256;
+/// As [`crate::store::index::FIND`], with the code of the head beside.
+const FIND: &str = "SELECT entries, (SELECT max(id) FROM recent), (SELECT mac FROM head WHERE one = 1) FROM bucket
+    WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
+const PAGE: &str = "SELECT key, licenses, at_rest, authority FROM page JOIN batch ON batch.id = page.id / 4096
+    WHERE page.id = ?1";
 
 /// State of a license as rights see it: a stateless one has an empty one, a lost one none.
 pub(in crate::store) fn read_state(
@@ -65,26 +71,45 @@ fn standing(
     Ok(if standing == Standing::Good && !new_enough { Standing::StatusListTooOld } else { standing })
 }
 
-fn read_license(connection: &Connection, inner: &Inner, row: &Row<'_>) -> Result<StoredLicense, StoreError> {
-    let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
-    let (batch, index) = place(row.get(0)?);
-    let policy_bytes = blob(1)?;
+/// Reads what stands at a place; `None` where that is no license of this key ID.
+fn read_license(
+    connection: &Connection,
+    inner: &Inner,
+    (kid, found): (Kid, i64),
+    mac: &[u8],
+) -> Result<Option<StoredLicense>, StoreError> {
+    let (page, index) = place(found);
+    let mut find = connection.prepare_cached(PAGE)?;
+    let mut rows = find.query([page])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let view = PageView::parse(blob(row, 1)?).map_err(|_| unreadable())?;
+    let Some(license) = view.find(index) else { return Ok(None) };
+    let (policy_bytes, binding) = license.parts().ok_or_else(unreadable)?;
     let policy = Policy::decode(policy_bytes)?;
-    let (reading, kept) = head_of(connection, inner, &policy, (blob(6)?, blob(5)?))?;
-    Ok(StoredLicense {
+    if policy.kid != kid {
+        return Ok(None);
+    }
+    let (at_rest, authority, batch) = (blob(row, 2)?, blob(row, 3)?, batch_of(page));
+    let (reading, kept) = head_of(connection, inner, &policy, (mac, authority))?;
+    Ok(Some(StoredLicense {
         batch,
         index,
-        authority: Digest::new(fixed(blob(5)?)?),
+        authority: Digest::new(fixed(authority)?),
         state: read_state(connection, &inner.integrity, &policy)?,
-        standing: standing(connection, inner, &policy, kept.as_ref(), (batch, blob(4)?))?,
+        standing: standing(connection, inner, &policy, kept.as_ref(), (batch, at_rest))?,
         reading,
         policy,
-        binding: blob(2)?.to_vec(),
-        wrapped: blob(3)?.to_vec(),
-        at_rest: fixed(blob(4)?)?,
+        binding: binding.to_vec(),
+        wrapped: license.wrapped.to_vec(),
+        page_key: blob(row, 0)?.to_vec(),
+        at_rest: fixed(at_rest)?,
         policy_hash: Digest::of(policy_bytes),
         roots: Arc::default(),
-    })
+    }))
+}
+
+fn blob<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], StoreError> {
+    Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
 }
 
 /// The licenses of a key ID, each leaf with its roots.
@@ -100,18 +125,40 @@ fn read_licenses(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec
 }
 
 fn read_bare(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
-    // One statement for all of it, so that what it tells is of one moment.
-    const SQL: &str =
-        "SELECT license.id, policy, binding, wrapped, at_rest, authority, (SELECT mac FROM head WHERE one = 1)
-        FROM license JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
     const { assert!(MAX_LICENSES == 4096) };
-    let mut statement = connection.prepare_cached(SQL)?;
-    let mut rows = statement.query([kid.as_bytes()])?;
-    let mut licenses = Vec::new();
-    while let Some(row) = rows.next()? {
-        licenses.push(read_license(connection, inner, row)?);
+    let hash = inner.index.kid(kid);
+    let mut statement = connection.prepare_cached(FIND)?;
+    let mut rows = statement.query([hash])?;
+    let row = rows.next()?.ok_or_else(index::damaged)?;
+    let places = inner.index.places_in(connection, hash, (blob(row, 0)?, row.get(1)?))?;
+    let mac = blob(row, 2)?;
+    // While this row is held, all that is read on the connection is of the same moment.
+    let mut licenses = Vec::with_capacity(places.len());
+    for found in places {
+        licenses.extend(read_license(connection, inner, (kid, found), mac)?);
     }
     Ok(licenses)
+}
+
+/// Terms of the stored license with this ID, in the caller's transaction.
+pub(in crate::store) fn policy_by_lid(
+    connection: &Connection,
+    inner: &Inner,
+    lid: Lid,
+) -> Result<Option<Policy>, StoreError> {
+    Ok(by_lid(connection, inner, lid)?.map(|stored| stored.policy))
+}
+
+/// The stored license with this ID, in the caller's transaction.
+pub(in crate::store) fn by_lid(connection: &Connection, inner: &Inner, lid: Lid) -> Result<Option<Stored>, StoreError> {
+    let places = inner.index.places(connection, inner.index.lid(lid))?;
+    Stored::with_lid(connection, &places, lid)
+}
+
+/// The stored licenses with this key ID, in the caller's transaction.
+pub(in crate::store) fn by_kid(connection: &Connection, inner: &Inner, kid: Kid) -> Result<Vec<Stored>, StoreError> {
+    let places = inner.index.places(connection, inner.index.kid(kid))?;
+    Stored::with_kid(connection, &places, kid)
 }
 
 impl StoredLicense {
@@ -135,21 +182,6 @@ impl Filter {
     }
 }
 
-impl Inner {
-    pub(in crate::store) fn batch_key(&self, id: [u8; 16]) -> Arc<AtRest> {
-        let mut known = self.batch_keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = known.get(&id) {
-            return Arc::clone(key);
-        }
-        if known.len() >= BATCH_KEYS {
-            known.clear();
-        }
-        let key = Arc::new(AtRest::of(self.device.store_key(), id));
-        known.insert(id, Arc::clone(&key));
-        key
-    }
-}
-
 impl Store {
     /// All licenses for a key ID, in no particular order. A held statement on a pooled connection; no write.
     pub fn licenses(&self, kid: Kid) -> Result<Vec<StoredLicense>, StoreError> {
@@ -159,8 +191,10 @@ impl Store {
 
     /// Opens the key of a stored license.
     pub fn unwrap_key(&self, license: &StoredLicense) -> Result<InnerKey, StoreError> {
-        let at_rest = self.inner.batch_key(license.at_rest);
-        at_rest.unwrap(license.index, license.policy_hash, license.policy.kind, &license.wrapped)
+        let scope = Scope::of(license.authority, &license.policy, &license.at_rest);
+        let key = self.inner.page_keys.open(&scope, &license.page_key)?;
+        let opened = key.unwrap(license.index, license.policy_hash, license.policy.kind, &license.wrapped);
+        opened.map_err(|_| key_lost())
     }
 
     /// The next license after `after` in the order (KID, LID). No read transaction stays open.
@@ -174,9 +208,7 @@ impl Store {
             let transaction = crate::store::connection::read(connection)?;
             let mut kid = match (filter.kid, after) {
                 (Some(kid), _) | (None, Some((kid, _))) => Some(kid),
-                (None, None) => {
-                    kid_from(&transaction, "SELECT min(kid) FROM license WHERE kid >= ?1", Kid::new([0; 16]))?
-                }
+                (None, None) => inner.first_kid(&transaction)?,
             };
             while let Some(current) = kid {
                 let mut licenses = read_licenses(&transaction, inner, current)?;
@@ -188,7 +220,7 @@ impl Store {
                 }
                 kid = match filter.kid {
                     Some(_) => None,
-                    None => kid_from(&transaction, "SELECT min(kid) FROM license WHERE kid > ?1", current)?,
+                    None => inner.kid_after(&transaction, current)?,
                 };
             }
             Ok(None)
@@ -203,7 +235,7 @@ impl Store {
 
     /// Number of licenses.
     pub fn license_count(&self) -> Result<u64, StoreError> {
-        self.inner.readers.with(|connection| count(connection))
+        self.inner.readers.with(|connection| crate::store::index::verify::count(connection))
     }
 
     /// Title of a key ID: the application's, else the one that came with a license.
@@ -236,15 +268,4 @@ impl Store {
             Ok(())
         })
     }
-}
-
-/// Number of licenses.
-pub(in crate::store) fn count(connection: &Connection) -> Result<u64, StoreError> {
-    let count: i64 = connection.query_row("SELECT count(*) FROM license", [], |row| row.get(0))?;
-    Ok(count.unsigned_abs())
-}
-
-fn kid_from(connection: &Connection, sql: &str, kid: Kid) -> Result<Option<Kid>, StoreError> {
-    let found: Option<Vec<u8>> = connection.prepare_cached(sql)?.query_row([kid.as_bytes()], |row| row.get(0))?;
-    found.map(|bytes| Ok(Kid::new(fixed(&bytes)?))).transpose()
 }

@@ -1,25 +1,23 @@
 //! Putting licenses into the store, whether they come from a service or from a backup: what is left out, what replaces
 //! what, and what becomes of the state. Runs inside one write transaction.
 
-use super::at_rest::row_id;
+use super::at_rest::{Randomness, Scope, batch_of, place};
+use super::packing::{Kind, Packing};
+use super::pages::{Stored, drop_if_empty};
 use super::removal::remove;
-use super::{recipe, standing, tombstone};
+use super::{standing, tombstone};
 use crate::clock::Moment;
 use crate::store::head::Head;
-use crate::store::integrity::{Integrity, Row, Table};
-use crate::store::{Section, StoreError};
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
+use crate::store::index::changes::{Changes, Merge};
+use crate::store::integrity::{Row, Table};
+use crate::store::{Inner, Section, StoreError, error::fixed};
+use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
 use wmlicense_wire::backup::Tombstone;
-use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
-use wmlicense_wire::license::{Binding, State};
+use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
+use wmlicense_wire::license::{InnerKey, State};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::VerifiedRevocation;
-
-const INSERT: &str = "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding, recipe) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-const INSERT_UNLESS_KNOWN: &str =
-    "INSERT INTO license (id, kid, lid, section, wrapped, policy, binding, recipe) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-    ON CONFLICT (lid) DO NOTHING";
 
 /// What the store needs to know of a license on its way in.
 pub(in crate::store) struct Incoming<'a> {
@@ -36,9 +34,10 @@ pub(in crate::store) struct Incoming<'a> {
     pub(in crate::store) section: Option<Section>,
     /// State to start from or to merge; `None` for a stateless license.
     pub(in crate::store) state: Option<State>,
-    pub(in crate::store) policy: &'a [u8],
-    pub(in crate::store) binding: &'a [u8],
-    pub(in crate::store) wrapped: &'a [u8],
+    pub(in crate::store) policy: &'a Policy,
+    /// The license, encoded.
+    pub(in crate::store) license: &'a [u8],
+    pub(in crate::store) key: &'a InnerKey,
 }
 
 /// Section of a backup to which a license of this authority belongs, if it may be backed up.
@@ -46,75 +45,62 @@ pub(in crate::store) fn section_of(authority: Digest, policy: &Policy) -> Option
     policy.may_back_up().then_some(Section { authority, management: policy.management, user: policy.user })
 }
 
+/// The batch that licenses are put into.
 struct Batch {
-    id: i64,
     at_rest: [u8; 16],
     authority: Digest,
     signed: Vec<u8>,
-    written: bool,
+    /// Its pages, once a license went in.
+    pages: Option<Packing>,
 }
 
 /// One run of puts in a write transaction.
 pub(in crate::store) struct Merger<'a> {
     pub(in crate::store) connection: &'a Connection,
-    integrity: &'a Integrity,
+    inner: &'a Inner,
     pub(in crate::store) head: Head,
+    pub(in crate::store) changes: Changes<'a>,
+    random: Randomness,
     tombstones: bool,
     sections: BTreeMap<Section, i64>,
     batch: Option<Batch>,
     /// What the licenses were asked for with, where that is known.
     recipe: Option<i64>,
-    next_batch: i64,
     now: i64,
-    insert: CachedStatement<'a>,
     /// Kept revocations, read when the first license comes.
     revocations: Option<Vec<VerifiedRevocation>>,
 }
 
 impl<'a> Merger<'a> {
-    pub(in crate::store) fn new(
-        connection: &'a Connection,
-        integrity: &'a Integrity,
-        now: i64,
-    ) -> Result<Self, StoreError> {
-        Self::inserting(connection, integrity, now, INSERT_UNLESS_KNOWN)
-    }
-
-    fn inserting(
-        connection: &'a Connection,
-        integrity: &'a Integrity,
-        now: i64,
-        insert: &str,
-    ) -> Result<Self, StoreError> {
-        let one = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
+    pub(in crate::store) fn new(connection: &'a Connection, inner: &'a Inner, now: i64) -> Result<Self, StoreError> {
+        let tombstones = "SELECT EXISTS (SELECT 1 FROM tombstone)";
         Ok(Self {
             connection,
-            integrity,
-            head: Head::load(connection, integrity)?,
-            tombstones: one("SELECT EXISTS (SELECT 1 FROM tombstone)")? != 0,
+            inner,
+            head: Head::load(connection, &inner.integrity)?,
+            changes: Changes::new(connection, &inner.index)?,
+            random: Randomness::default(),
+            tombstones: connection.prepare_cached(tombstones)?.query_row([], |row| row.get(0))?,
             sections: BTreeMap::new(),
             batch: None,
             recipe: None,
-            next_batch: one("SELECT coalesce(max(id), 0) + 1 FROM batch")?,
             now,
-            insert: connection.prepare_cached(insert)?,
             revocations: None,
         })
     }
 
-    /// As [`Self::new`], for a store without licenses and without their indexes: no LID is looked up, and whether one came
-    /// twice shows when the indexes are made.
-    pub(in crate::store) fn of_fresh(
-        connection: &'a Connection,
-        integrity: &'a Integrity,
-        now: i64,
-    ) -> Result<Self, StoreError> {
-        Self::inserting(connection, integrity, now, INSERT)
+    /// Licenses that follow are of this batch. Its row is written with the first one that goes in.
+    pub(in crate::store) fn batch(&mut self, authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
+        self.end_batch()?;
+        let at_rest = *self.random.take()?;
+        self.batch = Some(Batch { at_rest, authority, signed: signed.to_vec(), pages: None });
+        Ok(())
     }
 
-    /// Licenses that follow are of this batch. Its row is written with the first one that goes in.
-    pub(in crate::store) fn batch(&mut self, authority: Digest, at_rest: [u8; 16], signed: &[u8]) {
-        self.batch = Some(Batch { id: self.next_batch, at_rest, authority, signed: signed.to_vec(), written: false });
+    fn end_batch(&mut self) -> Result<(), StoreError> {
+        let Some(mut pages) = self.batch.take().and_then(|batch| batch.pages) else { return Ok(()) };
+        pages.flush(self.connection)?;
+        drop_if_empty(self.connection, pages.batch())
     }
 
     /// Licenses that follow were asked for with this recipe; without one they keep that of the license they come in place of.
@@ -123,28 +109,45 @@ impl<'a> Merger<'a> {
     }
 
     /// When the license that is stored was bound, seconds UTC.
-    pub(in crate::store) fn bound_at(&self, lid: Lid) -> Result<Option<i64>, StoreError> {
-        let binding: Option<Vec<u8>> = self
-            .connection
-            .prepare_cached("SELECT binding FROM license WHERE lid = ?1")?
-            .query_row([lid.as_bytes()], |row| row.get(0))
-            .optional()?;
-        Ok(binding.map(|binding| Binding::decode(&binding)).transpose()?.map(|binding| binding.issued_at))
+    pub(in crate::store) fn bound_at(&mut self, lid: Lid) -> Result<Option<i64>, StoreError> {
+        self.find(lid)?.map(|stored| stored.bound_at()).transpose()
+    }
+
+    /// The stored license with this ID.
+    fn find(&mut self, lid: Lid) -> Result<Option<Stored>, StoreError> {
+        let places = self.changes.of_lid(lid)?;
+        self.write_pages_of(&places)?;
+        Stored::with_lid(self.connection, &places, lid)
+    }
+
+    /// Pages that are still being made become rows where one of these places is in them.
+    fn write_pages_of(&mut self, places: &[i64]) -> Result<(), StoreError> {
+        let pages = self.batch.as_mut().and_then(|batch| batch.pages.as_mut());
+        match pages {
+            Some(pages) if places.iter().any(|found| batch_of(place(*found).0) == pages.batch()) => {
+                pages.flush(self.connection)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Puts a license in; false if a tombstone forbids it.
     pub(in crate::store) fn put(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
-        if self.is_forbidden(incoming)? || self.is_taken_back(incoming)? {
+        if self.is_forbidden(incoming.lid, incoming.issuer)? || self.is_taken_back(incoming)? {
             return Ok(false);
         }
         let section = incoming.section.as_ref().map(|section| self.section(section)).transpose()?;
-        let recipe = self.recipe_for(incoming)?;
-        let known = !self.insert(incoming, section, recipe)?;
-        if known {
-            self.replace_older(incoming, section)?;
+        let known = self.find(incoming.lid)?;
+        match &known {
+            None => {
+                let recipe = self.recipe_for(incoming)?;
+                self.insert(incoming, section, recipe)?;
+            }
+            Some(known) => self.replace_older(known, incoming, section)?,
         }
         if let Some(state) = incoming.state.clone() {
-            self.head.merge_state(self.connection, self.integrity, (incoming.lid, known), state)?;
+            let known = (incoming.lid, known.is_some());
+            self.head.merge_state(self.connection, &self.inner.integrity, known, state)?;
         }
         if let Some(replaced) = incoming.replaces {
             self.bury(&Tombstone { lid: replaced, issuer: incoming.issuer, removed_at: self.now })?;
@@ -154,53 +157,56 @@ impl<'a> Merger<'a> {
 
     /// True if a license that is not in the store ended already, by the latest time that is known to have passed. One that is
     /// there stays: it may still be renewed.
-    pub(in crate::store) fn has_ended(&self, incoming: &Incoming<'_>, at: Moment) -> Result<bool, StoreError> {
+    pub(in crate::store) fn has_ended(&mut self, incoming: &Incoming<'_>, at: Moment) -> Result<bool, StoreError> {
         if incoming.ends_at == i64::MAX {
             return Ok(false);
         }
         let management = incoming.section.as_ref().and_then(|section| section.management);
         let reading = self.head.clock.read(at, [incoming.issuer].into_iter().chain(management));
-        if reading.known() < incoming.ends_at {
-            return Ok(false);
-        }
-        let known = self
-            .connection
-            .prepare_cached("SELECT 1 FROM license WHERE lid = ?1")?
-            .exists([incoming.lid.as_bytes()])?;
-        Ok(!known)
+        Ok(reading.known() >= incoming.ends_at && self.find(incoming.lid)?.is_none())
     }
 
     /// Removes a license for good, and keeps it from coming back.
     pub(in crate::store) fn bury(&mut self, tombstone: &Tombstone) -> Result<(), StoreError> {
-        let found: Option<(i64, Vec<u8>)> = self
-            .connection
-            .prepare_cached("SELECT id, policy FROM license WHERE lid = ?1")?
-            .query_row([tombstone.lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        if let Some((id, policy)) = found {
-            if Policy::decode(&policy)?.issuer != tombstone.issuer {
+        if let Some(stored) = self.find(tombstone.lid)? {
+            if stored.policy.issuer != tombstone.issuer {
                 return Ok(());
             }
-            remove(self.connection, id)?;
+            self.remove(&stored)?;
         }
-        if let Row::Missing = self.integrity.row(self.connection, Table::Tombstone, tombstone.lid)? {
+        let integrity = &self.inner.integrity;
+        if let Row::Missing = integrity.row(self.connection, Table::Tombstone, tombstone.lid)? {
             let place = (Table::Tombstone, tombstone.lid);
-            self.head.put_row(self.connection, self.integrity, place, None, &tombstone.encode())?;
+            self.head.put_row(self.connection, integrity, place, None, &tombstone.encode())?;
             self.tombstones = true;
         }
         Ok(())
     }
 
-    /// Writes the head.
-    pub(in crate::store) fn finish(self) -> Result<(), StoreError> {
-        self.head.save(self.connection, self.integrity)
+    /// The stored licenses with this key ID.
+    pub(in crate::store) fn of_kid(&mut self, kid: Kid) -> Result<Vec<Stored>, StoreError> {
+        let places = self.changes.of_kid(kid)?;
+        self.write_pages_of(&places)?;
+        Stored::with_kid(self.connection, &places, kid)
     }
 
-    fn is_forbidden(&self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
+    fn remove(&mut self, stored: &Stored) -> Result<(), StoreError> {
+        let putting = self.batch.as_ref().and_then(|batch| batch.pages.as_ref()).map(Packing::batch);
+        remove(self.connection, &mut self.changes, stored, putting)
+    }
+
+    /// Writes what is left to write: pages, index and head.
+    pub(in crate::store) fn finish(mut self, merge: Merge) -> Result<(), StoreError> {
+        self.end_batch()?;
+        self.changes.finish(merge)?;
+        self.head.save(self.connection, &self.inner.integrity)
+    }
+
+    fn is_forbidden(&self, lid: Lid, issuer: ServiceId) -> Result<bool, StoreError> {
         if !self.tombstones {
             return Ok(false);
         }
-        tombstone::forbids(self.connection, self.integrity, incoming.lid, incoming.issuer)
+        tombstone::forbids(self.connection, &self.inner.integrity, lid, issuer)
     }
 
     /// True if a kept revocation matches the license.
@@ -209,11 +215,7 @@ impl<'a> Merger<'a> {
             Some(revocations) => revocations,
             None => self.revocations.insert(standing::revocations(self.connection, &self.head)?),
         };
-        if revocations.is_empty() {
-            return Ok(false);
-        }
-        let policy = Policy::decode(incoming.policy)?;
-        Ok(revocations.iter().any(|revocation| revocation.matches(&policy)))
+        Ok(revocations.iter().any(|revocation| revocation.matches(incoming.policy)))
     }
 
     /// Another revocation is kept from here on.
@@ -221,56 +223,56 @@ impl<'a> Merger<'a> {
         self.revocations = None;
     }
 
-    /// Inserts a license unless its LID is there.
-    fn insert(
-        &mut self,
-        incoming: &Incoming<'_>,
-        section: Option<i64>,
-        recipe: Option<i64>,
-    ) -> Result<bool, StoreError> {
-        let batch = self.batch.as_mut().ok_or_else(|| StoreError::Damaged("a license without a batch".into()))?;
-        let id = row_id(batch.id, incoming.index);
-        let inserted = self.insert.execute((
-            id,
-            incoming.kid.as_bytes(),
-            incoming.lid.as_bytes(),
-            section,
-            incoming.wrapped,
-            incoming.policy,
-            incoming.binding,
-            recipe,
-        ))?;
-        if inserted == 1 && !batch.written {
-            let place = (batch.authority, batch.at_rest.as_slice(), batch.signed.as_slice());
-            standing::mark_fresh(self.connection, self.integrity, &self.head, batch.id, place)?;
-            self.connection
-                .prepare_cached("INSERT INTO batch (id, at_rest, authority, signed) VALUES (?1, ?2, ?3, ?4)")?
-                .execute((batch.id, batch.at_rest, batch.authority.as_bytes(), &batch.signed))?;
-            batch.written = true;
-            self.next_batch = batch.id + 1;
+    /// Puts a license into a page of its kind.
+    fn insert(&mut self, incoming: &Incoming<'_>, section: Option<i64>, recipe: Option<i64>) -> Result<(), StoreError> {
+        let kind = Kind { section, stateful: incoming.state.is_some(), recipe };
+        self.begin_batch()?;
+        let Some(Batch { at_rest, authority, pages: Some(pages), .. }) = &mut self.batch else {
+            return Err(without_batch());
+        };
+        let scope = || Scope::new(*authority, incoming.section.as_ref(), kind.stateful, at_rest);
+        let keys = (&self.inner.page_keys, &mut self.random);
+        let place = pages.put(self.connection, keys, (kind, &scope), incoming)?;
+        self.changes.came((incoming.kid, incoming.lid), place)
+    }
+
+    /// Writes the row of the batch, once.
+    fn begin_batch(&mut self) -> Result<(), StoreError> {
+        let batch = self.batch.as_mut().ok_or_else(without_batch)?;
+        if batch.pages.is_some() {
+            return Ok(());
         }
-        Ok(inserted == 1)
+        let id = self.changes.next_batch();
+        let place = (batch.authority, batch.at_rest.as_slice(), batch.signed.as_slice());
+        standing::mark_fresh(self.connection, &self.inner.integrity, &self.head, id, place)?;
+        self.connection
+            .prepare_cached("INSERT INTO batch (id, at_rest, authority, signed) VALUES (?1, ?2, ?3, ?4)")?
+            .execute((id, batch.at_rest, batch.authority.as_bytes(), &batch.signed))?;
+        batch.signed = Vec::new();
+        batch.pages = Some(Packing::new(id));
+        Ok(())
     }
 
     /// Lets the later binding of the two win; other terms are refused.
-    fn replace_older(&mut self, incoming: &Incoming<'_>, section: Option<i64>) -> Result<(), StoreError> {
-        let (id, policy, binding, recipe): (i64, Vec<u8>, Vec<u8>, Option<i64>) = self
-            .connection
-            .prepare_cached("SELECT id, policy, binding, recipe FROM license WHERE lid = ?1")?
-            .query_row([incoming.lid.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-        if Digest::of(&policy) != incoming.policy_hash {
+    fn replace_older(
+        &mut self,
+        known: &Stored,
+        incoming: &Incoming<'_>,
+        section: Option<i64>,
+    ) -> Result<(), StoreError> {
+        if known.policy_hash != incoming.policy_hash {
             return Err(StoreError::OtherPolicy(incoming.lid));
         }
-        if Binding::decode(&binding)?.issued_at < incoming.issued_at {
-            remove(self.connection, id)?;
-            self.insert(incoming, section, self.recipe.or(recipe))?;
+        if known.bound_at()? < incoming.issued_at {
+            self.remove(known)?;
+            self.insert(incoming, section, self.recipe.or(known.recipe))?;
         }
         Ok(())
     }
 
-    fn recipe_for(&self, incoming: &Incoming<'_>) -> Result<Option<i64>, StoreError> {
+    fn recipe_for(&mut self, incoming: &Incoming<'_>) -> Result<Option<i64>, StoreError> {
         match (self.recipe, incoming.replaces) {
-            (None, Some(replaced)) => Ok(recipe::of_license(self.connection, replaced)?),
+            (None, Some(replaced)) => Ok(self.find(replaced)?.and_then(|stored| stored.recipe)),
             (known, _) => Ok(known),
         }
     }
@@ -279,26 +281,50 @@ impl<'a> Merger<'a> {
         if let Some(id) = self.sections.get(section) {
             return Ok(*id);
         }
-        let columns = (
-            section.authority.as_bytes(),
-            section.management.as_ref().map(|management| management.as_bytes()),
-            section.user.as_ref().map(|user| user.as_bytes()),
-        );
-        let found: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT id FROM section WHERE authority = ?1 AND management IS ?2 AND user IS ?3")?
-            .query_row(columns, |row| row.get(0))
-            .optional()?;
-        let id = match found {
-            Some(id) => id,
-            None => {
-                self.connection
-                    .prepare_cached("INSERT INTO section (authority, management, user) VALUES (?1, ?2, ?3)")?
-                    .execute(columns)?;
-                self.connection.last_insert_rowid()
-            }
-        };
+        let id = section_id(self.connection, section)?;
         self.sections.insert(section.clone(), id);
         Ok(id)
     }
+}
+
+/// Row of a section, which is made where there is none.
+pub(in crate::store) fn section_id(connection: &Connection, section: &Section) -> Result<i64, StoreError> {
+    let columns = (
+        section.authority.as_bytes(),
+        section.management.as_ref().map(|management| management.as_bytes()),
+        section.user.as_ref().map(|user| user.as_bytes()),
+    );
+    let found: Option<i64> = connection
+        .prepare_cached("SELECT id FROM section WHERE authority = ?1 AND management IS ?2 AND user IS ?3")?
+        .query_row(columns, |row| row.get(0))
+        .optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    connection
+        .prepare_cached("INSERT INTO section (authority, management, user) VALUES (?1, ?2, ?3)")?
+        .execute(columns)?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The section of a row.
+pub(in crate::store) fn section_by_id(connection: &Connection, id: i64) -> Result<Option<Section>, StoreError> {
+    let mut find = connection.prepare_cached("SELECT authority, management, user FROM section WHERE id = ?1")?;
+    let mut rows = find.query([id])?;
+    rows.next()?.map(read_section).transpose()
+}
+
+/// From a row of authority, management and user.
+pub(in crate::store) fn read_section(row: &rusqlite::Row<'_>) -> Result<Section, StoreError> {
+    let (authority, management): (Vec<u8>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+    let user: Option<Vec<u8>> = row.get(2)?;
+    Ok(Section {
+        authority: Digest::new(fixed(&authority)?),
+        management: management.map(|id| fixed(&id).map(ServiceId::new)).transpose()?,
+        user: user.map(|id| fixed(&id).map(UserId::new)).transpose()?,
+    })
+}
+
+fn without_batch() -> StoreError {
+    StoreError::Damaged("a license without a batch".into())
 }

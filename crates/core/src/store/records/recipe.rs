@@ -1,17 +1,18 @@
 //! Recipes: what licenses were asked for with, so that they can be asked for again without their content. Which licenses
 //! are to be renewed is found here; asking is the operation's.
 
-use super::lookup::read_state;
+use super::at_rest::batch_of;
+use super::lookup::{by_kid, by_lid, policy_by_lid, read_state};
+use super::pages::{self, Stored, policy_of};
 use crate::rights;
-use crate::store::integrity::{Integrity, Row, Table};
-use crate::store::{Store, StoreError, error::fixed};
+use crate::store::integrity::{Row, Table};
+use crate::store::{Inner, Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::HashMap;
 use wmlicense_wire::cbor::{self, read, write};
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, TransactionId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::{LicenseKind, MAX_ACTIONS, Policy};
-use wmlicense_wire::request::MAX_LICENSES;
 
 /// How a license was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -81,12 +82,6 @@ pub(in crate::store) fn of_exchange(connection: &Connection, id: TransactionId) 
     Ok(find.query_row([id.as_bytes()], |row| row.get(0)).optional()?.flatten())
 }
 
-/// Recipe of a stored license.
-pub(in crate::store) fn of_license(connection: &Connection, lid: Lid) -> Result<Option<i64>, StoreError> {
-    let mut find = connection.prepare_cached("SELECT recipe FROM license WHERE lid = ?1")?;
-    Ok(find.query_row([lid.as_bytes()], |row| row.get(0)).optional()?.flatten())
-}
-
 /// A recipe by its row.
 pub(in crate::store) fn find(connection: &Connection, id: i64) -> Result<Recipe, StoreError> {
     let sql = "SELECT url, scope, actions, header, custom FROM recipe WHERE id = ?1";
@@ -104,7 +99,7 @@ pub(in crate::store) fn find(connection: &Connection, id: i64) -> Result<Recipe,
 /// One look at all licenses for a choice.
 struct Search<'c> {
     connection: &'c Connection,
-    integrity: &'c Integrity,
+    inner: &'c Inner,
     choice: &'c RenewalChoice,
     recipes: HashMap<i64, Recipe>,
     groups: Vec<RenewalGroup>,
@@ -120,11 +115,8 @@ impl Search<'_> {
         self.recipes.get(&id).ok_or_else(|| StoreError::Damaged("a recipe is missing".into()))
     }
 
-    /// Takes a row of policy, authority and recipe in if it fits.
-    fn look(&mut self, row: &rusqlite::Row<'_>) -> Result<(), StoreError> {
-        let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
-        let policy = Policy::decode(blob(1)?)?;
-        let recipe: Option<i64> = row.get(3)?;
+    /// Takes a license in if it fits.
+    fn look(&mut self, policy: &Policy, authority: Digest, recipe: Option<i64>) -> Result<(), StoreError> {
         let recipe = recipe.map(|id| self.recipe(id).cloned()).transpose()?;
         if policy.kind == LicenseKind::Leaf
             && let Some(root) = policy.root_kid
@@ -133,11 +125,10 @@ impl Search<'_> {
             self.roots.push(root);
         }
         let scope = recipe.as_ref().and_then(|recipe| recipe.scope.as_deref());
-        if self.choice.scope.as_deref().is_some_and(|wanted| scope != Some(wanted)) || !self.is_due(&policy)? {
+        if self.choice.scope.as_deref().is_some_and(|wanted| scope != Some(wanted)) || !self.is_due(policy)? {
             return Ok(());
         }
         let (url, custom) = recipe.map_or((None, None), |recipe| (Some(recipe.url), recipe.custom));
-        let authority = Digest::new(fixed(blob(2)?)?);
         let group = RenewalGroup { authority, issuer: policy.issuer, url, custom, licenses: Vec::new() };
         self.put(group, (policy.lid, policy.kid));
         Ok(())
@@ -146,7 +137,7 @@ impl Search<'_> {
     fn is_due(&self, policy: &Policy) -> Result<bool, StoreError> {
         let Some(before) = self.choice.due_before else { return Ok(true) };
         // A license that lost its state is good for nothing, and renewing it may mend that.
-        let Some(state) = read_state(self.connection, self.integrity, policy)? else { return Ok(true) };
+        let Some(state) = read_state(self.connection, &self.inner.integrity, policy)? else { return Ok(true) };
         Ok(rights::due_at(policy, &state).is_some_and(|due| due < before))
     }
 
@@ -162,26 +153,29 @@ impl Search<'_> {
     }
 
     fn kid(&mut self, kid: Kid) -> Result<(), StoreError> {
-        let sql = "SELECT license.id, policy, authority, recipe FROM license
-            JOIN batch ON batch.id = license.id / 4096 WHERE kid = ?1";
-        const { assert!(MAX_LICENSES == 4096) };
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([kid.as_bytes()])?;
-        while let Some(row) = rows.next()? {
-            self.look(row)?;
+        for stored in by_kid(self.connection, self.inner, kid)? {
+            if let Some(authority) = stored.authority(self.connection)? {
+                self.look(&stored.policy, authority, stored.recipe)?;
+            }
         }
         Ok(())
     }
 
     fn all(&mut self) -> Result<(), StoreError> {
-        let sql = "SELECT license.id, policy, authority, recipe FROM license
-            JOIN batch ON batch.id = license.id / 4096 ORDER BY license.id";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            self.look(row)?;
-        }
-        Ok(())
+        let mut of_batch = None;
+        pages::each(self.connection, i64::MIN, &mut |page| {
+            let batch = batch_of(page.id);
+            let authority = match of_batch {
+                Some((known, authority)) if known == batch => authority,
+                _ => pages::authority_of(self.connection, batch)?,
+            };
+            of_batch = Some((batch, authority));
+            let Some(authority) = authority else { return Ok(()) };
+            for license in page.view()?.licenses() {
+                self.look(&policy_of(&license)?, authority, page.recipe)?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -193,7 +187,7 @@ impl Store {
             let transaction = crate::store::connection::read(connection)?;
             let mut search = Search {
                 connection: &transaction,
-                integrity: &inner.integrity,
+                inner,
                 choice,
                 recipes: HashMap::new(),
                 groups: Vec::new(),
@@ -220,12 +214,10 @@ impl Store {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
             let transaction = crate::store::connection::read(connection)?;
-            let mut find = transaction.prepare_cached("SELECT policy FROM license WHERE lid = ?1")?;
             let mut states = Vec::with_capacity(lids.len());
             for lid in lids {
-                let policy: Option<Vec<u8>> = find.query_row([lid.as_bytes()], |row| row.get(0)).optional()?;
-                let Some(policy) = policy else { continue };
-                let state = read_state(&transaction, &inner.integrity, &Policy::decode(&policy)?)?;
+                let Some(policy) = policy_by_lid(&transaction, inner, *lid)? else { continue };
+                let state = read_state(&transaction, &inner.integrity, &policy)?;
                 states.push((*lid, state.unwrap_or_default()));
             }
             Ok(states)
@@ -242,29 +234,30 @@ impl Store {
         kids: &[Kid],
         limit: usize,
     ) -> Result<Vec<(Lid, State)>, StoreError> {
-        const OF_KID: &str = "SELECT policy FROM license JOIN batch ON batch.id = license.id / 4096
-            WHERE authority = ?1 AND kid = ?2";
-        const OF_ALL: &str = "SELECT policy FROM state JOIN license ON license.lid = state.lid
-            JOIN batch ON batch.id = license.id / 4096 WHERE authority = ?1 AND ?2 IS NOT NULL";
         let inner = &*self.inner;
         inner.readers.with(|connection| {
             let transaction = crate::store::connection::read(connection)?;
             let mut used = Vec::new();
-            let all = [Kid::new([0; 16])];
-            let (sql, kids) = if kids.is_empty() { (OF_ALL, &all[..]) } else { (OF_KID, kids) };
-            let mut statement = transaction.prepare_cached(sql)?;
+            let mut look = |stored: Stored| {
+                let of_issuer = stored.policy.is_stateful() && stored.policy.issuer == issuer;
+                if of_issuer && used.len() < limit && stored.authority(&transaction)? == Some(authority) {
+                    let state = read_state(&transaction, &inner.integrity, &stored.policy)?;
+                    used.extend(state.map(|state| (stored.policy.lid, state)));
+                }
+                Ok::<_, StoreError>(())
+            };
             for kid in kids {
-                let mut rows = statement.query((authority.as_bytes(), kid.as_bytes()))?;
+                by_kid(&transaction, inner, *kid)?.into_iter().try_for_each(&mut look)?;
+            }
+            if kids.is_empty() {
+                let mut statement = transaction.prepare_cached("SELECT lid FROM state ORDER BY lid")?;
+                let mut rows = statement.query([])?;
                 while let Some(row) = rows.next()? {
-                    let policy = Policy::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-                    if !policy.is_stateful() || policy.issuer != issuer || used.len() >= limit {
-                        continue;
-                    }
-                    let state = read_state(&transaction, &inner.integrity, &policy)?;
-                    used.extend(state.map(|state| (policy.lid, state)));
+                    let lid = Lid::new(fixed(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+                    by_lid(&transaction, inner, lid)?.into_iter().try_for_each(&mut look)?;
                 }
             }
-            removed(&transaction, &inner.integrity, (authority, issuer), sql == OF_ALL, kids, &mut used)?;
+            removed(&transaction, inner, (authority, issuer), kids, &mut used)?;
             used.truncate(limit);
             Ok(used)
         })
@@ -272,15 +265,12 @@ impl Store {
 
     /// Key IDs of stored licenses; those that are not there any more are passed over.
     pub fn kids(&self, lids: &[Lid]) -> Result<Vec<Kid>, StoreError> {
-        self.inner.readers.with(|connection| {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| {
             let transaction = crate::store::connection::read(connection)?;
-            let mut find = transaction.prepare_cached("SELECT kid FROM license WHERE lid = ?1")?;
             let mut kids = Vec::with_capacity(lids.len());
             for lid in lids {
-                let kid: Option<Vec<u8>> = find.query_row([lid.as_bytes()], |row| row.get(0)).optional()?;
-                if let Some(kid) = kid {
-                    kids.push(Kid::new(fixed(&kid)?));
-                }
+                kids.extend(policy_by_lid(&transaction, inner, *lid)?.map(|policy| policy.kid));
             }
             Ok(kids)
         })
@@ -288,9 +278,11 @@ impl Store {
 
     /// How a stored license was asked for, where that is known.
     pub fn recipe(&self, lid: Lid) -> Result<Option<Recipe>, StoreError> {
-        self.inner.readers.with(|connection| {
+        let inner = &*self.inner;
+        inner.readers.with(|connection| {
             let transaction = crate::store::connection::read(connection)?;
-            of_license(&transaction, lid)?.map(|id| find(&transaction, id)).transpose()
+            let recipe = by_lid(&transaction, inner, lid)?.and_then(|stored| stored.recipe);
+            recipe.map(|id| find(&transaction, id)).transpose()
         })
     }
 }
@@ -298,20 +290,25 @@ impl Store {
 /// Adds what is left of licenses of an issuer that are not in the store any more: of these key IDs, or of all.
 fn removed(
     connection: &Connection,
-    integrity: &Integrity,
+    inner: &Inner,
     (authority, issuer): (Digest, ServiceId),
-    all: bool,
     kids: &[Kid],
     used: &mut Vec<(Lid, State)>,
 ) -> Result<(), StoreError> {
-    const FIND: &str = "SELECT lid FROM removed WHERE authority = ?1 AND issuer = ?2 AND (?3 OR kid = ?4)
-        AND NOT EXISTS (SELECT 1 FROM license WHERE license.lid = removed.lid)";
+    const FIND: &str = "SELECT lid FROM removed WHERE authority = ?1 AND issuer = ?2 AND (?3 IS NULL OR kid = ?3)";
+    let wanted: Vec<Option<&[u8; 16]>> = match kids {
+        [] => vec![None],
+        kids => kids.iter().map(|kid| Some(kid.as_bytes())).collect(),
+    };
     let mut find = connection.prepare_cached(FIND)?;
-    for kid in kids {
-        let mut rows = find.query((authority.as_bytes(), issuer.as_bytes(), all, kid.as_bytes()))?;
+    for kid in wanted {
+        let mut rows = find.query((authority.as_bytes(), issuer.as_bytes(), kid))?;
         while let Some(row) = rows.next()? {
             let lid = Lid::new(fixed(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
-            if let Row::Sound(content) = integrity.row(connection, Table::State, lid)? {
+            if by_lid(connection, inner, lid)?.is_some() {
+                continue;
+            }
+            if let Row::Sound(content) = inner.integrity.row(connection, Table::State, lid)? {
                 used.push((lid, State::decode(&content)?));
             }
         }

@@ -1,16 +1,19 @@
 //! Kept revocations: the newest blob of each revocation key and the newest status list of each authority. The head vouches for
 //! both, so that neither can be taken away or put back unnoticed.
 
+use super::at_rest::batch_of;
 use super::merge::Merger;
+use super::pages::{self, PageRow, policy_of};
 use super::standing::{mark_batches, read_list, vouched};
 use crate::store::head::Head;
+use crate::store::index::changes::Merge;
 use crate::store::integrity::{Integrity, Row, Table};
 use crate::store::kept::{Kept, KeptKind};
 use crate::store::{Inner, Store, StoreError, error::fixed};
 use rusqlite::Connection;
 use std::sync::{Arc, PoisonError};
 use wmlicense_wire::backup::Tombstone;
-use wmlicense_wire::id::{Digest, Lid, SignerId};
+use wmlicense_wire::id::{Digest, Lid, ServiceId, SignerId};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::VerifiedRevocation;
 use wmlicense_wire::status_list::StatusList;
@@ -73,21 +76,38 @@ pub(in crate::store) fn take(
     Ok(removed)
 }
 
-/// Stored licenses that a blob takes back, with their issuers. Policies that do not even hold the key's ID are not read.
-fn matching(
-    connection: &Connection,
-    blob: &VerifiedRevocation,
-) -> Result<Vec<(Lid, wmlicense_wire::id::ServiceId)>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT policy FROM license WHERE instr(policy, ?1) > 0")?;
-    let mut rows = statement.query([blob.key.as_bytes()])?;
+/// Stored licenses that a blob takes back, with their issuers.
+fn matching(connection: &Connection, blob: &VerifiedRevocation) -> Result<Vec<(Lid, ServiceId)>, StoreError> {
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let policy = Policy::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    each_with(connection, blob.key, &mut |_, policy| {
         if blob.matches(&policy) {
             found.push((policy.lid, policy.issuer));
         }
-    }
+        Ok(true)
+    })?;
     Ok(found)
+}
+
+/// Gives the policies that name a revocation key, each with the row of its page, until `take` says that it is enough. Pages that
+/// do not even hold the key's ID are not read.
+fn each_with(
+    connection: &Connection,
+    key: SignerId,
+    take: &mut dyn FnMut(i64, Policy) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT {} FROM page WHERE instr(licenses, ?1) > 0 ORDER BY id", pages::COLUMNS);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([key.as_bytes()])?;
+    while let Some(row) = rows.next()? {
+        let page = PageRow::read(row)?;
+        for license in page.view()?.licenses() {
+            let policy = policy_of(&license)?;
+            if policy.revocation_key == Some(key) && !take(page.id, policy)? {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Keeps a status list in place of the one before and marks what it revokes, in the caller's transaction.
@@ -125,9 +145,9 @@ impl Store {
         let inner = &*self.inner;
         let now = inner.clock.now();
         inner.write(|transaction| {
-            let mut merger = Merger::new(transaction, &inner.integrity, now)?;
+            let mut merger = Merger::new(transaction, inner, now)?;
             let removed = take(transaction, &mut merger, blob, bytes, now)?;
-            merger.finish()?;
+            merger.finish(Merge::InTime)?;
             Ok(removed)
         })
     }
@@ -162,16 +182,14 @@ impl Store {
     /// The authority of a stored license that names a revocation key, or of none where a blob of the key is kept.
     pub(crate) fn revocation_key_of(&self, key: SignerId) -> Result<Option<Option<Digest>>, StoreError> {
         self.with_head(|connection, _, head| {
-            const FIND: &str = "SELECT authority, policy FROM license JOIN batch ON batch.id = license.id / 4096
-                WHERE instr(policy, ?1) > 0";
-            let mut statement = connection.prepare_cached(FIND)?;
-            let mut rows = statement.query([key.as_bytes()])?;
-            while let Some(row) = rows.next()? {
-                let policy = Policy::decode(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
-                if policy.revocation_key == Some(key) {
-                    let authority = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-                    return Ok(Some(Some(Digest::new(fixed(authority)?))));
-                }
+            let mut page = None;
+            each_with(connection, key, &mut |found, _| {
+                page = Some(found);
+                Ok(false)
+            })?;
+            let authority = page.map(|page| pages::authority_of(connection, batch_of(page))).transpose()?;
+            if let Some(authority) = authority.flatten() {
+                return Ok(Some(Some(authority)));
             }
             Ok(head.find_kept(KeptKind::Revocation, key.as_bytes()).map(|_| None))
         })

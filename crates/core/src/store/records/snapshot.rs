@@ -1,18 +1,24 @@
 //! A consistent view of the whole store for a backup, read in the order of the file and in constant memory.
 
-use super::at_rest::{AtRest, place};
+use super::at_rest::{Scope, batch_of, key_lost, place_in};
 use super::lookup::read_state;
+use super::merge::read_section;
+use super::pages::{self, PageRow, policy_of, unreadable};
 use super::standing::vouched;
 use crate::store::head::Head;
 use crate::store::integrity::{Row, Table};
 use crate::store::kept::KeptKind;
 use crate::store::{BackupItem, BackupLicense, Inner, Section, Store, StoreError, error::fixed};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use wmlicense_wire::backup::page::{MAX_PAGE_LEN, PageBuilder, PageKey, WRAPPING};
-use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
+use wmlicense_wire::backup::page::{PageKey, PagedLicense};
+use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::{License, State};
 use wmlicense_wire::policy::{Glance, Policy};
+
+/// Key IDs of restricted licenses that are sorted at once.
+const SORTED: usize = 64 * 1024;
 
 /// A consistent view of the store for a backup, on a connection of its own.
 pub struct Snapshot {
@@ -38,69 +44,100 @@ impl Snapshot {
     pub fn sections(&self) -> Result<Vec<Section>, StoreError> {
         let mut statement = self.connection.prepare(
             "SELECT authority, management, user FROM section
-             WHERE EXISTS (SELECT 1 FROM license WHERE section = section.id) ORDER BY authority, management, user",
+             WHERE EXISTS (SELECT 1 FROM page WHERE page.section = section.id) ORDER BY authority, management, user",
         )?;
         let mut rows = statement.query([])?;
         let mut sections = Vec::new();
         while let Some(row) = rows.next()? {
-            let management: Option<Vec<u8>> = row.get(1)?;
-            let user: Option<Vec<u8>> = row.get(2)?;
-            let authority: Vec<u8> = row.get(0)?;
-            sections.push(Section {
-                authority: Digest::new(fixed(&authority)?),
-                management: management.map(|id| fixed(&id).map(ServiceId::new)).transpose()?,
-                user: user.map(|id| fixed(&id).map(UserId::new)).transpose()?,
-            });
+            sections.push(read_section(row)?);
         }
         Ok(sections)
     }
 
     /// Licenses in all, those that may not be backed up included.
     pub fn license_count(&self) -> Result<u64, StoreError> {
-        super::lookup::count(&self.connection)
+        crate::store::index::verify::count(&self.connection)
     }
 
     /// Key IDs of licenses that may not be backed up, each once a license, in the order of the key IDs.
     pub fn restricted(&self, each: &mut dyn FnMut(Kid) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare("SELECT kid FROM license WHERE section IS NULL ORDER BY kid")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            each(Kid::new(fixed(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?))?;
+        let mut after = None;
+        loop {
+            let (kids, complete) = self.restricted_after(after)?;
+            for (kid, place) in kids {
+                each(kid)?;
+                after = Some((kid, place));
+            }
+            if complete {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
-    /// Streams the batches and licenses of a section in batch and manifest order, in constant memory.
+    /// The next key IDs of licenses that may not be backed up, with their places, and whether those are the last.
+    fn restricted_after(&self, after: Option<(Kid, i64)>) -> Result<(BTreeSet<(Kid, i64)>, bool), StoreError> {
+        let sql = format!("SELECT {} FROM page WHERE section IS NULL ORDER BY id", pages::COLUMNS);
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        let (mut kids, mut complete) = (BTreeSet::new(), true);
+        while let Some(row) = rows.next()? {
+            let page = PageRow::read(row)?;
+            for license in page.view()?.licenses() {
+                let found = (policy_of(&license)?.kid, place_in(page.id, license.index));
+                if after.is_none_or(|after| found > after) {
+                    kids.insert(found);
+                }
+                if kids.len() > SORTED {
+                    complete = false;
+                    kids.pop_last();
+                }
+            }
+        }
+        Ok((kids, complete))
+    }
+
+    /// Streams the batches of a section in their order, each with its pages and the licenses that count, in constant memory.
     pub fn stream<E: From<StoreError>>(
         &self,
         section: &Section,
         each: &mut dyn FnMut(BackupItem) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sql = "SELECT id, policy, binding, wrapped FROM license WHERE section =
-            (SELECT id FROM section WHERE authority = ?1 AND management IS ?2 AND user IS ?3) ORDER BY id";
-        let mut statement = self.connection.prepare(sql).map_err(StoreError::from)?;
+        let sql = format!(
+            "SELECT {} FROM page WHERE section =
+            (SELECT id FROM section WHERE authority = ?1 AND management IS ?2 AND user IS ?3) ORDER BY id",
+            pages::COLUMNS
+        );
+        let mut statement = self.connection.prepare(&sql).map_err(StoreError::from)?;
         let management = section.management.as_ref().map(|id| id.as_bytes());
         let user = section.user.as_ref().map(|id| id.as_bytes());
         let rows = statement.query((section.authority.as_bytes(), management, user));
         let mut rows = rows.map_err(StoreError::from)?;
-        let mut batch: Option<(i64, AtRest)> = None;
-        let mut pages = Pages::default();
+        let mut batch: Option<(i64, [u8; 16])> = None;
         while let Some(row) = rows.next().map_err(StoreError::from)? {
-            let (number, index) = place(row.get(0).map_err(StoreError::from)?);
-            if batch.as_ref().is_none_or(|(current, _)| *current != number) {
-                let (at_rest, signed) = self.batch(number)?;
-                pages.take().map_or(Ok(()), &mut *each)?;
-                each(BackupItem::Batch(signed))?;
-                batch = Some((number, at_rest));
-            }
-            let Some((_, at_rest)) = &batch else { continue };
-            match self.license(row, index, at_rest)? {
-                None => {}
-                Some((Glance { stateful: true, .. }, license)) => each(BackupItem::License(Box::new(license)))?,
-                Some((_, license)) => pages.put(&license)?.map_or(Ok(()), &mut *each)?,
+            let page = PageRow::read(row)?;
+            let number = batch_of(page.id);
+            let at_rest = match batch {
+                Some((current, at_rest)) if current == number => at_rest,
+                _ => {
+                    let (at_rest, signed) = self.batch(number)?;
+                    each(BackupItem::Batch(signed))?;
+                    at_rest
+                }
+            };
+            batch = Some((number, at_rest));
+            let scope = Scope::new(section.authority, Some(section), page.stateful, &at_rest);
+            let key = self.inner.page_keys.open(&scope, page.key)?;
+            let view = page.view()?;
+            if page.stateful {
+                for license in view.licenses() {
+                    self.license(&license, &key)?
+                        .map_or(Ok(()), |license| each(BackupItem::License(license.into())))?;
+                }
+            } else {
+                each(BackupItem::Page { key, page: view.bytes().to_vec() })?;
             }
         }
-        pages.take().map_or(Ok(()), each)
+        Ok(())
     }
 
     /// The kept status list of an authority, as it was signed.
@@ -146,60 +183,26 @@ impl Snapshot {
         Ok(titles)
     }
 
-    fn batch(&self, number: i64) -> Result<(AtRest, Vec<u8>), StoreError> {
+    fn batch(&self, number: i64) -> Result<([u8; 16], Vec<u8>), StoreError> {
         let sql = "SELECT at_rest, signed FROM batch WHERE id = ?1";
         let (at_rest, signed): (Vec<u8>, Vec<u8>) =
             self.connection.prepare_cached(sql)?.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok((AtRest::of(self.inner.device.store_key(), fixed(&at_rest)?), signed))
+        Ok((fixed(&at_rest)?, signed))
     }
 
-    /// A license of the current row; none where its state was lost, for such a license is good for nothing anywhere.
-    fn license(
-        &self,
-        row: &rusqlite::Row<'_>,
-        index: u32,
-        at_rest: &AtRest,
-    ) -> Result<Option<(Glance, BackupLicense)>, StoreError> {
-        let blob = |column| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
-        let license = License { policy: blob(1)?.to_vec(), binding: blob(2)?.to_vec() };
+    /// A license of a page; none where its state was lost, for such a license is good for nothing anywhere.
+    fn license(&self, paged: &PagedLicense<'_>, key: &PageKey) -> Result<Option<BackupLicense>, StoreError> {
+        let (policy, binding) = paged.parts().ok_or_else(unreadable)?;
+        let license = License { policy: policy.to_vec(), binding: binding.to_vec() };
         let damaged = || StoreError::Damaged("a policy cannot be read".into());
-        let glance = Glance::at(&license.policy).ok_or_else(damaged)?;
+        let glance = Glance::at(policy).ok_or_else(damaged)?;
         let state = match glance.stateful {
-            true => read_state(&self.connection, &self.inner.integrity, &Policy::decode(&license.policy)?)?,
+            true => read_state(&self.connection, &self.inner.integrity, &Policy::decode(policy)?)?,
             false => Some(State::default()),
         };
         let Some(state) = state else { return Ok(None) };
-        let key = at_rest.unwrap(index, license.policy_hash(), glance.kind, blob(3)?)?;
-        Ok(Some((glance, BackupLicense { index, license, state, key })))
-    }
-}
-
-/// Licenses of one batch on their way into pages.
-#[derive(Default)]
-struct Pages {
-    builder: PageBuilder,
-    /// The key of the page that is being made.
-    key: Option<PageKey>,
-}
-
-impl Pages {
-    /// Puts a license into a page; gives the page before, where this one needs another.
-    fn put(&mut self, license: &BackupLicense) -> Result<Option<BackupItem>, StoreError> {
-        let encoded = license.license.encode();
-        let wrapped_len = license.key.as_bytes().len() + WRAPPING;
-        let full = self.builder.len_with(encoded.len(), wrapped_len) > MAX_PAGE_LEN;
-        let before = if full { self.take() } else { None };
-        let key = match &self.key {
-            Some(key) => key,
-            None => self.key.insert(PageKey::random().map_err(|_| StoreError::Random)?),
-        };
-        let wrapped = key.wrap(license.index, license.license.policy_hash(), &license.key);
-        let put = self.builder.push(license.index, &encoded, &wrapped);
-        put.map_err(|error| StoreError::Damaged(error.to_string()))?;
-        Ok(before)
-    }
-
-    fn take(&mut self) -> Option<BackupItem> {
-        self.builder.finish().zip(self.key.take()).map(|(page, key)| BackupItem::Page { key, page })
+        let key = key.unwrap(paged.index, license.policy_hash(), glance.kind, paged.wrapped);
+        let key = key.map_err(|_| key_lost())?;
+        Ok(Some(BackupLicense { index: paged.index, license, state, key }))
     }
 }

@@ -1,9 +1,9 @@
 //! Changing what is left of a license: checked against row, bucket and head, and durable before it counts as done.
 
+use super::lookup::policy_by_lid;
 use crate::store::head::Head;
 use crate::store::integrity::{Row, Table};
 use crate::store::{Store, StoreError};
-use rusqlite::OptionalExtension as _;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
@@ -22,11 +22,7 @@ impl Store {
             let (mut head, policy, before) = (|| {
                 let head = Head::load(transaction, &inner.integrity)?;
                 head.check(transaction, &inner.integrity, lid)?;
-                let policy: Option<Vec<u8>> = transaction
-                    .prepare_cached("SELECT policy FROM license WHERE lid = ?1")?
-                    .query_row([lid.as_bytes()], |row| row.get(0))
-                    .optional()?;
-                let policy = Policy::decode(&policy.ok_or(StoreError::NoSuchLicense(lid))?)?;
+                let policy = policy_by_lid(transaction, inner, lid)?.ok_or(StoreError::NoSuchLicense(lid))?;
                 match inner.integrity.row(transaction, Table::State, lid)? {
                     Row::Sound(before) => Ok::<_, StoreError>((head, policy, before)),
                     Row::Missing | Row::Changed => Err(StoreError::Tampered),

@@ -6,11 +6,11 @@ use crate::clock::{ClockRecord, ClockVerdict, Moment, SinceBoot};
 use crate::logging::{Level, target};
 use crate::rights;
 use crate::store::head::Head;
+use crate::store::index::changes::Merge;
 use crate::store::{Store, StoreError};
 use std::sync::PoisonError;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Kid, ServiceId};
-use wmlicense_wire::policy::Policy;
 
 impl Store {
     /// What the store remembers about the time.
@@ -91,15 +91,11 @@ impl Store {
     pub(crate) fn forfeit(&self, kid: Kid, action: &str) -> Result<u64, StoreError> {
         let inner = &*self.inner;
         inner.write(|connection| {
-            let mut merger = Merger::new(connection, &inner.integrity, inner.clock.now())?;
+            let mut merger = Merger::new(connection, inner, inner.clock.now())?;
             let at = inner.clock.moment();
-            let policies = connection
-                .prepare_cached("SELECT policy FROM license WHERE kid = ?1")?
-                .query_map([kid.as_bytes()], |row| row.get(0))?
-                .collect::<Result<Vec<Vec<u8>>, _>>()?;
             let mut deleted = 0;
-            for policy in policies {
-                let policy = Policy::decode(&policy)?;
+            for stored in merger.of_kid(kid)? {
+                let policy = stored.policy;
                 let services = [policy.issuer].into_iter().chain(policy.management);
                 let reading = merger.head.clock.read(at, services);
                 if rights::is_forfeited(&policy, Some(reading), action) {
@@ -108,7 +104,7 @@ impl Store {
                     deleted += 1;
                 }
             }
-            merger.finish()?;
+            merger.finish(Merge::InTime)?;
             Ok(deleted)
         })
     }

@@ -1,23 +1,24 @@
 //! The staging area of a restore and its one commit. Its files are in `staging_file.rs`, the rules in `store/records/merge.rs`.
 
-use super::staging_file::{ChunkLog, Entry, Scratch};
+use super::staging_file::{ChunkLog, Entry, Scratch, Staged, torn};
+use crate::clock::Moment;
 use crate::logging::{Level, target};
 use crate::rights;
 use crate::store::head::Head;
+use crate::store::index::changes::Merge;
 use crate::store::integrity::{Row, Table};
 use crate::store::records::at_rest::AtRest;
 use crate::store::records::import::start_state;
 use crate::store::records::merge::{Incoming, Merger, section_of};
 use crate::store::records::revocation::{if_newer, keep_list, take};
 use crate::store::records::tombstone;
-use crate::store::{Inner, RestoreReport, StagedLicense, Store, StoreError, schema};
-use rusqlite::Transaction;
+use crate::store::{Inner, RestoreReport, StagedLicense, Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_wire::answer::OpenedLicense;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Digest, Kid, Lid};
-use wmlicense_wire::license::{Binding, State};
+use wmlicense_wire::license::{Binding, License, State};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::VerifiedRevocation;
 use wmlicense_wire::status_list::StatusList;
@@ -27,20 +28,14 @@ pub struct Staging {
     inner: Arc<Inner>,
     scratch: Scratch,
     chunks: ChunkLog,
-    batch: Option<(Digest, AtRest)>,
+    /// Under which the keys of the batch are kept.
+    batch: Option<AtRest>,
     /// Status lists and revocations that were kept where the backup was made, with their signed bytes.
     lists: Vec<(StatusList, Vec<u8>)>,
     revocations: Vec<(VerifiedRevocation, Vec<u8>)>,
     tombstones: Vec<Tombstone>,
     titles: Vec<(Kid, String)>,
-    /// Licenses staged in this run.
-    licenses: usize,
-    /// One of those staged replaces another license, or may.
-    replaces: bool,
 }
-
-/// From this number of licenses on, sorting their indexes once costs less than keeping them sorted.
-const SORTING_PAYS: usize = 2048;
 
 impl Inner {
     fn folder(&self) -> &Path {
@@ -67,8 +62,6 @@ impl Store {
         let inner = Arc::clone(&self.inner);
         let chunks = ChunkLog::open(inner.folder(), header_hash, &inner.integrity)?;
         Ok(Staging {
-            // What an earlier run was answered is not looked through for it.
-            replaces: !chunks.is_empty(),
             chunks,
             scratch: Scratch::new(inner.folder())?,
             inner,
@@ -77,7 +70,6 @@ impl Store {
             revocations: Vec::new(),
             tombstones: Vec::new(),
             titles: Vec::new(),
-            licenses: 0,
         })
     }
 
@@ -116,25 +108,24 @@ impl Staging {
     pub fn put_batch(&mut self, authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
         let at_rest = AtRest::random(self.inner.device.store_key())?;
         self.scratch.put(&Entry::Batch { authority, at_rest: at_rest.id, signed })?;
-        self.batch = Some((authority, at_rest));
+        self.batch = Some(at_rest);
         Ok(())
     }
 
     /// Stages a license of the batch before, its key wrapped for the store.
     pub fn put_license(&mut self, license: &StagedLicense<'_>) -> Result<(), StoreError> {
-        let Some((authority, at_rest)) = &self.batch else {
+        let Some(at_rest) = &self.batch else {
             return Err(StoreError::Damaged("a license without a batch".into()));
         };
-        let policy = Policy::decode(&license.license.policy)?;
-        let binding = Binding::decode(&license.license.binding)?;
-        let wrapped = at_rest.wrap(license.index, binding.policy_hash, license.key);
-        let state = start_state(&policy, Some(license.state));
-        let parts = (license.license.policy.as_slice(), license.license.binding.as_slice(), wrapped.as_slice());
-        let incoming = incoming((*authority, license.index), &policy, &binding, state, parts);
-        self.scratch.put(&Entry::License(incoming))?;
-        self.licenses += 1;
-        self.replaces |= policy.replaces.is_some();
-        Ok(())
+        let policy_hash = license.license.policy_hash();
+        let wrapped = at_rest.wrap(license.index, policy_hash, license.key);
+        let staged = Staged {
+            index: license.index,
+            state: Some(license.state.clone()),
+            license: &license.license.encode(),
+            wrapped: &wrapped,
+        };
+        self.scratch.put(&Entry::License(staged))
     }
 
     /// Stages a verified status list.
@@ -173,13 +164,11 @@ impl Staging {
         Entry::Batch { authority, at_rest: at_rest.id, signed }.append(&mut entries);
         for opened in licenses {
             let wrapped = at_rest.wrap(opened.index, opened.binding.policy_hash, &opened.key);
-            let state = start_state(&opened.policy, opened.binding.state.as_ref());
-            let parts = (opened.license.policy.as_slice(), opened.license.binding.as_slice(), wrapped.as_slice());
-            let place = (authority, opened.index);
-            Entry::License(incoming(place, &opened.policy, &opened.binding, state, parts)).append(&mut entries);
+            let state = opened.binding.state.clone();
+            let license = opened.license.encode();
+            Entry::License(Staged { index: opened.index, state, license: &license, wrapped: &wrapped })
+                .append(&mut entries);
         }
-        self.licenses += licenses.len();
-        self.replaces |= licenses.iter().any(|opened| opened.policy.replaces.is_some());
         self.chunks.put((section, chunk), &entries, &self.inner.integrity)
     }
 
@@ -194,10 +183,7 @@ impl Staging {
         let inner = Arc::clone(&self.inner);
         inner.write(|transaction| {
             Head::load(transaction, &inner.integrity)?.check_all(transaction, &inner.integrity)?;
-            let report = match self.put_into_fresh(transaction)? {
-                Some(report) => report,
-                None => self.put_all(Merger::new(transaction, &inner.integrity, inner.clock.now())?)?,
-            };
+            let report = self.put_all(Merger::new(transaction, &inner, inner.clock.now())?)?;
             let mut statement =
                 transaction.prepare_cached("INSERT OR IGNORE INTO title (kid, title) VALUES (?1, ?2)")?;
             for (kid, title) in &self.titles {
@@ -205,22 +191,6 @@ impl Staging {
             }
             Ok::<_, StoreError>(report)
         })
-    }
-
-    /// Puts many licenses into a store that has none: the indexes are made once at the end instead of entry by entry. `None`,
-    /// and nothing done, where that does not fit.
-    fn put_into_fresh(&mut self, transaction: &Transaction<'_>) -> Result<Option<RestoreReport>, StoreError> {
-        let occupied: bool = transaction.query_row("SELECT EXISTS (SELECT 1 FROM license)", [], |row| row.get(0))?;
-        if occupied || self.replaces || self.licenses < SORTING_PAYS {
-            return Ok(None);
-        }
-        transaction.execute_batch("SAVEPOINT fresh")?;
-        schema::drop_license_indexes(transaction)?;
-        let inner = Arc::clone(&self.inner);
-        let report = self.put_all(Merger::of_fresh(transaction, &inner.integrity, inner.clock.now())?)?;
-        let unique = schema::add_license_indexes(transaction)?;
-        transaction.execute_batch(if unique { "RELEASE fresh" } else { "ROLLBACK TO fresh; RELEASE fresh" })?;
-        Ok(unique.then_some(report))
     }
 
     fn put_all(&mut self, mut merger: Merger<'_>) -> Result<RestoreReport, StoreError> {
@@ -237,20 +207,17 @@ impl Staging {
             merger.bury(tombstone)?;
         }
         let mut report = RestoreReport::default();
-        let mut put = |entry: Entry<'_>| {
-            match entry {
-                Entry::Batch { authority, at_rest, signed } => merger.batch(authority, at_rest, signed),
-                Entry::License(license) => {
-                    if merger.has_ended(&license, at)? {
-                        report.ended.push((license.lid, license.kid));
-                    } else if merger.put(&license)? {
-                        report.restored += 1;
-                    } else {
-                        report.forbidden.push((license.lid, license.kid));
-                    }
-                }
+        let mut batch = None;
+        let inner = Arc::clone(&self.inner);
+        let mut put = |entry: Entry<'_>| match entry {
+            Entry::Batch { authority, at_rest, signed } => {
+                batch = Some((authority, AtRest::of(inner.device.store_key(), at_rest)));
+                merger.batch(authority, signed)
             }
-            Ok(())
+            Entry::License(staged) => {
+                let Some((authority, at_rest)) = &batch else { return Err(torn()) };
+                put_staged(&mut merger, (*authority, at_rest), &staged, at, &mut report)
+            }
         };
         self.scratch.each(&mut put)?;
         self.chunks.each(&self.inner.integrity, &mut put)?;
@@ -260,7 +227,7 @@ impl Staging {
             clock.note_use(at);
             merger.head.set_clock(clock);
         }
-        merger.finish()?;
+        merger.finish(Merge::Now)?;
         Ok(report)
     }
 
@@ -280,26 +247,40 @@ impl Drop for Staging {
     }
 }
 
-fn incoming<'a>(
-    (authority, index): (Digest, u32),
-    policy: &Policy,
-    binding: &Binding,
-    state: Option<State>,
-    (policy_bytes, binding_bytes, wrapped): (&'a [u8], &'a [u8], &'a [u8]),
-) -> Incoming<'a> {
-    Incoming {
-        index,
+/// Puts what was staged where a license goes that comes in.
+fn put_staged(
+    merger: &mut Merger<'_>,
+    (authority, at_rest): (Digest, &AtRest),
+    staged: &Staged<'_>,
+    at: Moment,
+    report: &mut RestoreReport,
+) -> Result<(), StoreError> {
+    let license = License::decode(staged.license)?;
+    let policy = Policy::decode(&license.policy)?;
+    let binding = Binding::decode(&license.binding)?;
+    let key = at_rest.unwrap(staged.index, license.policy_hash(), policy.kind, staged.wrapped)?;
+    let state = start_state(&policy, staged.state.as_ref());
+    let incoming = Incoming {
+        index: staged.index,
         kid: policy.kid,
         lid: policy.lid,
         issuer: policy.issuer,
         policy_hash: binding.policy_hash,
         issued_at: binding.issued_at,
         replaces: policy.replaces,
-        ends_at: rights::end_of_all(policy, state.as_ref().unwrap_or(&State::default())).unwrap_or(i64::MAX),
-        section: section_of(authority, policy),
+        ends_at: rights::end_of_all(&policy, state.as_ref().unwrap_or(&State::default())).unwrap_or(i64::MAX),
+        section: section_of(authority, &policy),
         state,
-        policy: policy_bytes,
-        binding: binding_bytes,
-        wrapped,
+        policy: &policy,
+        license: staged.license,
+        key: &key,
+    };
+    if merger.has_ended(&incoming, at)? {
+        report.ended.push((policy.lid, policy.kid));
+    } else if merger.put(&incoming)? {
+        report.restored += 1;
+    } else {
+        report.forbidden.push((policy.lid, policy.kid));
     }
+    Ok(())
 }

@@ -2,45 +2,49 @@
 //! chunks that a service answered, which the next run goes on with. No database is involved.
 
 use crate::file::open_own;
-use crate::store::Section;
 use crate::store::StoreError;
 use crate::store::integrity::Integrity;
-use crate::store::records::merge::Incoming;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use wmlicense_wire::aead::constant_time_eq;
-use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
+use wmlicense_wire::id::Digest;
 use wmlicense_wire::license::State;
 
 const BUFFER: usize = 256 * 1024;
 const LOG_NAME: &str = "restore.chunks";
-const MAGIC: &[u8; 8] = b"WMCHUNKS";
+/// What a chunk log of another layout begins with is another one's, and dropped.
+const MAGIC: &[u8; 8] = b"WMCHUNK2";
 const LOG_FRONT: usize = 8 + 32;
 const CODE_LEN: usize = 32;
 /// Longest entry and longest chunk accepted; an answer has at most 4 MiB.
 const MAX_LEN: usize = 16 << 20;
 
-fn torn() -> StoreError {
+pub(in crate::store) fn torn() -> StoreError {
     StoreError::Damaged("the staging area of a restore cannot be read".into())
 }
 
 /// One thing put aside.
 pub(in crate::store) enum Entry<'a> {
     Batch { authority: Digest, at_rest: [u8; 16], signed: &'a [u8] },
-    License(Incoming<'a>),
+    License(Staged<'a>),
+}
+
+/// A license that is put aside.
+pub(in crate::store) struct Staged<'a> {
+    /// Place in the manifest of its batch.
+    pub(in crate::store) index: u32,
+    /// What is left of it, where something says so.
+    pub(in crate::store) state: Option<State>,
+    /// The license, encoded.
+    pub(in crate::store) license: &'a [u8],
+    /// Its key under the at-rest key of the batch.
+    pub(in crate::store) wrapped: &'a [u8],
 }
 
 fn put_long(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
     out.extend_from_slice(bytes);
-}
-
-fn put_optional<const N: usize>(out: &mut Vec<u8>, bytes: Option<&[u8; N]>) {
-    out.push(u8::from(bytes.is_some()));
-    if let Some(bytes) = bytes {
-        out.extend_from_slice(bytes);
-    }
 }
 
 /// Reads fields one after the other.
@@ -64,9 +68,6 @@ impl<'a> Cursor<'a> {
             [1] => Some(true),
             _ => None,
         }
-    }
-    fn optional<const N: usize>(&mut self) -> Option<Option<[u8; N]>> {
-        if self.flag()? { self.array().map(Some) } else { Some(None) }
     }
 }
 
@@ -103,51 +104,22 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn append_license(out: &mut Vec<u8>, license: &Incoming<'_>) {
+fn append_license(out: &mut Vec<u8>, license: &Staged<'_>) {
     out.push(2);
     out.extend_from_slice(&license.index.to_be_bytes());
-    out.extend_from_slice(license.kid.as_bytes());
-    out.extend_from_slice(license.lid.as_bytes());
-    out.extend_from_slice(license.issuer.as_bytes());
-    out.extend_from_slice(license.policy_hash.as_bytes());
-    out.extend_from_slice(&license.issued_at.to_be_bytes());
-    put_optional(out, license.replaces.as_ref().map(|lid| lid.as_bytes()));
-    out.extend_from_slice(&license.ends_at.to_be_bytes());
-    put_optional(out, license.section.as_ref().map(|section| section.authority.as_bytes()));
-    if let Some(section) = &license.section {
-        put_optional(out, section.management.as_ref().map(|id| id.as_bytes()));
-        put_optional(out, section.user.as_ref().map(|id| id.as_bytes()));
-    }
     out.push(u8::from(license.state.is_some()));
     if let Some(state) = &license.state {
         put_long(out, &state.encode());
     }
-    put_long(out, license.policy);
-    put_long(out, license.binding);
+    put_long(out, license.license);
     put_long(out, license.wrapped);
 }
 
-fn read_license<'a>(cursor: &mut Cursor<'a>) -> Option<Incoming<'a>> {
-    Some(Incoming {
+fn read_license<'a>(cursor: &mut Cursor<'a>) -> Option<Staged<'a>> {
+    Some(Staged {
         index: u32::from_be_bytes(cursor.array()?),
-        kid: Kid::new(cursor.array()?),
-        lid: Lid::new(cursor.array()?),
-        issuer: ServiceId::new(cursor.array()?),
-        policy_hash: Digest::new(cursor.array()?),
-        issued_at: i64::from_be_bytes(cursor.array()?),
-        replaces: cursor.optional()?.map(Lid::new),
-        ends_at: i64::from_be_bytes(cursor.array()?),
-        section: match cursor.optional()? {
-            None => None,
-            Some(authority) => Some(Section {
-                authority: Digest::new(authority),
-                management: cursor.optional()?.map(ServiceId::new),
-                user: cursor.optional()?.map(UserId::new),
-            }),
-        },
         state: if cursor.flag()? { Some(State::decode(cursor.long()?).ok()?) } else { None },
-        policy: cursor.long()?,
-        binding: cursor.long()?,
+        license: cursor.long()?,
         wrapped: cursor.long()?,
     })
 }
@@ -256,11 +228,6 @@ impl ChunkLog {
             Ok(())
         })?;
         if whole == 0 { log.clear() } else { Ok(()) }
-    }
-
-    /// True if no chunk was answered so far.
-    pub(in crate::store) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
     }
 
     pub(in crate::store) fn is_done(&self, section: u32, chunk: u32) -> bool {

@@ -2,8 +2,6 @@
 
 use super::*;
 use wmlicense_wire::answer::{Answer, Beside, seal};
-use wmlicense_wire::id::BackupId;
-use wmlicense_wire::license::InnerKey;
 
 type Received = (Vec<u8>, Vec<OpenedLicense>);
 
@@ -96,35 +94,7 @@ fn of_a_license_that_goes_nothing_stays_but_what_was_used_of_it() {
     room.acquire(&[room.counted(1)], None);
     room.acquire(&[room.world.policy(kid(2)), room.world.policy(kid(3))], None);
     assert_eq!(room.store.delete(kid(1)).unwrap() + room.store.delete(kid(2)).unwrap(), 2);
-    assert_eq!((room.count("batch"), room.count("license")), (1, 1), "a batch stays as long as one of its licenses");
+    assert_eq!((room.count("batch"), room.count("page")), (1, 1), "a batch stays as long as one of its licenses");
     assert_eq!(room.store.delete(kid(3)).unwrap(), 1);
-    assert_eq!((room.count("batch"), room.count("license"), room.count("state")), (0, 0, 1));
-}
-
-#[test]
-fn keys_of_many_batches_do_not_pile_up_in_memory() {
-    let room = Room::new();
-    let inner = &*room.store.inner;
-    let known = || inner.batch_keys.lock().unwrap().len();
-    let id = |number: u16| {
-        let mut id = [0; 16];
-        id[..2].copy_from_slice(&number.to_be_bytes());
-        id
-    };
-    for number in 0..256 {
-        inner.batch_key(id(number));
-        inner.batch_key(id(0));
-        assert_eq!(known(), usize::from(number) + 1, "each is kept once");
-    }
-    inner.batch_key(id(256));
-    assert_eq!(known(), 1);
-    // What was dropped is made again.
-    let key = InnerKey::new(wmlicense_wire::policy::LicenseKind::Content, vec![7; 16].into()).unwrap();
-    let hash = Digest::of(BackupId::random().unwrap().as_bytes());
-    let wrapped = inner.batch_key(id(1)).wrap(0, hash, &key);
-    let fresh = records::at_rest::AtRest::of(inner.device.store_key(), id(1));
-    assert_eq!(
-        fresh.unwrap(0, hash, wmlicense_wire::policy::LicenseKind::Content, &wrapped).unwrap().as_bytes(),
-        [7; 16]
-    );
+    assert_eq!((room.count("batch"), room.count("page"), room.count("state")), (0, 0, 1));
 }

@@ -1,0 +1,78 @@
+//! Whether the index says what the pages have: each license is found by both of its IDs, and nothing else is.
+
+use super::entry::{Entry, decode};
+use super::{Index, buckets, damaged};
+use crate::store::StoreError;
+use crate::store::records::pages;
+use rusqlite::Connection;
+
+/// Number of licenses, as far as the index knows.
+pub(in crate::store) fn count(connection: &Connection) -> Result<u64, StoreError> {
+    let sorted: i64 = connection
+        .prepare_cached("SELECT coalesce(sum(length(entries)), 0) / 16 FROM bucket")?
+        .query_row([], |row| row.get(0))?;
+    const { assert!(super::entry::ENTRY_LEN == 16) };
+    let mut entries = sorted;
+    each_run(connection, &mut |run| {
+        entries += run.iter().map(|entry| if entry.gone { -1 } else { 1 }).sum::<i64>();
+        Ok(())
+    })?;
+    Ok((entries / 2).unsigned_abs())
+}
+
+fn each_run(
+    connection: &Connection,
+    take: &mut dyn FnMut(&[Entry]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("SELECT entries FROM recent ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut entries = Vec::new();
+        decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?, &mut entries).ok_or_else(damaged)?;
+        take(&entries)?;
+    }
+    Ok(())
+}
+
+/// Refuses an index that lies or has holes, in the caller's transaction.
+pub(in crate::store) fn verify(connection: &Connection, index: &Index) -> Result<(), StoreError> {
+    check_shape(connection)?;
+    let (mut licenses, mut unreadable) = (0, false);
+    pages::each(connection, i64::MIN, &mut |page| {
+        let found = pages::ids(page);
+        unreadable |= page.view().map_or(true, |view| view.count() != found.len());
+        licenses += found.len() as u64;
+        for (ids, place) in found {
+            for entry in index.entries(ids, place) {
+                if !index.places(connection, entry.hash)?.contains(&place) {
+                    return Err(StoreError::Damaged("the index misses a license".into()));
+                }
+            }
+        }
+        Ok(())
+    })?;
+    // What is unreadable may be in the index or not.
+    if !unreadable && count(connection)? != licenses {
+        return Err(StoreError::Damaged("the index names a license that is not there".into()));
+    }
+    Ok(())
+}
+
+/// Refuses an index that cannot be read: each bucket has the hashes of its range, in their order, and each run its own.
+pub(in crate::store) fn check_shape(connection: &Connection) -> Result<(), StoreError> {
+    each_run(connection, &mut |_| Ok(()))?;
+    let wrong = || StoreError::Damaged("the index is out of order".into());
+    let mut before: Option<Entry> = None;
+    let mut starts = false;
+    buckets::each(connection, &mut |first, entries| {
+        starts |= first == i64::MIN;
+        let in_range = entries.first().is_none_or(|entry| entry.hash >= first);
+        let behind = before.is_none_or(|before| before.hash < first);
+        if !starts || !in_range || !behind || entries.iter().any(|entry| entry.gone) {
+            return Err(wrong());
+        }
+        before = entries.last().copied().or(before);
+        Ok(())
+    })?;
+    if starts { Ok(()) } else { Err(wrong()) }
+}
