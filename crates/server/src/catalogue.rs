@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use wmlicense_wire::id::Kid;
 use zeroize::{Zeroize as _, Zeroizing};
 
+/// Most faults of a list that are told; the others are counted.
+const MAX_TOLD: usize = 20;
 /// Longest title in bytes.
 pub(crate) const MAX_TITLE_LEN: usize = 512;
 
@@ -15,7 +17,7 @@ pub(crate) struct ContentKey {
     pub(crate) title: Option<String>,
 }
 
-/// An entry of a list cannot be taken. Nothing of the list is.
+/// An entry of a list, or several, cannot be taken. Nothing of the list is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ContentError {
     /// The key ID is not 16 bytes.
@@ -46,12 +48,24 @@ pub(crate) enum ContentError {
         /// What is wrong with it.
         error: Box<ContentError>,
     },
+    /// Several entries, each with its place.
+    #[error("{}", told(.0))]
+    Several(Vec<ContentError>),
     /// A CSV line has another number of fields or an unfinished quotation.
     #[error("kid,key,title is expected")]
     Fields,
     /// The file is not a JSON array of `{"kid", "key", "title"}`.
     #[error("a JSON array of objects with kid, key and title is expected")]
     Json,
+}
+
+fn told(faults: &[ContentError]) -> String {
+    let mut lines = vec!["nothing of the list was taken; wrong are".to_owned()];
+    lines.extend(faults.iter().take(MAX_TOLD).map(|fault| format!("  {fault}")));
+    if let Some(more @ 1..) = faults.len().checked_sub(MAX_TOLD) {
+        lines.push(format!("  and {more} more"));
+    }
+    lines.join("\n")
 }
 
 impl ContentKey {
@@ -79,19 +93,49 @@ fn read_key(text: &str) -> Option<Zeroizing<[u8; 16]>> {
     Some(key)
 }
 
-/// Reads a list; a JSON array or CSV lines `kid,key,title` with an optional header.
-pub(crate) fn read_list(text: &str) -> Result<Vec<ContentKey>, ContentError> {
-    let text = text.trim_start_matches('\u{feff}');
-    let list = if text.trim_start().starts_with('[') { read_json(text)? } else { read_csv(text)? };
-    let mut seen: HashMap<Kid, usize> = HashMap::new();
-    for (index, entry) in list.iter().enumerate() {
-        if let Some(first) = seen.insert(entry.kid, index)
-            && *list[first].key != *entry.key
-        {
-            return Err(ContentError::Twice(entry.kid));
+/// Where an entry of a list stands.
+#[derive(Clone, Copy)]
+enum Place {
+    Line(usize),
+    Element(usize),
+}
+
+impl Place {
+    fn at(self, error: ContentError) -> ContentError {
+        let error = Box::new(error);
+        match self {
+            Self::Line(line) => ContentError::Line { line, error },
+            Self::Element(index) => ContentError::Element { index, error },
         }
     }
-    Ok(list)
+}
+
+/// Entries as they were read, each with its place.
+type Entries = Vec<(Place, Result<ContentKey, ContentError>)>;
+
+/// Reads a list; a JSON array or CSV lines `kid,key,title` with an optional header. All that is wrong with it is told at once.
+pub(crate) fn read_list(text: &str) -> Result<Vec<ContentKey>, ContentError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let entries = if text.trim_start().starts_with('[') { read_json(text)? } else { read_csv(text) };
+    let (mut list, mut faults) = (Vec::<ContentKey>::with_capacity(entries.len()), Vec::new());
+    let mut seen: HashMap<Kid, usize> = HashMap::new();
+    for (place, entry) in entries {
+        match entry {
+            Err(error) => faults.push(place.at(error)),
+            Ok(entry) => {
+                let first = *seen.entry(entry.kid).or_insert(list.len());
+                if list.get(first).is_some_and(|first| *first.key != *entry.key) {
+                    faults.push(place.at(ContentError::Twice(entry.kid)));
+                }
+                list.push(entry);
+            }
+        }
+    }
+    match faults.len() {
+        0 => Ok(list),
+        1 => Err(faults.remove(0)),
+        _ => Err(ContentError::Several(faults)),
+    }
 }
 
 #[derive(Deserialize)]
@@ -108,31 +152,28 @@ impl Drop for JsonEntry {
     }
 }
 
-fn read_json(text: &str) -> Result<Vec<ContentKey>, ContentError> {
+fn read_json(text: &str) -> Result<Entries, ContentError> {
     let entries: Vec<JsonEntry> = serde_json::from_str(text).map_err(|_| ContentError::Json)?;
     let read = |(index, entry): (usize, &JsonEntry)| {
-        ContentKey::read(&entry.kid, &entry.key, entry.title.as_deref())
-            .map_err(|error| ContentError::Element { index, error: Box::new(error) })
+        (Place::Element(index), ContentKey::read(&entry.kid, &entry.key, entry.title.as_deref()))
     };
-    entries.iter().enumerate().map(read).collect()
+    Ok(entries.iter().enumerate().map(read).collect())
 }
 
-fn read_csv(text: &str) -> Result<Vec<ContentKey>, ContentError> {
-    let mut list = Vec::new();
+fn read_csv(text: &str) -> Entries {
+    let mut entries = Vec::new();
     for (index, line) in text.lines().enumerate() {
         if line.trim().is_empty() || (index == 0 && line.trim_start().to_ascii_lowercase().starts_with("kid")) {
             continue;
         }
-        let at = |error| ContentError::Line { line: index + 1, error: Box::new(error) };
-        let fields = csv_fields(line).ok_or_else(|| at(ContentError::Fields))?;
-        let entry = match fields.as_slice() {
+        let entry = match csv_fields(line).unwrap_or_default().as_slice() {
             [kid, key] => ContentKey::read(kid, key, None),
             [kid, key, title] => ContentKey::read(kid, key, Some(title)),
             _ => Err(ContentError::Fields),
         };
-        list.push(entry.map_err(at)?);
+        entries.push((Place::Line(index + 1), entry));
     }
-    Ok(list)
+    entries
 }
 
 /// The fields of one line (RFC 4180 §2); a quoted field may hold commas and doubled quotes, but no line break.
@@ -199,6 +240,19 @@ mod tests {
         assert!(fault(&format!(r#"[{{"kid":"","key":"{KEY}"}}]"#)).starts_with("element 0: the key ID"));
         assert!(fault("[1]").starts_with("a JSON array"));
         let twice = format!("{KID},{KEY}\n{KID},ff112233445566778899aabbccddeeff");
-        assert!(fault(&twice).contains("twice with different keys"));
+        assert!(fault(&twice).starts_with("line 2: key ID") && fault(&twice).contains("twice with different keys"));
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_a_list_is_told_at_once() {
+        let fault = |text: &str| read_list(text).err().unwrap().to_string();
+        let told =
+            fault(&format!("kid,key\n{KID},00\n{KID},{KEY}\nx,{KEY}\n{KID}\n{KID},ff112233445566778899aabbccddeeff\n"));
+        let lines: Vec<&str> = told.lines().map(|line| line.trim_start().split(':').next().unwrap()).collect();
+        assert_eq!(lines, ["nothing of the list was taken; wrong are", "line 2", "line 4", "line 5", "line 6"]);
+        let told = fault(&format!(r#"[{{"kid":"{KID}","key":"0"}},{{"kid":"","key":"{KEY}"}}]"#));
+        assert!(told.contains("  element 0: the key") && told.contains("  element 1: the key ID"), "{told}");
+        let many = fault(&"x,y\n".repeat(50));
+        assert_eq!((many.lines().count(), many.lines().last().unwrap()), (22, "  and 30 more"));
     }
 }

@@ -1,6 +1,11 @@
 //! The command line: arguments, and which command runs. Exit status 0 done, 1 failed, 2 wrong usage.
 
+mod accounts;
+mod actor;
+mod care;
 mod catalogue;
+mod certificates;
+mod error;
 mod give;
 mod listing;
 mod manual;
@@ -10,17 +15,16 @@ mod serve;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::folder::DataFolder;
-use crate::keyring::{self, KeyringError, MasterKey};
-use crate::policy::{Fault, to_rfc3339};
-use crate::serve::ServeError;
-use crate::store::{self, Listed, Pending, Store, StoreError};
+use crate::keyring::{self, MasterKey};
+use crate::policy::parse_rfc3339;
+use crate::store::{self, Listed, Pending, Store};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use error::{CommandError, plain, told};
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use wmlicense_wire::id::{DeviceId, Kid};
 
 /// License service: individualization, issuing and license management.
 #[derive(Parser)]
@@ -60,7 +64,7 @@ enum Command {
     Serve(Box<serve::Arguments>),
     /// Certificates of the roles.
     #[command(subcommand)]
-    Certificate(CertificateCommand),
+    Certificate(certificates::CertificateCommand),
     /// Content and its keys.
     #[command(subcommand)]
     Content(catalogue::ContentCommand),
@@ -72,13 +76,13 @@ enum Command {
     Subscription(catalogue::SubscriptionCommand),
     /// Accounts of users.
     #[command(subcommand)]
-    Account(catalogue::AccountCommand),
+    Account(accounts::AccountCommand),
     /// Licenses issued.
     #[command(subcommand)]
     License(revocation::LicenseCommand),
     /// Licenses restored to further devices.
     #[command(subcommand)]
-    Restore(ListCommand),
+    Restore(RestoreCommand),
     /// Individualized devices.
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -91,8 +95,15 @@ enum Command {
     /// The list of keys that count no more.
     #[command(subcommand)]
     Status(revocation::StatusCommand),
+    /// What was done in the owner's name.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Count everything.
     Stats(List),
+    /// Copy the database into a file, also while the service runs. The keys are not in it.
+    Backup(care::Backup),
+    /// Look whether database, keys and certificates are whole and go together, and what will end or run out.
+    Check(care::Check),
     /// Print what a shell needs to complete commands and options.
     Completions {
         /// The shell.
@@ -107,154 +118,24 @@ enum Command {
 }
 
 #[derive(Subcommand)]
-enum CertificateCommand {
-    /// Give every role a new key and a certificate for 400 days. A running service takes them over within a minute.
-    Renew {
-        #[command(flatten)]
-        data: Data,
-    },
-    /// Let a service's key count no more, once the next status list is published.
-    Revoke {
-        #[command(flatten)]
-        data: Data,
-        /// Certificate of the service.
-        certificate: PathBuf,
-        /// From when on what it signed counts for nothing; without it, nothing that it ever signed counts.
-        #[arg(long, value_name = "TIME", value_parser = revocation::time)]
-        from: Option<i64>,
-        /// Why, for your own records.
-        #[arg(long, value_parser = reason)]
-        reason: Option<String>,
-    },
+enum RestoreCommand {
+    /// List them, the latest first.
+    List(Box<listing::Titled>),
 }
 
 #[derive(Subcommand)]
-enum ListCommand {
-    /// List them, the latest first.
-    List(List),
+enum AuditCommand {
+    /// List acts of the owner, the latest first: who, when, what, and what it was before and after. What devices asked is not in
+    /// it.
+    List(Box<listing::Audited>),
 }
 
 #[derive(Subcommand)]
 enum DeviceCommand {
     /// List them, the latest first.
-    List(List),
+    List(Box<listing::Facts>),
     /// Answer no request of a device any more.
     Revoke(revocation::RevokeDevice),
-}
-
-/// A command failed.
-#[derive(Debug, thiserror::Error)]
-enum CommandError {
-    /// Keys or certificates.
-    #[error(transparent)]
-    Keyring(#[from] KeyringError),
-    /// Database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// One of two options that belong together.
-    #[error("--{0} is set and --{1} is not; both are needed")]
-    Lone(&'static str, &'static str),
-    /// Serving.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// A file that the user named.
-    #[error("{}: {source}", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The list of content cannot be taken.
-    #[error(transparent)]
-    Content(#[from] crate::catalogue::ContentError),
-    /// The policy has wrong fields.
-    #[error("the policy is not set; wrong are\n{}", lines(.0))]
-    Policy(Vec<Fault>),
-    /// No policy has this name.
-    #[error("there is no policy {0}; set it with `wmlicensed policy set`")]
-    NoPolicy(String),
-    /// No account has this name.
-    #[error("there is no account {0}")]
-    NoAccount(String),
-    /// No subscription has this name.
-    #[error("there is no subscription {0}; add it with `wmlicensed subscription add`")]
-    NoSubscription(String),
-    /// The policy cannot be that of a subscription.
-    #[error("policy {0} counts uses or names a subscription; that of a subscription itself does neither")]
-    NotForRoots(String),
-    /// The name is empty or too long.
-    #[error("a name has 1 to 128 bytes without control characters")]
-    Name,
-    /// The key ID is there with another key.
-    #[error("key ID {0} is there already with another key; nothing was added")]
-    OtherKey(Kid),
-    /// The stored key cannot be compared.
-    #[error("the stored key of {0} does not open under the master key")]
-    MasterKey(Kid),
-    /// The account's name is taken.
-    #[error("there is an account {0} already; `wmlicensed account token {0}` gives it another token")]
-    AccountExists(String),
-    /// Neither a device nor an account.
-    #[error("there is no account {0}, and no device of this ID that asked here before")]
-    NoRecipient(String),
-    /// The account has no devices.
-    #[error("account {0} has no devices that this service knows")]
-    NoDevices(String),
-    /// One account is named twice, differently.
-    #[error("the licenses are given to one account; another one cannot be named beside it")]
-    TwoAccounts,
-    /// A file is for one device.
-    #[error("a file is for one device, and the account has {0}; name the device, and the account with --account")]
-    OneDevice(usize),
-    /// More than one answer takes.
-    #[error("at most {0} key IDs are given at once")]
-    TooManyKids(usize),
-    /// So many devices got nothing.
-    #[error("{0} devices were given nothing")]
-    NotGiven(usize),
-    /// No such device.
-    #[error("there is no device {0}")]
-    NoDevice(DeviceId),
-    /// No such order.
-    #[error("there is no revocation {0}")]
-    NoRevocation(u64),
-    /// The file is no certificate of this authority.
-    #[error("{} is no certificate of a service of this authority", .0.display())]
-    Certificate(PathBuf),
-    /// More keys are revoked than a status list takes.
-    #[error("more keys are revoked than a status list of 1 MiB takes")]
-    TooLong,
-    /// Another process published meanwhile.
-    #[error("another status list was published meanwhile; publish again")]
-    Published,
-    /// The system gave no random bytes.
-    #[error("the system gave no random bytes")]
-    Random,
-    /// Nothing can be printed, or no thread can be had.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-}
-
-impl From<getrandom::Error> for CommandError {
-    fn from(_: getrandom::Error) -> Self {
-        Self::Random
-    }
-}
-
-fn lines(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("  {}", plain(&fault.to_string()))).collect::<Vec<_>>().join("\n")
-}
-
-/// An error for people: one line, but of a policy one for each field.
-fn told(error: &CommandError) -> String {
-    let text = error.to_string();
-    if matches!(error, CommandError::Policy(_)) { text } else { plain(&text) }
-}
-
-/// Text from elsewhere, with everything that could steer a terminal left out.
-fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
 /// Runs one command line.
@@ -289,22 +170,22 @@ fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandErro
     match command {
         Command::Init { data, name } => init(&DataFolder::new(data.data), &name),
         Command::Serve(arguments) => serve::serve(*arguments, parsed),
-        Command::Certificate(CertificateCommand::Renew { data }) => renew(&DataFolder::new(data.data)),
-        Command::Certificate(CertificateCommand::Revoke { data, certificate, from, reason }) => {
-            revocation::certificate(&data, certificate, from.unwrap_or(0), reason)
-        }
+        Command::Certificate(command) => certificates::certificate(command),
         Command::Content(command) => catalogue::content(command),
         Command::Policy(command) => catalogue::policy(command),
         Command::Subscription(command) => catalogue::subscription(command),
-        Command::Account(command) => catalogue::account(command),
+        Command::Account(command) => accounts::account(command),
         Command::License(command) => revocation::license(command),
-        Command::Restore(ListCommand::List(list)) => listing::restores(&list),
+        Command::Restore(RestoreCommand::List(list)) => listing::restores(&list),
         Command::Device(DeviceCommand::List(list)) => listing::devices(&list),
         Command::Device(DeviceCommand::Revoke(revoke)) => revocation::device(revoke),
         Command::Application(command) => revocation::application(command),
         Command::Revocation(command) => revocation::revocation(command),
         Command::Status(command) => revocation::status(command),
+        Command::Audit(AuditCommand::List(list)) => listing::audit(*list),
         Command::Stats(list) => listing::stats(&list),
+        Command::Backup(backup) => care::backup(backup),
+        Command::Check(check) => care::check(&check),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { folder } => manual::man(folder),
     }
@@ -318,11 +199,9 @@ fn init(folder: &DataFolder, name: &str) -> Result<(), CommandError> {
     })
 }
 
-fn renew(folder: &DataFolder) -> Result<(), CommandError> {
-    for certificate in keyring::renew(folder, SystemClock.now())? {
-        print(&format!("{}: valid until {}", certificate.role.name(), to_rfc3339(certificate.not_after)))?;
-    }
-    Ok(())
+/// A time as commands take it.
+fn time(text: &str) -> Result<i64, String> {
+    parse_rfc3339(text).ok_or_else(|| "a date like 2027-01-01T00:00:00Z is expected".to_owned())
 }
 
 /// Why something was taken back: read in lists, so one line.

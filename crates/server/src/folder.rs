@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -57,6 +57,33 @@ impl DataFolder {
     /// Database of content, accounts, licenses and restores.
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join("wmlicensed.db")
+    }
+
+    /// The database with the files that stand beside it while it is open.
+    fn database_files(&self) -> [PathBuf; 3] {
+        ["wmlicensed.db", "wmlicensed.db-wal", "wmlicensed.db-shm"].map(|name| self.0.join(name))
+    }
+
+    /// Makes the file of the database, for its owner only, where there is none: what stands beside it later has the same mode.
+    pub(crate) fn create_database(&self) -> io::Result<()> {
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.database()).map(drop)
+    }
+
+    /// Takes the files of the database from everybody but their owner. Those of another owner stay as they are.
+    pub(crate) fn close_database(&self) {
+        for path in self.database_files() {
+            let is_open = fs::metadata(&path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+            if is_open && let Err(error) = fs::set_permissions(&path, fs::Permissions::from_mode(0o600)) {
+                tracing::warn!(%error, path = %path.display(), "others can read the database");
+            }
+        }
+    }
+
+    /// The key files that others than their owner can read.
+    pub(crate) fn open_keys(&self) -> io::Result<Vec<PathBuf>> {
+        let mut keys = files_with_ending(&self.keys(), "key")?;
+        keys.retain(|path| fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0));
+        Ok(keys)
     }
 
     fn unfinished(&self) -> PathBuf {

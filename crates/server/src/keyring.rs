@@ -244,6 +244,40 @@ impl Keyring {
     }
 }
 
+/// A certificate of a role, and whether its keys lie beside it.
+pub(crate) struct Certified {
+    pub(crate) certificate: ServiceCertificate,
+    /// The key file of the role is there.
+    pub(crate) has_key: bool,
+    /// The key file of the backup key is there, where the certificate names one.
+    pub(crate) has_backup_key: bool,
+}
+
+impl Certified {
+    /// True for the one that a service with all keys of this folder works with, among all of the folder.
+    pub(crate) fn is_in_use(&self, all: &[Self]) -> bool {
+        let of_role = |other: &&Self| other.certificate.role == self.certificate.role && other.has_key;
+        let newest = all.iter().filter(of_role).max_by_key(|other| other.certificate.issued_at);
+        newest.is_some_and(|newest| newest.certificate.hash == self.certificate.hash)
+    }
+}
+
+/// All certificates of a data folder, the authority's beside them.
+pub(crate) fn certificates(folder: &DataFolder) -> Result<(AuthorityCertificate, Vec<Certified>), KeyringError> {
+    let directory = read_directory(folder)?;
+    let there = |name: String| folder.keys().join(format!("{name}.key")).exists();
+    let certified = |certificate: &ServiceCertificate| {
+        let backup = certificate.backup_key.as_ref().map(|backup| backup_name(backup.key.key_id()));
+        Certified {
+            certificate: certificate.clone(),
+            has_key: there(role_name(certificate.role, certificate.signer_id())),
+            has_backup_key: backup.is_none_or(there),
+        }
+    };
+    let all = directory.services().iter().map(certified).collect();
+    Ok((directory.authority, all))
+}
+
 /// What a key file holds, by its name.
 enum KeyFile {
     Role(Role),

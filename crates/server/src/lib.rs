@@ -6,6 +6,7 @@ mod accounts;
 mod catalogue;
 mod clock;
 mod command;
+mod ends;
 mod folder;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]

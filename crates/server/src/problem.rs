@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     UnknownDevice(&'static str),
     /// The account token is not valid.
     Unauthorized,
+    /// The account token was valid once.
+    TokenEnded,
     /// The transaction exists with other bytes or for another account.
     Conflict,
     /// The answer was given too long ago.
@@ -43,7 +45,7 @@ impl Fault {
         match self {
             Self::BadRequest(_) => ProblemKind::BadRequest,
             Self::UnknownDevice(_) => ProblemKind::UnknownDevice,
-            Self::Unauthorized => ProblemKind::Unauthorized,
+            Self::Unauthorized | Self::TokenEnded => ProblemKind::Unauthorized,
             Self::Conflict => ProblemKind::Conflict,
             Self::Gone => ProblemKind::Gone,
             Self::TooLarge => ProblemKind::TooLarge,
@@ -57,6 +59,9 @@ impl Fault {
         match self {
             Self::BadRequest(detail) | Self::UnknownDevice(detail) => detail,
             Self::Unauthorized => "Sign in again to get a valid account token.",
+            Self::TokenEnded => {
+                "The account token has ended: its time is over, or another one took its place. Get a new one where you got this one."
+            }
             Self::Conflict => "Start a new transaction.",
             Self::Gone => "The answer is no longer kept. Start a new transaction.",
             Self::TooLarge => "Ask for less at a time.",
@@ -91,8 +96,13 @@ impl Fault {
         if kind == ProblemKind::Unavailable {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
-        if kind == ProblemKind::Unauthorized {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        let challenge = match self {
+            Self::TokenEnded => Some("Bearer error=\"invalid_token\", error_description=\"The token has ended\""),
+            _ if kind == ProblemKind::Unauthorized => Some("Bearer error=\"invalid_token\""),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

@@ -1,6 +1,8 @@
 //! What the service holds devices and accounts to, decided over rows that were read. No SQL and no engine is here: the
 //! transactions in `store/` read the rows, ask these rules, and write what they say.
 
+pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod delivery;
 pub(crate) mod devices;

@@ -7,9 +7,10 @@ use crate::keyring::{Keyring, KeyringError, MasterKey, check_database};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::problem::Fault;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Presented, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
+use std::time::SystemTime;
 use tokio::sync::Semaphore;
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
 use wmlicense_wire::id::Digest;
@@ -117,6 +118,16 @@ impl Service {
         Arc::clone(&self.keyring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// When the certificates of this service's roles end, seconds UTC.
+    pub(crate) fn certificates_end(&self) -> Vec<(Role, i64)> {
+        self.keyring().roles().iter().map(|key| (key.certificate.role, key.certificate.not_after)).collect()
+    }
+
+    /// When the folder of certificates was changed last, as far as the system tells.
+    pub(crate) fn certificates_changed(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.folder.certificates()).and_then(|folder| folder.modified()).ok()
+    }
+
     /// Takes over keys and certificates that were renewed on disk.
     pub(crate) fn reload_keyring(&self) {
         match Keyring::read(&self.folder, &self.roles) {
@@ -153,9 +164,10 @@ impl Service {
     pub(crate) async fn account(&self, header: Option<&str>) -> Result<Option<Account>, Fault> {
         let Some(header) = header else { return Ok(None) };
         let hash = bearer(header).ok_or(Fault::Unauthorized)?;
-        match self.store.account(hash).await? {
-            Some(account) => Ok(Some(account)),
-            None => Err(Fault::Unauthorized),
+        match self.store.account(hash, self.clock.now()).await? {
+            Presented::Account(account) => Ok(Some(account)),
+            Presented::Ended => Err(Fault::TokenEnded),
+            Presented::Unknown => Err(Fault::Unauthorized),
         }
     }
 

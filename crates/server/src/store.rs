@@ -1,7 +1,9 @@
 //! What the service remembers, one method for one transaction. Each reads rows of an engine, has `rules/` decide, and writes what
 //! they say; no engine is named but where a database is opened.
 
+mod accounts;
 mod admin;
+mod audit;
 mod exchanges;
 mod interactions;
 mod issuing;
@@ -18,7 +20,9 @@ mod transact;
 #[cfg(test)]
 mod conformance;
 
-pub(crate) use crate::rules::catalogue::{Added, NewContent, NewSubscription};
+pub(crate) use crate::rules::accounts::Presented;
+pub(crate) use crate::rules::audit::{Act, Acting};
+pub(crate) use crate::rules::catalogue::{Added, Changes, NewContent, NewSubscription, Offering};
 pub(crate) use crate::rules::delivery::{DeliveryPage, DeliveryQuery, Position};
 pub(crate) use crate::rules::devices::{CertifiedDevice, KnownDevice};
 pub(crate) use crate::rules::exchanges::{ANSWER_LIFETIME, Committed, Exchange, Prior};
@@ -26,19 +30,27 @@ pub(crate) use crate::rules::grants::HandedOut;
 pub(crate) use crate::rules::interactions::{Decision, Interaction, NewInteraction};
 pub(crate) use crate::rules::licenses::{Content, Issue, Issued, NewLicense, Offer, Offered, Part, Withdrawn};
 pub(crate) use crate::rules::renewal::{HeldLicense, Renewable, RenewalOffer};
+pub(crate) use crate::rules::rows::{AuditRow, TokenRow};
 pub(crate) use crate::rules::seats::{Claim, Claimed, Holding, Seat};
-pub(crate) use lists::Listed;
+pub(crate) use accounts::{DEFAULT_TOKEN, NewToken, TokenEnd};
+pub(crate) use admin::Adding;
+pub(crate) use lists::{AccountEntry, Listed, cursor};
 pub(crate) use restores::Asker;
 pub(crate) use returns::Held;
-pub(crate) use rows::{ContentEntry, DeviceEntry, LicenseEntry, OrderEntry, RestoreEntry, SubscriptionEntry};
+pub(crate) use rows::{
+    AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, OrderEntry, RestoreEntry, SubscriptionEntry,
+};
+pub(crate) use sqlite::care::{CopyError, Inspection};
 
 use crate::folder::DataFolder;
 use rows::Rows;
 use sqlite::Sqlite;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use transact::{Access, End, Engine, transact};
+use wmlicense_wire::id::Kid;
 
 /// What a method of a store gives.
 pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -94,12 +106,27 @@ pub(crate) struct Store {
 
 /// Opens the database of a data folder, which must be there.
 pub(crate) fn open(folder: &DataFolder) -> Result<Arc<Store>, StoreError> {
-    Ok(Arc::new(Store::over(Arc::new(Sqlite::open(&folder.database())?))))
+    let store = Store::over(Arc::new(Sqlite::open(&folder.database())?));
+    // Only now: the files beside the database are made when it is opened.
+    folder.close_database();
+    Ok(Arc::new(store))
 }
 
 /// Makes the database of a data folder, or opens the one that is there.
 pub(crate) fn create(folder: &DataFolder) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::Failed(Failure::Disk, error.to_string());
+    folder.create_database().map_err(failed)?;
     Sqlite::create(&folder.database()).map(|_| ())
+}
+
+/// Copies the database of a data folder as it is at one moment into a new file, while others use it.
+pub(crate) fn copy(folder: &DataFolder, to: &Path) -> Result<(), CopyError> {
+    sqlite::care::copy(&folder.database(), to)
+}
+
+/// Looks at a database, without changing it. `opens`: whether a sealed key opens.
+pub(crate) fn inspect(database: &Path, opens: impl Fn(Kid, &[u8]) -> bool) -> Result<Inspection, StoreError> {
+    sqlite::care::inspect(database, opens)
 }
 
 impl Store {

@@ -1,16 +1,17 @@
-//! `wmlicensed content`, `policy` and `account`.
+//! `wmlicensed content`, `policy` and `subscription`.
 
-use super::{CommandError, Data, List, Opened, checked_name, listing, print};
-use crate::accounts::{Account, new_token};
+use super::actor::acting;
+use super::error::CommandError;
+use super::{Data, List, Opened, checked_name, listing, print};
 use crate::catalogue::{ContentKey, read_list};
-use crate::clock::{Clock as _, SystemClock};
 use crate::policy::{Terms as PolicyTerms, parse};
-use crate::store::{Added, NewContent, NewSubscription, SubscriptionEntry};
+use crate::store::{Added, Adding, Changes, NewContent, NewSubscription, Offering, SubscriptionEntry};
 use clap::{ArgGroup, Args, Subcommand};
 use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use wmlicense_wire::aead::{SecretKey, constant_time_eq};
-use wmlicense_wire::id::{Kid, UserId};
+use wmlicense_wire::id::Kid;
 use zeroize::Zeroizing;
 
 /// Longest file read, in bytes.
@@ -33,28 +34,21 @@ pub(super) struct Terms {
 #[derive(Subcommand)]
 pub(super) enum ContentCommand {
     /// Add one content key, or change the terms of one that is there.
-    Add {
-        #[command(flatten)]
-        data: Data,
-        /// Key ID in hexadecimal, with or without hyphens.
-        #[arg(long, value_name = "HEX")]
-        kid: String,
-        /// Content key in hexadecimal.
-        #[arg(long, value_name = "HEX")]
-        key: String,
-        /// Title for people.
-        #[arg(long)]
-        title: Option<String>,
-        #[command(flatten)]
-        terms: Terms,
-    },
-    /// Add the content keys of a file: CSV lines kid,key,title or a JSON array of such objects. All or none are added.
+    Add(Box<AddContent>),
+    /// Add the content keys of a file: CSV lines kid,key,title or a JSON array of such objects. All or none are added, and what
+    /// changes is told.
     Import {
         #[command(flatten)]
         data: Data,
         #[command(flatten)]
         terms: Terms,
-        /// The file.
+        /// Only tell what would change.
+        #[arg(long)]
+        dry_run: bool,
+        /// Let content that is there already get these terms, or be for others than before; without it such a list is refused.
+        #[arg(long)]
+        replace: bool,
+        /// The file; - is standard input.
         file: PathBuf,
     },
     /// Forget content: its licenses are withdrawn from devices at their next pre-delivery.
@@ -65,8 +59,29 @@ pub(super) enum ContentCommand {
         #[arg(required = true, value_name = "KID", value_parser = Kid::from_hex)]
         kids: Vec<Kid>,
     },
-    /// List all content. Keys are not shown.
-    List(List),
+    /// List content by key ID. Keys are not shown.
+    List(Box<listing::Scoped>),
+}
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("which key").required(true).args(["key", "key_file"]))]
+pub(super) struct AddContent {
+    #[command(flatten)]
+    data: Data,
+    /// Key ID in hexadecimal, with or without hyphens.
+    #[arg(long, value_name = "HEX")]
+    kid: String,
+    /// File with the content key in hexadecimal; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Content key in hexadecimal. Other users of the machine can read it here, and shells write it down: take --key-file.
+    #[arg(long, value_name = "HEX")]
+    key: Option<String>,
+    /// Title for people.
+    #[arg(long)]
+    title: Option<String>,
+    #[command(flatten)]
+    terms: Terms,
 }
 
 #[derive(Subcommand)]
@@ -92,42 +107,6 @@ pub(super) enum PolicyCommand {
 }
 
 #[derive(Subcommand)]
-pub(super) enum AccountCommand {
-    /// Add an account and print its token, which is not stored and not shown again; `account token` makes another one.
-    Add {
-        #[command(flatten)]
-        data: Data,
-        /// Name of the account.
-        name: String,
-        /// Scope that the account has; may be given several times.
-        #[arg(long, value_name = "NAME")]
-        scope: Vec<String>,
-    },
-    /// Give an account another token and print it; the one before counts no more from now on.
-    Token {
-        #[command(flatten)]
-        data: Data,
-        /// Name of the account.
-        name: String,
-    },
-    /// Give an account scopes or take them away. What it may not have any more is withdrawn from its devices at their next
-    /// pre-delivery.
-    #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["add_scope", "remove_scope"]))]
-    Change {
-        #[command(flatten)]
-        data: Data,
-        /// Name of the account.
-        name: String,
-        /// Scope to give; may be given several times.
-        #[arg(long, value_name = "NAME")]
-        add_scope: Vec<String>,
-        /// Scope to take away; may be given several times.
-        #[arg(long, value_name = "NAME")]
-        remove_scope: Vec<String>,
-    },
-}
-
-#[derive(Subcommand)]
 pub(super) enum SubscriptionCommand {
     /// Add a subscription, or change the terms of the one of this name. Policies name it in `subscription`.
     Add {
@@ -144,28 +123,77 @@ pub(super) enum SubscriptionCommand {
 
 pub(super) fn content(command: ContentCommand) -> Result<(), CommandError> {
     match command {
-        ContentCommand::Add { data, kid, key, title, terms } => {
-            let key = Zeroizing::new(key);
-            let content = ContentKey::read(&kid, &key, title.as_deref())?;
-            let kid = content.kid;
-            let new = add(&Opened::new(&data)?, &[content], &terms)?;
-            print(&format!("{}: {kid}", if new == 1 { "added" } else { "changed" }))
-        }
-        ContentCommand::Import { data, terms, file } => {
+        ContentCommand::Add(add) => add_content(*add),
+        ContentCommand::Import { data, terms, dry_run, replace, file } => {
             let list = read_list(&read_text(&file)?)?;
-            let new = add(&Opened::new(&data)?, &list, &terms)?;
-            print(&format!("imported: {} ({new} new)", list.len()))
+            let how = How { act: "content import", replace, dry: dry_run };
+            let changes = add(&Opened::new(&data)?, &list, &terms, &how)?;
+            let done = if dry_run { "would import" } else { "imported" };
+            print(&format!("{done}: {} ({} new)", list.len(), changes.new))?;
+            told(&changes).iter().try_for_each(|line| print(line))
         }
         ContentCommand::Remove { data, kids } => {
             let opened = Opened::new(&data)?;
-            print(&format!("removed: {}", opened.wait(opened.store.remove_content(kids, SystemClock.now()))?))
+            print(&format!("removed: {}", opened.wait(opened.store.remove_content(kids, acting()?))?))
         }
         ContentCommand::List(list) => listing::contents(&list),
     }
 }
 
-/// Adds content, all or none. Gives the number of new key IDs.
-fn add(opened: &Opened, list: &[ContentKey], terms: &Terms) -> Result<u64, CommandError> {
+fn add_content(AddContent { data, kid, key_file, key, title, terms }: AddContent) -> Result<(), CommandError> {
+    let key = match (key_file, key) {
+        (Some(file), _) => read_text(&file)?,
+        (None, key) => {
+            // Nobody is there to be warned where standard error is closed.
+            let warning = "warning: a key on the command line is seen by others; give it with --key-file";
+            let _ = writeln!(std::io::stderr(), "wmlicensed: {warning}");
+            Zeroizing::new(key.unwrap_or_default())
+        }
+    };
+    let content = ContentKey::read(&kid, &key, title.as_deref())?;
+    let kid = content.kid;
+    // Who names one key ID names its terms, too.
+    let how = How { act: "content add", replace: true, dry: false };
+    let changes = add(&Opened::new(&data)?, &[content], &terms, &how)?;
+    let became = match changes {
+        Changes { new: 1, .. } => "added",
+        Changes { unchanged: 1, .. } => "unchanged",
+        _ => "changed",
+    };
+    print(&format!("{became}: {kid}"))
+}
+
+/// What changes beside what is new, a line each.
+fn told(changes: &Changes) -> Vec<String> {
+    let mut lines = Vec::new();
+    let counts =
+        [("unchanged", changes.unchanged), ("another title", changes.retitled), ("other terms", changes.moves())];
+    lines.extend(counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what}: {count}")));
+    for ((from, to), count) in &changes.moved {
+        lines.push(format!("  from {} to {}: {count}", offered(from), offered(to)));
+    }
+    let lost: u64 = changes.moved.iter().filter(|((from, to), _)| from.loses(to)).map(|(_, count)| count).sum();
+    if lost > 0 {
+        lines.push(format!("lost by those who have not the scope named now: {lost}"));
+    }
+    lines
+}
+
+fn offered(Offering { policy, scope }: &Offering) -> String {
+    let policy = policy.as_ref().map_or_else(|| "no policy".to_owned(), |name| format!("policy {name}"));
+    let scope = scope.as_ref().map_or_else(|| "open to all".to_owned(), |name| format!("scope {name}"));
+    format!("{policy}, {scope}")
+}
+
+/// How content is added.
+struct How {
+    act: &'static str,
+    replace: bool,
+    dry: bool,
+}
+
+/// Adds content, all or none, and gives what that changes.
+fn add(opened: &Opened, list: &[ContentKey], terms: &Terms, how: &How) -> Result<Changes, CommandError> {
     for name in [&terms.policy, &terms.scope].into_iter().flatten() {
         checked_name(name)?;
     }
@@ -182,8 +210,11 @@ fn add(opened: &Opened, list: &[ContentKey], terms: &Terms) -> Result<u64, Comma
             })
         };
         let contents = list.iter().map(sealed).collect::<Result<_, _>>()?;
-        match opened.wait(opened.store.add_content(contents, same.clone(), SystemClock.now()))? {
-            Added::Done { new } => return Ok(new),
+        let How { act, replace, dry } = *how;
+        let adding = Adding { act, contents, same: same.clone(), replace, dry };
+        match opened.wait(opened.store.add(adding, acting()?))? {
+            Added::Done(changes) => return Ok(changes),
+            Added::Moves(changes) => return Err(CommandError::Moves(told(&changes).join("\n"))),
             Added::NoPolicy(name) => return Err(CommandError::NoPolicy(name)),
             Added::Existing(known) => {
                 for (kid, sealed) in known {
@@ -207,8 +238,8 @@ pub(super) fn policy(command: PolicyCommand) -> Result<(), CommandError> {
             let terms = parse(&text).map_err(CommandError::Policy)?;
             let opened = Opened::new(&data)?;
             check_subscription(&opened, &name, &terms)?;
-            let (definition, now) = (text.to_string(), SystemClock.now());
-            let new = opened.wait(opened.store.set_policy(name.clone(), definition, terms.subscription, now))?;
+            let definition = text.to_string();
+            let new = opened.wait(opened.store.set_policy(name.clone(), definition, terms.subscription, acting()?))?;
             print(&format!("{}: {name}", if new { "set" } else { "changed" }))
         }
         PolicyCommand::Show { data, name } => {
@@ -237,7 +268,7 @@ pub(super) fn subscription(command: SubscriptionCommand) -> Result<(), CommandEr
     let (kid, key) = (Kid::random()?, SecretKey::random()?);
     let sealed_key = opened.master.seal(kid, key.as_bytes())?;
     let subscription = NewSubscription { name, kid, sealed_key, policy: terms.policy, scope: terms.scope };
-    let (kid, new) = opened.wait(opened.store.set_subscription(subscription, SystemClock.now()))?;
+    let (kid, new) = opened.wait(opened.store.set_subscription(subscription, acting()?))?;
     print(&format!("{}: {kid}", if new { "added" } else { "changed" }))
 }
 
@@ -264,56 +295,17 @@ fn check_subscription(opened: &Opened, name: &str, terms: &PolicyTerms) -> Resul
     }
 }
 
-pub(super) fn account(command: AccountCommand) -> Result<(), CommandError> {
-    match command {
-        AccountCommand::Add { data, name, scope } => add_account(&data, name, scope),
-        AccountCommand::Token { data, name } => {
-            let opened = Opened::new(&data)?;
-            let (token, hash) = new_token()?;
-            if !opened.wait(opened.store.set_token(name.clone(), hash))? {
-                return Err(CommandError::NoAccount(name));
-            }
-            print_token(&token)
-        }
-        AccountCommand::Change { data, name, add_scope, remove_scope } => {
-            for scope in &add_scope {
-                checked_name(scope)?;
-            }
-            let opened = Opened::new(&data)?;
-            let now = SystemClock.now();
-            if !opened.wait(opened.store.change_account(name.clone(), add_scope, remove_scope, now))? {
-                return Err(CommandError::NoAccount(name));
-            }
-            print(&format!("changed: {name}"))
-        }
-    }
-}
-
-fn add_account(data: &Data, name: String, scope: Vec<String>) -> Result<(), CommandError> {
-    checked_name(&name)?;
-    for scope in &scope {
-        checked_name(scope)?;
-    }
-    let opened = Opened::new(data)?;
-    let (token, hash) = new_token()?;
-    let account = Account { user: UserId::random()?, scopes: scope };
-    if !opened.wait(opened.store.add_account(name.clone(), account, hash, SystemClock.now()))? {
-        return Err(CommandError::AccountExists(name));
-    }
-    print_token(&token)
-}
-
-/// Only when it counts: a token that was printed is one that works.
-fn print_token(token: &str) -> Result<(), CommandError> {
-    print(&Zeroizing::new(format!("token: {token}")))
-}
-
-/// The text of a file that may hold keys.
+/// The text of a file that may hold keys, or of standard input.
 fn read_text(path: &Path) -> Result<Zeroizing<String>, CommandError> {
     let at = |source| CommandError::File { path: path.to_owned(), source };
-    let length = std::fs::metadata(path).map_err(at)?.len();
-    if length > MAX_FILE {
-        return Err(at(std::io::Error::from(std::io::ErrorKind::FileTooLarge)));
+    let too_long = || at(std::io::Error::from(std::io::ErrorKind::FileTooLarge));
+    let mut text = Zeroizing::new(String::new());
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(MAX_FILE + 1).read_to_string(&mut text).map_err(at)?;
+        return if text.len() as u64 > MAX_FILE { Err(too_long()) } else { Ok(text) };
+    }
+    if std::fs::metadata(path).map_err(at)?.len() > MAX_FILE {
+        return Err(too_long());
     }
     std::fs::read_to_string(path).map(Zeroizing::new).map_err(at)
 }

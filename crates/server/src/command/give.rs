@@ -1,6 +1,8 @@
 //! The command that gives licenses to devices that asked for none: into their mailboxes, or into a file for one of them.
 
-use super::{CommandError, Data, print};
+use super::actor::acting;
+use super::error::CommandError;
+use super::{Data, print};
 use crate::accounts::Account;
 use crate::clock::SystemClock;
 use crate::folder::DataFolder;
@@ -104,7 +106,8 @@ impl Opened {
         kids: &[Kid],
         keep: bool,
     ) -> Result<Given, GiveError> {
-        self.runtime.block_on(give(&self.service, recipient, account.cloned(), kids, keep))
+        let by = acting()?;
+        self.runtime.block_on(give(&self.service, recipient, account.cloned(), kids, keep, &by))
     }
 }
 

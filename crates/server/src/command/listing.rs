@@ -1,19 +1,149 @@
-//! What the commands list: as a table for people, as JSON for programs.
+//! What the commands list: as a table for people, as JSON for programs, whole or page by page.
 
-use super::{CommandError, List, Opened, plain, print};
+use super::error::{CommandError, plain};
+use super::{Data, List, Opened, print, time};
+use crate::clock::{Clock as _, SystemClock};
 use crate::policy::to_rfc3339;
-use crate::store::{ContentEntry, DeviceEntry, LicenseEntry, RestoreEntry, SubscriptionEntry};
-use serde_json::{Value, json};
+use crate::rules::accounts::counts;
+use crate::store::cursor;
+use crate::store::{
+    AccountEntry, AuditFilter, AuditRow, ContentEntry, DeviceEntry, Filter, LicenseEntry, Listed, OrderEntry,
+    RestoreEntry, SubscriptionEntry,
+};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::io::Write as _;
+use wmlicense_wire::id::{DeviceId, Kid};
 
-/// Prints rows as JSON, or as lines with a heading.
-pub(super) fn show(list: &List, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), CommandError> {
-    if list.json {
-        let object = |row: Vec<Value>| {
-            columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), value)).collect::<serde_json::Map<_, _>>()
-        };
-        let rows: Vec<_> = rows.into_iter().map(object).collect();
-        return print(&json!(rows).to_string());
+/// Rows that are read at once where they are printed line by line.
+const CHUNK: usize = 4096;
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// An array of objects.
+    Json,
+    /// An object a line.
+    Lines,
+}
+
+impl Format {
+    /// JSON, or a table.
+    pub(super) fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Table }
     }
+}
+
+/// How a list is printed, and which part of it.
+#[derive(Args)]
+pub(super) struct Pages {
+    /// Print a JSON array.
+    #[arg(long)]
+    json: bool,
+    /// Print JSON, an object a line. With --limit, and where more rows follow, the last line is {"cursor": TEXT}.
+    #[arg(long, conflicts_with = "json")]
+    json_lines: bool,
+    /// Print so many rows at most; where more follow, standard error says with which cursor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Go on behind the last row of the page before. Rows that came or went meanwhile move no others.
+    #[arg(long, value_name = "TEXT")]
+    cursor: Option<String>,
+}
+
+/// From when to when.
+#[derive(Args)]
+pub(super) struct Times {
+    /// From this time on, as 2027-01-01T00:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<i64>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<i64>,
+}
+
+impl Times {
+    pub(super) fn bounds(&self) -> (Option<i64>, Option<i64>) {
+        (self.since, self.until)
+    }
+}
+
+/// A list of licenses, restores, devices or content, and which rows of it.
+#[derive(Args)]
+pub(super) struct Facts {
+    #[command(flatten)]
+    data: Data,
+    #[command(flatten)]
+    pages: Pages,
+    /// Of this account; of content, what it may have.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// On this device.
+    #[arg(long, value_name = "HEX", value_parser = DeviceId::from_hex)]
+    device: Option<DeviceId>,
+    /// For this key ID.
+    #[arg(long, value_name = "HEX", value_parser = Kid::from_hex)]
+    kid: Option<Kid>,
+    #[command(flatten)]
+    times: Times,
+}
+
+/// The same, for lists that have titles.
+#[derive(Args)]
+pub(super) struct Titled {
+    #[command(flatten)]
+    facts: Facts,
+    /// Titles that have this text in them, in capitals or not.
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+}
+
+/// The same for content.
+#[derive(Args)]
+pub(super) struct Scoped {
+    #[command(flatten)]
+    titled: Titled,
+    /// Content of this scope.
+    #[arg(long, value_name = "NAME")]
+    scope: Option<String>,
+}
+
+/// What was done in the owner's name, and which of it.
+#[derive(Args)]
+pub(super) struct Audited {
+    #[command(flatten)]
+    data: Data,
+    #[command(flatten)]
+    pages: Pages,
+    /// What this user did.
+    #[arg(long, value_name = "USER")]
+    who: Option<String>,
+    /// Commands that begin with these words, such as "account" or "account remove".
+    #[arg(long, value_name = "WORDS")]
+    act: Option<String>,
+    /// What has this text in its subject, in capitals or not.
+    #[arg(long, value_name = "TEXT")]
+    about: Option<String>,
+    #[command(flatten)]
+    times: Times,
+}
+
+fn object(columns: &[&str], row: Vec<Value>) -> Value {
+    Value::Object(columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), value)).collect::<Map<_, _>>())
+}
+
+/// Prints rows.
+pub(super) fn show(format: Format, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), CommandError> {
+    match format {
+        Format::Json => print(&Value::Array(rows.into_iter().map(|row| object(columns, row)).collect()).to_string()),
+        Format::Lines => rows.into_iter().try_for_each(|row| print(&object(columns, row).to_string())),
+        Format::Table => table(columns, &rows),
+    }
+}
+
+fn table(columns: &[&str], rows: &[Vec<Value>]) -> Result<(), CommandError> {
     let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
     let width = |column: usize| {
@@ -33,40 +163,96 @@ fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "-".to_owned(),
+        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
     plain(&text)
 }
 
-pub(super) fn contents(list: &List) -> Result<(), CommandError> {
-    let opened = Opened::new(&list.data)?;
-    let rows = opened.all::<ContentEntry>()?.into_iter();
-    let rows = rows.map(|row| {
+/// Prints a list, or the page of it that was asked for.
+fn list<T: Listed + Send + 'static>(
+    opened: &Opened,
+    pages: &Pages,
+    filter: T::Filter,
+    columns: &[&str],
+    row: impl Fn(T) -> Vec<Value>,
+) -> Result<(), CommandError> {
+    let behind = pages.cursor.as_deref().map(|text| cursor::from_text(T::LIST, text).ok_or(CommandError::Cursor));
+    let mut behind: Option<T::Key> = behind.transpose()?;
+    let Some(limit) = pages.limit else {
+        if !pages.json_lines {
+            let rows: Vec<T> = opened.wait(opened.store.listed(filter, behind, usize::MAX))?;
+            return show(Format::of(pages.json), columns, rows.into_iter().map(row).collect());
+        }
+        loop {
+            let rows: Vec<T> = opened.wait(opened.store.listed(filter.clone(), behind, CHUNK))?;
+            behind = rows.last().map(T::key);
+            let is_last = rows.len() < CHUNK;
+            show(Format::Lines, columns, rows.into_iter().map(&row).collect())?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    };
+    // One more than asked for tells whether more follow.
+    let limit = limit as usize;
+    let mut rows: Vec<T> = opened.wait(opened.store.listed(filter, behind, limit + 1))?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let cursor = rows.last().filter(|_| more).map(|last| cursor::to_text(T::LIST, &last.key()));
+    let format = if pages.json_lines { Format::Lines } else { Format::of(pages.json) };
+    show(format, columns, rows.into_iter().map(row).collect())?;
+    match (cursor, format) {
+        (None, _) => Ok(()),
+        (Some(cursor), Format::Lines) => print(&json!({ "cursor": cursor }).to_string()),
+        (Some(cursor), Format::Table | Format::Json) => Ok(writeln!(std::io::stderr(), "more: --cursor {cursor}")?),
+    }
+}
+
+impl Facts {
+    /// The database and which rows are meant; an account that never was is said to be none.
+    fn opened(&self, title: Option<&String>, scope: Option<&String>) -> Result<(Opened, Filter), CommandError> {
+        let opened = Opened::new(&self.data)?;
+        if let Some(name) = &self.account {
+            let named = Filter { account: Some(name.clone()), removed: true, ..Filter::default() };
+            if opened.wait(opened.store.listed::<AccountEntry>(named, None, 1))?.is_empty() {
+                return Err(CommandError::NoAccount(name.clone()));
+            }
+        }
+        let Self { account, device, kid, times, .. } = self;
+        let (since, until) = times.bounds();
+        let (account, title, scope) = (account.clone(), title.cloned(), scope.cloned());
+        Ok((opened, Filter { account, device: *device, kid: *kid, title, scope, since, until, removed: false }))
+    }
+}
+
+pub(super) fn contents(asked: &Scoped) -> Result<(), CommandError> {
+    let Titled { facts, title } = &asked.titled;
+    let (opened, filter) = facts.opened(title.as_ref(), asked.scope.as_ref())?;
+    list(&opened, &facts.pages, filter, &["kid", "title", "policy", "scope", "open"], |row: ContentEntry| {
         vec![json!(row.kid.to_hex()), json!(row.title), json!(row.policy), json!(row.scope), json!(row.scope.is_none())]
-    });
-    show(list, &["kid", "title", "policy", "scope", "open"], rows.collect())
+    })
 }
 
-pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
-    let opened = Opened::new(&list.data)?;
-    let rows = opened.all::<SubscriptionEntry>()?.into_iter();
-    let rows = rows.map(|row| {
-        vec![json!(row.name), json!(row.kid.to_hex()), json!(row.policy), json!(row.scope), json!(row.leaves)]
-    });
-    show(list, &["name", "kid", "policy", "scope", "leaves"], rows.collect())
+pub(super) fn accounts(opened: &Opened, pages: &Pages, filter: Filter) -> Result<(), CommandError> {
+    let now = SystemClock.now();
+    list(opened, pages, filter, &["account", "scopes", "tokens", "since", "removed"], |row: AccountEntry| {
+        vec![
+            json!(row.account.name),
+            json!(row.scopes),
+            json!(row.tokens.iter().filter(|token| counts(token, now)).count()),
+            json!(to_rfc3339(row.account.created_at)),
+            json!(row.account.removed_at.map(to_rfc3339)),
+        ]
+    })
 }
 
-pub(super) fn policies(list: &List) -> Result<(), CommandError> {
-    let opened = Opened::new(&list.data)?;
-    let rows = opened.all::<(String, i64)>()?.into_iter();
-    let rows = rows.map(|(name, changed_at)| vec![json!(name), json!(to_rfc3339(changed_at))]);
-    show(list, &["name", "changed"], rows.collect())
-}
-
-pub(super) fn licenses(list: &List) -> Result<(), CommandError> {
-    let opened = Opened::new(&list.data)?;
-    let rows = opened.all::<LicenseEntry>()?.into_iter();
-    let rows = rows.map(|row| {
+pub(super) fn licenses(asked: &Titled) -> Result<(), CommandError> {
+    let (opened, filter) = asked.facts.opened(asked.title.as_ref(), None)?;
+    let columns =
+        ["lid", "kid", "title", "account", "device", "devices", "issued", "returned", "revoked", "acknowledged"];
+    list(&opened, &asked.facts.pages, filter, &columns, |row: LicenseEntry| {
         vec![
             json!(row.lid.to_hex()),
             json!(row.kid.to_hex()),
@@ -79,35 +265,44 @@ pub(super) fn licenses(list: &List) -> Result<(), CommandError> {
             json!(row.taken_back),
             json!(row.acknowledged_at.map(to_rfc3339)),
         ]
-    });
-    let columns =
-        ["lid", "kid", "title", "account", "device", "devices", "issued", "returned", "revoked", "acknowledged"];
-    show(list, &columns, rows.collect())
+    })
 }
 
-pub(super) fn restores(list: &List) -> Result<(), CommandError> {
-    let opened = Opened::new(&list.data)?;
-    let rows = opened.all::<RestoreEntry>()?.into_iter();
-    let rows = rows.map(|row| {
+pub(super) fn restores(asked: &Titled) -> Result<(), CommandError> {
+    let (opened, filter) = asked.facts.opened(asked.title.as_ref(), None)?;
+    let columns = ["lid", "kid", "title", "account", "device", "devices", "restored"];
+    list(&opened, &asked.facts.pages, filter, &columns, |row: RestoreEntry| {
         vec![
             json!(row.lid.to_hex()),
             json!(row.kid.to_hex()),
             json!(row.title),
+            json!(row.account),
             json!(row.device.to_hex()),
             json!(row.devices),
             json!(to_rfc3339(row.since)),
         ]
-    });
-    show(list, &["lid", "kid", "title", "device", "devices", "restored"], rows.collect())
+    })
 }
 
-pub(super) fn devices(list: &List) -> Result<(), CommandError> {
-    let opened = Opened::new(&list.data)?;
-    let rows = opened.all::<DeviceEntry>()?.into_iter();
-    let rows = rows.map(|row| {
+pub(super) fn devices(asked: &Facts) -> Result<(), CommandError> {
+    let (opened, filter) = asked.opened(None, None)?;
+    let columns = [
+        "device",
+        "name",
+        "accounts",
+        "securityVersion",
+        "since",
+        "certified",
+        "revoked",
+        "reason",
+        "forks",
+        "lastFork",
+    ];
+    list(&opened, &asked.pages, filter, &columns, |row: DeviceEntry| {
         vec![
             json!(row.device.to_hex()),
             json!(row.name),
+            json!(row.accounts),
             json!(row.security_version),
             json!(to_rfc3339(row.since)),
             json!(to_rfc3339(row.certified_at)),
@@ -116,18 +311,50 @@ pub(super) fn devices(list: &List) -> Result<(), CommandError> {
             json!(row.forks),
             json!(row.forked_at.map(to_rfc3339)),
         ]
+    })
+}
+
+pub(super) fn audit(asked: Audited) -> Result<(), CommandError> {
+    let Audited { data, pages, who, act, about, times } = asked;
+    let (since, until) = times.bounds();
+    let filter = AuditFilter { who, act, about, since, until };
+    list(&Opened::new(&data)?, &pages, filter, &["at", "who", "act", "about", "was", "became"], |row: AuditRow| {
+        let at = to_rfc3339(row.done_at);
+        vec![json!(at), json!(row.who), json!(row.act), json!(row.about), json!(row.was), json!(row.became)]
+    })
+}
+
+pub(super) fn orders(opened: &Opened, pages: &Pages, row: fn(OrderEntry) -> Vec<Value>) -> Result<(), CommandError> {
+    list(opened, pages, (), &ORDER_COLUMNS, row)
+}
+
+/// Columns of orders.
+pub(super) const ORDER_COLUMNS: [&str; 9] =
+    ["number", "lid", "kid", "account", "issuedBefore", "device", "devices", "acknowledged", "reason"];
+
+pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
+    let opened = Opened::new(&list.data)?;
+    let rows = opened.all::<SubscriptionEntry>()?.into_iter();
+    let rows = rows.map(|row| {
+        vec![json!(row.name), json!(row.kid.to_hex()), json!(row.policy), json!(row.scope), json!(row.leaves)]
     });
-    let columns = ["device", "name", "securityVersion", "since", "certified", "revoked", "reason", "forks", "lastFork"];
-    show(list, &columns, rows.collect())
+    show(Format::of(list.json), &["name", "kid", "policy", "scope", "leaves"], rows.collect())
+}
+
+pub(super) fn policies(list: &List) -> Result<(), CommandError> {
+    let opened = Opened::new(&list.data)?;
+    let rows = opened.all::<(String, i64)>()?.into_iter();
+    let rows = rows.map(|(name, changed_at)| vec![json!(name), json!(to_rfc3339(changed_at))]);
+    show(Format::of(list.json), &["name", "changed"], rows.collect())
 }
 
 pub(super) fn stats(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
     let rows = opened.wait(opened.store.stats())?;
     if list.json {
-        let counts: serde_json::Map<_, _> =
-            rows.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect();
+        let counts: Map<_, _> = rows.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect();
         return print(&json!(counts).to_string());
     }
-    show(list, &["what", "count"], rows.into_iter().map(|(name, count)| vec![json!(name), json!(count)]).collect())
+    let rows = rows.into_iter().map(|(name, count)| vec![json!(name), json!(count)]);
+    show(Format::Table, &["what", "count"], rows.collect())
 }

@@ -1,6 +1,7 @@
 //! `wmlicensed completions` and `wmlicensed man`: what the program tells about its commands to shells and to `man`.
 
-use super::{CommandError, command_line};
+use super::command_line;
+use super::error::CommandError;
 use clap_complete::Shell;
 use std::io::{self, Write as _};
 use std::path::PathBuf;

@@ -1,31 +1,28 @@
 //! Commands that take licenses back and publish which keys count no more.
 
-use super::listing::show;
-use super::{CommandError, Data, List, Opened, print, reason};
+use super::actor::acting;
+use super::error::CommandError;
+use super::listing::{self, Format, ORDER_COLUMNS, show};
+use super::{Data, List, Opened, print, reason, time};
 use crate::clock::{Clock as _, SystemClock};
-use crate::folder::{DataFolder, read_private};
+use crate::folder::DataFolder;
 use crate::keyring::authority_key;
-use crate::policy::{parse_rfc3339, to_rfc3339};
+use crate::policy::to_rfc3339;
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
 use crate::store::OrderEntry;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
-use wmlicense_wire::certificate::ServiceCertificate;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::revocation::{Entry, Rule};
 use wmlicense_wire::status_list::{StatusList, application_id};
 
 const DAY: i64 = 24 * 60 * 60;
 
-pub(super) fn time(text: &str) -> Result<i64, String> {
-    parse_rfc3339(text).ok_or_else(|| "a date like 2027-01-01T00:00:00Z is expected".to_owned())
-}
-
 #[derive(Subcommand)]
 pub(super) enum LicenseCommand {
     /// List them, the latest first.
-    List(List),
+    List(Box<listing::Titled>),
     /// Give licenses to devices that asked for none: they take them when they ask for anything.
     Give(Box<super::give::Give>),
     /// Take licenses back: they are not issued or restored again, and devices that ask remove them.
@@ -95,7 +92,12 @@ pub(super) enum ApplicationCommand {
 #[derive(Subcommand)]
 pub(super) enum RevocationCommand {
     /// List what was taken back, the latest first.
-    List(List),
+    List {
+        #[command(flatten)]
+        data: Data,
+        #[command(flatten)]
+        pages: listing::Pages,
+    },
     /// Show one order.
     Show {
         #[command(flatten)]
@@ -138,16 +140,16 @@ fn take_back(revoke: Revoke) -> Result<(), CommandError> {
     };
     let entry = revoke.lid.map_or_else(|| rule(user, revoke.kid, revoke.issued_before), Entry::License);
     let order = Order { entry, device: revoke.device };
-    let (number, devices) = opened.wait(opened.store.take_back(order, revoke.reason, SystemClock.now()))?;
+    let (number, devices) = opened.wait(opened.store.take_back(order, revoke.reason, acting()?))?;
     print(&format!("revocation: {number}"))?;
     print(&format!("devices: {devices}"))
 }
 
 pub(super) fn device(revoke: RevokeDevice) -> Result<(), CommandError> {
     let opened = Opened::new(&revoke.data)?;
-    let now = SystemClock.now();
-    let from = if revoke.keep_licenses { now } else { 0 };
-    if opened.wait(opened.store.revoke_device(revoke.device, from, revoke.reason, now))? {
+    let by = acting()?;
+    let from = if revoke.keep_licenses { by.now } else { 0 };
+    if opened.wait(opened.store.revoke_device(revoke.device, from, revoke.reason, by))? {
         print(&format!("revoked: {}", revoke.device))
     } else {
         Err(CommandError::NoDevice(revoke.device))
@@ -161,20 +163,8 @@ pub(super) fn application(command: ApplicationCommand) -> Result<(), CommandErro
     let (key, kind) = (application_id(&name), ListedKey::Application);
     let line = format!("revoked: {name}");
     let key = NewRevokedKey { kind, key, name, from: from.unwrap_or(0), reason };
-    opened.wait(opened.store.revoke_key(key, SystemClock.now()))?;
+    opened.wait(opened.store.revoke_key(key, acting()?))?;
     print(&line)
-}
-
-/// Puts the key of a service's certificate on the next status list.
-pub(super) fn certificate(data: &Data, path: PathBuf, from: i64, reason: Option<String>) -> Result<(), CommandError> {
-    let opened = Opened::new(data)?;
-    let bytes = read_private(&path).map_err(|source| CommandError::File { path: path.clone(), source })?;
-    let authority = crate::keyring::authority(&DataFolder::new(&data.data))?;
-    let certificate = ServiceCertificate::parse(&bytes, &authority).map_err(|_| CommandError::Certificate(path))?;
-    let (key, kind) = (certificate.signer_id(), ListedKey::Service);
-    let key = NewRevokedKey { kind, key, name: certificate.name, from, reason };
-    opened.wait(opened.store.revoke_key(key, SystemClock.now()))?;
-    print(&format!("revoked: {}", certificate.role.name()))
 }
 
 pub(super) fn status(command: StatusCommand) -> Result<(), CommandError> {
@@ -207,7 +197,7 @@ fn publish(data: &Data, key: Option<PathBuf>, validity: i64) -> Result<(), Comma
     if bytes.len() > wmlicense_wire::status_list::MAX_LEN {
         return Err(CommandError::TooLong);
     }
-    if !opened.wait(opened.store.add_status_list(number, bytes))? {
+    if !opened.wait(opened.store.add_status_list(number, bytes, acting()?))? {
         return Err(CommandError::Published);
     }
     print(&format!("status list: {number}"))?;
@@ -226,24 +216,21 @@ fn status_show(list: &List) -> Result<(), CommandError> {
             json!(row.reason),
         ]
     });
-    show(list, &["kind", "name", "key", "from", "revoked", "reason"], rows.collect())
+    show(Format::of(list.json), &["kind", "name", "key", "from", "revoked", "reason"], rows.collect())
 }
 
 pub(super) fn revocation(command: RevocationCommand) -> Result<(), CommandError> {
-    let (list, only) = match command {
-        RevocationCommand::List(list) => (list, None),
-        RevocationCommand::Show { list, number } => (list, Some(number)),
-    };
-    let opened = Opened::new(&list.data)?;
-    let mut rows = opened.all::<OrderEntry>()?;
-    if let Some(number) = only {
-        rows.retain(|row| row.number == number);
-        if rows.is_empty() {
-            return Err(CommandError::NoRevocation(number));
+    match command {
+        RevocationCommand::List { data, pages } => listing::orders(&Opened::new(&data)?, &pages, row),
+        RevocationCommand::Show { list, number } => {
+            let mut rows = Opened::new(&list.data)?.all::<OrderEntry>()?;
+            rows.retain(|row| row.number == number);
+            if rows.is_empty() {
+                return Err(CommandError::NoRevocation(number));
+            }
+            show(Format::of(list.json), &ORDER_COLUMNS, rows.into_iter().map(row).collect())
         }
     }
-    let columns = ["number", "lid", "kid", "account", "issuedBefore", "device", "devices", "acknowledged", "reason"];
-    show(&list, &columns, rows.into_iter().map(row).collect())
 }
 
 fn row(row: OrderEntry) -> Vec<serde_json::Value> {

@@ -1,14 +1,15 @@
 //! `wmlicensed serve`.
 
+use super::Data;
+use super::error::CommandError;
 use super::options::Parsed;
-use super::{CommandError, Data};
 use crate::clock::SystemClock;
 use crate::folder::DataFolder;
 use crate::logging::{self, Format};
 use crate::serve::{DEFAULT_EPOCH_PERIOD, Options, Server};
 use clap::Args;
 use sd_notify::NotifyState;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,8 +23,8 @@ const BLOCKING_THREADS: usize = 64;
 pub(super) struct Arguments {
     #[command(flatten)]
     data: Data,
-    /// Address to listen on; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    /// Address or name of this machine to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = address)]
     listen: SocketAddr,
     /// URL by which clients reach the service; the listening address if not given.
     #[arg(long, value_name = "URL", value_parser = url)]
@@ -69,6 +70,13 @@ pub(super) struct Arguments {
 fn role(name: &str) -> Result<Role, String> {
     let role = Role::ALL.into_iter().find(|role| role.name() == name);
     role.ok_or_else(|| "one of individualization, issuer, management is expected".to_owned())
+}
+
+/// The address of a name, of several that of the older protocol: what `localhost` is to most.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let found: Vec<SocketAddr> = text.to_socket_addrs().map_err(|error| error.to_string())?.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| "no address has this name".to_owned())
 }
 
 /// Longest URL that answers and pages carry, in bytes.

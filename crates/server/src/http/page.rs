@@ -12,7 +12,7 @@ use crate::accounts::{Account, token_hash};
 use crate::policy::{Terms, parse};
 use crate::problem::Fault;
 use crate::service::Service;
-use crate::store::{Content, Decision, Interaction};
+use crate::store::{Content, Decision, Interaction, Presented};
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -220,13 +220,14 @@ impl<'s> Visit<'s> {
             return Ok(response);
         }
         let token = token.trim();
-        let problem = match (token.is_empty(), self.service.store.account(token_hash(token)).await?) {
+        let problem = match (token.is_empty(), store.account(token_hash(token), self.now).await?) {
             (true, _) => Problem::NoToken,
-            (false, None) => {
+            (false, Presented::Unknown) => {
                 store.count_failed_sign_in(self.interaction.id.clone()).await?;
                 Problem::WrongToken
             }
-            (false, Some(account)) => {
+            (false, Presented::Ended) => Problem::EndedToken,
+            (false, Presented::Account(account)) => {
                 let contents = self.service.store.contents_of(self.interaction.kids.clone()).await?;
                 if contents.iter().flatten().any(|content| includes(&account, content)) {
                     return self.question(Some(account.user), StatusCode::OK, None).await;

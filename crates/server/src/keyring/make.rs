@@ -1,8 +1,8 @@
 //! Making a service's keys and certificates: all of them by `init`, those of the roles anew by `certificate renew`. A key is on
 //! the disk before the certificate that speaks of it, and the authority's certificate comes last.
 
-use super::{CLOCK_TOLERANCE, KeyringError, at, backup_name, read_directory, role_name};
-use crate::folder::{DataFolder, read_private, write_private};
+use super::{CLOCK_TOLERANCE, KeyringError, at, authority_key, backup_name, read_directory, role_name};
+use crate::folder::{DataFolder, write_private};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -74,16 +74,18 @@ fn make(folder: &DataFolder, name: &str, now: i64) -> Result<Digest, KeyringErro
     Ok(hash)
 }
 
-/// Gives every role a new key and certificate, and the management service a new backup key; retired keys stay.
-/// Gives the certificates made.
-pub(crate) fn renew(folder: &DataFolder, now: i64) -> Result<Vec<ServiceCertificate>, KeyringError> {
+/// Gives every role a new key and certificate, and the management service a new backup key; retired keys stay. The authority's
+/// keys are in the file `key`, or where `init` left them. Gives the certificates made.
+pub(crate) fn renew(
+    folder: &DataFolder,
+    key: Option<PathBuf>,
+    now: i64,
+) -> Result<Vec<ServiceCertificate>, KeyringError> {
     read_directory(folder)?;
     let _lock = lock(folder)?;
     folder.sweep().map_err(at(folder.path().to_owned()))?;
     let directory = read_directory(folder)?;
-    let path = folder.authority_key();
-    let bytes = read_private(&path).map_err(at(path.clone()))?;
-    let authority = DualSigningKey::from_bytes(&bytes).map_err(|_| KeyringError::Damaged(path))?;
+    let (_, authority) = authority_key(folder, key)?;
     // The newest certificate of a role is the one in use, so its time is later than that of the others.
     let newest = directory.services().iter().map(|service| service.issued_at).max();
     let issued_at = newest.map_or(now, |newest| now.max(newest + 1));

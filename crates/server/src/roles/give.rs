@@ -8,7 +8,7 @@ use crate::problem::Fault;
 use crate::rules::epochs::Standing;
 use crate::rules::mailbox::Recipient;
 use crate::service::Service;
-use crate::store::{Committed, Exchange, Issue, Offer};
+use crate::store::{Acting, Committed, Exchange, Issue, Offer};
 use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Answer, Beside, Grant, Reason};
@@ -78,13 +78,14 @@ fn why(reason: Reason, again: Option<i64>) -> String {
 }
 
 /// Gives licenses for all of these key IDs to a device, in the name of an account where there is one; all or none. With `keep`
-/// they wait in its mailbox.
+/// they wait in its mailbox. `by`: who gives them.
 pub(crate) async fn give(
     service: &Arc<Service>,
     recipient: &Recipient,
     account: Option<Account>,
     kids: &[Kid],
     keep: bool,
+    by: &Acting,
 ) -> Result<Given, GiveError> {
     let keyring = service.keyring();
     let certificate = service.device(&keyring, &recipient.certificate)?;
@@ -113,7 +114,7 @@ pub(crate) async fn give(
         };
         let (issue, grants) = decide(&granter, kids, offer)?;
         let answer = seal(&granter, &certificate, exchange.transaction, &grants)?;
-        match service.store.give(exchange.clone(), device, issue, answer.clone(), keep).await? {
+        match service.store.give(exchange.clone(), device, issue, answer.clone(), keep, by.clone()).await? {
             Committed::Done => {
                 return Ok(Given { transaction: exchange.transaction, answer, licenses: grants.len() });
             }

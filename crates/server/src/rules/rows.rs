@@ -164,3 +164,40 @@ pub(crate) struct ScopeRow {
     pub(crate) scope: String,
     pub(crate) changed: i64,
 }
+
+/// An account. One that was removed keeps its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AccountRow {
+    pub(crate) user: UserId,
+    pub(crate) name: String,
+    pub(crate) created_at: i64,
+    pub(crate) removed_at: Option<i64>,
+}
+
+/// A token of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TokenRow {
+    pub(crate) hash: Digest,
+    pub(crate) user: UserId,
+    /// What the owner calls it: one name at a time for each that was not ended.
+    pub(crate) name: String,
+    pub(crate) created_at: i64,
+    /// From when on it counts for nothing; none: until it is ended.
+    pub(crate) ends_at: Option<i64>,
+    /// When it was ended, or another one took its place.
+    pub(crate) ended_at: Option<i64>,
+}
+
+/// Something that was done in the owner's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuditRow {
+    pub(crate) done_at: i64,
+    /// Begins with the nanoseconds within the second.
+    pub(crate) id: [u8; 16],
+    pub(crate) who: String,
+    /// The command, by its words.
+    pub(crate) act: String,
+    pub(crate) about: Option<String>,
+    pub(crate) was: Option<String>,
+    pub(crate) became: Option<String>,
+}

@@ -1,5 +1,6 @@
 //! What a running service does by itself: takes over what was renewed on disk, drops what is old, warns of what ends.
 
+use crate::ends::Watch;
 use crate::http::tls::Tls;
 use crate::service::Service;
 use crate::store::ANSWER_LIFETIME;
@@ -10,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// How often renewed certificates are looked for and old answers dropped.
 const UPKEEP: Duration = Duration::from_secs(60);
-/// How often the files for TLS are looked at, without reading them.
+/// How often files for TLS and the folder of certificates are looked at, without reading them.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often certificates that end soon are spoken of.
 const WARN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -28,13 +29,23 @@ impl Upkeep {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         });
+        let (mut ends, mut seen) = (Watch::default(), self.service.certificates_changed());
         loop {
             tokio::select! {
                 _ = minutes.tick() => {
                     self.read_keys().await;
                     self.drop_old().await;
+                    ends.look(&self.service);
                 }
-                _ = looks.tick() => self.with_tls(Tls::look).await,
+                _ = looks.tick() => {
+                    self.with_tls(Tls::look).await;
+                    // A folder whose time does not tell is read with the minutes.
+                    let changed = self.service.certificates_changed();
+                    if changed != seen {
+                        seen = changed;
+                        self.read_keys().await;
+                    }
+                }
                 _ = days.tick() => {
                     let now = self.service.clock.now();
                     self.with_tls(move |tls| tls.warn_of_end(now)).await;

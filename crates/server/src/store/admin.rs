@@ -1,39 +1,67 @@
-//! What the owner's commands change: content, policies, subscriptions, accounts.
+//! What the owner's commands change of what is offered: content, policies, subscriptions.
 
+use super::audit::note;
 use super::revocations::next_mark;
-use super::rows::{For, Rows};
+use super::rows::Rows;
 use super::{End, Pending, Store, StoreError};
-use crate::accounts::Account;
-use crate::rules::catalogue::{self, Added, NewContent, NewSubscription};
+use crate::rules::audit::{Act, Acting};
+use crate::rules::catalogue::{self, Added, Changes, NewContent, NewSubscription};
 use std::collections::BTreeSet;
-use wmlicense_wire::id::{Digest, Kid};
+use wmlicense_wire::id::Kid;
+
+/// Content that is to be added, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Adding {
+    /// The command, by its words.
+    pub(crate) act: &'static str,
+    pub(crate) contents: Vec<NewContent>,
+    /// Known key IDs whose keys the caller compared, and which are equal.
+    pub(crate) same: Vec<Kid>,
+    /// What is there may get other terms, or be for others.
+    pub(crate) replace: bool,
+    /// Nothing is written: what would change is told.
+    pub(crate) dry: bool,
+}
 
 impl Store {
-    /// Adds content. Keys of known key IDs are compared by the caller, who lists them in `same` when they are equal.
-    pub(crate) fn add_content(&self, contents: Vec<NewContent>, same: Vec<Kid>, now: i64) -> Pending<'_, Added> {
-        self.write_once((contents, same, now), |(contents, same, now), rows| {
-            Box::pin(add_content(rows, contents, same, *now))
-        })
+    /// Adds content, or tells what that would change.
+    pub(crate) fn add(&self, adding: Adding, by: impl Into<Acting>) -> Pending<'_, Added> {
+        self.write_once((adding, by.into()), |(adding, by), rows| Box::pin(add_content(rows, adding, by)))
     }
 
     /// Forgets content; the number of key IDs that were there.
-    pub(crate) fn remove_content(&self, kids: Vec<Kid>, now: i64) -> Pending<'_, u64> {
-        self.write_once((kids, now), |(kids, now), rows| {
+    pub(crate) fn remove_content(&self, kids: Vec<Kid>, by: impl Into<Acting>) -> Pending<'_, u64> {
+        self.write_once((kids, by.into()), |(kids, by), rows| {
             Box::pin(async move {
-                next_mark(rows, *now).await?;
-                Ok(End::Keep(rows.remove_contents(kids).await?))
+                next_mark(rows, by.now).await?;
+                let was = rows.contents(kids).await?;
+                let was = match was.as_slice() {
+                    [] => None,
+                    [row] => Some(told(row.policy.as_ref(), row.scope.as_ref(), row.title.as_ref())),
+                    rows => Some(format!("{} key IDs", rows.len())),
+                };
+                let removed = rows.remove_contents(kids).await?;
+                note(rows, by, Act { act: "content remove", about: named(kids), was, became: None }).await?;
+                Ok(End::Keep(removed))
             })
         })
     }
 
     /// Adds a subscription or changes policy and scope of the one of this name. Gives its key ID and whether it is new.
-    pub(crate) fn set_subscription(&self, subscription: NewSubscription, now: i64) -> Pending<'_, (Kid, bool)> {
-        self.write_once((subscription, now), |(subscription, now), rows| {
+    pub(crate) fn set_subscription(
+        &self,
+        subscription: NewSubscription,
+        by: impl Into<Acting>,
+    ) -> Pending<'_, (Kid, bool)> {
+        self.write_once((subscription, by.into()), |(subscription, by), rows| {
             Box::pin(async move {
                 let known = rows.subscription(&subscription.name).await?;
-                let (mark, new) = (next_mark(rows, *now).await?, known.is_none());
+                let (mark, new) = (next_mark(rows, by.now).await?, known.is_none());
+                let was = known.as_ref().map(|row| told(row.policy.as_ref(), row.scope.as_ref(), None));
                 let row = catalogue::subscribe(subscription.clone(), known);
-                rows.put_subscription(&row, mark, *now).await?;
+                rows.put_subscription(&row, mark, by.now).await?;
+                let became = Some(told(row.policy.as_ref(), row.scope.as_ref(), None));
+                note(rows, by, Act { act: "subscription add", about: Some(row.name.clone()), was, became }).await?;
                 Ok(End::Keep((row.kid, new)))
             })
         })
@@ -45,12 +73,14 @@ impl Store {
         name: String,
         definition: String,
         subscription: Option<String>,
-        now: i64,
+        by: impl Into<Acting>,
     ) -> Pending<'_, bool> {
-        self.write_once((name, definition, subscription, now), |(name, definition, subscription, now), rows| {
+        self.write_once((name, definition, subscription, by.into()), |(name, definition, subscription, by), rows| {
             Box::pin(async move {
-                let (new, mark) = (rows.policy(name).await?.is_none(), next_mark(rows, *now).await?);
-                rows.put_policy(name, definition, subscription.as_deref(), mark, *now).await?;
+                let (was, mark) = (rows.policy(name).await?, next_mark(rows, by.now).await?);
+                rows.put_policy(name, definition, subscription.as_deref(), mark, by.now).await?;
+                let (new, became) = (was.is_none(), Some(definition.clone()));
+                note(rows, by, Act { act: "policy set", about: Some(name.clone()), was, became }).await?;
                 Ok(End::Keep(new))
             })
         })
@@ -60,64 +90,10 @@ impl Store {
     pub(crate) fn policy(&self, name: String) -> Pending<'_, Option<String>> {
         self.read(name, |name, rows| rows.policy(name))
     }
-
-    /// Adds an account; false if the name is taken.
-    pub(crate) fn add_account(
-        &self,
-        name: String,
-        account: Account,
-        token_hash: Digest,
-        now: i64,
-    ) -> Pending<'_, bool> {
-        self.write_once((name, account, token_hash, now), |(name, account, token_hash, now), rows| {
-            Box::pin(async move {
-                let Account { user, scopes } = account;
-                if !rows.insert_account(*user, name, *token_hash, *now).await? {
-                    return Ok(End::Undo(false));
-                }
-                let mark = next_mark(rows, *now).await?;
-                rows.insert_scopes(*user, scopes, mark).await?;
-                Ok(End::Keep(true))
-            })
-        })
-    }
-
-    /// Puts the hash of another token in place of an account's; false if there is no such account.
-    pub(crate) fn set_token(&self, name: String, token_hash: Digest) -> Pending<'_, bool> {
-        self.write((name, token_hash), |(name, token_hash), rows| {
-            Box::pin(async move { Ok(End::Keep(rows.put_token(name, *token_hash).await?)) })
-        })
-    }
-
-    /// Gives an account scopes and takes others from it; false if there is no such account. A change without new scopes counts as
-    /// one, too.
-    pub(crate) fn change_account(
-        &self,
-        name: String,
-        add: Vec<String>,
-        remove: Vec<String>,
-        now: i64,
-    ) -> Pending<'_, bool> {
-        self.write((name, add, remove, now), |(name, add, remove, now), rows| {
-            Box::pin(async move {
-                let Some(user) = rows.account_by_name(name, For::Changing).await? else {
-                    return Ok(End::Undo(false));
-                };
-                rows.remove_scopes(user, remove).await?;
-                let mark = next_mark(rows, *now).await?;
-                rows.insert_scopes(user, add, mark).await?;
-                Ok(End::Keep(true))
-            })
-        })
-    }
 }
 
-async fn add_content(
-    rows: &mut dyn Rows,
-    contents: &[NewContent],
-    same: &[Kid],
-    now: i64,
-) -> Result<End<Added>, StoreError> {
+async fn add_content(rows: &mut dyn Rows, adding: &Adding, by: &Acting) -> Result<End<Added>, StoreError> {
+    let Adding { act, contents, same, replace, dry } = adding;
     let mut seen = BTreeSet::new();
     for name in contents.iter().filter_map(|content| content.policy.as_deref()).filter(|name| seen.insert(*name)) {
         if rows.policy(name).await?.is_none() {
@@ -126,11 +102,53 @@ async fn add_content(
     }
     let kids: Vec<Kid> = contents.iter().map(|content| content.kid).collect();
     let known = rows.contents(&kids).await?;
-    let (content, new) = match catalogue::add(contents, known, same) {
+    let was = match (known.as_slice(), kids.as_slice()) {
+        ([row], [_]) => Some(told(row.policy.as_ref(), row.scope.as_ref(), row.title.as_ref())),
+        _ => None,
+    };
+    let (content, changes) = match catalogue::add(contents, known, same) {
         Ok(added) => added,
         Err(known) => return Ok(End::Undo(Added::Existing(known))),
     };
-    let mark = next_mark(rows, now).await?;
-    rows.put_contents(&content, mark, now).await?;
-    Ok(End::Keep(Added::Done { new }))
+    if *dry {
+        return Ok(End::Undo(Added::Done(changes)));
+    }
+    if !replace && !changes.moved.is_empty() {
+        return Ok(End::Undo(Added::Moves(changes)));
+    }
+    let mark = next_mark(rows, by.now).await?;
+    rows.put_contents(&content, mark, by.now).await?;
+    let became = match (contents.as_slice(), content.as_slice()) {
+        ([_], [row]) => told(row.policy.as_ref(), row.scope.as_ref(), row.title.as_ref()),
+        _ => counted(&changes),
+    };
+    note(rows, by, Act { act, about: named(&kids), was, became: Some(became) }).await?;
+    Ok(End::Keep(Added::Done(changes)))
+}
+
+/// What an act on key IDs was about.
+fn named(kids: &[Kid]) -> Option<String> {
+    Some(match kids {
+        [kid] => kid.to_hex(),
+        kids => format!("{} key IDs", kids.len()),
+    })
+}
+
+fn told(policy: Option<&String>, scope: Option<&String>, title: Option<&String>) -> String {
+    let policy = policy.map_or("no policy".to_owned(), |name| format!("policy {name}"));
+    let scope = scope.map_or("open to all".to_owned(), |name| format!("scope {name}"));
+    let title = title.map(|title| format!(", title {title}"));
+    format!("{policy}, {scope}{}", title.unwrap_or_default())
+}
+
+fn counted(changes: &Changes) -> String {
+    let Changes { new, unchanged, retitled, moved } = changes;
+    let mut text =
+        format!("{new} new, {unchanged} unchanged, {retitled} with another title, {} moved", changes.moves());
+    for ((from, to), count) in moved {
+        let (from, to) =
+            (told(from.policy.as_ref(), from.scope.as_ref(), None), told(to.policy.as_ref(), to.scope.as_ref(), None));
+        text.push_str(&format!("; {count} from {from} to {to}"));
+    }
+    text
 }

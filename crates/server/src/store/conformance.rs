@@ -1,6 +1,7 @@
 //! What every engine has to do, told as the service asks it: each rule in its transaction, each race, what a transaction leaves
 //! that did not end. It runs over SQLite, and over an engine in memory in fair weather and in a storm.
 
+mod accounts;
 mod exchanges;
 mod licenses;
 mod memory;
@@ -148,6 +149,19 @@ fn written(committed: Committed, answer: &[u8]) {
 /// What is known of an exchange.
 async fn prior(store: &Store, exchange: Exchange) -> Prior {
     store.known_device(exchange, None).await.unwrap().0
+}
+
+impl Store {
+    /// Adds content, whatever is there on other terms.
+    pub(super) fn add_content(&self, contents: Vec<NewContent>, same: Vec<Kid>, now: i64) -> Pending<'_, Added> {
+        self.add(Adding { act: "content import", contents, same, replace: true, dry: false }, now)
+    }
+}
+
+/// What became of content of which so many key IDs are new, and so many were on other terms.
+fn added(new: u64, moves: &[(Offering, Offering)]) -> Added {
+    let moved = moves.iter().cloned().map(|of| (of, 1)).collect();
+    Added::Done(Changes { new, moved, ..Changes::default() })
 }
 
 /// All licenses that were issued.

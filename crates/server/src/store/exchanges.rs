@@ -3,25 +3,12 @@
 
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
-use crate::accounts::Account;
 use crate::rules::devices::{self, CertifiedDevice, KnownDevice};
 use crate::rules::epochs::{DAY, History, Judged, Noticed, Presented, Standing, YEAR, judge};
 use crate::rules::exchanges::{Committed, Exchange, Prior, prior};
-use wmlicense_wire::id::{DeviceId, Digest, SignerId, UserId};
+use wmlicense_wire::id::{DeviceId, SignerId};
 
 impl Store {
-    /// The account of a token.
-    pub(crate) fn account(&self, token_hash: Digest) -> Pending<'_, Option<Account>> {
-        self.read(token_hash, |token_hash, rows| {
-            Box::pin(async move {
-                match rows.account_by_token(*token_hash).await? {
-                    Some(user) => account_of(rows, user).await.map(Some),
-                    None => Ok(None),
-                }
-            })
-        })
-    }
-
     /// The exchange, the device of these keys, and that of the keys in whose place they come.
     pub(crate) fn known_device(
         &self,
@@ -114,12 +101,6 @@ impl Store {
             })
         })
     }
-}
-
-/// An account with its scopes.
-pub(super) async fn account_of(rows: &mut dyn Rows, user: UserId) -> Result<Account, StoreError> {
-    let scopes = rows.scopes(&[user]).await?.into_iter().map(|row| row.scope).collect();
-    Ok(Account { user, scopes })
 }
 
 /// What is known about an exchange.

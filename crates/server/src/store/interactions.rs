@@ -1,6 +1,6 @@
 //! Requests for which a user must act on the page.
 
-use super::exchanges::account_of;
+use super::accounts::account_of;
 use super::rows::For;
 use super::{End, Pending, Store, StoreError};
 use crate::accounts::Account;

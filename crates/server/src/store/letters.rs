@@ -1,8 +1,10 @@
 //! Licenses that nobody asked for: whom they can be given to, and what waits for a device.
 
+use super::audit::note;
 use super::issuing::write_issue;
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
+use crate::rules::audit::{Act, Acting};
 use crate::rules::exchanges::{ANSWER_LIFETIME, Committed, Exchange};
 use crate::rules::licenses::Issue;
 use crate::rules::mailbox::{self, Addressee, Recipient, RecipientRow, Waiting, forks_count_after, newest};
@@ -39,8 +41,10 @@ impl Store {
         issue: Issue,
         answer: Vec<u8>,
         keep: bool,
+        by: impl Into<Acting>,
     ) -> Pending<'_, Committed> {
-        self.write_once((exchange, device, issue, answer, keep), |(exchange, device, issue, answer, keep), rows| {
+        let asked = (exchange, device, issue, answer, keep, by.into());
+        self.write_once(asked, |(exchange, device, issue, answer, keep, by), rows| {
             Box::pin(async move {
                 let Exchange { transaction, now, .. } = *exchange;
                 if rows.is_revoked(*device).await? || !write_issue(rows, *device, issue, now).await? {
@@ -49,6 +53,9 @@ impl Store {
                 if *keep {
                     rows.insert_letter(*device, transaction, now, answer).await?;
                 }
+                let (about, place) = (Some(device.to_hex()), if *keep { "mailbox" } else { "a file" });
+                let became = Some(format!("{} licenses in {place}", issue.licenses.len()));
+                note(rows, by, Act { act: "license give", about, was: None, became }).await?;
                 Ok(End::Keep(Committed::Done))
             })
         })

@@ -1,38 +1,73 @@
 //! What the owner lists: page by page, each behind the last row of the one before.
 
+pub(crate) mod cursor;
+
 use super::issuing::orders_about;
 use super::revocations::matches;
-use super::rows::{LicenseFacts, Rows};
+use super::rows::{AuditFilter, Filter, LicenseFacts, Rows};
 use super::{
-    ContentEntry, DeviceEntry, LicenseEntry, OrderEntry, Pending, RestoreEntry, Store, StoreError, SubscriptionEntry,
+    AuditRow, ContentEntry, DeviceEntry, LicenseEntry, OrderEntry, Pending, RestoreEntry, Store, StoreError,
+    SubscriptionEntry, TokenRow,
 };
 use crate::rules::revocation::{Order, is_taken_back};
-use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId};
+use crate::rules::rows::AccountRow;
+use std::collections::HashMap;
+use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, UserId};
 
 /// Rows of a page. A page of the latest looks through everything, so few pages are read rather than short ones.
 const PAGE: usize = 16 * 1024;
 
 /// A row of a list.
 pub(crate) trait Listed: Sized {
+    /// What the list is called; its cursors say so.
+    const LIST: &'static str;
+    /// Which rows are listed.
+    type Filter: Clone + Default + Send + Sync + 'static;
     /// What the rows are ordered by.
-    type Key: Send + Sync + 'static;
+    type Key: cursor::Key + Clone + Send + Sync + 'static;
     /// The key of this one.
     fn key(&self) -> Self::Key;
     /// The rows behind a key, at most so many.
-    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>>;
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        filter: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>>;
+}
+
+/// One row of `account list`.
+#[derive(Debug, Clone)]
+pub(crate) struct AccountEntry {
+    pub(crate) account: AccountRow,
+    pub(crate) scopes: Vec<String>,
+    /// Whatever became of them.
+    pub(crate) tokens: Vec<TokenRow>,
 }
 
 impl Store {
     /// All rows of a list, of one state of the database.
     pub(crate) fn all<T: Listed + Send + 'static>(&self) -> Pending<'_, Vec<T>> {
-        self.read((), |(), rows| {
+        self.listed(T::Filter::default(), None, usize::MAX)
+    }
+
+    /// Rows of a list behind a key, at most so many, of one state of the database.
+    pub(crate) fn listed<T: Listed + Send + 'static>(
+        &self,
+        filter: T::Filter,
+        behind: Option<T::Key>,
+        limit: usize,
+    ) -> Pending<'_, Vec<T>> {
+        self.read((filter, behind, limit), |(filter, behind, limit), rows| {
             Box::pin(async move {
                 let mut all: Vec<T> = Vec::new();
                 loop {
-                    let page = T::page(rows, all.last().map(T::key), PAGE).await?;
-                    let is_last = page.len() < PAGE;
+                    let behind = all.last().map(T::key).or(behind.clone());
+                    let wanted = PAGE.min(*limit - all.len());
+                    let page = T::page(rows, filter, behind, wanted).await?;
+                    let is_last = page.len() < wanted;
                     all.extend(page);
-                    if is_last {
+                    if is_last || all.len() == *limit {
                         return Ok(all);
                     }
                 }
@@ -61,54 +96,82 @@ async fn licenses(rows: &mut dyn Rows, page: Vec<LicenseFacts>) -> Result<Vec<Li
 
 /// Content by key ID.
 impl Listed for ContentEntry {
+    const LIST: &'static str = "content";
+    type Filter = Filter;
     type Key = Kid;
 
     fn key(&self) -> Kid {
         self.kid
     }
 
-    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
-        rows.list_contents(behind, limit)
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        filter: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
+        rows.list_contents(filter, behind, limit)
     }
 }
 
 /// Subscriptions by name.
 impl Listed for SubscriptionEntry {
+    const LIST: &'static str = "subscription";
+    type Filter = ();
     type Key = String;
 
     fn key(&self) -> String {
         self.name.clone()
     }
 
-    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        _: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
         Box::pin(async move { rows.list_subscriptions(behind.as_deref(), limit).await })
     }
 }
 
 /// Names and times of change of policies, by name.
 impl Listed for (String, i64) {
+    const LIST: &'static str = "policy";
+    type Filter = ();
     type Key = String;
 
     fn key(&self) -> String {
         self.0.clone()
     }
 
-    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        _: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
         Box::pin(async move { rows.list_policies(behind.as_deref(), limit).await })
     }
 }
 
 /// Licenses issued, the latest first.
 impl Listed for LicenseEntry {
+    const LIST: &'static str = "license";
+    type Filter = Filter;
     type Key = (i64, Lid, DeviceId);
 
     fn key(&self) -> Self::Key {
         (self.issued_at, self.lid, self.device)
     }
 
-    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        filter: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
         Box::pin(async move {
-            let page = rows.list_licenses(behind, limit).await?;
+            let page = rows.list_licenses(filter, behind, limit).await?;
             licenses(rows, page).await
         })
     }
@@ -116,39 +179,116 @@ impl Listed for LicenseEntry {
 
 /// Restores, the latest first.
 impl Listed for RestoreEntry {
+    const LIST: &'static str = "restore";
+    type Filter = Filter;
     type Key = (i64, Lid, DeviceId);
 
     fn key(&self) -> Self::Key {
         (self.since, self.lid, self.device)
     }
 
-    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
-        rows.list_restores(behind, limit)
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        filter: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
+        rows.list_restores(filter, behind, limit)
     }
 }
 
 /// Devices, the latest first.
 impl Listed for DeviceEntry {
+    const LIST: &'static str = "device";
+    type Filter = Filter;
     type Key = (i64, DeviceId, SignerId);
 
     fn key(&self) -> Self::Key {
         (self.since, self.device, self.thumbprint)
     }
 
-    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
-        rows.list_devices(behind, limit)
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        filter: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
+        rows.list_devices(filter, behind, limit)
     }
 }
 
 /// Orders, the latest first.
 impl Listed for OrderEntry {
+    const LIST: &'static str = "revocation";
+    type Filter = ();
     type Key = u64;
 
     fn key(&self) -> u64 {
         self.number
     }
 
-    fn page(rows: &mut dyn Rows, behind: Option<Self::Key>, limit: usize) -> Pending<'_, Vec<Self>> {
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        _: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
         rows.list_orders(behind, limit)
+    }
+}
+
+/// Accounts by name; those of one name that were removed by their users.
+impl Listed for AccountEntry {
+    const LIST: &'static str = "account";
+    type Filter = Filter;
+    type Key = (String, UserId);
+
+    fn key(&self) -> Self::Key {
+        (self.account.name.clone(), self.account.user)
+    }
+
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        filter: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
+        Box::pin(async move {
+            let page = rows.list_accounts(filter, behind, limit).await?;
+            let users: Vec<UserId> = page.iter().map(|row| row.user).collect();
+            let mut scopes: HashMap<UserId, Vec<String>> = HashMap::new();
+            for row in rows.scopes(&users).await? {
+                scopes.entry(row.user).or_default().push(row.scope);
+            }
+            let mut tokens: HashMap<UserId, Vec<TokenRow>> = HashMap::new();
+            for row in rows.tokens_of(&users).await? {
+                tokens.entry(row.user).or_default().push(row);
+            }
+            let entry = |account: AccountRow| {
+                let of = (scopes.remove(&account.user), tokens.remove(&account.user));
+                AccountEntry { account, scopes: of.0.unwrap_or_default(), tokens: of.1.unwrap_or_default() }
+            };
+            Ok(page.into_iter().map(entry).collect())
+        })
+    }
+}
+
+/// What was done in the owner's name, the latest first.
+impl Listed for AuditRow {
+    const LIST: &'static str = "audit";
+    type Filter = AuditFilter;
+    type Key = (i64, [u8; 16]);
+
+    fn key(&self) -> Self::Key {
+        (self.done_at, self.id)
+    }
+
+    fn page<'r>(
+        rows: &'r mut dyn Rows,
+        filter: &'r Self::Filter,
+        behind: Option<Self::Key>,
+        limit: usize,
+    ) -> Pending<'r, Vec<Self>> {
+        rows.list_audit(filter, behind, limit)
     }
 }

@@ -1,32 +1,42 @@
 //! Revocation: orders and whom they are told to, blobs and acknowledgements, keys that count no more, status lists.
 
+use super::audit::note;
 use super::rows::{For, LicenseKey, Rows};
 use super::{End, Pending, Store, StoreError};
+use crate::policy::to_rfc3339;
+use crate::rules::audit::{Act, Acting};
 use crate::rules::devices;
 use crate::rules::revocation::{
-    self, Due, NewRevokedKey, Order, RevokedRow, due, is_acknowledged, is_newer, next_number,
+    self, Due, ListedKey, NewRevokedKey, Order, RevokedRow, due, is_acknowledged, is_newer, next_number,
 };
 use std::collections::HashSet;
 use wmlicense_wire::id::{DeviceId, Lid, SignerId, UserId};
 use wmlicense_wire::key::VerifyingKey;
 use wmlicense_wire::policy::Policy;
-use wmlicense_wire::revocation::{Acknowledgement, Entry};
+use wmlicense_wire::revocation::{Acknowledgement, Entry, Rule};
 
 /// Licenses that are read at once to find those of a rule.
 const PAGE: usize = 4096;
 
 impl Store {
     /// Writes an order down and gives its number and the devices that are known to hold what is taken back.
-    pub(crate) fn take_back(&self, order: Order, reason: Option<String>, now: i64) -> Pending<'_, (u64, u64)> {
-        self.write_once((order, reason, now), |(order, reason, now), rows| {
+    pub(crate) fn take_back(
+        &self,
+        order: Order,
+        reason: Option<String>,
+        by: impl Into<Acting>,
+    ) -> Pending<'_, (u64, u64)> {
+        self.write_once((order, reason, by.into()), |(order, reason, by), rows| {
             Box::pin(async move {
-                let number = next_number(rows.newest_order(For::Changing).await?, *now);
+                let number = next_number(rows.newest_order(For::Changing).await?, by.now);
                 let holders = match order.entry {
                     Entry::Rule(_) => Vec::new(),
                     Entry::License(lid) => holders(rows, lid, order.device).await?,
                 };
                 rows.insert_order(number, order, reason.as_deref(), &holders).await?;
-                let mark = next_mark(rows, *now).await?;
+                let mark = next_mark(rows, by.now).await?;
+                let (about, became) = (told(rows, order).await?, Some(format!("revocation {number}")));
+                note(rows, by, Act { act: "license revoke", about: Some(about), was: None, became }).await?;
                 let devices = match order.entry {
                     Entry::Rule(_) => withdraw_by_rule(rows, order, mark).await?,
                     Entry::License(lid) => {
@@ -123,26 +133,40 @@ impl Store {
         device: DeviceId,
         counts_from: i64,
         reason: Option<String>,
-        now: i64,
+        by: impl Into<Acting>,
     ) -> Pending<'_, bool> {
-        self.write((device, counts_from, reason, now), |(device, counts_from, reason, now), rows| {
+        self.write((device, counts_from, reason, by.into()), |(device, counts_from, reason, by), rows| {
             Box::pin(async move {
                 let keys = rows.keys_of(*device, For::Changing).await?;
-                let known = !keys.is_empty();
-                for row in keys {
-                    rows.put_keys(&devices::revoked(row, *counts_from, reason.as_deref(), *now)).await?;
+                if keys.is_empty() {
+                    return Ok(End::Undo(false));
                 }
-                Ok(End::Keep(known))
+                let was = keys.iter().find_map(|row| row.revoked_at);
+                for row in keys {
+                    rows.put_keys(&devices::revoked(row, *counts_from, reason.as_deref(), by.now)).await?;
+                }
+                let was = was.map(|at| format!("revoked {}", to_rfc3339(at)));
+                let became = Some(format!("licenses from {} on do not count", to_rfc3339(*counts_from)));
+                note(rows, by, Act { act: "device revoke", about: Some(device.to_hex()), was, became }).await?;
+                Ok(End::Keep(true))
             })
         })
     }
 
     /// Puts a key on the next status list.
-    pub(crate) fn revoke_key(&self, key: NewRevokedKey, now: i64) -> Pending<'_, ()> {
-        self.write((key, now), |(key, now), rows| {
+    pub(crate) fn revoke_key(&self, key: NewRevokedKey, by: impl Into<Acting>) -> Pending<'_, ()> {
+        self.write((key, by.into()), |(key, by), rows| {
             Box::pin(async move {
                 let known = rows.revoked_key(key.kind, key.key, For::Changing).await?;
-                rows.put_revoked_key(&revocation::revoke(key.clone(), known, *now)).await?;
+                let was = known.as_ref().map(|row| format!("from {}", to_rfc3339(row.counts_from)));
+                let row = revocation::revoke(key.clone(), known, by.now);
+                rows.put_revoked_key(&row).await?;
+                let act = match key.kind {
+                    ListedKey::Service => "certificate revoke",
+                    ListedKey::Application => "application revoke",
+                };
+                let became = Some(format!("from {}", to_rfc3339(row.counts_from)));
+                note(rows, by, Act { act, about: Some(key.name.clone()), was, became }).await?;
                 Ok(End::Keep(()))
             })
         })
@@ -159,18 +183,40 @@ impl Store {
     }
 
     /// Keeps a status list; false if there is one of its number or a higher one.
-    pub(crate) fn add_status_list(&self, number: u64, list: Vec<u8>) -> Pending<'_, bool> {
-        self.write_once((number, list), |(number, list), rows| {
+    pub(crate) fn add_status_list(&self, number: u64, list: Vec<u8>, by: impl Into<Acting>) -> Pending<'_, bool> {
+        self.write_once((number, list, by.into()), |(number, list, by), rows| {
             Box::pin(async move {
                 let newest = rows.status_list(For::Changing).await?;
-                if !is_newer(newest.map(|(number, _)| number), *number) {
+                if !is_newer(newest.as_ref().map(|(number, _)| *number), *number) {
                     return Ok(End::Undo(false));
                 }
                 rows.insert_status_list(*number, list).await?;
+                let was = newest.map(|(number, _)| number.to_string());
+                note(rows, by, Act { act: "status publish", about: None, was, became: Some(number.to_string()) })
+                    .await?;
                 Ok(End::Keep(true))
             })
         })
     }
+}
+
+/// What an order takes back, in words.
+async fn told(rows: &mut dyn Rows, order: &Order) -> Result<String, StoreError> {
+    let mut words = Vec::new();
+    match order.entry {
+        Entry::License(lid) => words.push(format!("license {}", lid.to_hex())),
+        Entry::Rule(Rule { user, kid, issued_before }) => {
+            words.push("licenses".to_owned());
+            if let Some(user) = user {
+                let name = rows.account_name(user).await?;
+                words.push(format!("of {}", name.unwrap_or_else(|| user.to_hex())));
+            }
+            words.extend(kid.map(|kid| format!("for {}", kid.to_hex())));
+            words.extend(issued_before.map(|at| format!("issued before {}", to_rfc3339(at))));
+        }
+    }
+    words.extend(order.device.map(|device| format!("on {}", device.to_hex())));
+    Ok(words.join(" "))
 }
 
 /// Makes a number for a change to what is offered.

@@ -10,11 +10,11 @@ mod licenses;
 mod lists;
 mod revocation;
 
-pub(crate) use catalogue::{AccountRows, CatalogueRows};
+pub(crate) use catalogue::{AccountRows, AuditRows, CatalogueRows};
 pub(crate) use licenses::{LicenseRows, SeatRows};
 pub(crate) use lists::{
-    AnyLicense, ContentEntry, DeviceEntry, LicenseEntry, LicenseFacts, LicenseKey, ListRows, OrderEntry, RestoreEntry,
-    RestoredSeat, SubscriptionEntry,
+    AnyLicense, AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, LicenseFacts, LicenseKey, ListRows,
+    OrderEntry, RestoreEntry, RestoredSeat, SubscriptionEntry,
 };
 pub(crate) use revocation::{InteractionRows, MailboxRows, RevocationRows};
 
@@ -40,6 +40,7 @@ pub(crate) trait Rows:
     + EpochRows
     + DeviceRows
     + AccountRows
+    + AuditRows
     + CatalogueRows
     + LicenseRows
     + SeatRows
@@ -56,6 +57,7 @@ impl<T> Rows for T where
         + EpochRows
         + DeviceRows
         + AccountRows
+        + AuditRows
         + CatalogueRows
         + LicenseRows
         + SeatRows

@@ -36,6 +36,8 @@ pub(super) enum Problem {
     NoToken,
     /// No account has this token.
     WrongToken,
+    /// An account had this token once.
+    EndedToken,
     /// The account's scopes hold nothing of what is asked.
     NotIncluded,
     /// The form did not come from this page, or is too old.
@@ -43,10 +45,18 @@ pub(super) enum Problem {
 }
 
 impl Problem {
+    fn is_of_the_token(self) -> bool {
+        match self {
+            Self::NoToken | Self::WrongToken | Self::EndedToken | Self::NotIncluded => true,
+            Self::Stale => false,
+        }
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::NoToken => "Enter the account token.",
             Self::WrongToken => "No account has this token. Check it and enter it again.",
+            Self::EndedToken => "This token has ended. Get another one from whoever gave it to you, and enter that.",
             Self::NotIncluded => {
                 "This account does not include the content. Enter the token of another account, or decline."
             }
@@ -102,7 +112,7 @@ fn told_problem(step: &Step, problem: Problem) -> Markup {
 }
 
 fn sign_in(sealed: &str, problem: Option<Problem>) -> Markup {
-    let wrong = matches!(problem, Some(Problem::NoToken | Problem::WrongToken | Problem::NotIncluded));
+    let wrong = matches!(problem, Some(problem) if problem.is_of_the_token());
     let described_by = if wrong { "problem-text hint" } else { "hint" };
     html! {
         h2 { "Sign in" }

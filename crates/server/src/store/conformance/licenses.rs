@@ -23,7 +23,7 @@ fn content(number: u8, scope: Option<&str>, policy: Option<&str>) -> NewContent 
 /// A catalogue: open content 3, content 6 and 7 for `gold`, and an account that has it.
 async fn catalogue(store: &Store) {
     let contents = vec![content(3, None, None), content(6, Some("gold"), None), content(7, Some("gold"), None)];
-    assert_eq!(store.add_content(contents, vec![], 100).await.unwrap(), Added::Done { new: 3 });
+    assert_eq!(store.add_content(contents, vec![], 100).await.unwrap(), added(3, &[]));
     let account = Account { user: USER, scopes: vec!["gold".to_owned()] };
     assert!(store.add_account("tom".to_owned(), account, Digest::new([8; 32]), 200).await.unwrap());
 }
@@ -184,6 +184,9 @@ over_each_engine! {
         assert_eq!((kids(&all), all.next.clone()), (vec![kid(3), kid(6), kid(7)], None));
         assert!(kids(&deliver(store, Some(all.mark), first()).await).is_empty());
         store.add_content(vec![content(7, Some("gold"), None)], vec![kid(7)], 300).await.unwrap();
+        assert!(kids(&deliver(store, Some(all.mark), first()).await).is_empty(), "the same is no change");
+        let renamed = NewContent { title: Some("Another".to_owned()), ..content(7, Some("gold"), None) };
+        store.add_content(vec![renamed], vec![kid(7)], 300).await.unwrap();
         let changed = deliver(store, Some(all.mark), first()).await;
         assert_eq!(kids(&changed), [kid(7)]);
         assert!(changed.mark > all.mark);

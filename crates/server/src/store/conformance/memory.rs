@@ -16,7 +16,9 @@ use crate::rules::epochs::Epochs;
 use crate::rules::interactions::Interaction;
 use crate::rules::mailbox::RecipientRow;
 use crate::rules::revocation::{Order, RevokedKeyRow};
-use crate::rules::rows::{AgainRow, AnsweredRow, ContentRow, ExchangeKey, KeysRow, LicenseRow, SeatRow};
+use crate::rules::rows::{
+    AccountRow, AgainRow, AnsweredRow, AuditRow, ContentRow, ExchangeKey, KeysRow, LicenseRow, SeatRow, TokenRow,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use wmlicense_wire::id::{DeviceId, Digest, Epoch, Kid, Lid, SignerId, TransactionId, UserId};
@@ -45,10 +47,13 @@ struct Tables {
     keys: BTreeMap<SignerId, KeysRow>,
     names: BTreeMap<DeviceId, String>,
     mark: i64,
-    contents: BTreeMap<Kid, (ContentRow, i64)>,
+    /// With the mark, and when it was added first.
+    contents: BTreeMap<Kid, (ContentRow, i64, i64)>,
     policies: BTreeMap<String, Policy>,
     subscriptions: BTreeMap<String, (NewSubscription, i64)>,
-    accounts: BTreeMap<UserId, (String, Digest)>,
+    accounts: BTreeMap<UserId, AccountRow>,
+    tokens: BTreeMap<Digest, TokenRow>,
+    audit: BTreeMap<(i64, [u8; 16]), AuditRow>,
     scopes: BTreeMap<(UserId, String), i64>,
     licenses: BTreeMap<LicenseKey, (Kid, LicenseRow, i64)>,
     seats: BTreeMap<(Lid, DeviceId), SeatRow>,

@@ -9,6 +9,16 @@ use wmlicense_wire::key::{DualSigningKey, Signer as _, SigningKey};
 use wmlicense_wire::revocation::{Acknowledgement, Entry, Revocation};
 
 const USER: UserId = UserId::new([5; 16]);
+const ANY: rows::Filter = rows::Filter {
+    account: None,
+    device: None,
+    kid: None,
+    title: None,
+    scope: None,
+    since: None,
+    until: None,
+    removed: false,
+};
 
 fn everything() -> Order {
     Order { entry: rule(None, None, None), device: None }
@@ -145,7 +155,7 @@ over_each_engine! {
     #[tokio::test]
     async fn a_status_list_follows_only_lower_numbers_and_names_everything_revoked(world: World) {
         let store = &world.store;
-        let add = async |number| store.add_status_list(number, vec![7]).await.unwrap();
+        let add = async |number| store.add_status_list(number, vec![7], 1000).await.unwrap();
         assert!(add(10).await && !add(10).await && !add(9).await && add(11).await);
         assert_eq!(store.status_list().await.unwrap(), Some((11, vec![7])));
         let key = |from| NewRevokedKey {
@@ -164,13 +174,23 @@ over_each_engine! {
         let nameless = vec![content(1, 1, None), content(2, 1, Some("rent"))];
         assert_eq!(add(nameless, vec![]).await, Added::NoPolicy("rent".to_owned()));
         assert!(store.all::<ContentEntry>().await.unwrap().is_empty());
-        assert_eq!(add(vec![content(1, 1, None), content(1, 1, None)], vec![]).await, Added::Done { new: 1 });
+        assert_eq!(add(vec![content(1, 1, None), content(1, 1, None)], vec![]).await, added(1, &[]));
         let kid = Kid::new([1; 16]);
         let again = add(vec![content(2, 1, None), content(1, 2, None)], vec![]).await;
         assert_eq!(again, Added::Existing(vec![(kid, vec![1])]));
         assert!(store.set_policy("rent".to_owned(), "{}".to_owned(), None, 1000).await.unwrap());
         assert!(!store.set_policy("rent".to_owned(), "{ }".to_owned(), None, 1000).await.unwrap());
-        assert_eq!(add(vec![content(1, 2, Some("rent"))], vec![kid]).await, Added::Done { new: 0 });
+        let offered = |policy: Option<&str>| Offering { policy: policy.map(str::to_owned), scope: None };
+        let moved = added(0, &[(offered(None), offered(Some("rent")))]);
+        let adding = |replace, dry| {
+            let (act, contents, same) = ("content import", vec![content(1, 2, Some("rent"))], vec![kid]);
+            Adding { act, contents, same, replace, dry }
+        };
+        let Added::Done(changes) = &moved else { unreachable!() };
+        assert_eq!(store.add(adding(false, false), 1000).await.unwrap(), Added::Moves(changes.clone()));
+        assert_eq!(store.add(adding(false, true), 1000).await.unwrap(), moved);
+        assert_eq!(store.contents_of(vec![kid]).await.unwrap()[0].as_ref().unwrap().policy, None);
+        assert_eq!(store.add(adding(true, false), 1000).await.unwrap(), moved);
         let stored = store.contents_of(vec![kid]).await.unwrap().remove(0).unwrap();
         assert_eq!((stored.sealed_key, stored.policy), (vec![1], Some(("rent".to_owned(), "{ }".to_owned()))));
     }
@@ -188,11 +208,11 @@ over_each_engine! {
             world.store.add_content(vec![content(4, 1, None)], vec![], 2000),
             world.other.add_content(vec![content(5, 1, None)], vec![], 2000),
         );
-        assert_eq!((first.unwrap(), second.unwrap(), mark().await), (Added::Done { new: 1 }, Added::Done { new: 1 }, 2001));
+        assert_eq!((first.unwrap(), second.unwrap(), mark().await), (added(1, &[]), added(1, &[]), 2001));
     }
 
     #[tokio::test]
-    async fn a_name_is_one_accounts_and_a_token_its_only_one(world: World) {
+    async fn a_name_is_one_accounts_and_a_token_takes_the_place_of_that_of_its_name(world: World) {
         let store = &world.store;
         let token = |byte: u8| Digest::new([byte; 32]);
         let account = |user| Account { user, scopes: vec!["gold".to_owned()] };
@@ -203,10 +223,11 @@ over_each_engine! {
         let taken = tokio::join!(add(&world.store, 5), add(&world.other, 6));
         assert_ne!(taken.0, taken.1);
         let user = store.user_of("tom".to_owned()).await.unwrap().unwrap();
-        assert!(store.set_token("tom".to_owned(), token(7)).await.unwrap());
-        assert!(!store.set_token("ann".to_owned(), token(8)).await.unwrap());
-        assert_eq!(store.account(token(7)).await.unwrap(), Some(account(user)));
-        assert_eq!(store.account(token(5)).await.unwrap().or(store.account(token(6)).await.unwrap()), None);
+        let new = |byte| NewToken::unnamed(token(byte));
+        assert!(store.set_token("tom".to_owned(), new(7), 1000).await.unwrap());
+        assert!(!store.set_token("ann".to_owned(), new(8), 1000).await.unwrap());
+        let of = async |byte| store.account(token(byte), 1000).await.unwrap().account();
+        assert_eq!((of(7).await, of(5).await.or(of(6).await)), (Some(account(user)), None));
         let (add, remove) = (vec!["silver".to_owned()], vec!["gold".to_owned()]);
         assert!(!store.change_account("ann".to_owned(), add.clone(), vec![], 1000).await.unwrap());
         assert!(store.change_account("tom".to_owned(), add.clone(), remove, 1000).await.unwrap());
@@ -219,7 +240,7 @@ over_each_engine! {
         let store = &world.store;
         let give = async |number, license| {
             let issue = issued(vec![license]);
-            store.give(exchange(number, 1000), OWN, issue, vec![number], true).await.unwrap()
+            store.give(exchange(number, 1000), OWN, issue, vec![number], true, 1000).await.unwrap()
         };
         let waiting = async |now| store.waiting(OWN_KEYS, vec![9], now).await.unwrap();
         assert_eq!(waiting(1000).await, Waiting::default());
@@ -247,7 +268,7 @@ over_each_engine! {
         store.know(recipient(9), 500).await.unwrap();
         for number in [1, 2] {
             let license = NewLicense { kid: Kid::new([number; 16]), user: Some(USER), ..license(number, None) };
-            let given = store.give(exchange(number, 1000), OWN, issued(vec![license]), vec![number], true).await;
+            let given = store.give(exchange(number, 1000), OWN, issued(vec![license]), vec![number], true, 1000).await;
             assert_eq!(given.unwrap(), Committed::Done);
         }
         let letters = async |keys| store.waiting(keys, vec![9], 1000).await.unwrap().letters;
@@ -307,22 +328,22 @@ over_each_engine! {
             store.claim(exchange(50 + number, 1000), device(9), vec![claim], Default::default()).await.unwrap();
         }
         let contents = async |behind| {
-            store.read(behind, |behind, rows| rows.list_contents(*behind, 2)).await.unwrap()
+            store.read(behind, |behind, rows| rows.list_contents(&ANY, *behind, 2)).await.unwrap()
         };
         let all = in_pairs(contents, |row| row.kid).await;
         assert_eq!(all.iter().map(|row| row.kid).collect::<Vec<_>>(), (1..=5).map(|number| Kid::new([number; 16])).collect::<Vec<_>>());
         let issued = async |behind| {
-            store.read(behind, |behind, rows| rows.list_licenses(*behind, 2)).await.unwrap()
+            store.read(behind, |behind, rows| rows.list_licenses(&ANY, *behind, 2)).await.unwrap()
         };
         let all = in_pairs(issued, |row| (row.entry.issued_at, row.entry.lid, row.entry.device)).await;
         assert_eq!(all.iter().map(|row| row.entry.lid).collect::<Vec<_>>(), [4, 5, 2, 3, 1].map(lid));
         let restores = async |behind| {
-            store.read(behind, |behind, rows| rows.list_restores(*behind, 2)).await.unwrap()
+            store.read(behind, |behind, rows| rows.list_restores(&ANY, *behind, 2)).await.unwrap()
         };
         let all = in_pairs(restores, |row| (row.since, row.lid, row.device)).await;
         assert_eq!(all.iter().map(|row| row.lid).collect::<Vec<_>>(), [51, 52, 53, 54, 55].map(lid));
         let devices = async |behind| {
-            store.read(behind, |behind, rows| rows.list_devices(*behind, 2)).await.unwrap()
+            store.read(behind, |behind, rows| rows.list_devices(&ANY, *behind, 2)).await.unwrap()
         };
         let all = in_pairs(devices, |row| (row.since, row.device, row.thumbprint)).await;
         assert_eq!(all.iter().map(|row| row.device).collect::<Vec<_>>(), [1, 2, 3, 4, 5].map(device));

@@ -4,7 +4,7 @@ use super::super::Pending;
 use super::For;
 use crate::rules::catalogue::NewSubscription;
 use crate::rules::licenses::Content;
-use crate::rules::rows::{ContentRow, ScopeRow};
+use crate::rules::rows::{AuditRow, ContentRow, ScopeRow, TokenRow};
 use wmlicense_wire::id::{Digest, Kid, UserId};
 
 /// Content, policies and subscriptions.
@@ -47,23 +47,32 @@ pub(crate) trait CatalogueRows {
     fn put_subscription<'a>(&'a mut self, row: &'a NewSubscription, mark: i64, now: i64) -> Pending<'a, ()>;
 }
 
-/// Accounts and their scopes.
+/// Accounts, their tokens and scopes.
 pub(crate) trait AccountRows {
-    /// The account of a token.
-    fn account_by_token(&mut self, token_hash: Digest) -> Pending<'_, Option<UserId>>;
-    /// The account of a name.
+    /// A token by its hash, whatever became of it.
+    fn token(&mut self, hash: Digest) -> Pending<'_, Option<TokenRow>>;
+    /// The tokens of accounts, whatever became of them, each account's in the order of their making.
+    fn tokens_of<'a>(&'a mut self, users: &'a [UserId]) -> Pending<'a, Vec<TokenRow>>;
+    /// Writes tokens, or when those of the same hashes end, in this order.
+    fn put_tokens<'a>(&'a mut self, rows: &'a [TokenRow]) -> Pending<'a, ()>;
+    /// The account of a name that was not removed.
     fn account_by_name<'a>(&'a mut self, name: &'a str, how: For) -> Pending<'a, Option<UserId>>;
-    /// The name of an account.
+    /// The name of an account that was not removed.
     fn account_name(&mut self, user: UserId) -> Pending<'_, Option<String>>;
     /// The scopes of accounts, each account's in their order.
     fn scopes<'a>(&'a mut self, users: &'a [UserId]) -> Pending<'a, Vec<ScopeRow>>;
-    /// Writes an account; false where the name is taken.
-    fn insert_account<'a>(&'a mut self, user: UserId, name: &'a str, token_hash: Digest, now: i64)
-    -> Pending<'a, bool>;
-    /// Puts the hash of another token in place of an account's; false where there is no such account.
-    fn put_token<'a>(&'a mut self, name: &'a str, token_hash: Digest) -> Pending<'a, bool>;
+    /// Writes an account; false where one that was not removed has the name.
+    fn insert_account<'a>(&'a mut self, user: UserId, name: &'a str, now: i64) -> Pending<'a, bool>;
+    /// Notes that an account was removed. Its tokens and scopes stay.
+    fn remove_account(&mut self, user: UserId, now: i64) -> Pending<'_, ()>;
     /// Gives an account scopes that it has not.
     fn insert_scopes<'a>(&'a mut self, user: UserId, scopes: &'a [String], mark: i64) -> Pending<'a, ()>;
     /// Takes scopes from an account.
     fn remove_scopes<'a>(&'a mut self, user: UserId, scopes: &'a [String]) -> Pending<'a, ()>;
+}
+
+/// What was done in the owner's name; listed with everything else.
+pub(crate) trait AuditRows {
+    /// Writes a row, where it is not there.
+    fn insert_audit<'a>(&'a mut self, row: &'a AuditRow) -> Pending<'a, ()>;
 }

@@ -2,7 +2,46 @@
 
 use super::super::Pending;
 use crate::rules::revocation::Order;
+use crate::rules::rows::{AccountRow, AuditRow};
 use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, UserId};
+
+/// Which rows are listed: those that everything named here is true of. Each list says what it looks at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    /// Name of an account, also of one that was removed.
+    pub(crate) account: Option<String>,
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) kid: Option<Kid>,
+    /// Part of a title, whatever the case of its ASCII letters.
+    pub(crate) title: Option<String>,
+    pub(crate) scope: Option<String>,
+    /// Seconds UTC, the first one that counts.
+    pub(crate) since: Option<i64>,
+    /// Seconds UTC, the first one that counts no more.
+    pub(crate) until: Option<i64>,
+    /// Accounts that were removed as well.
+    pub(crate) removed: bool,
+}
+
+impl Filter {
+    /// First second, and first one behind.
+    pub(crate) fn times(&self) -> (i64, i64) {
+        (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX))
+    }
+}
+
+/// Which rows of the audit are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AuditFilter {
+    pub(crate) who: Option<String>,
+    /// Words of a command, or the first of them.
+    pub(crate) act: Option<String>,
+    /// Part of what it was about, whatever the case of its ASCII letters.
+    pub(crate) about: Option<String>,
+    /// As in [`Filter`].
+    pub(crate) since: Option<i64>,
+    pub(crate) until: Option<i64>,
+}
 
 /// One row of `content list`.
 #[derive(Debug, Clone)]
@@ -57,6 +96,8 @@ pub(crate) struct RestoreEntry {
     pub(crate) kid: Kid,
     pub(crate) title: Option<String>,
     pub(crate) device: DeviceId,
+    /// Name of the account that it was issued to, where that is known.
+    pub(crate) account: Option<String>,
     pub(crate) since: i64,
     pub(crate) devices: u64,
 }
@@ -76,6 +117,8 @@ pub(crate) struct DeviceEntry {
     /// How often a copy of its store was noticed, and when last.
     pub(crate) forks: u64,
     pub(crate) forked_at: Option<i64>,
+    /// Names of the accounts that its licenses were issued to or that it asked for, in their order.
+    pub(crate) accounts: Vec<String>,
 }
 
 /// One row of `revocation list`.
@@ -119,8 +162,20 @@ pub(crate) struct RestoredSeat {
 
 /// Pages of everything. `behind`: the last of the page before, or none for the first page.
 pub(crate) trait ListRows {
-    /// Content by key ID.
-    fn list_contents(&mut self, behind: Option<Kid>, limit: usize) -> Pending<'_, Vec<ContentEntry>>;
+    /// Content by key ID: what an account may have, what a device has a license for, key ID, title, scope, times of adding.
+    fn list_contents<'a>(
+        &'a mut self,
+        filter: &'a Filter,
+        behind: Option<Kid>,
+        limit: usize,
+    ) -> Pending<'a, Vec<ContentEntry>>;
+    /// Accounts by name and user: name, scope, a device that licenses were issued to, times of making.
+    fn list_accounts<'a>(
+        &'a mut self,
+        filter: &'a Filter,
+        behind: Option<(String, UserId)>,
+        limit: usize,
+    ) -> Pending<'a, Vec<AccountRow>>;
     /// Subscriptions by name.
     fn list_subscriptions<'a>(
         &'a mut self,
@@ -129,16 +184,36 @@ pub(crate) trait ListRows {
     ) -> Pending<'a, Vec<SubscriptionEntry>>;
     /// Names and times of change of policies, by name.
     fn list_policies<'a>(&'a mut self, behind: Option<&'a str>, limit: usize) -> Pending<'a, Vec<(String, i64)>>;
-    /// Licenses, the latest first; those of one second by license ID and device.
-    fn list_licenses(&mut self, behind: Option<(i64, Lid, DeviceId)>, limit: usize) -> Pending<'_, Vec<LicenseFacts>>;
-    /// Licenses that were restored, the latest first; those of one second by license ID and device.
-    fn list_restores(&mut self, behind: Option<(i64, Lid, DeviceId)>, limit: usize) -> Pending<'_, Vec<RestoreEntry>>;
-    /// Devices by their present keys, the latest first; those of one second by device ID and keys.
-    fn list_devices(
-        &mut self,
+    /// Licenses, the latest first; those of one second by license ID and device. Account, device, key ID, title, times of issue.
+    fn list_licenses<'a>(
+        &'a mut self,
+        filter: &'a Filter,
+        behind: Option<(i64, Lid, DeviceId)>,
+        limit: usize,
+    ) -> Pending<'a, Vec<LicenseFacts>>;
+    /// Licenses that were restored, the latest first; those of one second by license ID and device. Account, device, key ID,
+    /// title, times of restoring.
+    fn list_restores<'a>(
+        &'a mut self,
+        filter: &'a Filter,
+        behind: Option<(i64, Lid, DeviceId)>,
+        limit: usize,
+    ) -> Pending<'a, Vec<RestoreEntry>>;
+    /// Devices by their present keys, the latest first; those of one second by device ID and keys. Account, device, a key ID that
+    /// it has a license for, times of the first certificate.
+    fn list_devices<'a>(
+        &'a mut self,
+        filter: &'a Filter,
         behind: Option<(i64, DeviceId, SignerId)>,
         limit: usize,
-    ) -> Pending<'_, Vec<DeviceEntry>>;
+    ) -> Pending<'a, Vec<DeviceEntry>>;
+    /// The audit, the latest first.
+    fn list_audit<'a>(
+        &'a mut self,
+        filter: &'a AuditFilter,
+        behind: Option<(i64, [u8; 16])>,
+        limit: usize,
+    ) -> Pending<'a, Vec<AuditRow>>;
     /// Orders, the latest first.
     fn list_orders(&mut self, behind: Option<u64>, limit: usize) -> Pending<'_, Vec<OrderEntry>>;
     /// Licenses by their keys.

@@ -1,19 +1,20 @@
 //! Content, policies, subscriptions, accounts and their scopes, in SQLite.
 
-use super::super::rows::{AccountRows, CatalogueRows, For};
+use super::super::rows::{AccountRows, AuditRows, CatalogueRows, For};
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, done};
 use super::statement::statements;
 use crate::rules::catalogue::NewSubscription;
 use crate::rules::licenses::{Content, Part, RootKey};
-use crate::rules::rows::{ContentRow, ScopeRow};
+use crate::rules::rows::{AuditRow, ContentRow, ScopeRow, TokenRow};
 use rusqlite::{Row, params};
 use wmlicense_wire::id::{Digest, Kid, UserId};
 
 statements!("catalogue.sql":
     MARK, PUT_MARK, OFFERED_CONTENT, OFFERED_SUBSCRIPTION, OFFERED_BEHIND, CONTENT, PUT_CONTENT, REMOVE_CONTENT,
     POLICY, PUT_POLICY, SUBSCRIPTION, PUT_SUBSCRIPTION,
-    ACCOUNT_BY_TOKEN, ACCOUNT_BY_NAME, ACCOUNT_NAME, SCOPES, INSERT_ACCOUNT, PUT_TOKEN, INSERT_SCOPE, REMOVE_SCOPE,
+    TOKEN, TOKENS_OF, PUT_TOKEN, ACCOUNT_BY_NAME, ACCOUNT_NAME, SCOPES, INSERT_ACCOUNT, REMOVE_ACCOUNT, INSERT_SCOPE,
+    REMOVE_SCOPE, INSERT_AUDIT,
 );
 
 /// Columns that [`read_content`] reads.
@@ -28,6 +29,11 @@ fn read_content(row: &Row<'_>) -> Result<Content, StoreError> {
         (false, Some(kid)) => Part::Leaf(RootKey { kid, sealed_key: row.get(7)?, scope: row.get(8)? }),
     };
     Ok(Content { sealed_key: row.get(0)?, title: row.get(1)?, scope: row.get(2)?, policy, part })
+}
+
+fn read_token(row: &Row<'_>) -> Result<TokenRow, StoreError> {
+    let (hash, user, name) = (row.id(0)?, row.id(1)?, row.get(2)?);
+    Ok(TokenRow { hash, user, name, created_at: row.get(3)?, ends_at: row.get(4)?, ended_at: row.get(5)? })
 }
 
 impl CatalogueRows for SqliteRows<'_> {
@@ -109,8 +115,25 @@ impl CatalogueRows for SqliteRows<'_> {
 }
 
 impl AccountRows for SqliteRows<'_> {
-    fn account_by_token(&mut self, token_hash: Digest) -> Pending<'_, Option<UserId>> {
-        done(self.one(ACCOUNT_BY_TOKEN, [token_hash.as_bytes()], |row| row.id(0)))
+    fn token(&mut self, hash: Digest) -> Pending<'_, Option<TokenRow>> {
+        done(self.one(TOKEN, [hash.as_bytes()], read_token))
+    }
+
+    fn tokens_of<'a>(&'a mut self, users: &'a [UserId]) -> Pending<'a, Vec<TokenRow>> {
+        let mut found = Vec::new();
+        let mut find = |user: &UserId| {
+            found.extend(self.all(TOKENS_OF, [user.as_bytes()], read_token)?);
+            Ok(())
+        };
+        let all = users.iter().try_for_each(&mut find);
+        done(all.map(|()| found))
+    }
+
+    fn put_tokens<'a>(&'a mut self, rows: &'a [TokenRow]) -> Pending<'a, ()> {
+        let put = |TokenRow { hash, user, name, created_at, ends_at, ended_at }: &TokenRow| {
+            self.put(PUT_TOKEN, params![hash.as_bytes(), user.as_bytes(), name, created_at, ends_at, ended_at])
+        };
+        done(rows.iter().try_for_each(put))
     }
 
     fn account_by_name<'a>(&'a mut self, name: &'a str, _: For) -> Pending<'a, Option<UserId>> {
@@ -133,19 +156,12 @@ impl AccountRows for SqliteRows<'_> {
         done(all.map(|()| found))
     }
 
-    fn insert_account<'a>(
-        &'a mut self,
-        user: UserId,
-        name: &'a str,
-        token_hash: Digest,
-        now: i64,
-    ) -> Pending<'a, bool> {
-        let asked = params![user.as_bytes(), name, token_hash.as_bytes(), now];
-        done(self.change(INSERT_ACCOUNT, asked).map(|rows| rows == 1))
+    fn insert_account<'a>(&'a mut self, user: UserId, name: &'a str, now: i64) -> Pending<'a, bool> {
+        done(self.change(INSERT_ACCOUNT, params![user.as_bytes(), name, now]).map(|rows| rows == 1))
     }
 
-    fn put_token<'a>(&'a mut self, name: &'a str, token_hash: Digest) -> Pending<'a, bool> {
-        done(self.change(PUT_TOKEN, params![token_hash.as_bytes(), name]).map(|rows| rows == 1))
+    fn remove_account(&mut self, user: UserId, now: i64) -> Pending<'_, ()> {
+        done(self.put(REMOVE_ACCOUNT, params![now, user.as_bytes()]))
     }
 
     fn insert_scopes<'a>(&'a mut self, user: UserId, scopes: &'a [String], mark: i64) -> Pending<'a, ()> {
@@ -156,5 +172,12 @@ impl AccountRows for SqliteRows<'_> {
     fn remove_scopes<'a>(&'a mut self, user: UserId, scopes: &'a [String]) -> Pending<'a, ()> {
         let remove = |scope: &String| self.put(REMOVE_SCOPE, params![user.as_bytes(), scope]);
         done(scopes.iter().try_for_each(remove))
+    }
+}
+
+impl AuditRows for SqliteRows<'_> {
+    fn insert_audit<'a>(&'a mut self, row: &'a AuditRow) -> Pending<'a, ()> {
+        let AuditRow { done_at, id, who, act, about, was, became } = row;
+        done(self.put(INSERT_AUDIT, params![done_at, id, who, act, about, was, became]))
     }
 }

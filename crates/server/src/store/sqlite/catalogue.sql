@@ -57,26 +57,37 @@ SELECT name, kid, sealed_key, policy, scope FROM subscription WHERE name = $1;
 INSERT INTO subscription (kid, name, sealed_key, policy, scope, added_at, changed) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (name) DO UPDATE SET kid = $1, sealed_key = $3, policy = $4, scope = $5, changed = $7;
 
--- name: ACCOUNT_BY_TOKEN
-SELECT user_id FROM account WHERE token_hash = $1;
+-- name: TOKEN
+SELECT token_hash, user_id, name, created_at, ends_at, ended_at FROM account_token WHERE token_hash = $1;
+
+-- name: TOKENS_OF
+SELECT token_hash, user_id, name, created_at, ends_at, ended_at FROM account_token WHERE user_id = $1
+ORDER BY created_at, token_hash;
+
+-- name: PUT_TOKEN
+INSERT INTO account_token (token_hash, user_id, name, created_at, ends_at, ended_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (token_hash) DO UPDATE SET ends_at = $5, ended_at = $6;
 
 -- name: ACCOUNT_BY_NAME
-SELECT user_id FROM account WHERE name = $1;
+SELECT user_id FROM account WHERE name = $1 AND removed_at IS NULL;
 
 -- name: ACCOUNT_NAME
-SELECT name FROM account WHERE user_id = $1;
+SELECT name FROM account WHERE user_id = $1 AND removed_at IS NULL;
 
 -- name: SCOPES
 SELECT user_id, scope, changed FROM account_scope WHERE user_id = $1 ORDER BY scope;
 
 -- name: INSERT_ACCOUNT
-INSERT INTO account (user_id, name, token_hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING;
+INSERT INTO account (user_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) WHERE removed_at IS NULL DO NOTHING;
 
--- name: PUT_TOKEN
-UPDATE account SET token_hash = $1 WHERE name = $2;
+-- name: REMOVE_ACCOUNT
+UPDATE account SET removed_at = $1 WHERE user_id = $2 AND removed_at IS NULL;
 
 -- name: INSERT_SCOPE
 INSERT INTO account_scope (user_id, scope, changed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
 
 -- name: REMOVE_SCOPE
 DELETE FROM account_scope WHERE user_id = $1 AND scope = $2;
+
+-- name: INSERT_AUDIT
+INSERT INTO audit (done_at, id, who, act, about, was, became) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING;

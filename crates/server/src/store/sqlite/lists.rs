@@ -2,17 +2,19 @@
 
 use super::super::Pending;
 use super::super::rows::{
-    AnyLicense, ContentEntry, DeviceEntry, LicenseEntry, LicenseFacts, LicenseKey, ListRows, OrderEntry, RestoreEntry,
-    RestoredSeat, SubscriptionEntry,
+    AnyLicense, AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, LicenseFacts, LicenseKey, ListRows,
+    OrderEntry, RestoreEntry, RestoredSeat, SubscriptionEntry,
 };
 use super::revocation::read_order;
 use super::rows::{Columns as _, SqliteRows, bytes, done};
 use super::statement::statements;
+use crate::rules::rows::{AccountRow, AuditRow};
 use rusqlite::params;
-use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId};
+use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, UserId};
 
 statements!("lists.sql":
-    CONTENTS, SUBSCRIPTIONS, POLICIES, LICENSES, RESTORES, DEVICES, ORDERS, ANY_LICENSES, RESTORED_SEATS, COUNTS,
+    CONTENTS, ACCOUNTS, SUBSCRIPTIONS, POLICIES, LICENSES, RESTORES, DEVICES, AUDIT, ORDERS, ANY_LICENSES, RESTORED_SEATS,
+    COUNTS,
 );
 
 /// What is counted, in the order of the columns.
@@ -32,10 +34,35 @@ const COUNTED: [&str; 9] = [
 const FIRST: i64 = i64::MAX;
 
 impl ListRows for SqliteRows<'_> {
-    fn list_contents(&mut self, behind: Option<Kid>, limit: usize) -> Pending<'_, Vec<ContentEntry>> {
-        let behind = bytes(behind.as_ref()).unwrap_or_default();
-        done(self.all(CONTENTS, params![behind, limit as i64], |row| {
+    fn list_contents<'a>(
+        &'a mut self,
+        filter: &'a Filter,
+        behind: Option<Kid>,
+        limit: usize,
+    ) -> Pending<'a, Vec<ContentEntry>> {
+        let (behind, (since, until)) = (bytes(behind.as_ref()).unwrap_or_default(), filter.times());
+        let (kid, device) = (bytes(filter.kid.as_ref()), bytes(filter.device.as_ref()));
+        let Filter { account, title, scope, .. } = filter;
+        let asked = params![behind, kid, title, scope, account, device, since, until, limit as i64];
+        done(self.all(CONTENTS, asked, |row| {
             Ok(ContentEntry { kid: row.id(0)?, title: row.get(1)?, policy: row.get(2)?, scope: row.get(3)? })
+        }))
+    }
+
+    fn list_accounts<'a>(
+        &'a mut self,
+        filter: &'a Filter,
+        behind: Option<(String, UserId)>,
+        limit: usize,
+    ) -> Pending<'a, Vec<AccountRow>> {
+        let (name, user) = behind.as_ref().map_or(("", None), |(name, user)| (name.as_str(), Some(user)));
+        let (user, device, (since, until)) =
+            (bytes(user).unwrap_or_default(), bytes(filter.device.as_ref()), filter.times());
+        let Filter { account, scope, removed, .. } = filter;
+        let asked = params![name, user, account, scope, device, since, until, removed, limit as i64];
+        done(self.all(ACCOUNTS, asked, |row| {
+            let (user, name) = (row.id(0)?, row.get(1)?);
+            Ok(AccountRow { user, name, created_at: row.get(2)?, removed_at: row.get(3)? })
         }))
     }
 
@@ -55,9 +82,18 @@ impl ListRows for SqliteRows<'_> {
         done(self.all(POLICIES, asked, |row| Ok((row.get(0)?, row.get(1)?))))
     }
 
-    fn list_licenses(&mut self, behind: Option<(i64, Lid, DeviceId)>, limit: usize) -> Pending<'_, Vec<LicenseFacts>> {
+    fn list_licenses<'a>(
+        &'a mut self,
+        filter: &'a Filter,
+        behind: Option<(i64, Lid, DeviceId)>,
+        limit: usize,
+    ) -> Pending<'a, Vec<LicenseFacts>> {
         let (at, lid, device) = behind.as_ref().map_or((FIRST, None, None), |(at, lid, of)| (*at, Some(lid), Some(of)));
-        let asked = params![at, bytes(lid).unwrap_or_default(), bytes(device).unwrap_or_default(), limit as i64];
+        let (lid, device, (since, until)) =
+            (bytes(lid).unwrap_or_default(), bytes(device).unwrap_or_default(), filter.times());
+        let (only, kid) = (bytes(filter.device.as_ref()), bytes(filter.kid.as_ref()));
+        let Filter { account, title, .. } = filter;
+        let asked = params![at, lid, device, only, kid, account, title, since, until, limit as i64];
         done(self.all(LICENSES, asked, |row| {
             let entry = LicenseEntry {
                 lid: row.id(0)?,
@@ -75,24 +111,51 @@ impl ListRows for SqliteRows<'_> {
         }))
     }
 
-    fn list_restores(&mut self, behind: Option<(i64, Lid, DeviceId)>, limit: usize) -> Pending<'_, Vec<RestoreEntry>> {
+    fn list_restores<'a>(
+        &'a mut self,
+        filter: &'a Filter,
+        behind: Option<(i64, Lid, DeviceId)>,
+        limit: usize,
+    ) -> Pending<'a, Vec<RestoreEntry>> {
         let (at, lid, device) = behind.as_ref().map_or((FIRST, None, None), |(at, lid, of)| (*at, Some(lid), Some(of)));
-        let asked = params![at, bytes(lid).unwrap_or_default(), bytes(device).unwrap_or_default(), limit as i64];
+        let (lid, device, (since, until)) =
+            (bytes(lid).unwrap_or_default(), bytes(device).unwrap_or_default(), filter.times());
+        let (only, kid) = (bytes(filter.device.as_ref()), bytes(filter.kid.as_ref()));
+        let Filter { account, title, .. } = filter;
+        let asked = params![at, lid, device, only, kid, account, title, since, until, limit as i64];
         done(self.all(RESTORES, asked, |row| {
-            let (lid, kid, title) = (row.id(0)?, row.id(1)?, row.get(2)?);
-            Ok(RestoreEntry { lid, kid, title, device: row.id(3)?, since: row.get(4)?, devices: row.count(5)? })
+            Ok(RestoreEntry {
+                lid: row.id(0)?,
+                kid: row.id(1)?,
+                title: row.get(2)?,
+                device: row.id(3)?,
+                since: row.get(4)?,
+                devices: row.count(5)?,
+                account: row.get(6)?,
+            })
         }))
     }
 
-    fn list_devices(
-        &mut self,
+    fn list_devices<'a>(
+        &'a mut self,
+        filter: &'a Filter,
         behind: Option<(i64, DeviceId, SignerId)>,
         limit: usize,
-    ) -> Pending<'_, Vec<DeviceEntry>> {
+    ) -> Pending<'a, Vec<DeviceEntry>> {
         let (at, device, keys) =
             behind.as_ref().map_or((FIRST, None, None), |(at, of, keys)| (*at, Some(of), Some(keys)));
-        let asked = params![at, bytes(device).unwrap_or_default(), bytes(keys).unwrap_or_default(), limit as i64];
+        let (device, keys, (since, until)) =
+            (bytes(device).unwrap_or_default(), bytes(keys).unwrap_or_default(), filter.times());
+        let (only, kid) = (bytes(filter.device.as_ref()), bytes(filter.kid.as_ref()));
+        let asked = params![at, device, keys, only, kid, filter.account, since, until, limit as i64];
         done(self.all(DEVICES, asked, |row| {
+            let mut accounts: Vec<String> = row
+                .get::<_, Option<String>>(10)?
+                .iter()
+                .flat_map(|names| names.split('\n'))
+                .map(str::to_owned)
+                .collect();
+            accounts.sort_unstable();
             Ok(DeviceEntry {
                 device: row.id(0)?,
                 thumbprint: row.id(1)?,
@@ -104,7 +167,23 @@ impl ListRows for SqliteRows<'_> {
                 reason: row.get(7)?,
                 forks: row.count(8)?,
                 forked_at: row.get(9)?,
+                accounts,
             })
+        }))
+    }
+
+    fn list_audit<'a>(
+        &'a mut self,
+        filter: &'a AuditFilter,
+        behind: Option<(i64, [u8; 16])>,
+        limit: usize,
+    ) -> Pending<'a, Vec<AuditRow>> {
+        let (at, id) = behind.as_ref().map_or((FIRST, &[][..]), |(at, id)| (*at, id.as_slice()));
+        let AuditFilter { who, act, about, since, until } = filter;
+        let (since, until) = (since.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX));
+        done(self.all(AUDIT, params![at, id, who, act, about, since, until, limit as i64], |row| {
+            let (done_at, id, who, act) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok(AuditRow { done_at, id, who, act, about: row.get(4)?, was: row.get(5)?, became: row.get(6)? })
         }))
     }
 

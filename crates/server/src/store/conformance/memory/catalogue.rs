@@ -1,11 +1,11 @@
 //! Content, policies, subscriptions and accounts in memory.
 
 use super::super::super::Pending;
-use super::super::super::rows::{AccountRows, CatalogueRows, For};
+use super::super::super::rows::{AccountRows, AuditRows, CatalogueRows, For};
 use super::{Policy, Tables, found};
 use crate::rules::catalogue::NewSubscription;
 use crate::rules::licenses::{Content, Part, RootKey};
-use crate::rules::rows::{ContentRow, ScopeRow};
+use crate::rules::rows::{AccountRow, AuditRow, ContentRow, ScopeRow, TokenRow};
 use wmlicense_wire::id::{Digest, Kid, UserId};
 
 impl Tables {
@@ -39,7 +39,7 @@ impl Tables {
     }
 
     pub(super) fn find_offered(&self, kid: Kid) -> Option<Content> {
-        let content = self.contents.get(&kid).map(|(row, _)| self.content_of(row));
+        let content = self.contents.get(&kid).map(|(row, ..)| self.content_of(row));
         let subscription = || self.subscriptions.values().find(|(row, _)| row.kid == kid);
         content.or_else(|| subscription().map(|(row, _)| self.root_of(row)))
     }
@@ -66,7 +66,7 @@ impl CatalogueRows for Tables {
         after: i64,
         limit: usize,
     ) -> Pending<'a, Vec<(Kid, Content)>> {
-        let contents = self.contents.values().map(|(row, changed)| (row.kid, &row.scope, &row.policy, *changed));
+        let contents = self.contents.values().map(|(row, changed, _)| (row.kid, &row.scope, &row.policy, *changed));
         let roots = self.subscriptions.values().map(|(row, changed)| (row.kid, &row.scope, &row.policy, *changed));
         let is_new = |policy: &Option<String>, changed: i64| {
             changed > after || self.terms(policy).map_or(0, |(_, policy)| policy.changed) > after
@@ -82,11 +82,14 @@ impl CatalogueRows for Tables {
     }
 
     fn contents<'a>(&'a mut self, kids: &'a [Kid]) -> Pending<'a, Vec<ContentRow>> {
-        found(kids.iter().filter_map(|kid| self.contents.get(kid)).map(|(row, _)| row.clone()).collect())
+        found(kids.iter().filter_map(|kid| self.contents.get(kid)).map(|(row, ..)| row.clone()).collect())
     }
 
-    fn put_contents<'a>(&'a mut self, rows: &'a [ContentRow], mark: i64, _now: i64) -> Pending<'a, ()> {
-        self.contents.extend(rows.iter().map(|row| (row.kid, (row.clone(), mark))));
+    fn put_contents<'a>(&'a mut self, rows: &'a [ContentRow], mark: i64, now: i64) -> Pending<'a, ()> {
+        for row in rows {
+            let added_at = self.contents.get(&row.kid).map_or(now, |(_, _, added_at)| *added_at);
+            self.contents.insert(row.kid, (row.clone(), mark, added_at));
+        }
         found(())
     }
 
@@ -122,16 +125,28 @@ impl CatalogueRows for Tables {
 }
 
 impl AccountRows for Tables {
-    fn account_by_token(&mut self, token_hash: Digest) -> Pending<'_, Option<UserId>> {
-        found(self.accounts.iter().find(|(_, (_, hash))| *hash == token_hash).map(|(user, _)| *user))
+    fn token(&mut self, hash: Digest) -> Pending<'_, Option<TokenRow>> {
+        found(self.tokens.get(&hash).cloned())
+    }
+
+    fn tokens_of<'a>(&'a mut self, users: &'a [UserId]) -> Pending<'a, Vec<TokenRow>> {
+        let mut tokens: Vec<TokenRow> = self.tokens.values().filter(|row| users.contains(&row.user)).cloned().collect();
+        tokens.sort_by_key(|row| (row.created_at, row.hash));
+        found(tokens)
+    }
+
+    fn put_tokens<'a>(&'a mut self, rows: &'a [TokenRow]) -> Pending<'a, ()> {
+        self.tokens.extend(rows.iter().map(|row| (row.hash, row.clone())));
+        found(())
     }
 
     fn account_by_name<'a>(&'a mut self, name: &'a str, _: For) -> Pending<'a, Option<UserId>> {
-        found(self.accounts.iter().find(|(_, (of, _))| of == name).map(|(user, _)| *user))
+        let is_meant = |row: &&AccountRow| row.name == name && row.removed_at.is_none();
+        found(self.accounts.values().find(is_meant).map(|row| row.user))
     }
 
     fn account_name(&mut self, user: UserId) -> Pending<'_, Option<String>> {
-        found(self.accounts.get(&user).map(|(name, _)| name.clone()))
+        found(self.accounts.get(&user).filter(|row| row.removed_at.is_none()).map(|row| row.name.clone()))
     }
 
     fn scopes<'a>(&'a mut self, users: &'a [UserId]) -> Pending<'a, Vec<ScopeRow>> {
@@ -142,23 +157,20 @@ impl AccountRows for Tables {
         )
     }
 
-    fn insert_account<'a>(
-        &'a mut self,
-        user: UserId,
-        name: &'a str,
-        token_hash: Digest,
-        _now: i64,
-    ) -> Pending<'a, bool> {
-        let is_new = self.accounts.values().all(|(of, _)| of != name);
+    fn insert_account<'a>(&'a mut self, user: UserId, name: &'a str, now: i64) -> Pending<'a, bool> {
+        let is_new = self.accounts.values().all(|row| row.name != name || row.removed_at.is_some());
         if is_new {
-            self.accounts.insert(user, (name.to_owned(), token_hash));
+            let name = name.to_owned();
+            self.accounts.insert(user, AccountRow { user, name, created_at: now, removed_at: None });
         }
         found(is_new)
     }
 
-    fn put_token<'a>(&'a mut self, name: &'a str, token_hash: Digest) -> Pending<'a, bool> {
-        let account = self.accounts.values_mut().find(|(of, _)| of == name);
-        found(account.map(|(_, hash)| *hash = token_hash).is_some())
+    fn remove_account(&mut self, user: UserId, now: i64) -> Pending<'_, ()> {
+        if let Some(row) = self.accounts.get_mut(&user) {
+            row.removed_at = row.removed_at.or(Some(now));
+        }
+        found(())
     }
 
     fn insert_scopes<'a>(&'a mut self, user: UserId, scopes: &'a [String], mark: i64) -> Pending<'a, ()> {
@@ -170,6 +182,13 @@ impl AccountRows for Tables {
 
     fn remove_scopes<'a>(&'a mut self, user: UserId, scopes: &'a [String]) -> Pending<'a, ()> {
         self.scopes.retain(|(of, scope), _| *of != user || !scopes.contains(scope));
+        found(())
+    }
+}
+
+impl AuditRows for Tables {
+    fn insert_audit<'a>(&'a mut self, row: &'a AuditRow) -> Pending<'a, ()> {
+        self.audit.entry((row.done_at, row.id)).or_insert_with(|| row.clone());
         found(())
     }
 }
