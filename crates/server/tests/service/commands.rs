@@ -155,7 +155,7 @@ fn lists_of_content_are_imported_whole_or_not_at_all() {
     let path = file.to_str().unwrap();
     std::fs::write(&file, format!("kid,key,title\n{OPEN},{KEY},\"One, two\"\n{GOLD},{KEY},\n")).unwrap();
     assert_eq!(data.admin(&["content", "import", path, "--open"]), "imported: 2 (2 new)\n");
-    assert_eq!(data.admin(&["content", "import", path, "--scope", "gold"]), "imported: 2 (0 new)\n");
+    assert_eq!(data.admin(&["content", "import", path, "--open"]), "imported: 2 (0 new)\nunchanged: 2\n");
     let other = "c0000000000000000000000000000077";
     std::fs::write(&file, format!("{other},{KEY}\n{OPEN},ff112233445566778899aabbccddeeff\n")).unwrap();
     assert_eq!(data.fails(&["content", "import", path, "--open"]).0, 1);

@@ -2,7 +2,9 @@
 //! `wmlicense-testkit`.
 #![cfg(test)]
 
+mod accounts;
 mod again;
+mod care;
 mod clock;
 mod command_crashes;
 mod commands;
@@ -13,7 +15,9 @@ mod epochs;
 mod full_disk;
 mod gifts;
 mod hostile;
+mod imports;
 mod journey;
+mod listings;
 mod lives;
 mod logs;
 mod managed;
