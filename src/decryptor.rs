@@ -146,14 +146,27 @@ pub unsafe extern "C" fn wm_decrypt_sample(
     size: usize,
 ) -> wm_result {
     gate::enter(|| {
-        let object: Arc<DecryptorObject> = resolve(decryptor)?;
+        // What is wrong with the handle is told before what is wrong with the sample.
         // SAFETY: the header makes the caller answer for the description, everything it points to, and the sample.
-        let (info, data) = unsafe {
+        let described = || unsafe {
             let sample = input::sized_in(sample)?;
-            (sample_info(&sample)?, input::bytes_mut(data, size, "data")?)
+            Ok::<_, Failure>((sample_info(&sample)?, input::bytes_mut(data, size, "data")?))
         };
-        let decrypted = object.decryptor.decrypt(&info, data);
+        // A running use neither waits nor tells anybody anything, so the object need not be held.
+        let running = object::look(decryptor, |object| {
+            let (info, data) = described()?;
+            object.decryptor.decrypt_running(&info, data).transpose().map_err(Failure::from)
+        })?;
+        let decrypted = match running {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => {
+                let object: Arc<DecryptorObject> = resolve(decryptor)?;
+                let (info, data) = described()?;
+                object.decryptor.decrypt(&info, data).map_err(Failure::from)
+            }
+            Err(failure) => Err(failure),
+        };
         registers::clear();
-        decrypted.map_err(Failure::from)
+        decrypted
     })
 }

@@ -17,7 +17,7 @@ use std::any::Any;
 use std::ffi::c_void;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use table::{Table, TableError};
+use table::{Reader, Table, TableError, Token};
 
 /// What a handle may stand for. The numbers are part of each token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,30 @@ pub(crate) trait Object: Any + Send + Sync {
 
 static OBJECTS: LazyLock<Table<Arc<dyn Object>>> = LazyLock::new(Table::new);
 
+thread_local! {
+    static READER: Reader = OBJECTS.reader();
+}
+
+/// Shows the object behind a handle, which stays as long as `look` runs: see [`Table::with`] for what `look` must not do.
+fn look_at<R>(token: Token, kind: Option<Kind>, look: impl FnOnce(&Arc<dyn Object>) -> R) -> Result<R, Failure> {
+    let kind = kind.map(|kind| kind as u8);
+    let mut look = Some(look);
+    let mut once = |object: &Arc<dyn Object>| look.take().map(|look| look(object));
+    // A thread that is about to end may have no reader any more.
+    let found = READER.try_with(|reader| OBJECTS.with(reader, (token, kind), &mut once));
+    let found = found.unwrap_or_else(|_| OBJECTS.get(token, kind).map(|object| once(&object)));
+    found.map_err(refused)?.ok_or_else(|| Failure::new(WM_E_INVALID_HANDLE))
+}
+
+/// As [`look_at`], at an object of a known type.
+pub(crate) fn look<H: Handle, R>(handle: *mut H, look: impl FnOnce(&H::Target) -> R) -> Result<R, Failure> {
+    let looked = look_at(not_null(handle)?, Some(H::KIND), |object| {
+        let object: &dyn Any = object.as_ref();
+        object.downcast_ref().map(look)
+    });
+    looked?.ok_or_else(|| Failure::new(WM_E_INVALID_HANDLE))
+}
+
 fn refused(error: TableError) -> Failure {
     Failure::new(match error {
         TableError::Invalid => WM_E_INVALID_HANDLE,
@@ -131,14 +155,13 @@ pub(crate) fn as_handle<H>(token: u64) -> *mut H {
 
 /// The object behind a handle of a known type.
 pub(crate) fn resolve<H: Handle>(handle: *mut H) -> Result<Arc<H::Target>, Failure> {
-    let object = OBJECTS.get(not_null(handle)?, Some(H::KIND as u8)).map_err(refused)?;
-    let object: Arc<dyn Any + Send + Sync> = object;
+    let object: Arc<dyn Any + Send + Sync> = look_at(not_null(handle)?, Some(H::KIND), Arc::clone)?;
     object.downcast().map_err(|_| Failure::new(WM_E_INVALID_HANDLE))
 }
 
 /// The object behind a handle of any type.
 pub(crate) fn resolve_any(handle: *mut c_void) -> Result<Arc<dyn Object>, Failure> {
-    OBJECTS.get(not_null(handle)?, None).map_err(refused)
+    look_at(not_null(handle)?, None, Arc::clone)
 }
 
 /// Ends an object that the application let go of.
@@ -190,7 +213,9 @@ pub unsafe extern "C" fn wm_release(object: *mut c_void) -> wm_result {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wm_cancel(object: *mut c_void) -> wm_result {
     gate::enter(|| {
-        if let Some(worker) = resolve_any(object)?.worker() {
+        let working = |object: &Arc<dyn Object>| object.worker().is_some().then(|| Arc::clone(object));
+        let working = look_at(not_null(object)?, None, working)?;
+        if let Some(worker) = working.as_ref().and_then(|object| object.worker()) {
             worker.cancel();
         }
         Ok(())

@@ -4,7 +4,13 @@
 //! process, or a small integer, does not hit by chance. A slot changes its generation when its object leaves and is
 //! retired before generations would repeat, so no token is ever valid twice.
 
-use crate::sync::{Mutex, MutexGuard, RwLock};
+mod readers;
+#[cfg(test)]
+mod tests;
+
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Shared};
+pub(crate) use readers::Reader;
+use readers::Readers;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{OnceLock, PoisonError};
@@ -29,20 +35,44 @@ pub(crate) enum TableError {
     Full,
 }
 
-struct Entry<T> {
+/// What changes a slot holds this. `generation` is that of the object in the slot, or of the next one.
+struct Entry {
     generation: u32,
-    kind: u8,
     references: u32,
-    occupant: Option<T>,
 }
 
-struct Slot<T>(RwLock<Entry<T>>);
+struct Slot<T> {
+    entry: Mutex<Entry>,
+    /// Generation and kind of the object in the slot, [`EMPTY`] without one.
+    state: AtomicU64,
+    /// Changed under the entry's lock while `state` is [`EMPTY`] and no reader is left that saw another one.
+    occupant: Shared<Option<T>>,
+}
+
+/// The state of a slot that nothing is in; generations begin with 1.
+const EMPTY: u64 = 0;
+
+// SAFETY: several threads may have a reference to the value at once, and one that changes it has it alone: see `occupant`.
+unsafe impl<T: Send + Sync> Sync for Slot<T> {}
+
+impl<T> Slot<T> {
+    fn new(generation: u32) -> Self {
+        let entry = Mutex::new(Entry { generation, references: 0 });
+        Self { entry, state: AtomicU64::new(EMPTY), occupant: Shared::new(None) }
+    }
+
+    /// True if the object of the token is in the slot.
+    fn has(&self, parts: &Parts) -> bool {
+        self.state.load(Ordering::SeqCst) == parts.state()
+    }
+}
 
 /// Handles for values that are cheap to clone.
 pub(crate) struct Table<T> {
-    /// Slots live in chunks that are never freed nor moved, so a lookup needs no lock but the slot's own.
+    /// Slots live in chunks that are never freed nor moved, so a lookup needs no lock.
     chunks: [OnceLock<Box<[Slot<T>]>>; CHUNKS],
     free: Mutex<FreeSlots>,
+    readers: Readers,
     salt: OnceLock<u64>,
     first_generation: u32,
 }
@@ -79,6 +109,7 @@ impl<T: Clone> Table<T> {
         Self {
             chunks: [const { OnceLock::new() }; CHUNKS],
             free: Mutex::new(FreeSlots { returned: Vec::new(), next: 0 }),
+            readers: Readers::new(),
             salt: OnceLock::new(),
             first_generation,
         }
@@ -112,19 +143,24 @@ impl<T: Clone> Table<T> {
         loop {
             let index = self.take_slot()?;
             let (chunk, offset) = place(index);
-            let slots = self.chunks.get(chunk).ok_or(TableError::Full)?.get_or_init(|| {
-                let empty = || Entry { generation: self.first_generation, kind: 0, references: 0, occupant: None };
-                (0..1 << chunk).map(|_| Slot(RwLock::new(empty()))).collect()
-            });
+            let slots = self
+                .chunks
+                .get(chunk)
+                .ok_or(TableError::Full)?
+                .get_or_init(|| (0..1 << chunk).map(|_| Slot::new(self.first_generation)).collect());
             let slot = slots.get(offset).ok_or(TableError::Full)?;
-            let mut entry = slot.0.write().unwrap_or_else(PoisonError::into_inner);
-            let token = self.token(&Parts { generation: entry.generation, kind, slot: index });
+            let mut entry = lock(&slot.entry);
+            let parts = Parts { generation: entry.generation, kind, slot: index };
+            let token = self.token(&parts);
             if token == 0 {
                 // NULL is no handle: this generation of the slot is passed over.
-                self.leave(&mut entry, index);
+                self.free(&mut entry, index);
                 continue;
             }
-            (entry.kind, entry.references, entry.occupant) = (kind, 1, Some(value));
+            entry.references = 1;
+            // SAFETY: the slot is empty and its entry locked, so nobody else looks at the occupant.
+            slot.occupant.with_mut(|occupant| unsafe { *occupant = Some(value) });
+            slot.state.store(parts.state(), Ordering::SeqCst);
             return Ok(token);
         }
     }
@@ -141,32 +177,66 @@ impl<T: Clone> Table<T> {
         Ok(free.next - 1)
     }
 
-    /// Makes every token of the entry stale and frees the slot, unless its generations are used up.
-    fn leave(&self, entry: &mut Entry<T>, index: usize) -> Option<T> {
+    /// Makes every token of the slot stale, waits for who looks at its object, and frees it.
+    fn leave(&self, slot: &Slot<T>, entry: &mut Entry, index: usize) -> Option<T> {
+        slot.state.store(EMPTY, Ordering::SeqCst);
+        self.readers.wait_for(index);
+        // SAFETY: no reader is left, none begins while the slot is empty, and its entry is locked.
+        let occupant = slot.occupant.with_mut(|occupant| unsafe { (*occupant).take() });
+        self.free(entry, index);
+        occupant
+    }
+
+    /// Gives the slot its next generation and to who comes, unless its generations are used up.
+    fn free(&self, entry: &mut Entry, index: usize) {
         if let Some(next) = entry.generation.checked_add(1) {
             entry.generation = next;
             lock(&self.free).returned.push(index as u32);
         }
-        entry.occupant.take()
     }
 
-    /// The value behind a token. `kind`: only if it is of this kind.
+    /// Who looks objects up on one thread.
+    pub(crate) fn reader(&self) -> Reader {
+        self.readers.enter()
+    }
+
+    /// Shows the value behind a token. `kind`: only if it is of this kind. `look` neither waits nor calls the table: who releases the
+    /// object's last reference meanwhile waits for it.
+    pub(crate) fn with<R>(
+        &self,
+        reader: &Reader,
+        (token, kind): (Token, Option<u8>),
+        look: impl FnOnce(&T) -> R,
+    ) -> Result<R, TableError> {
+        let parts = self.parts(token);
+        let slot = self.slot(parts.slot).ok_or(TableError::Invalid)?;
+        let Some(_reading) = reader.begin(parts.slot) else { return self.get(token, kind).map(|value| look(&value)) };
+        if !slot.has(&parts) || kind.is_some_and(|kind| kind != parts.kind) {
+            return Err(TableError::Invalid);
+        }
+        // SAFETY: the slot had its object after the reader announced itself, and keeps it until the reader has ended.
+        let looked = slot.occupant.with(|occupant| unsafe { (*occupant).as_ref().map(look) });
+        looked.ok_or(TableError::Invalid)
+    }
+
+    /// The value behind a token, for who has no reader.
     pub(crate) fn get(&self, token: Token, kind: Option<u8>) -> Result<T, TableError> {
         let parts = self.parts(token);
         let slot = self.slot(parts.slot).ok_or(TableError::Invalid)?;
-        let entry = slot.0.read().unwrap_or_else(PoisonError::into_inner);
-        if !entry.is(&parts) || kind.is_some_and(|kind| kind != parts.kind) {
+        let _entry = lock(&slot.entry);
+        if !slot.has(&parts) || kind.is_some_and(|kind| kind != parts.kind) {
             return Err(TableError::Invalid);
         }
-        entry.occupant.clone().ok_or(TableError::Invalid)
+        // SAFETY: the occupant changes under the entry's lock only.
+        slot.occupant.with(|occupant| unsafe { (*occupant).clone() }).ok_or(TableError::Invalid)
     }
 
     /// Counts one more reference.
     pub(crate) fn add_reference(&self, token: Token) -> Result<(), TableError> {
         let parts = self.parts(token);
         let slot = self.slot(parts.slot).ok_or(TableError::Invalid)?;
-        let mut entry = slot.0.write().unwrap_or_else(PoisonError::into_inner);
-        if !entry.is(&parts) {
+        let mut entry = lock(&slot.entry);
+        if !slot.has(&parts) {
             return Err(TableError::Invalid);
         }
         entry.references = entry.references.checked_add(1).ok_or(TableError::Full)?;
@@ -177,180 +247,18 @@ impl<T: Clone> Table<T> {
     pub(crate) fn release(&self, token: Token) -> Result<Option<T>, TableError> {
         let parts = self.parts(token);
         let slot = self.slot(parts.slot).ok_or(TableError::Invalid)?;
-        let mut entry = slot.0.write().unwrap_or_else(PoisonError::into_inner);
-        if !entry.is(&parts) {
+        let mut entry = lock(&slot.entry);
+        if !slot.has(&parts) {
             return Err(TableError::Invalid);
         }
         entry.references -= 1;
-        Ok(if entry.references > 0 { None } else { self.leave(&mut entry, parts.slot) })
+        Ok(if entry.references > 0 { None } else { self.leave(slot, &mut entry, parts.slot) })
     }
 }
 
-impl<T> Entry<T> {
-    fn is(&self, parts: &Parts) -> bool {
-        self.occupant.is_some() && self.generation == parts.generation && self.kind == parts.kind
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    const KIND: u8 = 3;
-
-    #[test]
-    fn a_released_token_stays_stale_when_its_slot_is_used_again() {
-        let table = Table::new();
-        let first = table.insert(KIND, 1).unwrap();
-        assert_eq!(table.release(first), Ok(Some(1)));
-        for round in 0..1000 {
-            let token = table.insert(KIND, round).unwrap();
-            assert_ne!(token, first);
-            assert_eq!(table.get(first, None), Err(TableError::Invalid));
-            assert_eq!(table.release(first), Err(TableError::Invalid));
-            assert_eq!(table.release(token), Ok(Some(round)));
-        }
-    }
-
-    #[test]
-    fn another_kind_is_refused() {
-        let table = Table::new();
-        let token = table.insert(KIND, 1).unwrap();
-        assert_eq!(table.get(token, Some(KIND)), Ok(1));
-        assert_eq!(table.get(token, Some(KIND + 1)), Err(TableError::Invalid));
-    }
-
-    #[test]
-    fn a_token_changed_in_any_bit_is_refused() {
-        let table = Table::new();
-        let token = table.insert(KIND, 1).unwrap();
-        for bit in 0..64 {
-            assert_eq!(table.get(token ^ 1 << bit, None), Err(TableError::Invalid), "bit {bit}");
-        }
-    }
-
-    #[test]
-    fn references_are_counted() {
-        let table = Table::new();
-        let token = table.insert(KIND, 1).unwrap();
-        table.add_reference(token).unwrap();
-        assert_eq!(table.release(token), Ok(None));
-        assert_eq!(table.get(token, None), Ok(1));
-        assert_eq!(table.release(token), Ok(Some(1)));
-        assert_eq!(table.add_reference(token), Err(TableError::Invalid));
-    }
-
-    #[test]
-    fn a_slot_is_retired_before_its_generations_repeat() {
-        let table = Table::beginning_at(u32::MAX - 1);
-        let slots: Vec<usize> = (0..3)
-            .map(|value| {
-                let token = table.insert(KIND, value).unwrap();
-                table.release(token).unwrap();
-                for stale in
-                    [table.get(token, None).map(drop), table.add_reference(token), table.release(token).map(drop)]
-                {
-                    assert_eq!(stale, Err(TableError::Invalid));
-                }
-                table.parts(token).slot
-            })
-            .collect();
-        assert_eq!(slots, [0, 0, 1]);
-    }
-
-    #[test]
-    fn tokens_of_one_table_mean_nothing_to_another() {
-        let tables: [Table<u8>; 4] = std::array::from_fn(|_| Table::new());
-        let tokens = tables.each_ref().map(|table| table.insert(KIND, 1).unwrap());
-        for (index, table) in tables.iter().enumerate() {
-            let known = tokens.map(|token| table.get(token, None).is_ok());
-            assert_eq!(known, std::array::from_fn(|other| other == index));
-            let small = (0..100).filter(|number| table.get(*number, None).is_ok());
-            assert_eq!(small.count(), 0);
-        }
-    }
-
-    #[test]
-    fn null_is_no_token() {
-        let table = Table::new();
-        // Mixed with this, the first token would be 0.
-        table.salt.set(1 << (SLOT_BITS + KIND_BITS) | u64::from(KIND) << SLOT_BITS).unwrap();
-        let token = table.insert(KIND, 1).unwrap();
-        assert_ne!(token, 0);
-        assert_eq!((table.get(0, None), table.get(token, Some(KIND))), (Err(TableError::Invalid), Ok(1)));
-        assert_eq!(table.parts(token).slot, 0, "the slot is used all the same");
-    }
-
-    #[test]
-    fn no_more_values_than_slots_are_taken_in() {
-        let table = Table::new();
-        lock(&table.free).next = SLOTS;
-        assert_eq!(table.insert(KIND, 1), Err(TableError::Full));
-        lock(&table.free).next = 0;
-        let token = table.insert(KIND, 1).unwrap();
-        table.slot(0).unwrap().0.write().unwrap().references = u32::MAX;
-        assert_eq!(table.add_reference(token), Err(TableError::Full));
-        assert_eq!(table.get(token, None), Ok(1));
-    }
-
-    #[test]
-    fn more_objects_than_a_chunk_holds_have_handles() {
-        let table = Table::new();
-        let tokens: Vec<Token> = (0..5000).map(|value| table.insert(KIND, value).unwrap()).collect();
-        for (value, token) in tokens.into_iter().enumerate() {
-            assert_eq!(table.get(token, Some(KIND)), Ok(value));
-        }
-    }
-
-    #[test]
-    fn every_slot_has_a_place_of_its_own() {
-        assert_eq!([0, 1, 2, 3, 6, 7].map(place), [(0, 0), (1, 0), (1, 1), (2, 0), (2, 3), (3, 0)]);
-        let (chunk, offset) = place(SLOTS - 1);
-        assert_eq!((chunk, offset), (CHUNKS - 1, (1 << (CHUNKS - 1)) - 1));
-    }
-
-    /// Threads race on the same few tokens; each value must be given back exactly once and never be seen afterwards.
-    #[test]
-    fn each_object_leaves_exactly_once_under_eight_threads() {
-        struct Guest(AtomicUsize);
-        let table: Table<Arc<Guest>> = Table::new();
-        let tokens: [std::sync::atomic::AtomicU64; 4] = Default::default();
-        let (entered, left) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let leave = |guest: Arc<Guest>| {
-            assert_eq!(guest.0.fetch_add(1, Ordering::Relaxed), 0);
-            left.fetch_add(1, Ordering::Relaxed);
-        };
-        std::thread::scope(|scope| {
-            for thread in 0..8_usize {
-                let (table, tokens, entered, leave) = (&table, &tokens, &entered, &leave);
-                scope.spawn(move || {
-                    for step in 0..20_000_usize {
-                        let place = &tokens[(step / 3 + thread) % 4];
-                        let token = place.load(Ordering::Relaxed);
-                        match (step + thread) % 4 {
-                            0 => {
-                                let token = table.insert(KIND, Arc::new(Guest(AtomicUsize::new(0)))).unwrap();
-                                entered.fetch_add(1, Ordering::Relaxed);
-                                let before = place.swap(token, Ordering::Relaxed);
-                                table.release(before).into_iter().flatten().for_each(leave);
-                            }
-                            1 => drop(table.get(token, Some(KIND))),
-                            2 => {
-                                if table.add_reference(token).is_ok() {
-                                    table.release(token).into_iter().flatten().for_each(leave);
-                                }
-                            }
-                            _ => table.release(token).into_iter().flatten().for_each(leave),
-                        }
-                    }
-                });
-            }
-        });
-        for place in &tokens {
-            table.release(place.load(Ordering::Relaxed)).into_iter().flatten().for_each(leave);
-        }
-        assert_eq!(left.load(Ordering::Relaxed), entered.load(Ordering::Relaxed));
+impl Parts {
+    /// The state of the slot while this object is in it.
+    fn state(&self) -> u64 {
+        u64::from(self.generation) << KIND_BITS | u64::from(self.kind)
     }
 }

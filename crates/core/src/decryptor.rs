@@ -63,6 +63,12 @@ struct Started {
     counts_at: AtomicI64,
 }
 
+impl Started {
+    fn goes_on_for_ever(&self) -> bool {
+        self.closes_at == NEVER && self.counts_at.load(Ordering::Acquire) == NEVER
+    }
+}
+
 /// A time that does not come.
 const NEVER: i64 = i64::MAX;
 
@@ -97,12 +103,19 @@ impl Decryptor {
         Ok(started.cipher.decrypt_in_place(info, data)?)
     }
 
+    /// As [`Self::decrypt`], of a use that was counted and goes on for ever: waits for nothing and tells nobody anything. `None` of any
+    /// other, whose sample is as it was.
+    pub fn decrypt_running(&self, info: &SampleInfo<'_>, data: &mut [u8]) -> Option<Result<(), UseError>> {
+        let started = self.started.get().filter(|started| started.goes_on_for_ever())?;
+        Some(started.cipher.decrypt_in_place(info, data).map_err(UseError::Sample))
+    }
+
     /// Closes with the right and counts on, where the policy says so; else costs two comparisons.
     fn go_on(&self, started: &Started) -> Result<(), UseError> {
-        let counts_at = started.counts_at.load(Ordering::Acquire);
-        if started.closes_at == NEVER && counts_at == NEVER {
+        if started.goes_on_for_ever() {
             return Ok(());
         }
+        let counts_at = started.counts_at.load(Ordering::Acquire);
         let lasted = self.lasted();
         if started.closes_at <= lasted {
             self.client.store.note_end(started.ends);

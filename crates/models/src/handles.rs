@@ -2,6 +2,7 @@
 
 use crate::in_every_order;
 use crate::object::table::{Table, TableError};
+use crate::sync::Shared;
 use loom::thread;
 use std::sync::Arc;
 
@@ -69,5 +70,58 @@ pub fn a_used_up_slot_stays_empty() {
         let Ok(third) = table.insert(KIND, 3) else { unreachable!("there is room") };
         assert!(token != next && token != third && next != third);
         assert_eq!(table.get(token, None), Err(TableError::Invalid));
+    });
+}
+
+/// What only one of several threads may change at a time.
+struct Value(Shared<u32>);
+
+// SAFETY: the checker watches every access.
+unsafe impl Sync for Value {}
+
+/// Who looks at an object has it until the look is over: the release gives it back only then, and who comes next into its slot is
+/// somebody else. The value's cell complains of a look that goes on while it is changed.
+pub fn an_object_stays_while_it_is_looked_at() {
+    in_every_order(3, || {
+        let table: Arc<Table<Arc<Value>>> = Arc::new(Table::beginning_at(1));
+        let Ok(token) = table.insert(KIND, Arc::new(Value(Shared::new(10)))) else {
+            unreachable!("the table is empty")
+        };
+        let its_table = Arc::clone(&table);
+        let look = thread::spawn(move || {
+            let reader = its_table.reader();
+            // SAFETY: what this model is about: nobody changes the value while it is shown.
+            let value = |value: &Arc<Value>| value.0.with(|value| unsafe { *value });
+            let found = its_table.with(&reader, (token, Some(KIND)), value);
+            assert!(matches!(found, Ok(10) | Err(TableError::Invalid)), "{found:?}");
+        });
+        let Ok(Some(left)) = table.release(token) else { unreachable!("there is one reference") };
+        // SAFETY: as above.
+        left.0.with_mut(|value| unsafe { *value = 0 });
+        assert!(table.insert(KIND, left).is_ok_and(|next| next != token));
+        assert!(look.join().is_ok());
+    });
+}
+
+/// Two readers and two objects, one after the other in one slot: each sees what its token says, or nothing.
+pub fn readers_see_the_object_of_their_token() {
+    in_every_order(2, || {
+        let table = table(1);
+        let Ok(first) = table.insert(KIND, 10) else { unreachable!("the table is empty") };
+        let looks = [(); 2].map(|()| {
+            let table = Arc::clone(&table);
+            thread::spawn(move || {
+                let reader = table.reader();
+                for _ in 0..2 {
+                    let found = table.with(&reader, (first, None), |value| *value);
+                    assert!(matches!(found, Ok(10) | Err(TableError::Invalid)), "{found:?}");
+                }
+            })
+        });
+        assert_eq!(table.release(first), Ok(Some(10)));
+        let Ok(second) = table.insert(KIND, 20) else { unreachable!("there is room") };
+        let reader = table.reader();
+        assert_eq!(table.with(&reader, (second, Some(KIND)), |value| *value), Ok(20));
+        assert!(looks.into_iter().all(|look| look.join().is_ok()));
     });
 }

@@ -11,9 +11,36 @@ pub use core_as_it_is::{event, logging};
 
 /// What `sync.rs` of both crates names.
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
-    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, RwLock};
-    pub(crate) use loom::thread::{Builder, JoinHandle};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::thread::{Builder, JoinHandle, yield_now};
+
+    /// A value whose accesses the checker watches.
+    pub(crate) struct Shared<T>(loom::cell::UnsafeCell<T>);
+
+    impl<T> Shared<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::cell::UnsafeCell::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, look: impl FnOnce(*const T) -> R) -> R {
+            self.0.with(look)
+        }
+
+        pub(crate) fn with_mut<R>(&self, change: impl FnOnce(*mut T) -> R) -> R {
+            self.0.with_mut(change)
+        }
+    }
+
+    /// The checker knows no order of all `SeqCst` operations but by fences.
+    pub(crate) fn announce(place: &AtomicUsize, value: usize) {
+        place.store(value, Ordering::SeqCst);
+        settle();
+    }
+
+    pub(crate) fn settle() {
+        loom::sync::atomic::fence(Ordering::SeqCst);
+    }
 
     /// Of one thread of a model.
     pub(crate) type ThreadMark = loom::thread::ThreadId;

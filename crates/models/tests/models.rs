@@ -66,3 +66,13 @@ fn too_many_releases_hurt_nobody() {
 fn a_used_up_slot_stays_empty() {
     handles::a_used_up_slot_stays_empty();
 }
+
+#[test]
+fn an_object_stays_while_it_is_looked_at() {
+    handles::an_object_stays_while_it_is_looked_at();
+}
+
+#[test]
+fn readers_see_the_object_of_their_token() {
+    handles::readers_see_the_object_of_their_token();
+}
