@@ -31,11 +31,11 @@ pub(crate) fn measure_full(world: &World, full: &Full<'_>, _: &Arguments, table:
 }
 
 fn measure(world: &World, home: Home<'_>, licenses: u64, plain: &PlainSqlite, table: &mut Table) {
-    let [mut ours, mut storing, mut peer] = <[Times; 3]>::default();
+    let [mut ours, mut opening, mut storing, mut peer] = <[Times; 4]>::default();
     let mut bytes = 0;
     for number in 0..ANSWERS {
         let first = licenses + number * BATCH;
-        bytes += store_one(world, &home, first, (&mut ours, &mut storing));
+        bytes += store_one(world, &home, first, [&mut ours, &mut opening, &mut storing]);
         let keys: Vec<[u8; 16]> = (0..BATCH).map(|_| *Kid::random().unwrap().as_bytes()).collect();
         peer.measure(|| plain.insert(keys.into_iter()));
     }
@@ -49,6 +49,7 @@ fn measure(world: &World, home: Home<'_>, licenses: u64, plain: &PlainSqlite, ta
         &format!("{ANSWERS} signed answers of {BATCH} licenses into {into}: parse, verify, store, durable"),
     );
     table.time("wmlicense, from the answer's bytes to the disk", &ours, BATCH);
+    table.time("  of it parse, verify, open", &opening, BATCH);
     table.time("  of it the store", &storing, BATCH);
     table.time("plain SQLite inserts of rows of the same size", &peer, BATCH);
     table.figure("median to median", ours.ratio_to(&peer));
@@ -62,7 +63,7 @@ fn measure(world: &World, home: Home<'_>, licenses: u64, plain: &PlainSqlite, ta
 }
 
 /// Stores one answer and gives its length.
-fn store_one(world: &World, home: &Home<'_>, first: u64, (ours, storing): (&mut Times, &mut Times)) -> usize {
+fn store_one(world: &World, home: &Home<'_>, first: u64, [ours, opening, storing]: [&mut Times; 3]) -> usize {
     let identity = home.identity();
     // After every license that is there.
     let grants = grants(world, first..first + BATCH, NOW + (first / BATCH) as i64 + 1);
@@ -70,9 +71,12 @@ fn store_one(world: &World, home: &Home<'_>, first: u64, (ours, storing): (&mut 
     let answer = world.answer(&world.issuer, &asked, &grants);
     let transaction = pending(&home.client, world, asked.transaction);
     ours.measure(|| {
-        let envelope = Envelope::parse(&answer).unwrap();
-        let verified = envelope.verify(&asked.expected(Role::Issuer), &world.directory).unwrap();
-        let licenses = verified.open_licenses(&identity.hpke, home.device_id, &world.directory).unwrap();
+        let (envelope, licenses) = opening.measure_thread(|| {
+            let envelope = Envelope::parse(&answer).unwrap();
+            let verified = envelope.verify(&asked.expected(Role::Issuer), &world.directory).unwrap();
+            let licenses = verified.open_licenses(&identity.hpke, home.device_id, &world.directory).unwrap();
+            (envelope, licenses)
+        });
         let (authority, end) = (world.pin(), TransactionState::Answered);
         let import = Import { authority, signed: &envelope.signed, licenses, transaction, end, page: Page::default() };
         let report = storing.measure(|| home.client.store.import(&import).unwrap());
