@@ -12,29 +12,38 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A value that one thread has at a time. As a mutex, but waiting for it ends.
 pub(crate) struct Turn<T> {
-    taken: Mutex<bool>,
+    line: Mutex<Line>,
     free: Condvar,
     value: Mutex<T>,
 }
 
+#[derive(Default)]
+struct Line {
+    taken: bool,
+    /// Threads that wait: waking nobody would ask the system all the same.
+    waiting: usize,
+}
+
 impl<T> Turn<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { taken: Mutex::new(false), free: Condvar::new(), value: Mutex::new(value) }
+        Self { line: Mutex::default(), free: Condvar::new(), value: Mutex::new(value) }
     }
 
     /// Waits until no other thread has the value.
     pub(crate) fn take(&self) -> Result<Held<'_, T>, Impatience> {
-        let mut taken = lock(&self.taken);
-        if *taken {
+        let mut line = lock(&self.line);
+        if line.taken {
             let patience = Patience::begin();
-            while *taken {
+            while line.taken {
                 patience.check()?;
-                let woken = self.free.wait_timeout(taken, LONGEST_PAUSE);
-                taken = woken.unwrap_or_else(PoisonError::into_inner).0;
+                line.waiting += 1;
+                let woken = self.free.wait_timeout(line, LONGEST_PAUSE);
+                line = woken.unwrap_or_else(PoisonError::into_inner).0;
+                line.waiting -= 1;
             }
         }
-        *taken = true;
-        drop(taken);
+        line.taken = true;
+        drop(line);
         Ok(Held { value: lock(&self.value), _turn: Taken(self), _records: Keep::begin() })
     }
 }
@@ -65,8 +74,13 @@ struct Taken<'t, T>(&'t Turn<T>);
 
 impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
-        *lock(&self.0.taken) = false;
-        self.0.free.notify_one();
+        let mut line = lock(&self.0.line);
+        line.taken = false;
+        let is_awaited = line.waiting > 0;
+        drop(line);
+        if is_awaited {
+            self.0.free.notify_one();
+        }
     }
 }
 
