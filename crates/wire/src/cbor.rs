@@ -18,6 +18,8 @@ pub const MAX_TEXT_LEN: usize = 1024;
 pub fn check_text(text: &str) -> Result<(), &'static str> {
     match text {
         _ if text.len() > MAX_TEXT_LEN => Err("the text has more than 1024 bytes"),
+        // Most texts are of these letters, which many at once are looked at for.
+        _ if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => Ok(()),
         _ if text.chars().any(char::is_control) => Err("the text has a control character in it"),
         _ => Ok(()),
     }
@@ -143,7 +145,10 @@ fn head(bytes: &[u8], start: usize) -> Option<(u8, u64, usize)> {
 
 /// A map with unsigned keys whose values are read by key. Only for bytes that [`check`] has passed.
 pub struct Fields<'a> {
+    /// Number, value, and whether somebody read it; sorted by number.
     entries: Vec<(u64, &'a [u8], bool)>,
+    /// Where the field was that was asked for last: most readers ask for one after the other.
+    at: usize,
 }
 
 impl<'a> Fields<'a> {
@@ -159,7 +164,11 @@ impl<'a> Fields<'a> {
         let mut entries: Vec<(u64, &'a [u8], bool)> = Vec::with_capacity(length.min(EXPECTED_FIELDS) as usize);
         let (mut previous, mut all_numbers): (Option<&[u8]>, bool) = (None, true);
         for _ in 0..length {
-            let value = check_item(bytes, at, 1)?;
+            let number = match head(bytes, at) {
+                Some((0, number, end)) => Some((number, end)),
+                _ => None,
+            };
+            let value = number.map_or_else(|| check_item(bytes, at, 1), |(_, end)| Ok(end))?;
             let key = bytes.get(at..value).ok_or(CborError::Encoding { offset: at })?;
             if previous.is_some_and(|previous| previous >= key) {
                 return Err(CborError::Encoding { offset: at });
@@ -167,20 +176,25 @@ impl<'a> Fields<'a> {
             previous = Some(key);
             at = check_item(bytes, value, 1)?;
             let item = bytes.get(value..at).ok_or(CborError::Encoding { offset: value })?;
-            match head(key, 0) {
-                Some((0, number, _)) => entries.push((number, item, false)),
-                _ => all_numbers = false,
+            match number {
+                Some((number, _)) => entries.push((number, item, false)),
+                None => all_numbers = false,
             }
         }
         if at != bytes.len() {
             return Err(CborError::Trailing { offset: at });
         }
-        if all_numbers { Ok(Self { entries }) } else { Err(fault) }
+        if all_numbers { Ok(Self { entries, at: 0 }) } else { Err(fault) }
     }
 
     /// The bytes of a value, if the field is there.
     pub fn raw(&mut self, field: u64) -> Option<&'a [u8]> {
-        let entry = self.entries.iter_mut().find(|entry| entry.0 == field)?;
+        let is_before = |entry: &(u64, &[u8], bool)| entry.0 < field;
+        if !self.entries.get(..self.at).and_then(<[_]>::last).is_none_or(is_before) {
+            self.at = 0;
+        }
+        self.at += self.entries.get(self.at..)?.iter().take_while(|entry| is_before(entry)).count();
+        let entry = self.entries.get_mut(self.at).filter(|entry| entry.0 == field)?;
         entry.2 = true;
         Some(entry.1)
     }

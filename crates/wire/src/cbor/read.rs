@@ -5,6 +5,9 @@ use crate::id::Id;
 use minicbor::Decoder;
 use minicbor::data::Type;
 
+/// Items that most arrays have at most; of longer ones nothing is believed before it is read.
+const EXPECTED_ITEMS: u64 = 8;
+
 /// Unsigned number.
 pub fn uint(raw: &[u8]) -> Option<u64> {
     Decoder::new(raw).u64().ok()
@@ -55,7 +58,7 @@ pub fn items(raw: &[u8], cap: usize) -> Option<Vec<&[u8]>> {
     let mut decoder = Decoder::new(raw);
     let length = decoder.array().ok().flatten().filter(|length| *length <= cap as u64)?;
     let mut at = decoder.position();
-    let mut items = Vec::new();
+    let mut items = Vec::with_capacity(length.min(EXPECTED_ITEMS) as usize);
     for _ in 0..length {
         let end = item_end(raw, at)?;
         items.push(raw.get(at..end)?);
@@ -66,7 +69,15 @@ pub fn items(raw: &[u8], cap: usize) -> Option<Vec<&[u8]>> {
 
 /// The raw items of an array of exactly `N` items.
 pub fn tuple<const N: usize>(raw: &[u8]) -> Option<[&[u8]; N]> {
-    items(raw, N)?.try_into().ok()
+    let mut decoder = Decoder::new(raw);
+    decoder.array().ok().flatten().filter(|length| *length == N as u64)?;
+    let (mut tuple, mut at) = ([raw; N], decoder.position());
+    for item in &mut tuple {
+        let end = item_end(raw, at)?;
+        *item = raw.get(at..end)?;
+        at = end;
+    }
+    Some(tuple)
 }
 
 /// Text-keyed map with values read by `value`, at most `cap` entries.
@@ -77,7 +88,7 @@ pub fn text_map<'a, T>(
     move |raw| {
         let mut decoder = Decoder::new(raw);
         let length = decoder.map().ok().flatten().filter(|length| *length <= cap as u64)?;
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(length.min(EXPECTED_ITEMS) as usize);
         for _ in 0..length {
             let key = decoder.str().ok().filter(|key| key.len() <= 256 && check_text(key).is_ok())?.to_owned();
             let start = decoder.position();

@@ -141,3 +141,26 @@ fn texts_and_names_with_control_characters_are_refused() {
 fn fields_are_written_in_order() {
     MapWriter::new().uint(2, 0u64).uint(1, 0u64);
 }
+
+#[test]
+fn fields_are_found_in_whatever_order_they_are_asked_for() {
+    let bytes = [1, 4, 5, 9, 64].into_iter().fold(MapWriter::new(), |map, number| map.uint(number, number)).finish();
+    let orders: [&[u64]; 4] =
+        [&[1, 4, 5, 9], &[9, 5, 4, 1], &[0, 1, 2, 5, 4, 64, 63, 9, 1, 1], &[65, 9, 4, 6, 1, 5, 70]];
+    for order in orders {
+        let mut fields = Fields::parse(&bytes, 100).unwrap();
+        for field in order {
+            let expected = [1, 4, 5, 9, 64].contains(field).then_some(*field);
+            assert_eq!(fields.optional(*field, read::uint).unwrap(), expected, "{field} of {order:?}");
+        }
+        fields.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_tuple_has_as_many_items_as_it_must_have() {
+    let numbers = |count: u32| write::array((0..count).map(|number| write::uint(number.into())));
+    assert_eq!(read::tuple::<2>(&numbers(2)).map(|items| items.map(read::uint)), Some([Some(0), Some(1)]));
+    assert_eq!((read::tuple::<2>(&numbers(1)), read::tuple::<2>(&numbers(3))), (None, None));
+    assert_eq!((read::tuple::<0>(&numbers(0)), read::tuple::<2>(&write::uint(2))), (Some([]), None));
+}
