@@ -163,7 +163,7 @@ impl<'a> Session<'a> {
         if self.directory.services().is_empty()
             && let Some(known) = self.client.store.directory(authority)?
         {
-            self.directory = known;
+            self.directory = Arc::unwrap_or_clone(known);
         }
         let known = self.directory.services().len();
         for service in self.current.directory.services() {

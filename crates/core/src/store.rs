@@ -273,7 +273,7 @@ struct Inner {
     readers: Pool,
     writer: Writer,
     /// Directories verified so far, because each certificate costs a post-quantum verification.
-    directories: Mutex<HashMap<Digest, Directory>>,
+    directories: Mutex<HashMap<Digest, Arc<Directory>>>,
     /// Where licenses are found by their IDs.
     index: Index,
     /// Under which the keys of pages are kept.

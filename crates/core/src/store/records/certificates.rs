@@ -5,7 +5,7 @@ use super::transactions;
 use crate::logging::Keep;
 use crate::store::{Store, StoreError, TransactionState, error::fixed};
 use rusqlite::OptionalExtension as _;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use wmlicense_wire::certificate::{AuthorityCertificate, CertificateError, DeviceCertificate, Directory};
 use wmlicense_wire::id::{Digest, TransactionId};
 
@@ -14,25 +14,30 @@ fn damaged(error: CertificateError) -> StoreError {
 }
 
 impl Store {
-    /// Authority certificate and service certificates known under an authority.
-    pub fn directory(&self, authority: Digest) -> Result<Option<Directory>, StoreError> {
+    /// Authority certificate and service certificates known under an authority, with what other processes learnt meanwhile.
+    pub fn directory(&self, authority: Digest) -> Result<Option<Arc<Directory>>, StoreError> {
         let _records = Keep::begin();
         let mut directories = self.inner.directories.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = match directories.get(&authority) {
-            Some(known) => known.clone(),
+            Some(known) => Arc::clone(known),
             None => {
                 let Some(bytes) = self.authority_certificate(authority)? else { return Ok(None) };
-                Directory::new(AuthorityCertificate::parse_pinned(&bytes, &[authority]).map_err(damaged)?)
+                Arc::new(Directory::new(AuthorityCertificate::parse_pinned(&bytes, &[authority]).map_err(damaged)?))
             }
         };
-        let before = known.services().len();
-        for bytes in self.new_service_certificates(authority, &known)? {
-            known.add(&bytes).map_err(damaged)?;
-        }
-        if before != known.services().len() || before == 0 {
-            directories.insert(authority, known.clone());
+        let fresh = self.new_service_certificates(authority, &known)?;
+        if !fresh.is_empty() || known.services().is_empty() {
+            for bytes in &fresh {
+                Arc::make_mut(&mut known).add(bytes).map_err(damaged)?;
+            }
+            directories.insert(authority, Arc::clone(&known));
         }
         Ok(Some(known))
+    }
+
+    /// What this process knows of an authority already, without asking the database.
+    pub(super) fn known_directory(&self, authority: Digest) -> Option<Arc<Directory>> {
+        self.inner.directories.lock().unwrap_or_else(PoisonError::into_inner).get(&authority).map(Arc::clone)
     }
 
     fn authority_certificate(&self, authority: Digest) -> Result<Option<Vec<u8>>, StoreError> {

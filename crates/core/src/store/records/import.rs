@@ -6,7 +6,7 @@ use crate::store::index::changes::Merge;
 use crate::store::{Import, ImportReport, Recipe, Store, StoreError};
 use wmlicense_wire::answer::{OpenedLicense, read_vouched_of};
 use wmlicense_wire::backup::Tombstone;
-use wmlicense_wire::certificate::Role;
+use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{Digest, Epoch, Lid, ServiceId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
@@ -84,16 +84,24 @@ impl Store {
     /// What the signed part says beside the licenses, if its signer is known here. An import was verified by who made it; once
     /// more would cost as much as all the rest of one license.
     fn contact(&self, authority: Digest, signed: &[u8]) -> Result<Option<Contact>, StoreError> {
-        let Some(directory) = self.directory(authority)? else { return Ok(None) };
-        let read = read_vouched_of(signed, &directory, &[Role::Issuer, Role::Management]);
-        Ok(read.ok().map(|(answer, signer)| Contact {
-            service: signer.service_id,
-            issued_at: answer.issued_at,
-            epoch: answer.epoch,
-            // Only an issuer takes licenses back, and only its own.
-            withdrawn: if signer.role == Role::Issuer { answer.withdrawn } else { Vec::new() },
-        }))
+        // Who verified it has read the signer's certificate most likely; else the database may have it.
+        let known = self.known_directory(authority).and_then(|directory| contact_of(signed, &directory));
+        if known.is_some() {
+            return Ok(known);
+        }
+        Ok(self.directory(authority)?.and_then(|directory| contact_of(signed, &directory)))
     }
+}
+
+fn contact_of(signed: &[u8], directory: &Directory) -> Option<Contact> {
+    let (answer, signer) = read_vouched_of(signed, directory, &[Role::Issuer, Role::Management]).ok()?;
+    Some(Contact {
+        service: signer.service_id,
+        issued_at: answer.issued_at,
+        epoch: answer.epoch,
+        // Only an issuer takes licenses back, and only its own.
+        withdrawn: if signer.role == Role::Issuer { answer.withdrawn } else { Vec::new() },
+    })
 }
 
 /// A verified answer that nobody asked for.
