@@ -246,6 +246,19 @@ fn a_stream_that_ends_in_the_middle_or_claims_too_much_says_so() {
     assert_eq!(reason(read(&twice, &device)), "items are out of order");
 }
 
+/// Puts another license's hash into the manifest of the first batch. Whether the issuer signed it is looked at later: who opens the
+/// section has its keys, and could have written this.
+pub(super) fn name_instead(parts: &mut Parts, before: Digest, after: Digest, device: &TestDevice) {
+    let place = parts.places(|item| matches!(item, ItemView::Batch(_)))[0];
+    let ItemView::Batch(signed) = ItemView::parse(&parts.items[place]).unwrap() else { panic!("no batch") };
+    let document = Unverified::parse(Document::Answer, signed, wmlicense_wire::answer::MAX_LEN).unwrap();
+    let mut payload = document.unverified_payload().to_vec();
+    let named = payload.windows(Digest::LEN).position(|bytes| bytes == before.as_bytes()).unwrap();
+    payload[named..named + Digest::LEN].copy_from_slice(after.as_bytes());
+    let signed = sign(Document::Answer, &payload, &device.signing, document.signer_id()).unwrap();
+    parts.items[place] = Item::Batch(signed).encode();
+}
+
 #[test]
 fn a_license_under_a_binding_of_another_one_is_found_although_its_batch_names_it() {
     let (world, device) = (World::new(), TestDevice::new());
@@ -261,15 +274,7 @@ fn a_license_under_a_binding_of_another_one_is_found_although_its_batch_names_it
         let (mut first, second) = (record(at[0]), record(at[1]));
         let before = first.license.hash();
         first.license.binding = bind(&first, &second);
-        let place = parts.places(|item| matches!(item, ItemView::Batch(_)))[0];
-        let ItemView::Batch(signed) = ItemView::parse(&parts.items[place]).unwrap() else { panic!("no batch") };
-        // Whether the issuer signed it is looked at later: who opens the section has its keys, and could have written this.
-        let document = Unverified::parse(Document::Answer, signed, wmlicense_wire::answer::MAX_LEN).unwrap();
-        let mut payload = document.unverified_payload().to_vec();
-        let named = payload.windows(Digest::LEN).position(|bytes| bytes == before.as_bytes()).unwrap();
-        payload[named..named + Digest::LEN].copy_from_slice(first.license.hash().as_bytes());
-        let signed = sign(Document::Answer, &payload, &device.signing, document.signer_id()).unwrap();
-        parts.items[place] = Item::Batch(signed).encode();
+        name_instead(&mut parts, before, first.license.hash(), &device);
         parts.items[at[0]] = Item::Record(Box::new(first)).encode();
         pad(&mut parts);
         parts.account();

@@ -1,10 +1,11 @@
 //! Pages that a dishonest device, or whoever got a section's keys, could write: swapped, doubled, of another batch, section or
 //! backup, with places or states that may not be, with other keys.
 
-use super::forged::{Parts, forged_of, pad, reason, take_apart};
+use super::forged::{Parts, forged_of, name_instead, pad, reason, take_apart};
 use super::*;
 use wmlicense_wire::backup::Item;
 use wmlicense_wire::backup::page::{PageBuilder, PageView, PagedLicense, SectionPageKeys};
+use wmlicense_wire::license::License;
 
 fn pages(parts: &Parts) -> Vec<usize> {
     parts.places(|item| matches!(item, ItemView::Page(_)))
@@ -144,6 +145,40 @@ fn a_license_with_a_state_in_a_page_is_refused_although_all_else_is_right() {
     parts.account();
     let refused = reason(read(&parts.put_together(&device.signing, &device, &[]), &device));
     assert_eq!(refused, "a license with a state stands in a page");
+}
+
+#[test]
+fn a_license_in_a_page_is_bound_to_the_device_and_to_its_own_policy_although_its_batch_names_it() {
+    let (world, device, other) = (World::new(), TestDevice::new(), TestDevice::new());
+    let bytes = backup(&world, &device, &[vec![batch(&world, &device, 0..2)]]);
+    let of_other = batch(&world, &other, 0..1).1.remove(0).license.binding;
+    let said = |bind: &dyn Fn(&License, &License) -> License| {
+        let mut parts = take_apart(&bytes, &device);
+        let at = pages(&parts)[0];
+        let (key, page) = page_at(&parts, at);
+        let licenses: Vec<License> =
+            PageView::parse(&page).unwrap().licenses().map(|paged| License::decode(paged.license).unwrap()).collect();
+        let changed = bind(&licenses[0], &licenses[1]);
+        name_instead(&mut parts, licenses[0].hash(), changed.hash(), &device);
+        let change = |at: usize, license: &mut (u32, Vec<u8>, Vec<u8>)| {
+            if at == 0 {
+                license.1 = changed.encode();
+            }
+        };
+        put(&mut parts, at, (key, rebuilt(&page, change)));
+        pad(&mut parts);
+        parts.account();
+        reason(read(&parts.put_together(&device.signing, &device, &[]), &device))
+    };
+    let bound = |binding: &[u8]| {
+        let binding = binding.to_vec();
+        said(&move |first, _| License { binding: binding.clone(), ..first.clone() })
+    };
+    assert_eq!(bound(&of_other), "a binding belongs to another license");
+    assert_eq!(bound(b""), "a binding belongs to another license");
+    assert_eq!(said(&|first, _| License { policy: vec![0], ..first.clone() }), "a policy is malformed");
+    // The policy that a binding names is the one that the key is wrapped for.
+    assert_eq!(said(&|first, second| License { binding: second.binding.clone(), ..first.clone() }), "key");
 }
 
 #[test]
