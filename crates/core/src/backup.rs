@@ -17,9 +17,11 @@ use plan::{Plan, SectionPlan};
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use wmlicense_wire::answer::read_vouched;
 use wmlicense_wire::backup::Item;
 use wmlicense_wire::backup::page::PageView;
 use wmlicense_wire::cbor::MAX_TEXT_LEN;
+use wmlicense_wire::id::Digest;
 use writer::{BackupWriter, SectionWriter, WriteError};
 
 /// What a backup did.
@@ -208,19 +210,43 @@ fn write_licenses(
     out: &mut SectionWriter,
     progress: &mut dyn FnMut(u64) -> Result<(), Cancelled>,
 ) -> Result<(), BackupError> {
+    let mut manifest = Manifest(Vec::new());
     snapshot.stream(&section.section, &mut |item| {
         match item {
-            BackupItem::Batch(signed) => out.put(&Item::Batch(signed))?,
+            BackupItem::Batch(signed) => {
+                manifest = Manifest::of(&signed)?;
+                out.put(&Item::Batch(signed))?;
+            }
             BackupItem::Page { key, page } => {
                 let page = PageView::parse(&page).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                page.licenses().try_for_each(|license| manifest.holds(license.index, license.hash()))?;
                 out.put_page(&key, &page)?;
             }
             BackupItem::License(license) => {
+                manifest.holds(license.index, license.license.hash())?;
                 out.put_license(license.index, &license.license, &license.state, &license.key)?;
             }
         }
         Ok::<(), BackupError>(progress(out.counts().records)?)
     })
+}
+
+/// What the batch being written names. Whoever restores looks there as well and believes nothing of a section with a license that
+/// is another one: what a disk did to one license must not cost all the others.
+struct Manifest(Vec<Digest>);
+
+impl Manifest {
+    fn of(signed: &[u8]) -> Result<Self, StoreError> {
+        let answer = read_vouched(signed).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        Ok(Self(answer.manifest))
+    }
+
+    fn holds(&self, index: u32, hash: Digest) -> Result<(), StoreError> {
+        if self.0.get(index as usize) == Some(&hash) {
+            return Ok(());
+        }
+        Err(StoreError::Damaged("a license is not what its issuer signed".into()))
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use wmlicense_core::store::StoreError;
 
 #[test]
 fn what_a_crashed_run_left_makes_room_before_anything_is_written() {
@@ -98,4 +99,27 @@ fn two_backups_at_once_leave_one_whole_backup() {
     });
     assert_eq!(names(place.path()), [FILE_NAME]);
     assert_eq!(restored(&fresh, place.path()).0.unwrap().restored, 50);
+}
+
+#[test]
+fn a_license_that_the_disk_changed_is_told_and_costs_neither_the_older_backup_nor_the_other_licenses() {
+    let world = World::new();
+    for policy in [world.policy(kid(0)), counted(&world, 0)] {
+        let home = Home::new(&world);
+        home.acquire(std::slice::from_ref(&policy)).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        backed_up(&home, place.path(), false).0.unwrap();
+        let before = fs::read(place.path().join(FILE_NAME)).unwrap();
+        // The last byte of the page is one of the license's binding, which no key is bound to.
+        let database = rusqlite::Connection::open(home.path().join("licenses.db")).unwrap();
+        let page: Vec<u8> = database.query_row("SELECT licenses FROM page", [], |row| row.get(0)).unwrap();
+        let (last, rest) = page.split_last().unwrap();
+        database.execute("UPDATE page SET licenses = ?1", [[rest, &[last ^ 1]].concat()]).unwrap();
+        let result = backed_up(&home, place.path(), true).0;
+        let told =
+            matches!(&result, Err(BackupError::Store(StoreError::Damaged(why))) if why.contains("issuer signed"));
+        assert!(told, "{result:?}");
+        assert_eq!(fs::read(place.path().join(FILE_NAME)).unwrap(), before);
+        assert_eq!(names(place.path()), [FILE_NAME]);
+    }
 }
