@@ -213,7 +213,7 @@ impl ChunkLog {
     pub(in crate::store) fn drop_stale(folder: &Path, integrity: &Integrity) -> Result<(), StoreError> {
         let log = open_own(OpenOptions::new().read(true).write(true), &folder.join(LOG_NAME));
         let Ok(mut file) = log else { return Ok(()) };
-        if file.try_lock().is_err() || file.metadata()?.len() == 0 {
+        if file.metadata()?.len() == 0 || file.try_lock().is_err() {
             return Ok(());
         }
         let mut front = [0; LOG_FRONT];
@@ -310,6 +310,14 @@ impl ChunkLog {
         }
         self.end = end;
         Ok(())
+    }
+}
+
+impl Drop for ChunkLog {
+    fn drop(&mut self) {
+        // A process that another thread forks just then has the file open as well until it runs its program, and would keep the
+        // lock that long. What cannot be unlocked is when the file is closed.
+        let _ = self.file.unlock();
     }
 }
 
