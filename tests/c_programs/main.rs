@@ -8,6 +8,7 @@ mod cpp;
 mod crash;
 mod examples;
 mod first_contact;
+mod first_version;
 mod install;
 mod memory;
 mod python;
