@@ -14,9 +14,9 @@ release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 sources=()
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do [ ! -e "$file" ] || sources+=("$file"); done
 
-# What a stranger has: a compiler, man, and a player with its own decoders.
+# What a stranger has: compilers, man, and a player with its own decoders.
 if ! mmdebstrap --quiet --variant=minbase --mode=root \
-  --include=ca-certificates,gcc,libc6-dev,pkg-config,man-db,gstreamer1.0-plugins-base-apps,gstreamer1.0-plugins-good \
+  --include=ca-certificates,gcc,g++,libc6-dev,pkg-config,man-db,gstreamer1.0-plugins-base-apps,gstreamer1.0-plugins-good \
   "$release" "$root" "${sources[@]}" >"$work/log" 2>&1; then
   tail -n 30 "$work/log" >&2
   exit 1

@@ -15,7 +15,21 @@ cc -std=c11 -Wall -Wextra -Werror $examples/ensure.c $(pkg-config --cflags --lib
 # shellcheck disable=SC2046
 cc -std=c11 $examples/ensure.c "$(pkg-config --variable=libdir wmlicense)/libwmlicense.a" \
   $(pkg-config --static --libs-only-l wmlicense | sed 's/-lwmlicense //') -o ensure-static
-ok "compiled with the shared and the static library"
+# The program under a heading of the README that was installed, as its reader copies it.
+first_license() { # language, file
+  zcat -f /usr/share/doc/libwmlicense-dev/README.md* | sed -n '/^## First license in ten lines/,/^## [^F]/p' |
+    sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" | sed '/^```/d' >"$2"
+  [ -s "$2" ] || wrong "README has no program for $1"
+}
+first_license c first.c
+first_license cpp first.cpp
+# shellcheck disable=SC2046
+cc -std=c11 -Wall -Wextra -Werror first.c $(pkg-config --cflags --libs wmlicense) -o first-c
+# shellcheck disable=SC2046
+c++ -std=c++17 -Wall -Wextra -Werror first.cpp $(pkg-config --cflags --libs wmlicense) -o first-cpp
+# shellcheck disable=SC2046
+cc -std=c11 $examples/play_ffmpeg.c $(pkg-config --cflags --libs wmlicense-av libavcodec libavutil) -o play-av
+ok "compiled with the shared and the static library and with that on FFmpeg; README's ten lines in C and C++"
 
 # --- the service, by the command line of its unit
 unit=/lib/systemd/system/wmlicensed.service
@@ -39,6 +53,16 @@ for program in ensure ensure-static; do
   said=$(./$program "store-$program" "$authority" "$url" "$token" $media) || wrong "$program failed"
   [ "$said" = "license acquired" ] || wrong "$program says: $said"
 done
+for program in first-c first-cpp; do
+  for expected in "The license is stored." "Done."; do
+    said=$(./$program "store-$program" "$authority" "$url" $media) || wrong "$program failed: $said"
+    [ "$said" = "$expected" ] || wrong "$program says: $said"
+  done
+done
+ok "README's ten lines bring a license"
+said=$(./play-av store-first-c "$authority" - - $media 2>&1) || wrong "the player on libwmlicense-av failed: $said"
+[ "$(grep -cE '^[0-9]+, ' <<<"$said")" -gt 10 ] || wrong "the player on libwmlicense-av says: $said"
+ok "a player on libwmlicense-av plays it offline"
 
 # --- a player, which acquires what it lacks
 export GST_REGISTRY=$work/registry HOME=$work
@@ -54,7 +78,7 @@ grep -q a1a2a3a4b1b2c1c2d1d2d3d4d5d6d7d8 <<<"$said" || wrong "the player has no 
 ok "gst-play-1.0 plays a protected file"
 
 # --- pages of man, completions
-packages=(libwmlicense0.1 libwmlicense-dev wmlicense-tools wmlicense-server gstreamer1.0-wmlicense)
+packages=(libwmlicense0.1 libwmlicense-dev libwmlicense-av0.1 libwmlicense-av-dev wmlicense-tools wmlicense-server gstreamer1.0-wmlicense)
 pages=$(dpkg -L "${packages[@]}" | grep '/man/man.*\.gz$')
 for page in $pages; do
   said=$(MANWIDTH=200 man --warnings -l "$page" 2>&1 >page) || wrong "$page: $said"
