@@ -139,4 +139,9 @@ def main(what, store, backup, new=None):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if {4: "read", 5: "write"}.get(len(sys.argv)) != "".join(sys.argv[1:2]):
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
