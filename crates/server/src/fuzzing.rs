@@ -3,14 +3,18 @@
 
 use crate::clock::SystemClock;
 use crate::folder::DataFolder;
+use crate::limits::Daily;
 use crate::pace::Pace;
 use crate::policy::{self, Facts};
 use crate::problem::Fault;
+use crate::quota::Quotas;
 use crate::roles::{
     give_back::give_back, individualize::individualize, issue::issue, mailbox::mailbox, manage, renew::renew,
     revocations::revocations,
 };
 use crate::service::{Presence, Service};
+use crate::source::Source;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use wmlicense_wire::certificate::{Directory, Role};
@@ -74,7 +78,16 @@ impl BareService {
             poll_seconds: 5,
         };
         let clock = Arc::new(SystemClock);
-        let service = Service::open(folder, Role::ALL.to_vec(), presence, Pace::new(None), 3600, clock).ok()?;
+        let service = Service::open(
+            folder,
+            Role::ALL.to_vec(),
+            presence,
+            Pace::new(None),
+            Quotas::new(&Daily::default()),
+            3600,
+            clock,
+        )
+        .ok()?;
         let runtime = Builder::new_current_thread().enable_all().build().ok()?;
         Some(Self { runtime, service: Arc::new(service) })
     }
@@ -86,17 +99,17 @@ impl BareService {
 
     /// Answers a request of this kind. `Err` is a problem: true if it is the service's own failure.
     pub fn post(&self, body: &Body, bytes: Vec<u8>) -> Result<Vec<u8>, bool> {
-        let service = Arc::clone(&self.service);
+        let (service, source) = (Arc::clone(&self.service), Source::of(Ipv4Addr::LOCALHOST.into()));
         let answer = async {
             match body {
-                Body::Individualize { .. } => individualize(service, bytes).await,
-                Body::Licenses { .. } => issue(service, bytes, None).await,
-                Body::Renewals { .. } => renew(service, bytes, None).await,
-                Body::Returns { .. } => give_back(service, bytes).await,
-                Body::RestorePreview { .. } => manage::preview(service, bytes, None).await,
-                Body::Restore { .. } => manage::restore(service, bytes, None).await,
-                Body::Mailbox { .. } => mailbox(service, bytes).await,
-                Body::Revocations { .. } => revocations(service, bytes).await.map(Option::unwrap_or_default),
+                Body::Individualize { .. } => individualize(service, bytes, source).await,
+                Body::Licenses { .. } => issue(service, bytes, None, source).await,
+                Body::Renewals { .. } => renew(service, bytes, None, source).await,
+                Body::Returns { .. } => give_back(service, bytes, source).await,
+                Body::RestorePreview { .. } => manage::preview(service, bytes, None, source).await,
+                Body::Restore { .. } => manage::restore(service, bytes, None, source).await,
+                Body::Mailbox { .. } => mailbox(service, bytes, source).await,
+                Body::Revocations { .. } => revocations(service, bytes, source).await.map(Option::unwrap_or_default),
             }
         };
         self.runtime.block_on(answer).map_err(|fault| matches!(fault, Fault::Internal))

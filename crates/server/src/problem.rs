@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     TooLarge,
     /// Too much is being asked at once.
     Overloaded,
+    /// So much was kept today for who asks that no more is, for so many seconds.
+    QuotaUsedUp(u64),
     /// The database is busy, or what was decided could not be written.
     Unavailable,
     /// The database takes no writes.
@@ -49,6 +51,7 @@ impl Fault {
             Self::Conflict => ProblemKind::Conflict,
             Self::Gone => ProblemKind::Gone,
             Self::TooLarge => ProblemKind::TooLarge,
+            Self::QuotaUsedUp(_) => ProblemKind::RateLimited,
             Self::Overloaded | Self::Unavailable | Self::NotWritable | Self::NotCertified => ProblemKind::Unavailable,
             Self::Internal => ProblemKind::Internal,
             Self::NotFound => ProblemKind::NotFound,
@@ -65,12 +68,21 @@ impl Fault {
             Self::Conflict => "Start a new transaction.",
             Self::Gone => "The answer is no longer kept. Start a new transaction.",
             Self::TooLarge => "Ask for less at a time.",
+            Self::QuotaUsedUp(_) => "The day's quota is used up. Send the same request again later.",
             Self::Overloaded => "The service is busy. Send the same request again later.",
             Self::Unavailable => "The service cannot reach its data. Send the same request again later.",
             Self::NotWritable => "The service cannot write to its database. Its disk may be full, read-only or broken.",
             Self::NotCertified => "A certificate of the service is not valid at present. It has to be renewed.",
             Self::Internal => "Send the same request again later; if it fails again, tell the request ID to support.",
             Self::NotFound => "This service offers no such resource.",
+        }
+    }
+
+    /// Seconds after which the same request may be sent again.
+    fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::QuotaUsedUp(seconds) => Some(seconds),
+            other => (other.kind() == ProblemKind::Unavailable).then_some(RETRY_AFTER),
         }
     }
 
@@ -85,16 +97,14 @@ impl Fault {
         let mut problem = Problem::new(kind, title(kind));
         problem.detail = Some(self.detail().to_owned());
         problem.request_id = Some(request_id.to_owned());
-        if kind == ProblemKind::Unavailable {
-            problem.retry_after = Some(RETRY_AFTER);
-        }
+        problem.retry_after = self.retry_after();
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if kind == ProblemKind::Unavailable {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         let challenge = match self {
             Self::TokenEnded => Some("Bearer error=\"invalid_token\", error_description=\"The token has ended\""),

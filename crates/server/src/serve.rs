@@ -5,23 +5,29 @@ mod upkeep;
 use self::upkeep::Upkeep;
 use crate::clock::Clock;
 use crate::folder::DataFolder;
-use crate::http::listener::Connections;
+use crate::http::listener::{Listening, room};
+use crate::http::management::Management;
 use crate::http::router;
 use crate::http::tls::{Tls, TlsError};
+use crate::limits::Limits;
 use crate::pace::Pace;
+use crate::quota::Quotas;
 use crate::service::{OpenError, Presence, Service};
+use crate::source::Proxies;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use wmlicense_wire::certificate::Role;
 
 /// Requests that run when the service is told to stop have so long to end.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// In seconds.
+const DAY: i64 = 24 * 60 * 60;
 
 /// Least time between two epochs of a device, in seconds, where nothing else is said.
 pub const DEFAULT_EPOCH_PERIOD: u32 = 60 * 60;
@@ -31,6 +37,8 @@ pub const DEFAULT_EPOCH_PERIOD: u32 = 60 * 60;
 pub struct Options {
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Address to listen on for what the owner's machines ask; nobody can ask it if there is none.
+    pub management: Option<SocketAddr>,
     /// URL by which clients reach the service; the listening address if there is none.
     pub public_url: Option<String>,
     /// Page for users whom the service refuses; a page of its own if there is none.
@@ -49,6 +57,8 @@ pub struct Options {
     pub poll_seconds: u64,
     /// Certificate chain and key for TLS, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// What callers get at most.
+    pub limits: Limits,
 }
 
 /// The service could not be started or ended badly.
@@ -66,6 +76,16 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The address for the owner's machines cannot be listened on.
+    #[error(
+        "cannot listen on {address} for management: {source}; `--management-listen` names another address, or `off`"
+    )]
+    Management {
         /// The address.
         address: SocketAddr,
         /// What the system said.
@@ -91,7 +111,10 @@ impl From<TlsError> for ServeError {
 /// A service that listens.
 pub struct Server {
     service: Arc<Service>,
-    connections: Connections,
+    listening: Listening,
+    management: Option<Management>,
+    /// Seconds after which a device is forgotten that never got anything.
+    forget_after: Option<i64>,
     tls: Option<Arc<Tls>>,
     again: Arc<Notify>,
     url: String,
@@ -103,8 +126,11 @@ impl Server {
         let tls = options.tls.as_ref().map(|(certificate, key)| Tls::read(certificate, key)).transpose()?.map(Arc::new);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let refused = |source| ServeError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
-        let url = format!("{scheme}://{}", listener.local_addr().map_err(refused)?);
+        let Limits { connections, connections_per_address, trusted_proxies, daily, forget_after } = options.limits;
+        let listening = Listening::bind(options.listen, room(connections), connections_per_address).map_err(refused)?;
+        let url = format!("{scheme}://{}", listening.address().map_err(refused)?);
+        let manage = |address| Management::bind(address).map_err(|source| ServeError::Management { address, source });
+        let management = options.management.map(manage).transpose()?;
         let is_said = options.public_url.is_some();
         if !is_said && options.listen.ip().is_unspecified() {
             tracing::warn!(
@@ -116,20 +142,26 @@ impl Server {
         let support_url = options.support_url.unwrap_or_else(|| format!("{public_url}/support"));
         let Options { privacy_url, terms_url, poll_seconds, .. } = options;
         let presence = Presence { public_url, is_said, support_url, privacy_url, terms_url, poll_seconds };
-        let pace = Pace::new(options.predelivery_rate);
+        let (pace, quotas) = (Pace::new(options.predelivery_rate), Quotas::new(&daily));
         let period = i64::from(options.epoch_period);
-        let open = move || Service::open(folder, options.roles, presence, pace, period, clock);
+        let open = move || Service::open(folder, options.roles, presence, pace, quotas, period, clock);
         let service = Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??);
         // Whom the list names gets nothing from the first request on.
         service.reload_status().await.map_err(|_| ServeError::StatusList)?;
         let config = tls.as_ref().map(|tls| tls.config()).transpose()?;
-        let connections = Connections::start(listener, config)?;
-        Ok(Self { service, connections, tls, again: Arc::default(), url })
+        let listening = listening.with_tls(config).behind(Proxies::new(trusted_proxies));
+        let forget_after = forget_after.map(|days| i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY));
+        Ok(Self { service, listening, management, forget_after, tls, again: Arc::default(), url })
     }
 
     /// Where it listens: scheme, address and port.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where it listens for what the owner's machines ask.
+    pub fn management_url(&self) -> Option<String> {
+        self.management.as_ref().map(|management| format!("http://{}", management.address()))
     }
 
     /// Whoever notifies it has certificates, keys and the status list read again.
@@ -139,30 +171,34 @@ impl Server {
 
     /// Serves until `stop` is ready, then lets running requests end.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-        let upkeep = Upkeep { service: Arc::clone(&self.service), tls: self.tls };
-        let upkeep = tokio::spawn(upkeep.run(self.again));
-        let graceful = async move {
+        let Self { service, listening, management, forget_after, tls, again, .. } = self;
+        let ((stopping, stopped), (ended, end)) = (watch::channel(false), watch::channel(false));
+        let start = |management: Management| management.start(Arc::clone(&service), end);
+        let management = management.map(start).transpose()?;
+        let upkeep = tokio::spawn(Upkeep { service: Arc::clone(&service), tls, forget_after }.run(again));
+        tokio::spawn(async move {
             stop.await;
             tracing::info!("stopping");
-            // The receiver lives as long as this function.
+            // Nobody listens any more where the service ended by itself.
             let _ = stopping.send(true);
-        };
-        let serving = axum::serve(self.connections, router(Arc::clone(&self.service)));
-        let serving = serving.with_graceful_shutdown(graceful).into_future();
+        });
+        let mut told = stopped.clone();
         let too_long = async {
-            // An error means that the service ended by itself.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
+            // An error means that nobody can say so any more.
+            let _ = told.wait_for(|stopping| *stopping).await;
             tokio::time::sleep(GRACE).await;
         };
-        let result = tokio::select! {
-            result = serving => result,
-            () = too_long => {
-                tracing::warn!(seconds = GRACE.as_secs(), "requests that were still running are cut off");
-                Ok(())
-            }
-        };
+        tokio::select! {
+            () = listening.serve(router(Arc::clone(&service)), stopped) => {}
+            () = too_long => tracing::warn!(seconds = GRACE.as_secs(), "requests that were still running are cut off"),
+        }
         upkeep.abort();
-        Ok(result?)
+        // Whoever watches hears to the end how it stands.
+        let _ = ended.send(true);
+        if let Some(thread) = management {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            joined.map_err(io::Error::other)?.map_err(|_| io::Error::other("the management listener failed"))?;
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::keyring::{Keyring, KeyringError, MasterKey, check_database};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::problem::Fault;
+use crate::quota::Quotas;
 use crate::store::{self, Presented, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
@@ -71,6 +72,8 @@ pub(crate) struct Service {
     document: Mutex<Option<(i64, Digest, Vec<u8>)>>,
     /// How fast licenses are pre-delivered.
     pub(crate) pace: Pace,
+    /// What is kept of a day's requests.
+    pub(crate) quotas: Quotas,
     /// Pages of pre-deliveries that are made at once.
     pub(crate) deliveries: Arc<Semaphore>,
     /// That the address of a proxy is missing is said once.
@@ -86,6 +89,7 @@ impl Service {
         roles: Vec<Role>,
         presence: Presence,
         pace: Pace,
+        quotas: Quotas,
         epoch_period: i64,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
@@ -106,6 +110,7 @@ impl Service {
             devices: Mutex::default(),
             document: Mutex::default(),
             pace,
+            quotas,
             deliveries: Arc::new(Semaphore::new(MAX_DELIVERIES)),
             proxy_told: Once::new(),
             status: RwLock::default(),

@@ -134,6 +134,8 @@ type Log = Arc<(Mutex<String>, Condvar)>;
 pub struct Serving {
     child: Child,
     pub url: String,
+    /// Where the owner's machines ask; empty where that is switched off.
+    pub management: String,
     log: Log,
     reader: Option<JoinHandle<()>>,
 }
@@ -150,8 +152,12 @@ impl Serving {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (mut line, mut second) = (String::new(), String::new());
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
+        printed.read_line(&mut line).unwrap();
+        if !words.contains(&"off") {
+            printed.read_line(&mut second).unwrap();
+        }
         // The log is read all the time, so that the service never waits for room in the pipe.
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Log::default();
@@ -162,7 +168,8 @@ impl Serving {
                 kept.1.notify_all();
             }
         });
-        let mut serving = Self { child, url: String::new(), log, reader: Some(reader) };
+        let management = second.strip_prefix("management on ").unwrap_or_default().trim().to_owned();
+        let mut serving = Self { child, url: String::new(), management, log, reader: Some(reader) };
         match line.strip_prefix("listening on ") {
             Some(url) => {
                 url.trim().clone_into(&mut serving.url);
@@ -170,6 +177,11 @@ impl Serving {
             }
             None => Err(format!("{line}{}", serving.kill())),
         }
+    }
+
+    /// The ID of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// True while the process runs.

@@ -6,7 +6,9 @@ use super::{Data, print};
 use crate::accounts::Account;
 use crate::clock::SystemClock;
 use crate::folder::DataFolder;
+use crate::limits::Daily;
 use crate::pace::Pace;
+use crate::quota::Quotas;
 use crate::roles::give::{GiveError, Given, give};
 use crate::rules::mailbox::{Addressee, Recipient};
 use crate::serve::{DEFAULT_EPOCH_PERIOD, ServeError};
@@ -58,7 +60,9 @@ impl Opened {
         };
         let (folder, clock) = (DataFolder::new(&data.data), Arc::new(SystemClock));
         let period = i64::from(DEFAULT_EPOCH_PERIOD);
-        let service = Service::open(folder, vec![Role::Issuer], presence, Pace::new(None), period, clock);
+        // Whom the owner gives something, no quota holds.
+        let (pace, quotas) = (Pace::new(None), Quotas::new(&Daily::default()));
+        let service = Service::open(folder, vec![Role::Issuer], presence, pace, quotas, period, clock);
         let service = Arc::new(service.map_err(ServeError::from)?);
         Ok(Self {
             service,

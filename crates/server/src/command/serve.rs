@@ -5,11 +5,16 @@ use super::error::CommandError;
 use super::options::Parsed;
 use crate::clock::SystemClock;
 use crate::folder::DataFolder;
+use crate::limits::{
+    DEFAULT_CONNECTIONS, DEFAULT_CONNECTIONS_PER_ADDRESS, DEFAULT_DEVICES_PER_ADDRESS, DEFAULT_FORGET_AFTER,
+    DEFAULT_KEPT_PER_ACCOUNT, DEFAULT_KEPT_PER_ADDRESS, DEFAULT_KEPT_PER_DEVICE, Daily, Limits,
+};
 use crate::logging::{self, Format};
 use crate::serve::{DEFAULT_EPOCH_PERIOD, Options, Server};
+use crate::source::Network;
 use clap::Args;
 use sd_notify::NotifyState;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +31,10 @@ pub(super) struct Arguments {
     /// Address or name of this machine to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = address)]
     listen: SocketAddr,
+    /// Address to listen on for health, readiness and metrics, or `off`. Port 0, the default where the other port is 0, takes a
+    /// free one.
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = management)]
+    management_listen: Option<ManagementListen>,
     /// URL by which clients reach the service; the listening address if not given.
     #[arg(long, value_name = "URL", value_parser = url)]
     public_url: Option<String>,
@@ -50,6 +59,36 @@ pub(super) struct Arguments {
     /// Seconds after which a device asks for the first time whether its user has decided on the page, then ever more slowly.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     poll_seconds: u64,
+    /// Address or network of a proxy whose word on where requests come from is believed (`X-Forwarded-For`, `Forwarded`); several
+    /// with commas between them.
+    #[arg(long, value_delimiter = ',', value_name = "NETWORK")]
+    trusted_proxy: Vec<Network>,
+    /// Most connections; fewer where the limit of open files says so.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_CONNECTIONS as u32, value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+    /// Most connections of one address, of IPv6 of one network of 64 bits. A trusted proxy has no such limit.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = DEFAULT_CONNECTIONS_PER_ADDRESS as u32,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    connections_per_address: u32,
+    /// Most devices that are certified for one address a day; 0 for no limit.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_DEVICES_PER_ADDRESS)]
+    devices_per_address: u64,
+    /// MiB that are kept a day for requests without an account from one address; 0 for no limit.
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_KEPT_PER_ADDRESS / MIB, value_parser = mebibytes())]
+    kept_per_address: u64,
+    /// MiB that are kept a day for one device; 0 for no limit.
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_KEPT_PER_DEVICE / MIB, value_parser = mebibytes())]
+    kept_per_device: u64,
+    /// MiB that are kept a day for one account; 0 for no limit.
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_KEPT_PER_ACCOUNT / MIB, value_parser = mebibytes())]
+    kept_per_account: u64,
+    /// Days after which a device is forgotten that was certified and never got anything; 0 for never.
+    #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_FORGET_AFTER)]
+    forget_after: u64,
     /// Certificate chain for TLS, PEM. It is read again, with its key, when the files change and on SIGHUP.
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<PathBuf>,
@@ -65,6 +104,46 @@ pub(super) struct Arguments {
     /// Print what holds and where it was said, as a file for --config, and end.
     #[arg(long)]
     print_config: bool,
+}
+
+/// Bytes.
+const MIB: u64 = 1 << 20;
+
+/// So many that their bytes can be counted.
+fn mebibytes() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(..=1 << 40)
+}
+
+/// Where what the owner's machines ask is answered.
+#[derive(Clone, Copy)]
+enum ManagementListen {
+    Off,
+    At(SocketAddr),
+}
+
+/// The port of the management listener where nothing else is said.
+const MANAGEMENT_PORT: u16 = 8081;
+
+fn management(text: &str) -> Result<ManagementListen, String> {
+    match text {
+        "off" => Ok(ManagementListen::Off),
+        _ => address(text)
+            .map(ManagementListen::At)
+            .map_err(|_| "an address or name of this machine with a port, or off, is expected".to_owned()),
+    }
+}
+
+fn management_address(given: Option<ManagementListen>, public: SocketAddr) -> Option<SocketAddr> {
+    match given {
+        Some(ManagementListen::Off) => None,
+        Some(ManagementListen::At(address)) => Some(address),
+        None => Some((Ipv4Addr::LOCALHOST, if public.port() == 0 { 0 } else { MANAGEMENT_PORT }).into()),
+    }
+}
+
+/// A limit of 0 is none.
+fn limit(given: u64) -> Option<u64> {
+    (given > 0).then_some(given)
 }
 
 fn role(name: &str) -> Result<Role, String> {
@@ -102,7 +181,24 @@ pub(super) fn serve(arguments: Arguments, parsed: &Parsed) -> Result<(), Command
     runtime.block_on(run(folder, options))
 }
 
+/// What callers get at most.
+fn limits(arguments: &Arguments) -> Limits {
+    Limits {
+        connections: arguments.connections as usize,
+        connections_per_address: arguments.connections_per_address as usize,
+        trusted_proxies: arguments.trusted_proxy.clone(),
+        daily: Daily {
+            devices_per_address: limit(arguments.devices_per_address),
+            kept_per_address: limit(arguments.kept_per_address * MIB),
+            kept_per_device: limit(arguments.kept_per_device * MIB),
+            kept_per_account: limit(arguments.kept_per_account * MIB),
+        },
+        forget_after: limit(arguments.forget_after),
+    }
+}
+
 fn options(arguments: Arguments) -> Result<Options, CommandError> {
+    let limits = limits(&arguments);
     let mut roles = arguments.roles;
     roles.sort();
     roles.dedup();
@@ -114,6 +210,7 @@ fn options(arguments: Arguments) -> Result<Options, CommandError> {
     };
     Ok(Options {
         listen: arguments.listen,
+        management: management_address(arguments.management_listen, arguments.listen),
         public_url: arguments.public_url,
         support_url: arguments.support_url,
         privacy_url: arguments.privacy_url,
@@ -123,6 +220,7 @@ fn options(arguments: Arguments) -> Result<Options, CommandError> {
         epoch_period: arguments.epoch_period,
         poll_seconds: arguments.poll_seconds,
         tls,
+        limits,
     })
 }
 
@@ -132,7 +230,8 @@ async fn run(folder: DataFolder, options: Options) -> Result<(), CommandError> {
     let mut hangup = signal(SignalKind::hangup())?;
     let server = Server::bind(folder, options, Arc::new(SystemClock)).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), url = server.url(), "serving");
-    super::print(&format!("listening on {}", server.url()))?;
+    let management = server.management_url().map(|url| format!("\nmanagement on {url}")).unwrap_or_default();
+    super::print(&format!("listening on {}{management}", server.url()))?;
     told_manager(NotifyState::Ready);
     let again = server.again();
     tokio::spawn(async move {

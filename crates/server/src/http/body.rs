@@ -1,35 +1,32 @@
-//! Bodies of requests: read up to a cap, or thrown away so that a refusal arrives.
+//! Bodies of requests: read up to a cap and at a pace, or thrown away so that a refusal arrives.
 
 use super::COSE;
+use super::shares::Share;
 use crate::problem::Fault;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
 use axum::http::header;
 use std::pin::Pin;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use wmlicense_wire::request::MAX_RESTORE_LEN;
 
-/// Longest time that a body may take to arrive.
-pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// For how long nothing need come of a body; and how many bytes a second must have come from then on.
+const GRACE: Duration = Duration::from_secs(10);
+const BYTES_A_SECOND: u64 = 16 * 1024;
 /// What is read and thrown away of the body of a refused request, and for how long.
 const MAX_DISCARDED: usize = MAX_RESTORE_LEN;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads a body of at most `cap` bytes of the protocol's media type.
-pub(super) async fn read_body(request: Request, cap: usize) -> Result<Vec<u8>, Fault> {
+/// Reads a body of at most `cap` bytes of the protocol's media type, as far as there is room for it.
+pub(super) async fn read_body(request: Request, cap: usize, room: &mut Share) -> Result<Vec<u8>, Fault> {
     let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(COSE) {
         discard(request.into_body());
         return Err(Fault::BadRequest("The content type must be application/cose."));
     }
-    let body = request.into_body();
-    if body.size_hint().lower() > cap as u64 {
-        discard(body);
-        return Err(Fault::TooLarge);
-    }
-    let read = tokio::time::timeout(BODY_TIMEOUT, read_frames(body, cap)).await;
-    read.unwrap_or(Err(Fault::BadRequest("The body came too slowly.")))
+    read_frames(request.into_body(), cap, room).await
 }
 
 /// Reads on beside the answer for a while and keeps nothing, so that a refusal arrives: a connection that is closed with bytes
@@ -56,15 +53,28 @@ async fn next_bytes(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }
 
-pub(super) async fn read_frames(mut body: Body, cap: usize) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    while let Some(more) = next_bytes(&mut body).await {
+/// Reads a body of at most `cap` bytes, as far as there is room for it. Nothing else is held meanwhile.
+pub(super) async fn read_frames(mut body: Body, cap: usize, room: &mut Share) -> Result<Vec<u8>, Fault> {
+    if body.size_hint().lower() > cap as u64 {
+        discard(body);
+        return Err(Fault::TooLarge);
+    }
+    let (started, mut bytes) = (Instant::now(), Vec::new());
+    loop {
+        let by = started + GRACE + Duration::from_secs(bytes.len() as u64 / BYTES_A_SECOND);
+        let Ok(next) = timeout_at(by, next_bytes(&mut body)).await else {
+            return Err(Fault::BadRequest("The body came too slowly."));
+        };
+        let Some(more) = next else { return Ok(bytes) };
         let more = more.map_err(|_| Fault::BadRequest("The body ended early."))?;
         if bytes.len() + more.len() > cap {
             discard(body);
             return Err(Fault::TooLarge);
         }
+        if !room.grow(more.len() as u64) {
+            discard(body);
+            return Err(Fault::Overloaded);
+        }
         bytes.extend_from_slice(&more);
     }
-    Ok(bytes)
 }

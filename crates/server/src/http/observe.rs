@@ -1,4 +1,4 @@
-//! What surrounds every request: its ID and trace, its time-out, the problem in place of a fault, its line in the log.
+//! What surrounds every request: its ID and trace, the problem in place of a fault, its line in the log.
 
 use super::trace::{TRACEPARENT, Trace};
 use crate::problem::Fault;
@@ -13,8 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Instrument as _;
 
-/// Longest time from the head of a request to its answer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const REQUEST_ID: &str = "x-request-id";
 /// What proxies tell of themselves.
 const OF_PROXIES: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via"];
@@ -31,10 +29,7 @@ pub(super) async fn observed(State(service): State<Arc<Service>>, request: Reque
     look_for_proxy(&service, request.headers());
     let started = Instant::now();
     let work = async {
-        let response = match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => axum::response::IntoResponse::into_response(Fault::Unavailable),
-        };
+        let response = next.run(request).await;
         let fault = response.extensions().get::<Fault>().copied();
         let mut response = fault.map_or(response, |fault| fault.response(&id));
         let mut name = |header: &'static str, text: &str| {

@@ -6,8 +6,9 @@ mod form;
 mod html;
 mod terms;
 
-use super::Shared;
-use super::body::{BODY_TIMEOUT, read_frames};
+use super::body::read_frames;
+use super::requests::{Shared, source};
+use super::shares::Share;
 use crate::accounts::{Account, token_hash};
 use crate::policy::{Terms, parse};
 use crate::problem::Fault;
@@ -66,16 +67,19 @@ pub(super) async fn act(
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Response<Body> {
-    let visit = match Visit::begin(&shared.service, id, query).await {
-        Ok(visit) => visit,
-        Err(response) => return response,
-    };
-    let own = is_own(request.headers());
-    let fields = match read_form(request).await {
+    let (source, own) = (source(&request), is_own(request.headers()));
+    let read = async { read_form(request, &mut shared.room(source)?).await };
+    let fields = match read.await {
         Ok(fields) => fields,
-        Err(fault) => return visit.or_failed(Err(fault)),
+        Err(fault) => return failed(fault),
     };
-    visit.or_failed(visit.act(&fields, own).await)
+    let act = async {
+        Ok(match Visit::begin(&shared.service, id, query).await {
+            Ok(visit) => visit.or_failed(visit.act(&fields, own).await),
+            Err(response) => response,
+        })
+    };
+    shared.run(source, act).await.unwrap_or_else(failed)
 }
 
 /// False if the browser says that another site sent the form. Browsers that say nothing are held to the sealed token.
@@ -84,14 +88,13 @@ fn is_own(headers: &HeaderMap) -> bool {
     site.is_none_or(|site| site == b"same-origin" || site == b"none")
 }
 
-async fn read_form(request: Request) -> Result<Fields, Fault> {
+async fn read_form(request: Request, room: &mut Share) -> Result<Fields, Fault> {
     let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(FORM) {
         return Err(Fault::BadRequest("A form is expected."));
     }
-    let read = tokio::time::timeout(BODY_TIMEOUT, read_frames(request.into_body(), MAX_FORM)).await;
-    let bytes = read.unwrap_or(Err(Fault::BadRequest("The form came too slowly.")))?;
+    let bytes = read_frames(request.into_body(), MAX_FORM, room).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Fault::BadRequest("A form is ASCII."))?;
     Ok(Fields::parse(text))
 }

@@ -6,8 +6,10 @@ use crate::accounts::Account;
 use crate::keyring::{Keyring, RoleKey};
 use crate::metrics::count;
 use crate::problem::Fault;
+use crate::quota::Payer;
 use crate::rules::epochs::Standing;
 use crate::service::Service;
+use crate::source::Source;
 use crate::store::{Committed, Exchange, Prior};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,6 +20,9 @@ use wmlicense_wire::id::{Lid, UserId};
 
 /// A decision is made again when what it rested on changed meanwhile; more often than this it is told as overload.
 pub(super) const MAX_ATTEMPTS: usize = 5;
+
+/// Bytes of the rows of a request beside those of its answer.
+const BESIDE_ANSWER: u64 = 512;
 
 /// What a role decided.
 pub(super) enum Step<W> {
@@ -53,6 +58,8 @@ pub(super) trait Matter {
     type Write;
 
     fn service(&self) -> &Service;
+    /// For whom its answer is kept; none where nothing is.
+    fn payer(&self) -> Option<Payer>;
     /// Takes the request up; or why it is refused whole.
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault>;
     /// The answer that refuses it whole.
@@ -61,6 +68,8 @@ pub(super) trait Matter {
     async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault>;
     async fn decide(&mut self, exchange: &Exchange, found: Self::Found) -> Result<Step<Self::Write>, Fault>;
     async fn commit(&mut self, exchange: Exchange, write: Self::Write) -> Result<Brought, Fault>;
+    /// Counts and logs what was answered and decides nothing.
+    fn noted(&self) {}
     /// Counts and logs what is written.
     fn written(&self) {}
 }
@@ -80,18 +89,25 @@ pub(super) async fn serve(mut matter: impl Matter) -> Result<Vec<u8>, Fault> {
         if let Some(answer) = known_answer(prior)? {
             return Ok(answer);
         }
+        let (payer, now) = (matter.payer(), exchange.now);
+        if let Some(wait) = payer.and_then(|payer| matter.service().quotas.wait(&payer, now)) {
+            return Err(Fault::QuotaUsedUp(wait));
+        }
         match matter.decide(&exchange, found).await? {
             Step::Refuse(reason) => return matter.refuse(reason).await,
             Step::Note(answer) => {
                 let standing = exchange.standing.clone();
                 let committed = matter.service().store.note(exchange).await?;
                 if let Some(answer) = sendable(&matter, (committed, standing, answer)) {
+                    spend(&matter, payer, 0, now);
+                    matter.noted();
                     return Ok(answer);
                 }
             }
             Step::Commit(write) => {
                 let brought = matter.commit(exchange, write).await?;
                 if let Some(answer) = sendable(&matter, brought) {
+                    spend(&matter, payer, answer.len(), now);
                     matter.written();
                     return Ok(answer);
                 }
@@ -100,6 +116,13 @@ pub(super) async fn serve(mut matter: impl Matter) -> Result<Vec<u8>, Fault> {
         }
     }
     Err(Fault::Unavailable)
+}
+
+/// Counts what is kept of a request: its answer, and about as much again in the rows of what that grants.
+fn spend(matter: &impl Matter, payer: Option<Payer>, answer: usize, now: i64) {
+    if let Some(payer) = payer {
+        matter.service().quotas.spend(&payer, BESIDE_ANSWER + 2 * answer as u64, now);
+    }
 }
 
 /// What to send where an exchange is known; `None` where it is not.
@@ -139,6 +162,7 @@ pub(super) struct Desk {
     pub(super) keyring: Arc<Keyring>,
     pub(super) account: Option<Arc<Account>>,
     pub(super) caller: Arc<Caller>,
+    source: Source,
 }
 
 /// By what a request is read that is not a caller's yet.
@@ -146,11 +170,12 @@ pub(super) struct Door {
     pub(super) service: Arc<Service>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) account: Option<Arc<Account>>,
+    source: Source,
 }
 
 impl Door {
-    pub(super) fn new(service: Arc<Service>, account: Option<Account>) -> Self {
-        Self { keyring: service.keyring(), service, account: account.map(Arc::new) }
+    pub(super) fn new(service: Arc<Service>, account: Option<Account>, source: Source) -> Self {
+        Self { keyring: service.keyring(), service, account: account.map(Arc::new), source }
     }
 
     /// Checks a request to an endpoint, and reads out of it what is asked.
@@ -164,8 +189,8 @@ impl Door {
         let check = move || {
             let mut caller = Caller::check(&self.service, &self.keyring, endpoint, &bytes)?;
             let asked = read(&self, &mut caller)?;
-            let Self { service, keyring, account } = self;
-            Ok((Desk { service, keyring, account, caller: Arc::new(caller) }, asked))
+            let Self { service, keyring, account, source } = self;
+            Ok((Desk { service, keyring, account, caller: Arc::new(caller), source }, asked))
         };
         service.compute(check).await?
     }
@@ -175,6 +200,11 @@ impl Desk {
     /// Who asks, where a request names an account.
     pub(super) fn user(&self) -> Option<UserId> {
         self.account.as_deref().map(|account| account.user)
+    }
+
+    /// For whom an answer is kept.
+    pub(super) fn payer(&self) -> Payer {
+        Payer { source: self.source, device: Some(self.caller.device.device_id), account: self.user() }
     }
 
     /// Runs a computation beside the asynchronous threads.

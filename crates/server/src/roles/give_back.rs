@@ -5,7 +5,9 @@ use super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
 use super::{Caller, OTHER};
 use crate::metrics::count;
 use crate::problem::Fault;
+use crate::quota::Payer;
 use crate::service::Service;
+use crate::source::Source;
 use crate::store::{Exchange, Held};
 use std::sync::Arc;
 use wmlicense_wire::answer::{Reason, Refusal};
@@ -15,8 +17,8 @@ use wmlicense_wire::license::State;
 use wmlicense_wire::request::Body;
 
 /// Answers `POST /v1/returns`. No account is asked for: whose device it is may give back what is on it.
-pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
-    let door = Door::new(service, None);
+pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>, source: Source) -> Result<Vec<u8>, Fault> {
+    let door = Door::new(service, None, source);
     let (desk, licenses) = door.open(Endpoint::Returns, bytes, read).await?;
     serve(GiveBack { desk, licenses }).await
 }
@@ -44,6 +46,10 @@ impl Matter for GiveBack {
 
     fn service(&self) -> &Service {
         &self.desk.service
+    }
+
+    fn payer(&self) -> Option<Payer> {
+        Some(self.desk.payer())
     }
 
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {

@@ -6,11 +6,13 @@ use crate::keyring::{CLOCK_TOLERANCE, Keyring};
 use crate::metrics::count;
 use crate::policy::is_version;
 use crate::problem::Fault;
+use crate::quota::Payer;
 use crate::rules::epochs::Standing;
 use crate::service::Service;
+use crate::source::Source;
 use crate::store::{CertifiedDevice, Exchange, KnownDevice};
 use std::sync::Arc;
-use wmlicense_wire::answer::{self, Answer, Beside, Outcome, Reason};
+use wmlicense_wire::answer::{self, Answer, Beside, Outcome, Reason, Refusal};
 use wmlicense_wire::certificate::{Assurance, DeviceCertificate, DeviceClaims, DeviceKeys, Role};
 use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{DeviceId, Digest, Epoch, SignerId};
@@ -35,21 +37,27 @@ struct Applicant {
 }
 
 /// Answers `POST /v1/individualize`.
-pub(crate) async fn individualize(service: Arc<Service>, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
+pub(crate) async fn individualize(service: Arc<Service>, bytes: Vec<u8>, source: Source) -> Result<Vec<u8>, Fault> {
     let keyring = service.keyring();
     let applicant = {
         let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
         Arc::new(service.compute(move || check(&service_, &keyring, &bytes)).await??)
     };
-    serve(Certifying { service, keyring, applicant, device: DeviceId::new([0; 16]) }).await
+    let device = DeviceId::new([0; 16]);
+    serve(Certifying { service, keyring, applicant, source, device, is_new: false, again: None }).await
 }
 
 struct Certifying {
     service: Arc<Service>,
     keyring: Arc<Keyring>,
     applicant: Arc<Applicant>,
+    source: Source,
     /// Which device the keys are of, once that was looked up.
     device: DeviceId,
+    /// Nobody knows these keys.
+    is_new: bool,
+    /// When it may ask again, where the day's quota is used up; seconds UTC.
+    again: Option<i64>,
 }
 
 impl Certifying {
@@ -61,7 +69,8 @@ impl Certifying {
     async fn seal(&self, certified_at: Result<i64, Reason>) -> Result<Vec<u8>, Fault> {
         let (service, applicant, keyring) =
             (Arc::clone(&self.service), Arc::clone(&self.applicant), Arc::clone(&self.keyring));
-        let device = self.device;
+        let (device, again) = (self.device, self.again);
+        let certified_at = certified_at.map_err(|reason| (reason, again));
         self.service.compute(move || seal(&service, &applicant, &keyring, device, certified_at)).await?
     }
 }
@@ -73,6 +82,10 @@ impl Matter for Certifying {
 
     fn service(&self) -> &Service {
         &self.service
+    }
+
+    fn payer(&self) -> Option<Payer> {
+        Some(Payer { source: self.source, device: None, account: None })
     }
 
     /// A device that was copied is made anew here, and one that is refused may learn again how it was answered before.
@@ -101,6 +114,12 @@ impl Matter for Certifying {
         if let Some(reason) = refusal(&self.service, applicant, known.as_ref(), old.as_ref()) {
             return Ok(Step::Refuse(reason));
         }
+        self.is_new = known.is_none() && old.is_none() && applicant.certified.is_none();
+        let wait = self.service.quotas.wait_for_device(self.source, exchange.now).filter(|_| self.is_new);
+        self.again = wait.map(|wait| exchange.now.saturating_add_unsigned(wait));
+        if self.again.is_some() {
+            return Ok(Step::Refuse(Reason::QuotaUsedUp));
+        }
         let certified_at = certified_at(before, exchange.now, old.as_ref());
         let device = CertifiedDevice {
             device_id: self.device,
@@ -119,6 +138,9 @@ impl Matter for Certifying {
     }
 
     fn written(&self) {
+        if self.is_new {
+            self.service.quotas.spend_device(self.source, self.applicant.exchange.now);
+        }
         count(&self.service.metrics.devices, 1);
     }
 }
@@ -224,16 +246,16 @@ fn seal(
     applicant: &Applicant,
     keyring: &Keyring,
     device_id: DeviceId,
-    certified_at: Result<i64, Reason>,
+    certified_at: Result<i64, (Reason, Option<i64>)>,
 ) -> Result<Vec<u8>, Fault> {
     let own = role_key(keyring, Role::Individualization)?;
     let Exchange { thumbprint, transaction, page, request_hash, now, .. } = applicant.exchange;
     let mut answer = Answer::to(transaction, page, request_hash, thumbprint, now);
     let mut beside = Beside::default();
     match certified_at {
-        Err(reason) => {
+        Err((reason, again)) => {
             answer.outcome = Outcome::Refused;
-            answer.refusals = vec![whole(reason, Some(&service.presence.support_url))];
+            answer.refusals = vec![Refusal { again, ..whole(reason, Some(&service.presence.support_url)) }];
         }
         Ok(issued_at) => {
             let claims = DeviceClaims {

@@ -11,8 +11,10 @@ use super::{Caller, OTHER};
 use crate::accounts::Account;
 use crate::metrics::count;
 use crate::problem::Fault;
+use crate::quota::Payer;
 use crate::rules::epochs::Standing;
 use crate::service::Service;
+use crate::source::Source;
 use crate::store::{Exchange, Issue, NewLicense, Offer, Prior, Withdrawn};
 use grant::{Granter, NotGranted, TermsByName};
 use std::collections::HashSet;
@@ -70,8 +72,13 @@ enum Asked {
 }
 
 /// Answers `POST /v1/licenses`.
-pub(crate) async fn issue(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
-    let door = Door::new(service, account);
+pub(crate) async fn issue(
+    service: Arc<Service>,
+    bytes: Vec<u8>,
+    account: Option<Account>,
+    source: Source,
+) -> Result<Vec<u8>, Fault> {
+    let door = Door::new(service, account, source);
     let (desk, asked) = door.open(Endpoint::Licenses, bytes, read).await?;
     let now = desk.service.clock.now();
     let (told, standing) = (Arc::new(desk.told(now).await?), Standing::default());
@@ -112,6 +119,10 @@ impl Matter for ByKid {
         &self.issuing.desk.service
     }
 
+    fn payer(&self) -> Option<Payer> {
+        Some(self.issuing.desk.payer())
+    }
+
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
         self.issuing.enter().await
     }
@@ -147,6 +158,10 @@ impl Matter for ByKid {
         self.issuing.commit(exchange, write).await
     }
 
+    fn noted(&self) {
+        self.issuing.noted();
+    }
+
     fn written(&self) {
         self.issuing.written();
     }
@@ -172,6 +187,13 @@ impl Issuing {
     async fn commit(&self, exchange: Exchange, (issue, answer): (Issue, Vec<u8>)) -> Result<Brought, Fault> {
         let (device, standing) = (self.desk.caller.device.device_id, exchange.standing.clone());
         Ok((self.desk.service.store.issue(exchange, device, issue, answer.clone()).await?, standing, answer))
+    }
+
+    /// Who waits for its user, or for its turn, was refused nothing yet.
+    fn noted(&self) {
+        if self.refused > 0 {
+            self.written();
+        }
     }
 
     fn written(&self) {

@@ -6,8 +6,11 @@ use super::{Caller, OTHER};
 use crate::problem::Fault;
 use crate::rules::mailbox::{Recipient, Waiting};
 use crate::service::Service;
+use crate::source::Source;
+use crate::store::CertifiedDevice;
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Envelope, put_beside};
+use wmlicense_wire::certificate::Role;
 use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{SignerId, TransactionId};
 use wmlicense_wire::request::{self, Body, Request};
@@ -17,8 +20,8 @@ const OVERHEAD: usize = 16;
 
 /// Answers `POST /v1/mailbox`: drops what was taken. What still waits is put beside like beside any answer. It is not kept,
 /// because the same request changes nothing a second time.
-pub(crate) async fn mailbox(service: Arc<Service>, bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
-    let door = Door::new(service, None);
+pub(crate) async fn mailbox(service: Arc<Service>, bytes: Vec<u8>, source: Source) -> Result<Vec<u8>, Fault> {
+    let door = Door::new(service, None, source);
     let (desk, taken) = door.open(Endpoint::Mailbox, bytes, read).await?;
     let now = desk.service.clock.now();
     if let Err(reason) = desk.enter(now).await? {
@@ -80,7 +83,8 @@ impl Sender {
         if !known {
             let (thumbprint, id) = (self.thumbprint, device.device_id);
             let recipient = Recipient { thumbprint, device: id, certificate, revoked: false, copied: false };
-            service.store.know(recipient, device.issued_at).await?;
+            let certifies = service.roles.contains(&Role::Individualization);
+            service.store.know(recipient, device.issued_at, certifies.then(|| CertifiedDevice::of(&device))).await?;
         }
         let mut room = answer::MAX_LEN.saturating_sub(answer.len() + OVERHEAD);
         letters.retain(|letter| {

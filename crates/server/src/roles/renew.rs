@@ -9,8 +9,10 @@ use crate::accounts::Account;
 use crate::metrics::count;
 use crate::policy::{Renewal, carried, over};
 use crate::problem::Fault;
+use crate::quota::Payer;
 use crate::rules::epochs::Standing;
 use crate::service::Service;
+use crate::source::Source;
 use crate::store::{Exchange, HeldLicense, Issue, Issued, Offered, Prior, Renewable, RenewalOffer, Withdrawn};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,8 +32,13 @@ struct Decision {
 }
 
 /// Answers `POST /v1/renewals`.
-pub(crate) async fn renew(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
-    let door = Door::new(service, account);
+pub(crate) async fn renew(
+    service: Arc<Service>,
+    bytes: Vec<u8>,
+    account: Option<Account>,
+    source: Source,
+) -> Result<Vec<u8>, Fault> {
+    let door = Door::new(service, account, source);
     let (desk, lids) = door.open(Endpoint::Renewals, bytes, read).await?;
     // The strictest state counts from now on, whatever becomes of the request.
     let told = Arc::new(desk.told(desk.service.clock.now()).await?);
@@ -59,6 +66,10 @@ impl Matter for Renewing {
 
     fn service(&self) -> &Service {
         &self.desk.service
+    }
+
+    fn payer(&self) -> Option<Payer> {
+        Some(self.desk.payer())
     }
 
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
@@ -97,6 +108,10 @@ impl Matter for Renewing {
     async fn commit(&mut self, exchange: Exchange, (issue, answer): Self::Write) -> Result<Brought, Fault> {
         let (device, standing) = (self.desk.caller.device.device_id, exchange.standing.clone());
         Ok((self.desk.service.store.issue(exchange, device, issue, answer.clone()).await?, standing, answer))
+    }
+
+    fn noted(&self) {
+        self.written();
     }
 
     fn written(&self) {

@@ -6,6 +6,7 @@ use crate::metrics::count;
 use crate::problem::Fault;
 use crate::rules::revocation::Due;
 use crate::service::Service;
+use crate::source::Source;
 use std::sync::Arc;
 use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::SignerId;
@@ -13,15 +14,19 @@ use wmlicense_wire::request::Body;
 use wmlicense_wire::revocation::{Acknowledgement, Revocation};
 
 /// Answers `POST /v1/revocations`: a request with the blob, an acknowledgement with nothing. `None` is an empty answer.
-pub(crate) async fn revocations(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
+pub(crate) async fn revocations(
+    service: Arc<Service>,
+    bytes: Vec<u8>,
+    source: Source,
+) -> Result<Option<Vec<u8>>, Fault> {
     match Acknowledgement::parse(&bytes).map(|document| document.signer_id()) {
         Ok(thumbprint) => take_word(service, bytes, thumbprint).await.map(|()| None),
-        Err(_) => tell(service, bytes).await,
+        Err(_) => tell(service, bytes, source).await,
     }
 }
 
-async fn tell(service: Arc<Service>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>, Fault> {
-    let door = Door::new(service, None);
+async fn tell(service: Arc<Service>, bytes: Vec<u8>, source: Source) -> Result<Option<Vec<u8>>, Fault> {
+    let door = Door::new(service, None, source);
     let (desk, ()) = door.open(Endpoint::Revocations, bytes, read).await?;
     let (service, caller) = (&desk.service, &desk.caller);
     let (device, now) = (caller.device.device_id, service.clock.now());

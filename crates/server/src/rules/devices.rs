@@ -1,6 +1,8 @@
 //! Devices and their keys: which keys are a device's, and what is written when it gets a certificate or is revoked.
 
+use super::epochs::EpochRow;
 use super::rows::KeysRow;
+use wmlicense_wire::certificate::DeviceCertificate;
 use wmlicense_wire::id::{DeviceId, SignerId};
 
 /// A device as the service knows it.
@@ -33,6 +35,20 @@ pub(crate) struct CertifiedDevice {
     pub(crate) replaces: Option<SignerId>,
     /// What the request calls the device; empty for no name.
     pub(crate) name: Option<String>,
+}
+
+impl CertifiedDevice {
+    /// The device of a certificate.
+    pub(crate) fn of(certificate: &DeviceCertificate) -> Self {
+        Self {
+            device_id: certificate.device_id,
+            security_version: certificate.security_version.clone(),
+            assurance: certificate.assurance as u8,
+            certified_at: certificate.issued_at,
+            replaces: None,
+            name: None,
+        }
+    }
 }
 
 /// The row of the keys that a device gets a certificate for; none if they belong to another device ID, to a revoked device, or
@@ -91,6 +107,14 @@ fn new(device: &CertifiedDevice, thumbprint: SignerId, now: i64) -> KeysRow {
         counts_from: 0,
         reason: None,
     }
+}
+
+/// True if a device was not heard of since `before`, seconds UTC, and nothing of its keys has to be remembered: it was not
+/// revoked, and no keys took the place of others.
+pub(crate) fn is_unheard(keys: &[KeysRow], epochs: &[EpochRow], before: i64) -> bool {
+    let [KeysRow { certified_at, revoked_at: None, successor: None, .. }] = keys else { return false };
+    let asked = epochs.iter().map(|row| row.epochs.replaced_at.max(row.epochs.presented_at.unwrap_or(i64::MIN)));
+    asked.chain([*certified_at]).all(|at| at < before)
 }
 
 /// What a device is called by what a request tells: without a word it stays (none), and an empty name takes it away.
@@ -175,6 +199,35 @@ mod tests {
         let known = KnownDevice { device_id: device().device_id, revoked: false, certified_at: 1005, successor: None };
         assert_eq!(KnownDevice::from(row.clone()), known);
         assert_eq!(KnownDevice::from(revoked(row, 0, None, 1500)), KnownDevice { revoked: true, ..known });
+    }
+
+    #[test]
+    fn a_device_is_unheard_of_when_neither_a_certificate_nor_an_epoch_is_later() {
+        use super::super::epochs::Epochs;
+        use wmlicense_wire::id::Epoch;
+        let row = certified(&device(), OWN, None, 1000).unwrap();
+        let epoch = |replaced_at, presented_at| EpochRow {
+            role: 2,
+            epochs: Epochs {
+                thumbprint: OWN,
+                certified_at: 1000,
+                current: Epoch::new([1; 16]),
+                predecessor: None,
+                replaced_at,
+                older: None,
+                older_until: 0,
+                presented_at,
+            },
+        };
+        assert!(is_unheard(std::slice::from_ref(&row), &[], 1006));
+        assert!(!is_unheard(std::slice::from_ref(&row), &[], 1005), "it was certified then");
+        assert!(is_unheard(std::slice::from_ref(&row), &[epoch(1500, None)], 1501));
+        assert!(!is_unheard(std::slice::from_ref(&row), &[epoch(1500, None)], 1500));
+        assert!(!is_unheard(std::slice::from_ref(&row), &[epoch(1500, Some(1700))], 1700));
+        let rekeyed = KeysRow { successor: Some(OLD), ..row.clone() };
+        let gone = revoked(row.clone(), 0, None, 1005);
+        assert!(!is_unheard(&[rekeyed], &[], 9000) && !is_unheard(&[gone], &[], 9000));
+        assert!(!is_unheard(&[row.clone(), row], &[], 9000), "one of them took the place of the other");
     }
 
     #[test]

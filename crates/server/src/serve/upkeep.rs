@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
+use wmlicense_wire::certificate::Role;
+use wmlicense_wire::id::DeviceId;
 
 /// How often renewed certificates are looked for and old answers dropped.
 const UPKEEP: Duration = Duration::from_secs(60);
@@ -16,14 +18,21 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How often certificates that end soon are spoken of.
 const WARN: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How many devices are looked at each time whether they ever got anything, and behind which the first ones stand.
+const LOOKED_AT: usize = 256;
+const FIRST: DeviceId = DeviceId::new([0; 16]);
+
 pub(super) struct Upkeep {
     pub(super) service: Arc<Service>,
     pub(super) tls: Option<Arc<Tls>>,
+    /// Seconds after which a device is forgotten that never got anything.
+    pub(super) forget_after: Option<i64>,
 }
 
 impl Upkeep {
     /// Goes on until it is dropped. Each time that `again` is notified, everything is read again.
     pub(super) async fn run(self, again: Arc<Notify>) {
+        let mut looked_at = FIRST;
         let [mut minutes, mut looks, mut days] = [UPKEEP, LOOK, WARN].map(|period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -35,6 +44,9 @@ impl Upkeep {
                 _ = minutes.tick() => {
                     self.read_keys().await;
                     self.drop_old().await;
+                    if let Some(lifetime) = self.forget_after {
+                        looked_at = self.forget(looked_at, lifetime).await;
+                    }
                     ends.look(&self.service);
                 }
                 _ = looks.tick() => {
@@ -74,6 +86,27 @@ impl Upkeep {
         }
         // What went wrong is in the log.
         let _ = self.service.reload_status().await;
+    }
+
+    /// Forgets devices that never got anything, of those behind one. Who does not both certify and issue cannot know which they
+    /// are.
+    async fn forget(&self, after: DeviceId, lifetime: i64) -> DeviceId {
+        let service = &self.service;
+        if ![Role::Individualization, Role::Issuer].iter().all(|role| service.roles.contains(role)) {
+            return FIRST;
+        }
+        match service.store.forget_unused(after, service.clock.now().saturating_sub(lifetime), LOOKED_AT).await {
+            Ok((last, forgotten)) => {
+                if forgotten > 0 {
+                    tracing::info!(forgotten, "devices that never got anything");
+                }
+                last.unwrap_or(FIRST)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "unused devices could not be forgotten");
+                after
+            }
+        }
     }
 
     /// Drops the bytes of old answers.

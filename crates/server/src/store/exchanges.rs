@@ -89,6 +89,32 @@ impl Store {
         })
     }
 
+    /// Forgets devices that never got anything and were not heard of since `before`, seconds UTC, among so many behind one.
+    /// Gives the last one that was looked at, none where it was the last of all, and the number of those forgotten.
+    pub(crate) fn forget_unused(
+        &self,
+        after: DeviceId,
+        before: i64,
+        limit: usize,
+    ) -> Pending<'_, (Option<DeviceId>, u64)> {
+        self.write((after, before, limit), |(after, before, limit), rows| {
+            Box::pin(async move {
+                let looked_at = rows.devices_behind(*after, *limit).await?;
+                let mut forgotten = 0;
+                for device in &looked_at {
+                    let keys = rows.keys_of(*device, For::Changing).await?;
+                    let epochs = rows.epochs(*device, For::Changing).await?;
+                    if devices::is_unheard(&keys, &epochs, *before) && !rows.has_traces(*device).await? {
+                        rows.forget_device(*device).await?;
+                        forgotten += 1;
+                    }
+                }
+                let last = looked_at.last().copied().filter(|_| looked_at.len() == *limit);
+                Ok(End::Keep((last, forgotten)))
+            })
+        })
+    }
+
     /// Drops the bytes of answers given before this time, seconds UTC, and what else is of no use after so long. The rows of
     /// answers stay.
     pub(crate) fn drop_answers(&self, before: i64) -> Pending<'_, u64> {

@@ -5,6 +5,7 @@ use super::issuing::write_issue;
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
+use crate::rules::devices::{self, CertifiedDevice};
 use crate::rules::exchanges::{ANSWER_LIFETIME, Committed, Exchange};
 use crate::rules::licenses::Issue;
 use crate::rules::mailbox::{self, Addressee, Recipient, RecipientRow, Waiting, forks_count_after, newest};
@@ -81,11 +82,22 @@ impl Store {
         })
     }
 
-    /// Remembers the certificate of a device.
-    pub(crate) fn know(&self, recipient: Recipient, certified_at: i64) -> Pending<'_, ()> {
+    /// Remembers the certificate of a device; with `keys` also that of a device that was forgotten.
+    pub(crate) fn know(
+        &self,
+        recipient: Recipient,
+        certified_at: i64,
+        keys: Option<CertifiedDevice>,
+    ) -> Pending<'_, ()> {
         let Recipient { thumbprint, device, certificate, revoked: _, copied: _ } = recipient;
-        self.write(RecipientRow { thumbprint, device, certified_at, certificate }, |heard, rows| {
+        self.write((RecipientRow { thumbprint, device, certified_at, certificate }, keys), |(heard, keys), rows| {
             Box::pin(async move {
+                if let Some(keys) = keys
+                    && rows.keys(heard.thumbprint, For::Changing).await?.is_none()
+                    && let Some(row) = devices::certified(keys, heard.thumbprint, None, heard.certified_at)
+                {
+                    rows.put_keys(&row).await?;
+                }
                 let known = rows.recipient(heard.thumbprint, For::Changing).await?;
                 if let Some(row) = mailbox::known(heard.clone(), known.as_ref()) {
                     rows.put_recipient(&row).await?;

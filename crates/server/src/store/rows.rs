@@ -124,6 +124,13 @@ pub(crate) trait DeviceRows {
     fn put_keys<'a>(&'a mut self, row: &'a KeysRow) -> Pending<'a, ()>;
     /// True if a row of the device says that it was revoked.
     fn is_revoked(&mut self, device: DeviceId) -> Pending<'_, bool>;
+    /// Devices behind one, in the order of their IDs.
+    fn devices_behind(&mut self, after: DeviceId, limit: usize) -> Pending<'_, Vec<DeviceId>>;
+    /// True if a device has or had something: a license, its own or a restored one, a letter in its mailbox, a fork, an order about
+    /// what it held, an acknowledgement.
+    fn has_traces(&mut self, device: DeviceId) -> Pending<'_, bool>;
+    /// Drops the rows of a device's keys, with their epochs, certificates and requests.
+    fn forget_device(&mut self, device: DeviceId) -> Pending<'_, ()>;
     /// Writes what a device is called into its rows that say otherwise.
     fn call_device<'a>(&'a mut self, device: DeviceId, name: Option<&'a str>) -> Pending<'a, ()>;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use wmlicense_server::{Clock, DEFAULT_EPOCH_PERIOD, DataFolder, Options, Server};
+use wmlicense_server::{Clock, DEFAULT_EPOCH_PERIOD, DataFolder, Limits, Options, Server};
 use wmlicense_testkit::daemon::Data;
 use wmlicense_testkit::daemon::device::{Known, now};
 use wmlicense_wire::certificate::Role;
@@ -19,9 +19,15 @@ impl Clock for Moved {
 
 /// Runs `test` against a service in this process.
 pub(crate) fn with_clock(data: &Data, test: impl FnOnce(&Known, &Moved) + Send) {
+    with_clock_watched(data, |known, clock, _| test(known, clock));
+}
+
+/// The same with the URL of the management listener.
+pub(crate) fn with_clock_watched(data: &Data, test: impl FnOnce(&Known, &Moved, &str) + Send) {
     let clock = Arc::new(Moved(AtomicI64::new(0)));
     let options = Options {
         listen: "127.0.0.1:0".parse().unwrap(),
+        management: Some("127.0.0.1:0".parse().unwrap()),
         public_url: None,
         support_url: None,
         privacy_url: None,
@@ -31,16 +37,17 @@ pub(crate) fn with_clock(data: &Data, test: impl FnOnce(&Known, &Moved) + Send) 
         epoch_period: DEFAULT_EPOCH_PERIOD,
         poll_seconds: 2,
         tls: None,
+        limits: Limits::default(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = runtime.block_on(Server::bind(DataFolder::new(data.path()), options, clock.clone())).unwrap();
-    let url = server.url().to_owned();
+    let (url, management) = (server.url().to_owned(), server.management_url().unwrap());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = runtime.spawn(server.run(async move {
         // Both a word and a dropped sender mean stop.
         let _ = stopped.await;
     }));
-    test(&Known::discover(&url, data.authority), &clock);
+    test(&Known::discover(&url, data.authority), &clock, &management);
     stop.send(()).unwrap();
     runtime.block_on(running).unwrap().unwrap();
 }

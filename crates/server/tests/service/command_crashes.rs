@@ -78,7 +78,7 @@ fn admin(data: &Path, words: &[&str], after: &Point) -> String {
 fn served(data: &Path, authority: &str, after: &Point) -> (Serving, Known) {
     let serving = Serving::start(None, data, &[]).unwrap_or_else(|complaint| panic!("after {after:?}: {complaint}"));
     let known = Known::discover(&serving.url, Digest::from_base64(authority).unwrap());
-    assert_eq!(get(&format!("{}/readyz", serving.url)).status, 200, "after {after:?}");
+    assert_eq!(get(&format!("{}/readyz", serving.management)).status, 200, "after {after:?}");
     (serving, known)
 }
 

@@ -157,7 +157,13 @@ fn the_sample_and_the_manual_have_every_option() {
     }
 
     // Every line of the sample is taken once it holds a value.
-    let values = BTreeMap::from([("URL", "https://licenses.example"), ("FILE", "a file"), ("N", "5")]);
+    let values = BTreeMap::from([
+        ("URL", "https://licenses.example"),
+        ("FILE", "a file"),
+        ("N", "5"),
+        ("ADDRESS:PORT", "127.0.0.1:0"),
+        ("NETWORK", "10.0.0.0/8"),
+    ]);
     let filled: String = sample
         .lines()
         .filter(|line| !line.starts_with("# "))

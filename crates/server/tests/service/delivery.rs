@@ -185,7 +185,7 @@ fn a_scope_is_delivered_to_those_who_have_it_only() {
 }
 
 #[test]
-fn a_cursor_is_good_for_its_page_of_its_transaction_and_device_only() {
+fn a_cursor_is_good_for_its_page_of_its_transaction_device_and_account_only() {
     let data = Data::new();
     import(&data, 4100, "gold");
     let token = data.account("alice", &["gold"]);
@@ -212,6 +212,10 @@ fn a_cursor_is_good_for_its_page_of_its_transaction_and_device_only() {
         ..other.delivery_request(&known, None, None)
     };
     assert_eq!(known.post("licenses", &other.sign(&elsewhere), Some(&token)).problem(), ProblemKind::BadRequest);
+    // Nor is it good for another account with the same scope.
+    let bob = data.account("bob", &["gold"]);
+    let next = device.sign(&with(1, Some(cursor.clone())));
+    assert_eq!(known.post("licenses", &next, Some(&bob)).problem(), ProblemKind::BadRequest);
     assert_eq!(device.ask(&known, &with(1, Some(cursor)), Some(&token)).1.len(), 4);
 }
 

@@ -83,7 +83,7 @@ fn answers_that_were_handed_out_on_a_full_disk_are_all_written_down() {
     let mut serving = data.serve(&[]);
     let known = Known::discover(&serving.url, data.authority);
     let devices: Vec<Device> = (0..DEVICES).map(|_| Device::individualized(&known)).collect();
-    assert_eq!(get(&format!("{}/readyz", serving.url)).status, 200);
+    assert_eq!(get(&format!("{}/readyz", serving.management)).status, 200);
     let sent = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for (number, device) in devices.iter().enumerate() {
@@ -91,7 +91,7 @@ fn answers_that_were_handed_out_on_a_full_disk_are_all_written_down() {
             scope.spawn(move || until_full(known, device, number, sent));
         }
     });
-    let reply = get(&format!("{}/readyz", serving.url));
+    let reply = get(&format!("{}/readyz", serving.management));
     assert_eq!((reply.status, reply.retry_after.as_deref()), (503, Some("2")));
     assert!(String::from_utf8_lossy(&reply.body).contains("cannot write to its database"));
     assert!(serving.kill().contains("the database did not commit"));
@@ -127,7 +127,7 @@ fn answers_that_were_handed_out_on_a_full_disk_are_all_written_down() {
         let answer = known.post("licenses", &sent.bytes, None).granted();
         assert!(sent.answers.iter().all(|known| *known == answer));
     }
-    assert_eq!(get(&format!("{}/readyz", serving.url)).status, 200);
+    assert_eq!(get(&format!("{}/readyz", serving.management)).status, 200);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_database_that_another_process_holds_is_told_and_nothing_is_handed_out() {
     let request = device.licenses_request(&known, &[OPEN]);
     let bytes = device.sign(&request);
     assert_eq!(known.post("licenses", &bytes, None).problem(), ProblemKind::Unavailable);
-    assert_eq!(get(&format!("{}/readyz", serving.url)).status, 503);
+    assert_eq!(get(&format!("{}/readyz", serving.management)).status, 503);
     database.execute_batch("ROLLBACK").unwrap();
     let answer = known.post("licenses", &bytes, None).granted();
     assert_eq!(device.verify(&known, Role::Issuer, &bytes, request.transaction, &answer).1.len(), 1);

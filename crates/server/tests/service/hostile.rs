@@ -115,25 +115,54 @@ fn unknown_paths_and_methods_are_problems_with_the_id_of_the_client() {
     let (_data, serving, _known) = started();
     assert_eq!(get(&format!("{}/nothing", serving.url)).problem(), ProblemKind::NotFound);
     assert_eq!(get(&format!("{}/v1/licenses", serving.url)).problem(), ProblemKind::BadRequest);
-    let reply = agent().get(format!("{}/healthz", serving.url)).header("x-request-id", "mine-1").call().unwrap();
+    let reply = agent().get(format!("{}/support", serving.url)).header("x-request-id", "mine-1").call().unwrap();
     assert_eq!(reply.headers()["x-request-id"], "mine-1");
 }
 
 #[test]
-fn health_metrics_and_the_page_of_refusals_are_served() {
+fn health_and_metrics_are_told_to_the_owners_machines_alone() {
     let (_data, serving, known) = started();
     let text = |path: &str| {
-        let reply = get(&format!("{}{path}", serving.url));
+        let reply = get(&format!("{}{path}", serving.management));
         assert_eq!(reply.status, 200, "{path}");
+        assert!(reply.request_id.is_some());
         String::from_utf8(reply.body).unwrap()
     };
     assert_eq!(text("/healthz"), "ok\n");
     assert_eq!(text("/readyz"), "ready\n");
-    assert!(text("/support").contains("<h1>About a refused license</h1>"));
     Device::individualized(&known).acquire(&known, &[OPEN], None);
     let metrics = text("/metrics");
     assert!(metrics.contains("\nwmlicensed_licenses_issued_total 1\n"), "{metrics}");
     assert!(metrics.contains("\nwmlicensed_devices_certified_total 1\n"), "{metrics}");
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(get(&format!("{}{path}", serving.url)).problem(), ProblemKind::NotFound, "{path}");
+    }
+    assert_eq!(get(&format!("{}/v1/licenses", serving.management)).problem(), ProblemKind::NotFound);
+}
+
+#[test]
+fn the_management_listener_is_where_it_is_wanted_or_nowhere() {
+    let data = Data::new();
+    let serving = data.serve(&["--management-listen", "127.0.0.1:0"]);
+    assert!(serving.management.starts_with("http://127.0.0.1:") && serving.management != serving.url);
+    assert_eq!(get(&format!("{}/healthz", serving.management)).status, 200);
+    let taken = serving.management.strip_prefix("http://").unwrap();
+    let (status, complaint) = data.fails(&["serve", "--listen", "127.0.0.1:0", "--management-listen", taken]);
+    assert_eq!(status, 1);
+    assert!(complaint.contains(taken) && complaint.contains("--management-listen"), "{complaint}");
+    let (status, complaint) = data.fails(&["serve", "--management-listen", "localhost"]);
+    assert_eq!(status, 2);
+    assert!(complaint.contains("off, is expected"), "{complaint}");
+    let silent = data.serve(&["--management-listen", "off"]);
+    assert_eq!((silent.management.as_str(), get(&format!("{}/support", silent.url)).status), ("", 200));
+}
+
+#[test]
+fn the_page_of_refusals_is_served() {
+    let (_data, serving, _known) = started();
+    let reply = get(&format!("{}/support", serving.url));
+    assert_eq!(reply.status, 200);
+    assert!(String::from_utf8(reply.body).unwrap().contains("<h1>About a refused license</h1>"));
 }
 
 #[test]
@@ -193,34 +222,53 @@ fn a_kill_in_the_middle_counts_nothing_twice() {
 }
 
 #[test]
-fn restores_beyond_what_is_run_at_once_are_told_to_come_again() {
+fn a_body_that_does_not_come_holds_no_place() {
     let (_data, serving, known) = started();
-    // Each holds a place until its body has come.
     let open = || {
         let mut stream = TcpStream::connect(serving.url.strip_prefix("http://").unwrap()).unwrap();
         stream.write_all(&head("/v1/restores", "content-length: 1")).unwrap();
         stream
     };
-    let mut waiting: Vec<TcpStream> = Vec::new();
-    let reply = loop {
-        waiting.push(open());
-        assert!(waiting.len() < 200, "nothing is turned away");
-        let reply = known.post("restores", b"x", None);
-        if reply.status == 503 {
-            break reply;
-        }
-        assert_eq!(reply.problem(), ProblemKind::BadRequest);
-    };
-    assert_eq!((reply.problem(), reply.retry_after.as_deref()), (ProblemKind::Unavailable, Some("2")));
-    // Other requests go on meanwhile, and restores when there is room again.
-    assert_eq!(get(&format!("{}/readyz", serving.url)).status, 200);
+    let waiting: Vec<TcpStream> = (0..200).map(|_| open()).collect();
+    assert_eq!(known.post("restores", b"x", None).problem(), ProblemKind::BadRequest);
     let device = Device::individualized(&known);
     assert_eq!(device.acquire(&known, &[OPEN], None).1.len(), 1);
+    // And each of them is answered once it came.
     for mut stream in waiting {
         stream.write_all(b"x").unwrap();
-        stream.read_to_end(&mut Vec::new()).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        assert!(reply.starts_with("HTTP/1.1 400 "), "{reply}");
     }
-    assert_eq!(known.post("restores", b"x", None).problem(), ProblemKind::BadRequest);
+}
+
+#[test]
+fn requests_beyond_what_is_run_at_once_are_told_to_come_again() {
+    let (data, serving, known) = started();
+    let request = |_| {
+        let device = Device::new();
+        device.sign(&device.individualize_request(&known, true))
+    };
+    let requests: Vec<Vec<u8>> = (0..160).map(request).collect();
+    let individualize = |bytes: &[u8]| known.post("individualize", bytes, None);
+    let database = rusqlite::Connection::open(data.path().join("wmlicensed.db")).unwrap();
+    // Nothing is written meanwhile, so each one holds its place.
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let running: Vec<_> = requests.iter().map(|bytes| scope.spawn(move || individualize(bytes))).collect();
+        while !running.iter().any(std::thread::ScopedJoinHandle::is_finished) {
+            std::thread::yield_now();
+        }
+        assert_eq!(get(&format!("{}/healthz", serving.management)).status, 200);
+        database.execute_batch("ROLLBACK").unwrap();
+        let replies = running.into_iter().map(|thread| thread.join().unwrap());
+        let (served, refused): (Vec<_>, Vec<_>) = replies.partition(|reply| reply.status == 200);
+        assert!(served.len() >= 100 && !refused.is_empty(), "{} served, {} refused", served.len(), refused.len());
+        for reply in refused {
+            assert_eq!((reply.problem(), reply.retry_after.as_deref()), (ProblemKind::Unavailable, Some("2")));
+        }
+    });
+    assert_eq!(individualize(&request(0)).status, 200);
 }
 
 #[test]

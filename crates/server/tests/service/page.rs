@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use wmlicense_server::{Clock, DataFolder, Options, Server};
+use wmlicense_server::{Clock, DataFolder, Limits, Options, Server};
 use wmlicense_testkit::daemon::Data;
 use wmlicense_testkit::daemon::device::{Device, Known, Reply, agent, kid, now};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
@@ -55,6 +55,7 @@ impl World {
         let clock = Arc::new(Moved(AtomicI64::new(0)));
         let options = Options {
             listen: "127.0.0.1:0".parse().unwrap(),
+            management: None,
             public_url: None,
             support_url: None,
             privacy_url: None,
@@ -64,6 +65,7 @@ impl World {
             epoch_period: wmlicense_server::DEFAULT_EPOCH_PERIOD,
             poll_seconds: 2,
             tls: None,
+            limits: Limits::default(),
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let server = runtime.block_on(Server::bind(DataFolder::new(data.path()), options, clock.clone())).unwrap();

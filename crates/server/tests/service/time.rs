@@ -1,6 +1,6 @@
 //! What depends on the time: the service runs in this process with a clock that the test moves. And TLS.
 
-use crate::clock::{DAY, with_clock};
+use crate::clock::{DAY, with_clock, with_clock_watched};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -45,10 +45,10 @@ fn a_device_renews_a_certificate_that_ended_and_stays_the_same() {
 #[test]
 fn a_service_whose_certificates_ended_says_that_it_is_not_ready() {
     let data = Data::new();
-    with_clock(&data, |known, clock| {
-        assert_eq!(get(&format!("{}/readyz", known.url)).status, 200);
+    with_clock_watched(&data, |_, clock, management| {
+        assert_eq!(get(&format!("{management}/readyz")).status, 200);
         clock.0.store(401 * DAY, Ordering::SeqCst);
-        let reply = get(&format!("{}/readyz", known.url));
+        let reply = get(&format!("{management}/readyz"));
         assert_eq!((reply.status, reply.problem()), (503, ProblemKind::Unavailable));
         assert_eq!(reply.retry_after.as_deref(), Some("2"));
     });
@@ -74,10 +74,10 @@ fn tls_is_served_with_the_certificate_given() {
         .with_no_client_auth();
     let connection = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
     let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    stream.write_all(b"GET /support HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
-    assert!(reply.starts_with("HTTP/1.1 200") && reply.ends_with("ok\n"), "{reply}");
+    assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("About a refused license"), "{reply}");
     let (status, complaint) = data.fails(&["serve", "--tls-cert", files[1], "--tls-key", files[0]]);
     assert_eq!(status, 1);
     assert!(complaint.contains("PEM"), "{complaint}");

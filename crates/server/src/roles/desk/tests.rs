@@ -42,6 +42,10 @@ impl Matter for Scripted {
         panic!("only a fork is told there")
     }
 
+    fn payer(&self) -> Option<Payer> {
+        None
+    }
+
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
         self.step("enter");
         Ok(self.barred.map_or_else(|| Ok(exchange()), Err))

@@ -5,6 +5,7 @@ use super::cursor::Cursor;
 use super::grant::TermsByName;
 use super::{Account, Batch, Brought, Caller, Decision, Issuing, Looked, Matter, Step, serve};
 use crate::problem::Fault;
+use crate::quota::Payer;
 use crate::service::Service;
 use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Issue, Position, Prior};
 use std::sync::Arc;
@@ -96,6 +97,10 @@ impl Matter for Delivering {
         &self.issuing.desk.service
     }
 
+    fn payer(&self) -> Option<Payer> {
+        Some(self.issuing.desk.payer())
+    }
+
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {
         self.issuing.enter().await
     }
@@ -134,6 +139,10 @@ impl Matter for Delivering {
 
     async fn commit(&mut self, exchange: Exchange, write: Self::Write) -> Result<Brought, Fault> {
         self.issuing.commit(exchange, write).await
+    }
+
+    fn noted(&self) {
+        self.issuing.noted();
     }
 
     fn written(&self) {

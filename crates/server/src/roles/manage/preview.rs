@@ -10,6 +10,7 @@ use crate::metrics::count;
 use crate::problem::Fault;
 use crate::rules::epochs::Standing;
 use crate::service::Service;
+use crate::source::Source;
 use crate::store::{Asker, Holding};
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Reason, Refusal, Unlock, Verdict};
@@ -29,8 +30,13 @@ struct Section {
 }
 
 /// Answers `POST /v1/restores/preview`.
-pub(crate) async fn preview(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
-    let door = Door::new(service, account);
+pub(crate) async fn preview(
+    service: Arc<Service>,
+    bytes: Vec<u8>,
+    account: Option<Account>,
+    source: Source,
+) -> Result<Vec<u8>, Fault> {
+    let door = Door::new(service, account, source);
     let (desk, section) = door.open(Endpoint::RestorePreview, bytes, read).await?;
     let (device, now) = (desk.caller.device.device_id, desk.service.clock.now());
     match desk.enter(now).await? {

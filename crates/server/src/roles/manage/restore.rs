@@ -11,8 +11,10 @@ use crate::accounts::Account;
 use crate::keyring::Keyring;
 use crate::metrics::count;
 use crate::problem::Fault;
+use crate::quota::Payer;
 use crate::rules::epochs::Standing;
 use crate::service::Service;
+use crate::source::Source;
 use crate::store::{Claim, Claimed, Committed, Content, Exchange, Part, Prior, Seat};
 use std::sync::Arc;
 use wmlicense_wire::aead::constant_time_eq;
@@ -24,8 +26,13 @@ use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::request::Body;
 
 /// Answers `POST /v1/restores`.
-pub(crate) async fn restore(service: Arc<Service>, bytes: Vec<u8>, account: Option<Account>) -> Result<Vec<u8>, Fault> {
-    let door = Door::new(service, account);
+pub(crate) async fn restore(
+    service: Arc<Service>,
+    bytes: Vec<u8>,
+    account: Option<Account>,
+    source: Source,
+) -> Result<Vec<u8>, Fault> {
+    let door = Door::new(service, account, source);
     let (desk, chunk) = door.open(Endpoint::Restores, bytes, read).await?;
     serve(Restoring { desk, chunk: Some(chunk) }).await
 }
@@ -58,6 +65,11 @@ impl Matter for Restoring {
 
     fn service(&self) -> &Service {
         &self.desk.service
+    }
+
+    /// No answer is kept, and the rows are bounded by the devices that a license may have.
+    fn payer(&self) -> Option<Payer> {
+        None
     }
 
     async fn enter(&mut self) -> Result<Result<Exchange, Reason>, Fault> {

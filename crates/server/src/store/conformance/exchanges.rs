@@ -3,8 +3,11 @@
 use super::super::transact::Work;
 use super::*;
 use crate::rules::epochs::Presented;
+use crate::rules::mailbox::Recipient;
+use crate::store::rows::For;
 use std::collections::HashSet;
 use wmlicense_wire::certificate::Role;
+use wmlicense_wire::license::State;
 
 fn certified() -> CertifiedDevice {
     CertifiedDevice {
@@ -155,6 +158,46 @@ over_each_engine! {
         assert!(standing_is_revoked(store).await);
         let listed = store.all::<DeviceEntry>().await.unwrap();
         assert_eq!((listed.len(), listed[0].name.as_deref()), (1, Some("Tom's")));
+    }
+
+    #[tokio::test]
+    async fn a_device_that_never_got_anything_is_forgotten_with_all_that_was_kept_of_it(world: World) {
+        let store = &world.store;
+        let from = DeviceId::new([0; 16]);
+        written(store.certify(exchange(1, 1000), certified(), vec![1]).await.unwrap(), &[1]);
+        let recipient =
+            Recipient { thumbprint: OWN_KEYS, device: OWN, certificate: vec![9], revoked: false, copied: false };
+        store.know(recipient.clone(), 1000, None).await.unwrap();
+        let exchange_ = standing(store, asked(2, 1500, None)).await;
+        assert_eq!(store.note(exchange_).await.unwrap(), Committed::Done);
+        assert_eq!(store.forget_unused(from, 1500, 10).await.unwrap(), (None, 0), "it asked then");
+        assert_eq!(store.forget_unused(OWN, 1501, 10).await.unwrap(), (None, 0), "it does not stand behind itself");
+        assert_eq!(store.forget_unused(from, 1501, 1).await.unwrap(), (Some(OWN), 1));
+        assert_eq!(store.forget_unused(from, 1501, 1).await.unwrap(), (None, 0));
+        assert!(store.all::<DeviceEntry>().await.unwrap().is_empty());
+        assert_eq!(prior(store, exchange(1, 1500)).await, Prior::None);
+        assert!(!store.waiting(OWN_KEYS, vec![9], 1500).await.unwrap().known);
+        assert!(store.read((), |(), rows| rows.epochs(OWN, For::Reading)).await.unwrap().is_empty());
+        // When it comes again, it is known again.
+        store.know(recipient, 1000, Some(certified())).await.unwrap();
+        assert_eq!(store.all::<DeviceEntry>().await.unwrap()[0].device, OWN);
+        assert!(store.revoke_device(OWN, 0, None, 1600).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_device_that_got_something_or_was_revoked_or_noticed_is_not_forgotten(world: World) {
+        let store = &world.store;
+        let forget = async || store.forget_unused(DeviceId::new([0; 16]), 9000, 10).await.unwrap();
+        written(store.certify(exchange(1, 1000), certified(), vec![1]).await.unwrap(), &[1]);
+        written(world.issue(2, 1000, license(2, None)).await, &[2]);
+        assert_eq!(forget().await, (None, 0));
+        store.give_back(exchange(3, 1200), OWN, vec![(lid(2), State::default())], vec![3]).await.unwrap();
+        assert_eq!(forget().await, (None, 0), "what was given back it had");
+        let other = Exchange { thumbprint: SignerId::new([7; 32]), ..exchange(4, 1000) };
+        let device = CertifiedDevice { device_id: device(9), ..certified() };
+        written(store.certify(other, device.clone(), vec![4]).await.unwrap(), &[4]);
+        assert!(store.revoke_device(device.device_id, 0, None, 1500).await.unwrap());
+        assert_eq!(forget().await, (None, 0), "it was revoked");
     }
 
     #[tokio::test]

@@ -244,7 +244,7 @@ over_each_engine! {
         };
         let waiting = async |now| store.waiting(OWN_KEYS, vec![9], now).await.unwrap();
         assert_eq!(waiting(1000).await, Waiting::default());
-        store.know(recipient(9), 500).await.unwrap();
+        store.know(recipient(9), 500, None).await.unwrap();
         assert_eq!(give(1, license(1, None)).await, Committed::Done);
         // What was decided from another state leaves neither a license nor a letter.
         assert_eq!(give(2, license(2, None)).await, Committed::Changed);
@@ -252,7 +252,7 @@ over_each_engine! {
         assert_eq!(licenses(store).await.len(), 1);
         // With a newer certificate it is the same device; an older one does not come back.
         assert!(!store.waiting(OWN_KEYS, vec![8], 1000).await.unwrap().known);
-        store.know(recipient(7), 400).await.unwrap();
+        store.know(recipient(7), 400, None).await.unwrap();
         assert_eq!(store.recipients(Addressee::Device(OWN)).await.unwrap()[0].certificate, [9]);
         assert!(waiting(1000 + ANSWER_LIFETIME).await.letters.is_empty());
         store.drop_answers(1000).await.unwrap();
@@ -265,7 +265,7 @@ over_each_engine! {
     #[tokio::test]
     async fn what_a_device_took_or_may_not_have_any_more_waits_for_it_no_more(world: World) {
         let store = &world.store;
-        store.know(recipient(9), 500).await.unwrap();
+        store.know(recipient(9), 500, None).await.unwrap();
         for number in [1, 2] {
             let license = NewLicense { kid: Kid::new([number; 16]), user: Some(USER), ..license(number, None) };
             let given = store.give(exchange(number, 1000), OWN, issued(vec![license]), vec![number], true, 1000).await;
@@ -277,7 +277,7 @@ over_each_engine! {
         store.taken(OWN, vec![TransactionId::new([1; 16])]).await.unwrap();
         assert_eq!(letters(OWN_KEYS).await, [[2]]);
         let newer = Recipient { thumbprint: SignerId::new([6; 32]), ..recipient(9) };
-        store.know(newer, 600).await.unwrap();
+        store.know(newer, 600, None).await.unwrap();
         assert!(letters(OWN_KEYS).await.is_empty(), "the device has other keys");
         assert_eq!(letters(SignerId::new([6; 32])).await, [[2]]);
     }

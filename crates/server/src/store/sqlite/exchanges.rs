@@ -13,7 +13,8 @@ use wmlicense_wire::id::{DeviceId, SignerId};
 statements!("exchanges.sql":
     FIND, CLAIM, RELEASE, CHECKED, NOTE, DROP_ANSWERS, DROP_CHECKED,
     EPOCHS, PUT_EPOCHS, FORKS, HAS_FORK, LAST_FORK, INSERT_FORK, LATE, INSERT_LATE, DROP_LATE,
-    KEYS, KEYS_OF, PUT_KEYS, REVOKED, CALL,
+    KEYS, KEYS_OF, PUT_KEYS, REVOKED, CALL, DEVICES_BEHIND, HAS_TRACES,
+    FORGET_ANSWERS, FORGET_CHECKED, FORGET_ASKER, FORGET_RECIPIENT, FORGET_EPOCHS, FORGET_LATE, FORGET_KEYS,
 );
 
 /// The column `kept` of an answer.
@@ -184,6 +185,22 @@ impl DeviceRows for SqliteRows<'_> {
 
     fn is_revoked(&mut self, device: DeviceId) -> Pending<'_, bool> {
         done(self.exists(REVOKED, [device.as_bytes()]))
+    }
+
+    fn devices_behind(&mut self, after: DeviceId, limit: usize) -> Pending<'_, Vec<DeviceId>> {
+        let asked = params![after.as_bytes(), i64::try_from(limit).unwrap_or(i64::MAX)];
+        done(self.all(DEVICES_BEHIND, asked, |row| row.id(0)))
+    }
+
+    fn has_traces(&mut self, device: DeviceId) -> Pending<'_, bool> {
+        done(self.exists(HAS_TRACES, [device.as_bytes()]))
+    }
+
+    fn forget_device(&mut self, device: DeviceId) -> Pending<'_, ()> {
+        // The keys last: what is led by them is found by them.
+        let all =
+            [FORGET_ANSWERS, FORGET_CHECKED, FORGET_ASKER, FORGET_RECIPIENT, FORGET_EPOCHS, FORGET_LATE, FORGET_KEYS];
+        done(all.into_iter().try_for_each(|sql| self.put(sql, [device.as_bytes()])))
     }
 
     fn call_device<'a>(&'a mut self, device: DeviceId, name: Option<&'a str>) -> Pending<'a, ()> {

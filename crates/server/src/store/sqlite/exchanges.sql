@@ -73,6 +73,38 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (thumbprint) DO UPDATE SET device_id = $2, security_version = $3, assurance = $4, created_at = $5,
     certified_at = $6, revoked_at = $7, successor = $8, counts_from = $9, reason = $10;
 
+-- name: DEVICES_BEHIND
+SELECT DISTINCT device_id FROM device WHERE device_id > $1 ORDER BY device_id LIMIT $2;
+
+-- name: HAS_TRACES
+SELECT 1 WHERE EXISTS (SELECT 1 FROM license WHERE device_id = $1)
+OR EXISTS (SELECT 1 FROM seat WHERE device_id = $1 AND restored = 1)
+OR EXISTS (SELECT 1 FROM mailbox WHERE device_id = $1)
+OR EXISTS (SELECT 1 FROM fork WHERE device_id = $1)
+OR EXISTS (SELECT 1 FROM revocation_holder WHERE device_id = $1)
+OR EXISTS (SELECT 1 FROM acknowledgement WHERE device_id = $1);
+
+-- name: FORGET_ANSWERS
+DELETE FROM exchange WHERE thumbprint IN (SELECT thumbprint FROM device WHERE device_id = $1);
+
+-- name: FORGET_CHECKED
+DELETE FROM known_exchange WHERE thumbprint IN (SELECT thumbprint FROM device WHERE device_id = $1);
+
+-- name: FORGET_ASKER
+DELETE FROM revocation_asker WHERE thumbprint IN (SELECT thumbprint FROM device WHERE device_id = $1);
+
+-- name: FORGET_RECIPIENT
+DELETE FROM recipient WHERE device_id = $1;
+
+-- name: FORGET_EPOCHS
+DELETE FROM epoch WHERE device_id = $1;
+
+-- name: FORGET_LATE
+DELETE FROM late_epoch WHERE device_id = $1;
+
+-- name: FORGET_KEYS
+DELETE FROM device WHERE device_id = $1;
+
 -- name: REVOKED
 SELECT 1 FROM device WHERE device_id = $1 AND revoked_at IS NOT NULL;
 

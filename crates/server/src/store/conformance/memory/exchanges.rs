@@ -6,7 +6,7 @@ use super::{Tables, found};
 use crate::rules::epochs::{EpochRow, Epochs, Presented};
 use crate::rules::exchanges::Exchange;
 use crate::rules::rows::{AnsweredRow, ExchangeKey, KeptAnswer, KeysRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wmlicense_wire::id::{DeviceId, SignerId};
 
 impl ExchangeRows for Tables {
@@ -122,6 +122,33 @@ impl DeviceRows for Tables {
 
     fn is_revoked(&mut self, device: DeviceId) -> Pending<'_, bool> {
         found(self.keys.values().any(|row| row.device == device && row.revoked_at.is_some()))
+    }
+
+    fn devices_behind(&mut self, after: DeviceId, limit: usize) -> Pending<'_, Vec<DeviceId>> {
+        let devices: BTreeSet<DeviceId> = self.keys.values().map(|row| row.device).filter(|id| *id > after).collect();
+        found(devices.into_iter().take(limit).collect())
+    }
+
+    fn has_traces(&mut self, device: DeviceId) -> Pending<'_, bool> {
+        let licenses = self.licenses.keys().any(|key| key.device == device);
+        let seats = self.seats.values().any(|seat| seat.device == device && seat.restored);
+        let letters = self.letters.keys().any(|(of, _)| *of == device);
+        let forks = self.forks.iter().any(|fork| fork.0 == device);
+        let orders = self.holders.iter().any(|(_, of)| *of == device);
+        found(licenses || seats || letters || forks || orders || self.acknowledgements.contains_key(&device))
+    }
+
+    fn forget_device(&mut self, device: DeviceId) -> Pending<'_, ()> {
+        let keys: BTreeSet<SignerId> =
+            self.keys.iter().filter(|(_, row)| row.device == device).map(|(thumbprint, _)| *thumbprint).collect();
+        self.exchanges.retain(|key, _| !keys.contains(&key.thumbprint));
+        self.checked.retain(|(key, _), _| !keys.contains(&key.thumbprint));
+        self.askers.retain(|thumbprint, _| !keys.contains(thumbprint));
+        self.recipients.retain(|_, row| row.device != device);
+        self.epochs.retain(|(of, _), _| *of != device);
+        self.late.retain(|late| late.0 != device);
+        self.keys.retain(|thumbprint, _| !keys.contains(thumbprint));
+        found(())
     }
 
     fn call_device<'a>(&'a mut self, device: DeviceId, name: Option<&'a str>) -> Pending<'a, ()> {

@@ -1,0 +1,186 @@
+//! What a request may take: room for its body while that comes, a place among those that run once it is there, and room for its
+//! answer until that is sent. Each is shared fairly among those who ask.
+
+use super::body::{discard, read_body};
+use super::shares::{Share, Shares};
+use super::{Answered, cose};
+use crate::accounts::Account;
+use crate::metrics::count;
+use crate::problem::Fault;
+use crate::roles::mailbox::Sender;
+use crate::service::Service;
+use crate::source::Source;
+use axum::body::{Body, HttpBody as _, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Response, header};
+use axum::middleware::Next;
+use bytes::Bytes;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use wmlicense_wire::endpoint::Endpoint;
+
+/// Most requests that run at once; more are told to come again.
+const MAX_REQUESTS: u64 = 384;
+/// Most restores among them, whose documents are long.
+const MAX_RESTORES: u64 = 36;
+/// Bytes of all bodies that are there in part or whole, and of all answers that are not sent yet. The system's own buffers are
+/// not counted.
+const MAX_BODIES: u64 = 64 * 1024 * 1024;
+const MAX_ANSWERS: u64 = 64 * 1024 * 1024;
+/// Answers up to this length are not counted.
+const SHORT: u64 = 4096;
+/// Longest time from the end of a request to its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What handlers share.
+pub(super) struct Shared {
+    pub(super) service: Arc<Service>,
+    running: Arc<Shares>,
+    restoring: Arc<Shares>,
+    bodies: Arc<Shares>,
+    answers: Arc<Shares>,
+}
+
+/// A request whose body came.
+pub(super) struct Received {
+    pub(super) source: Source,
+    pub(super) account: Option<Account>,
+    pub(super) bytes: Vec<u8>,
+    room: Share,
+    is_restore: bool,
+}
+
+/// Where a request comes from.
+pub(super) fn source(request: &Request) -> Source {
+    // The listener puts it into each request.
+    request.extensions().get().copied().unwrap_or_else(|| Source::of(Ipv4Addr::UNSPECIFIED.into()))
+}
+
+impl Shared {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        Self {
+            service,
+            running: Shares::new(MAX_REQUESTS),
+            restoring: Shares::new(MAX_RESTORES),
+            bodies: Shares::new(MAX_BODIES),
+            answers: Shares::new(MAX_ANSWERS),
+        }
+    }
+
+    fn busy(&self) -> Fault {
+        count(&self.service.metrics.shed, 1);
+        Fault::Overloaded
+    }
+
+    fn share(&self, of: &Arc<Shares>, source: Source, amount: u64) -> Result<Share, Fault> {
+        of.take(source, amount).ok_or_else(|| self.busy())
+    }
+
+    /// Room for a body that is still to come.
+    pub(super) fn room(&self, source: Source) -> Result<Share, Fault> {
+        self.share(&self.bodies, source, 0)
+    }
+
+    /// Runs a request, for so long at most, where not too many run.
+    pub(super) async fn run(&self, source: Source, work: impl Future<Output = Answered>) -> Answered {
+        let _place = self.share(&self.running, source, 1)?;
+        tokio::time::timeout(REQUEST_TIMEOUT, work).await.unwrap_or(Err(Fault::Unavailable))
+    }
+
+    /// The request of a device to an endpoint that asks for no account.
+    pub(super) async fn receive(&self, request: Request, endpoint: Endpoint) -> Result<Received, Fault> {
+        self.received(request, endpoint, None).await
+    }
+
+    /// The request of a device, and for whom. The token is looked up before a long body is read.
+    pub(super) async fn receive_for_account(&self, request: Request, endpoint: Endpoint) -> Result<Received, Fault> {
+        let account = match request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str) {
+            None => Ok(None),
+            Some(Err(_)) => Err(Fault::Unauthorized),
+            Some(Ok(token)) => self.account(source(&request), token).await,
+        };
+        match account {
+            Ok(account) => self.received(request, endpoint, account).await,
+            Err(fault) => {
+                discard(request.into_body());
+                Err(fault)
+            }
+        }
+    }
+
+    async fn account(&self, source: Source, token: &str) -> Result<Option<Account>, Fault> {
+        let _place = self.share(&self.running, source, 1)?;
+        self.service.account(Some(token)).await
+    }
+
+    async fn received(
+        &self,
+        request: Request,
+        endpoint: Endpoint,
+        account: Option<Account>,
+    ) -> Result<Received, Fault> {
+        let source = source(&request);
+        let mut room = self.room(source)?;
+        let bytes = read_body(request, endpoint.body_cap(), &mut room).await?;
+        Ok(Received { source, account, bytes, room, is_restore: endpoint == Endpoint::Restores })
+    }
+
+    /// The answer of a role to a request, with what waits in the mailbox of who asked.
+    pub(super) async fn answer<F>(
+        &self,
+        received: Received,
+        role: impl FnOnce(Arc<Service>, Vec<u8>, Option<Account>, Source) -> F,
+    ) -> Answered
+    where
+        F: Future<Output = Result<Vec<u8>, Fault>>,
+    {
+        let Received { source, account, bytes, room: _room, is_restore } = received;
+        let _restoring = is_restore.then(|| self.share(&self.restoring, source, 1)).transpose()?;
+        // Restores are long enough without letters.
+        let sender = if is_restore { None } else { Sender::of(&bytes) };
+        let work = async {
+            let answer = role(Arc::clone(&self.service), bytes, account, source).await?;
+            // A long one is counted from here on, and again until it is sent.
+            let length = answer.len() as u64;
+            let _counted = (length > SHORT).then(|| self.share(&self.answers, source, length)).transpose()?;
+            Ok(cose(match sender {
+                Some(sender) => sender.with_mail(&self.service, answer).await,
+                None => answer,
+            }))
+        };
+        self.run(source, work).await
+    }
+}
+
+/// Runs a request without a body.
+pub(super) async fn bounded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Answered {
+    let source = source(&request);
+    shared.run(source, async { Ok(next.run(request).await) }).await
+}
+
+/// An answer that is counted until it was sent.
+struct Held {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Counts what waits to be sent. An answer for which there is no room is not lost: the same request gets it later.
+pub(super) async fn counted(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Answered {
+    let source = source(&request);
+    let response = next.run(request).await;
+    let length = response.body().size_hint().lower();
+    if length <= SHORT {
+        return Ok(response);
+    }
+    let share = shared.share(&shared.answers, source, length)?;
+    let (head, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.map_err(|_| Fault::Internal)?;
+    Ok(Response::from_parts(head, Body::from(Bytes::from_owner(Held { bytes, _share: share }))))
+}
