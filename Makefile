@@ -1,6 +1,6 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help demo gstreamer test test-crash test-mutants test-release test-packaging bench fuzz check-dependencies check-format \
+.PHONY: help demo gstreamer test test-crash test-held test-mutants test-release test-packaging bench fuzz check-dependencies check-format \
 	format install uninstall deb tarball
 
 help: ## this list
@@ -18,6 +18,9 @@ test: ## everything but the dependencies: format, lints, tests, the C harness un
 
 test-crash: ## kill -9 and failing disks at every change of a file that a step makes; at least 1500 points
 	@ci/test_crash.sh
+
+test-held: ## ten thousand connections of one address, while others are served (needs 12 000 open files)
+	@cargo test --workspace --test service ten_thousand -- --ignored --nocapture
 
 test-mutants: ## which changes of the code the tests notice (MUTANTS="--module wire" for a part, "--sample 300" for a glance)
 	@ci/mutants.sh $(MUTANTS)

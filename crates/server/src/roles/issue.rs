@@ -181,7 +181,8 @@ impl Issuing {
     fn decided(&mut self, decision: Decision) -> Step<(Issue, Vec<u8>)> {
         let Decision { sealed, issue, granted, refused } = decision;
         (self.granted, self.refused) = (granted, refused);
-        Step::Commit((issue, sealed))
+        // What only refuses is decided anew for the same request: kept, it would fill the disk for whoever asks for nonsense.
+        if refused > 0 && granted == 0 && issue.is_empty() { Step::Note(sealed) } else { Step::Commit((issue, sealed)) }
     }
 
     async fn commit(&self, exchange: Exchange, (issue, answer): (Issue, Vec<u8>)) -> Result<Brought, Fault> {

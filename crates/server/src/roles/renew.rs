@@ -29,6 +29,8 @@ struct Decision {
     issue: Issue,
     granted: usize,
     refused: usize,
+    /// It gives and takes nothing.
+    only_refuses: bool,
 }
 
 /// Answers `POST /v1/renewals`.
@@ -99,10 +101,11 @@ impl Matter for Renewing {
         };
         let work =
             Work { granter, desk: self.desk.clone(), standing: exchange.standing.clone(), lids: self.lids.clone() };
-        let Decision { sealed, issue, granted, refused } =
+        let Decision { sealed, issue, granted, refused, only_refuses } =
             self.desk.compute(move |_| work.decide(offer.items, offer.withdrawn)).await?;
         (self.granted, self.refused) = (granted, refused);
-        Ok(Step::Commit((issue, sealed)))
+        // As of licenses, what only refuses is not kept.
+        Ok(if only_refuses { Step::Note(sealed) } else { Step::Commit((issue, sealed)) })
     }
 
     async fn commit(&mut self, exchange: Exchange, (issue, answer): Self::Write) -> Result<Brought, Fault> {
@@ -177,8 +180,9 @@ impl Work {
         }
         answer.outcome = if grants.is_empty() { Outcome::Refused } else { Outcome::Done };
         let (granted, refused) = (grants.len(), answer.refusals.len());
+        let only_refuses = granted == 0 && answer.withdrawn.is_empty() && issue.is_empty();
         let sealed = self.desk.seal_licenses(answer, grants)?;
-        Ok(Decision { sealed, issue, granted, refused })
+        Ok(Decision { sealed, issue, granted, refused, only_refuses })
     }
 
     fn refusal(&self, lid: Lid, kid: Option<Kid>, refused: &NotGranted) -> Refusal {

@@ -81,6 +81,13 @@ pub(crate) struct Issue {
     pub(crate) withdrawn: Vec<Withdrawn>,
 }
 
+impl Issue {
+    /// True if nothing is to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.licenses.is_empty() && self.again.is_empty() && self.withdrawn.is_empty()
+    }
+}
+
 /// What the service knows for a license request.
 pub(crate) struct Offer {
     pub(crate) prior: Prior,
