@@ -4,6 +4,7 @@ use super::Found;
 use super::fields::{self, Table};
 use serde_json::{Value, json};
 use std::fmt;
+use wmlicense_wire::backup::page::{PageView, PagedLicense};
 use wmlicense_wire::backup::{BackupFormatError, Header, Item, MAGIC, Record, Ticket};
 use wmlicense_wire::cbor;
 use wmlicense_wire::cose::{Document, Unverified};
@@ -137,8 +138,26 @@ fn unsigned(bytes: &[u8]) -> Option<Found> {
     if Record::decode(bytes).is_ok() {
         return found("backup record");
     }
-    if Item::decode(bytes).is_ok() {
-        return found("backup item");
+    match Item::decode(bytes) {
+        Ok(Item::Page { page, .. }) => {
+            Some(Found { kind: "backup page".to_owned(), fields: licenses(&page)?, cbor: bytes.to_vec() })
+        }
+        Ok(_) => found("backup item"),
+        Err(_) => None,
     }
-    None
+}
+
+/// The licenses of a page, whose form CBOR does not know.
+fn licenses(page: &[u8]) -> Option<Value> {
+    let of = |license: PagedLicense<'_>| {
+        let policy = license.parts().and_then(|(policy, _)| Policy::decode(policy).ok());
+        json!({
+            "place": license.index,
+            "bytes": license.license.len(),
+            "sha256": license.hash().to_hex(),
+            "lid": policy.as_ref().map(|policy| policy.lid.to_hex()),
+            "kid": policy.as_ref().map(|policy| policy.kid.to_hex()),
+        })
+    };
+    Some(PageView::parse(page).ok()?.licenses().map(of).collect())
 }
