@@ -216,7 +216,8 @@ fn checked_name(name: &str) -> Result<&str, CommandError> {
 
 fn print(line: &str) -> Result<(), CommandError> {
     let mut output = io::stdout().lock();
-    writeln!(output, "{line}")?;
+    // At once: who reads the first line and goes leaves nobody for a second write.
+    output.write_all(format!("{line}\n").as_bytes())?;
     Ok(output.flush()?)
 }
 
