@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use wmlicense_core::fuzzing::knows_its_rows;
-use wmlicense_core::store::StagedLicense;
+use wmlicense_core::store::{Putting, StagedLicense};
 use wmlicense_testkit::home::Home;
 use wmlicense_testkit::{NOW, World, content_key, grant};
 use wmlicense_wire::backup::Tombstone;
@@ -86,10 +86,6 @@ fn restore(home: &Home<'_>, world: &World, policies: &[&Policy], buried: &[Lid])
     let store = &home.client.store;
     let grants: Vec<_> = policies.iter().map(|policy| grant(policy, content_key(policy.kid))).collect();
     let Ok(mut staging) = store.stage(Digest::of(b"header")) else { return };
-    for lid in buried {
-        let tombstone = Tombstone { lid: *lid, issuer: world.issuer.id, removed_at: NOW };
-        staging.put_tombstone(&tombstone.encode()).expect("a tombstone is staged");
-    }
     if !grants.is_empty() {
         let (_, signed, licenses) = home.receive(&grants, NOW);
         staging.put_batch(world.pin(), &signed).expect("a batch is staged");
@@ -101,7 +97,11 @@ fn restore(home: &Home<'_>, world: &World, policies: &[&Policy], buried: &[Lid])
         }
     }
     let before: Vec<Option<u32>> = policies.iter().map(|policy| uses_left(home, policy)).collect();
-    if staging.commit().is_ok() {
+    let put = |putting: &mut Putting<'_>| {
+        let of = |lid: &Lid| Tombstone { lid: *lid, issuer: world.issuer.id, removed_at: NOW }.encode();
+        buried.iter().try_for_each(|lid| putting.put_tombstone(&of(lid)))
+    };
+    if staging.commit_with(put).is_ok() {
         for (policy, before) in policies.iter().zip(before) {
             // A license that is gone, or was not there, has none to compare.
             let gained = before.zip(uses_left(home, policy)).is_some_and(|(before, after)| after > before);

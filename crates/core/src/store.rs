@@ -33,6 +33,7 @@ pub(crate) use records::import::GivenLicenses;
 pub use records::recipe::{Recipe, RenewalChoice, RenewalGroup};
 pub use records::revocation::NotTaken;
 pub use records::snapshot::Snapshot;
+pub use restore::putting::Putting;
 pub use restore::staging::Staging;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -13,11 +13,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Page cache of the writing connection, in KiB: the indexes' pages of a large import stay in memory until its commit.
-const WRITER_CACHE_KIB: i64 = 16 * 1024;
+/// Page cache of the writing connection, in KiB: what a large import changes stays in memory until its commit.
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
 /// The log is copied into the database after a commit that left it longer than this: one commit in many pays for the copy,
-/// the others are one sync each, and reads seldom have to look into a long log.
-const CHECKPOINT_BYTES: u64 = 4 << 20;
+/// the others are one sync each, and a page that many commits change is copied once.
+const CHECKPOINT_BYTES: u64 = 32 << 20;
+/// What the log keeps of its room after it was copied.
+const LOG_ROOM_BYTES: i64 = 4 << 20;
 const IDLE_READERS: usize = 8;
 
 thread_local! {
@@ -46,7 +48,7 @@ pub(super) fn open_or_create(path: &Path, keys: Keys<'_>, now: i64) -> Result<Co
     }
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.pragma_update(None, "journal_size_limit", CHECKPOINT_BYTES as i64)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_ROOM_BYTES)?;
     if schema::version(&connection)? < schema::KNOWN {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let from = schema::version(&transaction)?;

@@ -169,7 +169,7 @@ pub fn run(client: &Client, folder: &Path, connect: &Connect<'_>, context: &Cont
         Ok(asked) => {
             let any_service = opened.iter().any(|section| matches!(section.opening, Opening::Service));
             let total = if any_service { asked.granted.max(1) } else { backup.size };
-            commit(staging, asked, total, context)
+            commit(staging, asked, (&mut backup, &opened, total), context)
         }
         Err(error) => {
             staging.discard()?;
@@ -189,7 +189,7 @@ fn open_file(folder: &Path) -> Result<File, RestoreError> {
     place.open_backup().map_err(RestoreError::of_place)?.ok_or(RestoreError::NotFound)
 }
 
-/// Reads and asks everything into the staging area; the store stays as it is.
+/// Asks into the staging area for what a service gives, and reads the rest; the store stays as it is.
 fn stage(
     backup: &mut Backup<File>,
     opened: &[Opened],
@@ -216,17 +216,22 @@ fn stage(
     context.emit(Event::BackupRestoreBegin)?;
     asked.tell(context)?;
     let told = asked.left_out.len();
-    local::stage_all(backup, opened, staging, &mut asked, context)?;
+    local::check_all(backup, opened, &mut asked, context)?;
     for left_out in &asked.left_out[told..] {
         context.emit(Event::LicenseRefused(left_out.clone()))?;
     }
     Ok(asked)
 }
 
-/// Takes over what was staged. From here on nothing is cancelled any more.
-fn commit(staging: Staging, mut asked: Asked, total: u64, context: &Context) -> Result<Restored, RestoreError> {
+/// Takes over the sections of this device and what was staged, in one commit.
+fn commit(
+    staging: Staging,
+    mut asked: Asked,
+    (backup, opened, total): (&mut Backup<File>, &[Opened], u64),
+    context: &Context,
+) -> Result<Restored, RestoreError> {
     context.check()?;
-    let report = staging.commit()?;
+    let report = staging.commit_with(|putting| local::put_all(backup, opened, putting, context))?;
     let with = |left_out: &[(Lid, Kid)], reason: Reason| {
         left_out.iter().map(|(_, kid)| LeftOut { kid: *kid, why: reason.into() }).collect::<Vec<_>>()
     };

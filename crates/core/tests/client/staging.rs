@@ -1,6 +1,8 @@
 //! What a snapshot gives goes through staging into a store: all of it at the commit, and nothing before.
 
-use wmlicense_core::store::{BackupItem, RestoreReport, Section, StagedLicense, Staging, Store, StoreError};
+mod pages;
+
+use wmlicense_core::store::{BackupItem, Putting, RestoreReport, Section, StagedLicense, Staging, Store, StoreError};
 use wmlicense_testkit::home::Home;
 use wmlicense_testkit::{Asked, NOW, World, content_key, grant, kid};
 use wmlicense_wire::answer::OpenedLicense;
@@ -26,12 +28,9 @@ fn licenses_of(key: &PageKey, page: &[u8]) -> Vec<(u32, License, InnerKey)> {
     PageView::parse(page).unwrap().licenses().map(of).collect()
 }
 
-/// Stages everything that a backup of `from` would have.
+/// Stages the licenses that a backup of `from` would have.
 fn stage_all(from: &Store, staging: &mut Staging) {
     let snapshot = from.snapshot().unwrap();
-    for tombstone in snapshot.tombstones().unwrap() {
-        staging.put_tombstone(&tombstone).unwrap();
-    }
     for (kid, title) in snapshot.titles().unwrap() {
         staging.put_title(kid, &title).unwrap();
     }
@@ -56,7 +55,9 @@ fn stage_all(from: &Store, staging: &mut Staging) {
 fn restore(from: &Store, to: &Store) -> RestoreReport {
     let mut staging = to.stage(header(1)).unwrap();
     stage_all(from, &mut staging);
-    staging.commit().unwrap()
+    let tombstones = from.snapshot().unwrap().tombstones().unwrap();
+    let bury = |putting: &mut Putting<'_>| tombstones.iter().try_for_each(|tombstone| putting.put_tombstone(tombstone));
+    staging.commit_with(bury).unwrap()
 }
 
 fn counted(world: &World, number: u64) -> Policy {
@@ -159,9 +160,9 @@ fn a_tombstone_of_another_issuer_buries_no_license() {
     let mine = world.policy(kid(1));
     home.acquire(std::slice::from_ref(&mine)).unwrap();
     let bury = |number, issuer| {
-        let mut staging = store.stage(header(number)).unwrap();
-        staging.put_tombstone(&Tombstone { lid: mine.lid, issuer, removed_at: NOW }.encode()).unwrap();
-        staging.commit().unwrap();
+        let tombstone = Tombstone { lid: mine.lid, issuer, removed_at: NOW }.encode();
+        let bury = |putting: &mut Putting<'_>| putting.put_tombstone(&tombstone);
+        store.stage(header(number)).unwrap().commit_with(bury).unwrap();
         store.licenses(mine.kid).unwrap().len()
     };
     assert_eq!(bury(1, world.management.id), 1);

@@ -1,8 +1,8 @@
 //! Putting licenses into the store, whether they come from a service or from a backup: what is left out, what replaces
 //! what, and what becomes of the state. Runs inside one write transaction.
 
-use super::at_rest::{Randomness, Scope, batch_of, place};
-use super::packing::{Kind, Packing};
+use super::at_rest::{Randomness, Scope, batch_of, place, place_in};
+use super::packing::{self, Kind, Packing};
 use super::pages::{Stored, drop_if_empty};
 use super::removal::remove;
 use super::{standing, tombstone};
@@ -14,6 +14,7 @@ use crate::store::{Inner, Section, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
 use wmlicense_wire::backup::Tombstone;
+use wmlicense_wire::backup::page::PageKey;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
 use wmlicense_wire::license::{InnerKey, State};
 use wmlicense_wire::policy::Policy;
@@ -133,7 +134,7 @@ impl<'a> Merger<'a> {
 
     /// Puts a license in; false if a tombstone forbids it.
     pub(in crate::store) fn put(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
-        if self.is_forbidden(incoming.lid, incoming.issuer)? || self.is_taken_back(incoming)? {
+        if self.is_forbidden(incoming.lid, incoming.issuer)? || self.is_taken_back(incoming.policy)? {
             return Ok(false);
         }
         let section = incoming.section.as_ref().map(|section| self.section(section)).transpose()?;
@@ -210,12 +211,12 @@ impl<'a> Merger<'a> {
     }
 
     /// True if a kept revocation matches the license.
-    fn is_taken_back(&mut self, incoming: &Incoming<'_>) -> Result<bool, StoreError> {
+    fn is_taken_back(&mut self, policy: &Policy) -> Result<bool, StoreError> {
         let revocations = match &self.revocations {
             Some(revocations) => revocations,
             None => self.revocations.insert(standing::revocations(self.connection, &self.head)?),
         };
-        Ok(revocations.iter().any(|revocation| revocation.matches(incoming.policy)))
+        Ok(revocations.iter().any(|revocation| revocation.matches(policy)))
     }
 
     /// Another revocation is kept from here on.
@@ -234,6 +235,39 @@ impl<'a> Merger<'a> {
         let keys = (&self.inner.page_keys, &mut self.random);
         let place = pages.put(self.connection, keys, (kind, &scope), incoming)?;
         self.changes.came((incoming.kid, incoming.lid), place)
+    }
+
+    /// True if nothing keeps a license without a state out, and none of its ID is there.
+    pub(in crate::store) fn is_new(&mut self, policy: &Policy) -> Result<bool, StoreError> {
+        Ok(!self.is_forbidden(policy.lid, policy.issuer)?
+            && !self.is_taken_back(policy)?
+            && self.find(policy.lid)?.is_none())
+    }
+
+    /// Puts a page of the batch in as it is, whose licenses are new, of one section, and without a state.
+    pub(in crate::store) fn put_page(
+        &mut self,
+        section: Option<&Section>,
+        key: &PageKey,
+        page: &[u8],
+        licenses: &[(u32, &Policy)],
+    ) -> Result<(), StoreError> {
+        let kind = Kind {
+            section: section.map(|section| self.section(section)).transpose()?,
+            stateful: false,
+            recipe: self.recipe,
+        };
+        self.begin_batch()?;
+        let Some(Batch { at_rest, authority, pages: Some(pages), .. }) = &mut self.batch else {
+            return Err(without_batch());
+        };
+        let scope = Scope::new(*authority, section, false, at_rest);
+        let sealed = self.inner.page_keys.seal(&scope, key, &mut self.random)?;
+        let id = pages.next_page()?;
+        packing::write(self.connection, id, kind, (&sealed, page))?;
+        licenses
+            .iter()
+            .try_for_each(|(index, policy)| self.changes.came((policy.kid, policy.lid), place_in(id, *index)))
     }
 
     /// Writes the row of the batch, once.

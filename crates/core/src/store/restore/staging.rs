@@ -1,39 +1,29 @@
-//! The staging area of a restore and its one commit. Its files are in `staging_file.rs`, the rules in `store/records/merge.rs`.
+//! The staging area of a restore, for what a service grants, and the one commit. Its files are in `staging_file.rs`, what goes in in
+//! `putting.rs`.
 
-use super::staging_file::{ChunkLog, Entry, Scratch, Staged, torn};
-use crate::clock::Moment;
+use super::putting::Putting;
+use super::staging_file::{ChunkLog, Entry, Scratch, Staged};
 use crate::logging::{Level, target};
 use crate::rights;
 use crate::store::head::Head;
-use crate::store::index::changes::Merge;
 use crate::store::integrity::{Row, Table};
 use crate::store::records::at_rest::AtRest;
-use crate::store::records::import::start_state;
-use crate::store::records::merge::{Incoming, Merger, section_of};
-use crate::store::records::revocation::{if_newer, keep_list, take};
-use crate::store::records::tombstone;
 use crate::store::{Inner, RestoreReport, StagedLicense, Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
 use wmlicense_wire::answer::OpenedLicense;
-use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::{Digest, Kid, Lid};
-use wmlicense_wire::license::{Binding, License, State};
+use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
-use wmlicense_wire::revocation::VerifiedRevocation;
-use wmlicense_wire::status_list::StatusList;
 
 /// Rows of a restore that are not part of the store until [`Staging::commit`]. Dropping it removes them.
 pub struct Staging {
     inner: Arc<Inner>,
-    scratch: Scratch,
+    /// What a service granted and no chunk keeps; made when it is needed.
+    scratch: Option<Scratch>,
     chunks: ChunkLog,
     /// Under which the keys of the batch are kept.
     batch: Option<AtRest>,
-    /// Status lists and revocations that were kept where the backup was made, with their signed bytes.
-    lists: Vec<(StatusList, Vec<u8>)>,
-    revocations: Vec<(VerifiedRevocation, Vec<u8>)>,
-    tombstones: Vec<Tombstone>,
     titles: Vec<(Kid, String)>,
 }
 
@@ -61,16 +51,7 @@ impl Store {
     pub fn stage(&self, header_hash: Digest) -> Result<Staging, StoreError> {
         let inner = Arc::clone(&self.inner);
         let chunks = ChunkLog::open(inner.folder(), header_hash, &inner.integrity)?;
-        Ok(Staging {
-            chunks,
-            scratch: Scratch::new(inner.folder())?,
-            inner,
-            batch: None,
-            lists: Vec::new(),
-            revocations: Vec::new(),
-            tombstones: Vec::new(),
-            titles: Vec::new(),
-        })
+        Ok(Staging { chunks, scratch: None, inner, batch: None, titles: Vec::new() })
     }
 
     /// Removes the staging area that a crash left, unless it can be resumed.
@@ -107,14 +88,18 @@ impl Staging {
     /// Stages a batch; licenses follow.
     pub fn put_batch(&mut self, authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
         let at_rest = AtRest::random(self.inner.device.store_key())?;
-        self.scratch.put(&Entry::Batch { authority, at_rest: at_rest.id, signed })?;
+        let scratch = match &mut self.scratch {
+            Some(scratch) => scratch,
+            none => none.insert(Scratch::new(self.inner.folder())?),
+        };
+        scratch.put(&Entry::Batch { authority, at_rest: at_rest.id, signed })?;
         self.batch = Some(at_rest);
         Ok(())
     }
 
     /// Stages a license of the batch before, its key wrapped for the store.
     pub fn put_license(&mut self, license: &StagedLicense<'_>) -> Result<(), StoreError> {
-        let Some(at_rest) = &self.batch else {
+        let (Some(at_rest), Some(scratch)) = (&self.batch, &mut self.scratch) else {
             return Err(StoreError::Damaged("a license without a batch".into()));
         };
         let policy_hash = license.license.policy_hash();
@@ -125,23 +110,7 @@ impl Staging {
             license: &license.license.encode(),
             wrapped: &wrapped,
         };
-        self.scratch.put(&Entry::License(staged))
-    }
-
-    /// Stages a verified status list.
-    pub(crate) fn put_status_list(&mut self, list: StatusList, bytes: &[u8]) {
-        self.lists.push((list, bytes.to_vec()));
-    }
-
-    /// Stages a verified license revocation blob.
-    pub(crate) fn put_revocation(&mut self, revocation: VerifiedRevocation, bytes: &[u8]) {
-        self.revocations.push((revocation, bytes.to_vec()));
-    }
-
-    /// Stages a tombstone of the backup.
-    pub fn put_tombstone(&mut self, tombstone: &[u8]) -> Result<(), StoreError> {
-        self.tombstones.push(tombstone::read(tombstone)?);
-        Ok(())
+        scratch.put(&Entry::License(staged))
     }
 
     /// Stages a title.
@@ -177,58 +146,35 @@ impl Staging {
         Ok(self.chunks.is_done(section, chunk))
     }
 
-    /// Takes everything staged over in one transaction: what was revoked and tombstones first; a license that a tombstone forbids or that ended stays out; one
-    /// already there keeps the stricter state and the later binding; the staging area is empty afterwards.
-    pub fn commit(mut self) -> Result<RestoreReport, StoreError> {
-        let inner = Arc::clone(&self.inner);
-        inner.write(|transaction| {
-            Head::load(transaction, &inner.integrity)?.check_all(transaction, &inner.integrity)?;
-            let report = self.put_all(Merger::new(transaction, &inner, inner.clock.now())?)?;
-            let mut statement =
-                transaction.prepare_cached("INSERT OR IGNORE INTO title (kid, title) VALUES (?1, ?2)")?;
-            for (kid, title) in &self.titles {
-                statement.execute((kid.as_bytes(), title))?;
-            }
-            Ok::<_, StoreError>(report)
-        })
+    /// As [`Self::commit_with`], where nothing but what was staged goes in.
+    pub fn commit(self) -> Result<RestoreReport, StoreError> {
+        self.commit_with(|_| Ok(()))
     }
 
-    fn put_all(&mut self, mut merger: Merger<'_>) -> Result<RestoreReport, StoreError> {
-        let at = self.inner.clock.moment();
-        let now = at.wall;
-        for (list, bytes) in &self.lists {
-            if_newer(keep_list((merger.connection, &self.inner.integrity), &mut merger.head, (list, bytes), now))?;
-        }
-        for (revocation, bytes) in &self.revocations {
-            let connection = merger.connection;
-            if_newer(take(connection, &mut merger, revocation, bytes, now))?;
-        }
-        for tombstone in &self.tombstones {
-            merger.bury(tombstone)?;
-        }
-        let mut report = RestoreReport::default();
-        let mut batch = None;
+    /// Takes over in one transaction what `put` puts in, then everything staged; an error undoes all of it. What a tombstone or
+    /// revocation forbids that came before stays out, and what ended; a license that is there already keeps the stricter state and
+    /// the later binding. The staging area is empty afterwards. Nobody else writes to the store meanwhile: `put` tells nobody.
+    pub fn commit_with<E: From<StoreError>>(
+        mut self,
+        put: impl FnOnce(&mut Putting<'_>) -> Result<(), E>,
+    ) -> Result<RestoreReport, E> {
         let inner = Arc::clone(&self.inner);
-        let mut put = |entry: Entry<'_>| match entry {
-            Entry::Batch { authority, at_rest, signed } => {
-                batch = Some((authority, AtRest::of(inner.device.store_key(), at_rest)));
-                merger.batch(authority, signed)
+        inner.write(|transaction| {
+            let begin = || {
+                Head::load(transaction, &inner.integrity)?.check_all(transaction, &inner.integrity)?;
+                Putting::new(transaction, &inner)
+            };
+            let mut putting = begin()?;
+            put(&mut putting)?;
+            if let Some(scratch) = &mut self.scratch {
+                scratch.each(&mut |entry| putting.put_staged(entry))?;
             }
-            Entry::License(staged) => {
-                let Some((authority, at_rest)) = &batch else { return Err(torn()) };
-                put_staged(&mut merger, (*authority, at_rest), &staged, at, &mut report)
+            self.chunks.each(&inner.integrity, &mut |entry| putting.put_staged(entry))?;
+            for (kid, title) in &self.titles {
+                putting.put_title(*kid, title)?;
             }
-        };
-        self.scratch.each(&mut put)?;
-        self.chunks.each(&self.inner.integrity, &mut put)?;
-        if !report.ended.is_empty() {
-            // What is left out for the time is a time that was seen.
-            let mut clock = merger.head.clock.clone();
-            clock.note_use(at);
-            merger.head.set_clock(clock);
-        }
-        merger.finish(Merge::Now)?;
-        Ok(report)
+            Ok(putting.finish()?)
+        })
     }
 
     /// Drops everything staged.
@@ -245,42 +191,4 @@ impl Drop for Staging {
             self.inner.log.record(Level::Warn, target::STORE, text);
         }
     }
-}
-
-/// Puts what was staged where a license goes that comes in.
-fn put_staged(
-    merger: &mut Merger<'_>,
-    (authority, at_rest): (Digest, &AtRest),
-    staged: &Staged<'_>,
-    at: Moment,
-    report: &mut RestoreReport,
-) -> Result<(), StoreError> {
-    let license = License::decode(staged.license)?;
-    let policy = Policy::decode(&license.policy)?;
-    let binding = Binding::decode(&license.binding)?;
-    let key = at_rest.unwrap(staged.index, license.policy_hash(), policy.kind, staged.wrapped)?;
-    let state = start_state(&policy, staged.state.as_ref());
-    let incoming = Incoming {
-        index: staged.index,
-        kid: policy.kid,
-        lid: policy.lid,
-        issuer: policy.issuer,
-        policy_hash: binding.policy_hash,
-        issued_at: binding.issued_at,
-        replaces: policy.replaces,
-        ends_at: rights::end_of_all(&policy, state.as_ref().unwrap_or(&State::default())).unwrap_or(i64::MAX),
-        section: section_of(authority, &policy),
-        state,
-        policy: &policy,
-        license: staged.license,
-        key: &key,
-    };
-    if merger.has_ended(&incoming, at)? {
-        report.ended.push((policy.lid, policy.kid));
-    } else if merger.put(&incoming)? {
-        report.restored += 1;
-    } else {
-        report.forbidden.push((policy.lid, policy.kid));
-    }
-    Ok(())
 }
