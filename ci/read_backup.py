@@ -3,6 +3,7 @@
 
     read_backup.py read STORE BACKUP         a line for each license: LID, KID, key, whether it stands in a page or a record
     read_backup.py write STORE BACKUP NEW    the same licenses in a file of version 2 of its own: other keys, other pages
+    read_backup.py write1 STORE BACKUP NEW   the same in a file of version 1
 
 STORE is the folder of the device that made the backup; of it only `device.key` is read. What is wrong ends with an error.
 """
@@ -134,12 +135,12 @@ def main(what, store, backup, new=None):
     for license in (license for section in sections for license in section.licenses):
         policy = license.policy()
         print(policy[7].hex(), policy[10].hex(), license.key.hex(), "page" if license.in_page else "record")
-    if what == "write":
-        write_backup.write(sections, pathlib.Path(new))
+    if new is not None:
+        write_backup.write(sections, pathlib.Path(new), 1 if what == "write1" else 2)
 
 
 if __name__ == "__main__":
-    if {4: "read", 5: "write"}.get(len(sys.argv)) != "".join(sys.argv[1:2]):
+    if "".join(sys.argv[1:2]) not in {4: ["read"], 5: ["write", "write1"]}.get(len(sys.argv), []):
         sys.exit(__doc__)
     try:
         main(*sys.argv[1:])

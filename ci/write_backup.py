@@ -1,4 +1,4 @@
-"""Writes a backup of version 2 after docs/protocol.md, 9, alone. What it is of comes from read_backup.py."""
+"""Writes a backup of either version after docs/protocol.md, 9, alone. What it is of comes from read_backup.py."""
 
 import hashlib
 import itertools
@@ -51,7 +51,8 @@ def page_of(licenses, key):
 
 
 class Writer:
-    def __init__(self, content):
+    def __init__(self, version, content):
+        self.version = version
         self.records = AESGCM(expand(content, b"wmlicense/1 record"))
         self.pages = AESGCM(expand(content, b"wmlicense/1 page key"))
         self.stream, self.footed = b"", hashlib.sha256()
@@ -63,6 +64,10 @@ class Writer:
 
     def batch(self, signed, licenses):
         self.put(framed([7, signed]))
+        if self.version == 1:
+            for license in sorted(licenses, key=lambda license: license.place):
+                self.record(license)
+            return
         # Pages and records in any order: the last pages first here, records among them.
         paged = [license for license in licenses if not is_stateful(license.policy())]
         pages = [paged[at : at + IN_PAGE] for at in range(0, len(paged), IN_PAGE)]
@@ -103,7 +108,7 @@ def service_ticket(section, meta, content, backup_id, number):
     return None
 
 
-def write(sections, path):
+def write(sections, path, version):
     backup_id = os.urandom(16)
     keys, tickets = [], []
     for number, section in enumerate(sections):
@@ -115,11 +120,11 @@ def write(sections, path):
             ticket[2] = service_ticket(section, meta, content, backup_id, number)
         keys.append((meta, content))
         tickets.append(ticket)
-    body = canonical({10: 2, 11: backup_id, 12: tickets})
+    body = canonical({10: version, 11: backup_id, 12: tickets})
     header = b"WMBACKUP" + u32(len(body)) + body
     data = header
     for number, (section, (meta, content)) in enumerate(zip(sections, keys)):
-        writer = Writer(content)
+        writer = Writer(version, content)
         for item in section.before:
             writer.put(framed(item))
         for batch, signed in enumerate(section.batches):
