@@ -58,6 +58,26 @@ impl Fault {
         }
     }
 
+    /// The fault in one word, for counters.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::UnknownDevice(_) => "unknown_device",
+            Self::Unauthorized => "unauthorized",
+            Self::TokenEnded => "token_ended",
+            Self::Conflict => "conflict",
+            Self::Gone => "gone",
+            Self::TooLarge => "too_large",
+            Self::Overloaded => "overloaded",
+            Self::QuotaUsedUp(_) => "quota_used_up",
+            Self::Unavailable => "unavailable",
+            Self::NotWritable => "not_writable",
+            Self::NotCertified => "not_certified",
+            Self::Internal => "internal",
+            Self::NotFound => "not_found",
+        }
+    }
+
     fn detail(self) -> &'static str {
         match self {
             Self::BadRequest(detail) | Self::UnknownDevice(detail) => detail,

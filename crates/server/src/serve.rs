@@ -148,6 +148,7 @@ impl Server {
         let service = Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??);
         // Whom the list names gets nothing from the first request on.
         service.reload_status().await.map_err(|_| ServeError::StatusList)?;
+        service.metrics.tls_ends(tls.as_ref().and_then(|tls| tls.not_after()));
         let config = tls.as_ref().map(|tls| tls.config()).transpose()?;
         let listening = listening.with_tls(config).behind(Proxies::new(trusted_proxies));
         let forget_after = forget_after.map(|days| i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY));

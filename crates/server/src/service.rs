@@ -4,12 +4,13 @@ use crate::accounts::{Account, bearer};
 use crate::clock::Clock;
 use crate::folder::DataFolder;
 use crate::keyring::{Keyring, KeyringError, MasterKey, check_database};
-use crate::metrics::Metrics;
+use crate::metrics::{Measured, Metrics};
 use crate::pace::Pace;
 use crate::problem::Fault;
 use crate::quota::Quotas;
 use crate::store::{self, Presented, Store, StoreError};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::time::SystemTime;
 use tokio::sync::Semaphore;
@@ -56,6 +57,22 @@ pub(crate) struct Published {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// One more that waits, until dropped: also where nobody waits for it any more.
+struct Waiting<'w>(&'w AtomicUsize);
+
+impl<'w> Waiting<'w> {
+    fn new(count: &'w AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Everything that requests share.
 pub(crate) struct Service {
     pub(crate) store: Arc<Store>,
@@ -81,6 +98,8 @@ pub(crate) struct Service {
     status: RwLock<Option<Arc<Published>>>,
     /// One permit a core: more computations side by side only wait for each other.
     computing: Semaphore,
+    /// Computations that wait for theirs.
+    waiting: AtomicUsize,
 }
 
 impl Service {
@@ -115,6 +134,7 @@ impl Service {
             proxy_told: Once::new(),
             status: RwLock::default(),
             computing: Semaphore::new(cores),
+            waiting: AtomicUsize::new(0),
         })
     }
 
@@ -181,12 +201,33 @@ impl Service {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
+        let waiting = Waiting::new(&self.waiting);
         let _permit = self.computing.acquire().await.map_err(|_| Fault::Unavailable)?;
+        drop(waiting);
         let span = tracing::Span::current();
         tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(|error| {
             tracing::error!(%error, "a computation ended early");
             Fault::Internal
         })
+    }
+
+    /// What is counted and measured, for Prometheus.
+    pub(crate) fn told_metrics(&self) -> String {
+        let keyring = self.keyring();
+        let ends = keyring.roles().iter().map(|role| (role.certificate.role.name(), role.certificate.not_after));
+        self.metrics.render(&Measured {
+            now: self.clock.now(),
+            certificates: ends.collect(),
+            status_list: self.status().map(|published| (published.list.issued_at, published.list.next_update)),
+            queues: self.queues(),
+            load: self.store.load(),
+        })
+    }
+
+    /// What waits here, or is made, for each queue.
+    fn queues(&self) -> [(&'static str, usize); 2] {
+        let deliveries = MAX_DELIVERIES - self.deliveries.available_permits().min(MAX_DELIVERIES);
+        [("computations", self.waiting.load(Ordering::Relaxed)), ("deliveries", deliveries)]
     }
 
     /// Verifies a device certificate, once for the same bytes.

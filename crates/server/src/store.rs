@@ -99,6 +99,17 @@ pub(crate) enum Failure {
     Other,
 }
 
+/// What a database does at this moment, and has met since it was opened: for whoever watches it.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    /// Changes or requests that wait: for the one that writes, or for a connection.
+    pub(crate) waiting: usize,
+    /// Connections: in use, open, and how many there may be. None where they are no limit.
+    pub(crate) connections: Option<[usize; 3]>,
+    /// Transactions that were run again, by the SQLSTATE that asked for it.
+    pub(crate) retries: Vec<(String, u64)>,
+}
+
 /// Everything that roles and commands ask of a database.
 pub(crate) struct Store {
     engine: Arc<dyn Engine>,
@@ -137,6 +148,11 @@ impl Store {
     /// Answers if the database takes a write at present.
     pub(crate) fn ready(&self) -> Pending<'_, ()> {
         self.engine.ready()
+    }
+
+    /// What the database does at this moment.
+    pub(crate) fn load(&self) -> Load {
+        self.engine.load()
     }
 
     /// Runs a rule over one state of the database.

@@ -4,6 +4,7 @@
 use super::Answered;
 use super::listener::Listening;
 use super::observe::observed;
+use crate::metrics::CONTENT_TYPE;
 use crate::problem::Fault;
 use crate::service::Service;
 use axum::Router;
@@ -96,8 +97,8 @@ async fn ready(State(service): State<Arc<Service>>) -> Answered {
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response<Body> {
-    let mut response = Response::new(Body::from(service.metrics.render()));
-    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    let mut response = Response::new(Body::from(service.told_metrics()));
+    let text = HeaderValue::from_static(CONTENT_TYPE);
     response.headers_mut().insert(header::CONTENT_TYPE, text);
     response
 }

@@ -29,6 +29,7 @@ pub(super) async fn observed(State(service): State<Arc<Service>>, request: Reque
     look_for_proxy(&service, request.headers());
     let started = Instant::now();
     let work = async {
+        let _running = service.metrics.begin();
         let response = next.run(request).await;
         let fault = response.extensions().get::<Fault>().copied();
         let mut response = fault.map_or(response, |fault| fault.response(&id));
@@ -42,8 +43,9 @@ pub(super) async fn observed(State(service): State<Arc<Service>>, request: Reque
             name(TRACEPARENT, &trace.header());
         }
         let status = response.status().as_u16();
-        service.metrics.response(status);
-        log(&method, route.as_ref().map_or("other", MatchedPath::as_str), status, started.elapsed(), fault);
+        let (route, took) = (route.as_ref().map_or("other", MatchedPath::as_str), started.elapsed());
+        service.metrics.answered(route, status, fault, took);
+        log(&method, route, status, took, fault);
         response
     };
     work.instrument(span).await

@@ -68,23 +68,22 @@ impl Shared {
         }
     }
 
-    fn busy(&self) -> Fault {
-        count(&self.service.metrics.shed, 1);
-        Fault::Overloaded
-    }
-
-    fn share(&self, of: &Arc<Shares>, source: Source, amount: u64) -> Result<Share, Fault> {
-        of.take(source, amount).ok_or_else(|| self.busy())
+    fn share(&self, of: &Arc<Shares>, limit: &'static str, source: Source, amount: u64) -> Result<Share, Fault> {
+        of.take(source, amount).ok_or_else(|| {
+            count(&self.service.metrics.shed, 1);
+            self.service.metrics.limit(limit);
+            Fault::Overloaded
+        })
     }
 
     /// Room for a body that is still to come.
     pub(super) fn room(&self, source: Source) -> Result<Share, Fault> {
-        self.share(&self.bodies, source, 0)
+        self.share(&self.bodies, "bodies", source, 0)
     }
 
     /// Runs a request, for so long at most, where not too many run.
     pub(super) async fn run(&self, source: Source, work: impl Future<Output = Answered>) -> Answered {
-        let _place = self.share(&self.running, source, 1)?;
+        let _place = self.share(&self.running, "requests", source, 1)?;
         tokio::time::timeout(REQUEST_TIMEOUT, work).await.unwrap_or(Err(Fault::Unavailable))
     }
 
@@ -110,7 +109,7 @@ impl Shared {
     }
 
     async fn account(&self, source: Source, token: &str) -> Result<Option<Account>, Fault> {
-        let _place = self.share(&self.running, source, 1)?;
+        let _place = self.share(&self.running, "requests", source, 1)?;
         self.service.account(Some(token)).await
     }
 
@@ -136,14 +135,15 @@ impl Shared {
         F: Future<Output = Result<Vec<u8>, Fault>>,
     {
         let Received { source, account, bytes, room: _room, is_restore } = received;
-        let _restoring = is_restore.then(|| self.share(&self.restoring, source, 1)).transpose()?;
+        let _restoring = is_restore.then(|| self.share(&self.restoring, "restores", source, 1)).transpose()?;
         // Restores are long enough without letters.
         let sender = if is_restore { None } else { Sender::of(&bytes) };
         let work = async {
             let answer = role(Arc::clone(&self.service), bytes, account, source).await?;
             // A long one is counted from here on, and again until it is sent.
             let length = answer.len() as u64;
-            let _counted = (length > SHORT).then(|| self.share(&self.answers, source, length)).transpose()?;
+            let _counted =
+                (length > SHORT).then(|| self.share(&self.answers, "answers", source, length)).transpose()?;
             Ok(cose(match sender {
                 Some(sender) => sender.with_mail(&self.service, answer).await,
                 None => answer,
@@ -179,7 +179,7 @@ pub(super) async fn counted(State(shared): State<Arc<Shared>>, request: Request,
     if length <= SHORT {
         return Ok(response);
     }
-    let share = shared.share(&shared.answers, source, length)?;
+    let share = shared.share(&shared.answers, "answers", source, length)?;
     let (head, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.map_err(|_| Fault::Internal)?;
     Ok(Response::from_parts(head, Body::from(Bytes::from_owner(Held { bytes, _share: share }))))

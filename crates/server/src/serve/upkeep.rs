@@ -73,8 +73,13 @@ impl Upkeep {
 
     async fn with_tls(&self, work: impl FnOnce(&Tls) + Send + 'static) {
         let Some(tls) = self.tls.clone() else { return };
-        if tokio::task::spawn_blocking(move || work(&tls)).await.is_err() {
-            tracing::error!("the files for TLS could not be looked at");
+        let ends = tokio::task::spawn_blocking(move || {
+            work(&tls);
+            tls.not_after()
+        });
+        match ends.await {
+            Ok(ends) => self.service.metrics.tls_ends(ends),
+            Err(_) => tracing::error!("the files for TLS could not be looked at"),
         }
     }
 

@@ -13,7 +13,7 @@ mod waiting;
 mod writer;
 
 use super::transact::{Access, Engine, Work};
-use super::{Failure, Pending, StoreError};
+use super::{Failure, Load, Pending, StoreError};
 use rows::SqliteRows;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
@@ -133,6 +133,10 @@ impl Engine for Sqlite {
 
     fn ready(&self) -> Pending<'_, ()> {
         self.probe()
+    }
+
+    fn load(&self) -> Load {
+        Load { waiting: self.writer.waiting(), ..Load::default() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Running what is to be done in one transaction: once, and again when the engine says so.
 
 use super::rows::Rows;
-use super::{Pending, StoreError};
+use super::{Load, Pending, StoreError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +42,10 @@ pub(crate) trait Engine: Send + Sync {
     fn run(&self, access: Access, work: Arc<dyn Work>) -> Pending<'_, ()>;
     /// Answers if the database takes a write at present.
     fn ready(&self) -> Pending<'_, ()>;
+    /// What it does at this moment.
+    fn load(&self) -> Load {
+        Load::default()
+    }
 }
 
 /// A rule with what it is asked about, and what came of it.

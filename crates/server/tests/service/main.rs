@@ -22,6 +22,7 @@ mod listings;
 mod lives;
 mod logs;
 mod managed;
+mod metrics;
 mod page;
 mod pages;
 mod preview;

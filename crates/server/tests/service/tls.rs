@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
+use wmlicense_testkit::daemon::device::get;
 use wmlicense_testkit::daemon::{Data, Serving};
 
 fn certificate(until: i32) -> CertifiedKey<KeyPair> {
@@ -131,6 +132,9 @@ fn a_certificate_that_ended_is_spoken_of_and_lone_or_missing_files_are_refused()
     files.put_both(&certificate(2001));
     let serving = files.serve(data.path()).unwrap();
     serving.wait_for_log("the certificate for TLS has ended");
+    let metrics = String::from_utf8(get(&format!("{}/metrics", serving.management)).body).unwrap();
+    let ends = "wmlicensed_certificate_remaining_seconds{certificate=\"tls\"} -";
+    assert!(metrics.contains(ends), "{metrics}");
     drop(serving);
 
     let (code, said) = data.fails(&["serve", "--listen", "127.0.0.1:0", "--tls-cert", "cert.pem"]);

@@ -3,6 +3,7 @@
 use super::StoreError;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -19,6 +20,7 @@ pub(super) struct Writer {
     queue: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     failed: LastFailure,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// When a commit failed last.
@@ -61,9 +63,10 @@ impl Writer {
         let (queue, jobs) = channel();
         let failed = LastFailure::default();
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
-        let noted = Arc::clone(&failed);
-        let thread = thread.spawn(move || work(connection, &jobs, &noted)).map_err(|_| StoreError::Closed)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), failed })
+        let (noted, waiting) = (Arc::clone(&failed), Arc::<AtomicUsize>::default());
+        let left = Arc::clone(&waiting);
+        let thread = thread.spawn(move || work(connection, &jobs, &noted, &left)).map_err(|_| StoreError::Closed)?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), failed, waiting })
     }
 
     /// True if a commit failed just before.
@@ -72,9 +75,15 @@ impl Writer {
         failed.is_some_and(|failed| failed.elapsed() < FAILURE_COUNTS)
     }
 
+    /// Changes that were submitted and whose end is not known yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     pub(super) fn submit(&self, change: Change) -> oneshot::Receiver<Result<(), StoreError>> {
         let (waiting, receiver) = oneshot::channel();
         if let Some(queue) = &self.queue {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
             // A closed queue drops the job and with it the sender, which the receiver sees.
             let _ = queue.send(Job { change: Some(change), end: None, waiting });
         }
@@ -92,7 +101,7 @@ impl Drop for Writer {
     }
 }
 
-fn work(mut connection: Connection, jobs: &Receiver<Job>, failed: &LastFailure) {
+fn work(mut connection: Connection, jobs: &Receiver<Job>, failed: &LastFailure, waiting: &AtomicUsize) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         group.extend(jobs.try_iter().take(MAX_GROUP - 1));
@@ -108,6 +117,7 @@ fn work(mut connection: Connection, jobs: &Receiver<Job>, failed: &LastFailure) 
                 false
             }
         };
+        waiting.fetch_sub(group.len(), Ordering::Relaxed);
         for job in group {
             job.finish(committed);
         }
