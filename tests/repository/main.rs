@@ -12,4 +12,5 @@ mod layout;
 mod manual;
 mod porting;
 mod promises;
+mod samples;
 mod strict;

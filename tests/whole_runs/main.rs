@@ -4,3 +4,4 @@
 mod behind_proxy;
 mod large_restore;
 mod recorded_run;
+mod samples;
