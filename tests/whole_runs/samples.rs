@@ -170,7 +170,7 @@ impl Stage {
         for _ in 0..TRIES {
             let port = free_port();
             let url = format!("https://127.0.0.1:{port}");
-            let service = Service::start_with(&["--public-url", &url]);
+            let service = Service::start_with(&["--public-url", &url, "--trusted-proxy", "127.0.0.1"]);
             let upstream = service.url.strip_prefix("http://").unwrap();
             let front = Front { program, upstream, port, certificate: &certificate, key: &key };
             if let Some(proxy) = start(&front) {
