@@ -111,15 +111,13 @@ impl Store {
 
     /// Ends a token of an account.
     pub(crate) fn end_token(&self, name: String, token: String, by: impl Into<Acting>) -> Pending<'_, TokenEnd> {
-        self.write((name, token, by.into()), |(name, token, by), rows| {
+        self.write_once((name, token, by.into()), |(name, token, by), rows| {
             Box::pin(async move {
                 let Some(user) = rows.account_by_name(name, For::Changing).await? else {
                     return Ok(End::Undo(TokenEnd::NoAccount));
                 };
-                let known = rows.tokens_of(&[user]).await?;
-                let again = known.iter().any(|row| row.name == *token && row.ended_at == Some(by.now));
-                let tokens = ended(known, Some(token), by.now);
-                if tokens.is_empty() && !again {
+                let tokens = ended(rows.tokens_of(&[user]).await?, Some(token), by.now);
+                if tokens.is_empty() {
                     return Ok(End::Undo(TokenEnd::NoToken));
                 }
                 rows.put_tokens(&tokens).await?;

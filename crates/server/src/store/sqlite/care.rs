@@ -2,7 +2,7 @@
 
 use super::rows::Columns as _;
 use super::{APPLICATION_ID, BUSY_TIMEOUT, SCHEMA_VERSION, StoreError};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -62,7 +62,7 @@ pub(crate) fn copy(path: &Path, to: &Path) -> Result<(), CopyError> {
         // Into a file that is empty, so that it has the mode above.
         read_only(path)?.execute("VACUUM INTO ?1", [name]).map_err(StoreError::from)?;
         file.sync_all()?;
-        let faults = faults(&read_only(to)?)?;
+        let faults = faults(&read_only(to)?).map_err(StoreError::from)?;
         if faults.is_empty() { Ok(()) } else { Err(CopyError::Damaged(faults.join("; "))) }
     };
     copied().inspect_err(|_| {
@@ -71,7 +71,18 @@ pub(crate) fn copy(path: &Path, to: &Path) -> Result<(), CopyError> {
     })
 }
 
-fn faults(connection: &Connection) -> Result<Vec<String>, StoreError> {
+/// What is damaged in a database; damage that keeps it from being read at all is one of it.
+fn faults(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
+    let looked = integrity(connection);
+    match looked.as_ref().err().and_then(rusqlite::Error::sqlite_error_code) {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Ok(looked.err().iter().map(ToString::to_string).collect())
+        }
+        _ => looked,
+    }
+}
+
+fn integrity(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     let mut statement = connection.prepare(&format!("PRAGMA integrity_check({MAX_FAULTS})"))?;
     let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     Ok(if lines == ["ok"] { Vec::new() } else { lines })
@@ -80,12 +91,15 @@ fn faults(connection: &Connection) -> Result<Vec<String>, StoreError> {
 /// Looks at a database of whatever schema. `opens`: whether a sealed key opens.
 pub(crate) fn inspect(path: &Path, opens: impl Fn(Kid, &[u8]) -> bool) -> Result<Inspection, StoreError> {
     let connection = read_only(path)?;
+    let faults = faults(&connection)?;
+    if !faults.is_empty() {
+        return Ok(Inspection { faults, ..Inspection::default() });
+    }
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let schema = number("user_version")?;
     let is_ours = number("application_id")? == APPLICATION_ID;
     let mut found = Inspection { schema: (schema, SCHEMA_VERSION), is_ours, ..Inspection::default() };
-    found.faults = faults(&connection)?;
-    if !found.faults.is_empty() || !is_ours {
+    if !is_ours {
         return Ok(found);
     }
     found.dangling = connection.prepare("PRAGMA foreign_key_check")?.query_map([], |_| Ok(()))?.count() as u64;
