@@ -1,11 +1,13 @@
 //! What keeps a service running for years: backups and the way back, checks, certificates, upgrades, who can read its files.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wmlicense_testkit::crash::copy;
 use wmlicense_testkit::daemon::device::{Device, Held, Known};
-use wmlicense_testkit::daemon::{COUNTED, Data, GOLD, OPEN, Serving};
+use wmlicense_testkit::daemon::{COUNTED, Data, GOLD, OPEN, Serving, program};
 use wmlicense_wire::answer::{Answer, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Epoch, Lid};
@@ -129,7 +131,14 @@ fn a_check_names_what_is_damaged_lost_or_of_another_service() {
     data.fill();
     other.fill();
     let path = |data: &Data, name: &str| data.path().join(name);
-    assert!(data.admin(&["check"]).lines().all(|line| !line.starts_with("bad") && !line.starts_with("warning")));
+    // How much room there is is the machine's.
+    let all = data.admin(&["check"]);
+    assert!(
+        all.lines()
+            .filter(|line| !line.contains("free space"))
+            .all(|line| line.starts_with("good") || line.starts_with("verdict")),
+        "{all}"
+    );
     // A backup of another service opens under none of these keys.
     let foreign = path(&other, "foreign.db");
     other.admin(&["backup", "--to", foreign.to_str().unwrap()]);
@@ -183,7 +192,7 @@ fn a_running_service_takes_renewed_certificates_over_by_itself() {
             break renewed;
         }
         assert!(Instant::now() < deadline, "the service went on with the old certificate");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(50));
     };
     assert_eq!(device.acquire(&renewed, &[OPEN], None).1.len(), 1);
     let list = data.json(&["certificate", "list"]);
@@ -200,7 +209,8 @@ fn a_running_service_takes_renewed_certificates_over_by_itself() {
     assert_eq!((&in_use["id"], &in_use["days"]), (&key(&renewed).to_hex().into(), &399.into()));
     data.admin(&["status", "publish", "--authority-key", kept.to_str().unwrap()]);
     let list = data.json(&["certificate", "list"]);
-    assert!(list.as_array().unwrap().iter().any(|row| row["what"] == "status list" && row["days"] == 29));
+    let due = list.as_array().unwrap().iter().find(|row| row["what"] == "status list").unwrap();
+    assert!((29..=30).contains(&due["days"].as_i64().unwrap()), "{due}");
 }
 
 fn hex(text: &str) -> Vec<u8> {
@@ -281,11 +291,21 @@ fn nobody_else_can_read_the_database_and_one_that_others_could_is_closed() {
 #[test]
 fn a_service_listens_on_a_name_and_says_where() {
     let data = Data::new();
-    let mut serving = data.serve(&["--listen", "localhost:0"]);
-    assert!(
-        serving.url.starts_with("http://127.0.0.1:") || serving.url.starts_with("http://[::1]:"),
-        "{}",
-        serving.url
-    );
-    assert!(!serving.terminate().1.contains("--public-url"));
+    let mut serving = Command::new(program())
+        .args(["serve", "--listen", "localhost:0", "--data"])
+        .arg(data.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut printed = BufReader::new(serving.stdout.take().unwrap());
+    printed.read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    let is_there = Known::try_discover(&url, data.authority).is_some();
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(is_there && (url.starts_with("http://127.0.0.1:") || url.starts_with("http://[::1]:")), "{url}");
+    let (status, complaint) = data.fails(&["serve", "--listen", "no such name:0"]);
+    assert!(status == 2 && complaint.contains("--listen"), "{complaint}");
 }

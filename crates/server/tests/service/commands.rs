@@ -13,12 +13,20 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
         &["serve", "--roles", "butler"],
         &["serve", "--listen", "nowhere"],
         &["serve", "--public-url", "ftp://a"],
-        &["serve", "--tls-cert", "a.pem"],
         &["device", "revoke", "xyz"],
     ] {
         let (status, complaint) = data.fails(words);
         assert_eq!(status, 2, "{words:?}");
         assert!(complaint.contains("Usage") || complaint.contains("--help"), "{complaint}");
+    }
+}
+
+#[test]
+fn a_certificate_for_tls_comes_with_its_key() {
+    let data = Data::new();
+    for (is, lacks) in [("--tls-cert", "--tls-key"), ("--tls-key", "--tls-cert")] {
+        let (status, complaint) = data.fails(&["serve", "--listen", "127.0.0.1:0", is, "a.pem"]);
+        assert!(status == 1 && complaint.contains(is) && complaint.contains(lacks), "{complaint}");
     }
 }
 
