@@ -27,19 +27,35 @@ home=${CARGO_HOME:-$HOME/.cargo}
 
 # Of C and of Rust alike: folders of this machine get names that say nothing about it.
 maps=("$home/registry/src=crates" "$target=target" "$PWD=wmlicense")
-hardening=(-fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+c_flags=(-fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+# Nothing is thrown through C; what a debugger needs for it stands in the debug information.
+c_flags+=(-fno-asynchronous-unwind-tables -fno-unwind-tables)
 case $(uname -m) in
-  x86_64) hardening+=(-fcf-protection) ;;
-  aarch64) hardening+=(-mbranch-protection=standard) ;;
+  x86_64) c_flags+=(-fcf-protection) ;;
+  aarch64) c_flags+=(-mbranch-protection=standard) ;;
 esac
 flags=${CARGO_ENCODED_RUSTFLAGS:-}
 for map in "${maps[@]}"; do
-  hardening+=("-ffile-prefix-map=$map")
+  c_flags+=("-ffile-prefix-map=$map")
   flags+=${flags:+$'\x1f'}--remap-path-prefix=$map
 done
-# The flags of C are words of a shell here, since folders may have blanks.
+# Without code for the widest vectors and without large tables, which the library's own ciphers need for nothing that is felt.
+export AWS_LC_SYS_SMALL=${AWS_LC_SYS_SMALL-1}
+# SQLite without extensions, deprecated words and checks of its own caller, which is safe; the rest as in .cargo/config.toml.
+sqlite_flags=(-DHAVE_FDATASYNC=1 -DSQLITE_DEFAULT_MEMSTATUS=0)
+for unused in ENABLE_API_ARMOR ENABLE_COLUMN_METADATA ENABLE_DBSTAT_VTAB ENABLE_FTS3 ENABLE_FTS3_PARENTHESIS ENABLE_FTS5 \
+  ENABLE_LOAD_EXTENSION ENABLE_RTREE ENABLE_STAT4 SOUNDEX; do sqlite_flags+=("-USQLITE_$unused"); done
+for left_out in COMPLETE DEPRECATED DESERIALIZE GET_TABLE JSON LOAD_EXTENSION PROGRESS_CALLBACK SHARED_CACHE; do
+  sqlite_flags+=("-DSQLITE_OMIT_$left_out")
+done
+export LIBSQLITE3_FLAGS="${sqlite_flags[*]}"
+# The flags of C are words of a shell here, because folders may have blanks.
 quoted=
-for flag in "${hardening[@]}"; do quoted+="'${flag//\'/\'\\\'\'}' "; done
+for flag in "${c_flags[@]}"; do quoted+="'${flag//\'/\'\\\'\'}' "; done
 export CC_SHELL_ESCAPED_FLAGS=1 CFLAGS="$quoted" CARGO_ENCODED_RUSTFLAGS="$flags"
-cargo build --locked --profile packaged -p wmlicense -p wmlicense-server -p wmlicense-cli ${features[@]+"${features[@]}"} >&2
+# The library by itself, or it gets the features that the service wants of what both depend on; and as an archive only, because a
+# crate that other crates link as well is not optimised as a whole.
+cargo rustc --locked --profile packaged -p wmlicense --lib --crate-type staticlib ${features[@]+"${features[@]}"} >&2
+ci/link.sh "$target/packaged/libwmlicense.a" "$target/packaged/libwmlicense.so"
+cargo build --locked --profile packaged -p wmlicense-server -p wmlicense-cli ${features[@]+"${features[@]}"} >&2
 printf '%s/packaged\n' "$target"

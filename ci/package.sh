@@ -9,6 +9,7 @@ here=$(pwd)
 cd "$(dirname "$0")/.."
 
 built=
+beside=
 features=default
 strip=1
 action=install
@@ -29,12 +30,8 @@ libdir=$(absolute "${LIBDIR:-$prefix/lib}")
 root=${DESTDIR:+$(absolute "$DESTDIR")}
 share=$prefix/share
 version=$(sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-major=${version%%.*}
-minor=${version#*.}
-minor=${minor%%.*}
-# Before 1.0 a minor release may break the ABI, so the soname follows it.
-if [ "$major" = 0 ]; then abi=0.$minor; else abi=$major; fi
-soname=libwmlicense.so.$abi
+soname=$(ci/link.sh --soname)
+abi=${soname#libwmlicense.so.}
 
 # --- what was installed: a list for each version, its lines relative to PREFIX, folders with a slash at their end
 
@@ -82,25 +79,11 @@ drop() { # lines of a list: takes these files away, then folders that are empty
 # --- the two libraries
 
 link_libraries() {
-  local symbols=$work/symbols wanted=() system=() linker
+  local symbols=$work/symbols system=() linker
   grep -oE '^wm_[a-z0-9_]+' abi/symbols.txt >"$symbols"
-  # A build without the bundled SQLite leaves its names open.
-  nm "$built/libwmlicense.a" >"$work/names" 2>/dev/null || :
-  if ! grep -q ' [Tt] sqlite3_open_v2$' "$work/names"; then system=(-lsqlite3); fi
-  # The plain build has no soname, because programs run it in place. The shared library to install is linked anew from the
-  # archive, with a soname, one version for all symbols, and nothing else visible.
-  {
-    echo "WMLICENSE_$abi {"
-    echo "  global:"
-    sed 's/.*/    &;/' "$symbols"
-    echo "  local: *;"
-    echo "};"
-  } >"$work/version"
-  mapfile -t wanted < <(sed 's/^/-Wl,-u,/' "$symbols")
-  ${CC:-cc} -shared -o "$work/libwmlicense.so" "${wanted[@]}" "$built/libwmlicense.a" \
-    -Wl,-soname,"$soname" -Wl,--version-script="$work/version" -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,defs \
-    -Wl,-z,noexecstack -Wl,--build-id -Wl,--gc-sections ${strip:+-Wl,--strip-all} \
-    ${system[@]+"${system[@]}"} -lgcc_s -lpthread -ldl -lm
+  # The plain build has no soname, because programs run it in place.
+  ci/link.sh "$built/libwmlicense.a" "$work/libwmlicense.so" ${strip:+-Wl,--strip-all}
+  if readelf -dW "$work/libwmlicense.so" | grep 'NEEDED.*libsqlite3' >"$work/needed"; then system=(-lsqlite3); fi
 
   # One object, so that two Rust archives or another SQLite in the same program cannot meet. Its section groups are dissolved: a
   # linker that knows a group of the same name from another archive would throw ours away, and what is in it is needed.
@@ -164,8 +147,9 @@ put_program() { # name
 # that by its soname and knows no folder of this machine.
 put_av() {
   local name=libwmlicense-av.so
-  [ -e "$built/$name" ] || return 0
-  make --silent -C ffmpeg OUT="$work/av" WMLICENSE="-I../include -L'$work' -lwmlicense" CFLAGS="-O2 ${strip:+-s}"
+  [ -e "${beside:-$built}/$name" ] || return 0
+  make --silent -C ffmpeg OUT="$work/av" WMLICENSE="-I../include -L'$work' -lwmlicense" LDFLAGS="-Wl,-z,relro -Wl,-z,now" \
+    CFLAGS="-O2 -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 ${strip:+-s}"
   put 755 "$work/av/$name.$abi" "$libdir/$name.$version"
   put_link "$name.$version" "$libdir/$name.$abi"
   put_link "$name.$abi" "$libdir/$name"
@@ -186,7 +170,11 @@ put_all() { # folder in the sources, place
 
 install_all() {
   local file folder
-  if [ -z "$built" ]; then built=$(ci/build_packaged.sh "$features"); fi
+  if [ -z "$built" ]; then
+    built=$(ci/build_packaged.sh "$features")
+    # Where `cargo build --release` puts what others are built beside.
+    beside=${built%/*}/release
+  fi
   link_libraries
   put_all include "$prefix/include"
   put 755 "$work/libwmlicense.so" "$libdir/libwmlicense.so.$version"

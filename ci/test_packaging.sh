@@ -56,6 +56,9 @@ use() { # program, folder of the command line, store
 
 # --- the build: hardened, stripped, nothing of this machine inside
 
+# The most bytes that the shared library may have.
+most=6000000
+
 build() {
   local built place=$work/build size strings
   built=$(ci/build_packaged.sh)
@@ -63,6 +66,8 @@ build() {
   size=$(stat -c %s "$place"/usr/lib/libwmlicense.so.*.*.*)
   printf 'libwmlicense.so: %d bytes; libwmlicense.a: %d; wmlicensed: %d; wmlicense: %d\n' "$size" \
     "$(stat -c %s "$place/usr/lib/libwmlicense.a")" "$(stat -c %s "$place/usr/bin/wmlicensed")" "$(stat -c %s "$place/usr/bin/wmlicense")"
+  [ "$size" -le "$most" ] || wrong "libwmlicense.so has $size bytes, of $most that it may have"
+  ci/glibc.sh "$place"/usr/lib/libwmlicense.so.*.*.* "$place"/usr/bin/*
   for file in "$place"/usr/lib/libwmlicense.so.*.*.* "$place/usr/lib/libwmlicense.a" "$place"/usr/bin/*; do
     strings=$(strings -a "$file" | grep -F -e "$PWD" -e "$HOME/" -e "$target" | head -n 3) || :
     [ -z "$strings" ] || wrong "$file tells where it was built: $strings"

@@ -46,7 +46,7 @@ class BuildWithLibrary(build_py):
             return
         source, package = library(), Path(self.build_lib) / "wmlicense"
         if shutil.which("strip"):
-            subprocess.run(["strip", "--strip-debug", "-o", package / LIBRARY, source], check=True)
+            subprocess.run(["strip", "--strip-all", "-o", package / LIBRARY, source], check=True)
         else:
             shutil.copyfile(source, package / LIBRARY)
         for text in REPOSITORY.glob("LICENSE-*"):

@@ -145,7 +145,7 @@ fn sources_of(place: &Path, version: &str) -> PathBuf {
     std::fs::write(copy.join("Cargo.toml"), manifest.replace(&line(env!("CARGO_PKG_VERSION")), &line(version)))
         .unwrap();
     std::fs::create_dir(copy.join("ci")).unwrap();
-    for script in ["package.sh", "man.sh"] {
+    for script in ["package.sh", "link.sh", "man.sh"] {
         std::fs::copy(root().join("ci").join(script), copy.join("ci").join(script)).unwrap();
     }
     copy

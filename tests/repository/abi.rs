@@ -73,3 +73,33 @@ fn every_listed_symbol_is_called_by_a_c_program() {
         assert!(called, "no C program calls {symbol}");
     }
 }
+
+/// Headers of a newer system than releases are built on lead to newer symbols.
+#[test]
+fn the_library_needs_no_newer_glibc_than_readme_promises() {
+    let text = std::fs::read_to_string(root().join("README.md")).expect("the manual is committed");
+    let promised = run::succeed(Command::new(root().join("ci/glibc.sh")).arg("--promised"));
+    assert!(
+        text.contains(&format!("glibc {} or newer", promised.trim())),
+        "README promises another one than {promised}"
+    );
+    let (_, system) = run::ended(Command::new("getconf").arg("GNU_LIBC_VERSION"));
+    let minor = system.trim().strip_prefix("glibc 2.").and_then(|minor| minor.parse::<u32>().ok());
+    if !run::has_tool("objdump") || minor.is_none_or(|minor| minor > 36) {
+        return;
+    }
+    let check = |file: &std::path::Path| run::ended(Command::new(root().join("ci/glibc.sh")).arg(file));
+    let (code, printed) = check(&library_dir().join("libwmlicense.so"));
+    assert_eq!(code, Some(0), "{printed}");
+
+    // What needs more is noticed, and told with the symbol.
+    if minor == Some(36) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [source, library] = ["newer.c", "newer.so"].map(|name| folder.path().join(name));
+        let newer = "int pidfd_open(int process, unsigned flags);\nint newer(void) { return pidfd_open(1, 0); }\n";
+        std::fs::write(&source, newer).expect("writable");
+        run::succeed(Command::new("cc").args(["-shared", "-fPIC"]).arg(source).arg("-o").arg(&library));
+        let (code, printed) = check(&library);
+        assert!(code == Some(1) && printed.contains("2.36") && printed.contains("pidfd_open"), "{printed}");
+    }
+}
