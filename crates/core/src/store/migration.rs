@@ -42,10 +42,11 @@ pub(super) fn to_pages(connection: &Connection, (device, integrity): Keys<'_>, n
         sections: BTreeMap::new(),
         now,
     };
-    let mut after = i64::MIN;
-    while let Some(batch) = mover.next_batch(after)? {
+    let mut from = Some(i64::MIN);
+    while let Some(batch) = from.map_or(Ok(None), |from| mover.next_batch(from))? {
         mover.batch(batch)?;
-        after = batch;
+        // No row follows those of the last batch that fits into a number.
+        from = (batch + 1).checked_mul(ROWS);
     }
     mover.changes.finish(Merge::Now)?;
     Ok(connection.execute_batch("DROP TABLE license; DROP TABLE batch_3")?)
@@ -70,9 +71,8 @@ struct OldLicense {
 }
 
 impl Mover<'_> {
-    /// The batch of the next license after those of a batch, whether it has a row or not.
-    fn next_batch(&self, after: i64) -> Result<Option<i64>, StoreError> {
-        let from = if after == i64::MIN { i64::MIN } else { after.saturating_add(1).saturating_mul(ROWS) };
+    /// The batch of the first license from this row on, whether it has a row of its own or not.
+    fn next_batch(&self, from: i64) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT min(id) FROM license WHERE id >= ?1";
         let found: Option<i64> = self.connection.prepare_cached(sql)?.query_row([from], |row| row.get(0))?;
         Ok(found.map(|id| id.div_euclid(ROWS)))
@@ -82,13 +82,13 @@ impl Mover<'_> {
         const COPY: &str = "INSERT INTO batch (id, at_rest, authority, signed)
             SELECT id, at_rest, authority, signed FROM batch_3 WHERE id = ?1";
         const LICENSES: &str = "SELECT id, recipe, wrapped, policy, binding, kid, lid FROM license
-            WHERE id >= ?1 AND id < ?2 ORDER BY id";
+            WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
         let connection = self.connection;
         connection.prepare_cached(COPY)?.execute([batch])?;
         let signed = self.signed(batch)?;
         let mut pages = Packing::new(batch);
         let mut find = connection.prepare_cached(LICENSES)?;
-        let mut rows = find.query((batch.saturating_mul(ROWS), batch.saturating_mul(ROWS).saturating_add(ROWS)))?;
+        let mut rows = find.query((batch * ROWS, batch * ROWS + (ROWS - 1)))?;
         while let Some(row) = rows.next()? {
             let moved = match &signed {
                 None => Err(LicenseFault::NotSigned),

@@ -139,3 +139,54 @@ fn a_migration_that_a_crash_or_the_disk_breaks_off_is_made_by_the_next_run() {
         }
     }
 }
+
+#[test]
+fn licenses_with_row_ids_at_the_ends_of_numbers_are_set_aside_and_the_migration_ends() {
+    for store in stores() {
+        for id in [i64::MIN, i64::MIN + 4096, -1, i64::MAX - 4096, i64::MAX] {
+            let folder = copied(&store);
+            let database = Connection::open(folder.path().join(FILE_NAME)).unwrap();
+            let count = |table: &str| -> i64 {
+                database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+            };
+            let (licenses, first) =
+                (count("license"), "UPDATE license SET id = ?1 WHERE id = (SELECT min(id) FROM license)");
+            assert_eq!(database.execute(first, [id]).unwrap(), 1);
+            drop(database);
+            let client = open(folder.path());
+            assert_eq!(client.store.license_count().unwrap() as i64, licenses - 1, "{}, {id}", store.display());
+            let database = Connection::open(folder.path().join(FILE_NAME)).unwrap();
+            let set_aside = "SELECT count(*) FROM quarantine WHERE license = ?1";
+            assert_eq!(database.query_row(set_aside, [id], |row| row.get(0)), Ok(1), "{}, {id}", store.display());
+            let context = Context::inline(None, |_| Flow::Continue);
+            assert!(check(&client, false, &context).is_ok(), "{}, {id}", store.display());
+        }
+    }
+}
+
+/// What somebody did to an older store, and how it is undone.
+const HALVES: [(&str, &str); 7] = [
+    ("PRAGMA user_version = 4", "PRAGMA user_version = 3"),
+    ("PRAGMA user_version = 5", "PRAGMA user_version = 3"),
+    ("PRAGMA user_version = -1", "PRAGMA user_version = 3"),
+    ("CREATE TABLE page (id INTEGER PRIMARY KEY)", "DROP TABLE page"),
+    ("CREATE TABLE bucket (first INTEGER PRIMARY KEY)", "DROP TABLE bucket"),
+    ("ALTER TABLE batch RENAME TO batch_3", "ALTER TABLE batch_3 RENAME TO batch"),
+    ("ALTER TABLE license RENAME TO gone", "ALTER TABLE gone RENAME TO license"),
+];
+
+#[test]
+fn a_store_that_is_half_of_one_schema_and_half_of_another_is_refused_and_stays_as_it_is() {
+    let store = stores().into_iter().find(|store| schema(store) == 3).unwrap();
+    for (half, back) in HALVES {
+        let folder = copied(&store);
+        let run = |sql: &str| Connection::open(folder.path().join(FILE_NAME)).unwrap().execute_batch(sql).unwrap();
+        run(half);
+        let settings = OpenSettings { store_path: folder.path().to_path_buf(), authorities: Vec::new() };
+        for _ in 0..2 {
+            assert!(Client::open(&settings, ManualClock::at(NOW)).is_err(), "{half}");
+        }
+        run(back);
+        assert_whole(&open(folder.path()));
+    }
+}

@@ -4,6 +4,7 @@ use super::entry::{Entry, collect};
 use super::runs::{self, Runs};
 use super::{Index, buckets, damaged, settled};
 use crate::store::StoreError;
+use crate::store::records::at_rest::NUMBERS;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ impl<'a> Changes<'a> {
     pub(in crate::store) fn new(connection: &'a Connection, index: &'a Index) -> Result<Self, StoreError> {
         let newest: Option<i64> =
             connection.prepare_cached("SELECT max(id) FROM recent")?.query_row([], |row| row.get(0))?;
-        let newest = newest.ok_or_else(damaged)?;
+        let newest = newest.filter(|number| (0..NUMBERS).contains(number)).ok_or_else(damaged)?;
         Ok(Self {
             connection,
             index,

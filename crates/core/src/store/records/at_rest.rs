@@ -23,6 +23,16 @@ const FETCHED: usize = 1024;
 /// Batches have numbers below this one, so that every place of a license in them is a number.
 pub(in crate::store) const BATCHES: i64 = i64::MAX / PLACES / PLACES;
 
+/// Numbers of runs and batches that are given out stay below this one: a higher one was written by somebody else, and what would
+/// come after it has no room.
+pub(in crate::store) const NUMBERS: i64 = BATCHES / 2;
+
+/// First and last row ID of the pages of a batch; of a batch that there cannot be, rows that are nobody's.
+pub(in crate::store) fn pages_of(batch: i64) -> (i64, i64) {
+    let first = batch.saturating_mul(PLACES);
+    (first, first.saturating_add(PLACES - 1))
+}
+
 /// Row ID of the page with this number in a batch.
 pub(in crate::store) fn page_id(batch: i64, number: i64) -> i64 {
     batch.wrapping_mul(PLACES).wrapping_add(number)

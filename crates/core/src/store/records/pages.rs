@@ -1,6 +1,6 @@
 //! Rows of pages: how one is read, how a license in it is found, and how one is taken out of it. How they are made is `packing.rs`.
 
-use super::at_rest::{batch_of, is_a_page, page_id, place, place_in};
+use super::at_rest::{batch_of, is_a_page, pages_of, place, place_in};
 use crate::store::index::changes::Changes;
 use crate::store::{StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
@@ -194,12 +194,13 @@ pub(in crate::store) fn cut_out(connection: &Connection, page: i64, index: u32) 
 
 /// Removes a batch without pages.
 pub(in crate::store) fn drop_if_empty(connection: &Connection, batch: i64) -> Result<(), StoreError> {
+    let (first, last) = pages_of(batch);
     let removed = connection
         .prepare_cached(
             "DELETE FROM batch WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM page WHERE page.id >= ?2 AND page.id < ?3)",
+             AND NOT EXISTS (SELECT 1 FROM page WHERE page.id BETWEEN ?2 AND ?3)",
         )?
-        .execute((batch, page_id(batch, 0), page_id(batch + 1, 0)))?;
+        .execute((batch, first, last))?;
     if removed > 0 {
         connection.prepare_cached("DELETE FROM standing WHERE batch = ?1")?.execute([batch])?;
     }
