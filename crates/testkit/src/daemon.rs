@@ -143,9 +143,11 @@ pub struct Serving {
 impl Serving {
     /// Serves a data folder, perhaps behind the words of another program; or gives what it printed before it ended.
     pub fn start(before: Option<Command>, data: &Path, words: &[&str]) -> Result<Self, String> {
+        let listen: &[&str] = if words.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = command(before)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--data"])
             .arg(data)
+            .args(listen)
             .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
