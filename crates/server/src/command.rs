@@ -5,6 +5,8 @@ mod actor;
 mod care;
 mod catalogue;
 mod certificates;
+mod data;
+mod database;
 mod error;
 mod give;
 mod listing;
@@ -14,17 +16,16 @@ mod revocation;
 mod serve;
 
 use crate::clock::{Clock as _, SystemClock};
-use crate::folder::DataFolder;
 use crate::keyring::{self, MasterKey};
 use crate::policy::parse_rfc3339;
-use crate::store::{self, Listed, Pending, Store};
+use crate::store::{self, Owner};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use data::{Data, Opened, runtime};
 use error::{CommandError, plain, told};
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// License service: individualization, issuing and license management.
 #[derive(Parser)]
@@ -32,13 +33,6 @@ use std::sync::Arc;
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Args)]
-struct Data {
-    /// Data folder of the service.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
 }
 
 #[derive(Args)]
@@ -98,6 +92,9 @@ enum Command {
     /// What was done in the owner's name.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// The database as a whole.
+    #[command(subcommand)]
+    Database(database::DatabaseCommand),
     /// Count everything.
     Stats(List),
     /// Copy the database into a file, also while the service runs. The keys are not in it.
@@ -168,7 +165,7 @@ fn command_line() -> clap::Command {
 
 fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandError> {
     match command {
-        Command::Init { data, name } => init(&DataFolder::new(data.data), &name),
+        Command::Init { data, name } => init(&data, &name),
         Command::Serve(arguments) => serve::serve(*arguments, parsed),
         Command::Certificate(command) => certificates::certificate(command),
         Command::Content(command) => catalogue::content(command),
@@ -183,6 +180,7 @@ fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandErro
         Command::Revocation(command) => revocation::revocation(command),
         Command::Status(command) => revocation::status(command),
         Command::Audit(AuditCommand::List(list)) => listing::audit(*list),
+        Command::Database(command) => database::database(command),
         Command::Stats(list) => listing::stats(&list),
         Command::Backup(backup) => care::backup(backup),
         Command::Check(check) => care::check(&check),
@@ -191,10 +189,11 @@ fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandErro
     }
 }
 
-fn init(folder: &DataFolder, name: &str) -> Result<(), CommandError> {
-    let name = checked_name(name)?;
-    keyring::init(folder, name, SystemClock.now(), |hash| {
-        store::create(folder)?;
+fn init(data: &Data, name: &str) -> Result<(), CommandError> {
+    let (name, folder, database) = (checked_name(name)?, data.folder(), data.database()?);
+    keyring::init(&folder, name, SystemClock.now(), |hash| {
+        let owner = Owner { authority: hash, master: MasterKey::read(&folder)? };
+        runtime()?.block_on(store::open(&database, &folder, &owner, true))?;
         print(&format!("authority: {}", hash.to_base64()))
     })
 }
@@ -219,30 +218,4 @@ fn print(line: &str) -> Result<(), CommandError> {
     // At once: who reads the first line and goes leaves nobody for a second write.
     output.write_all(format!("{line}\n").as_bytes())?;
     Ok(output.flush()?)
-}
-
-/// The database and master key of a data folder, and a runtime to wait for the store.
-struct Opened {
-    store: Arc<Store>,
-    master: MasterKey,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Opened {
-    fn new(data: &Data) -> Result<Self, CommandError> {
-        let folder = DataFolder::new(&data.data);
-        let master = MasterKey::read(&folder)?;
-        keyring::check_database(&folder)?;
-        let store = store::open(&folder)?;
-        Ok(Self { store, master, runtime: tokio::runtime::Builder::new_current_thread().enable_time().build()? })
-    }
-
-    fn wait<T>(&self, pending: Pending<'_, T>) -> Result<T, CommandError> {
-        Ok(self.runtime.block_on(pending)?)
-    }
-
-    /// A list.
-    fn all<T: Listed + Send + 'static>(&self) -> Result<Vec<T>, CommandError> {
-        self.wait(self.store.all())
-    }
 }

@@ -12,8 +12,9 @@ use crate::roles::{
     give_back::give_back, individualize::individualize, issue::issue, mailbox::mailbox, manage, renew::renew,
     revocations::revocations,
 };
-use crate::service::{Presence, Service};
+use crate::service::{Measure, Presence, Service, open_database};
 use crate::source::Source;
+use crate::store::Database;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -78,17 +79,11 @@ impl BareService {
             poll_seconds: 5,
         };
         let clock = Arc::new(SystemClock);
-        let service = Service::open(
-            folder,
-            Role::ALL.to_vec(),
-            presence,
-            Pace::new(None),
-            Quotas::new(&Daily::default()),
-            3600,
-            clock,
-        )
-        .ok()?;
         let runtime = Builder::new_current_thread().enable_all().build().ok()?;
+        let store = runtime.block_on(open_database(&folder, &Database::Sqlite(folder.database()), false)).ok()?;
+        let (pace, quotas) = (Pace::new(None), Quotas::new(&Daily::default()));
+        let measure = Measure { pace, quotas, epoch_period: 3600 };
+        let service = Service::open(folder, store, Role::ALL.to_vec(), presence, measure, clock).ok()?;
         Some(Self { runtime, service: Arc::new(service) })
     }
 

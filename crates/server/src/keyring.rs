@@ -9,7 +9,7 @@ use crate::folder::{DataFolder, files_with_ending, read_private};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::certificate::{AuthorityCertificate, CertificateError, Directory, Role, ServiceCertificate};
 use wmlicense_wire::id::{Kid, SignerId};
@@ -109,17 +109,23 @@ fn without_authority(folder: &DataFolder) -> KeyringError {
 }
 
 /// Fails where the database is not there that `init` made: what it held is not begun anew without a word.
-pub(crate) fn check_database(folder: &DataFolder) -> Result<(), KeyringError> {
-    let path = folder.database();
-    match (path.try_exists().map_err(at(path.clone()))?, folder.is_unfinished()) {
+pub(crate) fn check_database(folder: &DataFolder, path: &Path) -> Result<(), KeyringError> {
+    match (path.try_exists().map_err(at(path.to_owned()))?, folder.is_unfinished()) {
         (true, _) => Ok(()),
         (false, true) => Err(KeyringError::Unfinished(folder.path().to_owned())),
-        (false, false) => Err(KeyringError::NoDatabase(path)),
+        (false, false) => Err(KeyringError::NoDatabase(path.to_owned())),
     }
 }
 
 /// Key under which content keys are sealed in the database.
 pub(crate) struct MasterKey(SecretKey);
+
+#[cfg(test)]
+impl MasterKey {
+    pub(crate) fn new(key: SecretKey) -> Self {
+        Self(key)
+    }
+}
 
 impl MasterKey {
     pub(crate) fn read(folder: &DataFolder) -> Result<Self, KeyringError> {

@@ -157,13 +157,28 @@ impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
         match error {
+            StoreError::Exhausted(_) => Self::Overloaded,
             StoreError::Busy
             | StoreError::Overtaken
             | StoreError::Unknown
             | StoreError::NotCommitted
             | StoreError::Closed
+            | StoreError::Lost(_)
+            | StoreError::Unreachable(_)
+            | StoreError::Refused(_)
+            | StoreError::ReadOnly
             | StoreError::Failed(Failure::Disk, _) => Self::Unavailable,
-            StoreError::Newer { .. } | StoreError::Damaged(_) | StoreError::Failed(Failure::Other, _) => Self::Internal,
+            StoreError::Newer { .. }
+            | StoreError::Url(_)
+            | StoreError::NoTables
+            | StoreError::Taken
+            | StoreError::NotEmpty(_)
+            | StoreError::Changing
+            | StoreError::NoWay
+            | StoreError::OtherService { .. }
+            | StoreError::OtherMaster
+            | StoreError::Damaged(_)
+            | StoreError::Failed(Failure::Other, _) => Self::Internal,
         }
     }
 }

@@ -12,8 +12,9 @@ use crate::http::tls::{Tls, TlsError};
 use crate::limits::Limits;
 use crate::pace::Pace;
 use crate::quota::Quotas;
-use crate::service::{OpenError, Presence, Service};
+use crate::service::{Measure, OpenError, Presence, Service, open_database};
 use crate::source::Proxies;
+use crate::store::Database;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -59,6 +60,8 @@ pub struct Options {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// What callers get at most.
     pub limits: Limits,
+    /// The database, `postgres://…` or `sqlite:` and the path of a file; the one in the data folder if there is none.
+    pub database: Option<String>,
 }
 
 /// The service could not be started or ended badly.
@@ -143,8 +146,13 @@ impl Server {
         let Options { privacy_url, terms_url, poll_seconds, .. } = options;
         let presence = Presence { public_url, is_said, support_url, privacy_url, terms_url, poll_seconds };
         let (pace, quotas) = (Pace::new(options.predelivery_rate), Quotas::new(&daily));
-        let period = i64::from(options.epoch_period);
-        let open = move || Service::open(folder, options.roles, presence, pace, quotas, period, clock);
+        let measure = Measure { pace, quotas, epoch_period: i64::from(options.epoch_period) };
+        let database = match &options.database {
+            Some(database) => Database::parse(database).map_err(OpenError::from)?,
+            None => Database::Sqlite(folder.database()),
+        };
+        let store = open_database(&folder, &database, true).await?;
+        let open = move || Service::open(folder, store, options.roles, presence, measure, clock);
         let service = Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??);
         // Whom the list names gets nothing from the first request on.
         service.reload_status().await.map_err(|_| ServeError::StatusList)?;

@@ -3,12 +3,12 @@
 use crate::accounts::{Account, bearer};
 use crate::clock::Clock;
 use crate::folder::DataFolder;
-use crate::keyring::{Keyring, KeyringError, MasterKey, check_database};
+use crate::keyring::{self, Keyring, KeyringError, MasterKey};
 use crate::metrics::{Measured, Metrics};
 use crate::pace::Pace;
 use crate::problem::Fault;
 use crate::quota::Quotas;
-use crate::store::{self, Presented, Store, StoreError};
+use crate::store::{self, Database, Owner, Presented, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
@@ -34,6 +34,24 @@ pub(crate) enum OpenError {
     Store(#[from] StoreError),
 }
 
+/// Opens the database of a service. `make`: also a server's that is empty. The file of a data folder is made by `init` alone, so
+/// that what it held is not begun anew without a word.
+pub(crate) async fn open_database(
+    folder: &DataFolder,
+    database: &Database,
+    make: bool,
+) -> Result<Arc<Store>, OpenError> {
+    let owner = Owner { authority: keyring::authority(folder)?.hash, master: MasterKey::read(folder)? };
+    let make = match database {
+        Database::Sqlite(path) => {
+            keyring::check_database(folder, path)?;
+            false
+        }
+        Database::Postgres(_) => make,
+    };
+    Ok(store::open(database, folder, &owner, make).await?)
+}
+
 /// How a service presents itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Presence {
@@ -49,6 +67,15 @@ pub(crate) struct Presence {
     pub(crate) terms_url: Option<String>,
     /// Seconds between two questions of a device whose user is on the page, at least.
     pub(crate) poll_seconds: u64,
+}
+
+/// How much and how often.
+pub(crate) struct Measure {
+    /// How fast licenses are pre-delivered.
+    pub(crate) pace: Pace,
+    pub(crate) quotas: Quotas,
+    /// Least time between two epochs of a device, in seconds.
+    pub(crate) epoch_period: i64,
 }
 
 /// A status list that is handed out.
@@ -105,17 +132,14 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn open(
         folder: DataFolder,
+        store: Arc<Store>,
         roles: Vec<Role>,
         presence: Presence,
-        pace: Pace,
-        quotas: Quotas,
-        epoch_period: i64,
+        Measure { pace, quotas, epoch_period }: Measure,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
         let keyring = Keyring::read(&folder, &roles)?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        check_database(&folder)?;
-        let store = store::open(&folder)?;
         Ok(Self {
             store,
             clock,

@@ -4,17 +4,20 @@
 mod accounts;
 mod admin;
 mod audit;
+mod database;
 mod exchanges;
 mod interactions;
 mod issuing;
 mod letters;
 mod lists;
 
+mod postgres;
 mod restores;
 mod returns;
 mod revocations;
 mod rows;
 mod sqlite;
+mod statement;
 mod transact;
 
 #[cfg(test)]
@@ -34,7 +37,9 @@ pub(crate) use crate::rules::rows::{AuditRow, TokenRow};
 pub(crate) use crate::rules::seats::{Claim, Claimed, Holding, Seat};
 pub(crate) use accounts::{DEFAULT_TOKEN, NewToken, TokenEnd};
 pub(crate) use admin::Adding;
+pub(crate) use database::Database;
 pub(crate) use lists::{AccountEntry, Listed, cursor};
+pub(crate) use postgres::Owner;
 pub(crate) use restores::Asker;
 pub(crate) use returns::Held;
 pub(crate) use rows::{
@@ -43,6 +48,7 @@ pub(crate) use rows::{
 pub(crate) use sqlite::care::{CopyError, Inspection};
 
 use crate::folder::DataFolder;
+use postgres::Postgres;
 use rows::Rows;
 use sqlite::Sqlite;
 use std::future::Future;
@@ -66,8 +72,51 @@ pub(crate) enum StoreError {
     Overtaken,
     /// The database went away while it committed: nobody knows whether it did.
     #[error("the database went away before it said whether it committed")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "an engine in another process says this"))]
     Unknown,
+    /// The connection ended before anything was committed: run it again on another one.
+    #[error("the connection to the database was lost: {0}")]
+    Lost(String),
+    /// No connection is to be had.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// Others use all connections.
+    #[error("all {0} connections to the database are in use; `connections=` in its URL allows more")]
+    Exhausted(usize),
+    /// The database lets this program not in.
+    #[error("the database refuses the connection: {0}")]
+    Refused(String),
+    /// The database cannot be written.
+    #[error("the database takes no writes: it is a standby, or was made read-only")]
+    ReadOnly,
+    /// The URL of the database is wrong.
+    #[error("the URL of the database cannot be used: {0}")]
+    Url(String),
+    /// The database is empty.
+    #[error("the database has no tables of this program; `wmlicensed init` or `wmlicensed serve` makes them")]
+    NoTables,
+    /// The database has tables of something else.
+    #[error("the database has tables of another program; give this one a database of its own")]
+    Taken,
+    /// The database to copy to is in use.
+    #[error("the database is not empty: there is something in {0}; name one in which nothing was kept yet")]
+    NotEmpty(String),
+    /// The file to copy from is in use.
+    #[error("the file was written to while it was copied, so nothing was copied; stop the service, then copy again")]
+    Changing,
+    /// Only one way is known.
+    #[error("copying goes from sqlite:FILE to postgres://…")]
+    NoWay,
+    /// The database is that of other keys.
+    #[error("the database belongs to the service of authority {found}, and the data folder to that of {own}")]
+    OtherService {
+        /// Authority that the database was made for.
+        found: String,
+        /// Authority of the data folder.
+        own: String,
+    },
+    /// What is sealed in the database cannot be opened.
+    #[error("the database is sealed under another key than keys/master.key of the data folder; put the right one back")]
+    OtherMaster,
     /// The database was written by a later version of the program.
     #[error("the database has schema {found}, and this version knows up to {known}")]
     Newer {
@@ -115,24 +164,46 @@ pub(crate) struct Store {
     engine: Arc<dyn Engine>,
 }
 
-/// Opens the database of a data folder, which must be there.
-pub(crate) fn open(folder: &DataFolder) -> Result<Arc<Store>, StoreError> {
-    let store = Store::over(Arc::new(Sqlite::open(&folder.database())?));
-    // Only now: the files beside the database are made when it is opened.
-    folder.close_database();
-    Ok(Arc::new(store))
+/// Opens the database of a service. `make`: also where there is none yet, which is made then.
+pub(crate) async fn open(
+    database: &Database,
+    folder: &DataFolder,
+    owner: &Owner,
+    make: bool,
+) -> Result<Arc<Store>, StoreError> {
+    let engine: Arc<dyn Engine> = match database {
+        Database::Sqlite(path) => open_file(path, folder, make)?,
+        Database::Postgres(place) => Arc::new(Postgres::open(place, owner, make).await?),
+    };
+    Ok(Arc::new(Store::over(engine)))
 }
 
-/// Makes the database of a data folder, or opens the one that is there.
-pub(crate) fn create(folder: &DataFolder) -> Result<(), StoreError> {
-    let failed = |error: std::io::Error| StoreError::Failed(Failure::Disk, error.to_string());
-    folder.create_database().map_err(failed)?;
-    Sqlite::create(&folder.database()).map(|_| ())
+fn open_file(path: &Path, folder: &DataFolder, make: bool) -> Result<Arc<Sqlite>, StoreError> {
+    let is_folders = path == folder.database();
+    if make {
+        let failed = |error: std::io::Error| StoreError::Failed(Failure::Disk, error.to_string());
+        if is_folders {
+            folder.create_database().map_err(failed)?;
+        }
+        return Ok(Arc::new(Sqlite::create(path)?));
+    }
+    let sqlite = Sqlite::open(path)?;
+    if is_folders {
+        // Only now: the files beside the database are made when it is opened.
+        folder.close_database();
+    }
+    Ok(Arc::new(sqlite))
 }
 
-/// Copies the database of a data folder as it is at one moment into a new file, while others use it.
-pub(crate) fn copy(folder: &DataFolder, to: &Path) -> Result<(), CopyError> {
-    sqlite::care::copy(&folder.database(), to)
+/// Moves everything from a file of SQLite to an empty database of PostgreSQL, all of it or nothing. Gives the rows of each table.
+pub(crate) async fn move_out(from: &Database, to: &Database, owner: &Owner) -> Result<Vec<(String, u64)>, StoreError> {
+    let (Database::Sqlite(from), Database::Postgres(to)) = (from, to) else { return Err(StoreError::NoWay) };
+    postgres::copy(from, to, owner).await
+}
+
+/// Copies a file of SQLite as it is at one moment into a new one, while others use it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), CopyError> {
+    sqlite::care::copy(from, to)
 }
 
 /// Looks at a database, without changing it. `opens`: whether a sealed key opens.

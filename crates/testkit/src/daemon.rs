@@ -3,11 +3,13 @@
 pub mod device;
 pub mod issuer;
 
+use crate::postgres::{Database, cluster};
 use crate::run::built;
+use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -24,6 +26,19 @@ pub const KEY: &str = "00112233445566778899aabbccddeeff";
 pub struct Data {
     pub folder: TempDir,
     pub authority: Digest,
+    /// Where it is on a server.
+    database: Option<Database>,
+}
+
+/// Which of PostgreSQL's versions keeps what services of this process keep; SQLite where it is not set.
+const VERSION_VARIABLE: &str = "WM_TEST_POSTGRES";
+/// What names the database to the program.
+pub const DATABASE_VARIABLE: &str = "WMLICENSED_DATABASE";
+
+/// The databases of data folders that are on a server.
+fn on_servers() -> MutexGuard<'static, HashMap<PathBuf, String>> {
+    static ON_SERVERS: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::default);
+    ON_SERVERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub fn run(words: &[&str], data: &Path) -> Output {
@@ -32,7 +47,7 @@ pub fn run(words: &[&str], data: &Path) -> Output {
 
 /// As [`run`], behind the words of another program.
 pub fn run_under(before: Option<Command>, words: &[&str], data: &Path) -> Output {
-    command(before).args(words).arg("--data").arg(data).output().unwrap()
+    command(before, data).args(words).arg("--data").arg(data).output().unwrap()
 }
 
 /// The service program of this build, built once per test process when it is not there yet.
@@ -41,15 +56,45 @@ pub fn program() -> &'static Path {
     PROGRAM.get_or_init(|| built("wmlicensed"))
 }
 
-fn command(before: Option<Command>) -> Command {
-    let Some(mut before) = before else { return Command::new(program()) };
-    before.arg(program());
-    before
+/// The program, perhaps behind another one, with the database of a data folder.
+fn command(before: Option<Command>, data: &Path) -> Command {
+    let mut command = match before {
+        None => Command::new(program()),
+        Some(mut before) => {
+            before.arg(program());
+            before
+        }
+    };
+    match on_servers().get(data) {
+        Some(url) => command.env(DATABASE_VARIABLE, url),
+        None => command.env_remove(DATABASE_VARIABLE),
+    };
+    command
 }
 
 impl Data {
     pub fn new() -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap())
+        match std::env::var(VERSION_VARIABLE) {
+            Ok(version) => Self::over_postgres(version.parse().unwrap()),
+            Err(_) => Self::in_folder(tempfile::tempdir().unwrap()),
+        }
+    }
+
+    /// With a database of its own on a server of this version.
+    pub fn over_postgres(version: u32) -> Self {
+        let (database, folder) = (cluster(version).database(None), tempfile::tempdir().unwrap());
+        on_servers().insert(folder.path().to_owned(), format!("{}&connections=8", database.url()));
+        Self { database: Some(database), ..Self::in_folder(folder) }
+    }
+
+    /// What names the database to a service in this process; none where it is in the folder.
+    pub fn url(&self) -> Option<String> {
+        on_servers().get(self.path()).cloned()
+    }
+
+    /// The database on a server, where it is there.
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().expect("this data folder has a database on a server")
     }
 
     pub fn in_folder(folder: TempDir) -> Self {
@@ -57,7 +102,7 @@ impl Data {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let printed = String::from_utf8(output.stdout).unwrap();
         let authority = Digest::from_base64(printed.strip_prefix("authority: ").unwrap().trim()).unwrap();
-        Self { folder, authority }
+        Self { folder, authority, database: None }
     }
 
     pub fn path(&self) -> &Path {
@@ -144,7 +189,7 @@ impl Serving {
     /// Serves a data folder, perhaps behind the words of another program; or gives what it printed before it ended.
     pub fn start(before: Option<Command>, data: &Path, words: &[&str]) -> Result<Self, String> {
         let listen: &[&str] = if words.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
-        let mut child = command(before)
+        let mut child = command(before, data)
             .args(["serve", "--data"])
             .arg(data)
             .args(listen)

@@ -12,6 +12,7 @@ pub mod home;
 pub mod packager;
 pub mod place;
 pub mod policy;
+pub mod postgres;
 pub mod run;
 pub mod service;
 pub mod tamper;

@@ -9,12 +9,16 @@ use crate::ends::{WARNED_DAYS, days};
 use crate::folder::DataFolder;
 use crate::keyring::{self, Certified, MasterKey};
 use crate::policy::to_rfc3339;
-use crate::store::{self, Act, CopyError, Inspection};
+use crate::store::{self, Act, CopyError, Database, Inspection};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wmlicense_wire::certificate::{AuthorityCertificate, Role};
 use wmlicense_wire::status_list::StatusList;
+
+/// What is said where a backup is not this program's.
+const OF_SERVER: &str = "the database is on a server: pg_dump, or a base backup with its log, makes a backup of it; what else belongs to \
+a backup are the keys, the certificates and authority.cose of the data folder";
 
 /// Room on the disk below which the service will soon take no writes, and below which the owner is told in time.
 const LEAST_ROOM: u64 = 64 * 1024 * 1024;
@@ -42,10 +46,11 @@ pub(super) struct Check {
 }
 
 pub(super) fn backup(Backup { data, to }: Backup) -> Result<(), CommandError> {
-    let folder = DataFolder::new(&data.data);
-    keyring::check_database(&folder)?;
+    let folder = data.folder();
+    let Database::Sqlite(path) = data.database()? else { return Err(CommandError::Backup(OF_SERVER.to_owned())) };
+    keyring::check_database(&folder, &path)?;
     // Before anything opens the database and brings it to the schema of this version.
-    store::copy(&folder, &to).map_err(|error| match error {
+    store::copy(&path, &to).map_err(|error| match error {
         CopyError::Store(error) => CommandError::Store(error),
         CopyError::File(source) => CommandError::File { path: to.clone(), source },
         CopyError::Damaged(_) => CommandError::Backup(error.to_string()),
@@ -80,17 +85,20 @@ fn finding(verdict: Verdict, what: &'static str, found: impl Into<String>) -> Fi
 }
 
 pub(super) fn check(asked: &Check) -> Result<(), CommandError> {
-    let folder = DataFolder::new(&asked.data.data);
+    let folder = asked.data.folder();
     let (authority, certified) = keyring::certificates(&folder)?;
     let mut findings = vec![finding(Verdict::Good, "authority", authority.hash.to_base64())];
     findings.extend(Role::ALL.into_iter().map(|role| of_role(role, &certified)));
     findings.push(of_backup_keys(&certified));
     findings.push(of_modes(&folder));
-    let database = asked.file.clone().unwrap_or_else(|| folder.database());
-    if asked.file.is_none() {
-        keyring::check_database(&folder)?;
+    match (&asked.file, asked.data.database()?) {
+        (Some(file), _) => findings.extend(of_database(&folder, file, &authority)),
+        (None, Database::Sqlite(path)) => {
+            keyring::check_database(&folder, &path)?;
+            findings.extend(of_database(&folder, &path, &authority));
+        }
+        (None, Database::Postgres(_)) => findings.push(of_server(&asked.data)),
     }
-    findings.extend(of_database(&folder, &database, &authority));
     findings.push(of_room(folder.path()));
     let rows = findings.iter().map(|Finding { verdict, what, found }| {
         let verdict = match verdict {
@@ -104,6 +112,15 @@ pub(super) fn check(asked: &Check) -> Result<(), CommandError> {
     match findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count() {
         0 => Ok(()),
         bad => Err(CommandError::Check(bad)),
+    }
+}
+
+/// A server looks after its own disk: here is asked whether it is this service's, and whether it takes writes.
+fn of_server(data: &Data) -> Finding {
+    let ready = Opened::new(data).and_then(|opened| opened.wait(opened.store.ready()));
+    match ready {
+        Ok(()) => finding(Verdict::Good, "database", "on a server, of these keys, and takes writes"),
+        Err(error) => finding(Verdict::Bad, "database", error.to_string()),
     }
 }
 

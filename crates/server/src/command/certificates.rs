@@ -6,7 +6,7 @@ use super::listing::{Format, show};
 use super::{Data, List, Opened, print, reason, time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::ends::days;
-use crate::folder::{DataFolder, read_private};
+use crate::folder::read_private;
 use crate::keyring::{self, Certified};
 use crate::policy::to_rfc3339;
 use crate::rules::revocation::{ListedKey, NewRevokedKey};
@@ -56,7 +56,7 @@ pub(super) fn certificate(command: CertificateCommand) -> Result<(), CommandErro
 }
 
 fn list(asked: &List) -> Result<(), CommandError> {
-    let (authority, all) = keyring::certificates(&DataFolder::new(&asked.data.data))?;
+    let (authority, all) = keyring::certificates(&asked.data.folder())?;
     let opened = Opened::new(&asked.data)?;
     let (revoked, now) = (opened.wait(opened.store.revoked())?, SystemClock.now());
     let row = |what: &str, id: String, issued: Option<i64>, ends: i64, state: &str| -> Vec<Value> {
@@ -92,7 +92,7 @@ fn list(asked: &List) -> Result<(), CommandError> {
 }
 
 fn renew(data: &Data, authority_key: Option<PathBuf>) -> Result<(), CommandError> {
-    let made = keyring::renew(&DataFolder::new(&data.data), authority_key, SystemClock.now())?;
+    let made = keyring::renew(&data.folder(), authority_key, SystemClock.now())?;
     for certificate in &made {
         print(&format!("{}: valid until {}", certificate.role.name(), to_rfc3339(certificate.not_after)))?;
     }
@@ -110,7 +110,7 @@ fn renew(data: &Data, authority_key: Option<PathBuf>) -> Result<(), CommandError
 fn revoke(data: &Data, path: PathBuf, from: i64, reason: Option<String>) -> Result<(), CommandError> {
     let opened = Opened::new(data)?;
     let bytes = read_private(&path).map_err(|source| CommandError::File { path: path.clone(), source })?;
-    let authority = keyring::authority(&DataFolder::new(&data.data))?;
+    let authority = keyring::authority(&data.folder())?;
     let certificate = ServiceCertificate::parse(&bytes, &authority).map_err(|_| CommandError::Certificate(path))?;
     let (key, kind) = (certificate.signer_id(), ListedKey::Service);
     let key = NewRevokedKey { kind, key, name: certificate.name, from, reason };

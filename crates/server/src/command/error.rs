@@ -4,6 +4,7 @@ use crate::catalogue::ContentError;
 use crate::keyring::KeyringError;
 use crate::policy::Fault;
 use crate::serve::ServeError;
+use crate::service::OpenError;
 use crate::store::StoreError;
 use std::io;
 use std::path::PathBuf;
@@ -119,6 +120,15 @@ pub(super) enum CommandError {
     /// Nothing can be printed, or no thread can be had.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl From<OpenError> for CommandError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Keyring(error) => Self::Keyring(error),
+            OpenError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl From<getrandom::Error> for CommandError {

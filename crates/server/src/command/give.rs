@@ -5,14 +5,13 @@ use super::error::CommandError;
 use super::{Data, print};
 use crate::accounts::Account;
 use crate::clock::SystemClock;
-use crate::folder::DataFolder;
 use crate::limits::Daily;
 use crate::pace::Pace;
 use crate::quota::Quotas;
 use crate::roles::give::{GiveError, Given, give};
 use crate::rules::mailbox::{Addressee, Recipient};
 use crate::serve::{DEFAULT_EPOCH_PERIOD, ServeError};
-use crate::service::{Presence, Service};
+use crate::service::{Measure, Presence, Service, open_database};
 use clap::Args;
 use std::fs::File;
 use std::io::Write as _;
@@ -58,16 +57,15 @@ impl Opened {
             terms_url: None,
             poll_seconds: 1,
         };
-        let (folder, clock) = (DataFolder::new(&data.data), Arc::new(SystemClock));
-        let period = i64::from(DEFAULT_EPOCH_PERIOD);
+        let (folder, clock) = (data.folder(), Arc::new(SystemClock));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let store = runtime.block_on(open_database(&folder, &data.database()?, false)).map_err(ServeError::from)?;
+        let epoch_period = i64::from(DEFAULT_EPOCH_PERIOD);
         // Whom the owner gives something, no quota holds.
         let (pace, quotas) = (Pace::new(None), Quotas::new(&Daily::default()));
-        let service = Service::open(folder, vec![Role::Issuer], presence, pace, quotas, period, clock);
-        let service = Arc::new(service.map_err(ServeError::from)?);
-        Ok(Self {
-            service,
-            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?,
-        })
+        let measure = Measure { pace, quotas, epoch_period };
+        let service = Service::open(folder, store, vec![Role::Issuer], presence, measure, clock);
+        Ok(Self { service: Arc::new(service.map_err(ServeError::from)?), runtime })
     }
 
     fn wait<T>(&self, pending: crate::store::Pending<'_, T>) -> Result<T, CommandError> {

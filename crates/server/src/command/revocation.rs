@@ -5,7 +5,6 @@ use super::error::CommandError;
 use super::listing::{self, Format, ORDER_COLUMNS, show};
 use super::{Data, List, Opened, print, reason, time};
 use crate::clock::{Clock as _, SystemClock};
-use crate::folder::DataFolder;
 use crate::keyring::authority_key;
 use crate::policy::to_rfc3339;
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
@@ -178,7 +177,7 @@ pub(super) fn status(command: StatusCommand) -> Result<(), CommandError> {
 
 fn publish(data: &Data, key: Option<PathBuf>, validity: i64) -> Result<(), CommandError> {
     let opened = Opened::new(data)?;
-    let (authority, key) = authority_key(&DataFolder::new(&data.data), key)?;
+    let (authority, key) = authority_key(&data.folder(), key)?;
     let now = SystemClock.now();
     let newest = opened.wait(opened.store.status_list())?.map_or(0, |(number, _)| number);
     let number = now.unsigned_abs().max(newest + 1);

@@ -174,7 +174,7 @@ pub(super) fn serve(arguments: Arguments, parsed: &Parsed) -> Result<(), Command
     for (variable, meant) in parsed.misspelt() {
         tracing::warn!(variable, "there is no such variable; is {meant} meant?");
     }
-    let folder = DataFolder::new(arguments.data.data.clone());
+    let folder = arguments.data.folder();
     let options = options(arguments)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
@@ -221,6 +221,7 @@ fn options(arguments: Arguments) -> Result<Options, CommandError> {
         poll_seconds: arguments.poll_seconds,
         tls,
         limits,
+        database: arguments.data.database,
     })
 }
 

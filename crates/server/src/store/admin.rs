@@ -55,8 +55,9 @@ impl Store {
     ) -> Pending<'_, (Kid, bool)> {
         self.write_once((subscription, by.into()), |(subscription, by), rows| {
             Box::pin(async move {
+                let mark = next_mark(rows, by.now).await?;
                 let known = rows.subscription(&subscription.name).await?;
-                let (mark, new) = (next_mark(rows, by.now).await?, known.is_none());
+                let new = known.is_none();
                 let was = known.as_ref().map(|row| told(row.policy.as_ref(), row.scope.as_ref(), None));
                 let row = catalogue::subscribe(subscription.clone(), known);
                 rows.put_subscription(&row, mark, by.now).await?;
@@ -77,7 +78,8 @@ impl Store {
     ) -> Pending<'_, bool> {
         self.write_once((name, definition, subscription, by.into()), |(name, definition, subscription, by), rows| {
             Box::pin(async move {
-                let (was, mark) = (rows.policy(name).await?, next_mark(rows, by.now).await?);
+                let mark = next_mark(rows, by.now).await?;
+                let was = rows.policy(name).await?;
                 rows.put_policy(name, definition, subscription.as_deref(), mark, by.now).await?;
                 let (new, became) = (was.is_none(), Some(definition.clone()));
                 note(rows, by, Act { act: "policy set", about: Some(name.clone()), was, became }).await?;
@@ -94,6 +96,8 @@ impl Store {
 
 async fn add_content(rows: &mut dyn Rows, adding: &Adding, by: &Acting) -> Result<End<Added>, StoreError> {
     let Adding { act, contents, same, replace, dry } = adding;
+    // First, because what is there is read under the lock of the mark.
+    let mark = next_mark(rows, by.now).await?;
     let mut seen = BTreeSet::new();
     for name in contents.iter().filter_map(|content| content.policy.as_deref()).filter(|name| seen.insert(*name)) {
         if rows.policy(name).await?.is_none() {
@@ -116,7 +120,6 @@ async fn add_content(rows: &mut dyn Rows, adding: &Adding, by: &Acting) -> Resul
     if !replace && !changes.moved.is_empty() {
         return Ok(End::Undo(Added::Moves(changes)));
     }
-    let mark = next_mark(rows, by.now).await?;
     rows.put_contents(&content, mark, by.now).await?;
     let became = match (contents.as_slice(), content.as_slice()) {
         ([_], [row]) => told(row.policy.as_ref(), row.scope.as_ref(), row.title.as_ref()),

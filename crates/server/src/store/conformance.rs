@@ -1,5 +1,6 @@
 //! What every engine has to do, told as the service asks it: each rule in its transaction, each race, what a transaction leaves
-//! that did not end. It runs over SQLite, and over an engine in memory in fair weather and in a storm.
+//! that did not end. It runs over SQLite, over the oldest and the newest PostgreSQL, and over an engine in memory in fair weather and
+//! in a storm.
 
 mod accounts;
 mod exchanges;
@@ -8,11 +9,16 @@ mod memory;
 mod owner;
 mod seats;
 
+use super::postgres::{Place, Postgres};
 use super::sqlite::Sqlite;
 use super::*;
+use crate::keyring::MasterKey;
 use crate::policy::{Facts, Terms};
 use crate::rules::epochs::Standing;
 use memory::Memory;
+use tokio::sync::OnceCell;
+use wmlicense_testkit::postgres::{self as testkit, cluster};
+use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::id::{DeviceId, Digest, Epoch, Kid, Lid, ServiceId, SignerId, TransactionId};
 use wmlicense_wire::policy::{Conditions, LicenseKind, Policy};
 
@@ -22,6 +28,13 @@ pub(super) struct World {
     /// The same database, opened by somebody else.
     other: Store,
     _folder: Option<tempfile::TempDir>,
+    /// Behind the stores, whose connections keep it.
+    database: Option<testkit::Database>,
+}
+
+/// The service that databases of tests belong to.
+pub(super) fn owner() -> Owner {
+    Owner { authority: Digest::new([7; 32]), master: MasterKey::new(SecretKey::from_slice(&[7; 32]).unwrap()) }
 }
 
 impl World {
@@ -30,7 +43,28 @@ impl World {
         let path = folder.path().join("test.db");
         let store = Store::over(Arc::new(Sqlite::create(&path).unwrap()));
         let other = Store::over(Arc::new(Sqlite::open(&path).unwrap()));
-        Self { store, other, _folder: Some(folder) }
+        Self { store, other, _folder: Some(folder), database: None }
+    }
+
+    /// A copy of a database whose tables are made once.
+    pub(super) async fn postgres(version: u32) -> Self {
+        static MODELS: [OnceCell<()>; 2] = [const { OnceCell::const_new() }; 2];
+        let open = async |url: String, make| {
+            let place = Place::parse(&format!("{url}&connections=4")).unwrap();
+            Store::over(Arc::new(Postgres::open(&place, &owner(), make).await.unwrap()))
+        };
+        let cluster = cluster(version);
+        let model = MODELS[usize::from(version > 15)].get_or_init(async || {
+            cluster.sql("postgres", "CREATE DATABASE model");
+            drop(open(cluster.url("model"), true).await);
+            // Nobody may be connected to what is copied, and a runtime that waits closes no connection.
+            let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'model'";
+            cluster.sql("postgres", end);
+        });
+        model.await;
+        let database = cluster.database(Some("model"));
+        let (store, other) = (open(database.url(), false).await, open(database.url(), false).await);
+        Self { store, other, _folder: None, database: Some(database) }
     }
 
     fn fair() -> Self {
@@ -42,7 +76,7 @@ impl World {
     }
 
     fn in_memory(engine: Arc<Memory>) -> Self {
-        Self { store: Store::over(engine.clone()), other: Store::over(engine), _folder: None }
+        Self { store: Store::over(engine.clone()), other: Store::over(engine), _folder: None, database: None }
     }
 
     /// Issues a license for a key ID of which there is one at most; true if it is the one.
@@ -56,6 +90,20 @@ impl World {
         licenses(&self.store).await.len()
     }
 
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn database(&self) -> &testkit::Database {
+        self.database.as_ref().unwrap()
+    }
+
+    /// Issues a license under a key ID of its own.
+    pub(super) async fn issue_by(&self, store: &Store, number: u8) -> Result<Committed, StoreError> {
+        let license = NewLicense { kid: Kid::new([number; 16]), ..license(number, None) };
+        store.issue(exchange(number, 1000), OWN, issued(vec![license]), vec![number]).await
+    }
+
     async fn issue(&self, number: u8, now: i64, license: NewLicense) -> Committed {
         self.store.issue(exchange(number, now), OWN, issued(vec![license]), vec![number]).await.unwrap()
     }
@@ -64,17 +112,21 @@ impl World {
 /// Runs each test over each engine.
 macro_rules! over_each_engine {
     ($($(#[$attribute:meta])* async fn $name:ident($world:ident: World) $body:block)+) => {
-        $crate::store::conformance::over_each_engine!(@ sqlite $($(#[$attribute])* $name $world $body)+);
-        $crate::store::conformance::over_each_engine!(@ fair $($(#[$attribute])* $name $world $body)+);
-        $crate::store::conformance::over_each_engine!(@ stormy $($(#[$attribute])* $name $world $body)+);
+        $crate::store::conformance::over_each_engine!(@ sqlite (World::sqlite()) $($(#[$attribute])* $name $world $body)+);
+        $crate::store::conformance::over_each_engine!(@ fair (World::fair()) $($(#[$attribute])* $name $world $body)+);
+        $crate::store::conformance::over_each_engine!(@ stormy (World::stormy()) $($(#[$attribute])* $name $world $body)+);
+        $crate::store::conformance::over_each_engine!(@ postgres_15 (World::postgres(15).await)
+            $($(#[$attribute])* $name $world $body)+);
+        $crate::store::conformance::over_each_engine!(@ postgres_18 (World::postgres(18).await)
+            $($(#[$attribute])* $name $world $body)+);
     };
-    (@ $engine:ident $($(#[$attribute:meta])* $name:ident $world:ident $body:block)+) => {
+    (@ $engine:ident ($made:expr) $($(#[$attribute:meta])* $name:ident $world:ident $body:block)+) => {
         mod $engine {
             use super::*;
             $(
                 $(#[$attribute])*
                 async fn $name() {
-                    let $world = World::$engine();
+                    let $world = $made;
                     $body
                 }
             )+

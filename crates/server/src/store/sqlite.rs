@@ -8,9 +8,11 @@ mod licenses;
 mod lists;
 mod revocation;
 mod rows;
-mod statement;
+mod snapshot;
 mod waiting;
 mod writer;
+
+pub(super) use snapshot::{Snapshot, snapshot};
 
 use super::transact::{Access, Engine, Work};
 use super::{Failure, Load, Pending, StoreError};

@@ -93,7 +93,7 @@ where
         for run in 1..MAX_RUNS {
             match running.await {
                 Ok(()) => return work.told().take().ok_or(StoreError::Closed),
-                Err(StoreError::Overtaken) => {}
+                Err(StoreError::Overtaken | StoreError::Lost(_)) => {}
                 Err(StoreError::Unknown) if access != Access::Once => {}
                 Err(error) => return Err(error),
             }

@@ -66,6 +66,7 @@ impl World {
             poll_seconds: 2,
             tls: None,
             limits: Limits::default(),
+            database: data.url(),
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let server = runtime.block_on(Server::bind(DataFolder::new(data.path()), options, clock.clone())).unwrap();

@@ -1,9 +1,9 @@
 //! Content, policies, subscriptions, accounts and their scopes, in SQLite.
 
 use super::super::rows::{AccountRows, AuditRows, CatalogueRows, For};
+use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, done};
-use super::statement::statements;
 use crate::rules::catalogue::NewSubscription;
 use crate::rules::licenses::{Content, Part, RootKey};
 use crate::rules::rows::{AuditRow, ContentRow, ScopeRow, TokenRow};

@@ -1,9 +1,9 @@
 //! Requests that were answered or checked, epochs, devices, in SQLite.
 
 use super::super::rows::{DeviceRows, EpochRows, ExchangeRows, For};
+use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, bytes, done};
-use super::statement::statements;
 use crate::rules::epochs::{EpochRow, Epochs, Presented};
 use crate::rules::exchanges::Exchange;
 use crate::rules::rows::{AnsweredRow, ExchangeKey, KeptAnswer, KeysRow};

@@ -1,9 +1,9 @@
 //! Licenses and the devices that hold them, in SQLite.
 
 use super::super::rows::{For, LicenseRows, SeatRows};
+use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, bytes, done, user_key};
-use super::statement::statements;
 use crate::rules::delivery::HeldKey;
 use crate::rules::licenses::{Issued, NewLicense};
 use crate::rules::rows::{AgainRow, Booked, HeldRow, Holder, LicenseRow, Openness, SeatRow};

@@ -5,9 +5,9 @@ use super::super::rows::{
     AnyLicense, AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, LicenseFacts, LicenseKey, ListRows,
     OrderEntry, RestoreEntry, RestoredSeat, SubscriptionEntry,
 };
+use super::super::statement::statements;
 use super::revocation::read_order;
 use super::rows::{Columns as _, SqliteRows, bytes, done};
-use super::statement::statements;
 use crate::rules::rows::{AccountRow, AuditRow};
 use rusqlite::params;
 use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, UserId};

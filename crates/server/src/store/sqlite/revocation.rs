@@ -1,9 +1,9 @@
 //! Orders, blobs, acknowledgements and status lists, in SQLite.
 
 use super::super::rows::{For, RevocationRows};
+use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, bytes, done};
-use super::statement::statements;
 use crate::rules::revocation::{ListedKey, NumberedOrder, Order, RevokedKeyRow, RevokedRow, rule};
 use rusqlite::{Row, params};
 use wmlicense_wire::id::{DeviceId, Lid, SignerId};

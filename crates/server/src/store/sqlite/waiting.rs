@@ -1,9 +1,9 @@
 //! What waits for devices in their mailboxes and for users on the page, in SQLite.
 
 use super::super::rows::{For, InteractionRows, MailboxRows};
+use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, bytes, done};
-use super::statement::statements;
 use crate::rules::interactions::{Decision, Interaction, NewInteraction};
 use crate::rules::mailbox::RecipientRow;
 use crate::rules::rows::ExchangeKey;

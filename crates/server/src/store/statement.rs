@@ -38,7 +38,7 @@ const fn is_at(text: &[u8], at: usize, word: &str) -> bool {
 macro_rules! statements {
     ($file:literal: $($name:ident),+ $(,)?) => {
         $(
-            const $name: &str = $crate::store::sqlite::statement::statement(include_str!($file), stringify!($name));
+            const $name: &str = $crate::store::statement::statement(include_str!($file), stringify!($name));
             const _: () = assert!(!$name.is_empty(), "the file of statements has none of this name");
         )+
         #[cfg(test)]

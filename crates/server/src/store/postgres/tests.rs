@@ -1,0 +1,276 @@
+use super::super::conformance::{World, owner};
+use super::super::{Committed, Prior, Store};
+use super::*;
+use crate::keyring::MasterKey;
+use std::collections::BTreeSet;
+use wmlicense_testkit::postgres::{Cluster, cluster};
+use wmlicense_wire::aead::SecretKey;
+use wmlicense_wire::id::Digest;
+
+/// Every file of statements, with its name.
+const FILES: [(&str, &str); 6] = [
+    ("schema.sql", include_str!("schema.sql")),
+    ("catalogue.sql", include_str!("catalogue.sql")),
+    ("exchanges.sql", include_str!("exchanges.sql")),
+    ("licenses.sql", include_str!("licenses.sql")),
+    ("lists.sql", include_str!("lists.sql")),
+    ("revocation.sql", include_str!("revocation.sql")),
+];
+
+/// What a distributed database that speaks PostgreSQL's language, or a pooler between two transactions, does not have or has in
+/// another way.
+const REFUSED: [&str; 14] = [
+    "SERIAL",
+    "BIGSERIAL",
+    "IDENTITY",
+    "NEXTVAL",
+    "ADVISORY",
+    "LISTEN",
+    "NOTIFY",
+    "LOCK TABLE",
+    "TEMP",
+    "TEMPORARY",
+    "DEFERRABLE",
+    "SKIP LOCKED",
+    "PREPARE",
+    "SET SESSION",
+];
+
+fn place(url: &str) -> Place {
+    Place::parse(url).unwrap()
+}
+
+/// Words of SQL in capitals, without comments, one blank between them.
+fn words(sql: &str) -> String {
+    let code = sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    let letters = code.to_uppercase().replace(|letter: char| !letter.is_alphanumeric() && letter != '_', " ");
+    format!(" {} ", letters.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn statements_use_nothing_that_a_distributed_database_or_a_pooler_lacks() {
+    for (file, sql) in FILES {
+        for word in REFUSED {
+            assert!(!words(sql).contains(&format!(" {word} ")), "{file} has {word}");
+        }
+    }
+    assert!(words("SELECT 1 FOR UPDATE\n SKIP  locked; -- TEMP").contains(" SKIP LOCKED "), "it would be seen");
+}
+
+#[test]
+fn every_statement_of_the_files_is_used_and_has_a_name_of_its_own() {
+    let used = [
+        catalogue::ALL,
+        exchanges::ALL,
+        licenses::ALL,
+        lists::ALL,
+        revocation::ALL,
+        rows::ALL,
+        seats::ALL,
+        waiting::ALL,
+        ALL,
+    ];
+    let used: BTreeSet<&str> = used.iter().flat_map(|all| all.iter().map(|(name, _)| *name)).collect();
+    let mut all = BTreeSet::new();
+    for (file, sql) in FILES {
+        let named: Vec<&str> = sql.lines().filter_map(|line| line.strip_prefix("-- name: ")).collect();
+        assert_eq!(named.len(), named.iter().collect::<BTreeSet<_>>().len(), "{file}");
+        all.extend(named);
+    }
+    assert_eq!(all, used);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_tables_can_be_made_by_several_at_once_and_are_made_by_none_who_was_not_told_to() {
+    let database = cluster(15).database(None);
+    let url = database.url();
+    let refused = Postgres::open(&place(&url), &owner(), false).await.err().unwrap();
+    assert!(matches!(refused, StoreError::NoTables), "{refused}");
+    let all: Vec<_> = (0..6)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { Postgres::open(&place(&url), &owner(), true).await.map(|_| ()) })
+        })
+        .collect();
+    for one in all {
+        one.await.unwrap().unwrap();
+    }
+    assert_eq!(database.sql("SELECT version FROM wmlicensed_schema"), "1");
+    Postgres::open(&place(&url), &owner(), false).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_another_service_of_other_keys_of_a_later_schema_or_of_another_program_is_refused() {
+    let database = cluster(15).database(None);
+    drop(Postgres::open(&place(&database.url()), &owner(), true).await.unwrap());
+    let refused = async |owner: Owner| Postgres::open(&place(&database.url()), &owner, true).await.err().unwrap();
+    let authority = refused(Owner { authority: Digest::new([8; 32]), ..owner() }).await;
+    assert!(matches!(authority, StoreError::OtherService { .. }), "{authority}");
+    let master = MasterKey::new(SecretKey::from_slice(&[8; 32]).unwrap());
+    let keys = refused(Owner { master, ..owner() }).await;
+    assert!(matches!(keys, StoreError::OtherMaster), "{keys}");
+    database.sql("UPDATE wmlicensed_schema SET version = 77");
+    let newer = refused(owner()).await;
+    assert!(matches!(newer, StoreError::Newer { found: 77, known: 1 }), "{newer}");
+    let other = cluster(15).database(None);
+    other.sql("CREATE TABLE account (number bigint)");
+    let taken = Postgres::open(&place(&other.url()), &owner(), true).await.err().unwrap();
+    assert!(matches!(taken, StoreError::Taken), "{taken}");
+    assert_eq!(other.sql("SELECT count(*) FROM pg_class WHERE relname = 'license'"), "0", "nothing was made");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_or_lets_nobody_in_is_told_with_its_reason() {
+    let told = async |url: &str| Postgres::open(&place(url), &owner(), false).await.err().unwrap();
+    let gone = told("postgres://tom@127.0.0.1:1/licenses").await;
+    assert!(matches!(&gone, StoreError::Unreachable(why) if why.contains("refused")), "{gone}");
+    let cluster = cluster(15);
+    let nobody = told(&cluster.url("postgres").replace("postgres@", "nobody@")).await;
+    assert!(matches!(&nobody, StoreError::Refused(why) if why.contains("nobody")), "{nobody}");
+    let nowhere = told(&cluster.url("nowhere")).await;
+    assert!(matches!(&nowhere, StoreError::Refused(why) if why.contains("nowhere")), "{nowhere}");
+    let plain = told(&format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=require", cluster.port())).await;
+    assert!(matches!(&plain, StoreError::Unreachable(why) if why.contains("does not support TLS")), "{plain}");
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_neither_ready_nor_written_and_is_used_again_when_it_does() {
+    let world = World::postgres(15).await;
+    world.store().ready().await.unwrap();
+    let database = world.database();
+    database.sql(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name));
+    // What is open goes on as it began; new connections find a standby.
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()");
+    let refused = loop {
+        match world.issue_by(world.store(), 1).await {
+            Err(StoreError::Lost(_)) => {}
+            other => break other.unwrap_err(),
+        }
+    };
+    assert!(matches!(refused, StoreError::ReadOnly), "{refused}");
+    // By who is connected to another one: in this one nothing is changed by now.
+    let again = format!("ALTER DATABASE {} RESET default_transaction_read_only", database.name);
+    cluster(15).sql("postgres", &again);
+    assert_eq!(world.issue_by(world.store(), 1).await.unwrap(), Committed::Done);
+}
+
+#[tokio::test]
+async fn connections_that_end_are_replaced_and_work_that_was_not_committed_is_run_again() {
+    let world = World::postgres(15).await;
+    for number in 1..6 {
+        world.database().sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()");
+        assert_eq!(world.issue_by(world.store(), number).await.unwrap(), Committed::Done, "request {number}");
+    }
+    assert_eq!(world.issued().await, 5);
+}
+
+#[tokio::test]
+async fn who_finds_all_connections_in_use_is_told_so() {
+    let database = cluster(15).database(None);
+    let one = place(&format!("{}&connections=1&connect_timeout=1", database.url()));
+    let postgres = Postgres::open(&one, &owner(), true).await.unwrap();
+    let held = postgres.lend().await.unwrap();
+    let refused = postgres.lend().await.err().unwrap();
+    assert!(matches!(refused, StoreError::Exhausted(1)), "{refused}");
+    drop(held);
+    postgres.lend().await.unwrap().give_back();
+}
+
+#[tokio::test]
+async fn a_server_with_tls_is_believed_when_its_certificate_is_good_for_its_name() {
+    let cluster = Cluster::start(15);
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    cluster.encrypt(&made.cert.pem(), &made.signing_key.serialize_pem());
+    let folder = tempfile::tempdir().unwrap();
+    let roots = folder.path().join("authority of ours.pem");
+    std::fs::write(&roots, made.cert.pem()).unwrap();
+    let roots = format!("sslrootcert={}", roots.display().to_string().replace(' ', "%20"));
+    let open = async |host: &str, more: &str| {
+        let url = format!("postgres://postgres@{host}:{}/postgres?{more}", cluster.port());
+        Postgres::open(&place(&url), &owner(), true).await
+    };
+    let encrypted = open("localhost", &roots).await.unwrap();
+    let mut lent = encrypted.lend().await.unwrap();
+    let told = lent.client().unwrap().simple_query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").await;
+    let is_on = told.unwrap().into_iter().any(|message| match message {
+        deadpool_postgres::tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
+        _ => false,
+    });
+    assert!(is_on);
+    for (host, more) in [("127.0.0.1", roots.as_str()), ("localhost", "sslmode=require")] {
+        let refused = open(host, more).await.err().unwrap();
+        assert!(matches!(&refused, StoreError::Unreachable(why) if why.contains("certificate")), "{refused}");
+    }
+}
+
+/// A third of what is written in a storm meets somebody, as on a database of many machines.
+const STORM: &str = "
+CREATE FUNCTION storm() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF random() < 0.3 THEN
+        RAISE EXCEPTION 'injected' USING ERRCODE = CASE WHEN random() < 0.5 THEN '40001' ELSE '40P01' END;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER storm BEFORE INSERT ON exchange FOR EACH ROW EXECUTE FUNCTION storm();";
+
+#[tokio::test]
+async fn what_meets_others_is_run_again_until_it_is_done() {
+    let world = World::postgres(15).await;
+    world.database().sql(STORM);
+    let mut done = 0;
+    for number in 0..60 {
+        match world.issue_by(world.store(), number).await {
+            Ok(Committed::Done) => done += 1,
+            // Five times in a row, which happens to one of four hundred.
+            Err(StoreError::Overtaken) => {}
+            other => panic!("request {number}: {other:?}"),
+        }
+    }
+    assert!(done >= 50, "{done} of 60");
+    assert_eq!(world.issued().await, done);
+}
+
+#[tokio::test]
+async fn a_commit_whose_end_nobody_heard_is_found_by_its_answer() {
+    let cluster = Cluster::start(15);
+    cluster.sql("postgres", "CREATE DATABASE own");
+    let store = Store::over(Arc::new(Postgres::open(&place(&cluster.url("own")), &owner(), true).await.unwrap()));
+    let asked = || super::super::conformance::exchange(1, 1000);
+    let issue = || super::super::conformance::issued(vec![super::super::conformance::license(1, None)]);
+    let device = super::super::conformance::OWN;
+    assert_eq!(store.issue(asked(), device, issue(), vec![1]).await.unwrap(), Committed::Done);
+    cluster.control(&["-m", "immediate", "stop"]);
+    let refused = store.issue(asked(), device, issue(), vec![2]).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unreachable(_) | StoreError::Lost(_)), "{refused}");
+    assert!(store.ready().await.is_err());
+    cluster.control(&["start"]);
+    let again = store.issue(asked(), device, issue(), vec![2]).await.unwrap();
+    assert_eq!(again, Committed::Prior(Prior::Answered(Some(vec![1]))));
+    store.ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn both_engines_have_the_same_tables_and_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    drop(super::super::sqlite::Sqlite::create(&path).unwrap());
+    let file = super::super::sqlite::snapshot(&path).unwrap();
+    let world = World::postgres(15).await;
+    let of_server = |what: &str| -> Vec<String> {
+        let told = world.database().sql(what);
+        told.lines().map(str::to_owned).collect()
+    };
+    let mut tables: BTreeSet<String> = ["guard", "probe", "service", "wmlicensed_schema"].map(str::to_owned).into();
+    for table in file.tables().unwrap() {
+        let columns = of_server(&format!(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY column_name COLLATE \"C\""
+        ));
+        assert_eq!(columns, file.columns(&table).unwrap(), "{table}");
+        tables.insert(table);
+    }
+    let there = of_server(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition
+        AND relnamespace = 'public'::regnamespace",
+    );
+    assert_eq!(there.into_iter().collect::<BTreeSet<_>>(), tables);
+}
