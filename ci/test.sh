@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(install format lints docs tests fuzz)
+[ ${#steps[@]} -gt 0 ] || steps=(install format lints docs tests postgres fuzz)
 # The tests skip what a developer's machine lacks; here everything was installed, so a missing tool is a failure.
 export WM_TEST_ALL_TOOLS=1
 # The same random inputs each time: what fails here has to do with the change at hand. `cargo test` alone draws others.
@@ -26,6 +26,16 @@ tests() {
   fi
   grep '^test result:' "$log" | awk '{ passed += $4; ignored += $8 } END { print passed " tests passed, " ignored " ignored" }'
   ci/tests_ran.sh "$log"
+}
+# What devices see, once more with all of it on a server: the tests of everything but what lies in the data folder.
+postgres() {
+  local log=${CARGO_TARGET_DIR:-target}/postgres.log parts
+  parts=(again delivery entitlement epochs gifts hostile journey preview rekey renewals restore returns withdrawals)
+  if ! WM_TEST_POSTGRES=18 WM_TEST_PROGRAMS_BUILT=1 cargo test --workspace --test service -- "${parts[@]/%/::}" >"$log" 2>&1; then
+    cat "$log"
+    return 1
+  fi
+  grep '^test result:' "$log"
 }
 # Beside the packages, the tool that holds documents against the CDDL: apart from the workspace, and so built before its tests.
 install() {
