@@ -1,13 +1,12 @@
 //! Changes of the index in one write transaction: what was put in is found at once, and written in one go at the end.
 
-use super::entry::{Entry, collect, settle};
+use super::entry::{Entry, collect};
 use super::runs::{self, Runs};
 use super::{Index, buckets, damaged, settled};
 use crate::store::StoreError;
 use crate::store::records::at_rest::NUMBERS;
 use rusqlite::Connection;
-use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use wmlicense_wire::id::{Kid, Lid};
 
@@ -41,40 +40,9 @@ pub(in crate::store) struct Changes<'a> {
     last: i64,
     /// The table has entries, some of this transaction maybe.
     has_buckets: bool,
-    /// Hashes of which no bucket has an entry, as far as that was looked up.
-    absent: HashSet<i64, Hashed>,
-    /// What this transaction put in: sorted runs, and what came last, with its hashes.
+    /// What this transaction put in: sorted runs, and what came last.
     fresh: Vec<Arc<[Entry]>>,
-    loose: Vec<Entry>,
-    loose_hashes: HashSet<i64, Hashed>,
-}
-
-/// For sets of what is a hash already.
-#[derive(Default, Clone, Copy)]
-struct Hashed;
-
-impl BuildHasher for Hashed {
-    type Hasher = AsItIs;
-
-    fn build_hasher(&self) -> AsItIs {
-        AsItIs(0)
-    }
-}
-
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_i64(&mut self, hash: i64) {
-        self.0 = hash.cast_unsigned();
-    }
+    loose: BTreeSet<Entry>,
 }
 
 impl<'a> Changes<'a> {
@@ -88,10 +56,8 @@ impl<'a> Changes<'a> {
             runs: index.runs(connection, newest)?,
             last: newest,
             has_buckets: !buckets::are_empty(connection)?,
-            absent: HashSet::default(),
             fresh: Vec::new(),
-            loose: Vec::new(),
-            loose_hashes: HashSet::default(),
+            loose: BTreeSet::new(),
         })
     }
 
@@ -99,18 +65,6 @@ impl<'a> Changes<'a> {
     pub(in crate::store) fn next_batch(&mut self) -> i64 {
         self.last += 1;
         self.last
-    }
-
-    /// These license IDs are looked up next: those that no bucket has are found in one pass over the buckets.
-    pub(in crate::store) fn expect(&mut self, lids: impl Iterator<Item = Lid>) -> Result<(), StoreError> {
-        if self.has_buckets {
-            let mut hashes: Vec<i64> = lids.map(|lid| self.index.lid(lid)).collect();
-            hashes.sort_unstable();
-            buckets::absent(self.connection, &hashes, &mut |hash| {
-                self.absent.insert(hash);
-            })?;
-        }
-        Ok(())
     }
 
     /// Places of licenses with this key ID, or with another one of the same hash.
@@ -125,7 +79,7 @@ impl<'a> Changes<'a> {
 
     fn places(&self, hash: i64) -> Result<Vec<i64>, StoreError> {
         let mut found = Vec::new();
-        if self.has_buckets && !self.absent.contains(&hash) {
+        if self.has_buckets {
             let mut find = self.connection.prepare_cached(super::FIND)?;
             let mut rows = find.query([hash])?;
             let row = rows.next()?.ok_or_else(damaged)?;
@@ -135,9 +89,8 @@ impl<'a> Changes<'a> {
         for run in &self.fresh {
             collect(run, hash, &mut found);
         }
-        if self.loose_hashes.contains(&hash) {
-            found.extend(self.loose.iter().filter(|entry| entry.hash == hash));
-        }
+        let of_hash = Entry::at(hash, 0)..=Entry { hash, place: i64::MAX, gone: true };
+        found.extend(self.loose.range(of_hash));
         Ok(settled(found))
     }
 
@@ -152,8 +105,10 @@ impl<'a> Changes<'a> {
     }
 
     fn change(&mut self, entry: Entry) -> Result<(), StoreError> {
-        self.loose.push(entry);
-        self.loose_hashes.insert(entry.hash);
+        // What came and went in one transaction leaves nothing behind.
+        if !self.loose.remove(&entry.opposite()) {
+            self.loose.insert(entry);
+        }
         if self.loose.len() >= LOOSE {
             self.gather();
         }
@@ -164,10 +119,8 @@ impl<'a> Changes<'a> {
     }
 
     fn gather(&mut self) {
-        // What came and went in one transaction leaves nothing behind.
-        settle(&mut self.loose);
-        runs::push(&mut self.fresh, std::mem::take(&mut self.loose).into());
-        self.loose_hashes.clear();
+        let run: Arc<[Entry]> = std::mem::take(&mut self.loose).into_iter().collect();
+        runs::push(&mut self.fresh, run);
     }
 
     /// What this transaction put in, sorted; it holds nothing afterwards.
@@ -185,7 +138,6 @@ impl<'a> Changes<'a> {
         }
         buckets::merge(self.connection, &all)?;
         self.has_buckets = true;
-        self.absent.clear();
         Ok(())
     }
 
