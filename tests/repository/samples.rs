@@ -97,3 +97,44 @@ fn the_image_is_built_of_what_is_there_and_runs_what_was_built() {
         run::succeed(Command::new(linter).arg("--failure-threshold=info").arg(root().join("deploy/Containerfile")));
     }
 }
+
+#[test]
+fn the_compose_file_is_valid_and_names_what_there_is() {
+    let text = sample("compose.yaml");
+    let unknown: Vec<_> = named(&text).difference(&variables()).cloned().collect();
+    assert!(unknown.is_empty(), "no such variables: {unknown:?}");
+    let folder = root().join("deploy");
+    let values = |key: &str| {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix(key)).map(str::trim);
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for context in values("context:") {
+        for file in values("dockerfile:") {
+            assert!(folder.join(&context).join(&file).is_file(), "{context} {file}");
+        }
+    }
+    for mount in values("- ./") {
+        let file = mount.split(':').next().unwrap();
+        assert!(folder.join(file).is_file(), "{file}");
+    }
+    // The variables that the proxy's sample takes are those that it gets.
+    let caddy = sample("Caddyfile");
+    for name in ["SITE", "UPSTREAM"] {
+        assert!(caddy.contains(&format!("{{${name}:")) && text.contains(&format!("      {name}: ")), "{name}");
+    }
+
+    if !run::has_tool("docker-compose") {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let compose = |site: Option<&str>| {
+        let mut command = Command::new("docker-compose");
+        command.current_dir(place.path()).env("DATABASE_PASSWORD", "secret").env_remove("SITE");
+        command.envs(site.map(|site| ("SITE", site)));
+        command.arg("--file").arg(folder.join("compose.yaml")).arg("config");
+        command
+    };
+    let resolved = run::succeed(&mut compose(Some("licenses.example")));
+    assert!(resolved.contains("WMLICENSED_PUBLIC_URL: https://licenses.example"), "{resolved}");
+    assert!(run::fail(&mut compose(None)).contains("is missing in .env"));
+}
