@@ -11,6 +11,7 @@ mod index;
 mod integrity;
 mod kept;
 mod migration;
+mod moment;
 mod records;
 mod restore;
 mod schema;

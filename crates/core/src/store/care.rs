@@ -2,4 +2,5 @@
 
 pub(super) mod check;
 pub(super) mod clean;
+pub(super) mod rebuild;
 pub(super) mod repair;

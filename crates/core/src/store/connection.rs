@@ -2,6 +2,7 @@
 //! write transaction runs. Reading where nothing can be written is in `still.rs`.
 
 use super::migration::Keys;
+pub(super) use super::moment::read;
 use super::still::{self, Stamp};
 use super::{Inner, StoreError, head::Head, schema};
 use crate::logging::{Level, Log, target};
@@ -103,11 +104,6 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(StoreError::opening(error)),
     }
-}
-
-/// Begins a read transaction: everything read in it is of one moment.
-pub(super) fn read(connection: &mut Connection) -> Result<Transaction<'_>, StoreError> {
-    Ok(connection.transaction_with_behavior(TransactionBehavior::Deferred)?)
 }
 
 /// Reading connections with their held statements. None is shared by two threads at once.

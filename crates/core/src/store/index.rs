@@ -4,7 +4,6 @@
 pub(super) mod buckets;
 pub(super) mod changes;
 pub(super) mod entry;
-pub(super) mod rebuild;
 pub(super) mod runs;
 pub(super) mod verify;
 

@@ -1,13 +1,14 @@
 //! Looking at everything in the store: the database's own structure, every license against its batch, every
 //! authenticated row against the head. Nothing is written; `store/care/repair.rs` mends.
 
+use super::rebuild::verify;
 use crate::event::LicenseFault;
 use crate::store::head::Head;
-use crate::store::index::verify::{check_shape, verify};
+use crate::store::index::verify::check_shape;
 use crate::store::integrity::Table;
 use crate::store::records::at_rest::{Scope, batch_of};
-use crate::store::records::merge::section_by_id;
 use crate::store::records::pages::{self, PageRow};
+use crate::store::records::section::section_by_id;
 use crate::store::{Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::collections::HashSet;

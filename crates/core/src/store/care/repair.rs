@@ -2,9 +2,9 @@
 //! that grant nothing. No repair gives a right back.
 
 use super::check::{Damaged, changed_buckets, lids};
+use super::rebuild::rebuild;
 use crate::store::head::Head;
 use crate::store::index::Index;
-use crate::store::index::rebuild::rebuild;
 use crate::store::integrity::{Integrity, Row, Table};
 use crate::store::records::at_rest::{batch_of, place_in};
 use crate::store::records::pages::{self, PageRow, Stored, cut_out, drop_if_empty, policy_of};

@@ -1,10 +1,9 @@
 //! Changes of the index in one write transaction: what was put in is found at once, and written in one go at the end.
 
 use super::entry::{Entry, collect};
-use super::runs::{self, Runs};
+use super::runs::{self, NUMBERS, Runs};
 use super::{Index, buckets, damaged, settled};
 use crate::store::StoreError;
-use crate::store::records::at_rest::NUMBERS;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -11,6 +11,10 @@ use std::sync::Arc;
 /// Entries of a row that is still added to: as many as fill one page of the database.
 pub(in crate::store) const ROW_ENTRIES: usize = 250;
 
+/// Numbers of runs and batches that are given out stay below this one, so that every place of a license is a number: a higher one
+/// was written by somebody else, and what would come after it has no room.
+pub(in crate::store) const NUMBERS: i64 = (1 << 38) - 1;
+
 /// All runs of one state of the store.
 #[derive(Default)]
 pub(in crate::store) struct Runs {

@@ -2,7 +2,8 @@
 
 use super::changes::{Changes, Merge};
 use super::entry::{Entry, decode, encode, settle};
-use super::{Index, buckets, rebuild, runs, verify};
+use super::{Index, buckets, runs, verify};
+use crate::store::care::rebuild;
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -189,9 +190,9 @@ fn an_index_that_is_made_anew_has_what_the_pages_have() {
     let mut changes = Changes::new(&connection, &index).unwrap();
     (0..50).for_each(|place| changes.came(ids(place), place).unwrap());
     changes.finish(Merge::InTime).unwrap();
-    assert!(verify::verify(&connection, &index).is_err(), "there are no pages");
+    assert!(rebuild::verify(&connection, &index).is_err(), "there are no pages");
     rebuild::rebuild(&connection, &index).unwrap();
-    assert!(verify::verify(&connection, &index).is_ok());
+    assert!(rebuild::verify(&connection, &index).is_ok());
     assert_finds(&connection, &index, &BTreeSet::new(), 60);
 }
 

@@ -23,10 +23,6 @@ const FETCHED: usize = 1024;
 /// Batches have numbers below this one, so that every place of a license in them is a number.
 pub(in crate::store) const BATCHES: i64 = i64::MAX / PLACES / PLACES;
 
-/// Numbers of runs and batches that are given out stay below this one: a higher one was written by somebody else, and what would
-/// come after it has no room.
-pub(in crate::store) const NUMBERS: i64 = BATCHES / 2;
-
 /// First and last row ID of the pages of a batch; of a batch that there cannot be, rows that are nobody's.
 pub(in crate::store) fn pages_of(batch: i64) -> (i64, i64) {
     let first = batch.saturating_mul(PLACES);
@@ -112,7 +108,7 @@ impl Scope {
 
     /// Of a license with these terms.
     pub(in crate::store) fn of(authority: Digest, policy: &Policy, at_rest: &[u8; 16]) -> Self {
-        let section = super::merge::section_of(authority, policy);
+        let section = super::section::section_of(authority, policy);
         Self::new(authority, section.as_ref(), policy.is_stateful(), at_rest)
     }
 }

@@ -1,6 +1,8 @@
 //! Storing a verified batch, with the end of its transaction, in one commit.
 
-use super::merge::{Incoming, Merger, section_of};
+use super::incoming::Incoming;
+use super::merge::Merger;
+use super::section::section_of;
 use super::{epoch, recipe, transactions};
 use crate::store::index::changes::Merge;
 use crate::store::{Import, ImportReport, Recipe, Store, StoreError};

@@ -205,7 +205,7 @@ impl Store {
     ) -> Result<Option<StoredLicense>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let mut kid = match (filter.kid, after) {
                 (Some(kid), _) | (None, Some((kid, _))) => Some(kid),
                 (None, None) => inner.first_kid(&transaction)?,
@@ -242,7 +242,7 @@ impl Store {
     pub fn title(&self, kid: Kid) -> Result<Option<String>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let own: Option<String> = transaction
                 .prepare_cached("SELECT title FROM title WHERE kid = ?1")?
                 .query_row([kid.as_bytes()], |row| row.get(0))

@@ -2,49 +2,24 @@
 //! what, and what becomes of the state. Runs inside one write transaction.
 
 use super::at_rest::{Randomness, Scope, batch_of, place, place_in};
+use super::incoming::Incoming;
 use super::packing::{self, Kind, Packing};
 use super::pages::{Stored, drop_if_empty};
 use super::removal::remove;
+use super::section::section_id;
 use super::{standing, tombstone};
 use crate::clock::Moment;
 use crate::store::head::Head;
 use crate::store::index::changes::{Changes, Merge};
 use crate::store::integrity::{Row, Table};
-use crate::store::{Inner, Section, StoreError, error::fixed};
-use rusqlite::{Connection, OptionalExtension as _};
+use crate::store::{Inner, Section, StoreError};
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::backup::page::PageKey;
-use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId, UserId};
-use wmlicense_wire::license::{InnerKey, State};
+use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::VerifiedRevocation;
-
-/// What the store needs to know of a license on its way in.
-pub(in crate::store) struct Incoming<'a> {
-    pub(in crate::store) index: u32,
-    pub(in crate::store) kid: Kid,
-    pub(in crate::store) lid: Lid,
-    pub(in crate::store) issuer: ServiceId,
-    pub(in crate::store) policy_hash: Digest,
-    pub(in crate::store) issued_at: i64,
-    pub(in crate::store) replaces: Option<Lid>,
-    /// First second without a right to anything; `i64::MAX` if some right has no end.
-    pub(in crate::store) ends_at: i64,
-    /// `None` if it may not be backed up.
-    pub(in crate::store) section: Option<Section>,
-    /// State to start from or to merge; `None` for a stateless license.
-    pub(in crate::store) state: Option<State>,
-    pub(in crate::store) policy: &'a Policy,
-    /// The license, encoded.
-    pub(in crate::store) license: &'a [u8],
-    pub(in crate::store) key: &'a InnerKey,
-}
-
-/// Section of a backup to which a license of this authority belongs, if it may be backed up.
-pub(in crate::store) fn section_of(authority: Digest, policy: &Policy) -> Option<Section> {
-    policy.may_back_up().then_some(Section { authority, management: policy.management, user: policy.user })
-}
 
 /// The batch that licenses are put into.
 struct Batch {
@@ -319,44 +294,6 @@ impl<'a> Merger<'a> {
         self.sections.insert(section.clone(), id);
         Ok(id)
     }
-}
-
-/// Row of a section, which is made where there is none.
-pub(in crate::store) fn section_id(connection: &Connection, section: &Section) -> Result<i64, StoreError> {
-    let columns = (
-        section.authority.as_bytes(),
-        section.management.as_ref().map(|management| management.as_bytes()),
-        section.user.as_ref().map(|user| user.as_bytes()),
-    );
-    let found: Option<i64> = connection
-        .prepare_cached("SELECT id FROM section WHERE authority = ?1 AND management IS ?2 AND user IS ?3")?
-        .query_row(columns, |row| row.get(0))
-        .optional()?;
-    if let Some(id) = found {
-        return Ok(id);
-    }
-    connection
-        .prepare_cached("INSERT INTO section (authority, management, user) VALUES (?1, ?2, ?3)")?
-        .execute(columns)?;
-    Ok(connection.last_insert_rowid())
-}
-
-/// The section of a row.
-pub(in crate::store) fn section_by_id(connection: &Connection, id: i64) -> Result<Option<Section>, StoreError> {
-    let mut find = connection.prepare_cached("SELECT authority, management, user FROM section WHERE id = ?1")?;
-    let mut rows = find.query([id])?;
-    rows.next()?.map(read_section).transpose()
-}
-
-/// From a row of authority, management and user.
-pub(in crate::store) fn read_section(row: &rusqlite::Row<'_>) -> Result<Section, StoreError> {
-    let (authority, management): (Vec<u8>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
-    let user: Option<Vec<u8>> = row.get(2)?;
-    Ok(Section {
-        authority: Digest::new(fixed(&authority)?),
-        management: management.map(|id| fixed(&id).map(ServiceId::new)).transpose()?,
-        user: user.map(|id| fixed(&id).map(UserId::new)).transpose()?,
-    })
 }
 
 fn without_batch() -> StoreError {

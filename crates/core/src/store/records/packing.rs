@@ -2,7 +2,7 @@
 //! or of others. A row is made so long that it fills one page of the database.
 
 use super::at_rest::{PageKeys, Randomness, Scope, page_id, place_in};
-use super::merge::Incoming;
+use super::incoming::Incoming;
 use crate::store::StoreError;
 use rusqlite::Connection;
 use wmlicense_wire::backup::page::{PageBuilder, PageKey};

@@ -184,7 +184,7 @@ impl Store {
     pub fn renewable(&self, choice: &RenewalChoice) -> Result<Vec<RenewalGroup>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let mut search = Search {
                 connection: &transaction,
                 inner,
@@ -213,7 +213,7 @@ impl Store {
     pub fn states(&self, lids: &[Lid]) -> Result<Vec<(Lid, State)>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let mut states = Vec::with_capacity(lids.len());
             for lid in lids {
                 let Some(policy) = policy_by_lid(&transaction, inner, *lid)? else { continue };
@@ -236,7 +236,7 @@ impl Store {
     ) -> Result<Vec<(Lid, State)>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let mut used = Vec::new();
             let mut look = |stored: Stored| {
                 let of_issuer = stored.policy.is_stateful() && stored.policy.issuer == issuer;
@@ -267,7 +267,7 @@ impl Store {
     pub fn kids(&self, lids: &[Lid]) -> Result<Vec<Kid>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let mut kids = Vec::with_capacity(lids.len());
             for lid in lids {
                 kids.extend(policy_by_lid(&transaction, inner, *lid)?.map(|policy| policy.kid));
@@ -280,7 +280,7 @@ impl Store {
     pub fn recipe(&self, lid: Lid) -> Result<Option<Recipe>, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let recipe = by_lid(&transaction, inner, lid)?.and_then(|stored| stored.recipe);
             recipe.map(|id| find(&transaction, id)).transpose()
         })

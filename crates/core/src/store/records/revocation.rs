@@ -231,7 +231,7 @@ impl Store {
     pub(crate) fn bars_application(&self, authority: Digest, id: &str, now: i64) -> Result<bool, StoreError> {
         let inner: &Inner = &self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let kept = {
                 let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
                 let head = Head::load_current(&transaction, &inner.integrity, &mut seen)?;
@@ -257,7 +257,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         let inner: &Inner = &self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let head = Head::load(&transaction, &inner.integrity)?;
             read(&transaction, &inner.integrity, &head)
         })

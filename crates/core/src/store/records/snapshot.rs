@@ -2,8 +2,8 @@
 
 use super::at_rest::{Scope, batch_of, key_lost, place_in};
 use super::lookup::read_state;
-use super::merge::read_section;
 use super::pages::{self, PageRow, policy_of, unreadable};
+use super::section::read_section;
 use super::standing::vouched;
 use crate::store::head::Head;
 use crate::store::integrity::{Row, Table};

@@ -45,7 +45,7 @@ impl Store {
     pub fn check_integrity(&self) -> Result<(), StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             Head::load(&transaction, &inner.integrity)?.check_all(&transaction, &inner.integrity)
         })
     }

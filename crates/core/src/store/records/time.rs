@@ -17,7 +17,7 @@ impl Store {
     pub fn clock_record(&self) -> Result<ClockRecord, StoreError> {
         let inner = &*self.inner;
         inner.readers.with(|connection| {
-            let transaction = crate::store::connection::read(connection)?;
+            let transaction = crate::store::moment::read(connection)?;
             let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(Head::load_current(&transaction, &inner.integrity, &mut seen)?.clock.clone())
         })
