@@ -4,6 +4,7 @@
 pub(super) mod buckets;
 pub(super) mod changes;
 pub(super) mod entry;
+mod filter;
 pub(super) mod runs;
 pub(super) mod verify;
 

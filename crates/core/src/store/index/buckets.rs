@@ -1,7 +1,7 @@
 //! The part of the index that is sorted through: a row has the entries of one range of hashes, from its own up to the next row's.
 
 use super::damaged;
-use super::entry::{Entry, collect_raw, decode, encode, merged, raw};
+use super::entry::{Entry, collect_raw, decode, encode, has, merged, raw};
 use crate::store::StoreError;
 use rusqlite::Connection;
 
@@ -83,6 +83,25 @@ pub(in crate::store) fn merge(connection: &Connection, mut entries: &[Entry]) ->
         bucket.entries.retain(|entry| !entry.gone);
         bucket.write(connection)?;
         entries = rest;
+    }
+    Ok(())
+}
+
+/// Gives those of sorted hashes of which no bucket has an entry.
+pub(in crate::store) fn absent(
+    connection: &Connection,
+    mut hashes: &[i64],
+    give: &mut dyn FnMut(i64),
+) -> Result<(), StoreError> {
+    let mut take = connection.prepare_cached(TAKE)?;
+    while let Some(head) = hashes.first() {
+        let mut rows = take.query([head])?;
+        let row = rows.next()?.ok_or_else(damaged)?;
+        let entries = raw(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?).ok_or_else(damaged)?;
+        let next: Option<i64> = row.get(2)?;
+        let (here, rest) = hashes.split_at(hashes.partition_point(|hash| next.is_none_or(|next| *hash < next)).max(1));
+        here.iter().filter(|hash| !has(entries, **hash)).for_each(|hash| give(*hash));
+        hashes = rest;
     }
     Ok(())
 }

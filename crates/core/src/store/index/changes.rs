@@ -1,16 +1,18 @@
 //! Changes of the index in one write transaction: what was put in is found at once, and written in one go at the end.
 
-use super::entry::{Entry, collect};
+use super::entry::{Entry, collect, settle};
+use super::filter::Filter;
 use super::runs::{self, NUMBERS, Runs};
 use super::{Index, buckets, damaged, settled};
 use crate::store::StoreError;
 use rusqlite::Connection;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use wmlicense_wire::id::{Kid, Lid};
 
 /// Runs up to this number of entries are never merged: they are read at the first look-up of a process, and kept in memory.
-const MIN_RUNS: usize = 32 * 1024;
+const MIN_RUNS: usize = 64 * 1024;
 /// Beyond this number they always are.
 const MAX_RUNS: usize = 512 * 1024;
 /// A merge writes nearly every bucket of a large index; it is made when the runs are this part of it.
@@ -39,9 +41,43 @@ pub(in crate::store) struct Changes<'a> {
     last: i64,
     /// The table has entries, some of this transaction maybe.
     has_buckets: bool,
-    /// What this transaction put in: sorted runs, and what came last.
+    /// The table has entries that another transaction made.
+    has_old_buckets: bool,
+    /// Hashes of which no bucket has an entry of another transaction, as far as that was looked up.
+    absent: HashSet<i64, Hashed>,
+    /// What this transaction put in and the buckets have not: sorted runs, and what came last.
     fresh: Vec<Arc<[Entry]>>,
-    loose: BTreeSet<Entry>,
+    loose: Vec<Entry>,
+    /// Hashes of license IDs that this transaction wrote of.
+    lids: Filter,
+}
+
+/// For sets of what is a hash already.
+#[derive(Default, Clone, Copy)]
+struct Hashed;
+
+impl BuildHasher for Hashed {
+    type Hasher = AsItIs;
+
+    fn build_hasher(&self) -> AsItIs {
+        AsItIs(0)
+    }
+}
+
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_i64(&mut self, hash: i64) {
+        self.0 = hash.cast_unsigned();
+    }
 }
 
 impl<'a> Changes<'a> {
@@ -49,14 +85,18 @@ impl<'a> Changes<'a> {
         let newest: Option<i64> =
             connection.prepare_cached("SELECT max(id) FROM recent")?.query_row([], |row| row.get(0))?;
         let newest = newest.filter(|number| (0..NUMBERS).contains(number)).ok_or_else(damaged)?;
+        let has_buckets = !buckets::are_empty(connection)?;
         Ok(Self {
             connection,
             index,
             runs: index.runs(connection, newest)?,
             last: newest,
-            has_buckets: !buckets::are_empty(connection)?,
+            has_buckets,
+            has_old_buckets: has_buckets,
+            absent: HashSet::default(),
             fresh: Vec::new(),
-            loose: BTreeSet::new(),
+            loose: Vec::new(),
+            lids: Filter::default(),
         })
     }
 
@@ -66,66 +106,79 @@ impl<'a> Changes<'a> {
         self.last
     }
 
+    /// These license IDs are looked up next: those that no bucket has are found in one pass over the buckets.
+    pub(in crate::store) fn expect(&mut self, lids: impl Iterator<Item = Lid>) -> Result<(), StoreError> {
+        if self.has_old_buckets {
+            let mut hashes: Vec<i64> = lids.map(|lid| self.index.lid(lid)).collect();
+            hashes.sort_unstable();
+            buckets::absent(self.connection, &hashes, &mut |hash| {
+                self.absent.insert(hash);
+            })?;
+        }
+        Ok(())
+    }
+
     /// Places of licenses with this key ID, or with another one of the same hash.
     pub(in crate::store) fn of_kid(&self, kid: Kid) -> Result<Vec<i64>, StoreError> {
-        self.places(self.index.kid(kid))
+        self.places(self.index.kid(kid), self.has_buckets, true)
     }
 
     /// Places of licenses with this ID, or with another one of the same hash.
     pub(in crate::store) fn of_lid(&self, lid: Lid) -> Result<Vec<i64>, StoreError> {
-        self.places(self.index.lid(lid))
+        let hash = self.index.lid(lid);
+        let may_be_fresh = self.lids.may_have(hash);
+        let may_be_old = self.has_old_buckets && !self.absent.contains(&hash);
+        self.places(hash, may_be_old || (may_be_fresh && self.has_buckets), may_be_fresh)
     }
 
-    fn places(&self, hash: i64) -> Result<Vec<i64>, StoreError> {
+    fn places(&self, hash: i64, in_buckets: bool, is_fresh: bool) -> Result<Vec<i64>, StoreError> {
         let mut found = Vec::new();
-        if self.has_buckets {
+        if in_buckets {
             let mut find = self.connection.prepare_cached(super::FIND)?;
             let mut rows = find.query([hash])?;
             let row = rows.next()?.ok_or_else(damaged)?;
             buckets::collect(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?, hash, &mut found)?;
         }
         self.runs.collect(hash, &mut found);
-        for run in &self.fresh {
-            collect(run, hash, &mut found);
+        if is_fresh {
+            self.fresh.iter().for_each(|run| collect(run, hash, &mut found));
+            found.extend(self.loose.iter().filter(|entry| entry.hash == hash));
         }
-        let of_hash = Entry::at(hash, 0)..=Entry { hash, place: i64::MAX, gone: true };
-        found.extend(self.loose.range(of_hash));
         Ok(settled(found))
     }
 
     /// A license was put in at this place.
     pub(in crate::store) fn came(&mut self, ids: (Kid, Lid), place: i64) -> Result<(), StoreError> {
-        self.index.entries(ids, place).into_iter().try_for_each(|entry| self.change(entry))
+        self.change(self.index.entries(ids, place))
     }
 
     /// A license was taken away from this place.
     pub(in crate::store) fn went(&mut self, ids: (Kid, Lid), place: i64) -> Result<(), StoreError> {
-        self.index.entries(ids, place).into_iter().try_for_each(|entry| self.change(entry.opposite()))
+        self.change(self.index.entries(ids, place).map(Entry::opposite))
     }
 
-    fn change(&mut self, entry: Entry) -> Result<(), StoreError> {
-        // What came and went in one transaction leaves nothing behind.
-        if !self.loose.remove(&entry.opposite()) {
-            self.loose.insert(entry);
+    fn change(&mut self, entries: [Entry; 2]) -> Result<(), StoreError> {
+        let [_, of_lid] = entries;
+        self.lids.insert(of_lid.hash);
+        self.loose.extend(entries);
+        if self.loose.len() < LOOSE {
+            return Ok(());
         }
-        if self.loose.len() >= LOOSE {
-            self.gather();
-        }
-        if self.fresh.iter().map(|run| run.len()).sum::<usize>() >= HELD {
-            self.spill()?;
-        }
-        Ok(())
+        self.gather();
+        if self.fresh.iter().map(|run| run.len()).sum::<usize>() >= HELD { self.spill() } else { Ok(()) }
     }
 
     fn gather(&mut self) {
-        let run: Arc<[Entry]> = std::mem::take(&mut self.loose).into_iter().collect();
-        runs::push(&mut self.fresh, run);
+        // What came and went in one transaction leaves nothing behind.
+        settle(&mut self.loose);
+        runs::push(&mut self.fresh, self.loose.as_slice().into());
+        self.loose.clear();
     }
 
     /// What this transaction put in, sorted; it holds nothing afterwards.
     fn take(&mut self) -> Vec<Entry> {
         self.gather();
-        self.fresh.drain(..).fold(Vec::new(), |all, run| super::entry::merged(&all, &run))
+        self.fresh.drain(..).rev().fold(Vec::new(), |all, run| super::entry::merged(&all, &run))
     }
 
     /// Puts what a long transaction holds into the buckets, so that its memory has a bound.
@@ -134,6 +187,8 @@ impl<'a> Changes<'a> {
         if all.iter().any(|entry| entry.gone) {
             // What went may be in a run that was there before.
             all = self.with_runs(all)?;
+            self.has_old_buckets = true;
+            self.absent.clear();
         }
         buckets::merge(self.connection, &all)?;
         self.has_buckets = true;

@@ -54,6 +54,11 @@ pub(in crate::store) fn decode(bytes: &[u8], entries: &mut Vec<Entry>) -> Option
     entries.get(start..)?.is_sorted_by(|a, b| a < b).then_some(())
 }
 
+/// True if one of sorted entries in bytes has this hash.
+pub(in crate::store) fn has(entries: &[[u8; ENTRY_LEN]], hash: i64) -> bool {
+    entries.binary_search_by_key(&hash, |entry| Entry::read(entry).hash).is_ok()
+}
+
 /// Appends those of sorted entries in bytes that have this hash.
 pub(in crate::store) fn collect_raw(entries: &[[u8; ENTRY_LEN]], hash: i64, found: &mut Vec<Entry>) {
     let from = entries.partition_point(|entry| Entry::read(entry).hash < hash);
@@ -70,6 +75,9 @@ pub(in crate::store) fn collect(entries: &[Entry], hash: i64, found: &mut Vec<En
 /// Sorts entries and takes away those that take each other away.
 pub(in crate::store) fn settle(entries: &mut Vec<Entry>) {
     entries.sort();
+    if !entries.iter().any(|entry| entry.gone) {
+        return;
+    }
     let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
     for group in entries.chunk_by(|a, b| (a.hash, a.place) == (b.hash, b.place)) {
         let gone = group.iter().filter(|entry| entry.gone).count();

@@ -185,6 +185,33 @@ fn a_transaction_of_any_length_holds_a_bounded_number_of_entries() {
 }
 
 #[test]
+fn a_long_transaction_finds_what_was_there_before_it_and_what_it_wrote_itself() {
+    const OLD: i64 = 3000;
+    const ALL: i64 = 150_000;
+    let (connection, index) = (database(), index());
+    let mut changes = Changes::new(&connection, &index).unwrap();
+    (0..OLD).for_each(|place| changes.came(ids(place), place).unwrap());
+    changes.finish(Merge::Now).unwrap();
+    let mut changes = Changes::new(&connection, &index).unwrap();
+    changes.expect((0..ALL).map(|place| ids(place).1)).unwrap();
+    let is_there = |changes: &Changes<'_>, place| changes.of_lid(ids(place).1).unwrap().contains(&place);
+    for place in OLD..ALL {
+        assert!(!is_there(&changes, place), "{place} before it came");
+        changes.came(ids(place), place).unwrap();
+    }
+    for place in (0..ALL).step_by(97).chain(0..OLD) {
+        assert!(is_there(&changes, place), "{place} after all came");
+    }
+    // From the buckets of before, from those that were written meanwhile, and from what is held.
+    for place in [7, OLD + 1, ALL - 1] {
+        changes.went(ids(place), place).unwrap();
+        assert!(!is_there(&changes, place), "{place} after it went");
+    }
+    changes.finish(Merge::Now).unwrap();
+    assert_eq!(verify::count(&connection).unwrap(), ALL as u64 - 3);
+}
+
+#[test]
 fn an_index_that_is_made_anew_has_what_the_pages_have() {
     let (connection, index) = (database(), index());
     let mut changes = Changes::new(&connection, &index).unwrap();

@@ -36,6 +36,7 @@ impl Store {
                 }
             }
             merger.batch(import.authority, import.signed)?;
+            merger.changes.expect(import.licenses.iter().map(|license| license.policy.lid))?;
             let mut report = ImportReport::default();
             for (license, bytes) in import.licenses.iter().zip(&licenses) {
                 let stored = merger.put(&incoming(import.authority, license, bytes))?;
