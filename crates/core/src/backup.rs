@@ -19,9 +19,11 @@ use std::io;
 use std::path::Path;
 use wmlicense_wire::answer::read_vouched;
 use wmlicense_wire::backup::Item;
-use wmlicense_wire::backup::page::PageView;
+use wmlicense_wire::backup::page::{PageKey, PageView};
 use wmlicense_wire::cbor::MAX_TEXT_LEN;
-use wmlicense_wire::id::Digest;
+use wmlicense_wire::id::{Digest, SignerId};
+use wmlicense_wire::license::{License, bound_to};
+use wmlicense_wire::policy::Glance;
 use writer::{BackupWriter, SectionWriter, WriteError};
 
 /// What a backup did.
@@ -210,7 +212,7 @@ fn write_licenses(
     out: &mut SectionWriter,
     progress: &mut dyn FnMut(u64) -> Result<(), Cancelled>,
 ) -> Result<(), BackupError> {
-    let mut manifest = Manifest(Vec::new());
+    let mut manifest = Manifest { named: Vec::new(), thumbprint: SignerId::new([0; SignerId::LEN]) };
     snapshot.stream(&section.section, &mut |item| {
         match item {
             BackupItem::Batch(signed) => {
@@ -218,12 +220,12 @@ fn write_licenses(
                 out.put(&Item::Batch(signed))?;
             }
             BackupItem::Page { key, page } => {
-                let page = PageView::parse(&page).map_err(|error| StoreError::Damaged(error.to_string()))?;
-                page.licenses().try_for_each(|license| manifest.holds(license.index, license.hash()))?;
+                let page = PageView::parse(&page).map_err(|error| damaged(&error.to_string()))?;
+                manifest.take_page(&key, &page)?;
                 out.put_page(&key, &page)?;
             }
             BackupItem::License(license) => {
-                manifest.holds(license.index, license.license.hash())?;
+                manifest.take_license(license.index, &license.license)?;
                 out.put_license(license.index, &license.license, &license.state, &license.key)?;
             }
         }
@@ -232,21 +234,53 @@ fn write_licenses(
 }
 
 /// What the batch being written names. Whoever restores looks there as well and believes nothing of a section with a license that
-/// is another one: what a disk did to one license must not cost all the others.
-struct Manifest(Vec<Digest>);
+/// is another one, comes twice or has no key: what a disk did to one license must not cost all the others, nor the older backup.
+struct Manifest {
+    /// Those that did not come yet.
+    named: Vec<Option<Digest>>,
+    /// The device's, which each binding names.
+    thumbprint: SignerId,
+}
 
 impl Manifest {
     fn of(signed: &[u8]) -> Result<Self, StoreError> {
-        let answer = read_vouched(signed).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        Ok(Self(answer.manifest))
+        let answer = read_vouched(signed).map_err(|error| damaged(&error.to_string()))?;
+        Ok(Self { named: answer.manifest.into_iter().map(Some).collect(), thumbprint: answer.thumbprint })
     }
 
-    fn holds(&self, index: u32, hash: Digest) -> Result<(), StoreError> {
-        if self.0.get(index as usize) == Some(&hash) {
+    /// Takes the licenses of a page, whose keys open.
+    fn take_page(&mut self, key: &PageKey, page: &PageView<'_>) -> Result<(), StoreError> {
+        for license in page.licenses() {
+            self.take(license.index, license.hash())?;
+            let read = license.parts().and_then(|(policy, binding)| Glance::at(policy).zip(bound_to(binding)));
+            let read = read.filter(|(glance, (_, thumbprint))| !glance.stateful && *thumbprint == self.thumbprint);
+            let (glance, (policy_hash, _)) =
+                read.ok_or_else(|| damaged("a license is another device's, or malformed"))?;
+            let opened = key.unwrap(license.index, policy_hash, glance.kind, license.wrapped);
+            opened.map_err(|_| damaged("the key of a license does not open"))?;
+        }
+        Ok(())
+    }
+
+    /// Takes a license whose key was opened.
+    fn take_license(&mut self, index: u32, license: &License) -> Result<(), StoreError> {
+        self.take(index, license.hash())?;
+        if bound_to(&license.binding) == Some((license.policy_hash(), self.thumbprint)) {
             return Ok(());
         }
-        Err(StoreError::Damaged("a license is not what its issuer signed".into()))
+        Err(damaged("a license is another device's, or malformed"))
     }
+
+    fn take(&mut self, index: u32, hash: Digest) -> Result<(), StoreError> {
+        if self.named.get_mut(index as usize).and_then(Option::take) == Some(hash) {
+            return Ok(());
+        }
+        Err(damaged("a license is not what its issuer signed, or comes twice"))
+    }
+}
+
+fn damaged(why: &str) -> StoreError {
+    StoreError::Damaged(why.into())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wmlicense_core::store::StoreError;
+use wmlicense_testkit::tamper;
 
 #[test]
 fn what_a_crashed_run_left_makes_room_before_anything_is_written() {
@@ -119,6 +120,29 @@ fn a_license_that_the_disk_changed_is_told_and_costs_neither_the_older_backup_no
         let told =
             matches!(&result, Err(BackupError::Store(StoreError::Damaged(why))) if why.contains("issuer signed"));
         assert!(told, "{result:?}");
+        assert_eq!(fs::read(place.path().join(FILE_NAME)).unwrap(), before);
+        assert_eq!(names(place.path()), [FILE_NAME]);
+    }
+}
+
+#[test]
+fn a_license_whose_key_is_lost_or_that_stands_twice_is_told_and_costs_not_the_older_backup() {
+    let twice = "INSERT INTO page SELECT id + 1, section, stateful, recipe, key, licenses FROM page";
+    for (damage, told) in [(None, "key"), (Some(twice), "twice")] {
+        let world = World::new();
+        let home = Home::new(&world);
+        home.acquire(&plain(&world, 0..3)).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        backed_up(&home, place.path(), false).0.unwrap();
+        let before = fs::read(place.path().join(FILE_NAME)).unwrap();
+        let database = tamper::database(home.path());
+        match damage {
+            None => tamper::lose_key(&database, kid(1)),
+            Some(sql) => assert_eq!(database.execute(sql, []).unwrap(), 1),
+        }
+        let result = backed_up(&home, place.path(), true).0;
+        let is_told = matches!(&result, Err(BackupError::Store(StoreError::Damaged(why))) if why.contains(told));
+        assert!(is_told, "{result:?}");
         assert_eq!(fs::read(place.path().join(FILE_NAME)).unwrap(), before);
         assert_eq!(names(place.path()), [FILE_NAME]);
     }
