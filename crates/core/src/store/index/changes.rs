@@ -20,7 +20,7 @@ const PART_OF_INDEX: u64 = 4;
 /// Entries that are held loose, before they become a sorted run.
 const LOOSE: usize = 16 * 1024;
 /// Entries of one transaction that are held in memory.
-const HELD: usize = 256 * 1024;
+pub(super) const HELD: usize = 256 * 1024;
 
 /// When runs become buckets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -208,7 +208,9 @@ impl<'a> Changes<'a> {
     pub(in crate::store) fn finish(mut self, merge: Merge) -> Result<(), StoreError> {
         let fresh = self.take();
         let total = self.runs.len() + fresh.len();
-        if total == 0 || (fresh.is_empty() && merge == Merge::InTime) {
+        // A number that was given out must not be given out again, although all of its entries went into the buckets already.
+        let is_numbered = self.runs.newest() == Some(self.last);
+        if is_numbered && (total == 0 || (fresh.is_empty() && merge == Merge::InTime)) {
             return Ok(());
         }
         if merge == Merge::Now || self.are_many(total)? {

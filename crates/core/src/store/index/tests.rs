@@ -1,6 +1,6 @@
 //! The index against a plain list of what came and went: any order of changes, merges and commits finds the same places.
 
-use super::changes::{Changes, Merge};
+use super::changes::{Changes, HELD, Merge};
 use super::entry::{Entry, decode, encode, settle};
 use super::{Index, buckets, runs, verify};
 use crate::store::care::rebuild;
@@ -209,6 +209,23 @@ fn a_long_transaction_finds_what_was_there_before_it_and_what_it_wrote_itself() 
     }
     changes.finish(Merge::Now).unwrap();
     assert_eq!(verify::count(&connection).unwrap(), ALL as u64 - 3);
+}
+
+#[test]
+fn a_transaction_that_ends_as_all_of_it_is_in_the_buckets_gives_its_number_to_no_later_batch() {
+    for merge in [Merge::InTime, Merge::Now] {
+        let (connection, index) = (database(), index());
+        let mut changes = Changes::new(&connection, &index).unwrap();
+        let number = changes.next_batch();
+        // Two entries a license.
+        (0..HELD as i64 / 2).for_each(|place| changes.came(ids(place), place).unwrap());
+        changes.finish(merge).unwrap();
+        let in_buckets: i64 =
+            connection.query_row("SELECT sum(length(entries)) / 16 FROM bucket", [], |row| row.get(0)).unwrap();
+        assert_eq!(in_buckets, HELD as i64, "nothing is left for the end");
+        assert!(Changes::new(&connection, &index).unwrap().next_batch() > number);
+        assert!(index.places(&connection, index.lid(ids(7).1)).unwrap().contains(&7));
+    }
 }
 
 #[test]
