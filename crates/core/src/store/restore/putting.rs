@@ -92,21 +92,17 @@ impl<'a> Putting<'a> {
                 new.push((license.index, policy));
             }
         }
-        // What does not go in as it is goes in, or stays out, as any license does.
-        for (license, policy) in &licenses {
-            if new.binary_search_by_key(&license.index, |(index, _)| *index).is_err() {
-                self.put_paged(key, license, policy)?;
-            }
+        let is_new = |index: u32| new.binary_search_by_key(&index, |(index, _)| *index).is_ok();
+        let kept = if new.len() == licenses.len() { Some(page.bytes().to_vec()) } else { page.keep(is_new) };
+        if let Some(kept) = kept {
+            self.report.restored += new.len() as u64;
+            self.merger.put_page(wanted.as_ref(), key, &kept, &new)?;
         }
-        let kept = if new.len() == licenses.len() {
-            page.bytes().to_vec()
-        } else {
-            let is_new = |index| new.binary_search_by_key(&index, |(index, _)| *index).is_ok();
-            let Some(kept) = page.keep(is_new) else { return Ok(()) };
-            kept
-        };
-        self.report.restored += new.len() as u64;
-        self.merger.put_page(wanted.as_ref(), key, &kept, &new)
+        // What does not go in as it is goes in, or stays out, as any license does: the others of its page must be there for that.
+        for (license, policy) in licenses.iter().filter(|(license, _)| !is_new(license.index)) {
+            self.put_paged(key, license, policy)?;
+        }
+        Ok(())
     }
 
     /// True if nothing keeps a license out, and it is not there.

@@ -5,6 +5,8 @@ use wmlicense_core::event::Flow;
 use wmlicense_core::operation::Context;
 use wmlicense_core::store_keeper::check;
 use wmlicense_testkit::tamper;
+use wmlicense_wire::backup::page::PageBuilder;
+use wmlicense_wire::id::Lid;
 
 /// Puts what a backup of `from` would have in, its pages as they are.
 fn put_all(from: &Store, putting: &mut Putting<'_>) -> Result<(), StoreError> {
@@ -137,4 +139,30 @@ fn what_fails_at_the_end_of_a_restore_leaves_nothing_behind() {
     assert_eq!(new.client.store.title(kid(1)).unwrap(), None);
     assert_eq!(restore_pages(&old.client.store, &new.client.store).restored, 60);
     assert_sound(&new, &policies);
+}
+
+#[test]
+fn licenses_of_one_page_that_meet_are_stored_as_if_each_came_alone() {
+    let world = World::new();
+    let first = world.policy(kid(1));
+    let next = Policy { lid: Lid::random().unwrap(), replaces: Some(first.lid), ..first.clone() };
+    for policies in [[first.clone(), first.clone()], [first.clone(), next]] {
+        let home = Home::new(&world);
+        let (signed, licenses) = rebound(&home, &policies);
+        let (key, mut page) = (PageKey::random().unwrap(), PageBuilder::default());
+        for license in &licenses {
+            let wrapped = key.wrap(license.index, license.license.policy_hash(), &license.key);
+            page.push(license.index, &license.license.encode(), &wrapped).unwrap();
+        }
+        let page = page.finish().unwrap();
+        let put = |putting: &mut Putting<'_>| {
+            putting.put_batch(world.pin(), &signed)?;
+            putting.put_page(&key, &PageView::parse(&page).unwrap())
+        };
+        let store = &home.client.store;
+        assert_eq!(store.stage(header(1)).unwrap().commit_with(put).unwrap().restored, 2);
+        assert_eq!(store.license_count().unwrap(), 1);
+        assert_sound(&home, &policies[1..]);
+        assert_eq!(store.licenses(kid(1)).unwrap()[0].policy.lid, policies[1].lid);
+    }
 }
