@@ -98,13 +98,14 @@ impl<'a> Merger<'a> {
 
     /// Pages that are still being made become rows where one of these places is in them.
     fn write_pages_of(&mut self, places: &[i64]) -> Result<(), StoreError> {
+        let batch = self.batch.as_ref().and_then(|batch| batch.pages.as_ref()).map(Packing::batch);
+        if places.iter().any(|found| batch == Some(batch_of(place(*found).0))) { self.write_pages() } else { Ok(()) }
+    }
+
+    /// Pages that are still being made become rows, for whoever looks at the rows of all.
+    pub(in crate::store) fn write_pages(&mut self) -> Result<(), StoreError> {
         let pages = self.batch.as_mut().and_then(|batch| batch.pages.as_mut());
-        match pages {
-            Some(pages) if places.iter().any(|found| batch_of(place(*found).0) == pages.batch()) => {
-                pages.flush(self.connection)
-            }
-            _ => Ok(()),
-        }
+        pages.map_or(Ok(()), |pages| pages.flush(self.connection))
     }
 
     /// Puts a license in; false if a tombstone forbids it.

@@ -64,6 +64,7 @@ pub(in crate::store) fn take(
         .map_err(StoreError::from)?;
     merger.head.keep(Kept { kind: KeptKind::Revocation, id: *key, number: blob.content.number, taken_at, hash });
     let mut removed = 0;
+    merger.write_pages()?;
     for (lid, issuer) in matching(connection, blob)? {
         merger.bury(&Tombstone { lid, issuer, removed_at: now })?;
         connection

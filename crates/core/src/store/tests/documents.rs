@@ -97,3 +97,25 @@ fn a_tombstone_that_was_changed_keeps_every_license_of_its_id_out() {
     room.sql().execute("UPDATE tombstone SET content = x'80'", []).unwrap();
     assert!(forbids(gone.issuer) && forbids(room.world.management.id));
 }
+
+#[test]
+fn a_revocation_that_comes_behind_its_licenses_in_one_restore_takes_them_back() {
+    let room = Room::new();
+    let signer = DualSigningKey::generate().unwrap();
+    let key = signer.verifying_key().signer_id(KeyKind::Revocation);
+    let policies: Vec<_> = (0..3).map(|number| revocable(&room, number, key)).collect();
+    let (_, signed, licenses) = room.answer(&room.world.management, Role::Management, &policies, NOW);
+    let entries = vec![Entry::License(policies[1].lid)];
+    let blob = Revocation { number: 1, target: None, entries }.sign(&signer).unwrap();
+    let put = |putting: &mut Putting<'_>| {
+        putting.put_batch(room.world.pin(), &signed)?;
+        for OpenedLicense { index, license, key, .. } in &licenses {
+            putting.put_license(&StagedLicense { index: *index, license, state: &State::default(), key })?;
+        }
+        putting.put_revocation(&Revocation::verify(&blob).unwrap(), &blob)
+    };
+    room.store.stage(Digest::new([1; 32])).unwrap().commit_with(put).unwrap();
+    let there = |number| room.store.licenses(kid(number)).unwrap().len();
+    assert_eq!([there(0), there(1), there(2)], [1, 0, 1]);
+    assert_eq!(room.store.taken_back_by(key, 9).unwrap(), Some((NOW, 1, vec![policies[1].lid])));
+}
