@@ -4,7 +4,7 @@
 use crate::store::StoreError;
 use crate::store::index::entry::{Entry, settle};
 use crate::store::index::runs::{self, NUMBERS};
-use crate::store::index::verify::{check_shape, count};
+use crate::store::index::verify::{check_shape, entries};
 use crate::store::index::{Index, buckets};
 use crate::store::records::pages;
 use rusqlite::Connection;
@@ -38,11 +38,11 @@ pub(in crate::store) fn rebuild(connection: &Connection, index: &Index) -> Resul
 /// Refuses an index that lies or has holes, in the caller's transaction.
 pub(in crate::store) fn verify(connection: &Connection, index: &Index) -> Result<(), StoreError> {
     check_shape(connection)?;
-    let (mut licenses, mut unreadable) = (0, false);
+    let (mut licenses, mut unreadable) = (0_i64, false);
     pages::each(connection, i64::MIN, &mut |page| {
         let found = pages::ids(page);
         unreadable |= page.view().map_or(true, |view| view.count() != found.len());
-        licenses += found.len() as u64;
+        licenses += found.len() as i64;
         for (ids, place) in found {
             for entry in index.entries(ids, place) {
                 if !index.places(connection, entry.hash)?.contains(&place) {
@@ -53,7 +53,7 @@ pub(in crate::store) fn verify(connection: &Connection, index: &Index) -> Result
         Ok(())
     })?;
     // What is unreadable may be in the index or not.
-    if !unreadable && count(connection)? != licenses {
+    if !unreadable && entries(connection)? != 2 * licenses {
         return Err(StoreError::Damaged("the index names a license that is not there".into()));
     }
     Ok(())

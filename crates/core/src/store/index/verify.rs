@@ -5,8 +5,13 @@ use super::{buckets, damaged};
 use crate::store::StoreError;
 use rusqlite::Connection;
 
-/// Number of licenses, as far as the index knows.
+/// Number of licenses, as far as the index knows, in the caller's read transaction.
 pub(in crate::store) fn count(connection: &Connection) -> Result<u64, StoreError> {
+    Ok((entries(connection)? / 2).unsigned_abs())
+}
+
+/// Number of entries, as far as the index knows: two a license.
+pub(in crate::store) fn entries(connection: &Connection) -> Result<i64, StoreError> {
     let sorted: i64 = connection
         .prepare_cached("SELECT coalesce(sum(length(entries)), 0) / 16 FROM bucket")?
         .query_row([], |row| row.get(0))?;
@@ -16,7 +21,7 @@ pub(in crate::store) fn count(connection: &Connection) -> Result<u64, StoreError
         entries += run.iter().map(|entry| if entry.gone { -1 } else { 1 }).sum::<i64>();
         Ok(())
     })?;
-    Ok((entries / 2).unsigned_abs())
+    Ok(entries)
 }
 
 fn each_run(

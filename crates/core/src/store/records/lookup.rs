@@ -235,7 +235,7 @@ impl Store {
 
     /// Number of licenses.
     pub fn license_count(&self) -> Result<u64, StoreError> {
-        self.inner.readers.with(|connection| crate::store::index::verify::count(connection))
+        self.inner.readers.with(|connection| index::verify::count(&*crate::store::moment::read(connection)?))
     }
 
     /// Title of a key ID: the application's, else the one that came with a license.

@@ -3,7 +3,7 @@
 use super::*;
 
 /// What is wrong with the index of licenses, and how it is made so.
-const INDEX_DAMAGES: [&str; 7] = [
+const INDEX_DAMAGES: [&str; 8] = [
     // All of it, a run, and a bucket went.
     "UPDATE recent SET entries = x''; UPDATE bucket SET entries = x''",
     "UPDATE recent SET entries = substr(entries, 17)",
@@ -12,6 +12,8 @@ const INDEX_DAMAGES: [&str; 7] = [
     "UPDATE recent SET entries = substr(entries, 1, length(entries) - 1)",
     "UPDATE recent SET entries = CAST(substr(entries, 1, 15) || x'77' || substr(entries, 17) AS BLOB) WHERE length(entries) > 0",
     "UPDATE bucket SET entries = (SELECT max(entries) FROM recent)",
+    // One entry more than two a license.
+    "UPDATE recent SET entries = CAST(entries || x'7fffffffffffffff0000000000001000' AS BLOB) WHERE length(entries) > 0",
     "DELETE FROM bucket",
 ];
 
