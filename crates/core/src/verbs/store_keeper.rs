@@ -76,7 +76,7 @@ pub fn check(client: &Client, repair: bool, context: &Context) -> Result<Checked
         }
         damaged += found.len() as u64;
         if repair {
-            mend(client, &found, &mut checked)?;
+            take_out(client, &found, &mut walk, &mut checked)?;
         }
         context.progress(walk.seen.min(total), total)?;
     }
@@ -90,28 +90,29 @@ pub fn check(client: &Client, repair: bool, context: &Context) -> Result<Checked
         } else {
             index?;
         }
+        // Whose a changed row is, is looked up in the index: that has to be sound first.
         if !sound_rows {
-            mend(client, &[], &mut checked)?;
+            checked.repair.used_up = client.store.mend_rows()?;
+            checked.repaired = true;
         }
         return Ok(checked);
     }
     match (sound_rows, damaged) {
+        (true, 0) if walk.has_mislabelled() => {
+            Err(CheckError::Database("pages of licenses are of another section than their licenses".into()))
+        }
         (true, 0) => index.map(|()| checked),
         (false, _) => Err(CheckError::Changed),
         (true, damaged) => Err(CheckError::Licenses(damaged)),
     }
 }
 
-fn mend(client: &Client, found: &[Damaged], checked: &mut Checked) -> Result<(), CheckError> {
-    if found.is_empty() && client.store.check_rows()? {
-        return Ok(());
+/// Takes the damaged licenses out of use that a step of the walk found, and mends what rows of pages say.
+fn take_out(client: &Client, found: &[Damaged], walk: &mut Walk, checked: &mut Checked) -> Result<(), CheckError> {
+    for part in found.chunks(REPAIRED_AT_ONCE) {
+        checked.repair.quarantined += client.store.quarantine(part)?;
     }
-    for part in found.chunks(REPAIRED_AT_ONCE).chain(found.is_empty().then_some(found)) {
-        let repair = client.store.repair(part)?;
-        checked.repair.quarantined += repair.quarantined;
-        checked.repair.used_up += repair.used_up;
-        checked.repaired |= repair != Repair::default();
-    }
+    checked.repaired |= client.store.relabel(walk)? || checked.repair.quarantined > 0;
     Ok(())
 }
 

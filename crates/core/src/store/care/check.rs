@@ -7,13 +7,13 @@ use crate::store::head::Head;
 use crate::store::index::verify::check_shape;
 use crate::store::integrity::Table;
 use crate::store::records::at_rest::{Scope, batch_of};
-use crate::store::records::pages::{self, PageRow};
-use crate::store::records::section::section_by_id;
-use crate::store::{Store, StoreError, error::fixed};
+use crate::store::records::pages::{self, PageRow, policy_of};
+use crate::store::records::section::{section_by_id, section_of};
+use crate::store::{Section, Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::collections::HashSet;
 use wmlicense_wire::answer::{read_vouched, verify_signed};
-use wmlicense_wire::backup::page::{PageKey, PagedLicense};
+use wmlicense_wire::backup::page::{PageKey, PageView, PagedLicense};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::Binding;
@@ -42,8 +42,28 @@ pub(crate) struct Walk {
     /// The page that was looked at last.
     after: Option<i64>,
     batch: Option<SignedBatch>,
+    /// Pages whose rows say something else of their licenses than these do: their rows, and what they should say.
+    pub(super) mislabelled: Vec<Label>,
     /// Licenses seen so far.
     pub seen: u64,
+}
+
+/// Row of a page, the section of its licenses, and whether they count.
+pub(super) type Label = (i64, Option<Section>, bool);
+
+/// A page whose key opens.
+struct Opened {
+    key: PageKey,
+    stateful: bool,
+    /// What the row should say, where it says something else.
+    label: Option<Label>,
+}
+
+impl Walk {
+    /// True if a page was found whose row says something else of its licenses than these do.
+    pub(crate) fn has_mislabelled(&self) -> bool {
+        !self.mislabelled.is_empty()
+    }
 }
 
 /// The batch that licenses are compared with.
@@ -108,7 +128,8 @@ impl Store {
                     walk.batch = Some(SignedBatch { number, sound, seen: HashSet::new() });
                 }
                 if let Some(batch) = &mut walk.batch {
-                    walk.seen += self.check_page(&transaction, &page, batch, &mut damaged)?;
+                    let found = (&mut damaged, &mut walk.mislabelled);
+                    walk.seen += self.check_page(&transaction, &page, batch, found)?;
                 }
                 walk.after = Some(page.id);
             }
@@ -122,41 +143,56 @@ impl Store {
         connection: &Connection,
         page: &PageRow<'_>,
         batch: &mut SignedBatch,
-        damaged: &mut Vec<Damaged>,
+        (damaged, mislabelled): (&mut Vec<Damaged>, &mut Vec<Label>),
     ) -> Result<u64, StoreError> {
         let Ok(view) = page.view() else {
             let kid = Kid::new([0; 16]);
             damaged.push(Damaged { page: page.id, index: None, kid, fault: LicenseFault::Unreadable });
             return Ok(1);
         };
-        let key = batch.sound.as_ref().and_then(|sound| self.page_key(connection, page, sound).transpose());
-        let key = key.transpose()?;
+        let opened = batch.sound.as_ref().and_then(|sound| self.open_page(connection, (page, view), sound).transpose());
+        let opened = opened.transpose()?;
+        let key = opened.as_ref().map(|opened| (&opened.key, opened.stateful));
         for license in view.licenses() {
             let twice = !batch.seen.insert(license.index);
             let sound = batch.sound.as_ref().filter(|_| !twice);
-            let (kid, fault) = self.fault(connection, &license, (page.stateful, key.as_ref()), sound)?;
+            let (kid, fault) = self.fault(connection, &license, key, sound)?;
             damaged.extend(fault.map(|fault| Damaged { page: page.id, index: Some(license.index), kid, fault }));
         }
+        mislabelled.extend(opened.and_then(|opened| opened.label));
         Ok(view.count() as u64)
     }
 
-    /// The key of a page, if it opens for what the row says of the page.
-    fn page_key(
+    /// Opens the key of a page: for what the row says of the page, or else for what its licenses say, which whoever uses one goes by.
+    fn open_page(
         &self,
         connection: &Connection,
-        page: &PageRow<'_>,
+        (page, view): (&PageRow<'_>, PageView<'_>),
         sound: &Sound,
-    ) -> Result<Option<PageKey>, StoreError> {
-        let section = match page.section {
-            None => None,
-            Some(id) => match section_by_id(connection, id)? {
-                // One of another authority than its batch opens here and for nobody who uses the license.
-                Some(section) if section.authority == sound.authority => Some(section),
-                _ => return Ok(None),
-            },
+    ) -> Result<Option<Opened>, StoreError> {
+        let open = |scope: Scope| self.inner.page_keys.open(&scope, page.key).ok();
+        if let Some(key) = self.scope(connection, page, sound)?.and_then(open) {
+            return Ok(Some(Opened { key, stateful: page.stateful, label: None }));
+        }
+        let by_license = |license: PagedLicense<'_>| {
+            let policy = policy_of(&license).ok()?;
+            let key = open(Scope::of(sound.authority, &policy, &sound.at_rest))?;
+            let (section, stateful) = (section_of(sound.authority, &policy), policy.is_stateful());
+            Some(Opened { key, stateful, label: Some((page.id, section, stateful)) })
         };
-        let scope = Scope::new(sound.authority, section.as_ref(), page.stateful, &sound.at_rest);
-        Ok(self.inner.page_keys.open(&scope, page.key).ok())
+        Ok(view.licenses().find_map(by_license))
+    }
+
+    /// What the row says of a page.
+    fn scope(&self, connection: &Connection, page: &PageRow<'_>, sound: &Sound) -> Result<Option<Scope>, StoreError> {
+        let section = match page.section.map(|id| section_by_id(connection, id)) {
+            None => None,
+            // One of another authority than its batch opens here and for nobody who uses the license.
+            Some(Ok(Some(section))) if section.authority == sound.authority => Some(section),
+            Some(Ok(_) | Err(StoreError::Damaged(_))) => return Ok(None),
+            Some(Err(error)) => return Err(error),
+        };
+        Ok(Some(Scope::new(sound.authority, section.as_ref(), page.stateful, &sound.at_rest)))
     }
 
     /// Whether every authenticated row is the one that the head knows.
@@ -190,7 +226,7 @@ impl Store {
         &self,
         connection: &Connection,
         license: &PagedLicense<'_>,
-        (stateful, key): (bool, Option<&PageKey>),
+        key: Option<(&PageKey, bool)>,
         sound: Option<&Sound>,
     ) -> Result<(Kid, Option<LicenseFault>), StoreError> {
         let parts = license.parts();
@@ -207,8 +243,11 @@ impl Store {
         if manifest.get(license.index as usize) != Some(&license.hash()) {
             return fault(LicenseFault::NotSigned);
         }
-        let opens = key.is_some_and(|key| key.unwrap(license.index, policy_hash, policy.kind, license.wrapped).is_ok());
-        if !opens || stateful != policy.is_stateful() {
+        let opens = key.is_some_and(|(key, stateful)| {
+            stateful == policy.is_stateful()
+                && key.unwrap(license.index, policy_hash, policy.kind, license.wrapped).is_ok()
+        });
+        if !opens {
             return fault(LicenseFault::KeyLost);
         }
         let state = crate::store::records::lookup::read_state(connection, &self.inner.integrity, &policy)?;

@@ -1,19 +1,32 @@
 //! Mending the store: damaged licenses go into quarantine, and rows that were changed from outside are replaced by ones
 //! that grant nothing. No repair gives a right back.
 
-use super::check::{Damaged, changed_buckets, lids};
+use super::check::{Damaged, Walk, changed_buckets, lids};
 use super::rebuild::rebuild;
 use crate::store::head::Head;
 use crate::store::index::Index;
 use crate::store::integrity::{Integrity, Row, Table};
 use crate::store::records::at_rest::{batch_of, place_in};
 use crate::store::records::pages::{self, PageRow, Stored, cut_out, drop_if_empty, policy_of};
+use crate::store::records::section::section_id;
 use crate::store::{Store, StoreError};
 use rusqlite::Connection;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::id::Lid;
 use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::Policy;
+
+const JOIN_SECTIONS: &str = "
+UPDATE page SET section = (
+    SELECT min(other.id) FROM section AS own JOIN section AS other
+    ON other.authority = own.authority AND other.management IS own.management AND other.user IS own.user
+    WHERE own.id = page.section)
+WHERE section IN (
+    SELECT own.id FROM section AS own JOIN section AS other
+    ON other.authority = own.authority AND other.management IS own.management AND other.user IS own.user
+    WHERE other.id < own.id);
+DELETE FROM section WHERE id NOT IN (SELECT section FROM page WHERE section IS NOT NULL);
+";
 
 /// What a repair did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,37 +47,68 @@ impl Store {
         })
     }
 
-    /// Mends what a check found, in one commit. Licenses that others may have removed meanwhile are passed over.
-    /// A store whose authenticated rows were changed gets a new ID: what backups made before say of counters and
-    /// removals is then compared with the service's word, because the store's own memory of them had holes.
-    pub fn repair(&self, damaged: &[Damaged]) -> Result<Repair, StoreError> {
+    /// Takes damaged licenses out of use, in one commit, and gives their number. Licenses that others may have removed meanwhile
+    /// are passed over, and those that lost no more than their state stay.
+    pub(crate) fn quarantine(&self, damaged: &[Damaged]) -> Result<u64, StoreError> {
         let inner = &*self.inner;
         let now = inner.clock.now();
         // What is looked up here may be undone, and is nobody else's.
         let index = Index::of(inner.device.store_key());
         inner.write(|connection| {
-            let mut head = Head::load(connection, &inner.integrity)?;
-            let mut repair = Repair::default();
+            let mut quarantined = 0;
             for damaged in damaged.iter().filter(|damaged| damaged.fault != crate::event::LicenseFault::StateLost) {
-                repair.quarantined += set_aside(connection, damaged, now)?;
+                quarantined += set_aside(connection, damaged, now)?;
             }
-            if repair.quarantined > 0 {
+            if quarantined > 0 {
                 // What a damaged license was found by is not known.
                 rebuild(connection, &index)?;
             }
+            Ok(quarantined)
+        })
+    }
+
+    /// Lets the rows of pages say again what their licenses say, in one commit; false if none of them was found mislabelled.
+    pub(crate) fn relabel(&self, walk: &mut Walk) -> Result<bool, StoreError> {
+        let labels = std::mem::take(&mut walk.mislabelled);
+        if labels.is_empty() {
+            return Ok(false);
+        }
+        self.inner.write(|connection| {
+            let mut put = connection.prepare("UPDATE page SET section = ?2, stateful = ?3 WHERE id = ?1")?;
+            for (page, section, stateful) in &labels {
+                let section = section.as_ref().map(|section| section_id(connection, section)).transpose()?;
+                put.execute((page, section, stateful))?;
+            }
+            // A row that was made another one's double would hide that one's pages, and one that nothing is in is nobody's.
+            connection.execute_batch(JOIN_SECTIONS)?;
+            Ok(true)
+        })
+    }
+
+    /// Mends the authenticated rows that were changed, in one commit, and gives the number of licenses that count as used up for it.
+    /// The index must be sound: a license that it does not find is taken for one that is not there.
+    /// A store whose rows were changed gets a new ID: what backups made before say of counters and removals is then compared with
+    /// the service's word, because the store's own memory of them had holes.
+    pub(crate) fn mend_rows(&self) -> Result<u64, StoreError> {
+        let inner = &*self.inner;
+        let now = inner.clock.now();
+        let index = Index::of(inner.device.store_key());
+        inner.write(|connection| {
+            let mut head = Head::load(connection, &inner.integrity)?;
             let changed = changed_buckets(&head, connection, &inner.integrity)?;
+            let mut used_up = 0;
             for bucket in &changed {
-                repair.used_up += mend_bucket(connection, (&inner.integrity, &index), *bucket, now)?;
+                used_up += mend_bucket(connection, (&inner.integrity, &index), *bucket, now)?;
             }
             if !changed.is_empty() {
-                repair.used_up += use_up_lost(connection, &inner.integrity, &changed)?;
+                used_up += use_up_lost(connection, &inner.integrity, &changed)?;
                 head.rename()?;
             }
             for bucket in changed {
                 head.accept_bucket(connection, &inner.integrity, bucket)?;
             }
             head.save(connection, &inner.integrity)?;
-            Ok(repair)
+            Ok(used_up)
         })
     }
 
@@ -145,8 +189,9 @@ fn use_up_lost(connection: &Connection, integrity: &Integrity, buckets: &[u8]) -
     let mut rows = statement.query([])?;
     let mut used_up = 0;
     while let Some(row) = rows.next()? {
-        for license in PageRow::read(row)?.view()?.licenses() {
-            let policy = policy_of(&license)?;
+        // What is damaged since the check is told by the next one.
+        let Ok(view) = PageRow::read(row)?.view() else { continue };
+        for policy in view.licenses().filter_map(|license| policy_of(&license).ok()) {
             if buckets.contains(&policy.lid.as_bytes()[0])
                 && policy.is_stateful()
                 && let Row::Missing = integrity.row(connection, Table::State, policy.lid)?

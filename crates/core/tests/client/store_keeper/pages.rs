@@ -46,7 +46,7 @@ fn an_index_that_misses_a_batch_is_found_and_made_anew() {
 }
 
 #[test]
-fn a_page_that_is_cut_swapped_doubled_relabelled_or_of_another_batch_is_found_and_taken_out() {
+fn a_page_that_is_cut_swapped_doubled_or_of_another_batch_is_found_and_taken_out() {
     use LicenseFault::{KeyLost, NotSigned, Unreadable};
     let damages = [
         ("UPDATE page SET licenses = substr(licenses, 1, length(licenses) - 1) WHERE id = ?1", Unreadable, 1),
@@ -56,9 +56,6 @@ fn a_page_that_is_cut_swapped_doubled_relabelled_or_of_another_batch_is_found_an
             NotSigned,
             3,
         ),
-        ("UPDATE page SET section = NULL WHERE id = ?1", KeyLost, 3),
-        ("UPDATE page SET section = 77 WHERE id = ?1", KeyLost, 3),
-        ("UPDATE page SET stateful = 1 WHERE id = ?1", KeyLost, 3),
         ("UPDATE page SET key = zeroblob(60) WHERE id = ?1", KeyLost, 3),
         ("UPDATE page SET key = x'' WHERE id = ?1", KeyLost, 3),
         ("UPDATE page SET key = (SELECT key FROM page WHERE id > ?1) WHERE id = ?1", KeyLost, 3),
@@ -83,4 +80,84 @@ fn a_page_that_is_cut_swapped_doubled_relabelled_or_of_another_batch_is_found_an
         assert!(opens(&home, kid(9)), "{damage}");
         assert_eq!(opens(&home, kid(1)), damage.starts_with("INSERT"), "{damage}");
     }
+}
+
+/// What the rows of pages and sections say of licenses, and how it is made another thing than their terms say.
+const LABEL_DAMAGES: [&str; 9] = [
+    "UPDATE page SET section = NULL",
+    "UPDATE page SET section = 77",
+    "UPDATE page SET stateful = 1 - stateful",
+    "UPDATE section SET user = x'01010101010101010101010101010101'",
+    "UPDATE section SET management = NULL",
+    "UPDATE section SET authority = zeroblob(32)",
+    "UPDATE section SET authority = x'01'",
+    "INSERT INTO section SELECT -5, authority, management, user FROM section; UPDATE page SET section = 77",
+    "DELETE FROM section",
+];
+
+#[test]
+fn rows_that_say_another_section_than_the_licenses_are_told_and_mended_without_losing_one() {
+    let world = World::new();
+    for damage in LABEL_DAMAGES {
+        let (home, _) = three(&world);
+        home.acquire(&[counted(&world, 9)]).unwrap();
+        let sections = || home.client.store.snapshot().and_then(|snapshot| snapshot.sections());
+        let before = sections().unwrap();
+        sql(&home).execute_batch(damage).unwrap();
+        assert!(opens(&home, kid(1)) && opens(&home, kid(9)), "{damage}: who uses a license goes by its terms");
+        let (result, told) = look(&home, false);
+        let is_told = matches!(result, Err(CheckError::Database(_))) && told.is_empty();
+        assert!(is_told, "{damage}: {result:?}, {told:?}");
+        assert_eq!(
+            look(&home, true).0.unwrap(),
+            Checked { licenses: 4, repaired: true, ..Checked::default() },
+            "{damage}"
+        );
+        assert!(look(&home, false).0.is_ok(), "{damage}");
+        assert_eq!(sections().unwrap(), before, "{damage}");
+        assert!([1, 2, 3, 9].into_iter().all(|number| opens(&home, kid(number))), "{damage}");
+        let place = tempfile::tempdir().unwrap();
+        backed_up(&home, place.path(), false).0.unwrap();
+        tamper::empty(&sql(&home));
+        restored(&home, place.path()).0.unwrap();
+        assert!((1..=3).all(|number| opens(&home, kid(number))), "{damage}: all of them were backed up");
+    }
+}
+
+#[test]
+fn changed_rows_are_mended_by_an_index_that_was_mended_before() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let both = [counted(&world, 1), counted(&world, 2)];
+    home.acquire(&both).unwrap();
+    sql(&home)
+        .execute_batch(
+            "UPDATE recent SET entries = x''; UPDATE bucket SET entries = x''; UPDATE state SET mac = zeroblob(32)",
+        )
+        .unwrap();
+    let home = home.again();
+    assert_eq!(look(&home, true).0.unwrap().repair, Repair { quarantined: 0, used_up: 2 });
+    assert!(look(&home, false).0.is_ok());
+    assert_eq!((left(&home, kid(1)), left(&home, kid(2))), (Some(0), Some(0)));
+    let report = home.acquire_at(&both, NOW + 5).unwrap();
+    assert_eq!((report.stored, report.forbidden), (2, 0), "none of them was removed");
+}
+
+#[test]
+fn a_page_that_cannot_be_read_far_behind_a_changed_row_keeps_nothing_from_being_mended() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let mut many: Vec<_> = (100..4195).map(|number| world.policy(kid(number))).collect();
+    many.insert(0, counted(&world, 1));
+    home.acquire(&many).unwrap();
+    home.acquire(&[counted(&world, 2)]).unwrap();
+    sql(&home)
+        .execute_batch(
+            "UPDATE state SET mac = zeroblob(32);
+             UPDATE page SET licenses = substr(licenses, 2) WHERE id = (SELECT max(id) FROM page)",
+        )
+        .unwrap();
+    assert_eq!(look(&home, true).0.unwrap().repair, Repair { quarantined: 1, used_up: 1 });
+    assert!(look(&home, false).0.is_ok());
+    assert_eq!(left(&home, kid(1)), Some(0));
 }
