@@ -3,6 +3,7 @@
 
 use super::head::Head;
 use super::index::changes::{Changes, Merge};
+use super::index::runs::NUMBERS;
 use super::index::{Index, buckets, runs};
 use super::integrity::Integrity;
 use super::records::at_rest::{AtRest, BATCHES, PageKeys, Randomness, Scope};
@@ -16,7 +17,7 @@ use crate::event::LicenseFault;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::collections::BTreeMap;
 use wmlicense_wire::id::Digest;
-use wmlicense_wire::license::{Binding, License};
+use wmlicense_wire::license::{Binding, License, MAX_LEN};
 use wmlicense_wire::policy::Policy;
 
 /// What the store is sealed and authenticated with.
@@ -27,7 +28,10 @@ const ROWS: i64 = 4096;
 
 /// Moves everything into the tables of schema 4, which are there and empty, and drops those that it was in.
 pub(super) fn to_pages(connection: &Connection, (device, integrity): Keys<'_>, now: i64) -> Result<(), StoreError> {
-    let last: Option<i64> = connection.query_row("SELECT max(id) FROM batch_3", [], |row| row.get(0))?;
+    // After a number that was never given out none follows.
+    let last: Option<i64> =
+        connection
+            .query_row("SELECT max(id) FROM batch_3 WHERE id BETWEEN 0 AND ?1", [NUMBERS - 1], |row| row.get(0))?;
     buckets::create(connection)?;
     runs::create(connection, last.unwrap_or(0))?;
     if connection.query_row("SELECT EXISTS (SELECT 1 FROM head)", [], |row| row.get(0))? {
@@ -132,8 +136,10 @@ impl Mover<'_> {
         };
         let read = (Policy::decode(&old.license.policy), Binding::decode(&old.license.binding));
         let (Ok(policy), Ok(binding)) = read else { return Ok(Err(LicenseFault::Unreadable)) };
+        let encoded = old.license.encode();
         let named = policy.kid.as_bytes() == blob(5)? && policy.lid.as_bytes() == blob(6)?;
-        if !named || binding.policy_hash != old.license.policy_hash() {
+        // One that is too long for a page was never taken from a service.
+        if !named || binding.policy_hash != old.license.policy_hash() || encoded.len() > MAX_LEN {
             return Ok(Err(LicenseFault::Unreadable));
         }
         let Ok(key) = at_rest.unwrap(old.index, binding.policy_hash, policy.kind, &old.wrapped) else {
@@ -158,7 +164,7 @@ impl Mover<'_> {
             section: section.clone(),
             state: None,
             policy: &policy,
-            license: &old.license.encode(),
+            license: &encoded,
             key: &key,
         };
         let place = pages.put(self.connection, (self.page_keys, &mut self.random), (kind, &scope), &incoming)?;

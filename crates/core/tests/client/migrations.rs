@@ -12,6 +12,7 @@ use wmlicense_core::store::FILE_NAME;
 use wmlicense_core::store_keeper::check;
 use wmlicense_testkit::crash::{Fault, at_each_point, can_trace, folder_of_child};
 use wmlicense_testkit::{ManualClock, NOW, content_key, kid};
+use wmlicense_wire::license::{ActionState, Binding, MAX_LEN, State};
 
 fn stores() -> Vec<PathBuf> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
@@ -161,6 +162,48 @@ fn licenses_with_row_ids_at_the_ends_of_numbers_are_set_aside_and_the_migration_
             let context = Context::inline(None, |_| Flow::Continue);
             assert!(check(&client, false, &context).is_ok(), "{}, {id}", store.display());
         }
+    }
+}
+
+#[test]
+fn batches_with_numbers_that_were_never_given_out_keep_no_store_from_being_migrated() {
+    for store in stores() {
+        for id in [i64::MIN, -1, 1 << 38, i64::MAX] {
+            let folder = copied(&store);
+            let database = Connection::open(folder.path().join(FILE_NAME)).unwrap();
+            let put =
+                "INSERT INTO batch (id, at_rest, authority, signed) VALUES (?1, zeroblob(16), zeroblob(32), x'00')";
+            assert_eq!(database.execute(put, [id]).unwrap(), 1);
+            drop(database);
+            assert_whole(&open(folder.path()));
+        }
+    }
+}
+
+#[test]
+fn a_license_that_is_too_long_for_a_page_is_set_aside_and_the_others_are_migrated() {
+    for store in stores() {
+        let folder = copied(&store);
+        let database = Connection::open(folder.path().join(FILE_NAME)).unwrap();
+        let first = "SELECT id, binding, length(policy) FROM license ORDER BY id LIMIT 1";
+        let (id, binding, policy): (i64, Vec<u8>, i64) =
+            database.query_row(first, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let long = |length: usize| {
+            let action = |number: usize| (format!("{number:0length$}"), ActionState::default());
+            let state = State { actions: (0..32).map(action).collect() };
+            Binding { state: Some(state), ..Binding::decode(&binding).unwrap() }.encode()
+        };
+        let fits = |binding: &Vec<u8>| binding.len() <= MAX_LEN && binding.len() + policy as usize > MAX_LEN;
+        let binding = (1..300).map(long).find(fits).unwrap();
+        assert!(Binding::decode(&binding).is_ok());
+        database.execute("UPDATE license SET binding = ?2 WHERE id = ?1", (id, binding)).unwrap();
+        drop(database);
+        let client = open(folder.path());
+        let database = Connection::open(folder.path().join(FILE_NAME)).unwrap();
+        let set_aside = "SELECT count(*) FROM quarantine WHERE license = ?1 AND length(binding) > 4096";
+        assert_eq!(database.query_row(set_aside, [id], |row| row.get(0)), Ok(1), "{}", store.display());
+        let context = Context::inline(None, |_| Flow::Continue);
+        assert!(check(&client, false, &context).is_ok(), "{}", store.display());
     }
 }
 
