@@ -133,7 +133,7 @@ pub enum Flow {
 pub enum LicenseFault {
     /// Its policy or binding cannot be read, or its columns name something else.
     Unreadable,
-    /// It is not one of those that a service signed.
+    /// It is not one of those that a service signed, or was removed for good.
     NotSigned,
     /// Its key does not open.
     KeyLost,

@@ -54,7 +54,7 @@ impl Explain for LicenseFault {
         let damaged = |text| Failure::with(FailureKind::LicenseDamaged, text);
         match self {
             Self::Unreadable => damaged("The license's row cannot be read."),
-            Self::NotSigned => damaged("No service signed the license as it is stored."),
+            Self::NotSigned => damaged("No service signed the license as it is stored, or it was removed for good."),
             Self::KeyLost => damaged("The license's key does not open."),
             Self::StateLost => Failure::new(FailureKind::StateLost),
         }

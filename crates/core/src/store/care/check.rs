@@ -9,6 +9,7 @@ use crate::store::integrity::Table;
 use crate::store::records::at_rest::{Scope, batch_of};
 use crate::store::records::pages::{self, PageRow, policy_of};
 use crate::store::records::section::{section_by_id, section_of};
+use crate::store::records::tombstone;
 use crate::store::{Section, Store, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::collections::HashSet;
@@ -249,6 +250,10 @@ impl Store {
         });
         if !opens {
             return fault(LicenseFault::KeyLost);
+        }
+        // Its rows were put back by hand: the store took it away for good.
+        if tombstone::forbids(connection, &self.inner.integrity, policy.lid, policy.issuer)? {
+            return fault(LicenseFault::NotSigned);
         }
         let state = crate::store::records::lookup::read_state(connection, &self.inner.integrity, &policy)?;
         Ok((policy.kid, state.is_none().then_some(LicenseFault::StateLost)))

@@ -161,3 +161,23 @@ fn a_page_that_cannot_be_read_far_behind_a_changed_row_keeps_nothing_from_being_
     assert!(look(&home, false).0.is_ok());
     assert_eq!(left(&home, kid(1)), Some(0));
 }
+
+#[test]
+fn a_license_whose_rows_were_put_back_after_it_was_replaced_is_found_and_taken_out() {
+    let world = World::new();
+    let (home, policies) = three(&world);
+    sql(&home).execute_batch("CREATE TABLE b AS SELECT * FROM batch; CREATE TABLE p AS SELECT * FROM page").unwrap();
+    for policy in &policies {
+        let lid = Lid::random().unwrap();
+        home.acquire(&[Policy { lid, kid: kid(9), replaces: Some(policy.lid), ..policy.clone() }]).unwrap();
+    }
+    let put_back = "INSERT INTO batch SELECT * FROM b; INSERT INTO page SELECT * FROM p; DROP TABLE b; DROP TABLE p";
+    sql(&home).execute_batch(put_back).unwrap();
+    let home = home.again();
+    assert!(look(&home, false).0.is_err());
+    let (result, told) = look(&home, true);
+    assert_eq!(result.unwrap().repair.quarantined, 3);
+    assert!(told.iter().all(|(_, fault)| *fault == LicenseFault::NotSigned), "{told:?}");
+    assert_eq!(look(&home, false).0.unwrap().licenses, 3);
+    assert!(opens(&home, kid(9)) && (1..=3).all(|number| !opens(&home, kid(number))));
+}
