@@ -95,7 +95,8 @@ async fn parted(client: &Client, sql: &str) -> Result<(), StoreError> {
 }
 
 fn is_conflict(state: &SqlState) -> bool {
-    [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::INTERNAL_ERROR].contains(state)
+    [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT, SqlState::INTERNAL_ERROR]
+        .contains(state)
 }
 
 /// Runs the steps that are missing, in one transaction.
