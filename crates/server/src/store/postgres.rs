@@ -28,6 +28,8 @@ use errors::{of_commit, of_pool, retries, told};
 use rows::{PostgresRows, asked};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 statements!("postgres/exchanges.sql": PROBE);
 
@@ -44,11 +46,14 @@ const BEGIN_READING: &str = "START TRANSACTION ISOLATION LEVEL REPEATABLE READ, 
 const BEGIN_WRITING: &str = "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
 /// PostgreSQL behind the traits of the store. Every transaction has a connection of its own.
+#[derive(Clone)]
 pub(crate) struct Postgres {
     pool: Pool,
     connections: usize,
     /// When a probe was committed last.
-    probed: Mutex<Option<Instant>>,
+    probed: Arc<Mutex<Option<Instant>>>,
+    /// Where connections are driven and transactions run, whoever asks: the runtime that the database was opened on.
+    runtime: Handle,
 }
 
 impl Postgres {
@@ -71,7 +76,8 @@ impl Postgres {
         let pool =
             pool.wait_timeout(Some(place.wait())).create_timeout(Some(CONNECT)).recycle_timeout(Some(CONNECT)).build();
         let pool = pool.map_err(|_| StoreError::Closed)?;
-        Ok(Self { pool, connections, probed: Mutex::default() })
+        let runtime = Handle::try_current().map_err(|_| StoreError::Closed)?;
+        Ok(Self { pool, connections, probed: Arc::default(), runtime })
     }
 
     async fn lend(&self) -> Result<Lent, StoreError> {
@@ -81,8 +87,29 @@ impl Postgres {
         }
     }
 
-    async fn transaction(&self, access: Access, work: &dyn Work) -> Result<(), StoreError> {
-        let mut lent = self.lend().await?;
+    /// Does something with a connection as a task of its own: what has one goes on to its end, whether or not somebody still waits
+    /// for it, so that whoever hangs up costs no connection. Of what nobody waits for before it has one, nothing is done.
+    fn with_connection<F>(&self, doing: impl FnOnce(Lent) -> F + Send + 'static) -> Pending<'_, ()>
+    where
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let (postgres, (mut asker, told)) = (self.clone(), oneshot::channel());
+        self.runtime.spawn(async move {
+            let lent = tokio::select! {
+                lent = postgres.lend() => lent,
+                () = asker.closed() => return,
+            };
+            let end = match lent {
+                Ok(lent) => doing(lent).await,
+                Err(error) => Err(error),
+            };
+            // Whoever asked may be gone.
+            let _ = asker.send(end);
+        });
+        Box::pin(async move { told.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
+    async fn transaction(mut lent: Lent, access: Access, work: &dyn Work) -> Result<(), StoreError> {
         let client = lent.client()?;
         let begin = if access == Access::Reading { BEGIN_READING } else { BEGIN_WRITING };
         client.batch_execute(begin).await.map_err(told)?;
@@ -99,24 +126,27 @@ impl Postgres {
 
     /// Commits as much as a short answer takes, once in [`PROBE_LIFETIME`].
     async fn probe(&self) -> Result<(), StoreError> {
-        let known = || self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        if known().is_some_and(|probed| probed.elapsed() < PROBE_LIFETIME) {
+        let last = *self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|probed| probed.elapsed() < PROBE_LIFETIME) {
             return Ok(());
         }
         let mut bytes = vec![0; PROBE_LEN];
         // Other bytes each time, because equal ones take no room when they are compressed.
         getrandom::fill(&mut bytes).map_err(|_| StoreError::Closed)?;
-        let mut lent = self.lend().await?;
-        PostgresRows(lent.client()?).put(PROBE, asked![&bytes]).await?;
-        lent.give_back();
-        *known() = Some(Instant::now());
-        Ok(())
+        let probed = Arc::clone(&self.probed);
+        self.with_connection(|mut lent| async move {
+            PostgresRows(lent.client()?).put(PROBE, asked![&bytes]).await?;
+            lent.give_back();
+            *probed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            Ok(())
+        })
+        .await
     }
 }
 
 impl Engine for Postgres {
     fn run(&self, access: Access, work: Arc<dyn Work>) -> Pending<'_, ()> {
-        Box::pin(async move { self.transaction(access, &*work).await })
+        self.with_connection(move |lent| async move { Self::transaction(lent, access, &*work).await })
     }
 
     fn ready(&self) -> Pending<'_, ()> {
@@ -130,8 +160,8 @@ impl Engine for Postgres {
     }
 }
 
-/// A connection that is in use. It goes back to the others when its transaction ended well; one that nobody waits for any more,
-/// or that failed in the middle, is closed, which undoes what was not committed.
+/// A connection that is in use. It goes back to the others when its transaction ended well; one that failed in the middle is closed,
+/// which undoes what was not committed.
 struct Lent(Option<Object>);
 
 impl Lent {

@@ -41,13 +41,17 @@ fn kind(error: Error) -> StoreError {
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::UNIQUE_VIOLATION => {
             StoreError::Overtaken
         }
-        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
-            StoreError::Lost(words(&error))
-        }
         SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::ReadOnly,
         SqlState::DISK_FULL | SqlState::IO_ERROR => StoreError::Failed(Failure::Disk, words(&error)),
         SqlState::UNDEFINED_TABLE => StoreError::NoTables,
-        state if state.code().starts_with("08") => StoreError::Lost(words(&error)),
+        // It ended somebody's statement, or waited for a lock as long as it may: the connection is as good as before.
+        SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => StoreError::Busy,
+        // It ended a transaction that did nothing, and the connection with it.
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => StoreError::Lost(words(&error)),
+        // The connection is gone, or the server is about to be.
+        state if ["08", "57P"].iter().any(|class| state.code().starts_with(class)) => StoreError::Lost(words(&error)),
+        // Memory, connections, or something else that it has too little of at present.
+        state if state.code().starts_with("53") => StoreError::Busy,
         _ => StoreError::Failed(Failure::Other, words(&error)),
     }
 }

@@ -129,11 +129,8 @@ DELETE FROM epoch WHERE device_id = $1;
 -- name: FORGET_LATE
 DELETE FROM late_epoch WHERE device_id = $1;
 
+-- name: FORGET_GUARDS
+DELETE FROM guard WHERE key = $1 OR key IN (SELECT thumbprint FROM device WHERE device_id = $1);
+
 -- name: FORGET_KEYS
 DELETE FROM device WHERE device_id = $1;
-
--- name: REVOKED
-SELECT 1 FROM device WHERE device_id = $1 AND revoked_at IS NOT NULL;
-
--- name: CALL
-UPDATE device SET name = $1 WHERE device_id = $2 AND name IS DISTINCT FROM $1;

@@ -1,5 +1,5 @@
 use super::super::conformance::{World, owner};
-use super::super::{Committed, Prior, Store};
+use super::super::{Committed, Failure, Prior, Store};
 use super::*;
 use crate::keyring::MasterKey;
 use std::collections::BTreeSet;
@@ -174,6 +174,111 @@ async fn who_finds_all_connections_in_use_is_told_so() {
     assert!(matches!(refused, StoreError::Exhausted(1)), "{refused}");
     drop(held);
     postgres.lend().await.unwrap().give_back();
+}
+
+/// Work that takes a moment between two statements.
+struct Slow;
+
+impl Work for Slow {
+    fn run<'r>(&'r self, rows: &'r mut dyn super::super::rows::Rows) -> Pending<'r, bool> {
+        Box::pin(async move {
+            rows.put_mark(7).await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            rows.put_mark(8).await?;
+            Ok(true)
+        })
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_up_costs_no_connection_wherever_the_transaction_is() {
+    let database = cluster(15).database(None);
+    let place = place(&format!("{}&connections=3", database.url()));
+    let postgres = Postgres::open(&place, &owner(), true).await.unwrap();
+    let backends = || {
+        database.sql("SELECT string_agg(pid::text, ',' ORDER BY pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    };
+    let all: Vec<_> = (0..3).map(|_| postgres.run(Access::Once, Arc::new(Slow))).collect();
+    for one in all {
+        one.await.unwrap();
+    }
+    let before = backends();
+    assert_eq!(before.split(',').count(), 3);
+    for milliseconds in 0..40 {
+        let given_up = postgres.run(Access::Once, Arc::new(Slow));
+        let _ = tokio::time::timeout(Duration::from_millis(milliseconds), given_up).await;
+    }
+    while postgres.load().connections.is_some_and(|[in_use, ..]| in_use > 0) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(backends(), before);
+    assert_eq!(postgres.load().connections, Some([0, 3, 3]));
+}
+
+#[test]
+fn a_connection_outlives_the_runtime_of_who_asked_for_it_first() {
+    let database = cluster(15).database(None);
+    let place = place(&format!("{}&connections=1", database.url()));
+    let own = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let postgres = own.block_on(Postgres::open(&place, &owner(), true)).unwrap();
+    let backend = || {
+        database.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    };
+    database.sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    while other.block_on(postgres.ready()).is_err() {}
+    drop(other);
+    let before = backend();
+    own.block_on(postgres.run(Access::Once, Arc::new(Slow))).unwrap();
+    assert_eq!(backend(), before);
+}
+
+#[tokio::test]
+async fn a_device_that_is_forgotten_leaves_no_guard() {
+    use wmlicense_wire::id::DeviceId;
+    let world = World::postgres(15).await;
+    let certified = super::super::CertifiedDevice {
+        device_id: super::super::conformance::OWN,
+        security_version: "1.0.0.0".to_owned(),
+        assurance: 1,
+        certified_at: 1000,
+        replaces: None,
+        name: None,
+    };
+    world.store().certify(super::super::conformance::exchange(1, 1000), certified, vec![1]).await.unwrap();
+    assert_ne!(world.database().sql("SELECT count(*) FROM guard"), "0");
+    assert_eq!(world.store().forget_unused(DeviceId::new([0; 16]), 2000, 10).await.unwrap(), (None, 1));
+    assert_eq!(world.database().sql("SELECT count(*) FROM guard"), "0");
+}
+
+/// A function that fails with an SQLSTATE when an exchange is written.
+fn failing(state: &str) -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'injected' USING ERRCODE = '{state}';
+        END $$;
+        CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON exchange FOR EACH ROW EXECUTE FUNCTION fail();"
+    )
+}
+
+#[tokio::test]
+async fn what_the_server_cannot_do_at_present_may_be_asked_again() {
+    let world = World::postgres(15).await;
+    for state in ["57014", "55P03", "53200", "53300", "53400"] {
+        world.database().sql(&failing(state));
+        let told = world.issue_by(world.store(), 1).await.unwrap_err();
+        assert!(matches!(told, StoreError::Busy), "{state}: {told:?}");
+    }
+    for state in ["57P01", "57P04", "57P05", "25P03"] {
+        world.database().sql(&failing(state));
+        let told = world.issue_by(world.store(), 1).await.unwrap_err();
+        assert!(matches!(told, StoreError::Lost(_)), "{state}: {told:?}");
+    }
+    world.database().sql(&failing("53100"));
+    let told = world.issue_by(world.store(), 1).await.unwrap_err();
+    assert!(matches!(told, StoreError::Failed(Failure::Disk, _)), "{told:?}");
+    world.database().sql("DROP TRIGGER fail ON exchange");
+    assert_eq!(world.issue_by(world.store(), 1).await.unwrap(), Committed::Done);
 }
 
 #[tokio::test]
