@@ -3,6 +3,7 @@
 use super::super::StoreError;
 use deadpool_postgres::tokio_postgres::Config;
 use deadpool_postgres::tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -38,7 +39,7 @@ impl Place {
     pub(crate) fn parse(url: &str) -> Result<Self, StoreError> {
         let (address, asked) = url.split_once('?').unwrap_or((url, ""));
         let (mut connections, mut roots, mut rest) = (CONNECTIONS, None, Vec::new());
-        let mut verified = false;
+        let (mut verified, mut is_said) = (false, false);
         for pair in asked.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("connections", number)) => {
@@ -48,7 +49,10 @@ impl Place {
                 Some(("sslrootcert", path)) => roots = Some(PathBuf::from(decoded(path))),
                 // Every certificate is verified with the name of its host.
                 Some(("sslmode", "verify-full" | "verify-ca")) => verified = true,
-                _ => rest.push(pair),
+                other => {
+                    is_said |= other.is_some_and(|(name, _)| name == "sslmode");
+                    rest.push(pair);
+                }
             }
         }
         let url = if rest.is_empty() { address.to_owned() } else { format!("{address}?{}", rest.join("&")) };
@@ -57,6 +61,10 @@ impl Place {
             return Err(wrong("it names no host"));
         }
         if verified || roots.is_some() {
+            config.ssl_mode(SslMode::Require);
+        }
+        if !is_said && !is_near(&config) {
+            // Whoever is between could take the offer of TLS out of what a server elsewhere says.
             config.ssl_mode(SslMode::Require);
         }
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
@@ -100,6 +108,20 @@ impl Place {
     }
 }
 
+/// True if every host is this machine: a socket or a loopback address.
+fn is_near(config: &Config) -> bool {
+    let is_near = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        }
+    };
+    // An address that is given beside a name is the one that is connected to.
+    let addresses = config.get_hostaddrs();
+    let hosts = if addresses.is_empty() { config.get_hosts() } else { &[] };
+    hosts.iter().all(is_near) && addresses.iter().all(|address| address.to_canonical().is_loopback())
+}
+
 fn wrong(why: &str) -> StoreError {
     StoreError::Url(why.to_owned())
 }
@@ -127,6 +149,21 @@ mod tests {
         assert!(!local.asks_for_tls() && local.connections == CONNECTIONS);
         assert!(Place::parse("postgres://h/d?sslmode=verify-full").unwrap().asks_for_tls());
         assert!(!format!("{place:?}").contains("pass"));
+    }
+
+    #[test]
+    fn a_server_elsewhere_is_asked_for_tls_unless_the_url_says_otherwise() {
+        let mode = |url: &str| Place::parse(url).unwrap().config.get_ssl_mode();
+        for far in ["h", "10.0.0.1", "localhost,h", "h:5432,127.0.0.1"] {
+            assert_eq!(mode(&format!("postgres://tom@{far}/d")), SslMode::Require, "{far}");
+            assert_eq!(mode(&format!("postgres://tom@{far}/d?sslmode=prefer")), SslMode::Prefer, "{far}");
+            assert_eq!(mode(&format!("postgres://tom@{far}/d?sslmode=disable")), SslMode::Disable, "{far}");
+        }
+        for near in ["localhost", "127.0.0.1", "[::1]", "localhost:1,127.0.0.2:2"] {
+            assert_eq!(mode(&format!("postgres://tom@{near}/d")), SslMode::Prefer, "{near}");
+        }
+        assert_eq!(mode("postgres://tom@localhost/d?hostaddr=10.0.0.1"), SslMode::Require);
+        assert_eq!(mode("postgres://tom@database/d?hostaddr=127.0.0.1"), SslMode::Prefer);
     }
 
     #[test]
