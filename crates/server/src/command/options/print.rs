@@ -77,24 +77,34 @@ fn quoted(value: &OsStr) -> String {
     serde_json::Value::String(text).to_string().replace('\u{7f}', "\\u007F")
 }
 
-/// A text without the password that a URL in it may hold.
+/// A text without the passwords that a URL in it may hold. What is doubtful is left out.
 pub(super) fn masked(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(end);
-    let authority = match authority.rsplit_once('@') {
-        Some((who, place)) => match who.split_once(':') {
-            Some((name, _)) => format!("{name}:***@{place}"),
-            None => authority.to_owned(),
-        },
-        None => authority.to_owned(),
+    let text = without_parameters(text);
+    let Some((scheme, rest)) = text.split_once("://") else { return text };
+    // A database's driver takes for user and password what stands before an @, whatever else is in it: / ? # are no end of it.
+    let end = match scheme {
+        "postgres" | "postgresql" => rest.len(),
+        _ => rest.find(['/', '?', '#']).unwrap_or(rest.len()),
     };
-    let mut tail = tail.to_owned();
-    if let Some(at) = tail.find("password=").map(|at| at + "password=".len()) {
-        let end = tail[at..].find('&').map_or(tail.len(), |end| at + end);
-        tail.replace_range(at..end, "***");
+    let (authority, tail) = rest.split_at(end);
+    let named = authority.rsplit_once('@').and_then(|(who, place)| Some((who.split_once(':')?.0, place)));
+    match named {
+        Some((name, place)) => format!("{scheme}://{name}:***@{place}{tail}"),
+        None => text,
     }
-    format!("{scheme}://{authority}{tail}")
+}
+
+/// A text without the values of its parameters `password=`.
+fn without_parameters(text: &str) -> String {
+    const NAME: &str = "password=";
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.to_ascii_lowercase().find(NAME).map(|at| at + NAME.len()) {
+        shown.push_str(&rest[..at]);
+        shown.push_str("***");
+        rest = rest[at..].find('&').map_or("", |end| &rest[at + end..]);
+    }
+    shown + rest
 }
 
 #[cfg(test)]
@@ -106,6 +116,20 @@ mod tests {
         assert_eq!(masked("postgres://owner:se:cret@db/x?a=1"), "postgres://owner:***@db/x?a=1");
         assert_eq!(masked("postgres://owner@db/x?password=secret&a=1"), "postgres://owner@db/x?password=***&a=1");
         assert_eq!(masked("https://licenses.example/a@b:c"), "https://licenses.example/a@b:c");
+        assert_eq!(masked("https://owner:secret@licenses.example/a@b:c"), "https://owner:***@licenses.example/a@b:c");
         assert_eq!(masked("/a/folder"), "/a/folder");
+    }
+
+    #[test]
+    fn passwords_with_marks_of_a_url_in_them_are_not_shown() {
+        for secret in ["a/b", "a?b", "a#b", "a@b", "a/b@c?d:e", "password=x&y"] {
+            let shown = masked(&format!("postgres://owner:{secret}@db:5432/x?connections=4"));
+            assert!(shown.starts_with("postgres://owner:***"), "{shown}");
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        assert_eq!(masked("postgres://owner:a/b@db:5432/x?a=1"), "postgres://owner:***@db:5432/x?a=1");
+        let twice = "postgres://db:5432/x?password=one&a=1&PassWord=t@wo";
+        assert_eq!(masked(twice), "postgres://db:5432/x?password=***&a=1&PassWord=***");
+        assert_eq!(masked("host=db password=secret"), "host=db password=***");
     }
 }
