@@ -206,6 +206,11 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), CopyError> {
     sqlite::care::copy(from, to)
 }
 
+/// True if a file of SQLite has the schema of this version, so that opening it changes nothing.
+pub(crate) fn is_current(database: &Path) -> Result<bool, StoreError> {
+    sqlite::care::is_current(database)
+}
+
 /// Looks at a database, without changing it. `opens`: whether a sealed key opens.
 pub(crate) fn inspect(database: &Path, opens: impl Fn(Kid, &[u8]) -> bool) -> Result<Inspection, StoreError> {
     sqlite::care::inspect(database, opens)

@@ -12,6 +12,7 @@ use crate::policy::to_rfc3339;
 use crate::store::{self, Act, CopyError, Database, Inspection};
 use clap::Args;
 use serde_json::json;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use wmlicense_wire::certificate::{AuthorityCertificate, Role};
 use wmlicense_wire::status_list::StatusList;
@@ -49,14 +50,21 @@ pub(super) fn backup(Backup { data, to }: Backup) -> Result<(), CommandError> {
     let folder = data.folder();
     let Database::Sqlite(path) = data.database()? else { return Err(CommandError::Backup(OF_SERVER.to_owned())) };
     keyring::check_database(&folder, &path)?;
-    // Before anything opens the database and brings it to the schema of this version.
     store::copy(&path, &to).map_err(|error| match error {
         CopyError::Store(error) => CommandError::Store(error),
         CopyError::File(source) => CommandError::File { path: to.clone(), source },
         CopyError::Damaged(_) => CommandError::Backup(error.to_string()),
     })?;
-    let (opened, about) = (Opened::new(&data)?, Some(to.display().to_string()));
-    opened.wait(opened.store.note_act(Act { act: "backup", about, ..Act::default() }, acting()?))?;
+    if store::is_current(&path)? {
+        let (opened, about) = (Opened::new(&data)?, Some(to.display().to_string()));
+        opened.wait(opened.store.note_act(Act { act: "backup", about, ..Act::default() }, acting()?))?;
+    } else {
+        // Opening it would bring it to this version's schema, under a service of another version that may be running.
+        let warning = "the database is of another version of this program: it was copied and left as it is, and its audit does not \
+            tell of the copy";
+        // Nobody is there to be warned where standard error is closed.
+        let _ = writeln!(std::io::stderr(), "wmlicensed: warning: {warning}");
+    }
     print(&format!("backup: {}", super::error::plain(&to.display().to_string())))?;
     print("in it: content with sealed keys, policies, accounts, devices, licenses, restores, answers, the audit")?;
     print(

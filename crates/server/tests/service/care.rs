@@ -238,6 +238,13 @@ fn a_data_folder_of_the_first_version_is_upgraded_and_serves() {
     let (verdict, text) = found(&path, &[], "database");
     assert!(verdict == "good" && text.contains("of schema 2; the next start makes it"), "{text}");
     assert_eq!(found(&path, &[], "content keys"), ("good".to_owned(), "5 open under keys/master.key".to_owned()));
+    // A copy of it leaves it to the service that may be running on it.
+    let saved = folder.path().join("a copy.db");
+    let output = wmlicense_testkit::daemon::run(&["backup", "--to", saved.to_str().unwrap()], &path);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("of another version"), "{said}");
+    assert!(saved.is_file());
+    assert!(found(&path, &[], "database").1.contains("of schema 2;"));
     let admin = |words: &[&str]| {
         let output = wmlicense_testkit::daemon::run(words, &path);
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));

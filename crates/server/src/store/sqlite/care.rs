@@ -71,6 +71,12 @@ pub(crate) fn copy(path: &Path, to: &Path) -> Result<(), CopyError> {
     })
 }
 
+/// True if a database has the schema of this version, so that opening it changes nothing.
+pub(crate) fn is_current(path: &Path) -> Result<bool, StoreError> {
+    let found: i64 = read_only(path)?.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(found == SCHEMA_VERSION)
+}
+
 /// What is damaged in a database; damage that keeps it from being read at all is one of it.
 fn faults(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     let looked = integrity(connection);
