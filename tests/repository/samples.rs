@@ -39,6 +39,11 @@ fn the_unit_is_understood_by_systemd_and_exposes_little() {
     let debian = root().join("debian/wmlicense-server.wmlicensed.service");
     assert_eq!(std::fs::read_to_string(debian).unwrap(), text);
 
+    // A database that comes late leaves no unit behind that nobody starts again.
+    for line in ["StartLimitIntervalSec=0", "RestartSec=5", "After=network-online.target postgresql.service"] {
+        assert!(text.lines().any(|have| have == line), "{line}");
+    }
+
     if !run::has_tool("systemd-analyze") {
         return;
     }
