@@ -52,15 +52,15 @@ impl Crowd {
     }
 
     /// A place for a connection of a source, which may be one that has as many as there is room for: a proxy's. Where there is
-    /// no room, the connection of the same source, or of the one with most of them, that waits longest for a request has to go.
-    /// None where a request runs on each of these.
+    /// no room, the connection of the same source, or of the one of which most wait for a request, that waits longest has to go.
+    /// None where a request runs on each.
     pub(crate) fn admit(self: &Arc<Self>, source: Source, is_proxy: bool) -> Option<Place> {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let own = present.by.get(&source).map_or(0, Vec::len);
         let from = if own >= self.of_one && !is_proxy {
             Some(source)
         } else if present.count >= self.in_all {
-            present.by.iter().max_by_key(|(_, members)| members.len()).map(|(most, _)| *most)
+            Some(present.most_waiting()?)
         } else {
             None
         };
@@ -87,6 +87,14 @@ impl Crowd {
 }
 
 impl Present {
+    /// The source of which most connections wait for a request. Who has most and works on each makes no room, and that is no
+    /// reason to keep those who only sit there.
+    fn most_waiting(&self) -> Option<Source> {
+        let waiting = |members: &[Arc<Member>]| members.iter().filter(|member| !member.is_busy()).count();
+        let counted = self.by.iter().map(|(source, members)| (waiting(members), *source));
+        counted.max_by_key(|(waiting, _)| *waiting).filter(|(waiting, _)| *waiting > 0).map(|(_, source)| source)
+    }
+
     /// Lets the connection go that waits longest for a request; none where a request runs on each.
     fn send_away(&mut self, source: Source) -> Option<()> {
         let members = self.by.get(&source)?;
@@ -189,6 +197,21 @@ mod tests {
         assert!(crowd.admit(source(2), false).is_some());
         drop(requests);
         assert!(crowd.admit(source(1), false).is_some());
+    }
+
+    #[tokio::test]
+    async fn in_a_full_room_those_who_sit_there_make_room_though_another_has_most_and_works() {
+        let crowd = Crowd::new(5, 3);
+        let busy: Vec<_> = (0..3).map(|_| Arc::new(crowd.admit(source(1), false).unwrap())).collect();
+        let requests: Vec<_> = busy.iter().map(Place::begin).collect();
+        let idle = Arc::new(crowd.admit(source(2), false).unwrap());
+        let other = Arc::new(crowd.admit(source(3), false).unwrap());
+        let running = other.begin();
+        let next = crowd.admit(source(4), false).expect("one of them only waits");
+        assert!(is_sent_away(&idle).await);
+        let _request = Arc::new(next).begin();
+        assert!(crowd.admit(source(5), false).is_none(), "a request runs on each");
+        drop((requests, running));
     }
 
     #[tokio::test]
