@@ -9,7 +9,6 @@ pub(crate) mod management;
 mod observe;
 mod page;
 mod requests;
-mod shares;
 pub(crate) mod tls;
 mod trace;
 #[cfg(any(fuzzing, test))]
@@ -29,7 +28,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use requests::{Shared, bounded, counted};
+use requests::{Shared, bounded, counted, source};
 use std::sync::Arc;
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::endpoint::{self, Endpoint};
@@ -152,9 +151,9 @@ fn nothing() -> Response<Body> {
     response
 }
 
-async fn document(State(shared): State<Arc<Shared>>) -> Answered {
+async fn document(State(shared): State<Arc<Shared>>, request: Request) -> Answered {
     let service = Arc::clone(&shared.service);
-    Ok(cose(service.clone().compute(move || service_document(&service)).await??))
+    Ok(cose(shared.service.compute(source(&request), move || service_document(&service)).await??))
 }
 
 fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
@@ -186,7 +185,7 @@ fn service_document(service: &Service) -> Result<Vec<u8>, Fault> {
     })
 }
 
-async fn time(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Answered {
+async fn time(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, request: Request) -> Answered {
     let nonce = query.as_deref().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("nonce=")));
     let nonce = nonce.and_then(read_nonce);
     let nonce = nonce.ok_or(Fault::BadRequest("A nonce of 16 to 32 bytes in hexadecimal or base64url is expected."))?;
@@ -196,7 +195,7 @@ async fn time(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> A
         let signer = keyring.roles().first().ok_or(Fault::Internal)?;
         Ok(sign_time(service.clock.now(), &nonce, &signer.signing)?)
     };
-    Ok(cose(shared.service.compute(sign).await??))
+    Ok(cose(shared.service.compute(source(&request), sign).await??))
 }
 
 /// 16 to 32 bytes as hexadecimal, or else as base64url without padding.

@@ -24,8 +24,10 @@ mod roles;
 mod rules;
 mod serve;
 mod service;
+mod shares;
 mod source;
 mod store;
+mod turns;
 
 pub use clock::{Clock, SystemClock};
 pub use command::run;

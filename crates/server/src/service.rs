@@ -8,12 +8,13 @@ use crate::metrics::{Measured, Metrics};
 use crate::pace::Pace;
 use crate::problem::Fault;
 use crate::quota::Quotas;
+use crate::shares::Shares;
+use crate::source::Source;
 use crate::store::{self, Database, Owner, Presented, Store, StoreError};
+use crate::turns::Turns;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::time::SystemTime;
-use tokio::sync::Semaphore;
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::status_list::StatusList;
@@ -21,7 +22,7 @@ use wmlicense_wire::status_list::StatusList;
 /// Most device certificates whose verification is remembered.
 const MAX_CACHED_DEVICES: usize = 10_000;
 /// Most pages of pre-deliveries in memory at once; each may have 4 MiB.
-const MAX_DELIVERIES: usize = 16;
+const MAX_DELIVERIES: u64 = 16;
 
 /// A service could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -84,22 +85,6 @@ pub(crate) struct Published {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// One more that waits, until dropped: also where nobody waits for it any more.
-struct Waiting<'w>(&'w AtomicUsize);
-
-impl<'w> Waiting<'w> {
-    fn new(count: &'w AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Everything that requests share.
 pub(crate) struct Service {
     pub(crate) store: Arc<Store>,
@@ -118,15 +103,15 @@ pub(crate) struct Service {
     pub(crate) pace: Pace,
     /// What is kept of a day's requests.
     pub(crate) quotas: Quotas,
-    /// Pages of pre-deliveries that are made at once.
-    pub(crate) deliveries: Arc<Semaphore>,
+    /// Pages of pre-deliveries that are made at once, in fair shares.
+    pub(crate) deliveries: Arc<Shares>,
     /// That the address of a proxy is missing is said once.
     pub(crate) proxy_told: Once,
+    /// So is that a proxy is not named.
+    pub(crate) unnamed_told: Once,
     status: RwLock<Option<Arc<Published>>>,
-    /// One permit a core: more computations side by side only wait for each other.
-    computing: Semaphore,
-    /// Computations that wait for theirs.
-    waiting: AtomicUsize,
+    /// One turn a core: more computations side by side only wait for each other.
+    computing: Arc<Turns>,
 }
 
 impl Service {
@@ -154,11 +139,11 @@ impl Service {
             document: Mutex::default(),
             pace,
             quotas,
-            deliveries: Arc::new(Semaphore::new(MAX_DELIVERIES)),
+            deliveries: Shares::new(MAX_DELIVERIES),
             proxy_told: Once::new(),
+            unnamed_told: Once::new(),
             status: RwLock::default(),
-            computing: Semaphore::new(cores),
-            waiting: AtomicUsize::new(0),
+            computing: Turns::new(cores),
         })
     }
 
@@ -201,7 +186,7 @@ impl Service {
         let keyring = self.keyring();
         let authority = keyring.directory.authority.clone();
         let read = move || StatusList::parse(&bytes, &authority).map(|list| Arc::new(Published { list, bytes }));
-        let published = self.compute(read).await?.map_err(|error| {
+        let published = self.compute(Source::NONE, read).await?.map_err(|error| {
             tracing::error!(%error, "the status list in the database cannot be used");
             Fault::Internal
         })?;
@@ -220,16 +205,21 @@ impl Service {
         }
     }
 
-    /// Runs a computation beside the asynchronous threads, at most one a core at a time.
+    /// Runs a computation beside the asynchronous threads, at most one a core at a time. Whoever asks from another address waits
+    /// for no more than one of each that waits, however many of them came before.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
+        source: Source,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let waiting = Waiting::new(&self.waiting);
-        let _permit = self.computing.acquire().await.map_err(|_| Fault::Unavailable)?;
-        drop(waiting);
+        let turn = self.computing.turn(source).await.ok_or(Fault::Unavailable)?;
         let span = tracing::Span::current();
-        tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(|error| {
+        let work = move || {
+            // Over with the work, also where nobody waits for it any more.
+            let _turn = turn;
+            span.in_scope(work)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| {
             tracing::error!(%error, "a computation ended early");
             Fault::Internal
         })
@@ -250,8 +240,8 @@ impl Service {
 
     /// What waits here, or is made, for each queue.
     fn queues(&self) -> [(&'static str, usize); 2] {
-        let deliveries = MAX_DELIVERIES - self.deliveries.available_permits().min(MAX_DELIVERIES);
-        [("computations", self.waiting.load(Ordering::Relaxed)), ("deliveries", deliveries)]
+        let deliveries = usize::try_from(self.deliveries.taken()).unwrap_or(usize::MAX);
+        [("computations", self.computing.waiting()), ("deliveries", deliveries)]
     }
 
     /// Verifies a device certificate, once for the same bytes.

@@ -2,11 +2,13 @@
 //! is not here.
 
 use axum::http::HeaderMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// Bits of an IPv6 address that name a network, of which one machine has every address.
 const NETWORK_BITS: u32 = 64;
+/// Bits of one that name a site, whose owner has every network of it.
+const SITE_BITS: u32 = 48;
 /// Most addresses of a header that are looked at, from its end: more proxies in a row nobody has.
 const MAX_HOPS: usize = 16;
 const LISTED: &str = "x-forwarded-for";
@@ -17,13 +19,34 @@ const FORWARDED: &str = "forwarded";
 pub(crate) struct Source(IpAddr);
 
 impl Source {
+    /// No address: what the service does by itself.
+    pub(crate) const NONE: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+
     pub(crate) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> NETWORK_BITS << NETWORK_BITS)),
+            IpAddr::V6(address) => IpAddr::V6(beginning(address, NETWORK_BITS)),
             address @ IpAddr::V4(_) => address,
         })
     }
+
+    /// The site of a network of IPv6, which may be that of one owner or of many; none for IPv4.
+    pub(crate) fn site(self) -> Option<Self> {
+        match self.0 {
+            IpAddr::V6(address) => Some(Self(IpAddr::V6(beginning(address, SITE_BITS)))),
+            IpAddr::V4(_) => None,
+        }
+    }
 }
+
+/// An address with only its first bits.
+fn beginning(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
+    let others = u128::BITS - bits;
+    Ipv6Addr::from_bits(address.to_bits() >> others << others)
+}
+
+/// A neighbour that sends what only proxies send, and that the owner does not name as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unnamed(pub(crate) IpAddr);
 
 /// A network, as `192.0.2.0/24`; an address alone is one of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +101,13 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(address))
     }
 
+    /// Who sends on what others ask, as it seems, and is not trusted: then all of them are counted as one. Only a neighbour,
+    /// because anybody else can write such a header.
+    pub(crate) fn unnamed(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Unnamed> {
+        let is_told = headers.contains_key(LISTED) || headers.contains_key(FORWARDED);
+        (is_told && is_near(peer) && !self.trusts(peer)).then(|| Unnamed(peer.to_canonical()))
+    }
+
     /// Where a request comes from. What a header says counts only where a trusted proxy sent it: then it is the last address
     /// that is no such proxy's, because whatever stands before it the client may have written. Where the header cannot be read,
     /// or two headers contradict each other, it is the proxy's own address.
@@ -105,6 +135,14 @@ impl Proxies {
             }
         }
         client
+    }
+}
+
+/// True for addresses of this machine and of networks that are not the internet.
+fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
     }
 }
 
@@ -158,6 +196,30 @@ mod tests {
         assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
         assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
         assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+    }
+
+    #[test]
+    fn networks_of_one_site_are_told_by_their_first_48_bits() {
+        assert_eq!(source("2001:db8:1:2::1").site(), source("2001:db8:1:ffff::9").site());
+        assert_ne!(source("2001:db8:1:2::1").site(), source("2001:db8:2:2::1").site());
+        assert_eq!(source("192.0.2.1").site(), None);
+    }
+
+    #[test]
+    fn a_neighbour_that_forwards_and_is_not_named_is_found_out() {
+        let unnamed = |trusted: &[&str], peer: &str, lines: &[(&'static str, &str)]| {
+            let networks = trusted.iter().map(|network| network.parse().unwrap()).collect();
+            Proxies::new(networks).unnamed(peer.parse().unwrap(), &headers(lines))
+        };
+        let listed = [("x-forwarded-for", "203.0.113.9")];
+        for near in ["127.0.0.1", "10.1.1.1", "172.17.0.1", "192.168.1.1", "::1", "fd00::1", "::ffff:10.1.1.1"] {
+            let peer = near.parse::<IpAddr>().unwrap().to_canonical();
+            assert_eq!(unnamed(&[], near, &listed), Some(Unnamed(peer)), "{near}");
+            assert_eq!(unnamed(&[], near, &[]), None);
+            assert_eq!(unnamed(&["0.0.0.0/0", "::/0"], near, &listed), None);
+        }
+        assert_eq!(unnamed(&[], "::1", &[("forwarded", "for=203.0.113.9")]), Some(Unnamed("::1".parse().unwrap())));
+        assert_eq!(unnamed(&[], "198.51.100.1", &listed), None, "anybody may write that");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Bodies of requests: read up to a cap and at a pace, or thrown away so that a refusal arrives.
 
 use super::COSE;
-use super::shares::Share;
 use crate::problem::Fault;
+use crate::shares::Share;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
 use axum::http::header;
@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use wmlicense_wire::request::MAX_RESTORE_LEN;
 
-/// For how long nothing need come of a body; and how many bytes a second must have come from then on.
+/// For how long nothing need come of a body; and how many bytes a second must come from then on.
 const GRACE: Duration = Duration::from_secs(10);
 const BYTES_A_SECOND: u64 = 16 * 1024;
+const MICROS: u64 = 1_000_000;
 /// What is read and thrown away of the body of a refused request, and for how long.
 const MAX_DISCARDED: usize = MAX_RESTORE_LEN;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,9 +60,8 @@ pub(super) async fn read_frames(mut body: Body, cap: usize, room: &mut Share) ->
         discard(body);
         return Err(Fault::TooLarge);
     }
-    let (started, mut bytes) = (Instant::now(), Vec::new());
+    let (mut by, mut bytes) = (Instant::now() + GRACE, Vec::new());
     loop {
-        let by = started + GRACE + Duration::from_secs(bytes.len() as u64 / BYTES_A_SECOND);
         let Ok(next) = timeout_at(by, next_bytes(&mut body)).await else {
             return Err(Fault::BadRequest("The body came too slowly."));
         };
@@ -75,6 +75,41 @@ pub(super) async fn read_frames(mut body: Body, cap: usize, room: &mut Share) ->
             discard(body);
             return Err(Fault::Overloaded);
         }
+        by = put_off(by, Instant::now(), more.len());
         bytes.extend_from_slice(&more);
+    }
+}
+
+/// By when more has to come after bytes that came. Who was fast saves nothing up: a body holds its room only while it comes.
+fn put_off(by: Instant, now: Instant, came: usize) -> Instant {
+    (by + Duration::from_micros(came as u64 * MICROS / BYTES_A_SECOND)).min(now + GRACE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_came_fast_and_then_stands_still_has_no_more_time_than_one_that_never_came() {
+        let start = Instant::now();
+        let soon = start + Duration::from_millis(50);
+        assert_eq!(put_off(start + GRACE, soon, 4 * 1024 * 1024 - 1), soon + GRACE);
+    }
+
+    #[test]
+    fn a_body_at_just_the_pace_comes_to_its_end_and_one_below_it_does_not() {
+        let start = Instant::now();
+        let ends_after = |bytes: usize| {
+            let mut by = start + GRACE;
+            (1..1000).find(|second| {
+                let now = start + Duration::from_secs(*second);
+                let late = now > by;
+                by = put_off(by, now, bytes);
+                late
+            })
+        };
+        assert_eq!(ends_after(16 * 1024), None);
+        assert_eq!(ends_after(8 * 1024), Some(20));
+        assert_eq!(ends_after(0), Some(11));
     }
 }

@@ -28,8 +28,8 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 /// Descriptors that are left for the database and everything else beside connections.
-const OTHER_DESCRIPTORS: usize = 192;
-/// Connections that are just closing, and those that are being told that there is no room.
+const OTHER_DESCRIPTORS: usize = 256;
+/// Connections that are just closing, and as many that are being told that there is no room.
 const CLOSING: usize = 64;
 /// Connections that the system holds ready.
 const BACKLOG: u32 = 4096;
@@ -53,6 +53,8 @@ pub(crate) struct Listening {
     proxies: Arc<Proxies>,
     crowd: Arc<Crowd>,
     descriptors: Arc<Semaphore>,
+    /// Of those that are refused, so that they take none from those that are let in.
+    refusals: Arc<Semaphore>,
 }
 
 impl Listening {
@@ -74,6 +76,7 @@ impl Listening {
             proxies: Arc::default(),
             crowd: Crowd::new(in_all, of_one),
             descriptors: Arc::new(Semaphore::new(in_all.saturating_add(CLOSING).min(Semaphore::MAX_PERMITS))),
+            refusals: Arc::new(Semaphore::new(CLOSING)),
         }
     }
 
@@ -123,9 +126,11 @@ impl Listening {
         let _ = stream.set_nodelay(true);
         let is_proxy = self.proxies.trusts(peer.ip());
         let Some(place) = self.crowd.admit(Source::of(peer.ip()), is_proxy) else {
-            // Without a handshake nothing can be told.
-            if self.tls.is_none() {
-                tokio::spawn(refuse(stream, descriptor));
+            // Without a handshake nothing can be told; nor where as many are being told already.
+            if self.tls.is_none()
+                && let Ok(refusal) = Arc::clone(&self.refusals).try_acquire_owned()
+            {
+                tokio::spawn(refuse(stream, refusal));
             }
             return;
         };
@@ -153,7 +158,7 @@ async fn open(stream: TcpStream, tls: Option<TlsAcceptor>, started: Instant) -> 
 
 /// Says that there is no room. What was sent until then is read, because a connection that is closed with bytes unread is reset,
 /// and the refusal is lost with it.
-async fn refuse(mut stream: TcpStream, _descriptor: OwnedSemaphorePermit) {
+async fn refuse(mut stream: TcpStream, _refusal: OwnedSemaphorePermit) {
     if stream.try_write(NO_ROOM).is_err() {
         return;
     }
@@ -189,6 +194,9 @@ impl Serving {
         let service = service_fn(move |mut request: Request<Incoming>| {
             let running = of.begin();
             let source = proxies.source(peer.ip(), request.headers());
+            if let Some(unnamed) = proxies.unnamed(peer.ip(), request.headers()) {
+                request.extensions_mut().insert(unnamed);
+            }
             request.extensions_mut().insert(source);
             let (answer, is_last) = (service.call(request), of.member().requests() >= MAX_REQUESTS);
             async move {

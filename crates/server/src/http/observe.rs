@@ -3,6 +3,7 @@
 use super::trace::{TRACEPARENT, Trace};
 use crate::problem::Fault;
 use crate::service::Service;
+use crate::source::Unnamed;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response};
@@ -27,6 +28,7 @@ pub(super) async fn observed(State(service): State<Arc<Service>>, request: Reque
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     look_for_proxy(&service, request.headers());
+    look_for_unnamed(&service, request.extensions().get());
     let started = Instant::now();
     let work = async {
         let _running = service.metrics.begin();
@@ -75,6 +77,19 @@ fn look_for_proxy(service: &Service, headers: &HeaderMap) {
                 told = presence.public_url,
                 "a request came through a proxy, and devices are told the service's own address, not the proxy's; \
                  set --public-url to the URL by which clients reach the proxy"
+            );
+        });
+    }
+}
+
+/// Says once that a proxy is not named as one, behind which all who ask have one address's share.
+fn look_for_unnamed(service: &Service, unnamed: Option<&Unnamed>) {
+    if let Some(Unnamed(proxy)) = unnamed {
+        service.unnamed_told.call_once(|| {
+            tracing::warn!(
+                %proxy,
+                "a request came through a proxy that is not named, so all its clients count as one address and share one \
+                 quota; add --trusted-proxy {proxy}, and let the proxy set X-Forwarded-For or Forwarded itself"
             );
         });
     }

@@ -8,11 +8,11 @@ mod terms;
 
 use super::body::read_frames;
 use super::requests::{Shared, source};
-use super::shares::Share;
 use crate::accounts::{Account, token_hash};
 use crate::policy::{Terms, parse};
 use crate::problem::Fault;
 use crate::service::Service;
+use crate::shares::Share;
 use crate::store::{Content, Decision, Interaction, Presented};
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};

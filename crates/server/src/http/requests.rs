@@ -2,20 +2,19 @@
 //! answer until that is sent. Each is shared fairly among those who ask.
 
 use super::body::{discard, read_body};
-use super::shares::{Share, Shares};
 use super::{Answered, cose};
 use crate::accounts::Account;
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::roles::mailbox::Sender;
 use crate::service::Service;
+use crate::shares::{Share, Shares};
 use crate::source::Source;
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, header};
 use axum::middleware::Next;
 use bytes::Bytes;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use wmlicense_wire::endpoint::Endpoint;
@@ -54,7 +53,7 @@ pub(super) struct Received {
 /// Where a request comes from.
 pub(super) fn source(request: &Request) -> Source {
     // The listener puts it into each request.
-    request.extensions().get().copied().unwrap_or_else(|| Source::of(Ipv4Addr::UNSPECIFIED.into()))
+    request.extensions().get().copied().unwrap_or(Source::NONE)
 }
 
 impl Shared {

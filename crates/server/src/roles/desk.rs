@@ -185,14 +185,14 @@ impl Door {
         bytes: Vec<u8>,
         read: impl FnOnce(&Self, &mut Caller) -> Result<T, Fault> + Send + 'static,
     ) -> Result<(Desk, T), Fault> {
-        let service = Arc::clone(&self.service);
+        let (service, source) = (Arc::clone(&self.service), self.source);
         let check = move || {
             let mut caller = Caller::check(&self.service, &self.keyring, endpoint, &bytes)?;
             let asked = read(&self, &mut caller)?;
             let Self { service, keyring, account, source } = self;
             Ok((Desk { service, keyring, account, caller: Arc::new(caller), source }, asked))
         };
-        service.compute(check).await?
+        service.compute(source, check).await?
     }
 }
 
@@ -213,7 +213,7 @@ impl Desk {
         work: impl FnOnce(&Self) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let desk = self.clone();
-        self.service.compute(move || work(&desk)).await?
+        self.service.compute(self.source, move || work(&desk)).await?
     }
 
     /// Takes the request up; or why it is refused whole.

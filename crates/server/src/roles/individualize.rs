@@ -41,7 +41,7 @@ pub(crate) async fn individualize(service: Arc<Service>, bytes: Vec<u8>, source:
     let keyring = service.keyring();
     let applicant = {
         let (service_, keyring) = (Arc::clone(&service), Arc::clone(&keyring));
-        Arc::new(service.compute(move || check(&service_, &keyring, &bytes)).await??)
+        Arc::new(service.compute(source, move || check(&service_, &keyring, &bytes)).await??)
     };
     let device = DeviceId::new([0; 16]);
     serve(Certifying { service, keyring, applicant, source, device, is_new: false, again: None }).await
@@ -71,7 +71,7 @@ impl Certifying {
             (Arc::clone(&self.service), Arc::clone(&self.applicant), Arc::clone(&self.keyring));
         let (device, again) = (self.device, self.again);
         let certified_at = certified_at.map_err(|reason| (reason, again));
-        self.service.compute(move || seal(&service, &applicant, &keyring, device, certified_at)).await?
+        self.service.compute(self.source, move || seal(&service, &applicant, &keyring, device, certified_at)).await?
     }
 }
 

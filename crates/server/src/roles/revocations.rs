@@ -20,7 +20,7 @@ pub(crate) async fn revocations(
     source: Source,
 ) -> Result<Option<Vec<u8>>, Fault> {
     match Acknowledgement::parse(&bytes).map(|document| document.signer_id()) {
-        Ok(thumbprint) => take_word(service, bytes, thumbprint).await.map(|()| None),
+        Ok(thumbprint) => take_word(service, bytes, thumbprint, source).await.map(|()| None),
         Err(_) => tell(service, bytes, source).await,
     }
 }
@@ -62,7 +62,7 @@ fn read(_: &Door, caller: &mut Caller) -> Result<(), Fault> {
 }
 
 /// Writes an acknowledgement down. It is taken from a revoked device as well.
-async fn take_word(service: Arc<Service>, bytes: Vec<u8>, thumbprint: SignerId) -> Result<(), Fault> {
+async fn take_word(service: Arc<Service>, bytes: Vec<u8>, thumbprint: SignerId, source: Source) -> Result<(), Fault> {
     let asker = service.store.asker(thumbprint).await?;
     let unknown = Fault::UnknownDevice("No device with these keys asked what was taken back.");
     let (device, key) = asker.ok_or(unknown)?;
@@ -72,7 +72,7 @@ async fn take_word(service: Arc<Service>, bytes: Vec<u8>, thumbprint: SignerId) 
         let word = word.map_err(|_| Fault::BadRequest("The acknowledgement is not by the device's key."))?;
         Ok::<_, Fault>((word, bytes))
     };
-    let (word, bytes) = service.compute(verify).await??;
+    let (word, bytes) = service.compute(source, verify).await??;
     let now = service.clock.now();
     if word.device_id != device || !service.store.acknowledge(word, bytes, now).await? {
         return Err(Fault::BadRequest("The acknowledgement is for a blob that this device was not given."));

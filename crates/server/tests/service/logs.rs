@@ -74,3 +74,21 @@ fn a_service_behind_a_proxy_without_its_url_says_so_once() {
     through_proxy(&serving.url);
     assert!(!serving.terminate().1.contains("--public-url"));
 }
+
+#[test]
+fn a_service_behind_a_proxy_that_it_does_not_trust_says_so_once_and_which() {
+    let data = Data::new();
+    let through_proxy = |words: &[&str]| {
+        let mut serving = data.serve(words);
+        for _ in 0..3 {
+            let url = format!("{}/support", serving.url);
+            agent().get(url).header("x-forwarded-for", "192.0.2.1").call().unwrap();
+        }
+        serving.terminate().1
+    };
+    let told = "add --trusted-proxy 127.0.0.1";
+    let log = through_proxy(&[]);
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+    assert!(!log.contains("192.0.2.1"), "{log}");
+    assert!(!through_proxy(&["--trusted-proxy", "127.0.0.1"]).contains(told));
+}

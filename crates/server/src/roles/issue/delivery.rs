@@ -7,9 +7,8 @@ use super::{Account, Batch, Brought, Caller, Decision, Issuing, Looked, Matter, 
 use crate::problem::Fault;
 use crate::quota::Payer;
 use crate::service::Service;
+use crate::shares::Share;
 use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Issue, Position, Prior};
-use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 use wmlicense_wire::answer::{self, Outcome, Reason};
 use wmlicense_wire::license;
 
@@ -85,11 +84,11 @@ struct Delivering {
     scopes: Vec<String>,
     refusal: Option<Reason>,
     /// Held from before the page is in memory until the request is over.
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Share>,
 }
 
 impl Matter for Delivering {
-    /// None where too many pages are in memory.
+    /// None where too many pages are in memory, or too many for who asks from there.
     type Found = Option<DeliveryPage>;
     type Write = (Issue, Vec<u8>);
 
@@ -112,7 +111,7 @@ impl Matter for Delivering {
     async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault> {
         let desk = &self.issuing.desk;
         if self.permit.is_none() {
-            self.permit = Arc::clone(&desk.service.deliveries).try_acquire_owned().ok();
+            self.permit = desk.service.deliveries.take(desk.payer().source, 1);
         }
         if self.permit.is_none() {
             return Ok(Looked { revoked: false, prior: Prior::None, found: None });

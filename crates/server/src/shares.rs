@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A source has at most this part of what nobody has: alone a third of all, and each one that takes all it gets leaves two
 /// thirds to the others.
 const PART: u64 = 2;
+/// All networks of a site of IPv6 together have at most this part of all.
+const PART_OF_SITE: u64 = 2;
 
 /// So much, and who has what of it.
 pub(crate) struct Shares {
@@ -19,6 +21,17 @@ pub(crate) struct Shares {
 struct Taken {
     all: u64,
     by: HashMap<Source, u64>,
+    of_sites: HashMap<Source, u64>,
+}
+
+/// Takes an amount out of what somebody has, and forgets who has nothing.
+fn take_out(of: &mut HashMap<Source, u64>, who: Source, amount: u64) {
+    if let Some(own) = of.get_mut(&who) {
+        *own = own.saturating_sub(amount);
+        if *own == 0 {
+            of.remove(&who);
+        }
+    }
 }
 
 impl Shares {
@@ -39,19 +52,29 @@ impl Shares {
         if own.saturating_add(amount) > left / PART {
             return false;
         }
+        if let Some(site) = source.site() {
+            let of_site = taken.of_sites.get(&site).copied().unwrap_or(0) + amount;
+            if of_site > self.total / PART_OF_SITE {
+                return false;
+            }
+            taken.of_sites.insert(site, of_site);
+        }
         taken.all += amount;
         taken.by.insert(source, own + amount);
         true
     }
 
+    /// How much is taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
     fn give_back(&self, source: Source, amount: u64) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all = taken.all.saturating_sub(amount);
-        if let Some(own) = taken.by.get_mut(&source) {
-            *own = own.saturating_sub(amount);
-            if *own == 0 {
-                taken.by.remove(&source);
-            }
+        take_out(&mut taken.by, source, amount);
+        if let Some(site) = source.site() {
+            take_out(&mut taken.of_sites, site, amount);
         }
     }
 }
@@ -101,6 +124,24 @@ mod tests {
         drop(second);
         let taken = shares.taken.lock().unwrap();
         assert!(taken.by.is_empty() && taken.all == 0);
+    }
+
+    #[test]
+    fn all_networks_of_one_site_leave_half_to_the_others() {
+        let shares = Shares::new(1 << 20);
+        let network = |site: u16, number: u16| Source::of([0x2001, 0xdb8, site, number, 0, 0, 0, 1].into());
+        let mut held = Vec::new();
+        for number in 0..100 {
+            while let Some(share) = shares.take(network(1, number), 1024) {
+                held.push(share);
+            }
+        }
+        assert_eq!(shares.taken(), 1 << 19);
+        let other = shares.take(network(2, 1), 1 << 17);
+        assert!(other.is_some() && shares.take(source(1), 1 << 16).is_some());
+        drop((held, other));
+        let taken = shares.taken.lock().unwrap();
+        assert!(taken.by.is_empty() && taken.of_sites.is_empty() && taken.all == 0);
     }
 
     #[test]
