@@ -49,14 +49,19 @@ static void AReaderGoesOnWhereAThreadIsLeftAgain(const WCHAR *pwszFile) {
   SAFE_RELEASE(pCallback);
 }
 
-class CSink : public IMFAsyncCallback {
+// The queue lets go of it on its own thread, after the event was taken.
+class CSink final : public IMFAsyncCallback {
  public:
   STDMETHODIMP QueryInterface(REFIID, void **ppv) override {
     *ppv = NULL;
     return E_NOINTERFACE;
   }
-  STDMETHODIMP_(ULONG) AddRef() override { return 2; }
-  STDMETHODIMP_(ULONG) Release() override { return 1; }
+  STDMETHODIMP_(ULONG) AddRef() override { return ++m_cReferences; }
+  STDMETHODIMP_(ULONG) Release() override {
+    const ULONG cReferences = --m_cReferences;
+    if (cReferences == 0) delete this;
+    return cReferences;
+  }
   STDMETHODIMP GetParameters(DWORD *, DWORD *) override { return E_NOTIMPL; }
   STDMETHODIMP Invoke(IMFAsyncResult *pResult) override {
     IMFMediaEvent *pEvent = NULL;
@@ -68,30 +73,35 @@ class CSink : public IMFAsyncCallback {
   IMFMediaEventGenerator *m_pGenerator = NULL;
   HRESULT m_hr = E_FAIL;
   CEvent m_event;
+
+ private:
+  std::atomic<ULONG> m_cReferences{1};
 };
 
 static void AQueueLosesNeitherEventsNorWhoWaits() {
   IWMDRMProvider *pProvider = NULL;
   IWMDRMSecurity *pSecurity = NULL;
   IMFMediaEvent *pEvent = NULL;
-  CSink first, second;
+  CSink *pFirst = new CSink, *pSecond = new CSink;
   CHECK_HR(WMDRMCreateProvider(&pProvider), S_OK);
   CHECK_HR(pProvider->CreateObject(IID_IWMDRMSecurity, (void **)&pSecurity), S_OK);
-  first.m_pGenerator = second.m_pGenerator = pSecurity;
+  pFirst->m_pGenerator = pSecond->m_pGenerator = pSecurity;
   // The call that begins fails: nobody waits, and the event stays.
   CHECK_HR(pSecurity->QueueEvent(4711, GUID_NULL, S_OK, NULL), S_OK);
-  CHECK_HR(WithoutThread([&] { return pSecurity->BeginGetEvent(&first, NULL); }), E_OUTOFMEMORY);
+  CHECK_HR(WithoutThread([&] { return pSecurity->BeginGetEvent(pFirst, NULL); }), E_OUTOFMEMORY);
   CHECK_HR(pSecurity->GetEvent(MF_EVENT_FLAG_NO_WAIT, &pEvent), S_OK);
   SAFE_RELEASE(pEvent);
   // The call that queues fails, and so does a shutdown: who waits still does.
-  CHECK_HR(pSecurity->BeginGetEvent(&second, NULL), S_OK);
+  CHECK_HR(pSecurity->BeginGetEvent(pSecond, NULL), S_OK);
   CHECK_HR(WithoutThread([&] { return pSecurity->QueueEvent(4712, GUID_NULL, S_OK, NULL); }), E_OUTOFMEMORY);
   CHECK_HR(WithoutThread([&] { return pSecurity->Shutdown(); }), E_OUTOFMEMORY);
-  CHECK_HR(pSecurity->BeginGetEvent(&second, NULL), MF_S_MULTIPLE_BEGIN);
+  CHECK_HR(pSecurity->BeginGetEvent(pSecond, NULL), MF_S_MULTIPLE_BEGIN);
   CHECK_HR(pSecurity->QueueEvent(4713, GUID_NULL, S_OK, NULL), S_OK);
-  second.m_event.Wait();
-  CHECK_HR(second.m_hr, S_OK);
+  pSecond->m_event.Wait();
+  CHECK_HR(pSecond->m_hr, S_OK);
   CHECK_HR(pSecurity->Shutdown(), S_OK);
+  SAFE_RELEASE(pFirst);
+  SAFE_RELEASE(pSecond);
   SAFE_RELEASE(pSecurity);
   SAFE_RELEASE(pProvider);
 }

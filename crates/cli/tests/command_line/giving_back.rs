@@ -119,7 +119,7 @@ fn what_is_gone_is_told_even_if_the_next_cannot_be_deleted() {
         let stock = Stock::new();
         let database = rusqlite::Connection::open(stock.machine.store().join("licenses.db")).unwrap();
         let keep = format!(
-            "CREATE TRIGGER keep BEFORE DELETE ON license WHEN old.kid = x'{LONG}' BEGIN SELECT RAISE(ABORT, 'kept'); END"
+            "CREATE TRIGGER keep BEFORE DELETE ON page WHEN instr(old.licenses, x'{LONG}') BEGIN SELECT RAISE(ABORT, 'kept'); END"
         );
         database.execute_batch(&keep).unwrap();
         let told = stock.machine.json(3, &[&["give-back", "--yes", SHORT, LONG], local].concat());
