@@ -53,7 +53,7 @@ fn certificates_lists_queues_and_the_process_are_measured() {
     let (data, serving, text) = asked();
     for role in ["individualization", "issuer", "management"] {
         let remaining = value(&text, &format!("wmlicensed_certificate_remaining_seconds{{certificate=\"{role}\"}}"));
-        assert!((399.0 * 86_400.0..400.0 * 86_400.0).contains(&remaining), "{role}: {remaining}");
+        assert!((399.0 * 86_400.0..=400.0 * 86_400.0).contains(&remaining), "{role}: {remaining}");
     }
     assert_eq!(value(&text, "wmlicensed_status_list_remaining_seconds"), -1.0);
     for queue in ["computations", "deliveries", "database"] {
