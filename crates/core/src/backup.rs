@@ -1,6 +1,7 @@
 //! Backup: all licenses that may leave, sealed to this device and to their management services, in one file.
 //! The file's bytes are `backup/writer.rs` and `backup/reader.rs`, the folder is `backup/place.rs`.
 
+mod batch;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod place;
@@ -12,18 +13,15 @@ use crate::client::Client;
 use crate::event::Event;
 use crate::operation::{Cancelled, Context};
 use crate::store::{BackupItem, Snapshot, StoreError};
+use batch::Batch;
 use place::{Occupant, Place};
 use plan::{Plan, SectionPlan};
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use wmlicense_wire::answer::read_vouched;
 use wmlicense_wire::backup::Item;
 use wmlicense_wire::backup::page::{PageKey, PageView};
 use wmlicense_wire::cbor::MAX_TEXT_LEN;
-use wmlicense_wire::id::{Digest, SignerId};
-use wmlicense_wire::license::{License, bound_to};
-use wmlicense_wire::policy::Glance;
 use writer::{BackupWriter, SectionWriter, WriteError};
 
 /// What a backup did.
@@ -212,75 +210,43 @@ fn write_licenses(
     out: &mut SectionWriter,
     progress: &mut dyn FnMut(u64) -> Result<(), Cancelled>,
 ) -> Result<(), BackupError> {
-    let mut manifest = Manifest { named: Vec::new(), thumbprint: SignerId::new([0; SignerId::LEN]) };
+    let mut batch: Option<Batch> = None;
     snapshot.stream(&section.section, &mut |item| {
-        match item {
-            BackupItem::Batch(signed) => {
-                manifest = Manifest::of(&signed)?;
+        match (item, &mut batch) {
+            (BackupItem::Batch(signed), batch) => {
+                *batch = Some(Batch::of(&signed).map_err(damaged)?);
                 out.put(&Item::Batch(signed))?;
             }
-            BackupItem::Page { key, page } => {
-                let page = PageView::parse(&page).map_err(|error| damaged(&error.to_string()))?;
-                manifest.take_page(&key, &page)?;
+            (BackupItem::Page { key, page }, Some(batch)) => {
+                let page = PageView::parse(&page).map_err(damaged)?;
+                take_page(batch, &key, &page)?;
                 out.put_page(&key, &page)?;
             }
-            BackupItem::License(license) => {
-                manifest.take_license(license.index, &license.license)?;
-                out.put_license(license.index, &license.license, &license.state, &license.key)?;
+            (BackupItem::License(entry), Some(batch)) => {
+                let license = &entry.license;
+                let hashes = (license.hash(), license.policy_hash());
+                // Its key was opened.
+                batch.take(entry.index, hashes, (&license.policy, &license.binding)).map_err(damaged)?;
+                out.put_license(entry.index, license, &entry.state, &entry.key)?;
             }
+            (BackupItem::Page { .. } | BackupItem::License(_), None) => Err(damaged("a license without a batch"))?,
         }
         Ok::<(), BackupError>(progress(out.counts().records)?)
     })
 }
 
-/// What the batch being written names. Whoever restores looks there as well and believes nothing of a section with a license that
-/// is another one, comes twice or has no key: what a disk did to one license must not cost all the others, nor the older backup.
-struct Manifest {
-    /// Those that did not come yet.
-    named: Vec<Option<Digest>>,
-    /// The device's, which each binding names.
-    thumbprint: SignerId,
+/// Takes the licenses of a page, whose keys open.
+fn take_page(batch: &mut Batch, key: &PageKey, page: &PageView<'_>) -> Result<(), StoreError> {
+    for paged in page.licenses() {
+        let license = batch.take_paged(&paged).map_err(damaged)?;
+        let opened = key.unwrap(paged.index, license.policy_hash, license.kind, paged.wrapped);
+        opened.map_err(|_| damaged("the key of a license does not open"))?;
+    }
+    Ok(())
 }
 
-impl Manifest {
-    fn of(signed: &[u8]) -> Result<Self, StoreError> {
-        let answer = read_vouched(signed).map_err(|error| damaged(&error.to_string()))?;
-        Ok(Self { named: answer.manifest.into_iter().map(Some).collect(), thumbprint: answer.thumbprint })
-    }
-
-    /// Takes the licenses of a page, whose keys open.
-    fn take_page(&mut self, key: &PageKey, page: &PageView<'_>) -> Result<(), StoreError> {
-        for license in page.licenses() {
-            self.take(license.index, license.hash())?;
-            let read = license.parts().and_then(|(policy, binding)| Glance::at(policy).zip(bound_to(binding)));
-            let read = read.filter(|(glance, (_, thumbprint))| !glance.stateful && *thumbprint == self.thumbprint);
-            let (glance, (policy_hash, _)) =
-                read.ok_or_else(|| damaged("a license is another device's, or malformed"))?;
-            let opened = key.unwrap(license.index, policy_hash, glance.kind, license.wrapped);
-            opened.map_err(|_| damaged("the key of a license does not open"))?;
-        }
-        Ok(())
-    }
-
-    /// Takes a license whose key was opened.
-    fn take_license(&mut self, index: u32, license: &License) -> Result<(), StoreError> {
-        self.take(index, license.hash())?;
-        if bound_to(&license.binding) == Some((license.policy_hash(), self.thumbprint)) {
-            return Ok(());
-        }
-        Err(damaged("a license is another device's, or malformed"))
-    }
-
-    fn take(&mut self, index: u32, hash: Digest) -> Result<(), StoreError> {
-        if self.named.get_mut(index as usize).and_then(Option::take) == Some(hash) {
-            return Ok(());
-        }
-        Err(damaged("a license is not what its issuer signed, or comes twice"))
-    }
-}
-
-fn damaged(why: &str) -> StoreError {
-    StoreError::Damaged(why.into())
+fn damaged(why: impl ToString) -> StoreError {
+    StoreError::Damaged(why.to_string())
 }
 
 #[cfg(test)]

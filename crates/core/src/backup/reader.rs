@@ -1,15 +1,13 @@
 //! Reading a backup: every byte is authenticated before it is interpreted, every item checked against the rules of the
 //! format, and nothing believed before the signed footer. What becomes of the licenses is the restore's.
 
-mod batch;
 mod entry;
 
+use super::batch::{Batch, Fault};
 use aws_lc_rs::digest;
-use batch::Batch;
 pub(crate) use entry::{Entry, LicenseEntry, PageEntry};
 use std::io::{self, Read, Seek, SeekFrom};
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::answer::read_vouched;
 use wmlicense_wire::backup::{
     BackupFormatError, Counts, Footer, Header, ItemView, MAX_ITEM_LEN, PADDING, PageItem, RecordView, Version,
     section_context,
@@ -38,6 +36,12 @@ pub(crate) enum ReadError {
 
 fn corrupt(reason: impl Into<String>) -> ReadError {
     ReadError::Corrupt(reason.into())
+}
+
+impl From<Fault> for ReadError {
+    fn from(fault: Fault) -> Self {
+        corrupt(fault.to_string())
+    }
 }
 
 impl From<BackupFormatError> for ReadError {
@@ -311,8 +315,7 @@ impl<'a, R: Read> SectionReader<'a, R> {
             }
             ItemView::Batch(signed) => {
                 self.counts.batches += 1;
-                let answer = read_vouched(signed).map_err(|error| corrupt(error.to_string()))?;
-                self.batch = Some(Batch::new(answer));
+                self.batch = Some(Batch::of(signed).map_err(|error| corrupt(error.to_string()))?);
                 Ok(Some(Entry::Batch(signed)))
             }
             ItemView::Record(record) => self.record(record).map(|license| Some(Entry::License(license))),
@@ -332,7 +335,9 @@ impl<'a, R: Read> SectionReader<'a, R> {
         }
         self.next_record += 1;
         self.counts.records += 1;
-        batch.record(record)
+        let hashes = (record.license_hash(), record.policy_hash());
+        let kind = batch.take(record.manifest_index, hashes, (record.policy, record.binding))?;
+        Ok(LicenseEntry::of_record(record, kind, hashes.1))
     }
 
     /// Checks that a page may be there, and its licenses.
@@ -344,7 +349,12 @@ impl<'a, R: Read> SectionReader<'a, R> {
         let number = self.next_page;
         self.next_page += 1;
         self.counts.records += item.page.count() as u64;
-        batch.page(number, item)
+        let mut licenses = Vec::with_capacity(item.page.count());
+        for paged in item.page.licenses() {
+            let license = batch.take_paged(&paged)?;
+            licenses.push(LicenseEntry::of_page(&paged, &license));
+        }
+        Ok(PageEntry { number, wrapped_key: item.wrapped_key, page: item.page, licenses })
     }
 
     /// Verifies the footer and that nothing follows it.

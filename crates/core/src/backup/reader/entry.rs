@@ -1,8 +1,9 @@
 //! What a section yields on reading.
 
 use super::{ReadError, corrupt};
+use crate::backup::batch::Paged;
 use wmlicense_wire::aead::OpenError;
-use wmlicense_wire::backup::page::{PageKey, PageView};
+use wmlicense_wire::backup::page::{PageKey, PageView, PagedLicense};
 use wmlicense_wire::backup::{ContentKeys, RecordView};
 use wmlicense_wire::id::{Digest, Kid};
 use wmlicense_wire::license::{InnerKey, License, State};
@@ -114,13 +115,16 @@ impl<'a> LicenseEntry<'a> {
         }
     }
 
-    pub(super) fn of_page(
-        (index, encoded, wrapped): (u32, &'a [u8], &'a [u8]),
-        (policy, binding): (&'a [u8], &'a [u8]),
-        kind: LicenseKind,
-        policy_hash: Digest,
-    ) -> Self {
-        Self { index, kind, policy_hash, policy, binding, encoded, sealed: Sealed::Page(wrapped) }
+    pub(super) fn of_page(paged: &PagedLicense<'a>, license: &Paged<'a>) -> Self {
+        Self {
+            index: paged.index,
+            kind: license.kind,
+            policy_hash: license.policy_hash,
+            policy: license.policy,
+            binding: license.binding,
+            encoded: paged.license,
+            sealed: Sealed::Page(paged.wrapped),
+        }
     }
 
     /// Its policy. Read only where it decides something, because that costs more than all the rest.
