@@ -50,8 +50,13 @@ impl Readers {
     /// Returns when no reader is left that found the slot's object before it was emptied.
     pub(super) fn wait_for(&self, slot: usize) {
         settle();
-        for announced in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            while announced.slot.load(Ordering::SeqCst) == slot + 1 {
+        let looks = |announced: &Arc<Announced>| announced.slot.load(Ordering::SeqCst) == slot + 1;
+        // Waited for without the lock, which threads take that look for the first time.
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let looking: Vec<_> = all.iter().filter(|announced| looks(announced)).map(Arc::clone).collect();
+        drop(all);
+        for announced in looking {
+            while looks(&announced) {
                 yield_now();
             }
         }
