@@ -53,20 +53,11 @@ impl Owner {
 /// Brings the tables to this version, and checks whose they are. `make`: also where there are none.
 pub(super) async fn prepare(client: &Client, owner: &Owner, make: bool) -> Result<(), StoreError> {
     match version(client).await? {
-        Some(VERSION) => {}
+        Some(_) => {}
         None if !make => return Err(StoreError::NoTables),
         None => parted(client, MAKE_VERSION).await?,
-        Some(_) => {}
     }
-    for _ in 1..TRIES {
-        match migrate(client, owner).await {
-            Err(StoreError::Overtaken) => tokio::time::sleep(PAUSE).await,
-            other => {
-                other?;
-                break;
-            }
-        }
-    }
+    migrated(client, owner).await?;
     let rows = PostgresRows(client);
     let found = rows.one(FIND_OWNER, &[], |row| Ok((row.id(0)?, row.value::<Vec<u8>>(1)?))).await?;
     let (authority, sealed) = found.ok_or(StoreError::Damaged("owner"))?;
@@ -97,6 +88,17 @@ async fn parted(client: &Client, sql: &str) -> Result<(), StoreError> {
 fn is_conflict(state: &SqlState) -> bool {
     [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT, SqlState::INTERNAL_ERROR]
         .contains(state)
+}
+
+/// As [`migrate`], again where another does so at the same time.
+async fn migrated(client: &Client, owner: &Owner) -> Result<(), StoreError> {
+    for _ in 1..TRIES {
+        match migrate(client, owner).await {
+            Err(StoreError::Overtaken) => tokio::time::sleep(PAUSE).await,
+            other => return other,
+        }
+    }
+    migrate(client, owner).await
 }
 
 /// Runs the steps that are missing, in one transaction.
