@@ -6,6 +6,7 @@ use crate::folder::DataFolder;
 use crate::keyring::{self, Keyring, KeyringError, MasterKey};
 use crate::metrics::{Measured, Metrics};
 use crate::pace::Pace;
+use crate::policy::to_rfc3339;
 use crate::problem::Fault;
 use crate::quota::Quotas;
 use crate::shares::Shares;
@@ -16,7 +17,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::time::SystemTime;
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
-use wmlicense_wire::id::Digest;
+use wmlicense_wire::id::{Digest, SignerId};
 use wmlicense_wire::status_list::StatusList;
 
 /// Most device certificates whose verification is remembered.
@@ -165,7 +166,17 @@ impl Service {
     /// Takes over keys and certificates that were renewed on disk.
     pub(crate) fn reload_keyring(&self) {
         match Keyring::read(&self.folder, &self.roles) {
-            Ok(keyring) => *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring),
+            Ok(keyring) => {
+                let keyring = Arc::new(keyring);
+                let mut held = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
+                let before = std::mem::replace(&mut *held, Arc::clone(&keyring));
+                drop(held);
+                let known: Vec<SignerId> = before.roles().iter().map(|key| key.certificate.signer_id()).collect();
+                for key in keyring.roles().iter().filter(|key| !known.contains(&key.certificate.signer_id())) {
+                    let (role, until) = (key.certificate.role.name(), to_rfc3339(key.certificate.not_after));
+                    tracing::info!(until, "the renewed certificate for {role} is in use");
+                }
+            }
             Err(error) => tracing::error!(%error, "the renewed certificates cannot be used; the old ones stay in use"),
         }
     }
