@@ -2,6 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// A day, in seconds.
+pub(crate) const DAY: i64 = 24 * 60 * 60;
+
 /// Gives the time.
 pub trait Clock: Send + Sync {
     /// Seconds UTC.

@@ -1,9 +1,9 @@
 //! What ends: certificates of roles and the status list. The log says so from thirty days before on, once a day.
 
+use crate::clock::DAY;
 use crate::service::Service;
 use wmlicense_wire::certificate::Role;
 
-const DAY: i64 = 24 * 60 * 60;
 /// From how long before its end on a certificate is warned of, in days.
 pub(crate) const WARNED_DAYS: i64 = 30;
 

@@ -2,6 +2,7 @@
 //! Each is a vessel that empties evenly over a day, so that there is no hour at which everybody may begin anew. What is spent
 //! where is the roles'.
 
+use crate::clock::DAY;
 use crate::limits::Daily;
 use crate::source::Source;
 use std::collections::HashMap;
@@ -9,8 +10,6 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use wmlicense_wire::id::{DeviceId, UserId};
 
-/// In seconds.
-const DAY: i64 = 24 * 60 * 60;
 /// Spent amounts are counted in such parts, so that small quotas empty evenly as well.
 const PARTS: u128 = 1_000_000;
 /// Most that are remembered of one kind; beyond that those are forgotten that spent less than the average.

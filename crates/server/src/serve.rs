@@ -3,7 +3,7 @@
 mod upkeep;
 
 use self::upkeep::Upkeep;
-use crate::clock::Clock;
+use crate::clock::{Clock, DAY};
 use crate::folder::DataFolder;
 use crate::http::listener::{Listening, room};
 use crate::http::management::Management;
@@ -26,9 +26,6 @@ use wmlicense_wire::certificate::Role;
 
 /// Requests that run when the service is told to stop have so long to end.
 const GRACE: Duration = Duration::from_secs(20);
-
-/// In seconds.
-const DAY: i64 = 24 * 60 * 60;
 
 /// Least time between two epochs of a device, in seconds, where nothing else is said.
 pub const DEFAULT_EPOCH_PERIOD: u32 = 60 * 60;

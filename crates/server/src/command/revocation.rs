@@ -4,7 +4,7 @@ use super::actor::acting;
 use super::error::CommandError;
 use super::listing::{self, Format, ORDER_COLUMNS, show};
 use super::{Data, List, Opened, print, reason, time};
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, DAY, SystemClock};
 use crate::keyring::authority_key;
 use crate::policy::to_rfc3339;
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
@@ -15,8 +15,6 @@ use std::path::PathBuf;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::revocation::{Entry, Rule};
 use wmlicense_wire::status_list::{StatusList, application_id};
-
-const DAY: i64 = 24 * 60 * 60;
 
 #[derive(Subcommand)]
 pub(super) enum LicenseCommand {

@@ -1,5 +1,6 @@
 //! TLS of the listener: certificate and key from two files, read again when they change. Who accepts connections is `listener`.
 
+use crate::clock::DAY;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use x509_cert::der::Decode as _;
 
 /// A certificate that has less of its life left than this part of it, and fewer seconds than that, is spoken of.
-const ENDS_SOON: (i64, i64) = (4, 21 * 24 * 60 * 60);
+const ENDS_SOON: (i64, i64) = (4, 21 * DAY);
 
 /// Certificate or key for TLS cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +155,7 @@ impl Tls {
         if left <= 0 {
             tracing::error!(until, "the certificate for TLS has ended; clients refuse it");
         } else if left < ((end - begin) / ENDS_SOON.0).min(ENDS_SOON.1) {
-            tracing::warn!(until, days = left / (24 * 60 * 60), "the certificate for TLS ends soon; renew it");
+            tracing::warn!(until, days = left / DAY, "the certificate for TLS ends soon; renew it");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the disk before the certificate that speaks of it, and the authority's certificate comes last.
 
 use super::{CLOCK_TOLERANCE, KeyringError, at, authority_key, backup_name, read_directory, role_name};
+use crate::clock::DAY;
 use crate::folder::{DataFolder, write_private};
 use std::fs::File;
 use std::io;
@@ -14,7 +15,6 @@ use wmlicense_wire::id::Digest;
 use wmlicense_wire::kem::{HpkePrivateKey, Suite};
 use wmlicense_wire::key::{DualSigningKey, KeyKind, Signer as _, SigningKey};
 
-const DAY: i64 = 24 * 60 * 60;
 /// Validity of role certificates.
 const ROLE_VALIDITY: i64 = 400 * DAY;
 /// For how long a backup key opens backups.
