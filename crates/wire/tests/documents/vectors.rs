@@ -8,6 +8,7 @@ mod make_given;
 mod make_restores;
 mod make_revocations;
 mod read;
+mod refusal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

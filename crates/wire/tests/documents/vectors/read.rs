@@ -1,26 +1,26 @@
-//! Reads a vector as its file says, and names the class of every refusal.
+//! Reads a vector as its file says.
 
+use super::refusal::{
+    of_answer, of_backup, of_cbor, of_certificate, of_request, of_revocation, of_service_document, of_status_list,
+};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use wmlicense_testkit::vectors::Vector;
 use wmlicense_wire::aead::SecretKey;
-use wmlicense_wire::answer::{AnswerError, Envelope, Expected, MAX_GIVEN_AGE};
+use wmlicense_wire::answer::{Envelope, Expected, MAX_GIVEN_AGE};
 use wmlicense_wire::backup::page::{PageView, SectionPageKeys};
-use wmlicense_wire::backup::{BackupFormatError, Footer, Header, Item, Record, RecordKey, Tombstone, section_context};
-use wmlicense_wire::cbor::{self, CborError};
-use wmlicense_wire::certificate::{
-    AuthorityCertificate, CertificateError, DeviceCertificate, Directory, Role, ServiceCertificate,
-};
+use wmlicense_wire::backup::{Footer, Header, Item, Record, RecordKey, Tombstone, section_context};
+use wmlicense_wire::cbor;
+use wmlicense_wire::certificate::{AuthorityCertificate, DeviceCertificate, Directory, Role, ServiceCertificate};
 use wmlicense_wire::chunked::Opener;
-use wmlicense_wire::cose::CoseError;
 use wmlicense_wire::id::{Digest, Id};
 use wmlicense_wire::kem::{HpkePrivateKey, Suite};
 use wmlicense_wire::license::{License, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
-use wmlicense_wire::request::{MAX_RESTORE_LEN, Request, RequestError};
-use wmlicense_wire::revocation::{Acknowledgement, Revocation, RevocationError};
-use wmlicense_wire::service_document::{ServiceDocument, ServiceDocumentError, verify_time};
-use wmlicense_wire::status_list::{StatusList, StatusListError};
+use wmlicense_wire::request::{MAX_RESTORE_LEN, Request};
+use wmlicense_wire::revocation::{Acknowledgement, Revocation};
+use wmlicense_wire::service_document::{ServiceDocument, verify_time};
+use wmlicense_wire::status_list::StatusList;
 
 /// What a vector can be read as.
 pub(crate) const KINDS: [&str; 23] = [
@@ -319,94 +319,5 @@ impl Reader<'_> {
             stream = rest;
         }
         gives(&[("plain-hash", Digest::of(&plain[..length]).to_hex()), ("items", kinds.join(" "))])
-    }
-}
-
-fn of_cbor(error: &CborError) -> &'static str {
-    match error {
-        CborError::Encoding { .. } => "encoding",
-        CborError::Depth { .. } => "depth",
-        CborError::Trailing { .. } => "trailing",
-        CborError::Missing { .. } => "missing",
-        CborError::Value { .. } => "value",
-        CborError::Unknown { .. } => "unknown",
-        CborError::TooLong { .. } => "too-long",
-    }
-}
-
-fn of_cose(error: &CoseError) -> &'static str {
-    match error {
-        CoseError::Malformed => "malformed",
-        CoseError::TooLong(_) => "too-long",
-        CoseError::WrongType => "wrong-type",
-        CoseError::WrongSigner => "wrong-signer",
-        CoseError::BadSignature => "bad-signature",
-    }
-}
-
-fn of_certificate(error: CertificateError) -> &'static str {
-    match error {
-        CertificateError::Signature(error) => of_cose(&error),
-        CertificateError::Content(error) => of_cbor(&error),
-        CertificateError::Key(_) => "key",
-        CertificateError::NotTrusted => "not-trusted",
-        CertificateError::WrongIssuer => "wrong-issuer",
-        CertificateError::NotValid => "not-valid",
-        CertificateError::WrongRole => "wrong-role",
-    }
-}
-
-fn of_service_document(error: ServiceDocumentError) -> &'static str {
-    match error {
-        ServiceDocumentError::Signature(error) => of_cose(&error),
-        ServiceDocumentError::Content(error) => of_cbor(&error),
-        ServiceDocumentError::Certificate(error) => of_certificate(error),
-        ServiceDocumentError::UnknownSigner => "unknown-signer",
-        ServiceDocumentError::WrongNonce => "wrong-nonce",
-    }
-}
-
-fn of_request(error: RequestError) -> &'static str {
-    match error {
-        RequestError::Signature(error) => of_cose(&error),
-        RequestError::Content(error) => of_cbor(&error),
-    }
-}
-
-fn of_revocation(error: RevocationError) -> &'static str {
-    match error {
-        RevocationError::Signature(error) => of_cose(&error),
-        RevocationError::Content(error) => of_cbor(&error),
-        RevocationError::Key(_) => "key",
-    }
-}
-
-fn of_status_list(error: StatusListError) -> &'static str {
-    match error {
-        StatusListError::Signature(error) => of_cose(&error),
-        StatusListError::Content(error) => of_cbor(&error),
-        StatusListError::WrongAuthority => "wrong-issuer",
-    }
-}
-
-fn of_answer(error: AnswerError) -> &'static str {
-    match error {
-        AnswerError::Signature(error) => of_cose(&error),
-        AnswerError::Content(error) => of_cbor(&error),
-        AnswerError::Signer | AnswerError::NotValid => "signer",
-        AnswerError::Mismatch | AnswerError::OtherDevice => "mismatch",
-        AnswerError::Manifest => "manifest",
-        AnswerError::License { .. } | AnswerError::OtherIssuer { .. } => "license",
-        AnswerError::Suite => "suite",
-    }
-}
-
-fn of_backup(error: BackupFormatError) -> &'static str {
-    match error {
-        BackupFormatError::Magic => "magic",
-        BackupFormatError::Version(_) => "version",
-        BackupFormatError::Content(error) => of_cbor(&error),
-        BackupFormatError::Footer(error) => of_cose(&error),
-        BackupFormatError::Ticket => "ticket",
     }
 }
