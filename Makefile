@@ -1,6 +1,6 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help demo gstreamer test test-crash test-held test-mutants test-release test-packaging bench fuzz check-dependencies check-format \
+.PHONY: help demo demo-scale gstreamer test test-crash test-held test-mutants test-release test-packaging bench fuzz check-dependencies check-format \
 	format install uninstall deb tarball
 
 help: ## this list
@@ -8,6 +8,9 @@ help: ## this list
 
 demo: ## the whole journey against a service of its own, one printed line per step
 	@ci/demo.sh
+
+demo-scale: ## PostgreSQL and two replicas behind nginx, one killed meanwhile: 100 000 licenses out, restores at the limit (LICENSES=2000 for fewer)
+	@ci/demo_scale.sh $(LICENSES)
 
 gstreamer: ## the GStreamer element, gstreamer/libgstwmlicense.so
 	@cargo build --release

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building and the demonstration need (`ci/install.sh demo`), or what the whole check needs besides (`ci/install.sh
-# test`, the default), or what looking at packages needs (`ci/install.sh packaging`), on Debian and its relatives, and nothing that is
+# Installs what building and the demonstration need (`ci/install.sh demo`), or what that with a server database and a proxy needs
+# besides (`ci/install.sh demo-scale`), or what the whole check needs (`ci/install.sh test`, the default), or what looking at packages needs (`ci/install.sh packaging`), on Debian and its relatives, and nothing that is
 # there already; or the tool that looks at what is depended on (`ci/install.sh dependencies`). The Rust toolchain is the reader's own and is looked at first: only its formatter and linter are
 # added, and only for the check.
 set -euo pipefail
@@ -10,6 +10,10 @@ cd "$(dirname "$0")/.."
 demo_packages=(
   build-essential binutils make ca-certificates # building; build-essential brings gcc and g++
   python3                                       # plays the user and the browser in the demonstration
+)
+demo_scale_packages=(
+  "${demo_packages[@]}"
+  postgresql-15 openssl                         # the server database; the certificate of the proxy, which is unpacked
 )
 test_packages=(
   "${demo_packages[@]}"
@@ -29,10 +33,13 @@ test_packages=(
   abigail-tools                                     # what compares binary interfaces
   cmake meson ninja-build                           # build systems that have to find an installed library
   systemd docker-compose                            # read the samples in deploy/
+  libevent-2.1-7 libc-ares2                         # what the pooler below is linked with
 )
 # Of these only a program each is unpacked, into .tools: installed, they would start and serve on this machine.
 unpacked_packages=(
-  nginx:usr/sbin/nginx caddy:usr/bin/caddy          # proxies, behind which the samples in deploy/ put the service
+  nginx:usr/sbin/nginx                              # a proxy, behind which a sample in deploy/ puts the service
+  caddy:usr/bin/caddy                               # another one
+  pgbouncer:usr/sbin/pgbouncer                      # a pooler between the service and its database
   prometheus:usr/bin/promtool                       # reads what /metrics says
 )
 packaging_packages=(
@@ -45,12 +52,17 @@ cargo_deny=0.20.2                                   # licenses, bans and sources
 
 say() { printf '%s\n' "$*" >&2; }
 
+unpacked=()
 case ${1:-test} in
   demo) packages=("${demo_packages[@]}") ;;
-  test) packages=("${test_packages[@]}") ;;
-  packaging) packages=("${packaging_packages[@]}") ;;
+  demo-scale)
+    packages=("${demo_scale_packages[@]}")
+    unpacked=("${unpacked_packages[0]}")
+    ;;
+  test) packages=("${test_packages[@]}") unpacked=("${unpacked_packages[@]}") ;;
+  packaging) packages=("${packaging_packages[@]}") unpacked=("${unpacked_packages[@]}") ;;
   dependencies) packages=("${demo_packages[@]}") ;;
-  *) say "usage: ci/install.sh [demo|test|packaging|dependencies]"; exit 2 ;;
+  *) say "usage: ci/install.sh [demo|demo-scale|test|packaging|dependencies]"; exit 2 ;;
 esac
 for_tests() { [ "${1:-test}" = test ] || [ "$1" = packaging ]; }
 
@@ -147,7 +159,7 @@ debian_packages() { # demo or test
 # What is unpacked for tests that the system does not have itself.
 unpacked_parts() {
   local pair package program place work
-  for pair in "${unpacked_packages[@]}"; do
+  for pair in "${unpacked[@]}"; do
     package=${pair%%:*} program=${pair#*:}
     place=.tools/$program
     if [ -x "$place" ] || command -v "${program##*/}" >/dev/null || [ -x "/$program" ]; then continue; fi
@@ -172,9 +184,10 @@ unpacked_parts() {
 
 other_systems() { # demo or test
   local tool module element missing=() tools=(gcc g++ make nm objcopy pkg-config python3) modules=() elements=()
+  if [ "$1" = demo-scale ]; then tools+=(openssl initdb nginx); fi
   if for_tests "$1"; then
     tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age initdb gst-launch-1.0 chromium chromedriver
-            man groff mandoc doxygen abidiff cmake meson ninja systemd-analyze docker-compose nginx caddy promtool)
+            man groff mandoc doxygen abidiff cmake meson ninja systemd-analyze docker-compose nginx caddy pgbouncer promtool)
     modules=(glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0)
     elements=(qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink)
   fi
@@ -232,7 +245,7 @@ what=${1:-test}
 rust_toolchain "$what"
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
   debian_packages "$what"
-  if for_tests "$what"; then unpacked_parts; fi
+  unpacked_parts
 else
   other_systems "$what"
 fi

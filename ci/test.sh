@@ -36,6 +36,8 @@ postgres() {
     return 1
   fi
   grep '^test result:' "$log"
+  # And as it is run for many.
+  WM_TEST_PROGRAMS_BUILT=1 ci/demo_scale.sh 2000
 }
 # Beside the packages, the tool that holds documents against the CDDL: apart from the workspace, and so built before its tests.
 install() {
