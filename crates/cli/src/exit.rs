@@ -35,6 +35,9 @@ pub(crate) const TABLE: &[(Code, &str)] = &[
     (Code::Signal(2), "ended by Ctrl-C: what was under way was cancelled, the store is whole"),
 ];
 
+/// What ends with a code that is not its own, and the words for that.
+pub(crate) const PLAYER: (&str, &str) = ("other", "of `play` with a player, which ended with this code itself");
+
 impl Code {
     /// Done, or done in part.
     pub(crate) fn of(partial: bool) -> Self {
@@ -64,7 +67,9 @@ impl From<Code> for ExitCode {
 pub(crate) fn help() -> String {
     let mut text = "Exit codes:\n".to_owned();
     for (code, meaning) in TABLE {
-        let _ = writeln!(text, "  {:<5}{meaning}", code.number());
+        let _ = writeln!(text, "  {:<6}{meaning}", code.number());
     }
+    let (code, meaning) = PLAYER;
+    let _ = writeln!(text, "  {code:<6}{meaning}");
     text
 }

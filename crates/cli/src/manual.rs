@@ -89,6 +89,9 @@ fn own_sections(program: &Command, command: &Command) -> Roff {
     for (code, meaning) in exit::TABLE.iter().copied().chain([signal]) {
         entry(&mut roff, &code.number().to_string(), meaning);
     }
+    if [program.get_name(), "play"].contains(&command.get_name()) {
+        entry(&mut roff, exit::PLAYER.0, exit::PLAYER.1);
+    }
     roff.control("SH", ["ENVIRONMENT"]);
     for (name, meaning) in VARIABLES {
         entry(&mut roff, name, meaning);

@@ -1,6 +1,6 @@
 //! The player that the bridge starts, and its end.
 
-use super::End;
+use super::{End, processes};
 use crate::failure::Failure;
 use crate::settings;
 use rustix::process::{Pid, Signal, kill_process};
@@ -52,7 +52,7 @@ impl Player {
         self.process
     }
 
-    /// Tells it to end, and ends it if it does not.
+    /// Tells it to end, with what it started, and ends them if it does not.
     pub(super) fn end(&self, ends: &Receiver<End>) {
         self.signal(Signal::TERM);
         let until = Instant::now() + PATIENCE;
@@ -64,15 +64,20 @@ impl Player {
         self.kill();
     }
 
-    /// Ends it at once.
+    /// Ends it at once, with what it started.
     pub(super) fn kill(&self) {
         self.signal(Signal::KILL);
     }
 
+    /// A shell passes no signal on. All are found before the first one gets it, since children of who is gone are nobody's.
     fn signal(&self, signal: Signal) {
-        let process = i32::try_from(self.process).ok().and_then(Pid::from_raw);
-        // It may have ended by itself.
-        let _ = process.map(|process| kill_process(process, signal));
+        let below = processes::all().filter(|process| processes::is_within(*process, self.process));
+        let found: Vec<u32> = std::iter::once(self.process).chain(below.filter(|one| *one != self.process)).collect();
+        for process in found {
+            let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+            // It may have ended by itself.
+            let _ = process.map(|process| kill_process(process, signal));
+        }
     }
 }
 

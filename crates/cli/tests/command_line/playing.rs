@@ -231,6 +231,27 @@ fn a_signal_ends_bridge_and_player() {
     }
 }
 
+/// A shell that waits for a player passes nothing on.
+#[test]
+fn a_signal_ends_what_the_player_started_as_well() {
+    let (_service, machine) = licensed(None);
+    let player = ["sh", "-c", "echo \"$1\"; tail -f /dev/null & echo $!; wait", "sh"];
+    let mut bridge = Running::start(&mut play(&machine, &media("packager-cenc-video.mp4"), &player));
+    let mut process = String::new();
+    bridge.out.read_line(&mut process).unwrap();
+    let process = process.trim().to_owned();
+    run::succeed(Command::new("kill").args(["-TERM", &bridge.child.id().to_string()]));
+    let mut wait = Command::new("timeout");
+    let (code, _) = run::ended(wait.args(["20", "tail", "-s", "0.1", "--pid", &process, "-f", "/dev/null"]));
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let is_over = code == Some(0) || status.contains("State:\tZ");
+    if !is_over {
+        run::succeed(Command::new("kill").args(["-KILL", &process]));
+    }
+    assert!(is_over, "{status}");
+    assert_eq!(bridge.ended().status.code(), Some(143));
+}
+
 #[test]
 fn what_may_not_be_bridged_is_refused_with_a_reason() {
     let play_it = |terms: &str| {
