@@ -128,7 +128,7 @@ fn spend(matter: &impl Matter, payer: Option<Payer>, answer: usize, now: i64) {
 /// What to send where an exchange is known; `None` where it is not.
 fn known_answer(prior: Prior) -> Result<Option<Vec<u8>>, Fault> {
     match prior {
-        Prior::None => Ok(None),
+        Prior::None | Prior::Again => Ok(None),
         Prior::Answered(Some(bytes)) => Ok(Some(bytes)),
         // The same transaction ID was used for a restore, whose answers are not kept.
         Prior::Answered(None) | Prior::Conflict => Err(Fault::Conflict),

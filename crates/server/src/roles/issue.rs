@@ -278,7 +278,7 @@ pub(super) fn leave_out_replaced(withdrawn: &mut Vec<Withdrawn>, licenses: &[New
 }
 
 impl Batch {
-    fn add(&mut self, grant::Granted { grant, license, again }: grant::Granted) {
+    fn add(&mut self, grant::Granted { grant, license, again, .. }: grant::Granted) {
         self.grants.push(grant);
         self.issue.licenses.extend(license);
         self.issue.again.extend(again);

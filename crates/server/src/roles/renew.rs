@@ -160,7 +160,7 @@ impl Work {
                 }
             };
             match result {
-                Ok(Granted { grant, license, again }) => {
+                Ok(Granted { grant, license, again, .. }) => {
                     grants.push(grant);
                     issue.licenses.extend(license);
                     issue.again.extend(again);
@@ -218,7 +218,9 @@ impl Work {
             Ok(granted) => granted,
             Err(not_granted) => return Ok(Err(not_granted)),
         };
-        let Granted { mut grant, license: Some(mut license), again } = granted else { return Ok(Ok(granted)) };
+        let Granted { mut grant, license: Some(mut license), again, stateful } = granted else {
+            return Ok(Ok(granted));
+        };
         let policy = Policy::decode(&grant.policy).map_err(|_| Fault::Internal)?;
         let first_issued = match (renewal, &old) {
             (Renewal::Carry, Some(old)) => old.first_issued,
@@ -243,6 +245,6 @@ impl Work {
         if restored {
             license.replaces = None;
         }
-        Ok(Ok(Granted { grant, license: Some(license), again }))
+        Ok(Ok(Granted { grant, license: Some(license), again, stateful }))
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Prior {
     None,
     /// It was answered with these bytes; without bytes where answers are not kept because they are made again.
     Answered(Option<Vec<u8>>),
+    /// It was answered with what is made again from what was written with it.
+    Again,
     /// It was answered so long ago that the bytes are gone.
     Gone,
     /// It came with other bytes or for another account.
@@ -67,7 +69,8 @@ pub(crate) fn prior(exchange: &Exchange, row: Option<AnsweredRow>) -> Prior {
         KeptAnswer::Kept(bytes) if exchange.now < answered_at.saturating_add(ANSWER_LIFETIME) => {
             Prior::Answered(Some(bytes))
         }
-        KeptAnswer::Kept(_) | KeptAnswer::Dropped => Prior::Gone,
+        KeptAnswer::MadeAgain if exchange.now < answered_at.saturating_add(ANSWER_LIFETIME) => Prior::Again,
+        KeptAnswer::Kept(_) | KeptAnswer::MadeAgain | KeptAnswer::Dropped => Prior::Gone,
     }
 }
 
@@ -101,12 +104,15 @@ mod tests {
         assert_eq!(at(1000 + ANSWER_LIFETIME), Prior::Gone);
         assert_eq!(prior(&exchange(1000), Some(row(KeptAnswer::Dropped))), Prior::Gone);
         assert_eq!(prior(&exchange(i64::MAX), Some(row(KeptAnswer::Never))), Prior::Answered(None));
+        let made_again = |now| prior(&exchange(now), Some(row(KeptAnswer::MadeAgain)));
+        assert_eq!(made_again(1000 + ANSWER_LIFETIME - 1), Prior::Again);
+        assert_eq!(made_again(1000 + ANSWER_LIFETIME), Prior::Gone);
         assert_eq!(prior(&exchange(1000), None), Prior::None);
     }
 
     #[test]
     fn other_bytes_and_another_account_are_in_conflict_whatever_is_left_of_the_answer() {
-        for answer in [KeptAnswer::Never, KeptAnswer::Kept(vec![7]), KeptAnswer::Dropped] {
+        for answer in [KeptAnswer::Never, KeptAnswer::MadeAgain, KeptAnswer::Kept(vec![7]), KeptAnswer::Dropped] {
             let other = Exchange { request_hash: Digest::new([9; 32]), ..exchange(1000) };
             assert_eq!(prior(&other, Some(row(answer.clone()))), Prior::Conflict);
             let nobody = Exchange { account: None, ..exchange(1000) };

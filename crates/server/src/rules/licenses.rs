@@ -79,6 +79,8 @@ pub(crate) struct Issue {
     /// Licenses that the device had and does not tell of.
     pub(crate) again: Vec<HandedOut>,
     pub(crate) withdrawn: Vec<Withdrawn>,
+    /// The answer is not kept: asked for again it is made again of what is written here, and says the same.
+    pub(crate) made_again: bool,
 }
 
 impl Issue {

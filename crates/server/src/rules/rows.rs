@@ -24,12 +24,25 @@ pub(crate) struct AnsweredRow {
 /// What is left of an answer.
 #[derive(Debug, Clone)]
 pub(crate) enum KeptAnswer {
-    /// It is made again when it is asked for again.
+    /// Nothing: the pairs of requests that it belongs to do the same however often they come.
     Never,
+    /// Nothing: it is made again, of what was written with it, as long as its bytes would be kept.
+    MadeAgain,
     /// Its bytes.
     Kept(Vec<u8>),
     /// Its bytes are gone.
     Dropped,
+}
+
+/// What is to be kept of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping<'a> {
+    /// As [`KeptAnswer::Never`].
+    Never,
+    /// As [`KeptAnswer::MadeAgain`].
+    MadeAgain,
+    /// Its bytes.
+    Bytes(&'a [u8]),
 }
 
 /// Keys of a device; those that were replaced keep their row.

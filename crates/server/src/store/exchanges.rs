@@ -6,6 +6,7 @@ use super::{End, Pending, Store, StoreError};
 use crate::rules::devices::{self, CertifiedDevice, KnownDevice};
 use crate::rules::epochs::{DAY, History, Judged, Noticed, Presented, Standing, YEAR, judge};
 use crate::rules::exchanges::{Committed, Exchange, Prior, prior};
+use crate::rules::rows::Keeping;
 use wmlicense_wire::id::{DeviceId, SignerId};
 
 impl Store {
@@ -74,13 +75,15 @@ impl Store {
     pub(crate) fn note(&self, exchange: Exchange) -> Pending<'_, Committed> {
         self.write(exchange, |exchange, rows| {
             Box::pin(async move {
-                match prior_of(rows, exchange).await? {
-                    Prior::None => {}
+                let prior = prior_of(rows, exchange).await?;
+                let answered = prior == Prior::Again;
+                match prior {
+                    Prior::None | Prior::Again => {}
                     known @ (Prior::Answered(_) | Prior::Gone | Prior::Conflict) => {
                         return Ok(End::Undo(Committed::Prior(known)));
                     }
                 }
-                if !apply(rows, exchange).await? {
+                if !apply(rows, exchange, answered).await? {
                     return Ok(End::Undo(Committed::Changed));
                 }
                 rows.note_checked(exchange).await?;
@@ -134,18 +137,14 @@ pub(super) async fn prior_of(rows: &mut dyn Rows, exchange: &Exchange) -> Result
     Ok(prior(exchange, rows.exchange(exchange.key()).await?))
 }
 
-/// Claims an exchange, for an answer that is kept where there is one. Gives what is known of it where it was claimed before.
-pub(super) async fn claim(
-    rows: &mut dyn Rows,
-    exchange: &Exchange,
-    answer: Option<&[u8]>,
-) -> Result<Prior, StoreError> {
+/// Claims an exchange. Gives what is known of it where it was claimed before.
+pub(super) async fn claim(rows: &mut dyn Rows, exchange: &Exchange, answer: Keeping<'_>) -> Result<Prior, StoreError> {
     if rows.claim_exchange(exchange, answer).await? {
         return Ok(Prior::None);
     }
     match prior_of(rows, exchange).await? {
         Prior::None => Err(StoreError::Overtaken),
-        known @ (Prior::Answered(_) | Prior::Gone | Prior::Conflict) => Ok(known),
+        known @ (Prior::Answered(_) | Prior::Again | Prior::Gone | Prior::Conflict) => Ok(known),
     }
 }
 
@@ -156,11 +155,27 @@ pub(super) async fn begin(
     exchange: &Exchange,
     answer: &[u8],
 ) -> Result<Result<(), Committed>, StoreError> {
-    match claim(rows, exchange, Some(answer)).await? {
-        Prior::None => {}
+    begin_keeping(rows, exchange, Keeping::Bytes(answer)).await
+}
+
+/// As [`begin`], with what is kept of the answer. One that is made again may be made as often as it is asked for.
+pub(super) async fn begin_keeping(
+    rows: &mut dyn Rows,
+    exchange: &Exchange,
+    answer: Keeping<'_>,
+) -> Result<Result<(), Committed>, StoreError> {
+    let mut known = claim(rows, exchange, answer).await?;
+    let answered = known == Prior::Again;
+    if answered && matches!(answer, Keeping::Bytes(_)) {
+        // Made again it could hand out once more what it says, so that it is kept from now on.
+        rows.release_exchange(exchange.key()).await?;
+        known = claim(rows, exchange, answer).await?;
+    }
+    match known {
+        Prior::None | Prior::Again => {}
         known @ (Prior::Answered(_) | Prior::Gone | Prior::Conflict) => return Ok(Err(Committed::Prior(known))),
     }
-    Ok(if apply(rows, exchange).await? { Ok(()) } else { Err(Committed::Changed) })
+    Ok(if apply(rows, exchange, answered).await? { Ok(()) } else { Err(Committed::Changed) })
 }
 
 /// Whether this very request was answered before the transaction that asks.
@@ -170,9 +185,9 @@ enum Before {
 }
 
 /// Writes what the answer of an exchange says about its epoch; false if it was made from another state.
-async fn apply(rows: &mut dyn Rows, exchange: &Exchange) -> Result<bool, StoreError> {
+async fn apply(rows: &mut dyn Rows, exchange: &Exchange, answered: bool) -> Result<bool, StoreError> {
     let Some(presented) = &exchange.presented else { return Ok(true) };
-    let judged = judged(rows, exchange, presented, Before::Was(false), For::Changing).await?;
+    let judged = judged(rows, exchange, presented, Before::Was(answered), For::Changing).await?;
     if judged.standing != exchange.standing {
         return Ok(false);
     }

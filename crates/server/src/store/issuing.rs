@@ -1,6 +1,6 @@
 //! Licenses for those who ask, and for those who do not: what may be granted, what is delivered, and what is written with it.
 
-use super::exchanges::{begin, prior_of};
+use super::exchanges::{begin_keeping, prior_of};
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, HeldKey, Position, Scopes};
@@ -10,7 +10,7 @@ use crate::rules::licenses::{
     Content, Issue, KeptLicense, NewLicense, Offer, Offered, Withdrawn, holder, missing_roots,
 };
 use crate::rules::revocation::{Order, rules_for};
-use crate::rules::rows::{Booked, HeldRow, SeatRow};
+use crate::rules::rows::{Booked, HeldRow, Keeping, SeatRow};
 use crate::rules::uses;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -54,7 +54,8 @@ impl Store {
     ) -> Pending<'_, Committed> {
         self.write((exchange, device, issue, answer), |(exchange, device, issue, answer), rows| {
             Box::pin(async move {
-                if let Err(other) = begin(rows, exchange, answer).await? {
+                let keeping = if issue.made_again { Keeping::MadeAgain } else { Keeping::Bytes(answer) };
+                if let Err(other) = begin_keeping(rows, exchange, keeping).await? {
                     return Ok(End::Undo(other));
                 }
                 let written = write_issue(rows, *device, issue, exchange.now).await?;
@@ -103,7 +104,7 @@ async fn deliver(
     let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(device).await?);
     let mark = rows.mark(For::Reading).await?;
     let mut page = DeliveryPage { prior, revoked, mark, withdrawn: Vec::new(), items: Vec::new(), next: None };
-    if page.prior != Prior::None || page.revoked {
+    if !matches!(page.prior, Prior::None | Prior::Again) || page.revoked {
         return Ok(page);
     }
     let since = delivery::since(query.since, mark);
@@ -277,7 +278,7 @@ async fn over(rows: &mut dyn Rows, held: Vec<HeldRow>, since: i64) -> Result<Vec
 pub(super) async fn write_issue(
     rows: &mut dyn Rows,
     device: DeviceId,
-    Issue { licenses, again, withdrawn }: &Issue,
+    Issue { licenses, again, withdrawn, made_again: _ }: &Issue,
     now: i64,
 ) -> Result<bool, StoreError> {
     let (others, new): (Vec<&NewLicense>, Vec<_>) = licenses.iter().partition(|license| license.replaces.is_some());

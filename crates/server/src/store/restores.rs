@@ -8,6 +8,7 @@ use crate::rules::exchanges::{Exchange, Prior};
 use crate::rules::grants::{Bookings, counts_after};
 use crate::rules::licenses::Content;
 use crate::rules::revocation::Order;
+use crate::rules::rows::Keeping;
 use crate::rules::seats::{Asking, Claim, Claimed, Holding, Kept, Named, Out, Taken};
 use crate::rules::uses::Told;
 use std::collections::{BTreeSet, HashMap};
@@ -92,10 +93,10 @@ async fn take_seats(
     claims: &[Claim],
     told: &Told,
 ) -> Result<End<Claimed>, StoreError> {
-    let answered_at = match claim(rows, exchange, None).await? {
+    let answered_at = match claim(rows, exchange, Keeping::Never).await? {
         Prior::None => None,
         Prior::Answered(_) => rows.exchange(exchange.key()).await?.map(|row| row.answered_at),
-        Prior::Gone | Prior::Conflict => return Ok(End::Undo(Claimed::Conflict)),
+        Prior::Again | Prior::Gone | Prior::Conflict => return Ok(End::Undo(Claimed::Conflict)),
     };
     let standing = decide(rows, exchange, answered_at.is_some()).await?;
     if standing.stopped {

@@ -21,7 +21,7 @@ pub(crate) use revocation::{InteractionRows, MailboxRows, RevocationRows};
 use super::Pending;
 use crate::rules::epochs::{EpochRow, Epochs, Presented};
 use crate::rules::exchanges::Exchange;
-use crate::rules::rows::{AnsweredRow, ExchangeKey, KeysRow};
+use crate::rules::rows::{AnsweredRow, ExchangeKey, Keeping, KeysRow};
 use wmlicense_wire::id::{DeviceId, SignerId};
 
 /// What rows are read for.
@@ -72,10 +72,10 @@ impl<T> Rows for T where
 pub(crate) trait ExchangeRows {
     /// The row of an exchange that was answered.
     fn exchange(&mut self, key: ExchangeKey) -> Pending<'_, Option<AnsweredRow>>;
-    /// Writes the row of an exchange with its answer, or without one where it is never kept. False where there is a row; who
-    /// comes second waits until the first one ended.
-    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Option<&'a [u8]>) -> Pending<'a, bool>;
-    /// Takes back what was claimed in this transaction.
+    /// Writes the row of an exchange with what is kept of its answer. False where there is a row; who comes second waits until the
+    /// first one ended.
+    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Keeping<'a>) -> Pending<'a, bool>;
+    /// Takes back what was claimed.
     fn release_exchange(&mut self, key: ExchangeKey) -> Pending<'_, ()>;
     /// True if this very request was noted as checked.
     fn is_checked<'a>(&'a mut self, exchange: &'a Exchange) -> Pending<'a, bool>;

@@ -81,6 +81,39 @@ fn a_large_scope_comes_in_pages_and_then_only_what_changed() {
 }
 
 #[test]
+fn the_same_page_again_has_the_same_licenses_sealed_anew_and_one_that_counts_the_same_bytes() {
+    let data = Data::new();
+    import(&data, 200, "gold");
+    let token = data.account("alice", &["gold"]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let request = device.delivery_request(&known, None, None);
+    let bytes = device.sign(&request);
+    let ask = || {
+        let reply = known.post("licenses", &bytes, Some(&token)).granted();
+        let (answer, held, _) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);
+        let licenses: Vec<_> = held.iter().map(|held| held.license.policy.clone()).collect();
+        (reply, answer.since, licenses)
+    };
+    let (first, again) = (ask(), ask());
+    assert_ne!(first.0, again.0, "it was kept, or encapsulated with the same randomness");
+    assert_eq!((first.2.len(), first.1, &first.2), (200, again.1, &again.2));
+    // Other bytes of the same transaction stay a conflict, and an account that is not theirs.
+    let named = device.delivery_request(&known, Some("gold"), None);
+    let other = device.sign(&Request { transaction: request.transaction, ..named });
+    assert_eq!(known.post("licenses", &other, Some(&token)).problem(), ProblemKind::Conflict);
+    assert_eq!(known.post("licenses", &bytes, None).problem(), ProblemKind::Conflict);
+    // A page on which one counts is handed out once.
+    data.policy("counted", r#"{"actions":{"Play":{"count":5}}}"#);
+    data.open_content(OPEN, Some("counted"));
+    let request = device.delivery_request(&known, None, first.1);
+    let bytes = device.sign(&request);
+    let ask = || known.post("licenses", &bytes, Some(&token)).granted();
+    assert_eq!(ask(), ask());
+}
+
+#[test]
 fn a_scope_that_is_taken_away_takes_its_licenses_along_and_brings_new_ones_back() {
     let data = Data::new();
     import(&data, 3, "gold");
@@ -227,9 +260,13 @@ fn a_service_at_its_pace_asks_for_patience_and_keeps_no_trace_of_it() {
     let serving = data.serve(&["--predelivery-rate", "1"]);
     let known = Known::discover(&serving.url, data.authority);
     let device = Device::individualized(&known);
-    let (_, licenses) = device.ask(&known, &device.delivery_request(&known, None, None), Some(&token));
+    let request = device.delivery_request(&known, None, None);
+    let bytes = device.sign(&request);
+    let reply = known.post("licenses", &bytes, Some(&token)).granted();
+    let (_, licenses, _) = device.verify(&known, Role::Issuer, &bytes, request.transaction, &reply);
     assert_eq!(licenses.len(), 4096);
-    // A second of waiting lets one license more out, and with it a page; the one after it has to wait for long.
+    // To make the page again is as much work, so that the same request would have to wait as well. A second of waiting lets one
+    // license more out, and with it a page; the one after it has to wait for long.
     let told = (0..3).find_map(|_| {
         let request = device.delivery_request(&known, None, None);
         let bytes = device.sign(&request);

@@ -261,7 +261,8 @@ impl Device {
         self.request(known, Role::Issuer, licenses(Vec::new(), scope.map(str::to_owned), since))
     }
 
-    /// Sends a page of a request to the issuer. What decided something is written down: the same bytes get the same answer.
+    /// Sends a page of a request to the issuer. What decided something is written down: the same bytes get the same answer, or one
+    /// that says the same of the same licenses.
     pub fn ask(&self, known: &Known, request: &Request, token: Option<&str>) -> (Answer, Vec<Held>) {
         let name = if matches!(request.body, Body::Renewals { .. }) { "renewals" } else { "licenses" };
         let bytes = self.sign(request);
@@ -269,7 +270,16 @@ impl Device {
         let place = (request.transaction, request.page);
         let (answer, licenses, envelope) = self.verify_page(known, Role::Issuer, &bytes, place, &reply);
         if answer.outcome == Outcome::Done || !answer.withdrawn.is_empty() {
-            assert_eq!(known.post(name, &bytes, token).granted(), reply);
+            let again = known.post(name, &bytes, token).granted();
+            if again != reply {
+                let (told, same, _) = self.verify_page(known, Role::Issuer, &bytes, place, &again);
+                let said = |answer: &Answer| (answer.outcome.clone(), answer.withdrawn.clone(), answer.since);
+                assert_eq!((said(&told), told.next_cursor), (said(&answer), answer.next_cursor.clone()));
+                let terms = |licenses: &[OpenedLicense]| -> Vec<Vec<u8>> {
+                    licenses.iter().map(|opened| opened.license.policy.clone()).collect()
+                };
+                assert!(terms(&same) == terms(&licenses), "the same request got other licenses");
+            }
         }
         (answer, licenses.into_iter().map(|license| Held { signed: envelope.signed.clone(), license }).collect())
     }

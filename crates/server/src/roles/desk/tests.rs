@@ -122,6 +122,14 @@ async fn a_known_answer_is_sent_again_and_nothing_is_decided() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_made_again_is_decided_written_and_sent_as_the_first_time() {
+    let (sent, steps, _) = Scripted::new([(false, Prior::Again)], [Committed::Done]).served().await;
+    assert_eq!((sent, steps), (Ok(DECIDED.to_vec()), vec!["enter", "look", "decide", "commit", "written"]));
+    let (sent, steps, refused) = Scripted::new([(true, Prior::Again)], []).served().await;
+    assert_eq!((sent, steps, refused), (Ok(vec![]), vec!["enter", "look", "refuse"], Some(Reason::DeviceRevoked)));
+}
+
+#[tokio::test]
 async fn who_is_revoked_between_two_reads_of_its_request_is_not_handed_the_known_answer() {
     for prior in [answered(), Prior::None, Prior::Gone, Prior::Conflict] {
         let (sent, steps, refused) = Scripted::new([(true, prior)], []).served().await;

@@ -168,6 +168,8 @@ impl Issuing {
         let mark = mark.unwrap_or(page.mark);
         let (granter, mut terms, mut batch) = (self.granter(), TermsByName::default(), Batch::default());
         batch.withdraw(page.withdrawn);
+        // What counts is handed out once; all else is the same however often it is made.
+        batch.issue.made_again = true;
         let (mut room, mut next) = (answer::MAX_LEN - RESERVE, page.next);
         let mut last = None;
         for (kid, offered) in page.items {
@@ -181,6 +183,7 @@ impl Issuing {
                     break;
                 }
                 room -= length;
+                batch.issue.made_again &= !granted.stateful;
                 batch.add(granted);
             }
             last = Some(Position::Scope(scope, kid.as_bytes().to_vec()));

@@ -72,6 +72,8 @@ pub(crate) struct Granted {
     pub(crate) license: Option<NewLicense>,
     /// What to book where the device had it.
     pub(crate) again: Option<HandedOut>,
+    /// It counts, or runs from its first use.
+    pub(crate) stateful: bool,
 }
 
 impl Granter {
@@ -150,7 +152,8 @@ impl Granter {
         }
         let again = is_lost.then_some(HandedOut { lid: current.lid, state: left });
         let key = inner_key(&self.service, kid, content, Digest::of(&current.policy))?;
-        Ok(Ok(Granted { grant: Grant { policy: current.policy.clone(), key, state }, license: None, again }))
+        let grant = Grant { policy: current.policy.clone(), key, state };
+        Ok(Ok(Granted { grant, license: None, again, stateful: policy.is_stateful() }))
     }
 
     /// Another license, in place of `old` where there was one. Neither other terms nor giving a license back make uses undone,
@@ -187,7 +190,8 @@ impl Granter {
         let policy = license.issued.policy.clone();
         let key = inner_key(&self.service, license.kid, content, Digest::of(&policy))?;
         let license = NewLicense { state: start.clone(), ..license };
-        Ok(Ok(Granted { grant: Grant { policy, key, state: start }, license: Some(license), again }))
+        let grant = Grant { policy, key, state: start };
+        Ok(Ok(Granted { grant, license: Some(license), again, stateful: terms.is_stateful() }))
     }
 
     fn facts(

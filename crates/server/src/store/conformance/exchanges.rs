@@ -4,6 +4,7 @@ use super::super::transact::Work;
 use super::*;
 use crate::rules::epochs::Presented;
 use crate::rules::mailbox::Recipient;
+use crate::rules::rows::Keeping;
 use crate::store::rows::For;
 use std::collections::HashSet;
 use wmlicense_wire::certificate::Role;
@@ -39,7 +40,7 @@ struct Broken(Option<bool>);
 impl Work for Broken {
     fn run<'r>(&'r self, rows: &'r mut dyn Rows) -> Pending<'r, bool> {
         Box::pin(async move {
-            rows.claim_exchange(&exchange(9, 1000), Some(b"lost")).await?;
+            rows.claim_exchange(&exchange(9, 1000), Keeping::Bytes(b"lost")).await?;
             rows.put_policy("p", "{}", None, 7, 7).await?;
             rows.put_mark(7).await?;
             self.0.ok_or(StoreError::Damaged("test"))
@@ -61,6 +62,27 @@ over_each_engine! {
         assert_eq!(known(1000).await, Prior::Gone);
         let again = store.certify(exchange(1, 2000), certified(), b"other".to_vec()).await.unwrap();
         assert_eq!(again, Committed::Prior(Prior::Gone));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_made_again_is_known_for_thirty_days_and_kept_once_it_has_to_be(world: World) {
+        let store = &world.store;
+        let nothing = |made_again| Issue { made_again, ..Issue::default() };
+        let issue = async |now, made_again, answer| {
+            store.issue(exchange(1, now), OWN, nothing(made_again), vec![answer]).await.unwrap()
+        };
+        assert_eq!(issue(1000, true, 1).await, Committed::Done);
+        assert_eq!(prior(store, exchange(1, 1000 + ANSWER_LIFETIME - 1)).await, Prior::Again);
+        assert_eq!(prior(store, exchange(1, 1000 + ANSWER_LIFETIME)).await, Prior::Gone);
+        assert_eq!(issue(1000 + ANSWER_LIFETIME, true, 2).await, Committed::Prior(Prior::Gone));
+        assert_eq!(issue(2000, true, 2).await, Committed::Done);
+        assert_eq!(store.note(exchange(1, 2000)).await.unwrap(), Committed::Done, "it may have to wait as well");
+        let other = Exchange { request_hash: Digest::new([9; 32]), ..exchange(1, 2000) };
+        assert_eq!(store.note(other).await.unwrap(), Committed::Prior(Prior::Conflict));
+        assert_eq!(store.drop_answers(9000).await.unwrap(), 0);
+        written(issue(3000, false, 3).await, &[3]);
+        assert_eq!(prior(store, exchange(1, 3000)).await, Prior::Answered(Some(vec![3])));
+        assert_eq!(issue(3000, true, 4).await, Committed::Prior(Prior::Answered(Some(vec![3]))));
     }
 
     #[tokio::test]

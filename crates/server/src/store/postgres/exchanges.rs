@@ -6,7 +6,7 @@ use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, PostgresRows, asked};
 use crate::rules::epochs::{EpochRow, Epochs, Presented};
 use crate::rules::exchanges::Exchange;
-use crate::rules::rows::{AnsweredRow, ExchangeKey, KeptAnswer, KeysRow};
+use crate::rules::rows::{AnsweredRow, ExchangeKey, Keeping, KeptAnswer, KeysRow};
 use deadpool_postgres::tokio_postgres::Row;
 use wmlicense_wire::id::{DeviceId, SignerId};
 
@@ -20,12 +20,23 @@ statements!("exchanges.sql":
 /// The column `kept` of an answer.
 const NEVER: i64 = 0;
 const KEPT: i64 = 1;
+const MADE_AGAIN: i64 = 3;
+
+/// The columns `kept` and `answer`.
+fn columns(answer: Keeping<'_>) -> (i64, Option<&[u8]>) {
+    match answer {
+        Keeping::Never => (NEVER, None),
+        Keeping::MadeAgain => (MADE_AGAIN, None),
+        Keeping::Bytes(bytes) => (KEPT, Some(bytes)),
+    }
+}
 
 impl ExchangeRows for PostgresRows<'_> {
     fn exchange(&mut self, key: ExchangeKey) -> Pending<'_, Option<AnsweredRow>> {
         let read = |row: &Row| {
             let answer = match (row.value(3)?, row.value::<Option<Vec<u8>>>(4)?) {
                 (NEVER, _) => KeptAnswer::Never,
+                (MADE_AGAIN, _) => KeptAnswer::MadeAgain,
                 (KEPT, Some(answer)) => KeptAnswer::Kept(answer),
                 _ => KeptAnswer::Dropped,
             };
@@ -37,10 +48,10 @@ impl ExchangeRows for PostgresRows<'_> {
         )
     }
 
-    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Option<&'a [u8]>) -> Pending<'a, bool> {
+    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Keeping<'a>) -> Pending<'a, bool> {
         Box::pin(async move {
             let Exchange { thumbprint, transaction, page, request_hash, account, now, .. } = exchange;
-            let kept = if answer.is_some() { KEPT } else { NEVER };
+            let (kept, answer) = columns(answer);
             let (page, account) = (i64::from(*page), account.as_ref());
             let asked = asked![thumbprint, transaction, page, request_hash, account, *now, kept, answer];
             Ok(self.change(CLAIM, asked).await? == 1)

@@ -6,7 +6,7 @@ use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, bytes, done};
 use crate::rules::epochs::{EpochRow, Epochs, Presented};
 use crate::rules::exchanges::Exchange;
-use crate::rules::rows::{AnsweredRow, ExchangeKey, KeptAnswer, KeysRow};
+use crate::rules::rows::{AnsweredRow, ExchangeKey, Keeping, KeptAnswer, KeysRow};
 use rusqlite::{Row, params};
 use wmlicense_wire::id::{DeviceId, SignerId};
 
@@ -20,6 +20,16 @@ statements!("exchanges.sql":
 /// The column `kept` of an answer.
 const NEVER: i64 = 0;
 const KEPT: i64 = 1;
+const MADE_AGAIN: i64 = 3;
+
+/// The columns `kept` and `answer`.
+fn columns(answer: Keeping<'_>) -> (i64, Option<&[u8]>) {
+    match answer {
+        Keeping::Never => (NEVER, None),
+        Keeping::MadeAgain => (MADE_AGAIN, None),
+        Keeping::Bytes(bytes) => (KEPT, Some(bytes)),
+    }
+}
 
 impl ExchangeRows for SqliteRows<'_> {
     fn exchange(&mut self, key: ExchangeKey) -> Pending<'_, Option<AnsweredRow>> {
@@ -27,6 +37,7 @@ impl ExchangeRows for SqliteRows<'_> {
         done(self.one(FIND, asked, |row| {
             let answer = match (row.get(3)?, row.get::<_, Option<Vec<u8>>>(4)?) {
                 (NEVER, _) => KeptAnswer::Never,
+                (MADE_AGAIN, _) => KeptAnswer::MadeAgain,
                 (KEPT, Some(answer)) => KeptAnswer::Kept(answer),
                 _ => KeptAnswer::Dropped,
             };
@@ -35,8 +46,9 @@ impl ExchangeRows for SqliteRows<'_> {
         }))
     }
 
-    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Option<&'a [u8]>) -> Pending<'a, bool> {
+    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Keeping<'a>) -> Pending<'a, bool> {
         let Exchange { thumbprint, transaction, page, request_hash, account, now, .. } = exchange;
+        let (kept, answer) = columns(answer);
         let claimed = self.change(
             CLAIM,
             params![
@@ -46,7 +58,7 @@ impl ExchangeRows for SqliteRows<'_> {
                 request_hash.as_bytes(),
                 bytes(account.as_ref()),
                 now,
-                if answer.is_some() { KEPT } else { NEVER },
+                kept,
                 answer,
             ],
         );

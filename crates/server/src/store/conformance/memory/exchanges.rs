@@ -5,7 +5,7 @@ use super::super::super::rows::{DeviceRows, EpochRows, ExchangeRows, For};
 use super::{Tables, found};
 use crate::rules::epochs::{EpochRow, Epochs, Presented};
 use crate::rules::exchanges::Exchange;
-use crate::rules::rows::{AnsweredRow, ExchangeKey, KeptAnswer, KeysRow};
+use crate::rules::rows::{AnsweredRow, ExchangeKey, Keeping, KeptAnswer, KeysRow};
 use std::collections::{BTreeMap, BTreeSet};
 use wmlicense_wire::id::{DeviceId, SignerId};
 
@@ -14,8 +14,12 @@ impl ExchangeRows for Tables {
         found(self.exchanges.get(&key).cloned())
     }
 
-    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Option<&'a [u8]>) -> Pending<'a, bool> {
-        let answer = answer.map_or(KeptAnswer::Never, |answer| KeptAnswer::Kept(answer.to_vec()));
+    fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Keeping<'a>) -> Pending<'a, bool> {
+        let answer = match answer {
+            Keeping::Never => KeptAnswer::Never,
+            Keeping::MadeAgain => KeptAnswer::MadeAgain,
+            Keeping::Bytes(bytes) => KeptAnswer::Kept(bytes.to_vec()),
+        };
         let Exchange { request_hash, account, now, .. } = exchange;
         let row = AnsweredRow { request_hash: *request_hash, account: *account, answered_at: *now, answer };
         let is_new = !self.exchanges.contains_key(&exchange.key());
