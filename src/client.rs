@@ -5,6 +5,7 @@ use crate::detail::Failure;
 use crate::flags::WM_DELETE_LOCAL;
 use crate::gate;
 use crate::input::{self, Buffer};
+use crate::log_index;
 use crate::log_slot::LogSlot;
 use crate::memory;
 use crate::object::{self, Base, Object, handle, resolve};
@@ -181,8 +182,10 @@ impl ClientObject {
             let store_path = self.base.properties.required(&STORE_PATH)?;
             let authorities = self.base.properties.required(&AUTHORITY)?;
             let protector = self.base.properties.get(&KEY_PROTECTOR).unwrap_or_else(|| Arc::new(FileProtector));
-            Client::open_with(&OpenSettings { store_path, authorities }, protector, Arc::new(SystemClock), self.log())
-                .map_err(Failure::from)
+            let settings = OpenSettings { store_path, authorities };
+            let client = Client::open_with(&settings, protector, Arc::new(SystemClock), self.log())?;
+            client.store.watch_with(log_index::watch);
+            Ok::<_, Failure>(client)
         })?;
         if first { Ok(()) } else { Err(Failure::new(WM_E_ALREADY_OPEN)) }
     }

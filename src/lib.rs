@@ -58,6 +58,7 @@ mod input;
 pub mod kinds;
 mod life;
 mod lists;
+mod log_index;
 mod log_slot;
 mod memory;
 #[doc(hidden)]

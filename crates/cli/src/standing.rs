@@ -13,18 +13,14 @@ use wmlicense_wire::policy::LicenseKind;
 /// only where a license has something to ask it.
 pub(crate) fn environment(client: &Client, licenses: &[StoredLicense]) -> Result<Environment, Failure> {
     let now = client.clock.now();
-    let mut environment = Environment {
-        now,
-        security_version: NO_SECURITY_VERSION.to_owned(),
-        application_level: 0,
-        barred_by: Vec::new(),
-    };
+    let mut environment =
+        Environment { now, security_version: NO_SECURITY_VERSION.into(), application_level: 0, barred_by: Vec::new() };
     for license in licenses {
         let mut conditions = license.policy.actions.iter().map(|(_, conditions)| conditions);
         let asks = license.policy.kind == LicenseKind::Leaf
             || conditions.any(|conditions| conditions.minimum_security_version.is_some());
         if asks && let Some(found) = client.store.device_certificate(license.authority)? {
-            environment.security_version = found.security_version;
+            environment.security_version = found.security_version.into();
         }
     }
     Ok(environment)

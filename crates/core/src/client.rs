@@ -8,6 +8,7 @@ use crate::logging::Log;
 use crate::rights::{self, Application, Environment, LicenseState, NO_SECURITY_VERSION, Refusal};
 use crate::store::{Store, StoreError};
 use crate::transport::{AccountToken, HttpTransport, NetworkSettings, TlsConfigs, Transport};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use wmlicense_wire::certificate::DeviceCertificate;
@@ -130,8 +131,8 @@ impl Client {
                 }
             }
         }
-        let security_version = certificate.map(|found| found.security_version);
-        let security_version = security_version.unwrap_or_else(|| NO_SECURITY_VERSION.to_owned());
+        let none = Cow::Borrowed(NO_SECURITY_VERSION);
+        let security_version = certificate.map_or(none, |found| found.security_version.into());
         Ok(Environment { now, security_version, application_level: application.level, barred_by })
     }
 
@@ -152,8 +153,8 @@ impl Client {
         kid: Kid,
         action: &str,
         application: &Application,
-    ) -> Result<(Vec<StoredLicense>, Environment), StoreError> {
-        let licenses = self.store.licenses(kid)?;
+    ) -> Result<(Arc<[StoredLicense]>, Environment), StoreError> {
+        let licenses = self.store.found(kid)?;
         let environment = self.environment(&licenses, action, application)?;
         Ok((licenses, environment))
     }

@@ -20,6 +20,8 @@ use wmlicense_wire::stack;
 const TRIES: usize = 16;
 /// How deep the stack is below the opening of a content key, in bytes.
 const FRAMES: usize = 32 << 10;
+/// The same of a key that was opened before.
+const HELD_FRAMES: usize = if cfg!(debug_assertions) { 16 << 10 } else { 4 << 10 };
 
 /// A sample could not be decrypted, or nothing could be opened for it.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +51,9 @@ pub struct Decryptor {
 }
 
 struct Opened {
-    license: StoredLicense,
+    /// The licenses of the key ID, and which of them it is.
+    licenses: Arc<[StoredLicense]>,
+    place: usize,
     cipher: Arc<SampleCipher>,
 }
 
@@ -76,12 +80,12 @@ impl Decryptor {
     /// Chooses a license and opens its key. Reserves nothing, makes no network call, and writes nothing, unless a policy wants its
     /// license deleted because the clock was set back, or the right is refused for the time, which is recorded then.
     pub fn create(client: &Arc<Client>, kid: Kid, action: &str, application: &Application) -> Result<Self, UseError> {
-        let (mut licenses, environment) = look(client, kid, action, application)?;
-        let lid = choose(client, &licenses, action, &environment)?.policy.lid;
-        licenses.retain(|license| license.policy.lid == lid);
-        let license = licenses.pop().ok_or(UseError::Refused(Refusal::NoLicense))?;
+        let (licenses, environment) = look(client, kid, action, application)?;
+        let license = choose(client, &licenses, action, &environment)?;
+        let place = licenses.iter().position(|other| std::ptr::eq(other, license)).unwrap_or_default();
+        let cipher = open(client, license, action, &environment)?;
         Ok(Self {
-            chosen: Opened { cipher: open(client, &license, action, &environment)?, license },
+            chosen: Opened { licenses, place, cipher },
             client: Arc::clone(client),
             kid,
             action: action.to_owned(),
@@ -140,7 +144,12 @@ impl Decryptor {
 
     /// Output protection that the license demands, as the owner wrote it.
     pub fn output_protection(&self) -> Option<&[u8]> {
-        self.chosen.license.policy.action(&self.action)?.output_protection.as_deref()
+        self.chosen()?.policy.action(&self.action)?.output_protection.as_deref()
+    }
+
+    /// The license that creation chose.
+    fn chosen(&self) -> Option<&StoredLicense> {
+        self.chosen.licenses.get(self.chosen.place)
     }
 
     fn start(&self) -> Result<&Started, UseError> {
@@ -155,8 +164,8 @@ impl Decryptor {
 
     /// Evaluates again and makes the use count.
     fn commit(&self) -> Result<Started, UseError> {
-        if !self.is_counted(&self.chosen.license) {
-            return self.commit_stateless();
+        if let Some(chosen) = self.chosen().filter(|chosen| !self.is_counted(chosen)) {
+            return self.commit_stateless(chosen);
         }
         for _ in 0..TRIES {
             let (licenses, environment) = look(&self.client, self.kid, &self.action, &self.application)?;
@@ -182,8 +191,8 @@ impl Decryptor {
         Err(UseError::Store(StoreError::Busy))
     }
 
-    fn commit_stateless(&self) -> Result<Started, UseError> {
-        let mut license = &self.chosen.license;
+    fn commit_stateless(&self, chosen: &StoredLicense) -> Result<Started, UseError> {
+        let mut license = chosen;
         let licenses;
         let is_leaf = license.policy.kind == LicenseKind::Leaf;
         if is_leaf || license.policy.action(&self.action).is_some_and(|conditions| conditions.is_dated()) {
@@ -206,7 +215,7 @@ impl Decryptor {
     }
 
     fn cipher_of(&self, license: &StoredLicense, environment: &Environment) -> Result<Arc<SampleCipher>, UseError> {
-        if license.policy.lid == self.chosen.license.policy.lid {
+        if self.chosen().is_some_and(|chosen| chosen.policy.lid == license.policy.lid) {
             return Ok(Arc::clone(&self.chosen.cipher));
         }
         open(&self.client, license, &self.action, environment)
@@ -302,7 +311,20 @@ fn open(
     action: &str,
     environment: &Environment,
 ) -> Result<Arc<SampleCipher>, UseError> {
+    if license.held_key.get().is_some() {
+        return stack::wiped::<HELD_FRAMES, _>(|| held_key(client, license));
+    }
     stack::wiped::<FRAMES, _>(|| expanded_key(client, license, action, environment))
+}
+
+/// The key of a license whose key was opened before.
+fn held_key(client: &Client, license: &StoredLicense) -> Result<Arc<SampleCipher>, UseError> {
+    let key = client.store.content_key(license)?.ok_or_else(no_content_key)?;
+    Ok(Arc::new(SampleCipher::new(&key)))
+}
+
+fn no_content_key() -> StoreError {
+    StoreError::Damaged("a license has no content key".into())
 }
 
 fn expanded_key(
@@ -311,6 +333,9 @@ fn expanded_key(
     action: &str,
     environment: &Environment,
 ) -> Result<Arc<SampleCipher>, UseError> {
+    if license.policy.kind == LicenseKind::Content {
+        return held_key(client, license);
+    }
     let mut key = client.store.unwrap_key(license)?;
     if license.policy.kind == LicenseKind::Leaf {
         let root = rights::root_of(license, action, environment)
@@ -318,8 +343,7 @@ fn expanded_key(
         let opened = key.open_leaf(&client.store.unwrap_key(root)?, license.policy_hash);
         key = opened.ok_or_else(|| StoreError::Damaged("a license does not open under its subscription".into()))?;
     }
-    let damaged = |_| StoreError::Damaged("a license has no content key".into());
-    let key: &[u8; 16] = key.as_bytes().try_into().map_err(damaged)?;
+    let key: &[u8; 16] = key.as_bytes().try_into().map_err(|_| no_content_key())?;
     Ok(Arc::new(SampleCipher::new(key)))
 }
 
@@ -330,7 +354,7 @@ fn look(
     kid: Kid,
     action: &str,
     application: &Application,
-) -> Result<(Vec<StoredLicense>, Environment), StoreError> {
+) -> Result<(Arc<[StoredLicense]>, Environment), StoreError> {
     let (licenses, environment) = client.look(kid, action, application)?;
     if licenses.iter().any(|license| rights::is_forfeited(&license.policy, license.reading, action)) {
         let deleted = client.store.forfeit(kid, action)?;

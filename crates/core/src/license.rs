@@ -1,7 +1,7 @@
 //! A stored license as all that judge one see it. Where it comes from is the store's, what it permits is `rights`'.
 
-use crate::clock::Reading;
-use std::sync::Arc;
+use crate::clock::{ClockRecord, Reading};
+use std::sync::{Arc, OnceLock};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
@@ -20,6 +20,9 @@ pub enum Standing {
     StatusListTooOld,
 }
 
+/// A content key that was opened once, under a key of the process.
+pub(crate) type HeldKey = OnceLock<[u8; 16]>;
+
 /// A stored license as rights and enumeration see it. The key stays wrapped until the store opens it.
 #[derive(Clone)]
 pub struct StoredLicense {
@@ -37,6 +40,8 @@ pub struct StoredLicense {
     pub standing: Standing,
     /// What the time is for it, where a condition has dates.
     pub(crate) reading: Option<Reading>,
+    /// By which record it was read.
+    pub(crate) timed_by: Option<Arc<ClockRecord>>,
     /// Bytes of its binding: few who look a license up want to know what is in it.
     pub(crate) binding: Vec<u8>,
     /// Key under that of the page.
@@ -45,6 +50,8 @@ pub struct StoredLicense {
     pub(crate) page_key: Vec<u8>,
     /// At-rest ID of the batch.
     pub(crate) at_rest: [u8; 16],
+    /// Shared by all copies of what was looked up once.
+    pub(crate) held_key: Arc<HeldKey>,
     /// SHA-256 of the policy bytes.
     pub(crate) policy_hash: Digest,
     /// Of a leaf: the root licenses of its issuer and root key ID.

@@ -85,19 +85,17 @@ pub fn choose<'l>(
     environment: &Environment,
 ) -> Result<&'l StoredLicense, Vec<Refusal>> {
     let mut refusals = Vec::new();
-    let mut usable = Vec::new();
-    for license in licenses {
-        match evaluate(license, action, environment) {
-            found if found.is_empty() => usable.push(license),
-            found => refusals.extend(found),
-        }
-    }
+    let usable = licenses.iter().filter(|license| {
+        let found = evaluate(license, action, environment);
+        refusals.extend(&found);
+        found.is_empty()
+    });
     let order = |license: &&StoredLicense| {
         let policy = &license.policy;
         let end = end(license, action);
         (Reverse(policy.priority), policy.is_stateful(), end.is_none(), end, policy.lid)
     };
-    usable.into_iter().min_by_key(order).ok_or_else(|| {
+    usable.min_by_key(order).ok_or_else(|| {
         if licenses.is_empty() {
             refusals.push(Refusal::NoLicense);
         }

@@ -7,6 +7,7 @@ mod clock_bytes;
 mod connection;
 mod error;
 mod head;
+mod held;
 mod index;
 mod integrity;
 mod kept;
@@ -26,6 +27,8 @@ pub use care::check::Damaged;
 pub(crate) use care::check::Walk;
 pub use care::repair::Repair;
 use connection::{Pool, Writer};
+use held::Held;
+pub use held::{LastCommit, Watch, Watched};
 use index::Index;
 use integrity::Integrity;
 use records::at_rest::PageKeys;
@@ -284,6 +287,8 @@ struct Inner {
     order: Mutex<Option<records::order::Order>>,
     /// What the head said that was verified last, by its MAC.
     seen_head: Mutex<Option<head::SeenHead>>,
+    /// Licenses as they were found last.
+    held: Held,
     /// The status list that was read last, by its hash: an application asks it at every use.
     seen_list: Mutex<Option<(Digest, Arc<StatusList>)>>,
 }
@@ -311,6 +316,7 @@ impl Store {
             directories: Mutex::new(HashMap::new()),
             order: Mutex::new(None),
             seen_head: Mutex::new(None),
+            held: Held::new()?,
             seen_list: Mutex::new(None),
         };
         let store = Self { inner: Arc::new(inner) };

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { KEY_SIZE = 16, NEEDLES = 20, AT_A_TIME = 1 << 16 };
+enum { KEY_SIZE = 16, NEEDLES = 20, AT_A_TIME = 1 << 16, HELD = 40 };
 
 /* The key of KID_VIDEO, its ten round keys (FIPS 197, 5.2), and the nine that the equivalent inverse cipher has in their place
  * (5.3.5). Every byte is inverted, or the table itself would be found. */
@@ -148,6 +148,9 @@ int main(int argc, char **argv) {
   CHECK_RESULT(acquire(client, KID_VIDEO), WM_S_LICENSE_ACQUIRED);
   CHECK_EQ(keys_in_memory(), 0);
   decrypt(client);
+  CHECK_EQ(keys_in_memory(), 0);
+  /* So often that what was found is held, which an open client goes on to hold. */
+  for (int again = 0; again < HELD; again++) decrypt(client);
   CHECK_EQ(keys_in_memory(), 0);
   back_up_and_restore(client, other, argv[1]);
   CHECK_EQ(keys_in_memory(), 0);

@@ -1,6 +1,7 @@
 //! What licenses are judged by beside their policies: the application, the device, the wall clock.
 
 use crate::clock::Reading;
+use std::borrow::Cow;
 use wmlicense_wire::id::Digest;
 
 /// Security version of a device that has none yet: lower than every other.
@@ -22,7 +23,7 @@ pub struct Environment {
     /// Wall clock, seconds UTC, for what has no better one.
     pub now: i64,
     /// Four dotted numbers.
-    pub security_version: String,
+    pub security_version: Cow<'static, str>,
     /// Level of the application.
     pub application_level: u32,
     /// Authorities whose newest status list names the application.

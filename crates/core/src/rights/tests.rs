@@ -24,6 +24,8 @@ fn license(number: u8, conditions: Conditions) -> StoredLicense {
         binding: Vec::new(),
         standing: Standing::Good,
         reading: None,
+        timed_by: None,
+        held_key: std::sync::Arc::default(),
         wrapped: Vec::new(),
         page_key: Vec::new(),
         at_rest: [0; 16],

@@ -64,7 +64,8 @@ pub(super) fn open_or_create(path: &Path, keys: Keys<'_>, now: i64) -> Result<Co
     Ok(connection)
 }
 
-fn open(path: &Path) -> Result<Connection, StoreError> {
+/// Opens the database as it is, and makes nothing.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     still::check_files(path)?;
     let mut patience = Patience::begin();
     loop {
@@ -204,6 +205,7 @@ impl Inner {
             none => {
                 // All connections of a process share the log's index, and what the first of them may do with it.
                 self.readers.close_idle();
+                self.held.end();
                 none.insert(open_or_create(&self.path, (&self.device, &self.integrity), self.clock.now())?)
             }
         };

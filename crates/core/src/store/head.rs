@@ -7,6 +7,7 @@ use super::{StoreError, clock_bytes, error::fixed};
 use crate::clock::ClockRecord;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::id::{Digest, Lid, StoreId};
 use wmlicense_wire::license::State;
@@ -39,7 +40,7 @@ pub(super) struct Head {
 /// What was read of a head whose MAC verified.
 pub(super) struct SeenHead {
     mac: [u8; 32],
-    pub(super) clock: ClockRecord,
+    pub(super) clock: Arc<ClockRecord>,
     kept: Vec<Kept>,
 }
 
@@ -169,7 +170,7 @@ impl Head {
             return Ok(seen.insert(known));
         }
         let head = Self::load(connection, integrity)?;
-        Ok(seen.insert(SeenHead { mac: head.mac(integrity), clock: head.clock, kept: head.kept }))
+        Ok(seen.insert(SeenHead { mac: head.mac(integrity), clock: Arc::new(head.clock), kept: head.kept }))
     }
 
     /// Kept revocations and status lists.

@@ -5,6 +5,7 @@ mod bytes;
 mod connections;
 mod documents;
 mod given;
+mod held;
 mod returns;
 mod staged;
 

@@ -3,7 +3,7 @@
 use super::at_rest::{Scope, batch_of, key_lost, place};
 use super::pages::{Stored, unreadable};
 use super::standing::standing_in;
-use crate::clock::Reading;
+use crate::clock::ClockRecord;
 use crate::license::{Standing, StoredLicense};
 use crate::store::head::Head;
 use crate::store::index;
@@ -39,19 +39,17 @@ pub(in crate::store) fn read_state(
     }
 }
 
-/// What the head says of a license: what the time is, where the license has dates, and which status list counts.
+/// What the head says of a license: by which record the time is read, where the license has dates, and which status list counts.
 fn head_of(
     connection: &Connection,
     inner: &Inner,
     policy: &Policy,
     (mac, authority): (&[u8], &[u8]),
-) -> Result<(Option<Reading>, Option<Kept>), StoreError> {
+) -> Result<(Option<Arc<ClockRecord>>, Option<Kept>), StoreError> {
     let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
     let head = Head::load_seen(connection, &inner.integrity, &mut seen, mac)?;
     let is_dated = policy.actions.iter().any(|(_, conditions)| conditions.is_dated());
-    let services = || [policy.issuer].into_iter().chain(policy.management);
-    let reading = is_dated.then(|| head.clock.read(inner.clock.moment(), services()));
-    Ok((reading, head.status_list(authority).copied()))
+    Ok((is_dated.then(|| Arc::clone(&head.clock)), head.status_list(authority).copied()))
 }
 
 /// Whether a status list lets the license be used; without one there is nothing to ask.
@@ -90,14 +88,17 @@ fn read_license(
         return Ok(None);
     }
     let (at_rest, authority, batch) = (blob(row, 2)?, blob(row, 3)?, batch_of(page));
-    let (reading, kept) = head_of(connection, inner, &policy, (mac, authority))?;
+    let (timed_by, kept) = head_of(connection, inner, &policy, (mac, authority))?;
+    let services = [policy.issuer].into_iter().chain(policy.management);
     Ok(Some(StoredLicense {
         batch,
         index,
         authority: Digest::new(fixed(authority)?),
         state: read_state(connection, &inner.integrity, &policy)?,
         standing: standing(connection, inner, &policy, kept.as_ref(), (batch, at_rest))?,
-        reading,
+        reading: timed_by.as_ref().map(|record| record.read(inner.clock.moment(), services)),
+        timed_by,
+        held_key: Arc::default(),
         policy,
         binding: binding.to_vec(),
         wrapped: license.wrapped.to_vec(),

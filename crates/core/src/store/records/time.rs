@@ -19,7 +19,8 @@ impl Store {
         inner.readers.with(|connection| {
             let transaction = crate::store::moment::read(connection)?;
             let mut seen = inner.seen_head.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(Head::load_current(&transaction, &inner.integrity, &mut seen)?.clock.clone())
+            let clock = &Head::load_current(&transaction, &inner.integrity, &mut seen)?.clock;
+            Ok(ClockRecord::clone(clock))
         })
     }
 
