@@ -2,6 +2,7 @@
 //! The file's bytes are `backup/writer.rs` and `backup/reader.rs`, the folder is `backup/place.rs`.
 
 mod batch;
+mod checking;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod place;
@@ -13,14 +14,14 @@ use crate::client::Client;
 use crate::event::Event;
 use crate::operation::{Cancelled, Context};
 use crate::store::{BackupItem, Snapshot, StoreError};
-use batch::Batch;
+use checking::damaged;
 use place::{Occupant, Place};
 use plan::{Plan, SectionPlan};
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use wmlicense_wire::backup::Item;
-use wmlicense_wire::backup::page::{PageKey, PageView};
+use wmlicense_wire::backup::page::PageView;
 use wmlicense_wire::cbor::MAX_TEXT_LEN;
 use writer::{BackupWriter, SectionWriter, WriteError};
 
@@ -210,43 +211,19 @@ fn write_licenses(
     out: &mut SectionWriter,
     progress: &mut dyn FnMut(u64) -> Result<(), Cancelled>,
 ) -> Result<(), BackupError> {
-    let mut batch: Option<Batch> = None;
-    snapshot.stream(&section.section, &mut |item| {
-        match (item, &mut batch) {
-            (BackupItem::Batch(signed), batch) => {
-                *batch = Some(Batch::of(&signed).map_err(damaged)?);
-                out.put(&Item::Batch(signed))?;
+    checking::beside(|checker| {
+        snapshot.stream(&section.section, &mut |item| {
+            match &item {
+                BackupItem::Batch(signed) => out.put(&Item::Batch(signed.clone()))?,
+                BackupItem::Page { key, page } => out.put_page(key, &PageView::parse(page).map_err(damaged)?)?,
+                BackupItem::License(entry) => {
+                    out.put_license(entry.index, &entry.license, &entry.state, &entry.key)?;
+                }
             }
-            (BackupItem::Page { key, page }, Some(batch)) => {
-                let page = PageView::parse(&page).map_err(damaged)?;
-                take_page(batch, &key, &page)?;
-                out.put_page(&key, &page)?;
-            }
-            (BackupItem::License(entry), Some(batch)) => {
-                let license = &entry.license;
-                let hashes = (license.hash(), license.policy_hash());
-                // Its key was opened.
-                batch.take(entry.index, hashes, (&license.policy, &license.binding)).map_err(damaged)?;
-                out.put_license(entry.index, license, &entry.state, &entry.key)?;
-            }
-            (BackupItem::Page { .. } | BackupItem::License(_), None) => Err(damaged("a license without a batch"))?,
-        }
-        Ok::<(), BackupError>(progress(out.counts().records)?)
+            checker.take(item)?;
+            Ok::<(), BackupError>(progress(out.counts().records)?)
+        })
     })
-}
-
-/// Takes the licenses of a page, whose keys open.
-fn take_page(batch: &mut Batch, key: &PageKey, page: &PageView<'_>) -> Result<(), StoreError> {
-    for paged in page.licenses() {
-        let license = batch.take_paged(&paged).map_err(damaged)?;
-        let opened = key.unwrap(paged.index, license.policy_hash, license.kind, paged.wrapped);
-        opened.map_err(|_| damaged("the key of a license does not open"))?;
-    }
-    Ok(())
-}
-
-fn damaged(why: impl ToString) -> StoreError {
-    StoreError::Damaged(why.to_string())
 }
 
 #[cfg(test)]

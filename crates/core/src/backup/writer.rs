@@ -2,8 +2,10 @@
 //! known here. Memory does not grow with the number of licenses.
 
 use aws_lc_rs::digest;
+use rustix::fs::Advice;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -56,10 +58,31 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
+/// A file whose bytes are on their way to the medium as soon as they are written, so that the sync at the end has little to
+/// wait for.
+struct Early<'f> {
+    file: &'f File,
+    written: u64,
+}
+
+impl Write for Early<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        let length = NonZeroU64::new(written as u64);
+        // Advice only: where it is not taken, the sync waits for all of it.
+        let _ = rustix::fs::fadvise(self.file, self.written, length, Advice::DontNeed);
+        self.written += written as u64;
+        Ok(written)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 /// A backup file being written, one section after the other.
 pub(crate) struct BackupWriter<'f> {
     file: &'f File,
-    out: Counted<BufWriter<&'f File>>,
+    out: Counted<BufWriter<Early<'f>>>,
     header: Header,
     header_hash: Digest,
     next_section: u32,
@@ -68,7 +91,7 @@ pub(crate) struct BackupWriter<'f> {
 impl<'f> BackupWriter<'f> {
     /// Starts an empty file with the header.
     pub(crate) fn new(file: &'f File, header: Header) -> Result<Self, WriteError> {
-        let mut out = Counted { inner: BufWriter::with_capacity(FILE_BUFFER, file), written: 0 };
+        let mut out = Counted { inner: BufWriter::with_capacity(FILE_BUFFER, Early { file, written: 0 }), written: 0 };
         let bytes = header.encode();
         out.write_all(&bytes)?;
         Ok(Self { file, out, header, header_hash: Digest::of(&bytes), next_section: 0 })
