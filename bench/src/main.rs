@@ -1,11 +1,13 @@
 //! Measures library and service beside their peers: everything alternates in one run, what counts are medians and ratios, and the
 //! missed targets come again at the end. `wmlicense-bench [ROW]… [--rounds N] [--folder DIR] [--library FILE]`: a row is named as
-//! a wrong name lists them, or by its first words, such as `backup`; without a name all rows are measured but `ciphers` and `film`.
+//! a wrong name lists them, or by its first words, such as `backup`; without a name all rows are measured but `answer`, `ciphers` and
+//! `film`.
 //! `ci/bench.sh` builds it with `wmlicensed` beside it; `ci/install.sh` brings the peers: `sqlite3`, `age`, `openssl`, libcurl,
 //! Shaka Packager and ffmpeg. Bento4 is built in `bench/peers` when `film` needs it.
 // A measurement that fails half-way means nothing: it stops.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod answer;
 mod arguments;
 mod backup;
 mod ciphers;
@@ -53,7 +55,7 @@ const ROWS: [(&str, Row); 10] = [
 ];
 
 /// Rows that are measured by name only: no target of the project is in them.
-const EXTRA: [(&str, Row); 2] = [("ciphers", ciphers::measure), ("film", file::measure)];
+const EXTRA: [(&str, Row); 3] = [("answer", answer::measure), ("ciphers", ciphers::measure), ("film", file::measure)];
 
 /// Rows that depend on how full a store is, with the sizes at which they are measured, ascending. The last one changes the plain
 /// database.
