@@ -170,6 +170,12 @@ impl Client {
         Ok(refusals)
     }
 
+    /// Whether who does this action with a license for this key ID may have to protect outputs, as
+    /// [`rights::demands_protected_outputs`] tells it.
+    pub fn query_protected_outputs(&self, kid: Kid, action: &str) -> Result<bool, StoreError> {
+        Ok(rights::demands_protected_outputs(&self.store.licenses(kid)?, action))
+    }
+
     /// What is left of an action by all licenses for a key ID together, as [`rights::license_state`] tells it.
     pub fn query_state(&self, kid: Kid, action: &str, application: &Application) -> Result<LicenseState, StoreError> {
         let (licenses, environment) = self.look(kid, action, application)?;

@@ -114,6 +114,19 @@ impl Decryptor {
         Some(started.cipher.decrypt_in_place(info, data).map_err(UseError::Sample))
     }
 
+    /// Whether the use goes on: it did not begin, or the policy does not close it, or its right has not ended. Counts nothing.
+    pub fn goes_on(&self) -> Result<(), UseError> {
+        self.started.get().map_or(Ok(()), |started| self.check_end(started, self.lasted()))
+    }
+
+    fn check_end(&self, started: &Started, lasted: i64) -> Result<(), UseError> {
+        if started.closes_at > lasted {
+            return Ok(());
+        }
+        self.client.store.note_end(started.ends);
+        Err(UseError::Refused(Refusal::Expired))
+    }
+
     /// Closes with the right and counts on, where the policy says so; else costs two comparisons.
     fn go_on(&self, started: &Started) -> Result<(), UseError> {
         if started.goes_on_for_ever() {
@@ -121,10 +134,7 @@ impl Decryptor {
         }
         let counts_at = started.counts_at.load(Ordering::Acquire);
         let lasted = self.lasted();
-        if started.closes_at <= lasted {
-            self.client.store.note_end(started.ends);
-            return Err(UseError::Refused(Refusal::Expired));
-        }
+        self.check_end(started, lasted)?;
         if counts_at <= lasted {
             let _bound = OneBound::begin();
             let _counting = self.starting.take().map_err(StoreError::from)?;

@@ -11,7 +11,7 @@ use crate::clock::Reading;
 use crate::license::{Standing, StoredLicense};
 pub use action::action_name;
 pub use environment::{Application, Environment, NO_SECURITY_VERSION};
-pub use query::{Category, LicenseState, allowed, license_state};
+pub use query::{Category, LicenseState, allowed, demands_protected_outputs, license_state};
 use std::cmp::Reverse;
 use wmlicense_wire::license::{ActionState, State};
 pub(crate) use wmlicense_wire::over::end_of;

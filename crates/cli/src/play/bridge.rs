@@ -21,6 +21,8 @@ pub(super) const IDLE: Duration = Duration::from_secs(10);
 const CONNECTION_LIMIT: usize = 16;
 /// How long nothing is accepted after that failed.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long nothing passes on a connection before it is looked at whether there is still somebody.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Random bytes of the path.
 const SECRET: usize = 24;
 /// Bytes that are made clear at once.
@@ -168,9 +170,13 @@ impl Shared {
             return Ok(());
         }
         stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(SILENCE))?;
         let mut requests = Requests::new();
         loop {
-            let (found, is_head, closes) = match requests.next(stream, *of_player) {
+            if *of_player && requests.is_empty() {
+                self.await_more(stream)?;
+            }
+            let (found, is_head, closes) = match requests.next(stream) {
                 Err(NoRequest::Gone) => return Ok(()),
                 Err(NoRequest::TooLong) => (Answer::HeadTooLong, false, true),
                 Err(NoRequest::Malformed) => (Answer::Malformed, false, true),
@@ -201,14 +207,11 @@ impl Shared {
     fn admit(&self, peer: &Peer) -> bool {
         let mut players = self.players();
         let is_player = match (peer, players.process) {
-            (Peer::Stranger, _) => false,
-            // Where the system has no list of connections, the path alone tells.
-            (Peer::Unknown, _) => true,
-            (Peer::Processes(all), Some(process)) => all.iter().any(|one| processes::is_within(*one, process)),
             (Peer::Processes(all), None) => {
                 players.process = all.first().copied();
                 true
             }
+            _ => players.include(peer),
         };
         if is_player {
             players.of_player += 1;
@@ -218,11 +221,54 @@ impl Shared {
         is_player
     }
 
+    /// Waits for the next request. A player that pauses may be silent for as long as it likes.
+    fn await_more(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(SILENCE))?;
+        while let Err(error) = stream.peek(&mut [0]) {
+            if is_silence(&error)? {
+                self.look_for_player(stream)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection whose other end no process of the player has open is at its end: a process closes what it has when it ends,
+    /// but a socket can be on its way to another one for ever.
+    fn look_for_player(&self, stream: &TcpStream) -> io::Result<()> {
+        let peer = peer::of(stream.peer_addr()?, self.here);
+        let gone = || io::Error::from(io::ErrorKind::NotConnected);
+        if self.players().include(&peer) { Ok(()) } else { Err(gone()) }
+    }
+
+    /// Writes all, to a player that pauses too. It is waited for while it is there and its right goes on.
+    fn write(&self, stream: &mut TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match stream.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) => {
+                    if is_silence(&error)? {
+                        self.film.goes_on().or_else(|failure| self.ends(failure))?;
+                        self.look_for_player(stream)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing of the film can be given any more.
+    fn ends(&self, failure: Failure) -> io::Result<()> {
+        self.players().is_over = true;
+        self.tell(End::Failed(failure));
+        Err(io::Error::other("the film ends here"))
+    }
+
     fn send(&self, stream: &mut TcpStream, found: &Answer, is_head: bool, closes: bool) -> io::Result<()> {
         let length = self.place.length;
         let bytes = found.bytes(length);
         if is_head || bytes.is_empty() {
-            return stream.write_all(found.head(length, closes).as_bytes());
+            return self.write(stream, found.head(length, closes).as_bytes());
         }
         let mut reader = self.film.reader();
         let mut buffer = vec![0; PART];
@@ -234,17 +280,37 @@ impl Shared {
                 // Once bytes were promised, only a connection that ends before them says that they do not come.
                 let refused = if has_head { String::new() } else { Answer::Unavailable.head(length, true) };
                 let sent = stream.write_all(refused.as_bytes()).and_then(|()| stream.shutdown(Shutdown::Both));
-                self.players().is_over = true;
-                self.tell(End::Failed(failure));
-                return sent.and_then(|()| Err(io::Error::other("the film ends here")));
+                return self.ends(failure).and(sent);
             }
             if !has_head {
-                stream.write_all(found.head(length, closes).as_bytes())?;
+                self.write(stream, found.head(length, closes).as_bytes())?;
                 has_head = true;
             }
-            stream.write_all(part)?;
+            self.write(stream, part)?;
             at += count as u64;
         }
         Ok(())
+    }
+}
+
+impl Players {
+    /// Whether a connection is of the process that is the player, or of one that it started.
+    fn include(&self, peer: &Peer) -> bool {
+        match (peer, self.process) {
+            (Peer::Stranger, _) | (Peer::Processes(_), None) => false,
+            // Where the system has no list of connections, the path alone tells.
+            (Peer::Unknown, _) => true,
+            (Peer::Processes(all), Some(process)) => all.iter().any(|one| processes::is_within(*one, process)),
+        }
+    }
+}
+
+/// Of an error on a connection: whether nothing passed for as long as is waited. What only has to be tried again is none, and any
+/// other is the connection's end.
+fn is_silence(error: &io::Error) -> io::Result<bool> {
+    match error.kind() {
+        io::ErrorKind::Interrupted => Ok(false),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Ok(true),
+        kind => Err(kind.into()),
     }
 }

@@ -72,6 +72,11 @@ impl Film {
         Ok(())
     }
 
+    /// Whether a part that was begun may still be given, behind its end too where the policy says so. Counts nothing.
+    pub(super) fn goes_on(&self) -> Result<(), Failure> {
+        self.uses.iter().try_for_each(|one| one.decryptor.goes_on().map_err(|error| about(one.kid, error)))
+    }
+
     /// Bytes of the file.
     pub(super) fn length(&self) -> u64 {
         self.view.length()
@@ -105,11 +110,7 @@ impl Use {
 
 /// The action must not want outputs protected by any license that may be chosen for it: behind the bridge nobody protects them.
 fn check_outputs(client: &Client, kid: Kid) -> Result<(), Failure> {
-    let demanding =
-        client.store.licenses(kid)?.iter().any(|license| {
-            license.policy.action(PLAY).is_some_and(|conditions| conditions.output_protection.is_some())
-        });
-    if !demanding {
+    if !client.query_protected_outputs(kid, PLAY)? {
         return Ok(());
     }
     let sentence =

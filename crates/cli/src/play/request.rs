@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const HEAD_LIMIT: usize = 16 << 10;
 /// Lines of a head.
 const LINE_LIMIT: usize = 64;
-/// How long a head may take from its first byte on.
+/// How long a head may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What of a request counts.
@@ -53,27 +53,30 @@ impl Requests {
         Self { bytes: Vec::new() }
     }
 
-    /// The next request. A player that pauses may be silent for as long as it likes, if `may_wait`; who has not shown yet that
-    /// it is one may not.
-    pub(super) fn next(&mut self, stream: &mut TcpStream, may_wait: bool) -> Result<Request, NoRequest> {
-        let mut until = if may_wait && self.bytes.is_empty() { None } else { Some(Instant::now() + PATIENCE) };
+    /// Whether no byte of the next request has come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The next request, which has begun to come or is about to.
+    pub(super) fn next(&mut self, stream: &mut TcpStream) -> Result<Request, NoRequest> {
+        let until = Instant::now() + PATIENCE;
         loop {
             if let Some((request, used)) = parse(&self.bytes)? {
                 self.bytes.drain(..used);
                 return Ok(request);
             }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Err(NoRequest::Gone);
             }
-            stream.set_read_timeout(left)?;
+            stream.set_read_timeout(Some(left))?;
             let mut part = [0; 2048];
             let count = stream.read(&mut part)?;
             if count == 0 {
                 return Err(NoRequest::Gone);
             }
             self.bytes.extend(part.iter().take(count));
-            until = until.or(Some(Instant::now() + PATIENCE));
         }
     }
 }

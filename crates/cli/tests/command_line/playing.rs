@@ -1,6 +1,7 @@
 //! The bridge: players that Debian has play through it what they would play of the clear file, and nobody else gets a byte.
 
 mod running;
+mod silence;
 
 use super::program::Machine;
 use super::terminal::Terminal;

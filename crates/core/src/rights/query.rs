@@ -73,6 +73,15 @@ fn may_back_up(licenses: &[StoredLicense]) -> Result<(), Vec<Refusal>> {
     if one { Ok(()) } else { Err(vec![Refusal::NoRight]) }
 }
 
+/// Whether one of these licenses, or a root that opens one of them, demands that outputs are protected for an action. All that may
+/// be chosen count, usable or not: which of them is used is known at the first sample only.
+pub fn demands_protected_outputs(licenses: &[StoredLicense], action: &str) -> bool {
+    let demands = |license: &StoredLicense| {
+        license.policy.action(action).is_some_and(|conditions| conditions.output_protection.is_some())
+    };
+    licenses.iter().any(|license| demands(license) || license.roots.iter().any(demands))
+}
+
 /// What is left of an action by all licenses together: of those that permit it now, else of those that will. What adds up is
 /// added up; where it does not, this is what the license that is used first permits, and `vague`.
 pub fn license_state(licenses: &[StoredLicense], action: &str, environment: &Environment) -> LicenseState {

@@ -360,3 +360,17 @@ fn whether_a_backup_takes_a_license_follows_its_policy_and_opens_nothing() {
     let refused = choose(&of(BackupRight::Stateful, |_| {}), BACKUP, &environment()).map(|_| ());
     assert_eq!(refused, Err(vec![Refusal::NoRight]), "no key is opened for a backup");
 }
+
+#[test]
+fn outputs_are_to_be_protected_where_any_license_or_its_root_says_so() {
+    let plain = || conditions(|_| {});
+    let protecting = |c: &mut Conditions| c.output_protection = Some(vec![1]);
+    assert!(!demands_protected_outputs(&[], "Play"));
+    assert!(!demands_protected_outputs(&[plain(), leaf(vec![root(2, |_| {})])], "Play"));
+    assert!(demands_protected_outputs(&[plain(), conditions(protecting)], "Play"));
+    assert!(!demands_protected_outputs(&[conditions(protecting)], "Copy"));
+    // One that is used up may be renewed before the first sample.
+    let used_up = conditions(|c| (c.count, c.output_protection) = (Some(0), Some(Vec::new())));
+    assert!(demands_protected_outputs(&[plain(), used_up], "Play"));
+    assert!(demands_protected_outputs(&[leaf(vec![root(2, |_| {}), root(3, protecting)])], "Play"));
+}
