@@ -1,4 +1,4 @@
-//! What an owner writes and a browser sends: terms as JSON, lists of content as CSV and JSON, dates, queries and forms.
+//! What an owner writes and a browser sends: terms as JSON, files of content keys, dates, queries and forms.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,6 +6,9 @@ use wmlicense_server::fuzzing::{date, date_text, led_back, policies, titles};
 use wmlicense_wire::policy::{MAX_LEN, Policy};
 
 fuzz_target!(|data: &[u8]| {
+    for title in titles(data).unwrap_or_default().into_iter().flatten() {
+        assert!(!title.is_empty() && title.len() <= 512 && !title.chars().any(char::is_control), "{title:?}");
+    }
     let Ok(text) = std::str::from_utf8(data) else { return };
     for mut policy in policies(text).unwrap_or_default() {
         let bytes = policy.encode();
@@ -15,9 +18,6 @@ fuzz_target!(|data: &[u8]| {
         policy.actions.sort_by(|one, other| one.0.cmp(&other.0));
         again.actions.sort_by(|one, other| one.0.cmp(&other.0));
         assert!(again == policy, "{again:?} {policy:?}");
-    }
-    for title in titles(text).unwrap_or_default().into_iter().flatten() {
-        assert!(!title.is_empty() && title.len() <= 512 && !title.chars().any(char::is_control), "{title:?}");
     }
     if let Some(seconds) = date(text) {
         assert!((-62_200_000_000..253_500_000_000).contains(&seconds));

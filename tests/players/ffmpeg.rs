@@ -90,6 +90,27 @@ fn every_scheme_plays_like_the_clear_source() {
     }
 }
 
+/// Words of `wmlicensed` on the data of the stage's service.
+fn owner(stage: &Stage, words: &[&str]) -> String {
+    run::succeed(Command::new(run::built("wmlicensed")).args(words).arg("--data").arg(stage.service.data()))
+}
+
+#[test]
+fn keys_that_the_service_made_go_to_the_packager_and_play() {
+    let Some(stage) = set() else { return };
+    let [picture, _] = stage.clear_mp4();
+    let added = owner(&stage, &["content", "add", "--generate", "--title", "Made here", "--open"]);
+    let kid = added.trim().strip_prefix("added: ").unwrap();
+    let words = owner(&stage, &["content", "export", "--shaka", &format!("video={kid}")]);
+    let out = stage.path("exported.mp4");
+    let mut packager = Command::new(stage.media.tools().packager());
+    let source = stage.media.clear_mp4();
+    packager.arg(format!("in={},stream=video,output={},drm_label=video", source.display(), out.display()));
+    packager.args(["--quiet", "--protection_scheme", "cbcs", "--clear_lead", "0"]).args(words.split_whitespace());
+    run::succeed(packager.stdin(std::process::Stdio::null()));
+    stage.expect_frames(&out, &picture);
+}
+
 #[test]
 fn segments_that_were_joined_play_like_the_clear_source() {
     let Some(stage) = set() else { return };

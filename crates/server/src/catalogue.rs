@@ -1,9 +1,20 @@
-//! Content that the service licenses, and the lists that owners import it from: CSV and JSON.
+//! Content that the service licenses, and the files that owners import it from. What each kind of file looks like is in the
+//! modules below; that a file is taken whole or not at all is here.
 
-use serde::Deserialize;
+mod cpix;
+mod export;
+mod fault;
+mod lists;
+mod recipient;
+mod text;
+
+pub(crate) use export::{Named, bento4, cpix as cpix_document, shaka};
+pub(crate) use recipient::{Addressee, Recipient, RecipientError};
+
+use fault::CpixError;
 use std::collections::HashMap;
 use wmlicense_wire::id::Kid;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Most faults of a list that are told; the others are counted.
 const MAX_TOLD: usize = 20;
@@ -48,6 +59,14 @@ pub(crate) enum ContentError {
         /// What is wrong with it.
         error: Box<ContentError>,
     },
+    /// A key of a packager's list or of a CPIX document.
+    #[error("key number {number}: {error}")]
+    Numbered {
+        /// Counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        error: Box<ContentError>,
+    },
     /// Several entries, each with its place.
     #[error("{}", told(.0))]
     Several(Vec<ContentError>),
@@ -57,6 +76,21 @@ pub(crate) enum ContentError {
     /// The file is not a JSON array of `{"kid", "key", "title"}`.
     #[error("a JSON array of objects with kid, key and title is expected")]
     Json,
+    /// A key of Shaka Packager's list has another form.
+    #[error("label=…:key_id=…:key=… is expected")]
+    Shaka,
+    /// A line of Bento4's list has another form.
+    #[error("KID:KEY is expected")]
+    Bento4,
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    Random,
+    /// The file is neither UTF-8 nor, with its mark at the beginning, UTF-16.
+    #[error("the file is no text in UTF-8 or UTF-16")]
+    Text,
+    /// The file is a CPIX document that cannot be taken, or a key in it cannot.
+    #[error(transparent)]
+    Cpix(#[from] CpixError),
 }
 
 fn told(faults: &[ContentError]) -> String {
@@ -73,14 +107,29 @@ impl ContentKey {
     pub(crate) fn read(kid: &str, key: &str, title: Option<&str>) -> Result<Self, ContentError> {
         let kid = Kid::from_hex(kid.trim()).map_err(|_| ContentError::Kid)?;
         let key = read_key(key.trim()).ok_or(ContentError::Key)?;
-        let title = title.map(str::trim).filter(|title| !title.is_empty());
-        if title.is_some_and(|title| title.len() > MAX_TITLE_LEN || title.chars().any(char::is_control)) {
-            return Err(ContentError::Title);
-        }
-        Ok(Self { kid, key, title: title.map(str::to_owned) })
+        Ok(Self { kid, key, title: read_title(title)? })
+    }
+
+    /// A key that nobody had before, of this key ID or of one that nobody had before either.
+    pub(crate) fn random(kid: Option<&str>, title: Option<&str>) -> Result<Self, ContentError> {
+        let random = || Kid::random().map_err(|_| ContentError::Random);
+        let kid = kid.map_or_else(random, |kid| Kid::from_hex(kid.trim()).map_err(|_| ContentError::Kid))?;
+        let mut key = Zeroizing::new([0; 16]);
+        getrandom::fill(&mut *key).map_err(|_| ContentError::Random)?;
+        Ok(Self { kid, key, title: read_title(title)? })
     }
 }
 
+/// A title as it is kept; an empty one is none.
+pub(crate) fn read_title(title: Option<&str>) -> Result<Option<String>, ContentError> {
+    let title = title.map(str::trim).filter(|title| !title.is_empty());
+    if title.is_some_and(|title| title.len() > MAX_TITLE_LEN || title.chars().any(char::is_control)) {
+        return Err(ContentError::Title);
+    }
+    Ok(title.map(str::to_owned))
+}
+
+/// The 16 bytes of 32 hexadecimal digits.
 fn read_key(text: &str) -> Option<Zeroizing<[u8; 16]>> {
     let mut key = Zeroizing::new([0; 16]);
     if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -93,11 +142,12 @@ fn read_key(text: &str) -> Option<Zeroizing<[u8; 16]>> {
     Some(key)
 }
 
-/// Where an entry of a list stands.
+/// Where an entry of a file stands.
 #[derive(Clone, Copy)]
 enum Place {
     Line(usize),
     Element(usize),
+    Key(usize),
 }
 
 impl Place {
@@ -106,31 +156,47 @@ impl Place {
         match self {
             Self::Line(line) => ContentError::Line { line, error },
             Self::Element(index) => ContentError::Element { index, error },
+            Self::Key(number) => ContentError::Numbered { number, error },
         }
     }
 }
 
 /// Entries as they were read, each with its place.
-type Entries = Vec<(Place, Result<ContentKey, ContentError>)>;
+type Entries = Vec<(Place, Result<Entry, ContentError>)>;
 
-/// Reads a list; a JSON array or CSV lines `kid,key,title` with an optional header. All that is wrong with it is told at once.
-pub(crate) fn read_list(text: &str) -> Result<Vec<ContentKey>, ContentError> {
-    let text = text.trim_start_matches('\u{feff}');
-    let entries = if text.trim_start().starts_with('[') { read_json(text)? } else { read_csv(text) };
-    let (mut list, mut faults) = (Vec::<ContentKey>::with_capacity(entries.len()), Vec::new());
+enum Entry {
+    Key(ContentKey),
+    Keyless(Kid),
+}
+
+/// What a file holds.
+pub(crate) struct List {
+    pub(crate) keys: Vec<ContentKey>,
+    /// Key IDs that the file names without a key.
+    pub(crate) keyless: Vec<Kid>,
+}
+
+/// Reads a file of content keys: a CPIX document, a JSON array, a list for Shaka Packager or Bento4, or CSV lines
+/// `kid,key,title` with an optional header. All that is wrong with it is told at once.
+pub(crate) fn read(bytes: &[u8], recipient: Option<&Recipient>) -> Result<List, ContentError> {
+    let text = text::decode(bytes).ok_or(ContentError::Text)?;
+    let entries = if text.trim_start().starts_with('<') { cpix::read(&text, recipient)? } else { lists::read(&text)? };
+    let (mut list, mut faults) = (List { keys: Vec::with_capacity(entries.len()), keyless: Vec::new() }, Vec::new());
     let mut seen: HashMap<Kid, usize> = HashMap::new();
     for (place, entry) in entries {
         match entry {
             Err(error) => faults.push(place.at(error)),
-            Ok(entry) => {
-                let first = *seen.entry(entry.kid).or_insert(list.len());
-                if list.get(first).is_some_and(|first| *first.key != *entry.key) {
+            Ok(Entry::Keyless(kid)) => list.keyless.push(kid),
+            Ok(Entry::Key(entry)) => {
+                let first = *seen.entry(entry.kid).or_insert(list.keys.len());
+                if list.keys.get(first).is_some_and(|first| *first.key != *entry.key) {
                     faults.push(place.at(ContentError::Twice(entry.kid)));
                 }
-                list.push(entry);
+                list.keys.push(entry);
             }
         }
     }
+    list.keyless.retain(|kid| !seen.contains_key(kid));
     match faults.len() {
         0 => Ok(list),
         1 => Err(faults.remove(0)),
@@ -138,68 +204,13 @@ pub(crate) fn read_list(text: &str) -> Result<Vec<ContentKey>, ContentError> {
     }
 }
 
-#[derive(Deserialize)]
-struct JsonEntry {
-    kid: String,
-    key: String,
-    #[serde(default)]
-    title: Option<String>,
-}
-
-impl Drop for JsonEntry {
-    fn drop(&mut self) {
-        self.key.zeroize();
-    }
-}
-
-fn read_json(text: &str) -> Result<Entries, ContentError> {
-    let entries: Vec<JsonEntry> = serde_json::from_str(text).map_err(|_| ContentError::Json)?;
-    let read = |(index, entry): (usize, &JsonEntry)| {
-        (Place::Element(index), ContentKey::read(&entry.kid, &entry.key, entry.title.as_deref()))
-    };
-    Ok(entries.iter().enumerate().map(read).collect())
-}
-
-fn read_csv(text: &str) -> Entries {
-    let mut entries = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() || (index == 0 && line.trim_start().to_ascii_lowercase().starts_with("kid")) {
-            continue;
-        }
-        let entry = match csv_fields(line).unwrap_or_default().as_slice() {
-            [kid, key] => ContentKey::read(kid, key, None),
-            [kid, key, title] => ContentKey::read(kid, key, Some(title)),
-            _ => Err(ContentError::Fields),
-        };
-        entries.push((Place::Line(index + 1), entry));
-    }
-    entries
-}
-
-/// The fields of one line (RFC 4180 §2); a quoted field may hold commas and doubled quotes, but no line break.
-fn csv_fields(line: &str) -> Option<Vec<Zeroizing<String>>> {
-    let mut fields = vec![Zeroizing::new(String::new())];
-    let mut characters = line.chars().peekable();
-    let mut quoted = false;
-    while let Some(character) = characters.next() {
-        let field = fields.last_mut()?;
-        match character {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                field.push('"');
-            }
-            '"' if quoted => quoted = false,
-            '"' if field.is_empty() => quoted = true,
-            ',' if !quoted => fields.push(Zeroizing::new(String::new())),
-            other => field.push(other),
-        }
-    }
-    (!quoted).then_some(fields)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read_list(text: &str) -> Result<Vec<ContentKey>, ContentError> {
+        read(text.as_bytes(), None).map(|list| list.keys)
+    }
 
     const KID: &str = "A1A2A3A4-B1B2-C1C2-D1D2-D3D4D5D6D7D8";
     const KEY: &str = "00112233445566778899aabbccddeeff";

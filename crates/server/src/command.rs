@@ -9,6 +9,7 @@ mod data;
 mod database;
 mod error;
 mod give;
+mod keys;
 mod listing;
 mod manual;
 mod options;
@@ -23,9 +24,13 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use data::{Data, Opened, runtime};
 use error::{CommandError, plain, told};
 use std::ffi::OsString;
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use zeroize::Zeroizing;
+
+/// Longest file read, in bytes.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
 
 /// License service: individualization, issuing and license management.
 #[derive(Parser)]
@@ -211,6 +216,30 @@ fn reason(text: &str) -> Result<String, &'static str> {
 fn checked_name(name: &str) -> Result<&str, CommandError> {
     let good = (1..=128).contains(&name.len()) && !name.chars().any(char::is_control);
     if good { Ok(name) } else { Err(CommandError::Name) }
+}
+
+/// The bytes of a file that may hold keys, or of standard input.
+fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+    let at = |source| CommandError::File { path: path.to_owned(), source };
+    let too_long = || at(io::Error::from(io::ErrorKind::FileTooLarge));
+    let mut bytes = Zeroizing::new(Vec::new());
+    if path == Path::new("-") {
+        io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
+        return if bytes.len() as u64 > MAX_FILE { Err(too_long()) } else { Ok(bytes) };
+    }
+    if std::fs::metadata(path).map_err(at)?.len() > MAX_FILE {
+        return Err(too_long());
+    }
+    std::fs::read(path).map(Zeroizing::new).map_err(at)
+}
+
+/// As [`read_bytes`], of text.
+fn read_text(path: &Path) -> Result<Zeroizing<String>, CommandError> {
+    let mut bytes = read_bytes(path)?;
+    String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        CommandError::File { path: path.to_owned(), source: io::Error::from(io::ErrorKind::InvalidData) }
+    })
 }
 
 fn print(line: &str) -> Result<(), CommandError> {

@@ -44,9 +44,9 @@ pub fn policies(text: &str) -> Option<Vec<Policy>> {
     Some(each.into_iter().map(|(kind, title)| terms.policy(facts(kind, title))).collect())
 }
 
-/// The titles of a list of content, where it is accepted.
-pub fn titles(text: &str) -> Option<Vec<Option<String>>> {
-    crate::catalogue::read_list(text).ok().map(|list| list.into_iter().map(|entry| entry.title).collect())
+/// The titles of a file of content keys, where it is accepted.
+pub fn titles(bytes: &[u8]) -> Option<Vec<Option<String>>> {
+    crate::catalogue::read(bytes, None).ok().map(|list| list.keys.into_iter().map(|entry| entry.title).collect())
 }
 
 pub fn date(text: &str) -> Option<i64> {

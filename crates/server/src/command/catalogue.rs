@@ -2,20 +2,18 @@
 
 use super::actor::acting;
 use super::error::CommandError;
-use super::{Data, List, Opened, checked_name, listing, print};
-use crate::catalogue::{ContentKey, read_list};
+use super::keys::{self, Export, KeyFile};
+use super::{Data, List, Opened, checked_name, listing, print, read_text};
+use crate::catalogue::ContentKey;
 use crate::policy::{Terms as PolicyTerms, parse};
 use crate::store::{Added, Adding, Changes, NewContent, NewSubscription, Offering, SubscriptionEntry};
 use clap::{ArgGroup, Args, Subcommand};
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::PathBuf;
 use wmlicense_wire::aead::{SecretKey, constant_time_eq};
 use wmlicense_wire::id::Kid;
 use zeroize::Zeroizing;
-
-/// Longest file read, in bytes.
-const MAX_FILE: u64 = 256 * 1024 * 1024;
 
 #[derive(Args)]
 #[command(group = ArgGroup::new("who").required(true).args(["scope", "open"]))]
@@ -35,8 +33,10 @@ pub(super) struct Terms {
 pub(super) enum ContentCommand {
     /// Add one content key, or change the terms of one that is there.
     Add(Box<AddContent>),
-    /// Add the content keys of a file: CSV lines kid,key,title or a JSON array of such objects. All or none are added, and what
-    /// changes is told.
+    /// Add the content keys of a file. All or none are added, and what changes is told.
+    ///
+    /// The file is a CPIX document, a JSON array of objects with kid, key and title, CSV lines kid,key,title, or the keys as Shaka
+    /// Packager (label=…:key_id=…:key=…) or Bento4 (KID:KEY) take them; which of these it tells itself.
     Import {
         #[command(flatten)]
         data: Data,
@@ -48,9 +48,11 @@ pub(super) enum ContentCommand {
         /// Let content that is there already get these terms, or be for others than before; without it such a list is refused.
         #[arg(long)]
         replace: bool,
-        /// The file; - is standard input.
-        file: PathBuf,
+        #[command(flatten)]
+        file: KeyFile,
     },
+    /// Write content keys for a packager. The audit tells who did.
+    Export(Box<Export>),
     /// Forget content: its licenses are withdrawn from devices at their next pre-delivery.
     Remove {
         #[command(flatten)]
@@ -64,13 +66,16 @@ pub(super) enum ContentCommand {
 }
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("which key").required(true).args(["key", "key_file"]))]
+#[command(group = ArgGroup::new("which key").required(true).args(["key", "key_file", "generate"]))]
 pub(super) struct AddContent {
     #[command(flatten)]
     data: Data,
-    /// Key ID in hexadecimal, with or without hyphens.
-    #[arg(long, value_name = "HEX")]
-    kid: String,
+    /// Key ID in hexadecimal, with or without hyphens; with --generate a random one where none is named.
+    #[arg(long, value_name = "HEX", required_unless_present = "generate")]
+    kid: Option<String>,
+    /// Make a random key, which `content export` gives to the packager.
+    #[arg(long)]
+    generate: bool,
     /// File with the content key in hexadecimal; - is standard input.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -125,13 +130,15 @@ pub(super) fn content(command: ContentCommand) -> Result<(), CommandError> {
     match command {
         ContentCommand::Add(add) => add_content(*add),
         ContentCommand::Import { data, terms, dry_run, replace, file } => {
-            let list = read_list(&read_text(&file)?)?;
+            let list = file.read()?;
             let how = How { act: "content import", replace, dry: dry_run };
-            let changes = add(&Opened::new(&data)?, &list, &terms, &how)?;
+            let changes = add(&Opened::new(&data)?, &list.keys, &terms, &how)?;
             let done = if dry_run { "would import" } else { "imported" };
-            print(&format!("{done}: {} ({} new)", list.len(), changes.new))?;
-            told(&changes).iter().try_for_each(|line| print(line))
+            print(&format!("{done}: {} ({} new)", list.keys.len(), changes.new))?;
+            told(&changes).iter().try_for_each(|line| print(line))?;
+            keys::left_out(&list.keyless)
         }
+        ContentCommand::Export(export) => keys::export(*export),
         ContentCommand::Remove { data, kids } => {
             let opened = Opened::new(&data)?;
             print(&format!("removed: {}", opened.wait(opened.store.remove_content(kids, acting()?))?))
@@ -140,17 +147,22 @@ pub(super) fn content(command: ContentCommand) -> Result<(), CommandError> {
     }
 }
 
-fn add_content(AddContent { data, kid, key_file, key, title, terms }: AddContent) -> Result<(), CommandError> {
-    let key = match (key_file, key) {
-        (Some(file), _) => read_text(&file)?,
-        (None, key) => {
-            // Nobody is there to be warned where standard error is closed.
-            let warning = "warning: a key on the command line is seen by others; give it with --key-file";
-            let _ = writeln!(std::io::stderr(), "wmlicensed: {warning}");
-            Zeroizing::new(key.unwrap_or_default())
-        }
+fn add_content(add_content: AddContent) -> Result<(), CommandError> {
+    let AddContent { data, kid, generate, key_file, key, title, terms } = add_content;
+    let content = if generate {
+        ContentKey::random(kid.as_deref(), title.as_deref())?
+    } else {
+        let key = match (key_file, key) {
+            (Some(file), _) => read_text(&file)?,
+            (None, key) => {
+                // Nobody is there to be warned where standard error is closed.
+                let warning = "warning: a key on the command line is seen by others; give it with --key-file";
+                let _ = writeln!(std::io::stderr(), "wmlicensed: {warning}");
+                Zeroizing::new(key.unwrap_or_default())
+            }
+        };
+        ContentKey::read(&kid.unwrap_or_default(), &key, title.as_deref())?
     };
-    let content = ContentKey::read(&kid, &key, title.as_deref())?;
     let kid = content.kid;
     // Who names one key ID names its terms, too.
     let how = How { act: "content add", replace: true, dry: false };
@@ -293,19 +305,4 @@ fn check_subscription(opened: &Opened, name: &str, terms: &PolicyTerms) -> Resul
         true => check_root_terms(name, terms),
         false => Ok(()),
     }
-}
-
-/// The text of a file that may hold keys, or of standard input.
-fn read_text(path: &Path) -> Result<Zeroizing<String>, CommandError> {
-    let at = |source| CommandError::File { path: path.to_owned(), source };
-    let too_long = || at(std::io::Error::from(std::io::ErrorKind::FileTooLarge));
-    let mut text = Zeroizing::new(String::new());
-    if path == Path::new("-") {
-        std::io::stdin().lock().take(MAX_FILE + 1).read_to_string(&mut text).map_err(at)?;
-        return if text.len() as u64 > MAX_FILE { Err(too_long()) } else { Ok(text) };
-    }
-    if std::fs::metadata(path).map_err(at)?.len() > MAX_FILE {
-        return Err(too_long());
-    }
-    std::fs::read_to_string(path).map(Zeroizing::new).map_err(at)
 }

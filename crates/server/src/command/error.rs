@@ -1,6 +1,6 @@
 //! What a command can fail with, and how it is told.
 
-use crate::catalogue::ContentError;
+use crate::catalogue::{ContentError, RecipientError};
 use crate::keyring::KeyringError;
 use crate::policy::Fault;
 use crate::serve::ServeError;
@@ -33,6 +33,17 @@ pub(super) enum CommandError {
         /// What the system said.
         source: io::Error,
     },
+    /// Key or certificate of a recipient in a file that the user named.
+    #[error("{}: {source}", .path.display())]
+    Recipient {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RecipientError,
+    },
+    /// No content has this key ID.
+    #[error("there is no content {0}; `wmlicensed content list` shows what there is")]
+    NoContent(Kid),
     /// The list of content cannot be taken.
     #[error(transparent)]
     Content(#[from] ContentError),

@@ -6,7 +6,7 @@ use super::rows::Rows;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
 use crate::rules::catalogue::{self, Added, Changes, NewContent, NewSubscription};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use wmlicense_wire::id::Kid;
 
 /// Content that is to be added, and how.
@@ -23,10 +23,29 @@ pub(crate) struct Adding {
     pub(crate) dry: bool,
 }
 
+/// A content key under the master key.
+type SealedKey = Vec<u8>;
+
 impl Store {
     /// Adds content, or tells what that would change.
     pub(crate) fn add(&self, adding: Adding, by: impl Into<Acting>) -> Pending<'_, Added> {
         self.write_once((adding, by.into()), |(adding, by), rows| Box::pin(add_content(rows, adding, by)))
+    }
+
+    /// The sealed keys of content that is handed out, which is written down; the first key ID of which there is no content.
+    pub(crate) fn hand_out(&self, kids: Vec<Kid>, by: impl Into<Acting>) -> Pending<'_, Result<Vec<SealedKey>, Kid>> {
+        self.write_once((kids, by.into()), |(kids, by), rows| {
+            Box::pin(async move {
+                let found = rows.contents(kids).await?.into_iter().map(|row| (row.kid, row.sealed_key));
+                let found: HashMap<Kid, SealedKey> = found.collect();
+                let sealed: Vec<_> = match kids.iter().map(|kid| found.get(kid).cloned().ok_or(*kid)).collect() {
+                    Ok(sealed) => sealed,
+                    Err(missing) => return Ok(End::Undo(Err(missing))),
+                };
+                note(rows, by, Act { act: "content export", about: named(kids), was: None, became: None }).await?;
+                Ok(End::Keep(Ok(sealed)))
+            })
+        })
     }
 
     /// Forgets content; the number of key IDs that were there.

@@ -18,6 +18,7 @@ mod held_down;
 mod hostile;
 mod imports;
 mod journey;
+mod keys_in;
 mod listings;
 mod lives;
 mod logs;

@@ -1,0 +1,149 @@
+//! Content keys of a CPIX document (DASH-IF CPIX 2.1 to 2.4), clear or encrypted to a recipient. Periods, usage rules and
+//! signalling are a packager's: only key IDs and keys are taken. Signatures are neither needed nor believed.
+
+use super::fault::CpixError;
+use super::recipient::{Opener, Recipient};
+use super::{ContentError, ContentKey, Entries, Entry, Place};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use roxmltree::{Document, Node, ParsingOptions};
+use wmlicense_wire::id::Kid;
+use zeroize::Zeroizing;
+
+pub(super) const CPIX: &str = "urn:dashif:org:cpix";
+pub(super) const PSKC: &str = "urn:ietf:params:xml:ns:keyprov:pskc";
+pub(super) const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
+pub(super) const ENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+pub(super) const AES_CBC: &str = "http://www.w3.org/2001/04/xmlenc#aes256-cbc";
+pub(super) const OAEP: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
+pub(super) const HMAC: &str = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha512";
+const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
+
+/// Most elements, attributes and texts of a document.
+const MAX_NODES: u32 = 4_000_000;
+/// Longest value in base64 that is decoded: a certificate.
+const MAX_VALUE: usize = 64 * 1024;
+
+/// Reads the text of a document. What concerns one key is told with its number; the document as a whole is refused at once.
+pub(super) fn read(text: &str, recipient: Option<&Recipient>) -> Result<Entries, CpixError> {
+    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, options).map_err(|error| refusal(&error))?;
+    let root = document.root_element();
+    if !root.has_tag_name((CPIX, "CPIX")) {
+        return Err(CpixError::Other);
+    }
+    let keys: Vec<Node<'_, '_>> = child(root, CPIX, "ContentKeyList")
+        .into_iter()
+        .flat_map(|list| list.children().filter(|node| node.has_tag_name((CPIX, "ContentKey"))))
+        .collect();
+    let is_encrypted =
+        |key: &Node<'_, '_>| secret(*key).is_some_and(|secret| child(secret, PSKC, "EncryptedValue").is_some());
+    let opener = match (keys.iter().any(is_encrypted), recipient) {
+        (false, _) => None,
+        (true, None) => return Err(CpixError::Encrypted),
+        (true, Some(recipient)) => Some(opener(root, recipient)?),
+    };
+    let read = |(index, key): (usize, &Node<'_, '_>)| (Place::Key(index + 1), entry(*key, opener.as_ref()));
+    Ok(keys.iter().enumerate().map(read).collect())
+}
+
+/// Where it is wrong, in words of our own: those of the parser quote the document.
+fn refusal(error: &roxmltree::Error) -> CpixError {
+    let what = match error {
+        roxmltree::Error::DtdDetected => "a document type is not allowed",
+        roxmltree::Error::NodesLimitReached => "it has too many elements",
+        _ => "not well-formed",
+    };
+    let at = error.pos();
+    CpixError::Xml { line: at.row, column: at.col, what }
+}
+
+fn child<'a, 'input>(node: Node<'a, 'input>, space: &str, name: &str) -> Option<Node<'a, 'input>> {
+    node.children().find(|child| child.has_tag_name((space, name)))
+}
+
+/// The element at the end of a path of children.
+fn descend<'a, 'input>(node: Node<'a, 'input>, path: &[(&str, &str)]) -> Option<Node<'a, 'input>> {
+    path.iter().try_fold(node, |node, (space, name)| child(node, space, name))
+}
+
+fn secret<'a, 'input>(key: Node<'a, 'input>) -> Option<Node<'a, 'input>> {
+    descend(key, &[(CPIX, "Data"), (PSKC, "Secret")])
+}
+
+fn entry(key: Node<'_, '_>, opener: Option<&Opener>) -> Result<Entry, ContentError> {
+    let kid = Kid::from_hex(key.attribute("kid").unwrap_or_default().trim()).map_err(|_| ContentError::Kid)?;
+    let Some(secret) = secret(key) else { return Ok(Entry::Keyless(kid)) };
+    let plain = child(secret, PSKC, "PlainValue");
+    let bytes = match (plain, child(secret, PSKC, "EncryptedValue"), opener) {
+        (Some(plain), ..) => value(plain, "PlainValue")?,
+        (None, Some(sealed), Some(opener)) => {
+            method(sealed, AES_CBC, "EncryptedValue")?;
+            let mac = child(secret, PSKC, "ValueMAC").ok_or(CpixError::Missing("ValueMAC"))?;
+            opener.open(&cipher_value(sealed)?, &value(mac, "ValueMAC")?)?
+        }
+        (None, Some(_), None) => return Err(CpixError::Encrypted.into()),
+        (None, None, _) => return Ok(Entry::Keyless(kid)),
+    };
+    let key = bytes.as_slice().try_into().map(Zeroizing::new).map_err(|_| CpixError::Length)?;
+    Ok(Entry::Key(ContentKey { kid, key, title: None }))
+}
+
+/// What opens the keys: document key and MAC key as they were encrypted to the recipient's certificate, which is compared byte for
+/// byte, since a name says nothing about a key.
+fn opener(root: Node<'_, '_>, recipient: &Recipient) -> Result<Opener, CpixError> {
+    const CERTIFICATE: [(&str, &str); 3] = [(CPIX, "DeliveryKey"), (DS, "X509Data"), (DS, "X509Certificate")];
+    let list = child(root, CPIX, "DeliveryDataList").ok_or(CpixError::Missing("DeliveryDataList"))?;
+    let is_ours = |data: &Node<'_, '_>| {
+        let certificate = descend(*data, &CERTIFICATE).and_then(|node| value(node, "X509Certificate").ok());
+        certificate.is_some_and(|certificate| recipient.is(&certificate))
+    };
+    let mut all = list.children().filter(|node| node.has_tag_name((CPIX, "DeliveryData")));
+    let ours = all.find(is_ours).ok_or(CpixError::NotForUs)?;
+    let document_key = child(ours, CPIX, "DocumentKey").ok_or(CpixError::Missing("DocumentKey"))?;
+    if document_key.attribute("Algorithm") != Some(AES_CBC) {
+        return Err(CpixError::Algorithm("DocumentKey"));
+    }
+    let path = [(CPIX, "Data"), (PSKC, "Secret"), (PSKC, "EncryptedValue")];
+    let sealed = descend(document_key, &path).ok_or(CpixError::Missing("EncryptedValue of DocumentKey"))?;
+    method(sealed, OAEP, "DocumentKey")?;
+    let mac_method = child(ours, CPIX, "MACMethod").ok_or(CpixError::Missing("MACMethod"))?;
+    if mac_method.attribute("Algorithm") != Some(HMAC) {
+        return Err(CpixError::Algorithm("MACMethod"));
+    }
+    let mac_key = child(mac_method, CPIX, "Key").ok_or(CpixError::Missing("Key of MACMethod"))?;
+    method(mac_key, OAEP, "MACMethod")?;
+    recipient.opener(&cipher_value(sealed)?, &cipher_value(mac_key)?)
+}
+
+/// Whether what is encrypted names this algorithm, and with OAEP no other digest than the one that CPIX means.
+fn method(node: Node<'_, '_>, algorithm: &str, whose: &'static str) -> Result<(), CpixError> {
+    let method = child(node, ENC, "EncryptionMethod").ok_or(CpixError::Missing("EncryptionMethod"))?;
+    let digest = child(method, DS, "DigestMethod").and_then(|digest| digest.attribute("Algorithm"));
+    let is_this = method.attribute("Algorithm") == Some(algorithm) && digest.is_none_or(|digest| digest == SHA1);
+    if is_this { Ok(()) } else { Err(CpixError::Algorithm(whose)) }
+}
+
+fn cipher_value(node: Node<'_, '_>) -> Result<Zeroizing<Vec<u8>>, CpixError> {
+    let node = descend(node, &[(ENC, "CipherData"), (ENC, "CipherValue")]).ok_or(CpixError::Missing("CipherValue"))?;
+    value(node, "CipherValue")
+}
+
+/// The bytes of an element whose text is base64, which may be broken into lines.
+fn value(node: Node<'_, '_>, name: &'static str) -> Result<Zeroizing<Vec<u8>>, CpixError> {
+    // Comments part a text, and are no part of it.
+    let texts = || node.children().filter(Node::is_text).map(|child| child.text().unwrap_or_default());
+    let length: usize = texts().map(str::len).sum();
+    if length > MAX_VALUE {
+        return Err(CpixError::Base64(name));
+    }
+    let mut joined = Zeroizing::new(String::with_capacity(length));
+    joined.extend(texts().flat_map(str::chars).filter(|character| !character.is_ascii_whitespace()));
+    let mut bytes = Zeroizing::new(vec![0; joined.len() / 4 * 3 + 3]);
+    let length = STANDARD.decode_slice(joined.as_bytes(), &mut bytes).map_err(|_| CpixError::Base64(name))?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;
