@@ -154,6 +154,58 @@ client.close()
             printed, complaint = process.communicate(timeout=PATIENCE)
         self.assertEqual((process.returncode, printed), (0, "nobody is stranded\n"), complaint)
 
+    def test_a_signal_handler_may_cancel_and_close_what_it_interrupts(self) -> None:
+        # Nobody looks by itself: what ends the wait is the handler.
+        text = """
+import signal
+wmlicense._pump.LOOK_AGAIN = 1000.0
+def handler(_number, _frame):
+    if not operation.done:
+        ENDS()
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+try:
+    WAITS
+except wmlicense.Cancelled:
+    pass
+print(operation.done, client.closed)
+client.close()
+print(wmlicense.live_objects())
+"""
+        waits = ["operation.wait()", "for _event in operation: pass", "asyncio.run(operation._end())"]
+        for ends in ("operation.cancel", "operation.owner.close", "client.close"):
+            for wait in waits:
+                with self.run_script(text.replace("ENDS", ends).replace("WAITS", wait)) as process:
+                    printed, complaint = process.communicate(timeout=PATIENCE)
+                expected = f"True {ends == 'client.close'}\n0\n"
+                self.assertEqual((process.returncode, printed, complaint), (0, expected, ""), (ends, wait))
+
+    def test_a_signal_handler_may_close_what_is_just_being_closed(self) -> None:
+        text = """
+import signal
+def handler(_number, _frame):
+    operation.owner.close()
+    client.close()
+signal.signal(signal.SIGALRM, handler)
+# It comes while the library ends what runs, and is handled as soon as that has returned.
+release, comes = wmlicense._object.library().wm_release, [True]
+class Library:
+    def wm_release(self, handle):
+        result = release(handle)
+        if comes:
+            comes.clear()
+            signal.raise_signal(signal.SIGALRM)
+        return result
+wmlicense._object.library = Library
+CLOSES()
+client.close()
+print(operation.done, wmlicense.live_objects())
+"""
+        for closes in ("operation.owner.close", "client.close"):
+            with self.run_script(text.replace("CLOSES", closes)) as process:
+                printed, complaint = process.communicate(timeout=PATIENCE)
+            self.assertEqual((process.returncode, printed, complaint), (0, "True 0\n", ""), closes)
+
     def test_an_interpreter_that_ends_with_everything_open_neither_hangs_nor_crashes(self) -> None:
         endings = [
             "",

@@ -19,7 +19,15 @@ Self = TypeVar("Self", bound="Object")
 T = TypeVar("T")
 
 
-def _release(handle: int, gone: threading.Event) -> None:
+class _Gone(threading.Event):
+    """Set when the library has let go of an object."""
+
+    #: The thread that gives it back.
+    by: Optional[int] = None
+
+
+def _release(handle: int, gone: _Gone) -> None:
+    gone.by = threading.get_ident()
     try:
         library().wm_release(handle)
     finally:
@@ -50,8 +58,7 @@ class Object:
     def __init__(self, handle: int) -> None:
         # A handle is never given out twice by the library, so a closed object may keep its own: it is refused there.
         self._handle = handle
-        #: Set when the library has let go of it.
-        self._gone = threading.Event()
+        self._gone = _Gone()
         self._finalizer = weakref.finalize(self, _release, handle, self._gone)
 
     @property
@@ -62,8 +69,12 @@ class Object:
     def close(self) -> None:
         """Gives the object back. What it still does is cancelled, and has ended when this returns. May be called again."""
         self._finalizer()
-        # Another thread may be at it.
-        self._gone.wait()
+        if self._gone.by == threading.get_ident():
+            # Nothing new, unless a signal handler interrupted this thread at it: that would wait for itself.
+            library().wm_release(self._handle)
+        else:
+            # Another thread may be at it.
+            self._gone.wait()
 
     @contextmanager
     def _closed_if_it_fails(self) -> Iterator[None]:

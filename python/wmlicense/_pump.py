@@ -10,11 +10,13 @@ import asyncio
 import math
 import os
 import select
+import sys
 import threading
 import time
 import weakref
 from collections import deque
 from ctypes import byref, c_int, sizeof
+from types import FrameType
 from typing import TYPE_CHECKING, Callable, Deque, Dict, List, Optional, Set
 
 from . import _header
@@ -67,6 +69,8 @@ class Pump:
         self._sleeper: Optional[int] = None
         self._followers: List[threading.Lock] = []
         self._watches: Dict[asyncio.AbstractEventLoop, _Watch] = {}
+        #: The queue is gone, and a sleep that has not ended still has its descriptors.
+        self._ends = False
         self._contexts = 0
         self.objects: "weakref.WeakValueDictionary[int, VerbObject]" = weakref.WeakValueDictionary()
         self.running: Dict[int, Deque["Operation"]] = {}
@@ -169,11 +173,26 @@ class Pump:
         with self.lock:
             if turn in self._followers:
                 self._followers.remove(turn)
+            elif self._interrupts_sleep():
+                # It has the place of the sleeper still, and what it sleeps for may be here.
+                self._wake()
             elif self._is_mine():
                 self._sleeper = None
                 for follower in self._followers:
                     if follower.locked():
                         follower.release()
+            if self._ends and not self._interrupts_sleep():
+                self._finalizer()
+
+    def _interrupts_sleep(self) -> bool:
+        """Whether a signal handler calls this that interrupted this very thread in `_sleep`, which goes on afterwards. Only the stack
+        knows for sure: Ctrl-C may keep anything from being noted."""
+        frame: Optional[FrameType] = sys._getframe()
+        while frame is not None:
+            if frame.f_code is Pump._sleep.__code__ and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back
+        return False
 
     def _sleep(self, left: float) -> None:
         poll = select.poll()
@@ -186,10 +205,13 @@ class Pump:
     def _wake_sleeper(self) -> None:
         """What the sleeper waits for may have been read by another thread."""
         if self._sleeper is not None:
-            try:
-                os.write(self._wake_writer, b"\0")
-            except BlockingIOError:
-                pass  # It has more than enough to wake it.
+            self._wake()
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_writer, b"\0")
+        except BlockingIOError:
+            pass  # It has more than enough to wake it.
 
     # --- event loops
 
@@ -227,6 +249,12 @@ class Pump:
         """Gives the queue back, when nobody sleeps on it any more."""
         if self.runs_here():
             self.wait(self._is_alone, LOOK_AGAIN)
+            if self._interrupts_sleep():
+                # The descriptors go with the end of that sleep: their numbers may soon be those of others.
+                library().wm_release(self._queue)
+                self._ends = True
+                self._wake()
+                return
         self._finalizer()
 
     def _is_alone(self) -> bool:

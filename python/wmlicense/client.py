@@ -15,6 +15,7 @@ from ._library import call, read_text
 from ._object import Object, Readable, Settable, create, deadline_property, retry_limit_property
 from ._pump import Pump
 from ._results import Result
+from .errors import CallError
 from .kids import Kid, kid_bytes
 from .licenses import LicenseEnumerator
 
@@ -251,7 +252,12 @@ class Client(Object):
             operation.cancel()
         for part in [*pump.objects.values(), *self._parts]:
             part.close()
-        pump.wait(lambda: all([operation._is_over() for operation in pump.unfinished()]), None)
+        try:
+            pump.wait(lambda: all([operation._is_over() for operation in pump.unfinished()]), None)
+        except CallError:
+            # A signal handler has closed the client meanwhile, in this very thread.
+            if pump.runs_here():
+                raise
         pump.close()
 
     async def aclose(self) -> None:
