@@ -19,6 +19,8 @@ const COMMITMENT_LEN: usize = 32;
 const DERIVED_LEN: usize = KEY_LEN + NONCE_LEN + COMMITMENT_LEN;
 /// The specification's name of the construction and of the AEAD, and the byte that ends them.
 const INFO_PREFIX: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
+/// Chunks that are handed on at once.
+const AT_ONCE: usize = 64;
 /// More chunks than this are never sealed under one key.
 const MAX_CHUNKS: u64 = 1 << 38;
 
@@ -75,10 +77,13 @@ impl Chunks {
         self.next += 1;
         Ok(Nonce::assume_unique_for_key(nonce))
     }
-    /// Replaces the plain bytes in `buffer` by the sealed chunk.
-    fn seal(&mut self, buffer: &mut Vec<u8>) -> Result<(), Unspecified> {
+    /// Replaces the plain bytes from `start` on by the sealed chunk.
+    fn seal(&mut self, buffer: &mut Vec<u8>, start: usize) -> Result<(), Unspecified> {
         let nonce = self.next_nonce()?;
-        self.key.seal_in_place_append_tag(nonce, Aad::empty(), buffer)
+        let plain = buffer.get_mut(start..).ok_or(Unspecified)?;
+        let tag = self.key.seal_in_place_separate_tag(nonce, Aad::empty(), plain)?;
+        buffer.extend_from_slice(tag.as_ref());
+        Ok(())
     }
     /// Replaces the sealed chunk in `buffer` by its plain bytes.
     fn open(&mut self, buffer: &mut Vec<u8>) -> Result<(), Unspecified> {
@@ -102,8 +107,10 @@ impl hkdf::KeyType for DerivedLen {
 pub struct Sealer<W> {
     inner: W,
     chunks: Chunks,
-    /// Plain bytes of the chunk being filled; never a whole chunk between calls.
+    /// Sealed chunks, then plain bytes of the chunk being filled; never a whole one between calls.
     buffer: Zeroizing<Vec<u8>>,
+    /// Where the plain bytes begin.
+    start: usize,
     /// A chunk was lost on its way to `inner`: nothing may follow it.
     broken: bool,
 }
@@ -119,42 +126,55 @@ impl<W: io::Write> Sealer<W> {
         let chunks = Chunks::derive(key, salt, context).map_err(failed)?;
         inner.write_all(salt)?;
         inner.write_all(&chunks.commitment)?;
-        let buffer = Zeroizing::new(Vec::with_capacity(CHUNK_LEN + TAG_LEN));
-        Ok(Self { inner, chunks, buffer, broken: false })
+        let buffer = Zeroizing::new(Vec::with_capacity(AT_ONCE * (CHUNK_LEN + TAG_LEN)));
+        Ok(Self { inner, chunks, buffer, start: 0, broken: false })
     }
     /// Writes the last chunk and gives `inner` back. A stream that was not finished does not open.
     pub fn finish(mut self) -> io::Result<W> {
-        self.write_chunk()?;
+        self.seal()?;
+        self.hand_on()?;
         self.inner.flush()?;
         Ok(self.inner)
     }
-    fn write_chunk(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.broken, true) {
-            return Err(io::Error::other("the encrypted stream failed before"));
-        }
-        self.chunks.seal(&mut self.buffer).map_err(failed)?;
-        self.inner.write_all(&self.buffer)?;
-        self.buffer.clear();
-        self.broken = false;
+    fn seal(&mut self) -> io::Result<()> {
+        self.check()?;
+        self.broken = true;
+        self.chunks.seal(&mut self.buffer, self.start).map_err(failed)?;
+        (self.start, self.broken) = (self.buffer.len(), false);
         Ok(())
+    }
+    /// Writes what is sealed. Plain bytes stay.
+    fn hand_on(&mut self) -> io::Result<()> {
+        self.check()?;
+        self.broken = true;
+        let (sealed, _) = self.buffer.split_at(self.start);
+        self.inner.write_all(sealed)?;
+        self.buffer.drain(..self.start);
+        (self.start, self.broken) = (0, false);
+        Ok(())
+    }
+    fn check(&self) -> io::Result<()> {
+        if self.broken { Err(io::Error::other("the encrypted stream failed before")) } else { Ok(()) }
     }
 }
 
 impl<W: io::Write> io::Write for Sealer<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.broken {
-            return Err(io::Error::other("the encrypted stream failed before"));
-        }
-        let room = CHUNK_LEN - self.buffer.len();
+        self.check()?;
+        let room = CHUNK_LEN - (self.buffer.len() - self.start);
         let taken = bytes.split_at_checked(room).map_or(bytes, |(taken, _)| taken);
         self.buffer.extend_from_slice(taken);
-        if self.buffer.len() == CHUNK_LEN {
-            self.write_chunk()?;
+        if taken.len() == room {
+            self.seal()?;
+            if self.start >= AT_ONCE * (CHUNK_LEN + TAG_LEN) {
+                self.hand_on()?;
+            }
         }
         Ok(taken.len())
     }
     /// Flushes whole chunks only: a chunk that is not full is by definition the last.
     fn flush(&mut self) -> io::Result<()> {
+        self.hand_on()?;
         self.inner.flush()
     }
 }

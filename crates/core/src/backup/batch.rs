@@ -5,7 +5,7 @@
 use wmlicense_wire::answer::{Answer, AnswerError, read_vouched};
 use wmlicense_wire::backup::page::PagedLicense;
 use wmlicense_wire::id::Digest;
-use wmlicense_wire::license::bound_to;
+use wmlicense_wire::license::{bound_policy, bound_to};
 use wmlicense_wire::policy::{Glance, LicenseKind};
 use wmlicense_wire::request::MAX_LICENSES;
 
@@ -78,6 +78,14 @@ impl Batch {
         let glance = Glance::at(policy).ok_or(Fault::Policy)?;
         let is_bound = bound_to(binding) == Some((policy_hash, self.answer.thumbprint));
         if is_bound { Ok(glance.kind) } else { Err(Fault::Binding) }
+    }
+
+    /// Takes a license of a page that is copied out of the store, and gives what its binding says the hash of its policy is. Bytes that
+    /// the signature covers were read and judged when they came, and the key of a page with states opens as such alone.
+    pub(super) fn take_copied(&mut self, paged: &PagedLicense<'_>) -> Result<Digest, Fault> {
+        self.note(paged.index, paged.hash())?;
+        let (_, binding) = paged.parts().ok_or(Fault::License)?;
+        bound_policy(binding).ok_or(Fault::Binding)
     }
 
     /// Takes a license of a page. It has no state, because a page proves none.

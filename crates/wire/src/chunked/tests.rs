@@ -208,7 +208,7 @@ impl io::Read for Failing {
 #[test]
 fn after_a_failed_write_the_stream_takes_nothing_more() {
     let mut sealer = Sealer::new(&key(), CONTEXT, Failing { left: HEADER_LEN }).unwrap();
-    let full = sealer.write_all(&plain(CHUNK_LEN)).unwrap_err();
+    let full = sealer.write_all(&plain(AT_ONCE * CHUNK_LEN)).unwrap_err();
     assert_eq!(full.kind(), io::ErrorKind::StorageFull);
     assert!(sealer.write(b"more").is_err());
     assert!(sealer.finish().is_err());
@@ -240,10 +240,30 @@ fn what_was_written_reaches_the_device_when_it_is_flushed_and_at_the_end() {
 }
 
 #[test]
+fn whole_chunks_are_handed_on_when_there_are_many_or_at_a_flush() {
+    let chunk = CHUNK_LEN + TAG_LEN;
+    let mut sealer = Sealer::new(&key(), CONTEXT, Vec::new()).unwrap();
+    let handed_on = |sealer: &Sealer<Vec<u8>>| sealer.inner.len() - HEADER_LEN;
+    sealer.write_all(&plain((AT_ONCE - 1) * CHUNK_LEN + 100)).unwrap();
+    assert_eq!(handed_on(&sealer), 0);
+    sealer.write_all(&plain(CHUNK_LEN)).unwrap();
+    assert_eq!(handed_on(&sealer), AT_ONCE * chunk);
+    sealer.flush().unwrap();
+    assert_eq!(handed_on(&sealer), AT_ONCE * chunk, "the chunk that is not full stays");
+    sealer.write_all(&plain(CHUNK_LEN)).unwrap();
+    sealer.flush().unwrap();
+    assert_eq!(handed_on(&sealer), (AT_ONCE + 1) * chunk);
+    let sealed = sealer.finish().unwrap();
+    assert_eq!(sealed.len() as u64, sealed_len(((AT_ONCE + 1) * CHUNK_LEN + 100) as u64));
+    let parts = [plain((AT_ONCE - 1) * CHUNK_LEN + 100), plain(CHUNK_LEN), plain(CHUNK_LEN)];
+    assert!(open(&sealed).unwrap() == parts.concat());
+}
+
+#[test]
 fn a_device_that_has_room_again_gets_nothing_behind_a_lost_chunk() {
     let mut sealer = Sealer::new(&key(), CONTEXT, Failing { left: HEADER_LEN }).unwrap();
-    sealer.write_all(&plain(CHUNK_LEN)).unwrap_err();
-    sealer.inner.left = 10 * CHUNK_LEN;
+    sealer.write_all(&plain(AT_ONCE * CHUNK_LEN)).unwrap_err();
+    sealer.inner.left = 10 * AT_ONCE * CHUNK_LEN;
     assert!(sealer.finish().is_err());
 }
 
@@ -262,6 +282,6 @@ fn fewer_bytes_come_only_at_the_true_end() {
 fn no_nonce_is_made_behind_the_last() {
     let mut chunks = Chunks::derive(&key(), &[0; SALT_LEN], CONTEXT).unwrap();
     chunks.next = MAX_CHUNKS - 1;
-    assert!(chunks.seal(&mut b"last".to_vec()).is_ok());
-    assert!(chunks.seal(&mut b"more".to_vec()).is_err());
+    assert!(chunks.seal(&mut b"last".to_vec(), 0).is_ok());
+    assert!(chunks.seal(&mut b"more".to_vec(), 0).is_err());
 }

@@ -36,6 +36,11 @@ impl PageKey {
         self.0.seal(&counter_nonce(index.into()), policy_hash.as_bytes(), key.as_bytes())
     }
 
+    /// True if what [`Self::wrap`] made for this place and policy is there, whatever key it is.
+    pub fn holds(&self, index: u32, policy_hash: Digest, wrapped: &[u8]) -> bool {
+        self.0.open(&counter_nonce(index.into()), policy_hash.as_bytes(), wrapped).is_ok()
+    }
+
     /// Opens what [`Self::wrap`] made.
     pub fn unwrap(
         &self,
