@@ -293,6 +293,12 @@ fn unlock_aad(backup_id: BackupId, section: u32) -> Vec<u8> {
     [backup_id.as_bytes().as_slice(), &section.to_be_bytes()].concat()
 }
 
-fn wrap_aad(policy_hash: Digest, device_id: DeviceId, thumbprint: SignerId) -> Vec<u8> {
-    [policy_hash.as_bytes().as_slice(), device_id.as_bytes(), thumbprint.as_bytes()].concat()
+fn wrap_aad(policy_hash: Digest, device_id: DeviceId, thumbprint: SignerId) -> [u8; 80] {
+    let mut aad = [0; 80];
+    let (hash, rest) = aad.split_at_mut(Digest::LEN);
+    let (device, signer) = rest.split_at_mut(DeviceId::LEN);
+    hash.copy_from_slice(policy_hash.as_bytes());
+    device.copy_from_slice(device_id.as_bytes());
+    signer.copy_from_slice(thumbprint.as_bytes());
+    aad
 }

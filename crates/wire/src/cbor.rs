@@ -72,8 +72,8 @@ pub enum CborError {
     },
 }
 
-/// Fields that a document is expected to have at most; more are read as well.
-const EXPECTED_FIELDS: u64 = 32;
+/// Fields that most documents have at most; more are read as well.
+const FEW: usize = 16;
 
 /// Checks that `bytes` are exactly one item in deterministic encoding: shortest lengths, definite, maps sorted without
 /// duplicates, valid UTF-8, no floating point, no tags, nothing after it. Works in constant memory but for the depth.
@@ -145,10 +145,43 @@ fn head(bytes: &[u8], start: usize) -> Option<(u8, u64, usize)> {
 
 /// A map with unsigned keys whose values are read by key. Only for bytes that [`check`] has passed.
 pub struct Fields<'a> {
-    /// Number, value, and whether somebody read it; sorted by number.
-    entries: Vec<(u64, &'a [u8], bool)>,
+    entries: Entries<'a>,
     /// Where the field was that was asked for last: most readers ask for one after the other.
     at: usize,
+}
+
+/// Number, value, and whether somebody read it; sorted by number.
+type Entry<'a> = (u64, &'a [u8], bool);
+
+/// Entries that take no memory of the heap as long as they are few.
+struct Entries<'a> {
+    few: [Entry<'a>; FEW],
+    count: usize,
+    /// All of them, where they are more.
+    many: Vec<Entry<'a>>,
+}
+
+impl<'a> Entries<'a> {
+    fn push(&mut self, entry: Entry<'a>) {
+        match self.few.get_mut(self.count) {
+            Some(place) => *place = entry,
+            None => {
+                if self.many.is_empty() {
+                    self.many.extend_from_slice(&self.few);
+                }
+                self.many.push(entry);
+            }
+        }
+        self.count += 1;
+    }
+
+    fn all(&self) -> &[Entry<'a>] {
+        if self.many.is_empty() { self.few.get(..self.count).unwrap_or_default() } else { &self.many }
+    }
+
+    fn all_mut(&mut self) -> &mut [Entry<'a>] {
+        if self.many.is_empty() { self.few.get_mut(..self.count).unwrap_or_default() } else { &mut self.many }
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -161,7 +194,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn of_checked(bytes: &'a [u8]) -> Result<Self, CborError> {
         let fault = CborError::Encoding { offset: 0 };
         let Some((5, length, mut at)) = head(bytes, 0) else { return check(bytes).and(Err(fault)) };
-        let mut entries: Vec<(u64, &'a [u8], bool)> = Vec::with_capacity(length.min(EXPECTED_FIELDS) as usize);
+        let mut entries = Entries { few: [(0, &[], false); FEW], count: 0, many: Vec::new() };
         let (mut previous, mut all_numbers): (Option<&[u8]>, bool) = (None, true);
         for _ in 0..length {
             let number = match head(bytes, at) {
@@ -189,12 +222,13 @@ impl<'a> Fields<'a> {
 
     /// The bytes of a value, if the field is there.
     pub fn raw(&mut self, field: u64) -> Option<&'a [u8]> {
-        let is_before = |entry: &(u64, &[u8], bool)| entry.0 < field;
-        if !self.entries.get(..self.at).and_then(<[_]>::last).is_none_or(is_before) {
+        let is_before = |entry: &Entry<'_>| entry.0 < field;
+        let entries = self.entries.all_mut();
+        if !entries.get(..self.at).and_then(<[_]>::last).is_none_or(is_before) {
             self.at = 0;
         }
-        self.at += self.entries.get(self.at..)?.iter().take_while(|entry| is_before(entry)).count();
-        let entry = self.entries.get_mut(self.at).filter(|entry| entry.0 == field)?;
+        self.at += entries.get(self.at..)?.iter().take_while(|entry| is_before(entry)).count();
+        let entry = entries.get_mut(self.at).filter(|entry| entry.0 == field)?;
         entry.2 = true;
         Some(entry.1)
     }
@@ -218,7 +252,7 @@ impl<'a> Fields<'a> {
 
     /// Refuses fields that nobody read and that may not be skipped.
     pub fn finish(self) -> Result<(), CborError> {
-        match self.entries.iter().find(|(key, _, read)| !read && *key < FIRST_OPTIONAL_KEY) {
+        match self.entries.all().iter().find(|(key, _, read)| !read && *key < FIRST_OPTIONAL_KEY) {
             Some((field, _, _)) => Err(CborError::Unknown { field: *field }),
             None => Ok(()),
         }

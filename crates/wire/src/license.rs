@@ -142,6 +142,40 @@ pub fn bound_to(binding: &[u8]) -> Option<(Digest, SignerId)> {
     policy_hash.zip(thumbprint)
 }
 
+/// Policy hash in the bytes of a binding, as [`bound_to`] finds it.
+pub fn bound_policy(binding: &[u8]) -> Option<Digest> {
+    let mut decoder = minicbor::Decoder::new(binding);
+    for _ in 0..decoder.map().ok()?? {
+        if decoder.u64().ok()? == 10 {
+            return Digest::from_slice(decoder.bytes().ok()?).ok();
+        }
+        decoder.skip().ok()?;
+    }
+    None
+}
+
+/// Policy and binding in the bytes of a license; `None` if these are not the encoding of two byte strings.
+pub fn parts(license: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [TWO, rest @ ..] = license else { return None };
+    let (policy, rest) = split_bytes(rest)?;
+    let (binding, rest) = split_bytes(rest)?;
+    rest.is_empty().then_some((policy, binding))
+}
+
+/// Head of a CBOR array of two.
+const TWO: u8 = 0x82;
+
+/// Splits a byte string off, whose head is the shortest; a license has no use for longer lengths than of 16 bits.
+fn split_bytes(raw: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = match *raw {
+        [head @ 0x40..=0x57, ref rest @ ..] => (usize::from(head - 0x40), rest),
+        [0x58, length @ 24..=255, ref rest @ ..] => (length.into(), rest),
+        [0x59, high @ 1..=255, low, ref rest @ ..] => (u16::from_be_bytes([high, low]).into(), rest),
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
 /// A license, kept and moved as the bytes that were signed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct License {
@@ -162,6 +196,10 @@ impl License {
         if bytes.len() > MAX_LEN {
             return Err(CborError::TooLong { cap: MAX_LEN });
         }
+        if let Some((policy, binding)) = parts(bytes) {
+            return Ok(Self { policy: policy.to_vec(), binding: binding.to_vec() });
+        }
+        // What is wrong with it is told by who reads all of it.
         cbor::check(bytes)?;
         Self::of_checked(bytes).ok_or(CborError::Encoding { offset: 0 })
     }
@@ -246,7 +284,8 @@ mod tests {
             state: Some(State::default()),
         };
         assert_eq!(bound_to(&binding.encode()), Some((binding.policy_hash, binding.thumbprint)));
-        assert_eq!(bound_to(b""), None);
+        assert_eq!(bound_policy(&binding.encode()), Some(binding.policy_hash));
+        assert_eq!((bound_to(b""), bound_policy(b""), bound_policy(&[0xa0])), (None, None, None));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Envelope {
     /// The signed answer.
     pub signed: Vec<u8>,
     enc: Option<Vec<u8>>,
-    licenses: Vec<Vec<u8>>,
+    licenses: Licenses,
     /// Service certificates; each proves itself under the authority.
     pub certificates: Vec<Vec<u8>>,
     /// Certificate for the device.
@@ -30,6 +30,27 @@ pub struct Envelope {
     pub status_list: Option<Vec<u8>>,
     /// Answers that nobody asked for; each proves itself.
     pub given: Vec<Vec<u8>>,
+}
+
+/// Licenses one behind the other: they are many, and each is looked at once.
+struct Licenses {
+    bytes: Vec<u8>,
+    lengths: Vec<usize>,
+}
+
+impl Licenses {
+    fn copied(licenses: &[&[u8]]) -> Self {
+        Self { bytes: licenses.concat(), lengths: licenses.iter().map(|license| license.len()).collect() }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.bytes.as_slice();
+        self.lengths.iter().map_while(move |length| {
+            let (license, behind) = rest.split_at_checked(*length)?;
+            rest = behind;
+            Some(license)
+        })
+    }
 }
 
 /// What the client knows about the answer that it waits for.
@@ -66,10 +87,10 @@ impl Envelope {
         let envelope = Self {
             signed: fields.required(1, read::bytes)?.to_vec(),
             enc: fields.optional(2, read::bytes_up_to(Suite::XWing.enc_len()))?.map(<[u8]>::to_vec),
-            licenses: fields.required(
+            licenses: Licenses::copied(&fields.required(
                 3,
-                read::array(MAX_LICENSES, |raw: &[u8]| (raw.len() <= crate::license::MAX_LEN).then(|| raw.to_vec())),
-            )?,
+                read::array(MAX_LICENSES, |raw: &[u8]| (raw.len() <= crate::license::MAX_LEN).then_some(raw)),
+            )?),
             certificates: fields.required(4, read::array(MAX_CERTIFICATES, certificate))?,
             device_certificate: fields.optional(5, certificate)?,
             status_list: fields.optional(6, read::bytes_up_to(status_list::MAX_LEN))?.map(<[u8]>::to_vec),
@@ -122,7 +143,7 @@ impl Envelope {
 
     /// Checks that what is beside the signed part is what it names.
     fn complete(&self, answer: Answer, signer: &ServiceCertificate) -> Result<Verified<'_>, AnswerError> {
-        let hashes = self.licenses.iter().map(|license| Digest::of(license));
+        let hashes = self.licenses.iter().map(Digest::of);
         let complete = answer.device_certificate == self.device_certificate.as_deref().map(Digest::of)
             && answer.enc_hash == self.enc.as_deref().map(Digest::of)
             && hashes.eq(answer.manifest.iter().copied());
@@ -217,11 +238,11 @@ impl Verified<'_> {
         device_id: DeviceId,
         directory: &Directory,
     ) -> Result<Vec<OpenedLicense>, AnswerError> {
-        if self.envelope.licenses.is_empty() {
+        if self.envelope.licenses.lengths.is_empty() {
             return Ok(Vec::new());
         }
         let wrap_key = SecretKey::new(self.context(key)?.export(WRAP_LABEL));
-        let open = |(index, bytes): (usize, &Vec<u8>)| self.open_license(index, bytes, &wrap_key, device_id, directory);
+        let open = |(index, bytes): (usize, &[u8])| self.open_license(index, bytes, &wrap_key, device_id, directory);
         self.envelope.licenses.iter().enumerate().map(open).collect()
     }
 

@@ -5,7 +5,7 @@ mod builder;
 mod key;
 
 use crate::id::Digest;
-use crate::license::{MAX_IN_BATCH, MAX_LEN as MAX_LICENSE_LEN};
+use crate::license::{self, MAX_IN_BATCH, MAX_LEN as MAX_LICENSE_LEN};
 pub use builder::PageBuilder;
 pub use key::{PageKey, SectionPageKeys, WRAPPED_PAGE_KEY_LEN, WRAPPING};
 
@@ -176,30 +176,13 @@ impl ExactSizeIterator for PagedLicenses<'_> {}
 impl<'a> PagedLicense<'a> {
     /// Policy and binding; `None` if the license is not the encoding of two byte strings.
     pub fn parts(&self) -> Option<(&'a [u8], &'a [u8])> {
-        let [TWO, rest @ ..] = self.license else { return None };
-        let (policy, rest) = split_bytes(rest)?;
-        let (binding, rest) = split_bytes(rest)?;
-        rest.is_empty().then_some((policy, binding))
+        license::parts(self.license)
     }
 
     /// SHA-256 of the license: its entry in the manifest.
     pub fn hash(&self) -> Digest {
         Digest::of(self.license)
     }
-}
-
-/// Head of a CBOR array of two.
-const TWO: u8 = 0x82;
-
-/// Splits a byte string off, whose head is the shortest; a license has no use for longer lengths than of 16 bits.
-fn split_bytes(raw: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = match *raw {
-        [head @ 0x40..=0x57, ref rest @ ..] => (usize::from(head - 0x40), rest),
-        [0x58, length @ 24..=255, ref rest @ ..] => (length.into(), rest),
-        [0x59, high @ 1..=255, low, ref rest @ ..] => (u16::from_be_bytes([high, low]).into(), rest),
-        _ => return None,
-    };
-    rest.split_at_checked(length)
 }
 
 #[cfg(test)]
