@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 
 /// Longest license accepted, in bytes.
 pub const MAX_LEN: usize = 8 * 1024;
+/// Bytes of the heads of an array of two and of two byte strings, whose lengths have 16 bits.
+const ENCODED_HEADS: usize = 1 + 3 + 3;
 /// Most licenses in one batch.
 pub const MAX_IN_BATCH: usize = 4096;
 
@@ -188,7 +190,11 @@ pub struct License {
 impl License {
     /// `[policy, binding]`.
     pub fn encode(&self) -> Vec<u8> {
-        write::array([write::bytes(&self.policy), write::bytes(&self.binding)])
+        let mut bytes = Vec::with_capacity(self.policy.len() + self.binding.len() + ENCODED_HEADS);
+        bytes.push(0x82);
+        write::bytes_to(&mut bytes, &self.policy);
+        write::bytes_to(&mut bytes, &self.binding);
+        bytes
     }
 
     /// Reads a license without interpreting its parts.

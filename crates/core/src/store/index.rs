@@ -9,8 +9,8 @@ pub(super) mod runs;
 pub(super) mod verify;
 
 use super::StoreError;
-use aes::Aes128Enc;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
+use aes::{Aes128Enc, Block};
 use entry::{Entry, settle};
 use runs::Runs;
 use rusqlite::Connection;
@@ -51,6 +51,16 @@ impl Index {
 
     pub(super) fn lid(&self, lid: Lid) -> i64 {
         hash(&self.lids, lid.as_bytes())
+    }
+
+    /// As [`Self::kid`] of many, which costs a part of what it does one by one.
+    fn kids(&self, kids: impl Iterator<Item = Kid>) -> Vec<i64> {
+        hash_all(&self.kids, kids.map(|kid| *kid.as_bytes()))
+    }
+
+    /// As [`Self::lid`] of many.
+    fn lids(&self, lids: impl Iterator<Item = Lid>) -> Vec<i64> {
+        hash_all(&self.lids, lids.map(|lid| *lid.as_bytes()))
     }
 
     /// The entries of a license at a place.
@@ -118,6 +128,16 @@ pub(super) fn damaged() -> StoreError {
 fn hash(cipher: &Aes128Enc, id: &[u8; 16]) -> i64 {
     let mut block = (*id).into();
     cipher.encrypt_block(&mut block);
+    of_block(&block)
+}
+
+fn hash_all(cipher: &Aes128Enc, ids: impl Iterator<Item = [u8; 16]>) -> Vec<i64> {
+    let mut blocks: Vec<Block> = ids.map(Block::from).collect();
+    cipher.encrypt_blocks(&mut blocks);
+    blocks.iter().map(of_block).collect()
+}
+
+fn of_block(block: &Block) -> i64 {
     let [a, b, c, d, e, f, g, h, ..] = block.0;
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }

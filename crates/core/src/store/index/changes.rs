@@ -16,9 +16,9 @@ const MIN_RUNS: usize = 64 * 1024;
 /// Beyond this number they always are.
 const MAX_RUNS: usize = 512 * 1024;
 /// A merge writes nearly every bucket of a large index; it is made when the runs are this part of it.
-const PART_OF_INDEX: u64 = 4;
-/// Entries that are held loose, before they become a sorted run.
-const LOOSE: usize = 16 * 1024;
+const PART_OF_INDEX: u64 = 2;
+/// Entries that are held loose, before they become a sorted run: who may be among them is searched for in all of them.
+const LOOSE: usize = 4 * 1024;
 /// Entries of one transaction that are held in memory.
 pub(super) const HELD: usize = 256 * 1024;
 
@@ -43,7 +43,7 @@ pub(in crate::store) struct Changes<'a> {
     has_buckets: bool,
     /// The table has entries that another transaction made.
     has_old_buckets: bool,
-    /// Hashes of which no bucket has an entry of another transaction, as far as that was looked up.
+    /// Hashes of which neither a run nor a bucket has an entry of another transaction, as far as that was looked up.
     absent: HashSet<i64, Hashed>,
     /// What this transaction put in and the buckets have not: sorted runs, and what came last.
     fresh: Vec<Arc<[Entry]>>,
@@ -106,32 +106,44 @@ impl<'a> Changes<'a> {
         self.last
     }
 
-    /// These license IDs are looked up next: those that no bucket has are found in one pass over the buckets.
+    /// These license IDs are looked up next: those that nothing has are found in one pass over buckets and runs.
     pub(in crate::store) fn expect(&mut self, lids: impl Iterator<Item = Lid>) -> Result<(), StoreError> {
-        if self.has_old_buckets {
-            let mut hashes: Vec<i64> = lids.map(|lid| self.index.lid(lid)).collect();
-            hashes.sort_unstable();
-            buckets::absent(self.connection, &hashes, &mut |hash| {
-                self.absent.insert(hash);
-            })?;
+        if !self.may_have_old() {
+            return Ok(());
         }
-        Ok(())
+        let mut hashes = self.index.lids(lids);
+        hashes.sort_unstable();
+        self.runs.keep_absent(&mut hashes);
+        if !self.has_old_buckets {
+            self.absent.extend(hashes);
+            return Ok(());
+        }
+        buckets::absent(self.connection, &hashes, &mut |hash| {
+            self.absent.insert(hash);
+        })
+    }
+
+    /// False if another transaction put nothing in that is still there.
+    fn may_have_old(&self) -> bool {
+        self.has_old_buckets || self.runs.len() > 0
     }
 
     /// Places of licenses with this key ID, or with another one of the same hash.
     pub(in crate::store) fn of_kid(&self, kid: Kid) -> Result<Vec<i64>, StoreError> {
-        self.places(self.index.kid(kid), self.has_buckets, true)
+        self.places(self.index.kid(kid), (self.has_buckets, true), true)
     }
 
     /// Places of licenses with this ID, or with another one of the same hash.
     pub(in crate::store) fn of_lid(&self, lid: Lid) -> Result<Vec<i64>, StoreError> {
         let hash = self.index.lid(lid);
         let may_be_fresh = self.lids.may_have(hash);
-        let may_be_old = self.has_old_buckets && !self.absent.contains(&hash);
-        self.places(hash, may_be_old || (may_be_fresh && self.has_buckets), may_be_fresh)
+        let may_be_old = self.may_have_old() && !self.absent.contains(&hash);
+        let in_buckets = (may_be_old && self.has_old_buckets) || (may_be_fresh && self.has_buckets);
+        self.places(hash, (in_buckets, may_be_old), may_be_fresh)
     }
 
-    fn places(&self, hash: i64, in_buckets: bool, is_fresh: bool) -> Result<Vec<i64>, StoreError> {
+    /// Places in the buckets, in the runs, and among what this transaction put in, where they may be.
+    fn places(&self, hash: i64, (in_buckets, in_runs): (bool, bool), is_fresh: bool) -> Result<Vec<i64>, StoreError> {
         let mut found = Vec::new();
         if in_buckets {
             let mut find = self.connection.prepare_cached(super::FIND)?;
@@ -139,7 +151,9 @@ impl<'a> Changes<'a> {
             let row = rows.next()?.ok_or_else(damaged)?;
             buckets::collect(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?, hash, &mut found)?;
         }
-        self.runs.collect(hash, &mut found);
+        if in_runs {
+            self.runs.collect(hash, &mut found);
+        }
         if is_fresh {
             self.fresh.iter().for_each(|run| collect(run, hash, &mut found));
             found.extend(self.loose.iter().filter(|entry| entry.hash == hash));
@@ -150,6 +164,28 @@ impl<'a> Changes<'a> {
     /// A license was put in at this place.
     pub(in crate::store) fn came(&mut self, ids: (Kid, Lid), place: i64) -> Result<(), StoreError> {
         self.change(self.index.entries(ids, place))
+    }
+
+    /// Licenses were put in at these places.
+    pub(in crate::store) fn came_all(
+        &mut self,
+        licenses: impl Iterator<Item = ((Kid, Lid), i64)> + Clone,
+    ) -> Result<(), StoreError> {
+        let kids = self.index.kids(licenses.clone().map(|((kid, _), _)| kid));
+        let lids = self.index.lids(licenses.clone().map(|((_, lid), _)| lid));
+        let mut hashes = kids.into_iter().zip(lids);
+        licenses
+            .zip(&mut hashes)
+            .try_for_each(|((_, place), (kid, lid))| self.change([Entry::at(kid, place), Entry::at(lid, place)]))
+    }
+
+    /// True if none of these license IDs is there, as far as a look shows that searches for none of them.
+    pub(in crate::store) fn are_absent(&self, lids: impl Iterator<Item = Lid>) -> bool {
+        if self.may_have_old() {
+            return false;
+        }
+        // All of them are looked at, because the looks go on side by side.
+        !self.index.lids(lids).into_iter().fold(false, |found, hash| found | self.lids.may_have(hash))
     }
 
     /// A license was taken away from this place.
@@ -170,6 +206,7 @@ impl<'a> Changes<'a> {
 
     fn gather(&mut self) {
         // What came and went in one transaction leaves nothing behind.
+        self.loose.sort_unstable();
         settle(&mut self.loose);
         runs::push(&mut self.fresh, self.loose.as_slice().into());
         self.loose.clear();

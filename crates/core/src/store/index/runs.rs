@@ -64,6 +64,19 @@ impl Runs {
         }
     }
 
+    /// Leaves those of sorted hashes of which no row has an entry.
+    pub(in crate::store) fn keep_absent(&self, hashes: &mut Vec<i64>) {
+        for run in self.body.iter().chain([&self.tail]) {
+            let mut rest: &[Entry] = run;
+            hashes.retain(|hash| {
+                // They are about as close in a run as among the hashes.
+                let at = rest.iter().position(|entry| entry.hash >= *hash).unwrap_or(rest.len());
+                rest = rest.split_at(at).1;
+                rest.first().is_none_or(|entry| entry.hash != *hash)
+            });
+        }
+    }
+
     /// All entries, sorted.
     pub(in crate::store) fn all(&self) -> Vec<Entry> {
         self.body.iter().chain([&self.tail]).fold(Vec::new(), |all, run| merged(&all, run))

@@ -68,6 +68,9 @@ fn run(steps: &[Step], all: i64) {
         connection.execute_batch("BEGIN").unwrap();
         let mut after = expected.clone();
         let mut changes = Changes::new(&connection, &index).unwrap();
+        if places.len() % 2 == 0 {
+            changes.expect(places.iter().map(|place| ids(*place).1)).unwrap();
+        }
         for place in places {
             let known = changes.of_lid(ids(*place).1).unwrap().contains(place);
             assert_eq!(known, after.contains(place), "before place {place} changes");
@@ -186,12 +189,18 @@ fn a_transaction_of_any_length_holds_a_bounded_number_of_entries() {
 
 #[test]
 fn a_long_transaction_finds_what_was_there_before_it_and_what_it_wrote_itself() {
+    for old in [Merge::Now, Merge::InTime] {
+        find_old_and_own(old);
+    }
+}
+
+fn find_old_and_own(old: Merge) {
     const OLD: i64 = 3000;
     const ALL: i64 = 150_000;
     let (connection, index) = (database(), index());
     let mut changes = Changes::new(&connection, &index).unwrap();
     (0..OLD).for_each(|place| changes.came(ids(place), place).unwrap());
-    changes.finish(Merge::Now).unwrap();
+    changes.finish(old).unwrap();
     let mut changes = Changes::new(&connection, &index).unwrap();
     changes.expect((0..ALL).map(|place| ids(place).1)).unwrap();
     let is_there = |changes: &Changes<'_>, place| changes.of_lid(ids(place).1).unwrap().contains(&place);
@@ -209,6 +218,22 @@ fn a_long_transaction_finds_what_was_there_before_it_and_what_it_wrote_itself() 
     }
     changes.finish(Merge::Now).unwrap();
     assert_eq!(verify::count(&connection).unwrap(), ALL as u64 - 3);
+}
+
+#[test]
+fn licenses_that_come_together_are_found_as_if_each_came_alone() {
+    let (connection, index) = (database(), index());
+    let together = |places: std::ops::Range<i64>| places.map(|place| (ids(place), place));
+    let lids = |places: std::ops::Range<i64>| places.map(|place| ids(place).1);
+    let mut changes = Changes::new(&connection, &index).unwrap();
+    assert!(changes.are_absent(lids(0..40)));
+    changes.came_all(together(0..20)).unwrap();
+    assert!(changes.are_absent(lids(20..40)) && !changes.are_absent(lids(19..40)));
+    assert!(changes.of_lid(ids(19).1).unwrap() == [19] && changes.of_lid(ids(20).1).unwrap().is_empty());
+    changes.finish(Merge::InTime).unwrap();
+    assert_finds(&connection, &index, &(0..20).collect(), 40);
+    let changes = Changes::new(&connection, &index).unwrap();
+    assert!(!changes.are_absent(lids(20..40)), "beside what is there already each is searched for");
 }
 
 #[test]
