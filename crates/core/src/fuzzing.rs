@@ -30,7 +30,7 @@ pub fn read_backup(bytes: &[u8], meta: &SecretKey, content: &SecretKey, keys: &D
         for license in entry.licenses() {
             let _ = (license.state(), license.open(&content, page.as_ref()));
             if let Ok(policy) = license.policy() {
-                assert!(policy.kind == license.kind, "the quick look and the policy disagree about the kind");
+                assert!(policy.kind == license.glance.kind, "the quick look and the policy disagree about the kind");
                 assert!(page.is_none() || !policy.is_stateful(), "a page with a license that has a state was read");
             }
         }

@@ -74,6 +74,17 @@ impl SecretKey {
         opened.truncate(length);
         Ok(opened)
     }
+    /// Opens what [`Self::seal`] made where it stands, and gives the bytes of it that are the plaintext.
+    pub(crate) fn open_in_place<'b>(
+        &self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        ciphertext: &'b mut [u8],
+    ) -> Result<&'b [u8], OpenError> {
+        let key = self.cipher().map_err(|_| OpenError)?;
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        key.open_in_place(nonce, Aad::from(aad), ciphertext).map(|opened| &*opened).map_err(|_| OpenError)
+    }
     fn cipher(&self) -> Result<&LessSafeKey, aws_lc_rs::error::Unspecified> {
         if let Some(cipher) = self.cipher.get() {
             return Ok(cipher);

@@ -1,8 +1,10 @@
 //! The policy: the signed, device-independent terms of one license. Evaluation over time and state is not here.
 
+mod glance;
+
 use crate::cbor::{CborError, Fields, MapWriter, read, write};
 use crate::id::{Digest, Kid, Lid, ServiceId, SignerId, UserId};
-use minicbor::Decoder;
+pub use glance::Glance;
 
 /// Longest policy accepted, in bytes.
 pub const MAX_LEN: usize = 4 * 1024;
@@ -33,6 +35,17 @@ pub enum BackupRight {
     Stateless = 1,
     /// Always; the state travels with it.
     Stateful = 2,
+}
+
+impl BackupRight {
+    /// True if a license that counts uses, or one that does not, may go into a backup.
+    fn covers(self, stateful: bool) -> bool {
+        match self {
+            Self::No => false,
+            Self::Stateless => !stateful,
+            Self::Stateful => true,
+        }
+    }
 }
 
 /// What happens to dated rights when the clock is behind.
@@ -245,12 +258,7 @@ impl Policy {
             kid: fields.required(10, read::id)?,
             kind: fields.required(11, |raw| read_kind(read::uint(raw)?))?,
             actions: fields.required(12, read::text_map(MAX_ACTIONS, Conditions::decode))?,
-            backup: fields.required(13, |raw| match read::uint(raw)? {
-                0 => Some(BackupRight::No),
-                1 => Some(BackupRight::Stateless),
-                2 => Some(BackupRight::Stateful),
-                _ => None,
-            })?,
+            backup: fields.required(13, |raw| read_backup(read::uint(raw)?))?,
             restore_limit: fields.optional(14, read::uint32)?,
             management: fields.optional(15, read::id)?,
             root_kid: fields.optional(16, read::id)?,
@@ -279,55 +287,8 @@ impl Policy {
 
     /// True if the license may go into a backup.
     pub fn may_back_up(&self) -> bool {
-        match self.backup {
-            BackupRight::No => false,
-            BackupRight::Stateless => !self.is_stateful(),
-            BackupRight::Stateful => true,
-        }
+        self.backup.covers(self.is_stateful())
     }
-}
-
-/// What must be known of a policy to move its license, without reading the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Glance {
-    /// What it carries.
-    pub kind: LicenseKind,
-    /// As [`Policy::is_stateful`] says.
-    pub stateful: bool,
-}
-
-impl Glance {
-    /// Looks at the bytes of a policy that was read and checked before, and kept since.
-    pub fn at(bytes: &[u8]) -> Option<Self> {
-        let mut decoder = Decoder::new(bytes);
-        let (mut kind, mut stateful) = (None, false);
-        for _ in 0..decoder.map().ok()?? {
-            match decoder.u64().ok()? {
-                11 => kind = read_kind(decoder.u64().ok()?),
-                12 => stateful = names_state(&mut decoder)?,
-                _ => decoder.skip().ok()?,
-            }
-        }
-        Some(Self { kind: kind?, stateful })
-    }
-}
-
-/// True if an action in the map that follows has a condition that uses change.
-fn names_state(decoder: &mut Decoder<'_>) -> Option<bool> {
-    let mut stateful = false;
-    for _ in 0..decoder.map().ok()?? {
-        decoder.skip().ok()?;
-        for _ in 0..decoder.array().ok()?? {
-            decoder.array().ok()?;
-            let number = decoder.u64().ok()?;
-            decoder.skip().ok()?;
-            let value = decoder.position();
-            decoder.skip().ok()?;
-            let value = decoder.input().get(value..decoder.position())?;
-            stateful |= (number == 3 && read::uint(value).is_some()) || (number == 5 && read::uint32(value).is_some());
-        }
-    }
-    Some(stateful)
 }
 
 fn read_kind(number: u64) -> Option<LicenseKind> {
@@ -335,6 +296,15 @@ fn read_kind(number: u64) -> Option<LicenseKind> {
         0 => Some(LicenseKind::Content),
         1 => Some(LicenseKind::Root),
         2 => Some(LicenseKind::Leaf),
+        _ => None,
+    }
+}
+
+fn read_backup(number: u64) -> Option<BackupRight> {
+    match number {
+        0 => Some(BackupRight::No),
+        1 => Some(BackupRight::Stateless),
+        2 => Some(BackupRight::Stateful),
         _ => None,
     }
 }

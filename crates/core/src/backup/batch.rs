@@ -6,7 +6,7 @@ use wmlicense_wire::answer::{Answer, AnswerError, read_vouched};
 use wmlicense_wire::backup::page::PagedLicense;
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::license::{bound_policy, bound_to};
-use wmlicense_wire::policy::{Glance, LicenseKind};
+use wmlicense_wire::policy::Glance;
 use wmlicense_wire::request::MAX_LICENSES;
 
 /// A license may not stand in a backup.
@@ -37,8 +37,8 @@ pub(super) struct Batch {
 pub(super) struct Paged<'p> {
     pub(super) policy: &'p [u8],
     pub(super) binding: &'p [u8],
-    /// What its key is.
-    pub(super) kind: LicenseKind,
+    /// What its policy says of it at a glance.
+    pub(super) glance: Glance,
     /// What its binding says the hash of its policy is; that it is shows when its key opens.
     pub(super) policy_hash: Digest,
 }
@@ -67,17 +67,17 @@ impl Batch {
         rest.iter().enumerate().any(|(at, seen)| if at == 0 { seen >> bit != 0 } else { *seen != 0 })
     }
 
-    /// Takes a license that stands by itself, with the hashes of it and of its policy, and says what its key is.
+    /// Takes a license that stands by itself, with the hashes of it and of its policy, and gives a glance at that.
     pub(super) fn take(
         &mut self,
         index: u32,
         (hash, policy_hash): (Digest, Digest),
         (policy, binding): (&[u8], &[u8]),
-    ) -> Result<LicenseKind, Fault> {
+    ) -> Result<Glance, Fault> {
         self.note(index, hash)?;
         let glance = Glance::at(policy).ok_or(Fault::Policy)?;
         let is_bound = bound_to(binding) == Some((policy_hash, self.answer.thumbprint));
-        if is_bound { Ok(glance.kind) } else { Err(Fault::Binding) }
+        if is_bound { Ok(glance) } else { Err(Fault::Binding) }
     }
 
     /// Takes a license of a page that is copied out of the store, and gives what its binding says the hash of its policy is. Bytes that
@@ -98,6 +98,6 @@ impl Batch {
         }
         let bound = bound_to(binding).filter(|(_, thumbprint)| *thumbprint == self.answer.thumbprint);
         let (policy_hash, _) = bound.ok_or(Fault::Binding)?;
-        Ok(Paged { policy, binding, kind: glance.kind, policy_hash })
+        Ok(Paged { policy, binding, glance, policy_hash })
     }
 }

@@ -2,69 +2,27 @@
 //! format, and nothing believed before the signed footer. What becomes of the licenses is the restore's.
 
 mod entry;
+mod error;
 
-use super::batch::{Batch, Fault};
+use super::batch::Batch;
 use aws_lc_rs::digest;
 pub(crate) use entry::{Entry, LicenseEntry, PageEntry};
+pub(crate) use error::ReadError;
+use error::corrupt;
 use std::io::{self, Read, Seek, SeekFrom};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::backup::{
-    BackupFormatError, Counts, Footer, Header, ItemView, MAX_ITEM_LEN, PADDING, PageItem, RecordView, Version,
-    section_context,
+    Counts, Footer, Header, ItemView, MAX_ITEM_LEN, PADDING, PageItem, RecordView, Version, section_context,
 };
 use wmlicense_wire::certificate::{DeviceKeys, Directory};
-use wmlicense_wire::chunked::{ChunkedError, Opener};
+use wmlicense_wire::chunked::Opener;
 use wmlicense_wire::id::{Digest, StoreId};
 use wmlicense_wire::memory;
 
 /// Magic and length of the header.
 const FRONT_LEN: usize = 12;
-
-/// A backup could not be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
-    /// The file.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// Written by a later version of the format.
-    #[error("the backup was written by a later version")]
-    TooNew,
-    /// Truncated, changed, or not a backup.
-    #[error("{0}")]
-    Corrupt(String),
-}
-
-fn corrupt(reason: impl Into<String>) -> ReadError {
-    ReadError::Corrupt(reason.into())
-}
-
-impl From<Fault> for ReadError {
-    fn from(fault: Fault) -> Self {
-        corrupt(fault.to_string())
-    }
-}
-
-impl From<BackupFormatError> for ReadError {
-    fn from(error: BackupFormatError) -> Self {
-        match error {
-            BackupFormatError::Version(version) if version > wmlicense_wire::backup::VERSION => Self::TooNew,
-            BackupFormatError::Magic
-            | BackupFormatError::Version(_)
-            | BackupFormatError::Content(_)
-            | BackupFormatError::Footer(_)
-            | BackupFormatError::Ticket => corrupt(error.to_string()),
-        }
-    }
-}
-
-impl From<ChunkedError> for ReadError {
-    fn from(error: ChunkedError) -> Self {
-        match error {
-            ChunkedError::Damaged => corrupt("a section does not open"),
-            ChunkedError::Io(error) => Self::Io(error),
-        }
-    }
-}
+/// Bytes that are skimmed at once.
+const SKIMMED: usize = 256 * 1024;
 
 /// An open backup whose header was read and whose sections fill the file exactly.
 pub(crate) struct Backup<R> {
@@ -136,6 +94,30 @@ impl<R: Read + Seek> Backup<R> {
     /// Bytes of a section's data; 0 where there is no such section.
     pub(crate) fn section_len(&self, section: u32) -> u64 {
         self.extents.get(section as usize).map_or(0, |(_, length)| *length)
+    }
+
+    /// Bytes of the file before the first section and between sections.
+    pub(crate) fn front_len(&self) -> u64 {
+        self.size - self.extents.iter().map(|(_, length)| length).sum::<u64>()
+    }
+
+    /// Reads the bytes of a section and looks at none, so that reading them once more waits for no medium. `seen` is told of each
+    /// piece how long it is.
+    pub(crate) fn skim_section<E: From<ReadError>>(
+        &mut self,
+        section: u32,
+        seen: &mut dyn FnMut(u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (start, length) = *self.extents.get(section as usize).ok_or_else(|| corrupt("there is no such section"))?;
+        self.source.seek(SeekFrom::Start(start)).map_err(ReadError::from)?;
+        let (mut left, mut piece) = (length, vec![0; SKIMMED.min(length as usize)]);
+        while left > 0 {
+            let part = piece.get_mut(..SKIMMED.min(left as usize)).unwrap_or_default();
+            read_exact(&mut self.source, part)?;
+            left -= part.len() as u64;
+            seen(part.len() as u64)?;
+        }
+        Ok(())
     }
 
     /// Reads a whole section. `visit` sees its content before the footer vouches for it; an error means that nothing of it
@@ -318,7 +300,7 @@ impl<'a, R: Read> SectionReader<'a, R> {
                 self.batch = Some(Batch::of(signed).map_err(|error| corrupt(error.to_string()))?);
                 Ok(Some(Entry::Batch(signed)))
             }
-            ItemView::Record(record) => self.record(record).map(|license| Some(Entry::License(license))),
+            ItemView::Record(record) => self.record(record).map(|license| Some(Entry::License(Box::new(license)))),
             ItemView::Page(page) => self.page(page).map(|page| Some(Entry::Page(page))),
             ItemView::StatusList(bytes) => Ok(Some(Entry::StatusList(bytes))),
             ItemView::LicenseRevocation(bytes) => Ok(Some(Entry::LicenseRevocation(bytes))),
@@ -336,8 +318,8 @@ impl<'a, R: Read> SectionReader<'a, R> {
         self.next_record += 1;
         self.counts.records += 1;
         let hashes = (record.license_hash(), record.policy_hash());
-        let kind = batch.take(record.manifest_index, hashes, (record.policy, record.binding))?;
-        Ok(LicenseEntry::of_record(record, kind, hashes.1))
+        let glance = batch.take(record.manifest_index, hashes, (record.policy, record.binding))?;
+        Ok(LicenseEntry::of_record(record, glance, hashes.1))
     }
 
     /// Checks that a page may be there, and its licenses.

@@ -8,6 +8,7 @@ mod left_out;
 mod local;
 mod open;
 mod preview;
+mod ready;
 mod service;
 mod verify;
 
@@ -189,7 +190,7 @@ fn open_file(folder: &Path) -> Result<File, RestoreError> {
     place.open_backup().map_err(RestoreError::of_place)?.ok_or(RestoreError::NotFound)
 }
 
-/// Asks into the staging area for what a service gives, and reads the rest; the store stays as it is.
+/// Asks into the staging area for what a service gives, and looks through the rest; the store stays as it is.
 fn stage(
     backup: &mut Backup<File>,
     opened: &[Opened],
@@ -216,7 +217,7 @@ fn stage(
     context.emit(Event::BackupRestoreBegin)?;
     asked.tell(context)?;
     let told = asked.left_out.len();
-    local::check_all(backup, opened, &mut asked, context)?;
+    local::look_through(backup, opened, &mut asked, context)?;
     for left_out in &asked.left_out[told..] {
         context.emit(Event::LicenseRefused(left_out.clone()))?;
     }

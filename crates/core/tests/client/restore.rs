@@ -6,6 +6,7 @@ mod asked;
 mod fake;
 mod forged;
 mod independent;
+mod large;
 mod left_out;
 mod offline;
 mod preview;

@@ -7,7 +7,7 @@ use wmlicense_wire::backup::page::{PageKey, PageView, PagedLicense};
 use wmlicense_wire::backup::{ContentKeys, RecordView};
 use wmlicense_wire::id::{Digest, Kid};
 use wmlicense_wire::license::{InnerKey, License, State};
-use wmlicense_wire::policy::{LicenseKind, Policy};
+use wmlicense_wire::policy::{Glance, Policy};
 
 /// What a section yields, in the order of the file. It is to be believed only after the whole section was read.
 pub(crate) enum Entry<'a> {
@@ -24,7 +24,7 @@ pub(crate) enum Entry<'a> {
     /// A signed answer; its licenses follow.
     Batch(&'a [u8]),
     /// A license with a state, or any of an earlier version's file; it is in the manifest of the batch before.
-    License(LicenseEntry<'a>),
+    License(Box<LicenseEntry<'a>>),
     /// Licenses without a state; they are in the manifest of the batch before.
     Page(PageEntry<'a>),
 }
@@ -48,7 +48,7 @@ impl<'a> Entry<'a> {
     /// The licenses in it, wherever they stand.
     pub(crate) fn licenses(&self) -> &[LicenseEntry<'a>] {
         match self {
-            Self::License(license) => std::slice::from_ref(license),
+            Self::License(license) => std::slice::from_ref(&**license),
             Self::Page(page) => &page.licenses,
             Self::ServiceCertificate(_)
             | Self::StatusList(_)
@@ -83,8 +83,8 @@ impl PageEntry<'_> {
 pub(crate) struct LicenseEntry<'a> {
     /// Place in the manifest of its batch.
     pub(crate) index: u32,
-    /// What its key is.
-    pub(crate) kind: LicenseKind,
+    /// What its policy says of it at a glance.
+    pub(crate) glance: Glance,
     /// What its binding says the hash of its policy is.
     pub(crate) policy_hash: Digest,
     policy: &'a [u8],
@@ -103,10 +103,10 @@ enum Sealed<'a> {
 }
 
 impl<'a> LicenseEntry<'a> {
-    pub(super) fn of_record(record: RecordView<'a>, kind: LicenseKind, policy_hash: Digest) -> Self {
+    pub(super) fn of_record(record: RecordView<'a>, glance: Glance, policy_hash: Digest) -> Self {
         Self {
             index: record.manifest_index,
-            kind,
+            glance,
             policy_hash,
             policy: record.policy,
             binding: record.binding,
@@ -118,7 +118,7 @@ impl<'a> LicenseEntry<'a> {
     pub(super) fn of_page(paged: &PagedLicense<'a>, license: &Paged<'a>) -> Self {
         Self {
             index: paged.index,
-            kind: license.kind,
+            glance: license.glance,
             policy_hash: license.policy_hash,
             policy: license.policy,
             binding: license.binding,
@@ -153,8 +153,20 @@ impl<'a> LicenseEntry<'a> {
     /// Opens its key, that of one in a page with the page's key.
     pub(crate) fn open(&self, content: &ContentKeys, page: Option<&PageKey>) -> Result<InnerKey, OpenError> {
         match &self.sealed {
-            Sealed::Record(record) => record.open(self.kind, &content.records),
-            Sealed::Page(wrapped) => page.ok_or(OpenError)?.unwrap(self.index, self.policy_hash, self.kind, wrapped),
+            Sealed::Record(record) => record.open(self.glance.kind, &content.records),
+            Sealed::Page(wrapped) => {
+                page.ok_or(OpenError)?.unwrap(self.index, self.policy_hash, self.glance.kind, wrapped)
+            }
+        }
+    }
+
+    /// True if [`Self::open`] opens its key.
+    pub(crate) fn opens(&self, content: &ContentKeys, page: Option<&PageKey>) -> bool {
+        match &self.sealed {
+            Sealed::Record(_) => self.open(content, page).is_ok(),
+            Sealed::Page(wrapped) => {
+                page.is_some_and(|page| page.opens(self.index, self.policy_hash, self.glance.kind, wrapped))
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use wmlicense_wire::backup::Tombstone;
 use wmlicense_wire::backup::page::PageKey;
 use wmlicense_wire::id::{Digest, Kid, Lid, ServiceId};
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::policy::{Glance, Policy};
 use wmlicense_wire::revocation::VerifiedRevocation;
 
 /// The batch that licenses are put into.
@@ -187,12 +187,15 @@ impl<'a> Merger<'a> {
     }
 
     /// True if a kept revocation matches the license.
-    fn is_taken_back(&mut self, policy: &Policy) -> Result<bool, StoreError> {
-        let revocations = match &self.revocations {
-            Some(revocations) => revocations,
-            None => self.revocations.insert(standing::revocations(self.connection, &self.head)?),
-        };
-        Ok(revocations.iter().any(|revocation| revocation.matches(policy)))
+    pub(in crate::store) fn is_taken_back(&mut self, policy: &Policy) -> Result<bool, StoreError> {
+        Ok(self.revocations()?.iter().any(|revocation| revocation.matches(policy)))
+    }
+
+    fn revocations(&mut self) -> Result<&[VerifiedRevocation], StoreError> {
+        match &mut self.revocations {
+            Some(revocations) => Ok(revocations),
+            none => Ok(none.insert(standing::revocations(self.connection, &self.head)?)),
+        }
     }
 
     /// Another revocation is kept from here on.
@@ -213,11 +216,20 @@ impl<'a> Merger<'a> {
         self.changes.came((incoming.kid, incoming.lid), place)
     }
 
-    /// True if nothing keeps a license without a state out, and none of its ID is there.
-    pub(in crate::store) fn is_new(&mut self, policy: &Policy) -> Result<bool, StoreError> {
-        Ok(!self.is_forbidden(policy.lid, policy.issuer)?
-            && !self.is_taken_back(policy)?
-            && self.find(policy.lid)?.is_none())
+    /// True if no tombstone keeps a license out, and none of its ID is there.
+    pub(in crate::store) fn is_new(&mut self, lid: Lid, issuer: ServiceId) -> Result<bool, StoreError> {
+        Ok(!self.is_forbidden(lid, issuer)? && self.find(lid)?.is_none())
+    }
+
+    /// True if all of these licenses are new, as far as that shows without searching for any.
+    pub(in crate::store) fn are_new(&self, licenses: &[Glance]) -> bool {
+        !self.tombstones && self.changes.are_absent(licenses.iter().map(|policy| policy.lid))
+    }
+
+    /// True if a kept revocation may match the license, which is for its whole policy to say.
+    pub(in crate::store) fn may_be_taken_back(&mut self, policy: &Glance) -> Result<bool, StoreError> {
+        let Some(key) = policy.revocation_key else { return Ok(false) };
+        Ok(self.revocations()?.iter().any(|revocation| revocation.key == key))
     }
 
     /// Puts a page of the batch in as it is, whose licenses are new, of one section, and without a state.
@@ -226,7 +238,7 @@ impl<'a> Merger<'a> {
         section: Option<&Section>,
         key: &PageKey,
         page: &[u8],
-        licenses: &[(u32, &Policy)],
+        licenses: &[(u32, &Glance)],
     ) -> Result<(), StoreError> {
         let kind = Kind {
             section: section.map(|section| self.section(section)).transpose()?,
@@ -241,9 +253,7 @@ impl<'a> Merger<'a> {
         let sealed = self.inner.page_keys.seal(&scope, key, &mut self.random)?;
         let id = pages.next_page()?;
         packing::write(self.connection, id, kind, (&sealed, page))?;
-        licenses
-            .iter()
-            .try_for_each(|(index, policy)| self.changes.came((policy.kid, policy.lid), place_in(id, *index)))
+        self.changes.came_all(licenses.iter().map(|(index, policy)| ((policy.kid, policy.lid), place_in(id, *index))))
     }
 
     /// Writes the row of the batch, once.

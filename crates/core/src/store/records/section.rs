@@ -3,10 +3,15 @@
 use crate::store::{Section, StoreError, error::fixed};
 use rusqlite::{Connection, OptionalExtension as _};
 use wmlicense_wire::id::{Digest, ServiceId, UserId};
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::policy::{Glance, Policy};
 
 /// Section of a backup to which a license of this authority belongs, if it may be backed up.
 pub(in crate::store) fn section_of(authority: Digest, policy: &Policy) -> Option<Section> {
+    policy.may_back_up().then_some(Section { authority, management: policy.management, user: policy.user })
+}
+
+/// As [`section_of`], of a license whose policy was only glanced at.
+pub(in crate::store) fn section_at(authority: Digest, policy: &Glance) -> Option<Section> {
     policy.may_back_up().then_some(Section { authority, management: policy.management, user: policy.user })
 }
 

@@ -11,15 +11,14 @@ use crate::store::records::incoming::Incoming;
 use crate::store::records::merge::Merger;
 use crate::store::records::pages::{policy_of, unreadable};
 use crate::store::records::revocation::{if_newer, keep_list, take};
-use crate::store::records::section::section_of;
+use crate::store::records::section::{section_at, section_of};
 use crate::store::records::tombstone;
 use crate::store::{Inner, RestoreReport, StagedLicense, StoreError};
 use rusqlite::Connection;
-use std::collections::HashSet;
 use wmlicense_wire::backup::page::{PageKey, PageView, PagedLicense};
-use wmlicense_wire::id::{Digest, Kid};
+use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::{Binding, InnerKey, License, State};
-use wmlicense_wire::policy::Policy;
+use wmlicense_wire::policy::{Glance, Policy};
 use wmlicense_wire::revocation::VerifiedRevocation;
 use wmlicense_wire::status_list::StatusList;
 
@@ -75,51 +74,59 @@ impl<'a> Putting<'a> {
         self.put((license.index, &encoded, license.license), Some(license.state), license.key)
     }
 
-    /// Puts the licenses of a page of the batch before in: the page as it is, where all of them go in and are new.
-    pub fn put_page(&mut self, key: &PageKey, page: &PageView<'_>) -> Result<(), StoreError> {
+    /// Puts the licenses of a page of the batch before in, of each of which a glance at its policy is there: the page as it is,
+    /// where all of them go in and are new.
+    pub fn put_page(&mut self, key: &PageKey, page: &PageView<'_>, glances: &[Glance]) -> Result<(), StoreError> {
         let authority = self.authority()?;
-        let licenses: Vec<(PagedLicense<'_>, Policy)> =
-            page.licenses().map(|license| Ok((license, policy_of(&license)?))).collect::<Result<_, StoreError>>()?;
-        let wanted = match licenses.first() {
-            Some((_, first)) => section_of(authority, first),
-            None => return Ok(()),
-        };
-        let mut lids = HashSet::with_capacity(licenses.len());
-        let mut new = Vec::with_capacity(licenses.len());
-        for (license, policy) in &licenses {
-            let alike = section_of(authority, policy) == wanted && !policy.is_stateful() && policy.replaces.is_none();
-            if alike && lids.insert(policy.lid) && self.is_new(policy)? {
+        let Some(first) = glances.first() else { return Ok(()) };
+        let wanted = section_at(authority, first);
+        let (comes_twice, are_new) = (has_twins(glances), self.merger.are_new(glances));
+        let mut new: Vec<(u32, &Glance)> = Vec::with_capacity(glances.len());
+        for (license, policy) in page.licenses().zip(glances) {
+            let is_first = !comes_twice || new.iter().all(|(_, earlier)| earlier.lid != policy.lid);
+            let alike = !policy.stateful && policy.replaces.is_none() && section_at(authority, policy) == wanted;
+            if alike
+                && is_first
+                && self.may_come(&license, policy)?
+                && (are_new || self.merger.is_new(policy.lid, policy.issuer)?)
+            {
                 new.push((license.index, policy));
             }
         }
         let is_new = |index: u32| new.binary_search_by_key(&index, |(index, _)| *index).is_ok();
-        let kept = if new.len() == licenses.len() { Some(page.bytes().to_vec()) } else { page.keep(is_new) };
-        if let Some(kept) = kept {
+        let all = new.len() == page.count();
+        let kept = if all { None } else { page.keep(is_new) };
+        if let Some(kept) = kept.as_deref().or(all.then_some(page.bytes())) {
             self.report.restored += new.len() as u64;
-            self.merger.put_page(wanted.as_ref(), key, &kept, &new)?;
+            self.merger.put_page(wanted.as_ref(), key, kept, &new)?;
+        }
+        if all {
+            return Ok(());
         }
         // What does not go in as it is goes in, or stays out, as any license does: the others of its page must be there for that.
-        for (license, policy) in licenses.iter().filter(|(license, _)| !is_new(license.index)) {
-            self.put_paged(key, license, policy)?;
+        page.licenses().filter(|license| !is_new(license.index)).try_for_each(|license| self.put_paged(key, &license))
+    }
+
+    /// True if neither the time nor a revocation keeps a license out.
+    fn may_come(&mut self, license: &PagedLicense<'_>, policy: &Glance) -> Result<bool, StoreError> {
+        if !policy.dated && !self.merger.may_be_taken_back(policy)? {
+            return Ok(true);
         }
-        Ok(())
+        let policy = policy_of(license)?;
+        Ok(!self.has_ended(&policy) && !self.merger.is_taken_back(&policy)?)
     }
 
-    /// True if nothing keeps a license out, and it is not there.
-    fn is_new(&mut self, policy: &Policy) -> Result<bool, StoreError> {
-        let ended = match rights::end_of_all(policy, &State::default()) {
-            None => false,
-            Some(end) => {
-                let services = [policy.issuer].into_iter().chain(policy.management);
-                self.merger.head.clock.read(self.at, services).known() >= end
-            }
-        };
-        Ok(!ended && self.merger.is_new(policy)?)
+    /// True if a license that was never used has ended by now.
+    fn has_ended(&self, policy: &Policy) -> bool {
+        let Some(end) = rights::end_of_all(policy, &State::default()) else { return false };
+        let services = [policy.issuer].into_iter().chain(policy.management);
+        self.merger.head.clock.read(self.at, services).known() >= end
     }
 
-    fn put_paged(&mut self, key: &PageKey, paged: &PagedLicense<'_>, policy: &Policy) -> Result<(), StoreError> {
+    fn put_paged(&mut self, key: &PageKey, paged: &PagedLicense<'_>) -> Result<(), StoreError> {
         let license = License::decode(paged.license)?;
-        let opened = key.unwrap(paged.index, license.policy_hash(), policy.kind, paged.wrapped);
+        let kind = policy_of(paged)?.kind;
+        let opened = key.unwrap(paged.index, license.policy_hash(), kind, paged.wrapped);
         let opened = opened.map_err(|_| crate::store::records::at_rest::key_lost())?;
         self.put((paged.index, paged.license, &license), None, &opened)
     }
@@ -192,4 +199,11 @@ impl<'a> Putting<'a> {
         self.merger.finish(Merge::Now)?;
         Ok(self.report)
     }
+}
+
+/// True if two licenses have one ID.
+fn has_twins(glances: &[Glance]) -> bool {
+    let mut lids: Vec<Lid> = glances.iter().map(|policy| policy.lid).collect();
+    lids.sort_unstable();
+    lids.windows(2).any(|pair| matches!(pair, [one, next] if one == next))
 }

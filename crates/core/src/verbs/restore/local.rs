@@ -1,54 +1,87 @@
-//! Sections of this device: read and checked without a network, then read again into the open transaction of the store. Callbacks
-//! are told during the first reading alone, because they may use the store.
+//! Sections of this device. What this very store wrote is read once, into the open transaction, and undone where a footer does not
+//! vouch for it; what another store of the device wrote is checked before, because of it something may have to be told. Callbacks
+//! are told before the transaction alone, because they may use the store.
 
 use super::RestoreError;
 use super::ask::Asked;
 use super::open::{Opened, Opening, OwnSection};
-use crate::backup::reader::{Backup, Entry, LicenseEntry};
+use super::ready::{self, Give, Ready, damaged};
+use crate::backup::reader::{Backup, Entry, PageEntry};
 use crate::event::LeftOut;
-use crate::operation::Context;
-use crate::store::{Putting, StagedLicense};
+use crate::operation::{Cancelled, Context};
+use crate::store::Putting;
 use std::collections::HashSet;
 use std::io::{Read, Seek};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::backup::ContentKeys;
-use wmlicense_wire::backup::page::{PageKey, PageView};
+use wmlicense_wire::backup::page::PageKey;
 use wmlicense_wire::revocation::{Revocation, VerifiedRevocation};
 use wmlicense_wire::status_list::StatusList;
 
-/// Reads every section that this device opens to its end, without changing anything: what is not whole is refused, and what only
-/// a service could give is noted. The footer of each was verified when this returns.
-pub(super) fn check_all<R: Read + Seek>(
+/// Sections shorter than this in all are not worth a second thread.
+const ALONE: u64 = 1 << 20;
+
+/// Reads every section that this device opens to its end, without changing anything. Of another store's each byte is checked, its
+/// footer verified, and what only a service could give is noted. Of this store's nothing is believed yet, so that nothing has to
+/// be read twice; it is there at once when it is read into the transaction, for which others wait.
+pub(super) fn look_through<R: Read + Seek>(
     backup: &mut Backup<R>,
     opened: &[Opened],
     asked: &mut Asked,
     context: &Context,
 ) -> Result<(), RestoreError> {
     let size = backup.size;
-    let mut done = 0;
-    let mut seen = |entry: &Entry<'_>| {
-        done += entry.len();
+    let mut done = backup.front_len();
+    let mut seen = |length: u64| {
+        done += length;
         // The last progress comes with the commit.
         if done < size { context.progress(done, size) } else { context.check() }
     };
-    each(backup, opened, &mut |local, entry| {
-        seen(&entry)?;
-        local.check(entry, asked)
-    })
+    seen(0)?;
+    for section in opened {
+        let Opening::Own(own) = &section.opening else { continue };
+        if own.same_store {
+            backup.skim_section(section.section, &mut |length| Ok::<(), RestoreError>(seen(length)?))?;
+        } else {
+            each(backup, std::slice::from_ref(section), &mut |local, entry| {
+                seen(entry.len())?;
+                local.check(entry, asked)
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts every section that this device opens in, in the open transaction of the store. Nothing is told meanwhile, and an error, that
 /// of a footer as well, leaves the store as it was.
-pub(super) fn put_all<R: Read + Seek>(
+pub(super) fn put_all<R: Read + Seek + Send>(
     backup: &mut Backup<R>,
     opened: &[Opened],
     putting: &mut Putting<'_>,
     context: &Context,
 ) -> Result<(), RestoreError> {
-    each(backup, opened, &mut |local, entry| {
+    let own = opened.iter().filter(|section| matches!(section.opening, Opening::Own(_)));
+    let length: u64 = own.map(|section| backup.section_len(section.section)).sum();
+    let mut put = |ready: Ready| {
         context.check()?;
-        local.put(entry, putting)
-    })
+        ready.put(putting)
+    };
+    if length >= ALONE {
+        let canceller = context.canceller();
+        let read = |give: &mut Give<'_>| {
+            each(backup, opened, &mut |local, entry| {
+                // The medium may be slow, and nobody looks meanwhile.
+                if canceller.is_cancelled() {
+                    return Err(Cancelled.into());
+                }
+                local.ready(entry)?.map_or(Ok(()), &mut *give)
+            })
+        };
+        if let Some(done) = ready::beside(read, &mut put) {
+            return done;
+        }
+    }
+    each(backup, opened, &mut |local, entry| local.ready(entry)?.map_or(Ok(()), &mut put))
 }
 
 /// Gives every entry of the sections that this device opens.
@@ -84,8 +117,9 @@ impl Local<'_> {
         let key = self.page_key(&entry)?;
         for license in entry.licenses() {
             if self.own.goes_in_offline(license)? {
-                license.open(&self.content, key.as_ref()).map_err(|_| damaged())?;
-                license.state().ok_or_else(damaged)?;
+                if !license.opens(&self.content, key.as_ref()) || license.state().is_none() {
+                    return Err(damaged());
+                }
             } else if !self.may_ask {
                 let kid = license.policy()?.kid;
                 asked.left_out.push(LeftOut { kid, why: Reason::NotAllowed.into() });
@@ -98,40 +132,47 @@ impl Local<'_> {
         }
     }
 
-    fn put(&self, entry: Entry<'_>, putting: &mut Putting<'_>) -> Result<(), RestoreError> {
-        match entry {
+    /// What of an entry goes in, its keys opened.
+    fn ready(&self, entry: Entry<'_>) -> Result<Option<Ready>, RestoreError> {
+        Ok(match entry {
             // What is here was verified under the same authority when the licenses came.
-            Entry::ServiceCertificate(_) => {}
-            Entry::StatusList(bytes) => putting.put_status_list(&self.status_list(bytes)?, bytes)?,
-            Entry::LicenseRevocation(bytes) => putting.put_revocation(&revocation(bytes)?, bytes)?,
-            Entry::Tombstone(tombstone) => {
-                if self.own.same_store {
-                    putting.put_tombstone(tombstone)?;
+            Entry::ServiceCertificate(_) => None,
+            Entry::StatusList(bytes) => Some(Ready::StatusList(Box::new(self.status_list(bytes)?), bytes.to_vec())),
+            Entry::LicenseRevocation(bytes) => Some(Ready::Revocation(Box::new(revocation(bytes)?), bytes.to_vec())),
+            Entry::Tombstone(bytes) => self.own.same_store.then(|| Ready::Tombstone(bytes.to_vec())),
+            Entry::Title(kid, title) => Some(Ready::Title(kid, title)),
+            Entry::Batch(signed) => Some(Ready::Batch(self.own.authority, signed.to_vec())),
+            Entry::License(entry) => {
+                if !self.own.goes_in_offline(&entry)? {
+                    return Ok(None);
                 }
+                let key = entry.open(&self.content, None).map_err(|_| damaged())?;
+                let (license, state) = (entry.license(), entry.state().ok_or_else(damaged)?);
+                Some(Ready::License { index: entry.index, license, state, key })
             }
-            Entry::Title(kid, title) => putting.put_title(kid, &title)?,
-            Entry::Batch(signed) => putting.put_batch(self.own.authority, signed)?,
-            Entry::License(license) => {
-                if self.own.goes_in_offline(&license)? {
-                    self.put_license(&license, putting)?;
-                }
-            }
-            Entry::Page(page) => {
-                let key = page.key(&self.content).map_err(|_| damaged())?;
-                let mut offline = HashSet::new();
-                for license in &page.licenses {
-                    if self.own.goes_in_offline(license)? {
-                        offline.insert(license.index);
-                    }
-                }
-                if offline.len() == page.licenses.len() {
-                    putting.put_page(&key, &page.page)?;
-                } else if let Some(rest) = page.page.keep(|index| offline.contains(&index)) {
-                    putting.put_page(&key, &PageView::parse(&rest).map_err(|_| damaged())?)?;
-                }
+            Entry::Page(page) => self.ready_page(&page)?,
+        })
+    }
+
+    /// The page, or what of it goes in.
+    fn ready_page(&self, page: &PageEntry<'_>) -> Result<Option<Ready>, RestoreError> {
+        let key = page.key(&self.content).map_err(|_| damaged())?;
+        let mut left_out = HashSet::new();
+        let mut glances = Vec::with_capacity(page.licenses.len());
+        for license in &page.licenses {
+            if !self.own.goes_in_offline(license)? {
+                left_out.insert(license.index);
+            } else if license.opens(&self.content, Some(&key)) {
+                glances.push(license.glance);
+            } else {
+                return Err(damaged());
             }
         }
-        Ok(())
+        let rest = match left_out.is_empty() {
+            true => Some(page.page.bytes().to_vec()),
+            false => page.page.keep(|index| !left_out.contains(&index)),
+        };
+        Ok(rest.map(|page| Ready::Page { key, page, glances }))
     }
 
     fn page_key(&self, entry: &Entry<'_>) -> Result<Option<PageKey>, RestoreError> {
@@ -139,13 +180,6 @@ impl Local<'_> {
             Entry::Page(page) => page.key(&self.content).map(Some).map_err(|_| damaged()),
             _ => Ok(None),
         }
-    }
-
-    fn put_license(&self, entry: &LicenseEntry<'_>, putting: &mut Putting<'_>) -> Result<(), RestoreError> {
-        let key = entry.open(&self.content, None).map_err(|_| damaged())?;
-        let (license, state) = (entry.license(), entry.state().ok_or_else(damaged)?);
-        let staged = StagedLicense { index: entry.index, license: &license, state: &state, key: &key };
-        Ok(putting.put_license(&staged)?)
     }
 
     /// Reads a status list. As the certificates, it was verified here, and the footer says that it was this device that kept it.
@@ -160,8 +194,4 @@ impl Local<'_> {
 
 fn revocation(bytes: &[u8]) -> Result<VerifiedRevocation, RestoreError> {
     Revocation::verify(bytes).map_err(|error| RestoreError::Corrupt(error.to_string()))
-}
-
-fn damaged() -> RestoreError {
-    RestoreError::Corrupt("a license's key does not open".into())
 }

@@ -37,9 +37,8 @@ pub fn verify(client: &Client, folder: &Path, context: &Context) -> Result<Verif
                 _ => None,
             };
             for license in entry.licenses() {
-                let opens = license.open(&content, page.as_ref()).is_ok();
                 license.policy()?;
-                if !opens || license.state().is_none() {
+                if !license.opens(&content, page.as_ref()) || license.state().is_none() {
                     return Err(damaged());
                 }
                 verified.licenses += 1;

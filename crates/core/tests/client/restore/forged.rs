@@ -191,9 +191,10 @@ fn a_policy_that_cannot_be_read_is_found_before_anything_of_its_section_is_told(
     made.forge(|parts| {
         let place = *records(parts).last().unwrap();
         let record = record(parts, place);
-        // Another name in the place of the first field's.
+        // Another name in the place of the last field's, at which no glance looks.
         let mut policy = record.license.policy.clone();
-        policy[1] = 0;
+        let [.., name, 0] = policy.as_mut_slice() else { panic!("the priority is not the last field") };
+        assert_eq!(std::mem::replace(name, 16), 17);
         let mut license = License { policy, binding: Vec::new() };
         let (old, new) = (record.license.policy_hash(), license.policy_hash());
         license.binding = replaced(&record.license.binding, old.as_bytes(), new.as_bytes());

@@ -7,6 +7,13 @@ use wmlicense_core::store_keeper::check;
 use wmlicense_testkit::tamper;
 use wmlicense_wire::backup::page::PageBuilder;
 use wmlicense_wire::id::Lid;
+use wmlicense_wire::policy::Glance;
+
+fn put_page(putting: &mut Putting<'_>, key: &PageKey, page: &[u8]) -> Result<(), StoreError> {
+    let page = PageView::parse(page).unwrap();
+    let glances: Vec<_> = page.licenses().map(|license| Glance::at(license.parts().unwrap().0).unwrap()).collect();
+    putting.put_page(key, &page, &glances)
+}
 
 /// Puts what a backup of `from` would have in, its pages as they are.
 fn put_all(from: &Store, putting: &mut Putting<'_>) -> Result<(), StoreError> {
@@ -14,7 +21,7 @@ fn put_all(from: &Store, putting: &mut Putting<'_>) -> Result<(), StoreError> {
     for section in snapshot.sections()? {
         snapshot.stream(&section, &mut |item| match item {
             BackupItem::Batch(signed) => putting.put_batch(section.authority, &signed),
-            BackupItem::Page { key, page } => putting.put_page(&key, &PageView::parse(&page).unwrap()),
+            BackupItem::Page { key, page } => put_page(putting, &key, &page),
             BackupItem::License(license) => putting.put_license(&StagedLicense {
                 index: license.index,
                 license: &license.license,
@@ -157,7 +164,7 @@ fn licenses_of_one_page_that_meet_are_stored_as_if_each_came_alone() {
         let page = page.finish().unwrap();
         let put = |putting: &mut Putting<'_>| {
             putting.put_batch(world.pin(), &signed)?;
-            putting.put_page(&key, &PageView::parse(&page).unwrap())
+            put_page(putting, &key, &page)
         };
         let store = &home.client.store;
         assert_eq!(store.stage(header(1)).unwrap().commit_with(put).unwrap().restored, 2);

@@ -1,9 +1,11 @@
 //! Keys of pages: the one that wraps the keys of a page's licenses, and how a section of a backup carries it.
 
+use super::MAX_WRAPPED_LEN;
 use crate::aead::{OpenError, SecretKey, TAG_LEN, counter_nonce};
 use crate::id::Digest;
 use crate::license::InnerKey;
 use crate::policy::LicenseKind;
+use zeroize::Zeroizing;
 
 const PAGE_KEY_LABEL: &str = "wmlicense/1 page key";
 /// Bytes by which a wrapped key is longer than the key in it.
@@ -38,7 +40,7 @@ impl PageKey {
 
     /// True if what [`Self::wrap`] made for this place and policy is there, whatever key it is.
     pub fn holds(&self, index: u32, policy_hash: Digest, wrapped: &[u8]) -> bool {
-        self.0.open(&counter_nonce(index.into()), policy_hash.as_bytes(), wrapped).is_ok()
+        self.length_of(index, policy_hash, wrapped).is_some()
     }
 
     /// Opens what [`Self::wrap`] made.
@@ -51,6 +53,20 @@ impl PageKey {
     ) -> Result<InnerKey, OpenError> {
         let inner = self.0.open(&counter_nonce(index.into()), policy_hash.as_bytes(), wrapped)?;
         InnerKey::new(kind, inner).ok_or(OpenError)
+    }
+
+    /// True if [`Self::unwrap`] opens it, for who needs to know no more.
+    pub fn opens(&self, index: u32, policy_hash: Digest, kind: LicenseKind, wrapped: &[u8]) -> bool {
+        self.length_of(index, policy_hash, wrapped) == Some(InnerKey::len_of(kind))
+    }
+
+    /// Bytes of the key that was wrapped, if it opens.
+    fn length_of(&self, index: u32, policy_hash: Digest, wrapped: &[u8]) -> Option<usize> {
+        let mut inner = Zeroizing::new([0; MAX_WRAPPED_LEN]);
+        let inner = inner.get_mut(..wrapped.len())?;
+        inner.copy_from_slice(wrapped);
+        let opened = self.0.open_in_place(&counter_nonce(index.into()), policy_hash.as_bytes(), inner);
+        opened.ok().map(<[u8]>::len)
     }
 }
 

@@ -52,6 +52,35 @@ fn a_page_is_laid_out_as_the_protocol_says() {
 }
 
 #[test]
+fn a_key_opens_where_it_can_be_opened_and_nowhere_else() {
+    let (key, other) = (PageKey::random().unwrap(), PageKey::random().unwrap());
+    let (hash, kinds) = (policy_hash(b"terms"), [LicenseKind::Content, LicenseKind::Root, LicenseKind::Leaf]);
+    for kind in kinds {
+        let inner = InnerKey::new(kind, Zeroizing::new(vec![7; InnerKey::len_of(kind)])).unwrap();
+        let wrapped = key.wrap(3, hash, &inner);
+        let mut changed = wrapped.clone();
+        changed[5] ^= 1;
+        let cases = [
+            (&key, 3, hash, &wrapped[..]),
+            (&other, 3, hash, &wrapped),
+            (&key, 4, hash, &wrapped),
+            (&key, 3, policy_hash(b"others"), &wrapped),
+            (&key, 3, hash, &changed),
+            (&key, 3, hash, &wrapped[1..]),
+            (&key, 3, hash, &[]),
+            (&key, 3, hash, &[0; 200]),
+        ];
+        for (at, (key, index, hash, wrapped)) in cases.into_iter().enumerate() {
+            for as_kind in kinds {
+                let opens = key.unwrap(index, hash, as_kind, wrapped).is_ok();
+                assert_eq!(key.opens(index, hash, as_kind, wrapped), opens);
+                assert_eq!(opens, at == 0 && InnerKey::len_of(as_kind) == InnerKey::len_of(kind));
+            }
+        }
+    }
+}
+
+#[test]
 fn every_cut_and_every_extension_is_refused() {
     let bytes = page(&three());
     for length in 0..bytes.len() {
