@@ -3,7 +3,9 @@
 use super::actor::acting;
 use super::error::CommandError;
 use super::{Data, Opened, print, read_bytes};
-use crate::catalogue::{Addressee, List, Named, Recipient, bento4, cpix_document, read, read_title, shaka};
+use crate::catalogue::{
+    Addressee, List, Named, Recipient, RecipientError, bento4, cpix_document, read, read_title, shaka,
+};
 use crate::folder::write_private;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
@@ -36,7 +38,11 @@ impl KeyFile {
         let recipient = match (&self.cpix_cert, &self.cpix_key) {
             (Some(certificate), Some(key)) => {
                 let read = Recipient::read(&read_bytes(certificate)?, &read_bytes(key)?);
-                Some(read.map_err(|source| CommandError::Recipient { path: key.clone(), source })?)
+                let wrong = |source| match source {
+                    RecipientError::Certificate | RecipientError::Unfit => (certificate.clone(), source),
+                    RecipientError::Key | RecipientError::Others => (key.clone(), source),
+                };
+                Some(read.map_err(wrong).map_err(|(path, source)| CommandError::Recipient { path, source })?)
             }
             _ => None,
         };

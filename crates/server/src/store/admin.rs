@@ -42,7 +42,10 @@ impl Store {
                     Ok(sealed) => sealed,
                     Err(missing) => return Ok(End::Undo(Err(missing))),
                 };
-                note(rows, by, Act { act: "content export", about: named(kids), was: None, became: None }).await?;
+                // Each by its ID: who looks for a key that got out asks for that.
+                let each = kids.iter().map(Kid::to_hex).collect::<Vec<_>>().join(" ");
+                let became = (kids.len() > 1).then_some(each);
+                note(rows, by, Act { act: "content export", about: named(kids), was: None, became }).await?;
                 Ok(End::Keep(Ok(sealed)))
             })
         })

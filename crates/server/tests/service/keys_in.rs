@@ -92,6 +92,14 @@ fn keys_that_go_out_are_written_down_and_those_that_are_not_there_are_named() {
     assert_eq!(exports(), Vec::<serde_json::Value>::new());
     data.admin(&["content", "export", "--bento4", OPEN]);
     assert_eq!(exports(), [OPEN]);
+    data.open_content(GOLD, None);
+    data.admin(&["content", "export", "--shaka", OPEN, GOLD]);
+    let rows = data.json(&["audit", "list"]);
+    assert_eq!(
+        (&rows[0]["about"], &rows[0]["became"]),
+        (&"2 key IDs".into(), &format!("{OPEN} {GOLD}").into()),
+        "{rows}"
+    );
     for words in [
         &["--bento4"][..],
         &[OPEN],
@@ -191,8 +199,8 @@ fn keys_and_certificates_of_recipients_that_cannot_be_used_are_named() {
     };
     assert!(with("ours.pem", "other.key").contains("not that of the certificate"));
     assert!(with("ours.pem", "ours.pkcs1").contains("openssl pkcs8 -topk8"));
-    assert!(with("ours.key", "ours.key").contains("no certificate"));
-    assert!(with("sealed.xml", "ours.key").contains("no certificate"));
+    assert!(with("ours.key", "other.key").contains("ours.key: no certificate"));
+    assert!(with("sealed.xml", "ours.key").contains("sealed.xml: no certificate"));
     assert!(with("nothing.pem", "ours.key").contains("nothing.pem"));
     let lone = run(&["content", "import", text(&sealed), "--open", "--cpix-cert", "x"], data.path());
     assert_eq!(lone.status.code(), Some(2));
