@@ -258,6 +258,9 @@ fn keep_the_contracts(stage: &Stage, [reader, backup, extended]: [Kind; 3]) {
         stage.run(&player, &["sixth store", "silent", file]);
     }
     stage.prints(backup, "contract_backup.cpp", &["sixth store", place]);
+    let held = guid_order("c0000000000000000000000000000001");
+    stage.prints(extended, "contract_unneeded.cpp", &["sixth store", "title1.wmv", &held]);
+    stage.prints(backup, "contract_properties.cpp", &["sixth store", "title1.wmv", "unknown.wmv", "clear.mp4"]);
     let limited = "cb000000000000000000000000000001";
     let dates = r#""notBefore":"2001-01-01T00:00:00Z","notAfter":"2090-01-01T00:00:00Z""#;
     let terms = format!(r#"{{"actions":{{"Play":{{"count":5,"secondsAfterFirstUse":5400,{dates}}}}},"backup":true}}"#);

@@ -147,8 +147,15 @@ static void ACancelIsTheLastResult(CRecorder *pCallback, const WCHAR *pwszFolder
   });
   CHECK_HR(backup->BackupLicenses(WM_BACKUP_OVERWRITE, pCallback), S_OK);
   CHECK_HR(pCallback->Await(WMT_BACKUPRESTORE_END).hr, NS_E_DRM_OPERATION_CANCELED);
+  IWMLicenseRestore *pRestore = backup.As<IWMLicenseRestore>();
+  pCallback->Then([&](const STATUS &seen) {
+    if (seen.Status == WMT_BACKUPRESTORE_BEGIN) CHECK_HR(pRestore->CancelLicenseRestore(), S_OK);
+  });
+  CHECK_HR(pRestore->RestoreLicenses(0, pCallback), S_OK);
+  CHECK_HR(pCallback->Await(WMT_BACKUPRESTORE_END).hr, NS_E_DRM_OPERATION_CANCELED);
   pCallback->Then(NULL);
-  CHECK_HR(backup.As<IWMLicenseRestore>()->RestoreLicenses(0, pCallback), S_OK);
+  CHECK_HR(pRestore->CancelLicenseRestore(), S_OK);
+  CHECK_HR(pRestore->RestoreLicenses(0, pCallback), S_OK);
   CHECK_HR(pCallback->Await(WMT_BACKUPRESTORE_END).hr, S_OK);
   pCallback->Clear();
 }
