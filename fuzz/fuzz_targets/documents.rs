@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use wmlicense_wire::backup::{Header, Item, ItemView, Record, Tombstone};
 use wmlicense_wire::cbor::{check, diagnostic::pretty};
 use wmlicense_wire::license::{Binding, License, State, bound_to};
-use wmlicense_wire::policy::{Glance, Policy};
+use wmlicense_wire::policy::{Conditions, Glance, Policy};
 use wmlicense_wire::problem::Problem;
 
 fuzz_target!(|data: &[u8]| {
@@ -24,6 +24,12 @@ fuzz_target!(|data: &[u8]| {
         let _ = (policy.may_back_up(), State::initial(&policy).encode());
         let glance = Glance::at(data).expect("what is read wholly can be glanced at");
         assert!(glance.kind == policy.kind && glance.stateful == policy.is_stateful(), "{policy:?}");
+        assert!((glance.lid, glance.kid, glance.issuer) == (policy.lid, policy.kid, policy.issuer), "{policy:?}");
+        assert!((glance.management, glance.user) == (policy.management, policy.user), "{policy:?}");
+        assert!((glance.revocation_key, glance.replaces) == (policy.revocation_key, policy.replaces), "{policy:?}");
+        assert!(glance.may_back_up() == policy.may_back_up(), "{policy:?}");
+        let ends = |conditions: &Conditions| conditions.not_after.or(conditions.seconds_after_storing.map(|_| 0));
+        assert!(glance.dated || policy.actions.iter().all(|(_, terms)| ends(terms).is_none()), "{policy:?}");
     }
     if let Ok(tombstone) = Tombstone::decode(data) {
         assert_eq!(tombstone.encode(), data);
