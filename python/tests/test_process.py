@@ -206,6 +206,25 @@ print(operation.done, wmlicense.live_objects())
                 printed, complaint = process.communicate(timeout=PATIENCE)
             self.assertEqual((process.returncode, printed, complaint), (0, "True 0\n", ""), closes)
 
+    def test_a_signal_handler_may_close_what_is_about_to_be_closed(self) -> None:
+        text = """
+import signal
+signal.signal(signal.SIGALRM, lambda _number, _frame: other.close())
+# It comes when the closing has begun, and the library was not asked yet.
+release = wmlicense._object._release
+def release_later(handle, gone):
+    signal.raise_signal(signal.SIGALRM)
+    release(handle, gone)
+wmlicense._object._release = release_later
+other = wmlicense.Individualizer(client)
+other.close()
+client.close()
+print(other.closed, wmlicense.live_objects())
+"""
+        with self.run_script(text) as process:
+            printed, complaint = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, printed, complaint), (0, "True 0\n", ""))
+
     def test_an_interpreter_that_ends_with_everything_open_neither_hangs_nor_crashes(self) -> None:
         endings = [
             "",

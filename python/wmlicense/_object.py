@@ -68,6 +68,8 @@ class Object:
 
     def close(self) -> None:
         """Gives the object back. What it still does is cancelled, and has ended when this returns. May be called again."""
+        # Before it is begun: a signal handler comes between any two steps.
+        self._gone.by = self._gone.by or threading.get_ident()
         self._finalizer()
         if self._gone.by == threading.get_ident():
             # Nothing new, unless a signal handler interrupted this thread at it: that would wait for itself.
