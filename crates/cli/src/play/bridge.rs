@@ -19,10 +19,12 @@ use std::time::Duration;
 pub(super) const IDLE: Duration = Duration::from_secs(10);
 /// Connections at once. A player that seeks opens another one before it closes the last.
 const CONNECTION_LIMIT: usize = 16;
-/// How long nothing is accepted after that failed.
+/// How long nothing is accepted after that failed, and between two looks for somebody.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long nothing passes on a connection before it is looked at whether there is still somebody.
 const SILENCE: Duration = Duration::from_secs(5);
+/// Looks that find nobody before somebody is gone.
+const LOOKS: usize = 3;
 /// Random bytes of the path.
 const SECRET: usize = 24;
 /// Bytes that are made clear at once.
@@ -166,7 +168,7 @@ impl Shared {
     fn converse(&self, stream: &mut TcpStream, of_player: &mut bool) -> io::Result<()> {
         let peer = peer::of(stream.peer_addr()?, self.here);
         // Another user of this machine, somebody who hides, or nobody any more.
-        if matches!(peer, Peer::Stranger) {
+        if matches!(peer, Peer::Stranger | Peer::Untold) {
             return Ok(());
         }
         stream.set_nodelay(true)?;
@@ -232,12 +234,19 @@ impl Shared {
         Ok(())
     }
 
-    /// A connection whose other end no process of the player has open is at its end: a process closes what it has when it ends,
-    /// but a socket can be on its way to another one for ever.
+    /// A connection whose other end nobody has open is at its end: a process closes what it has when it ends, but a socket can be on
+    /// its way to another one for ever. Who has it now got it from the player. One look may miss a process that is there.
     fn look_for_player(&self, stream: &TcpStream) -> io::Result<()> {
-        let peer = peer::of(stream.peer_addr()?, self.here);
-        let gone = || io::Error::from(io::ErrorKind::NotConnected);
-        if self.players().include(&peer) { Ok(()) } else { Err(gone()) }
+        let there = stream.peer_addr()?;
+        for look in 0..LOOKS {
+            if look > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            if !matches!(peer::of(there, self.here), Peer::Stranger) {
+                return Ok(());
+            }
+        }
+        Err(io::ErrorKind::NotConnected.into())
     }
 
     /// Writes all, to a player that pauses too. It is waited for while it is there and its right goes on.
@@ -297,7 +306,7 @@ impl Players {
     /// Whether a connection is of the process that is the player, or of one that it started.
     fn include(&self, peer: &Peer) -> bool {
         match (peer, self.process) {
-            (Peer::Stranger, _) | (Peer::Processes(_), None) => false,
+            (Peer::Stranger | Peer::Untold, _) | (Peer::Processes(_), None) => false,
             // Where the system has no list of connections, the path alone tells.
             (Peer::Unknown, _) => true,
             (Peer::Processes(all), Some(process)) => all.iter().any(|one| processes::is_within(*one, process)),

@@ -14,6 +14,8 @@ pub(super) enum Peer {
     Processes(Vec<u32>),
     /// The system has no list of connections.
     Unknown,
+    /// There is a list, which cannot be read at this moment.
+    Untold,
 }
 
 /// Bytes of the list of connections: a hundred thousand of them.
@@ -32,7 +34,7 @@ fn judge(list: &io::Result<String>, user: Option<u32>, there: SocketAddr, here: 
     let list = match list {
         Ok(list) => list,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Peer::Unknown,
-        Err(_) => return Peer::Stranger,
+        Err(_) => return Peer::Untold,
     };
     let found = find(list, there, here).filter(|(owner, socket)| Some(*owner) == user && *socket != 0);
     let processes = found.map(|(owner, socket)| processes_with(socket, owner)).unwrap_or_default();
@@ -121,7 +123,7 @@ mod tests {
     fn only_a_system_without_a_list_does_not_tell() {
         let failed = |kind: io::ErrorKind| judge(&Err(kind.into()), Some(1), at(40_000), at(4000));
         assert_eq!(failed(io::ErrorKind::NotFound), Peer::Unknown);
-        assert_eq!(failed(io::ErrorKind::PermissionDenied), Peer::Stranger);
+        assert_eq!(failed(io::ErrorKind::PermissionDenied), Peer::Untold);
         assert_eq!(judge(&Ok(String::new()), Some(1), at(40_000), at(4000)), Peer::Stranger);
     }
 

@@ -52,7 +52,7 @@ impl Player {
         self.process
     }
 
-    /// Tells it to end, with what it started, and ends them if it does not.
+    /// Tells it to end, with what it started, and ends it if it does not. What is below it and goes on all the same is left alone.
     pub(super) fn end(&self, ends: &Receiver<End>) {
         self.signal(Signal::TERM);
         let until = Instant::now() + PATIENCE;
