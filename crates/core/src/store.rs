@@ -231,8 +231,8 @@ pub enum BackupItem {
     Batch(Vec<u8>),
     /// Licenses without a state of the batch before.
     Page {
-        /// The page's own key.
-        key: PageKey,
+        /// The page's own key, in one place of the heap until it is wiped.
+        key: Box<PageKey>,
         /// The page.
         page: Vec<u8>,
     },

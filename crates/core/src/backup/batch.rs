@@ -1,5 +1,5 @@
-//! The licenses of one batch in a backup, for who writes one and who reads one: each is what the batch's signature covers, is bound
-//! to the batch's device, and stands there once. Who reads believes nothing of a section in which one is not so; who writes makes
+//! The licenses of one batch in a backup, for who writes one and who reads one: each is what the batch's manifest names, is bound to
+//! the batch's device, and stands there once. Who reads believes nothing of a section in which one is not so; who writes makes
 //! none, because what a disk did to one license must not cost all the others, nor the older backup.
 
 use wmlicense_wire::answer::{Answer, AnswerError, read_vouched};
@@ -81,7 +81,7 @@ impl Batch {
     }
 
     /// Takes a license of a page that is copied out of the store, and gives what its binding says the hash of its policy is. Bytes that
-    /// the signature covers were read and judged when they came, and the key of a page with states opens as such alone.
+    /// the manifest names were read and judged when they came, and the key of a page with states opens as such alone.
     pub(super) fn take_copied(&mut self, paged: &PagedLicense<'_>) -> Result<Digest, Fault> {
         self.note(paged.index, paged.hash())?;
         let (_, binding) = paged.parts().ok_or(Fault::License)?;

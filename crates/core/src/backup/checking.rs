@@ -1,5 +1,6 @@
-//! Checking what goes into a backup, on a thread beside the one that writes it: each license is what the signature of its batch
-//! covers, and its key opens. What is wrong is told before the file gets its name.
+//! Checking what goes into a backup, on a thread beside the one that writes it: each license is what the manifest of its batch names,
+//! and its key opens. What is wrong is told before the file gets its name. The signatures of batches were verified when these came,
+//! and are verified again by who reads.
 
 use super::batch::Batch;
 use crate::store::{BackupItem, StoreError};

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use wmlicense_wire::id::Kid;
+use wmlicense_wire::policy::Conditions;
 use zeroize::Zeroizing;
 
 /// Bytes that are held at most, about; then everything is looked up anew.
@@ -20,8 +21,8 @@ const UNWATCHED: u32 = 16;
 const TRIES: u32 = 3;
 /// What the heap adds to a piece of memory, about.
 const PIECE: usize = 16;
-/// What a key ID takes beside its licenses, about.
-const ENTRY: usize = 64;
+/// What a key ID takes beside its licenses, with the room that a map keeps free.
+const ENTRY: usize = 160;
 
 /// What the log of a database says of the last commit, whoever made it: it stays the same until somebody makes another one.
 pub type LastCommit = [u32; 12];
@@ -48,6 +49,8 @@ pub(super) struct Found {
     /// How often something was looked up that nobody watched.
     unwatched: u32,
     tries: u32,
+    /// How often all of this ended.
+    ends: u64,
     /// The commit that everything here was found after.
     pub(super) after: Option<LastCommit>,
     pub(super) licenses: HashMap<Kid, Arc<[StoredLicense]>>,
@@ -64,7 +67,7 @@ pub(super) enum Answer {
 }
 
 impl Found {
-    fn last_commit(&self) -> Option<LastCommit> {
+    pub(super) fn last_commit(&self) -> Option<LastCommit> {
         self.watched.as_ref()?.last_commit()
     }
 
@@ -96,8 +99,8 @@ impl Found {
     }
 
     fn forget(&mut self) {
-        (self.after, self.bytes) = (None, 0);
-        self.licenses.clear();
+        // A map that was cleared keeps its room.
+        (self.after, self.bytes, self.licenses) = (None, 0, HashMap::new());
     }
 }
 
@@ -112,11 +115,12 @@ impl Held {
 
     /// Forgets everything and closes the connection that watches.
     pub(super) fn end(&self) {
-        *self.found() = Found::default();
+        let mut found = self.found();
+        *found = Found { ends: found.ends + 1, ..Found::default() };
     }
 
-    /// How to watch, where it is worth it by now.
-    fn due(&self) -> Option<Watch> {
+    /// How to watch, where it is worth it by now, and as of which end.
+    fn due(&self) -> Option<(Watch, u64)> {
         let watch = *self.watch.get()?;
         let mut found = self.found();
         let is_due = found.watched.is_none() && found.unwatched >= UNWATCHED && found.tries < TRIES;
@@ -124,7 +128,15 @@ impl Held {
             return None;
         }
         (found.unwatched, found.tries) = (0, found.tries + 1);
-        Some(watch)
+        Some((watch, found.ends))
+    }
+
+    /// Takes what watches, unless all of it ended while that was made.
+    pub(super) fn begin(&self, watched: Box<dyn Watched>, ends: u64) {
+        let mut found = self.found();
+        if found.ends == ends {
+            found.watched = Some(watched);
+        }
     }
 }
 
@@ -172,9 +184,9 @@ impl Store {
 impl Inner {
     /// Opens the connection that watches, where it is worth it by now. Without it everything is read from the database.
     fn begin_to_watch(&self) {
-        let watched = self.held.due().and_then(|watch| watch(connection::open(&self.path).ok()?));
-        if let Some(watched) = watched {
-            self.held.found().watched = Some(watched);
+        let Some((watch, ends)) = self.held.due() else { return };
+        if let Some(watched) = connection::open(&self.path).ok().and_then(watch) {
+            self.held.begin(watched, ends);
         }
     }
 }
@@ -223,10 +235,16 @@ impl StoredLicense {
     }
 
     /// Bytes that it takes in memory, about.
-    fn footprint(&self) -> usize {
+    pub(super) fn footprint(&self) -> usize {
         let policy = &self.policy;
         let texts = [&policy.title, &policy.content_id].into_iter().flatten().map(|text| text.len() + PIECE);
-        let actions = policy.actions.iter().map(|action| action.0.len() + PIECE + size_of_val(action));
+        let actions = policy.actions.iter().map(|action| {
+            let Conditions { output_protection, minimum_security_version, renew_after, .. } = &action.1;
+            let texts = [minimum_security_version.as_ref(), renew_after.as_ref().map(|(_, url)| url)];
+            let texts = texts.into_iter().flatten().map(|text| text.len() + PIECE).sum::<usize>();
+            let protection = output_protection.as_ref().map_or(0, |bytes| bytes.len() + PIECE);
+            action.0.len() + PIECE + size_of_val(action) + texts + protection
+        });
         let custom = policy.custom.iter().map(|entry| entry.0.len() + entry.1.len() + 2 * PIECE + size_of_val(entry));
         let pieces = [&self.binding, &self.wrapped, &self.page_key].map(|bytes| bytes.len() + PIECE);
         let own = size_of::<Self>() + size_of::<HeldKey>() + 2 * PIECE;

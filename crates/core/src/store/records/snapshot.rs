@@ -126,7 +126,7 @@ impl Snapshot {
             };
             batch = Some((number, at_rest));
             let scope = Scope::new(section.authority, Some(section), page.stateful, &at_rest);
-            let key = self.inner.page_keys.open(&scope, page.key)?;
+            let key = Box::new(self.inner.page_keys.open(&scope, page.key)?);
             let view = page.view()?;
             if page.stateful {
                 for license in view.licenses() {

@@ -147,6 +147,35 @@ fn what_is_found_while_somebody_commits_is_not_held() {
 }
 
 #[test]
+fn a_watch_that_was_made_while_all_ended_is_not_taken() {
+    let room = watched();
+    let held = &room.store.inner.held;
+    held.begin(asking(room.sql()).unwrap(), 1);
+    assert!(held.found().last_commit().is_none(), "of an end that did not come");
+    held.begin(asking(room.sql()).unwrap(), 0);
+    assert!(held.found().last_commit().is_some());
+    held.end();
+    held.begin(asking(room.sql()).unwrap(), 0);
+    assert!(held.found().last_commit().is_none());
+}
+
+#[test]
+fn what_an_owner_put_into_conditions_counts() {
+    let conditions = |protection: Vec<u8>| Conditions {
+        output_protection: Some(protection),
+        minimum_security_version: Some("1.0.0.0".into()),
+        renew_after: Some((NOW, "https://license.test".into())),
+        ..Conditions::default()
+    };
+    let room = Room::new();
+    room.acquire(&[room.world.policy_with(kid(1), conditions(vec![0xa0]))], None);
+    let stored = room.store.licenses(kid(1)).unwrap().remove(0);
+    let mut longer = stored.clone();
+    longer.policy.actions[0].1 = conditions(vec![0; 3001]);
+    assert_eq!(longer.footprint() - stored.footprint(), 3000);
+}
+
+#[test]
 fn what_is_held_has_a_bound() {
     let room = watched();
     let texts = || (0..16).map(|number| (format!("{number}"), "x".repeat(200))).collect();
