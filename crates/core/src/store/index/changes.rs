@@ -22,6 +22,11 @@ const LOOSE: usize = 4 * 1024;
 /// Entries of one transaction that are held in memory.
 pub(super) const HELD: usize = 256 * 1024;
 
+/// Runs of one transaction are not joined to longer ones: while they are joined, there are two copies of them.
+const JOINED: usize = 64 * 1024;
+/// Ranges of hashes that go into the buckets one after the other, as a power of two.
+const RANGES_POWER: u32 = 4;
+
 /// When runs become buckets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Merge {
@@ -208,7 +213,7 @@ impl<'a> Changes<'a> {
         // What came and went in one transaction leaves nothing behind.
         self.loose.sort_unstable();
         settle(&mut self.loose);
-        runs::push(&mut self.fresh, self.loose.as_slice().into());
+        runs::push(&mut self.fresh, self.loose.as_slice().into(), JOINED);
         self.loose.clear();
     }
 
@@ -220,15 +225,42 @@ impl<'a> Changes<'a> {
 
     /// Puts what a long transaction holds into the buckets, so that its memory has a bound.
     fn spill(&mut self) -> Result<(), StoreError> {
-        let mut all = self.take();
-        if all.iter().any(|entry| entry.gone) {
-            // What went may be in a run that was there before.
-            all = self.with_runs(all)?;
-            self.has_old_buckets = true;
-            self.absent.clear();
-        }
-        buckets::merge(self.connection, &all)?;
+        self.gather();
         self.has_buckets = true;
+        if !self.took_away() {
+            return self.pour();
+        }
+        // What went may be in a run that was there before.
+        let fresh = self.take();
+        let all = self.with_runs(fresh)?;
+        self.has_old_buckets = true;
+        self.absent.clear();
+        buckets::merge(self.connection, &all)
+    }
+
+    /// True if something went in what this transaction holds.
+    fn took_away(&self) -> bool {
+        self.fresh.iter().any(|run| run.iter().any(|entry| entry.gone))
+    }
+
+    /// Puts the runs of this transaction, in which nothing went, into the buckets: one range of hashes after the other, so that of
+    /// little there are two copies. It holds nothing afterwards.
+    fn pour(&mut self) -> Result<(), StoreError> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let mut rest: Vec<&[Entry]> = fresh.iter().map(AsRef::as_ref).collect();
+        for range in 1..=1_i64 << RANGES_POWER {
+            // The last one ends where the first one begins.
+            let end = i64::MIN.wrapping_add(range << (i64::BITS - RANGES_POWER));
+            let mut entries = Vec::new();
+            for run in &mut rest {
+                let is_before = |entry: &Entry| entry.hash < end || end == i64::MIN;
+                let (here, after) = run.split_at(run.partition_point(is_before));
+                entries.extend_from_slice(here);
+                *run = after;
+            }
+            settle(&mut entries);
+            buckets::merge(self.connection, &entries)?;
+        }
         Ok(())
     }
 
@@ -243,6 +275,11 @@ impl<'a> Changes<'a> {
 
     /// Writes everything.
     pub(in crate::store) fn finish(mut self, merge: Merge) -> Result<(), StoreError> {
+        self.gather();
+        if merge == Merge::Now && self.runs.len() == 0 && !self.fresh.is_empty() && !self.took_away() {
+            self.with_runs(Vec::new())?;
+            return self.pour();
+        }
         let fresh = self.take();
         let total = self.runs.len() + fresh.len();
         // A number that was given out must not be given out again, although all of its entries went into the buckets already.

@@ -26,14 +26,15 @@ pub(in crate::store) struct Runs {
     tail: Arc<[Entry]>,
 }
 
-/// Adds a run, and joins runs of about the same length.
-pub(in crate::store) fn push(body: &mut Vec<Arc<[Entry]>>, run: Arc<[Entry]>) {
+/// Adds a run, and joins runs of about the same length to such of at most `longest` entries.
+pub(in crate::store) fn push(body: &mut Vec<Arc<[Entry]>>, run: Arc<[Entry]>, longest: usize) {
     if run.is_empty() {
         return;
     }
     body.push(run);
     while let [.., before, last] = body.as_slice()
         && before.len() < 2 * last.len()
+        && before.len() + last.len() <= longest
     {
         let joined = merged(before, last).into();
         body.truncate(body.len() - 2);
@@ -99,7 +100,7 @@ impl Runs {
             let mut entries = Vec::new();
             decode(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, &mut entries).ok_or_else(damaged)?;
             // Every row but the last one is as it will be.
-            push(&mut read.body, std::mem::replace(&mut read.tail, entries.into()));
+            push(&mut read.body, std::mem::replace(&mut read.tail, entries.into()), usize::MAX);
             read.rows = Some((first, row.get(0)?));
         }
         Ok(read)
