@@ -220,7 +220,15 @@ impl Inner {
         self.with_writer(|connection| {
             let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
             let transaction = begin.map_err(StoreError::from)?;
-            let value = work(&transaction)?;
+            let value = match work(&transaction) {
+                Ok(value) => value,
+                Err(error) => {
+                    drop(transaction);
+                    // What was undone may have left a long log; after the copy the next write begins it anew.
+                    self.copy_log(connection);
+                    return Err(error);
+                }
+            };
             transaction.commit().map_err(StoreError::from)?;
             self.copy_log(connection);
             Ok(value)

@@ -156,7 +156,7 @@ impl Local<'_> {
 
     /// The page, or what of it goes in.
     fn ready_page(&self, page: &PageEntry<'_>) -> Result<Option<Ready>, RestoreError> {
-        let key = page.key(&self.content).map_err(|_| damaged())?;
+        let key = Box::new(page.key(&self.content).map_err(|_| damaged())?);
         let mut left_out = HashSet::new();
         let mut glances = Vec::with_capacity(page.licenses.len());
         for license in &page.licenses {

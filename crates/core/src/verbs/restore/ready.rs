@@ -33,7 +33,8 @@ pub(super) enum Ready {
         key: InnerKey,
     },
     Page {
-        key: PageKey,
+        /// Stays where it is made: what is moved leaves copies that nobody wipes.
+        key: Box<PageKey>,
         page: Vec<u8>,
         glances: Vec<Glance>,
     },
