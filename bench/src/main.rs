@@ -3,7 +3,7 @@
 //! a wrong name lists them, or by its first words, such as `backup`; without a name all rows are measured but `answer`, `ciphers` and
 //! `film`.
 //! `ci/bench.sh` builds it with `wmlicensed` beside it; `ci/install.sh` brings the peers: `sqlite3`, `age`, `openssl`, libcurl,
-//! Shaka Packager and ffmpeg. Bento4 is built in `bench/peers` when `film` needs it.
+//! PostgreSQL with `pgbench`, Shaka Packager and ffmpeg. Bento4 is built in `bench/peers` when `film` needs it.
 // A measurement that fails half-way means nothing: it stops.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,6 +23,7 @@ mod lookup;
 mod memory;
 mod meter;
 mod peers;
+mod pgbench;
 mod predelivery;
 mod samples;
 mod service;
@@ -41,7 +42,7 @@ type Row = fn(&World, &Arguments, &mut Table);
 type StoreRow = for<'w> fn(&'w World, &Full<'w>, &Arguments, &mut Table);
 
 /// Rows that make what they need.
-const ROWS: [(&str, Row); 10] = [
+const ROWS: [(&str, Row); 12] = [
     ("import-empty", import::measure_empty),
     ("acquire", commit::measure),
     ("samples-cenc", samples::measure_cenc),
@@ -49,8 +50,10 @@ const ROWS: [(&str, Row); 10] = [
     ("samples-cbcs", samples::measure_cbcs),
     ("library", library::measure),
     ("first-license", first::measure),
-    ("service-single", single::measure),
-    ("service-pages", predelivery::measure),
+    ("service-single-sqlite", single::measure),
+    ("service-single-postgres", single::measure_on_server),
+    ("service-pages-sqlite", predelivery::measure),
+    ("service-pages-postgres", predelivery::measure_on_server),
     ("restore-elsewhere", elsewhere::measure),
 ];
 

@@ -107,7 +107,8 @@ impl Times {
         sorted[sorted.len() / 2]
     }
 
-    fn rounds(&self) -> u32 {
+    /// Measurements, at least one.
+    pub(crate) fn rounds(&self) -> u32 {
         self.clock.len().max(1) as u32
     }
 

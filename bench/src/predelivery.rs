@@ -4,10 +4,12 @@ use crate::arguments::Arguments;
 use crate::device::Job;
 use crate::meter::{Counts, Times};
 use crate::peers::PlainSqlite;
+use crate::pgbench::{database, log_written};
 use crate::service::Service;
 use crate::stores::BATCH;
 use crate::table::Table;
 use wmlicense_testkit::World;
+use wmlicense_testkit::postgres::Database;
 use wmlicense_wire::id::Kid;
 use wmlicense_wire::key::{Signer as _, SigningKey};
 
@@ -27,17 +29,24 @@ struct Rounds {
     plain: Times,
     /// Peaks of device and service, MB.
     memory: [f64; 2],
+    /// Bytes of the log of the server that keeps what the service keeps, a round.
+    log: f64,
 }
 
 impl Rounds {
-    fn deliver(&mut self, count: u64) {
+    fn deliver(&mut self, count: u64, database: Option<&Database>) {
         let scratch = tempfile::tempdir().unwrap();
-        let service = Service::start(scratch.path(), count);
-        let (before, own) = (service.counts(), Counts::own());
+        let service = match database {
+            None => Service::start(scratch.path(), count),
+            Some(database) => Service::start_on(scratch.path(), count, database),
+        };
+        let logged = || database.map_or(0, log_written);
+        let (before, own, log) = (service.counts(), Counts::own(), logged());
         let store = scratch.path().join("device");
         let done = Job::Predeliver.run(&service.owner(), &store, Some(service.process()));
         assert_eq!(done.licenses, count);
         let served = service.counts().since(before);
+        self.log += (logged() - log) as f64;
         let device = Counts { processor: done.processor, ..Counts::own().since(own) };
         self.service.add(done.time, served);
         self.device.add(done.time, device);
@@ -61,21 +70,10 @@ pub(crate) fn measure(_world: &World, arguments: &Arguments, table: &mut Table) 
     for count in COUNTS {
         let mut rounds = Rounds::default();
         for _ in 0..arguments.rounds_for(count * 5) {
-            rounds.deliver(count);
+            rounds.deliver(count, None);
             rounds.peers(count, &key);
         }
-        table
-            .row("service-pages", &format!("pre-delivery of {count} licenses in pages of {BATCH}, loopback interface"));
-        table.time("service", &rounds.service, count);
-        table.time("device", &rounds.device, count);
-        table.time("Ed25519 signatures alone, one a license", &rounds.signing, count);
-        table.time("plain SQLite inserts of rows of the same size", &rounds.plain, count);
-        table.figure("both to Ed25519 signatures alone, clock", rounds.whole.ratio_to(&rounds.signing));
-        table.figure("device to plain SQLite, processor time", rounds.device.processor_ratio_to(&rounds.plain));
-        let signatures = rounds.signing.processor_ratio_to(&rounds.service);
-        table.at_least("service, licenses a second of a processor: to Ed25519", signatures, 3.0);
-        let written = rounds.service.written() / 1e6 * 100_000.0 / count as f64;
-        table.at_most("service, MB written per 100 000", written, 5.0);
+        rounds.tell("service-pages-sqlite", count, table);
         memory.push(rounds.memory);
     }
     if let [[small, small_service], [large, large_service]] = memory[..] {
@@ -84,5 +82,32 @@ pub(crate) fn measure(_world: &World, arguments: &Arguments, table: &mut Table) 
         table.at_most("client, growth", large / small, 1.2);
         table.at_most("service, 10 000", small_service, 128.0);
         table.at_most("service, growth", large_service / small_service, 1.2);
+    }
+}
+
+pub(crate) fn measure_on_server(_world: &World, arguments: &Arguments, table: &mut Table) {
+    let (key, [_, count]) = (SigningKey::generate().unwrap(), COUNTS);
+    let mut rounds = Rounds::default();
+    for _ in 0..arguments.rounds_for(count * 5) {
+        rounds.deliver(count, Some(&database()));
+        rounds.peers(count, &key);
+    }
+    rounds.tell("service-pages-postgres", count, table);
+}
+
+impl Rounds {
+    fn tell(&self, row: &str, count: u64, table: &mut Table) {
+        table.row(row, &format!("pre-delivery of {count} licenses in pages of {BATCH}, loopback interface"));
+        table.time("service", &self.service, count);
+        table.time("device", &self.device, count);
+        table.time("Ed25519 signatures alone, one a license", &self.signing, count);
+        table.time("plain SQLite inserts of rows of the same size", &self.plain, count);
+        table.figure("both to Ed25519 signatures alone, clock", self.whole.ratio_to(&self.signing));
+        table.figure("device to plain SQLite, processor time", self.device.processor_ratio_to(&self.plain));
+        let signatures = self.signing.processor_ratio_to(&self.service);
+        table.at_least("service, licenses a second of a processor: to Ed25519", signatures, 3.0);
+        let log = self.log / f64::from(self.service.rounds());
+        let written = (self.service.written() + log) / 1e6 * 100_000.0 / count as f64;
+        table.at_most("MB written per 100 000, log of the server included", written, 5.0);
     }
 }

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use wmlicense_testkit::daemon::DATABASE_VARIABLE;
+use wmlicense_testkit::postgres::Database;
 use wmlicense_wire::id::Digest;
 
 /// As many devices as a benchmark has rounds.
@@ -25,8 +27,17 @@ fn program() -> PathBuf {
     std::env::current_exe().unwrap().with_file_name("wmlicensed")
 }
 
-fn admin(data: &Path, words: &[&str]) -> String {
-    let output = Command::new(program()).args(words).arg("--data").arg(data).output();
+/// The program with the database of a server, where it has one.
+fn command(database: Option<&Database>) -> Command {
+    let mut command = Command::new(program());
+    if let Some(database) = database {
+        command.env(DATABASE_VARIABLE, database.url());
+    }
+    command
+}
+
+fn admin(data: &Path, database: Option<&Database>, words: &[&str]) -> String {
+    let output = command(database).args(words).arg("--data").arg(data).output();
     let output = output.expect("wmlicensed is built beside this program (ci/bench.sh does)");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -39,7 +50,17 @@ fn after<'t>(printed: &'t str, label: &str) -> &'t str {
 impl Service {
     /// Starts a service whose one account may have `count` licenses.
     pub(crate) fn start(data: &Path, count: u64) -> Self {
-        let authority = after(&admin(data, &["init"]), "authority: ").to_owned();
+        Self::start_over(data, count, None)
+    }
+
+    /// The same with an empty database of a server.
+    pub(crate) fn start_on(data: &Path, count: u64, database: &Database) -> Self {
+        Self::start_over(data, count, Some(database))
+    }
+
+    fn start_over(data: &Path, count: u64, database: Option<&Database>) -> Self {
+        let admin = |words: &[&str]| admin(data, database, words);
+        let authority = after(&admin(&["init"]), "authority: ").to_owned();
         let list = (0..count).fold(String::new(), |mut list, number| {
             writeln!(list, "{},00112233445566778899aabbccddeeff,Title {number}", Self::kid(number)).unwrap();
             list
@@ -47,12 +68,12 @@ impl Service {
         let [list_file, terms_file] = ["list.csv", "terms.json"].map(|name| data.join(name).display().to_string());
         std::fs::write(&list_file, list).unwrap();
         std::fs::write(&terms_file, TERMS).unwrap();
-        admin(data, &["policy", "set", "all", &terms_file]);
-        admin(data, &["content", "import", &list_file, "--policy", "all", "--scope", "all"]);
-        let token = after(&admin(data, &["account", "add", "bench", "--scope", "all"]), "token: ").to_owned();
+        admin(&["policy", "set", "all", &terms_file]);
+        admin(&["content", "import", &list_file, "--policy", "all", "--scope", "all"]);
+        let token = after(&admin(&["account", "add", "bench", "--scope", "all"]), "token: ").to_owned();
         let syncs = data.join("syncs");
         new_count(&syncs);
-        let mut child = Command::new(program())
+        let mut child = command(database)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .env(SYNCS, &syncs)

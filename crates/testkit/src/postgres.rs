@@ -31,6 +31,7 @@ const OPTIONS: &str =
 pub struct Cluster {
     folder: PathBuf,
     binaries: PathBuf,
+    options: String,
     port: u16,
     next: AtomicU32,
     keeper: Child,
@@ -91,13 +92,20 @@ fn as_server(program: &str) -> Command {
     if is_root() {
         command.args(["-u", "postgres", "--", program]);
     }
-    command.current_dir("/").env("LC_ALL", "C");
+    // What counts or fails in this process is none of the server's.
+    command.current_dir("/").env("LC_ALL", "C").env_remove("LD_PRELOAD");
     command
 }
 
 impl Cluster {
     /// Another cluster than the one that tests share, for a test that stops it.
     pub fn start(version: u32) -> Self {
+        Self::start_with(version, "")
+    }
+
+    /// The same with more options, or other values of those that tests have.
+    pub fn start_with(version: u32, options: &str) -> Self {
+        let options = format!("{OPTIONS} {options}");
         let folder = tempfile::Builder::new().prefix("wmpg").tempdir().unwrap().keep();
         let mut binaries = binaries(version);
         if is_root() {
@@ -109,7 +117,7 @@ impl Cluster {
         }
         let port = free_port();
         let mut keeper = keeper(&folder);
-        keeper.args(["-c", KEEPER, "sh"]).arg(&binaries).arg(&folder).arg(format!("-p {port} {OPTIONS}"));
+        keeper.args(["-c", KEEPER, "sh"]).arg(&binaries).arg(&folder).arg(format!("-p {port} {options}"));
         // Out of the reach of what interrupts this process: the keeper has its own way to hear of its end.
         let mut keeper = keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -117,7 +125,7 @@ impl Cluster {
         let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
         assert_eq!(line, "ready\n", "PostgreSQL {version} does not start: {}", log());
         let input = keeper.stdin.take().unwrap();
-        Self { folder, binaries, port, next: AtomicU32::new(0), keeper, _input: input }
+        Self { folder, binaries, options, port, next: AtomicU32::new(0), keeper, _input: input }
     }
 
     /// The URL of a database, on the socket.
@@ -130,9 +138,14 @@ impl Cluster {
         self.port
     }
 
+    /// A program of the server's, as the server's user.
+    pub fn program(&self, name: &str) -> Command {
+        as_server(self.binaries.join(name).to_str().unwrap())
+    }
+
     /// Runs SQL in a database and gives what it prints, a row a line and its columns between `|`.
     pub fn sql(&self, name: &str, sql: &str) -> String {
-        let mut psql = as_server(self.binaries.join("psql").to_str().unwrap());
+        let mut psql = self.program("psql");
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d"]).arg(self.url(name)).args(["-c", sql]);
         let told = psql.output().unwrap();
         assert!(told.status.success(), "{sql}: {}", String::from_utf8_lossy(&told.stderr));
@@ -165,9 +178,9 @@ impl Cluster {
 
     /// Stops the server, by `fast` or `immediate`, or starts it again.
     pub fn control(&self, words: &[&str]) {
-        let mut control = as_server(self.binaries.join("pg_ctl").to_str().unwrap());
+        let mut control = self.program("pg_ctl");
         control.arg("-D").arg(self.folder.join("data")).args(["-w", "-s", "-l"]).arg(self.folder.join("log"));
-        let status = control.arg("-o").arg(format!("-k {} -p {} {OPTIONS}", self.folder.display(), self.port));
+        let status = control.arg("-o").arg(format!("-k {} -p {} {}", self.folder.display(), self.port, self.options));
         let status = status.args(words).stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "pg_ctl {words:?}");
     }
@@ -206,7 +219,7 @@ fn keeper(folder: &Path) -> Command {
     }
     let mut alone = Command::new("unshare");
     alone.args(["--mount", "--propagation", "private", "sh", "-c", WITH_NULL, "sh"]).arg(folder.join("null"));
-    alone.args(["runuser", "-u", "postgres", "--", "sh"]).current_dir("/").env("LC_ALL", "C");
+    alone.args(["runuser", "-u", "postgres", "--", "sh"]).current_dir("/").env("LC_ALL", "C").env_remove("LD_PRELOAD");
     alone
 }
 
