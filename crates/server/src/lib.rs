@@ -12,6 +12,7 @@ mod folder;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
+mod jobs;
 mod keyring;
 mod limits;
 mod logging;

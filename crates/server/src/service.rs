@@ -3,6 +3,7 @@
 use crate::accounts::{Account, bearer};
 use crate::clock::Clock;
 use crate::folder::DataFolder;
+use crate::jobs;
 use crate::keyring::{self, Keyring, KeyringError, MasterKey};
 use crate::metrics::{Measured, Metrics};
 use crate::pace::Pace;
@@ -84,6 +85,11 @@ pub(crate) struct Measure {
 pub(crate) struct Published {
     pub(crate) list: StatusList,
     pub(crate) bytes: Vec<u8>,
+}
+
+fn ended_early(error: &tokio::task::JoinError) -> Fault {
+    tracing::error!(%error, "a computation ended early");
+    Fault::Internal
 }
 
 /// Everything that requests share.
@@ -216,24 +222,29 @@ impl Service {
         }
     }
 
-    /// Runs a computation beside the asynchronous threads, at most one a core at a time. Whoever asks from another address waits
-    /// for no more than one of each that waits, however many of them came before.
+    /// Runs a request beside the asynchronous threads as far as it comes by itself, at most one a core at a time: what it
+    /// computes, and what it reads of a file, is one piece. Whoever asks from another address waits for no more than one of each
+    /// that waits, however many of them came before.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        source: Source,
+        request: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let turn = self.computing.turn(source).await.ok_or(Fault::Unavailable)?;
+        jobs::run(turn, request).await.map_err(|error| ended_early(&error))?
+    }
+
+    /// Runs a computation beside the asynchronous threads: in the job that it belongs to, or else in a turn of its own.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         source: Source,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
+        if jobs::is_here() {
+            return Ok(work());
+        }
         let turn = self.computing.turn(source).await.ok_or(Fault::Unavailable)?;
-        let span = tracing::Span::current();
-        let work = move || {
-            // Over with the work, also where nobody waits for it any more.
-            let _turn = turn;
-            span.in_scope(work)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|error| {
-            tracing::error!(%error, "a computation ended early");
-            Fault::Internal
-        })
+        jobs::run(turn, async move { work() }).await.map_err(|error| ended_early(&error))
     }
 
     /// What is counted and measured, for Prometheus.

@@ -27,6 +27,8 @@ const MAX_RESTORES: u64 = 36;
 /// not counted.
 const MAX_BODIES: u64 = 64 * 1024 * 1024;
 const MAX_ANSWERS: u64 = 64 * 1024 * 1024;
+/// A body up to this length is read before the token beside it is looked up, so that one job does both.
+const SHORT_BODY: u64 = 64 * 1024;
 /// Answers up to this length are not counted.
 const SHORT: u64 = 4096;
 /// Longest time from the end of a request to its answer.
@@ -41,13 +43,30 @@ pub(super) struct Shared {
     answers: Arc<Shares>,
 }
 
+/// For whom a request asks.
+enum For {
+    /// For nobody, or for an account that was looked up.
+    Known(Option<Account>),
+    /// For that of a token, as the header says it.
+    Token(String),
+}
+
+impl For {
+    async fn account(self, service: &Service) -> Result<Option<Account>, Fault> {
+        match self {
+            Self::Known(account) => Ok(account),
+            Self::Token(token) => service.account(Some(&token)).await,
+        }
+    }
+}
+
 /// A request whose body came.
 pub(super) struct Received {
     pub(super) source: Source,
-    pub(super) account: Option<Account>,
+    asks_for: For,
     pub(super) bytes: Vec<u8>,
     room: Share,
-    is_restore: bool,
+    endpoint: Endpoint,
 }
 
 /// Where a request comes from.
@@ -88,18 +107,20 @@ impl Shared {
 
     /// The request of a device to an endpoint that asks for no account.
     pub(super) async fn receive(&self, request: Request, endpoint: Endpoint) -> Result<Received, Fault> {
-        self.received(request, endpoint, None).await
+        self.received(request, endpoint, For::Known(None)).await
     }
 
     /// The request of a device, and for whom. The token is looked up before a long body is read.
     pub(super) async fn receive_for_account(&self, request: Request, endpoint: Endpoint) -> Result<Received, Fault> {
-        let account = match request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str) {
-            None => Ok(None),
+        let is_short = request.body().size_hint().exact().is_some_and(|length| length <= SHORT_BODY);
+        let asks_for = match request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str) {
+            None => Ok(For::Known(None)),
             Some(Err(_)) => Err(Fault::Unauthorized),
-            Some(Ok(token)) => self.account(source(&request), token).await,
+            Some(Ok(token)) if is_short => Ok(For::Token(token.to_owned())),
+            Some(Ok(token)) => self.account(source(&request), token).await.map(For::Known),
         };
-        match account {
-            Ok(account) => self.received(request, endpoint, account).await,
+        match asks_for {
+            Ok(asks_for) => self.received(request, endpoint, asks_for).await,
             Err(fault) => {
                 discard(request.into_body());
                 Err(fault)
@@ -112,33 +133,35 @@ impl Shared {
         self.service.account(Some(token)).await
     }
 
-    async fn received(
-        &self,
-        request: Request,
-        endpoint: Endpoint,
-        account: Option<Account>,
-    ) -> Result<Received, Fault> {
+    async fn received(&self, request: Request, endpoint: Endpoint, asks_for: For) -> Result<Received, Fault> {
         let source = source(&request);
         let mut room = self.room(source)?;
         let bytes = read_body(request, endpoint.body_cap(), &mut room).await?;
-        Ok(Received { source, account, bytes, room, is_restore: endpoint == Endpoint::Restores })
+        Ok(Received { source, asks_for, bytes, room, endpoint })
     }
 
     /// The answer of a role to a request, with what waits in the mailbox of who asked.
     pub(super) async fn answer<F>(
         &self,
         received: Received,
-        role: impl FnOnce(Arc<Service>, Vec<u8>, Option<Account>, Source) -> F,
+        role: impl FnOnce(Arc<Service>, Vec<u8>, Option<Account>, Source) -> F + Send + 'static,
     ) -> Answered
     where
-        F: Future<Output = Result<Vec<u8>, Fault>>,
+        F: Future<Output = Result<Vec<u8>, Fault>> + Send + 'static,
     {
-        let Received { source, account, bytes, room: _room, is_restore } = received;
+        let Received { source, asks_for, bytes, room: _room, endpoint } = received;
+        let is_restore = endpoint == Endpoint::Restores;
         let _restoring = is_restore.then(|| self.share(&self.restoring, "restores", source, 1)).transpose()?;
-        // Restores are long enough without letters.
-        let sender = if is_restore { None } else { Sender::of(&bytes) };
+        // The issuer looks for letters when it takes a request up, and restores are long enough without them.
+        let looks = matches!(endpoint, Endpoint::Individualize | Endpoint::RestorePreview);
+        let sender = if looks { Sender::of(&bytes) } else { None };
+        let service = Arc::clone(&self.service);
+        let asked = async move {
+            let account = asks_for.account(&service).await?;
+            role(service, bytes, account, source).await
+        };
         let work = async {
-            let answer = role(Arc::clone(&self.service), bytes, account, source).await?;
+            let answer = self.service.run(source, asked).await?;
             // A long one is counted from here on, and again until it is sent.
             let length = answer.len() as u64;
             let _counted =

@@ -4,9 +4,10 @@ use super::{barred, put_status, role_key};
 use crate::keyring::{Keyring, RoleKey};
 use crate::problem::Fault;
 use crate::rules::epochs::{Presented, Standing};
+use crate::rules::mailbox::Waiting;
 use crate::service::{Published, Service};
 use crate::store::Exchange;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use wmlicense_wire::answer::{self, Answer, Beside, Grant, Outcome, Reason, Refusal, Unlock};
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
 use wmlicense_wire::endpoint::Endpoint;
@@ -23,6 +24,8 @@ pub(crate) struct Caller {
     pub(super) role: Role,
     /// The newest status list.
     status: Option<Arc<Published>>,
+    /// What waited for the device when its request was taken up.
+    waiting: Mutex<Option<Waiting>>,
 }
 
 impl Caller {
@@ -51,7 +54,8 @@ impl Caller {
         if request.cursor.is_some() && role != Role::Issuer {
             return Err(Fault::BadRequest("This service gives no cursors."));
         }
-        Ok(Self { request_hash: Digest::of(bytes), request, device, thumbprint, role, status: service.status() })
+        let (request_hash, status) = (Digest::of(bytes), service.status());
+        Ok(Self { request, request_hash, device, thumbprint, role, status, waiting: Mutex::default() })
     }
 
     /// The exchange that this request is, with how it stands by its epoch. Or why neither this device nor this application
@@ -84,12 +88,25 @@ impl Caller {
             fresh: Epoch::random()?,
             standing: Standing::default(),
         };
-        let (revoked, exchange) = service.store.standing(exchange).await?;
+        // Restores are long enough without letters.
+        let certificate = (self.role == Role::Issuer).then(|| self.certificate().to_vec());
+        let (revoked, exchange, waiting) = service.store.standing(exchange, certificate).await?;
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
         Ok(match (revoked, exchange.standing.replaced) {
             (true, _) => Err(Reason::DeviceRevoked),
             (false, true) => Err(Reason::KeyReplaced),
             (false, false) => Ok(exchange),
         })
+    }
+
+    /// The device's certificate, as it came.
+    pub(super) fn certificate(&self) -> &[u8] {
+        self.request.device_certificate.as_deref().unwrap_or_default()
+    }
+
+    /// What waited for the device when its request was taken up, once; `None` where nobody looked.
+    pub(super) fn take_waiting(&self) -> Option<Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// An answer to this request that grants nothing yet. It tells the epoch, so what it says must be written.

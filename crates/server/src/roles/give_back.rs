@@ -2,6 +2,7 @@
 //! claim, not a proof, so the store limits how many seats it frees.
 
 use super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
+use super::mailbox::with_mail;
 use super::{Caller, OTHER};
 use crate::metrics::count;
 use crate::problem::Fault;
@@ -20,7 +21,8 @@ use wmlicense_wire::request::Body;
 pub(crate) async fn give_back(service: Arc<Service>, bytes: Vec<u8>, source: Source) -> Result<Vec<u8>, Fault> {
     let door = Door::new(service, None, source);
     let (desk, licenses) = door.open(Endpoint::Returns, bytes, read).await?;
-    serve(GiveBack { desk, licenses }).await
+    let answer = serve(GiveBack { desk: desk.clone(), licenses }).await?;
+    Ok(with_mail(&desk, answer).await)
 }
 
 fn read(_: &Door, caller: &mut Caller) -> Result<Vec<(Lid, State)>, Fault> {

@@ -7,6 +7,7 @@ pub(crate) mod grant;
 
 use super::ask::{self, Consent, ask_user};
 use super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
+use super::mailbox::with_mail;
 use super::{Caller, OTHER};
 use crate::accounts::Account;
 use crate::metrics::count;
@@ -82,11 +83,13 @@ pub(crate) async fn issue(
     let (desk, asked) = door.open(Endpoint::Licenses, bytes, read).await?;
     let now = desk.service.clock.now();
     let (told, standing) = (Arc::new(desk.told(now).await?), Standing::default());
-    let issuing = Issuing { desk, named: None, consent: None, told, now, standing, granted: 0, refused: 0 };
-    match asked {
-        Asked::Kids(kids) => serve(ByKid { issuing, kids }).await,
-        Asked::Delivery(ask) => delivery::deliver(issuing, ask).await,
-    }
+    let issuing =
+        Issuing { desk: desk.clone(), named: None, consent: None, told, now, standing, granted: 0, refused: 0 };
+    let answer = match asked {
+        Asked::Kids(kids) => serve(ByKid { issuing, kids }).await?,
+        Asked::Delivery(ask) => delivery::deliver(issuing, ask).await?,
+    };
+    Ok(with_mail(&desk, answer).await)
 }
 
 fn read(door: &Door, caller: &mut Caller) -> Result<Asked, Fault> {

@@ -1,7 +1,7 @@
 //! Mailboxes: licenses that nobody asked for go out beside any answer to their device, again and again until it says that it
 //! took them.
 
-use super::desk::Door;
+use super::desk::{Desk, Door};
 use super::{Caller, OTHER};
 use crate::problem::Fault;
 use crate::rules::mailbox::{Recipient, Waiting};
@@ -10,7 +10,7 @@ use crate::source::Source;
 use crate::store::CertifiedDevice;
 use std::sync::Arc;
 use wmlicense_wire::answer::{self, Envelope, put_beside};
-use wmlicense_wire::certificate::Role;
+use wmlicense_wire::certificate::{DeviceCertificate, Role};
 use wmlicense_wire::endpoint::Endpoint;
 use wmlicense_wire::id::{SignerId, TransactionId};
 use wmlicense_wire::request::{self, Body, Request};
@@ -25,13 +25,16 @@ pub(crate) async fn mailbox(service: Arc<Service>, bytes: Vec<u8>, source: Sourc
     let (desk, taken) = door.open(Endpoint::Mailbox, bytes, read).await?;
     let now = desk.service.clock.now();
     if let Err(reason) = desk.enter(now).await? {
-        return desk.refuse(reason).await;
+        return Ok(with_mail(&desk, desk.refuse(reason).await?).await);
     }
     if !taken.is_empty() {
         let dropped = desk.service.store.taken(desk.caller.device.device_id, taken).await?;
         tracing::info!(dropped, "taken out of a mailbox");
+        // What waited before is not what waits.
+        drop(desk.caller.take_waiting());
     }
-    desk.compute(move |desk| desk.seal(desk.caller.bare_answer(now))).await
+    let answer = desk.compute(move |desk| desk.seal(desk.caller.bare_answer(now))).await?;
+    Ok(with_mail(&desk, answer).await)
 }
 
 fn read(_: &Door, caller: &mut Caller) -> Result<Vec<TransactionId>, Fault> {
@@ -55,43 +58,71 @@ impl Sender {
 
     /// The answer with what waits for its device beside it. Without that it is as good; what waits comes another time.
     pub(crate) async fn with_mail(self, service: &Arc<Service>, answer: Vec<u8>) -> Vec<u8> {
-        match self.letters(service, &answer).await {
-            Ok(letters) if letters.is_empty() => answer,
-            Ok(letters) => {
-                tracing::info!(letters = letters.len(), "out of a mailbox");
-                put_beside(answer, &letters)
-            }
-            Err(fault) => {
-                tracing::warn!(?fault, "a mailbox could not be looked into");
-                answer
-            }
-        }
+        let mail = self.mail(service, &answer).await;
+        put_mail(answer, mail)
     }
 
-    /// What waits and fits beside an answer.
-    async fn letters(self, service: &Arc<Service>, answer: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
+    async fn mail(self, service: &Arc<Service>, answer: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
         // Who asks for a certificate is known by the new one.
         let fresh = || Envelope::parse(answer).ok().and_then(|envelope| envelope.device_certificate);
         let Some(certificate) = fresh().or(self.certificate) else { return Ok(Vec::new()) };
         let device = service.device(&service.keyring(), &certificate)?;
-        let listed = |list: &crate::service::Published| list.list.names_device(self.thumbprint);
-        if device.thumbprint() != self.thumbprint || service.status().is_some_and(|status| listed(&status)) {
-            return Ok(Vec::new());
+        if device.thumbprint() == self.thumbprint {
+            mail(service, &device, &certificate, None, answer.len()).await
+        } else {
+            Ok(Vec::new())
         }
-        let now = service.clock.now();
-        let Waiting { mut letters, known } = service.store.waiting(self.thumbprint, certificate.clone(), now).await?;
-        if !known {
-            let (thumbprint, id) = (self.thumbprint, device.device_id);
-            let recipient = Recipient { thumbprint, device: id, certificate, revoked: false, copied: false };
-            let certifies = service.roles.contains(&Role::Individualization);
-            service.store.know(recipient, device.issued_at, certifies.then(|| CertifiedDevice::of(&device))).await?;
-        }
-        let mut room = answer::MAX_LEN.saturating_sub(answer.len() + OVERHEAD);
-        letters.retain(|letter| {
-            let left = room.checked_sub(letter.len() + OVERHEAD);
-            room = left.unwrap_or(room);
-            left.is_some()
-        });
-        Ok(letters)
     }
+}
+
+/// The answer with what waited for the device when its request was taken up, as [`Sender::with_mail`].
+pub(super) async fn with_mail(desk: &Desk, answer: Vec<u8>) -> Vec<u8> {
+    let (service, caller) = (&desk.service, &desk.caller);
+    let mail = mail(service, &caller.device, caller.certificate(), caller.take_waiting(), answer.len()).await;
+    put_mail(answer, mail)
+}
+
+fn put_mail(answer: Vec<u8>, mail: Result<Vec<Vec<u8>>, Fault>) -> Vec<u8> {
+    match mail {
+        Ok(letters) if letters.is_empty() => answer,
+        Ok(letters) => {
+            tracing::info!(letters = letters.len(), "out of a mailbox");
+            put_beside(answer, &letters)
+        }
+        Err(fault) => {
+            tracing::warn!(?fault, "a mailbox could not be looked into");
+            answer
+        }
+    }
+}
+
+/// What waits for a device and fits beside an answer of this length; it is looked up where that was not done.
+async fn mail(
+    service: &Arc<Service>,
+    device: &DeviceCertificate,
+    certificate: &[u8],
+    found: Option<Waiting>,
+    answer: usize,
+) -> Result<Vec<Vec<u8>>, Fault> {
+    let (thumbprint, now) = (device.thumbprint(), service.clock.now());
+    if service.status().is_some_and(|status| status.list.names_device(thumbprint)) {
+        return Ok(Vec::new());
+    }
+    let Waiting { mut letters, known } = match found {
+        Some(found) => found,
+        None => service.store.waiting(thumbprint, certificate.to_vec(), now).await?,
+    };
+    if !known {
+        let (id, certificate) = (device.device_id, certificate.to_vec());
+        let recipient = Recipient { thumbprint, device: id, certificate, revoked: false, copied: false };
+        let certifies = service.roles.contains(&Role::Individualization);
+        service.store.know(recipient, device.issued_at, certifies.then(|| CertifiedDevice::of(device))).await?;
+    }
+    let mut room = answer::MAX_LEN.saturating_sub(answer + OVERHEAD);
+    letters.retain(|letter| {
+        let left = room.checked_sub(letter.len() + OVERHEAD);
+        room = left.unwrap_or(room);
+        left.is_some()
+    });
+    Ok(letters)
 }

@@ -4,6 +4,7 @@
 use super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
 use super::issue::grant::{Granted, Granter, NotGranted, TermsByName, inner_key};
 use super::issue::leave_out_replaced;
+use super::mailbox::with_mail;
 use super::{Caller, OTHER};
 use crate::accounts::Account;
 use crate::metrics::count;
@@ -44,7 +45,8 @@ pub(crate) async fn renew(
     let (desk, lids) = door.open(Endpoint::Renewals, bytes, read).await?;
     // The strictest state counts from now on, whatever becomes of the request.
     let told = Arc::new(desk.told(desk.service.clock.now()).await?);
-    serve(Renewing { desk, lids, told, granted: 0, refused: 0 }).await
+    let answer = serve(Renewing { desk: desk.clone(), lids, told, granted: 0, refused: 0 }).await?;
+    Ok(with_mail(&desk, answer).await)
 }
 
 fn read(_: &Door, caller: &mut Caller) -> Result<Vec<Lid>, Fault> {

@@ -1,11 +1,13 @@
 //! Exchanges and the epochs that they tell: claimed first, so that of two that come at once one is answered and the other finds
 //! that answer. And the certificates that devices get.
 
+use super::letters::waiting;
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::devices::{self, CertifiedDevice, KnownDevice};
 use crate::rules::epochs::{DAY, History, Judged, Noticed, Presented, Standing, YEAR, judge};
 use crate::rules::exchanges::{Committed, Exchange, Prior, prior};
+use crate::rules::mailbox::Waiting;
 use crate::rules::rows::Keeping;
 use wmlicense_wire::id::{DeviceId, SignerId};
 
@@ -59,14 +61,24 @@ impl Store {
         })
     }
 
-    /// True if the device was revoked; the exchange with how it stands by its epoch.
-    pub(crate) fn standing(&self, exchange: Exchange) -> Pending<'_, (bool, Exchange)> {
-        self.read(exchange, |exchange, rows| {
+    /// True if the device was revoked; the exchange with how it stands by its epoch; and, for who says with which certificate it
+    /// comes, what waits for its device.
+    pub(crate) fn standing(
+        &self,
+        exchange: Exchange,
+        certificate: Option<Vec<u8>>,
+    ) -> Pending<'_, (bool, Exchange, Option<Waiting>)> {
+        self.read((exchange, certificate), |(exchange, certificate), rows| {
             Box::pin(async move {
-                let Some(presented) = &exchange.presented else { return Ok((false, exchange.clone())) };
+                let Some(presented) = &exchange.presented else { return Ok((false, exchange.clone(), None)) };
                 let judged = judged(rows, exchange, presented, Before::LookUp, For::Reading).await?;
                 let exchange = Exchange { standing: judged.standing, ..exchange.clone() };
-                Ok((rows.is_revoked(presented.device).await?, exchange))
+                let revoked = rows.is_revoked(presented.device).await?;
+                let waiting = match certificate {
+                    Some(certificate) => Some(waiting(rows, exchange.thumbprint, certificate, exchange.now).await?),
+                    None => None,
+                };
+                Ok((revoked, exchange, waiting))
             })
         })
     }

@@ -65,20 +65,7 @@ impl Store {
     /// What waits for the device of these keys at `now`, seconds UTC: nothing for one that was revoked or has other keys.
     pub(crate) fn waiting(&self, thumbprint: SignerId, certificate: Vec<u8>, now: i64) -> Pending<'_, Waiting> {
         self.read((thumbprint, certificate, now), |(thumbprint, certificate, now), rows| {
-            Box::pin(async move {
-                let Some(row) = rows.recipient(*thumbprint, For::Reading).await? else {
-                    return Ok(Waiting::default());
-                };
-                let (device, known) = (row.device, row.certificate == *certificate);
-                let mut letters = rows.letters(device, now.saturating_sub(ANSWER_LIFETIME), MAX_GIVEN).await?;
-                if !letters.is_empty() {
-                    let newest = newest(rows.recipients_of(&[device]).await?);
-                    if newest.is_none_or(|newest| newest.thumbprint != *thumbprint) || rows.is_revoked(device).await? {
-                        letters.clear();
-                    }
-                }
-                Ok(Waiting { letters, known })
-            })
+            Box::pin(waiting(rows, *thumbprint, certificate, *now))
         })
     }
 
@@ -113,6 +100,25 @@ impl Store {
             Box::pin(async move { Ok(End::Keep(rows.drop_letters(*device, transactions).await?)) })
         })
     }
+}
+
+/// What waits for the device of these keys.
+pub(super) async fn waiting(
+    rows: &mut dyn Rows,
+    thumbprint: SignerId,
+    certificate: &[u8],
+    now: i64,
+) -> Result<Waiting, StoreError> {
+    let Some(row) = rows.recipient(thumbprint, For::Reading).await? else { return Ok(Waiting::default()) };
+    let (device, known) = (row.device, row.certificate == certificate);
+    let mut letters = rows.letters(device, now.saturating_sub(ANSWER_LIFETIME), MAX_GIVEN).await?;
+    if !letters.is_empty() {
+        let newest = newest(rows.recipients_of(&[device]).await?);
+        if newest.is_none_or(|newest| newest.thumbprint != thumbprint) || rows.is_revoked(device).await? {
+            letters.clear();
+        }
+    }
+    Ok(Waiting { letters, known })
 }
 
 /// The device of its newest keys.

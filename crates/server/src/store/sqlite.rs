@@ -16,6 +16,7 @@ pub(super) use snapshot::{Snapshot, snapshot};
 
 use super::transact::{Access, Engine, Work};
 use super::{Failure, Load, Pending, StoreError};
+use crate::jobs;
 use rows::SqliteRows;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
@@ -90,6 +91,8 @@ impl Sqlite {
         &self,
         change: impl FnOnce(&mut Connection) -> Result<bool, StoreError> + Send + 'static,
     ) -> Pending<'static, ()> {
+        // What is read behind a change is read with it.
+        drop(jobs::take::<View>());
         let waiting = self.writer.submit(Box::new(change));
         Box::pin(async move { waiting.await.map_err(|_| StoreError::Closed)? })
     }
@@ -123,7 +126,10 @@ impl Engine for Sqlite {
             Access::Reading => {
                 let readers = Arc::clone(&self.readers);
                 Box::pin(async move {
-                    let task = tokio::task::spawn_blocking(move || readers.run(&*work));
+                    if jobs::is_here() {
+                        return readers.run_in_job(&*work);
+                    }
+                    let task = tokio::task::spawn_blocking(move || View::of(&readers)?.run(&*work));
                     task.await.map_err(|_| StoreError::Closed)?
                 })
             }
@@ -152,20 +158,48 @@ fn at_once<T>(mut work: Pending<'_, T>) -> Result<T, StoreError> {
     }
 }
 
+/// One state of the database, until this is dropped.
+struct View {
+    readers: Arc<Readers>,
+    connection: Option<Connection>,
+}
+
 impl Readers {
-    /// Runs work over one state of the database.
-    fn run(&self, work: &dyn Work) -> Result<(), StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match idle {
+    /// Runs work in the job of this thread, which sees one state of the database until it writes.
+    fn run_in_job(self: &Arc<Self>, work: &dyn Work) -> Result<(), StoreError> {
+        let known = jobs::take::<View>().filter(|view| Arc::ptr_eq(&view.readers, self));
+        let mut view = known.map_or_else(|| View::of(self).map(Box::new), Ok)?;
+        view.run(work)?;
+        jobs::keep(view);
+        Ok(())
+    }
+}
+
+impl View {
+    fn of(readers: &Arc<Readers>) -> Result<Self, StoreError> {
+        let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
             Some(connection) => connection,
-            None => connect(&self.path, OpenFlags::empty())?,
+            None => connect(&readers.path, OpenFlags::empty())?,
         };
         connection.prepare_cached("BEGIN")?.execute([])?;
-        let result = at_once(work.run(&mut SqliteRows(&mut connection)));
-        // A connection that cannot end its transaction is closed instead of kept.
-        connection.prepare_cached("COMMIT")?.execute([])?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        result.map(|_| ())
+        Ok(Self { readers: Arc::clone(readers), connection: Some(connection) })
+    }
+
+    fn run(&mut self, work: &dyn Work) -> Result<(), StoreError> {
+        let connection = self.connection.as_mut().ok_or(StoreError::Closed)?;
+        at_once(work.run(&mut SqliteRows(connection))).map(|_| ())
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let ended = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        // A connection that cannot end its transaction, or was in use when the work panicked, is closed instead of kept.
+        if ended.is_ok() && !std::thread::panicking() {
+            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
     }
 }
 

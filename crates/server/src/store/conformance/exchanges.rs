@@ -31,7 +31,7 @@ fn asked(number: u8, now: i64, epoch: Option<Epoch>) -> Exchange {
 }
 
 async fn standing(store: &Store, exchange: Exchange) -> Exchange {
-    store.standing(exchange).await.unwrap().1
+    store.standing(exchange, None).await.unwrap().1
 }
 
 /// Work that writes and then does not end well.
@@ -303,5 +303,5 @@ over_each_engine! {
 }
 
 async fn standing_is_revoked(store: &Store) -> bool {
-    store.standing(asked(7, 1700, None)).await.unwrap().0
+    store.standing(asked(7, 1700, None), None).await.unwrap().0
 }

@@ -1,5 +1,8 @@
 use super::super::conformance::World;
+use super::super::rows::{For, Rows};
 use super::*;
+use crate::source::Source;
+use crate::turns::Turns;
 use std::collections::HashSet;
 use wmlicense_wire::id::{DeviceId, Lid};
 
@@ -68,4 +71,60 @@ async fn changes_that_come_together_are_kept_or_undone_one_by_one() {
     }
     assert_eq!(done, 34);
     assert_eq!(world.issued().await, 34);
+}
+
+/// Reads the mark, and keeps what it read.
+#[derive(Default)]
+struct Marks(Mutex<Vec<i64>>);
+
+impl Work for Marks {
+    fn run<'r>(&'r self, rows: &'r mut dyn Rows) -> Pending<'r, bool> {
+        Box::pin(async move {
+            let mark = rows.mark(For::Reading).await?;
+            self.0.lock().unwrap().push(mark);
+            Ok(true)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_job_reads_one_state_of_the_database_until_it_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let (sqlite, marks) = (Arc::new(Sqlite::create(&path).unwrap()), Arc::new(Marks::default()));
+    let other = Connection::open(&path).unwrap();
+    let (asked, seen) = (Arc::clone(&sqlite), Arc::clone(&marks));
+    let request = async move {
+        let read = async || asked.run(Access::Reading, seen.clone()).await.unwrap();
+        read().await;
+        other.execute("UPDATE mark SET number = 5", []).unwrap();
+        read().await;
+        let written = asked.write(|_| Ok(false));
+        read().await;
+        assert!(jobs::is_here(), "it waited for nobody yet");
+        written.await.unwrap();
+        other.execute("UPDATE mark SET number = 6", []).unwrap();
+        read().await;
+    };
+    let turn = Turns::new(1).turn(Source::NONE).await.unwrap();
+    jobs::run(turn, request).await.unwrap();
+    assert_eq!(*marks.0.lock().unwrap(), [0, 0, 5, 6]);
+    let idle = || sqlite.readers.idle.lock().unwrap().len();
+    assert!((1..=2).contains(&idle()), "{} connections wait for the next job", idle());
+}
+
+#[tokio::test]
+async fn a_connection_that_was_in_use_when_its_job_panicked_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Arc::new(Sqlite::create(&folder.path().join("test.db")).unwrap());
+    let asked = Arc::clone(&sqlite);
+    let request = async move {
+        asked.run(Access::Reading, Arc::new(Marks::default())).await.unwrap();
+        assert!(!jobs::is_here(), "as it is meant to");
+    };
+    let turn = Turns::new(1).turn(Source::NONE).await.unwrap();
+    assert!(jobs::run(turn, request).await.unwrap_err().is_panic());
+    assert!(sqlite.readers.idle.lock().unwrap().is_empty());
+    sqlite.run(Access::Reading, Arc::new(Marks::default())).await.unwrap();
+    assert_eq!(sqlite.readers.idle.lock().unwrap().len(), 1);
 }
