@@ -40,8 +40,11 @@ const MIGRATIONS: [&str; 8] = [
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.
 const APPLICATION_ID: i64 = 0x776d_6c73;
-/// Page cache of the writing connection, in KiB: a page of a pre-delivery is not written before its commit.
-const WRITER_CACHE_KIB: i64 = 8 * 1024;
+/// Page cache of the writing connection between its transactions, in KiB. Where siblings in a tree change places, SQLite goes
+/// through all of it at the commit (`pcache1Truncate`): they pass under the number of a page that is beyond the end.
+const WRITER_CACHE_KIB: i64 = 2 * 1024;
+/// What it holds of changed pages before it writes some of them ahead of their commit, in KiB: all of a long restore.
+const WRITER_SPILL_KIB: i64 = 8 * 1024;
 /// Pages in the log before it is copied into the database: several pages of pre-deliveries, so that few commits pay for it.
 const CHECKPOINT_PAGES: i64 = 4096;
 /// Bytes that the question whether the database can be written writes.
@@ -80,6 +83,7 @@ impl Sqlite {
 
     fn over(path: &Path, connection: Connection) -> Result<Self, StoreError> {
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update(None, "cache_spill", -WRITER_SPILL_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         migrate(&connection)?;
         let readers = Arc::new(Readers { path: path.to_owned(), idle: Mutex::new(Vec::new()) });
