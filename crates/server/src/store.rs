@@ -226,6 +226,11 @@ impl Store {
         self.engine.ready()
     }
 
+    /// True if a job reads without waiting for others.
+    pub(crate) fn reads_here(&self) -> bool {
+        self.engine.reads_here()
+    }
+
     /// What the database does at this moment.
     pub(crate) fn load(&self) -> Load {
         self.engine.load()

@@ -27,7 +27,7 @@ const MAX_RESTORES: u64 = 36;
 /// not counted.
 const MAX_BODIES: u64 = 64 * 1024 * 1024;
 const MAX_ANSWERS: u64 = 64 * 1024 * 1024;
-/// A body up to this length is read before the token beside it is looked up, so that one job does both.
+/// A body up to this length is read before the token beside it is looked up, where one job does both.
 const SHORT_BODY: u64 = 64 * 1024;
 /// Answers up to this length are not counted.
 const SHORT: u64 = 4096;
@@ -113,10 +113,11 @@ impl Shared {
     /// The request of a device, and for whom. The token is looked up before a long body is read.
     pub(super) async fn receive_for_account(&self, request: Request, endpoint: Endpoint) -> Result<Received, Fault> {
         let is_short = request.body().size_hint().exact().is_some_and(|length| length <= SHORT_BODY);
+        let in_job = is_short && self.service.store.reads_here();
         let asks_for = match request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str) {
             None => Ok(For::Known(None)),
             Some(Err(_)) => Err(Fault::Unauthorized),
-            Some(Ok(token)) if is_short => Ok(For::Token(token.to_owned())),
+            Some(Ok(token)) if in_job => Ok(For::Token(token.to_owned())),
             Some(Ok(token)) => self.account(source(&request), token).await.map(For::Known),
         };
         match asks_for {

@@ -30,8 +30,6 @@ pub(crate) async fn mailbox(service: Arc<Service>, bytes: Vec<u8>, source: Sourc
     if !taken.is_empty() {
         let dropped = desk.service.store.taken(desk.caller.device.device_id, taken).await?;
         tracing::info!(dropped, "taken out of a mailbox");
-        // What waited before is not what waits.
-        drop(desk.caller.take_waiting());
     }
     let answer = desk.compute(move |desk| desk.seal(desk.caller.bare_answer(now))).await?;
     Ok(with_mail(&desk, answer).await)
@@ -75,7 +73,8 @@ impl Sender {
     }
 }
 
-/// The answer with what waited for the device when its request was taken up, as [`Sender::with_mail`].
+/// The answer with what waits for the device, as [`Sender::with_mail`]; nobody looks again where nothing waited when the request
+/// was taken up.
 pub(super) async fn with_mail(desk: &Desk, answer: Vec<u8>) -> Vec<u8> {
     let (service, caller) = (&desk.service, &desk.caller);
     let mail = mail(service, &caller.device, caller.certificate(), caller.take_waiting(), answer.len()).await;
@@ -109,8 +108,9 @@ async fn mail(
         return Ok(Vec::new());
     }
     let Waiting { mut letters, known } = match found {
-        Some(found) => found,
-        None => service.store.waiting(thumbprint, certificate.to_vec(), now).await?,
+        Some(found) if found.letters.is_empty() => found,
+        // By now the device may be revoked, or have taken it.
+        Some(_) | None => service.store.waiting(thumbprint, certificate.to_vec(), now).await?,
     };
     if !known {
         let (id, certificate) = (device.device_id, certificate.to_vec());

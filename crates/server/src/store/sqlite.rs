@@ -147,6 +147,10 @@ impl Engine for Sqlite {
         self.probe()
     }
 
+    fn reads_here(&self) -> bool {
+        true
+    }
+
     fn load(&self) -> Load {
         Load { waiting: self.writer.waiting(), ..Load::default() }
     }
@@ -169,7 +173,7 @@ struct View {
 }
 
 impl Readers {
-    /// Runs work in the job of this thread, which sees one state of the database until it writes.
+    /// Runs work in the job of this thread, which sees one state of the database until it writes or computes.
     fn run_in_job(self: &Arc<Self>, work: &dyn Work) -> Result<(), StoreError> {
         let known = jobs::take::<View>().filter(|view| Arc::ptr_eq(&view.readers, self));
         let mut view = known.map_or_else(|| View::of(self).map(Box::new), Ok)?;

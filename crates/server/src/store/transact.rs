@@ -42,6 +42,10 @@ pub(crate) trait Engine: Send + Sync {
     fn run(&self, access: Access, work: Arc<dyn Work>) -> Pending<'_, ()>;
     /// Answers if the database takes a write at present.
     fn ready(&self) -> Pending<'_, ()>;
+    /// True if it reads on the thread that asks, where that may wait.
+    fn reads_here(&self) -> bool {
+        false
+    }
     /// What it does at this moment.
     fn load(&self) -> Load {
         Load::default()

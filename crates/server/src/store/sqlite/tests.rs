@@ -88,7 +88,7 @@ impl Work for Marks {
 }
 
 #[tokio::test]
-async fn a_job_reads_one_state_of_the_database_until_it_writes() {
+async fn a_job_reads_one_state_of_the_database_until_it_writes_or_computes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("test.db");
     let (sqlite, marks) = (Arc::new(Sqlite::create(&path).unwrap()), Arc::new(Marks::default()));
@@ -97,8 +97,11 @@ async fn a_job_reads_one_state_of_the_database_until_it_writes() {
     let request = async move {
         let read = async || asked.run(Access::Reading, seen.clone()).await.unwrap();
         read().await;
-        other.execute("UPDATE mark SET number = 5", []).unwrap();
+        other.execute("UPDATE mark SET number = 4", []).unwrap();
         read().await;
+        jobs::let_go();
+        read().await;
+        other.execute("UPDATE mark SET number = 5", []).unwrap();
         let written = asked.write(|_| Ok(false));
         read().await;
         assert!(jobs::is_here(), "it waited for nobody yet");
@@ -108,7 +111,7 @@ async fn a_job_reads_one_state_of_the_database_until_it_writes() {
     };
     let turn = Turns::new(1).turn(Source::NONE).await.unwrap();
     jobs::run(turn, request).await.unwrap();
-    assert_eq!(*marks.0.lock().unwrap(), [0, 0, 5, 6]);
+    assert_eq!(*marks.0.lock().unwrap(), [0, 0, 4, 5, 6]);
     let idle = || sqlite.readers.idle.lock().unwrap().len();
     assert!((1..=2).contains(&idle()), "{} connections wait for the next job", idle());
 }
@@ -127,4 +130,35 @@ async fn a_connection_that_was_in_use_when_its_job_panicked_is_closed() {
     assert!(sqlite.readers.idle.lock().unwrap().is_empty());
     sqlite.run(Access::Reading, Arc::new(Marks::default())).await.unwrap();
     assert_eq!(sqlite.readers.idle.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_job_writes_whose_request_was_dropped_meanwhile_is_committed_once_and_all_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Arc::new(Sqlite::create(&folder.path().join("test.db")).unwrap());
+    let (turns, marks) = (Turns::new(1), Arc::new(Marks::default()));
+    let (begun, began) = tokio::sync::oneshot::channel();
+    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let (asked, seen) = (Arc::clone(&sqlite), Arc::clone(&marks));
+    let request = async move {
+        asked.run(Access::Reading, seen).await.unwrap();
+        begun.send(()).unwrap();
+        told.recv().unwrap();
+        let add = |connection: &mut Connection| {
+            connection.execute("UPDATE mark SET number = number + 1", [])?;
+            Ok(true)
+        };
+        asked.write(add).await.unwrap();
+    };
+    let running = tokio::spawn(jobs::run(turns.turn(Source::NONE).await.unwrap(), request));
+    began.await.unwrap();
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    go_on.send(()).unwrap();
+    // Had when the job is over, and done behind what that wrote.
+    turns.turn(Source::NONE).await.unwrap();
+    sqlite.write(|_| Ok(false)).await.unwrap();
+    assert_eq!(sqlite.readers.idle.lock().unwrap().len(), 1);
+    sqlite.run(Access::Reading, marks.clone()).await.unwrap();
+    assert_eq!(*marks.0.lock().unwrap(), [0, 1]);
 }
