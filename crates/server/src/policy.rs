@@ -41,6 +41,11 @@ impl Terms {
         Self { backup: BackupRight::Stateless, ..Self::default() }
     }
 
+    /// True if licenses count uses or run from the first one.
+    pub(crate) fn is_stateful(&self) -> bool {
+        self.actions.iter().any(|(_, conditions)| conditions.is_stateful())
+    }
+
     /// The policy of one license.
     pub(crate) fn policy(&self, facts: Facts) -> Policy {
         Policy {

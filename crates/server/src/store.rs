@@ -5,6 +5,7 @@ mod accounts;
 mod admin;
 mod audit;
 mod database;
+mod deliveries;
 mod exchanges;
 mod interactions;
 mod issuing;

@@ -142,7 +142,8 @@ fn exchange(recipient: &Recipient, account: Option<&Account>, now: i64) -> Resul
 
 /// Grants all, with the roots without which leaves among them would not open.
 fn decide(granter: &Granter, kids: &[Kid], offer: Offer) -> Result<(Issue, Vec<Grant>), GiveError> {
-    let (mut terms, mut issue, mut grants) = (TermsByName::default(), Issue::default(), Vec::new());
+    let (mut terms, mut issue, mut grants) =
+        (TermsByName::default(), Issue { deliveries: offer.deliveries, ..Issue::default() }, Vec::new());
     let asked = kids.iter().copied().zip(offer.items);
     let roots = offer.roots.into_iter().map(|(kid, offered)| (kid, Some(offered)));
     for (kid, offered) in asked.chain(roots) {

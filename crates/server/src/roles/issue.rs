@@ -3,6 +3,7 @@
 
 mod cursor;
 mod delivery;
+mod draft;
 pub(crate) mod grant;
 
 use super::ask::{self, Consent, ask_user};
@@ -238,6 +239,7 @@ impl Issuing {
         let mut asked = Vec::new();
         let (granter, mut terms, mut batch) = (self.granter(), TermsByName::default(), Batch::default());
         batch.withdraw(offer.withdrawn);
+        batch.issue.deliveries = offer.deliveries;
         for (kid, offered) in kids.iter().zip(offer.items) {
             match granter.grant(*kid, offered, &mut terms)? {
                 Ok(granted) => batch.add(granted),

@@ -104,7 +104,7 @@ impl Matter for Renewing {
         let work =
             Work { granter, desk: self.desk.clone(), standing: exchange.standing.clone(), lids: self.lids.clone() };
         let Decision { sealed, issue, granted, refused, only_refuses } =
-            self.desk.compute(move |_| work.decide(offer.items, offer.withdrawn)).await?;
+            self.desk.compute(move |_| work.decide(offer)).await?;
         (self.granted, self.refused) = (granted, refused);
         // As of licenses, what only refuses is not kept.
         Ok(if only_refuses { Step::Note(sealed) } else { Step::Commit((issue, sealed)) })
@@ -135,11 +135,12 @@ struct Work {
 }
 
 impl Work {
-    fn decide(&self, items: Vec<Renewable>, withdrawn: Vec<Withdrawn>) -> Result<Decision, Fault> {
+    fn decide(&self, offer: RenewalOffer) -> Result<Decision, Fault> {
+        let RenewalOffer { items, withdrawn, deliveries, .. } = offer;
         let mut terms = TermsByName::default();
         let mut answer = self.desk.caller.answer(self.granter.now, &self.standing);
         let (mut grants, mut done) = (Vec::new(), HashSet::new());
-        let mut issue = Issue { withdrawn, ..Issue::default() };
+        let mut issue = Issue { withdrawn, deliveries, ..Issue::default() };
         for (lid, item) in self.lids.iter().zip(items) {
             let result = match item {
                 Renewable::NotHeld => Err((None, Reason::UnknownContent.into())),
@@ -220,7 +221,7 @@ impl Work {
             Ok(granted) => granted,
             Err(not_granted) => return Ok(Err(not_granted)),
         };
-        let Granted { mut grant, license: Some(mut license), again, stateful } = granted else {
+        let Granted { mut grant, license: Some(mut license), again, stateful, delivered } = granted else {
             return Ok(Ok(granted));
         };
         let policy = Policy::decode(&grant.policy).map_err(|_| Fault::Internal)?;
@@ -247,6 +248,6 @@ impl Work {
         if restored {
             license.replaces = None;
         }
-        Ok(Ok(Granted { grant, license: Some(license), again, stateful }))
+        Ok(Ok(Granted { grant, license: Some(license), again, stateful, delivered }))
     }
 }

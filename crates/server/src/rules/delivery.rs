@@ -14,7 +14,8 @@ const FRONT: (usize, usize) = (Kid::LEN, Lid::LEN);
 /// Where a pre-delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Position {
-    /// What the device has to drop, after this license of its: a [`HeldKey`] as bytes.
+    /// What the device has to drop, after this license of its: a [`HeldKey`] as bytes, or the ID of a delivery, which come after
+    /// what has rows of its own.
     Withdrawn(Vec<u8>),
     /// Licenses of a scope (empty: open to all) after this key ID.
     Scope(String, Vec<u8>),
@@ -54,6 +55,8 @@ pub(crate) struct DeliveryPage {
     /// Licenses that the device has to drop.
     pub(crate) withdrawn: Vec<Withdrawn>,
     pub(crate) items: Vec<(Kid, Offered)>,
+    /// How many deliveries the device got before.
+    pub(crate) deliveries: u64,
     /// Where more may be; `None` at the end.
     pub(crate) next: Option<Position>,
 }

@@ -2,6 +2,7 @@
 
 use super::exchanges::Prior;
 use super::grants::{Again, Bookings, HandedOut};
+use super::pages::NewDelivery;
 use super::revocation::{Order, is_taken_back};
 use super::rows::{LicenseRow, SeatRow};
 use std::sync::Arc;
@@ -76,6 +77,10 @@ pub(crate) struct Withdrawn {
 #[derive(Default)]
 pub(crate) struct Issue {
     pub(crate) licenses: Vec<NewLicense>,
+    /// Licenses that get no rows of their own.
+    pub(crate) delivered: Vec<NewDelivery>,
+    /// How many deliveries the device had got when this was decided.
+    pub(crate) deliveries: u64,
     /// Licenses that the device had and does not tell of.
     pub(crate) again: Vec<HandedOut>,
     pub(crate) withdrawn: Vec<Withdrawn>,
@@ -86,7 +91,7 @@ pub(crate) struct Issue {
 impl Issue {
     /// True if nothing is to be written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.licenses.is_empty() && self.again.is_empty() && self.withdrawn.is_empty()
+        self.licenses.is_empty() && self.delivered.is_empty() && self.again.is_empty() && self.withdrawn.is_empty()
     }
 }
 
@@ -100,6 +105,8 @@ pub(crate) struct Offer {
     pub(crate) roots: Vec<(Kid, Offered)>,
     /// Licenses for these key IDs that the device has to drop.
     pub(crate) withdrawn: Vec<Withdrawn>,
+    /// How many deliveries the device got before.
+    pub(crate) deliveries: u64,
 }
 
 /// Content with the licenses that this device has for it.

@@ -59,6 +59,8 @@ pub(crate) struct RenewalOffer {
     pub(crate) items: Vec<Renewable>,
     /// Licenses for their key IDs that the device has to drop.
     pub(crate) withdrawn: Vec<Withdrawn>,
+    /// How many deliveries the device got before.
+    pub(crate) deliveries: u64,
 }
 
 /// Who asks for a renewal.

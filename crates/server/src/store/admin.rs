@@ -6,6 +6,7 @@ use super::rows::Rows;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
 use crate::rules::catalogue::{self, Added, Changes, NewContent, NewSubscription};
+use crate::rules::rows::ContentRow;
 use std::collections::{BTreeSet, HashMap};
 use wmlicense_wire::id::Kid;
 
@@ -55,8 +56,9 @@ impl Store {
     pub(crate) fn remove_content(&self, kids: Vec<Kid>, by: impl Into<Acting>) -> Pending<'_, u64> {
         self.write_once((kids, by.into()), |(kids, by), rows| {
             Box::pin(async move {
-                next_mark(rows, by.now).await?;
+                let mark = next_mark(rows, by.now).await?;
                 let was = rows.contents(kids).await?;
+                rows.note_left(&scoped(was.iter()), mark).await?;
                 let was = match was.as_slice() {
                     [] => None,
                     [row] => Some(told(row.policy.as_ref(), row.scope.as_ref(), row.title.as_ref())),
@@ -132,6 +134,7 @@ async fn add_content(rows: &mut dyn Rows, adding: &Adding, by: &Acting) -> Resul
         ([row], [_]) => Some(told(row.policy.as_ref(), row.scope.as_ref(), row.title.as_ref())),
         _ => None,
     };
+    let before = known.clone();
     let (content, changes) = match catalogue::add(contents, known, same) {
         Ok(added) => added,
         Err(known) => return Ok(End::Undo(Added::Existing(known))),
@@ -142,6 +145,7 @@ async fn add_content(rows: &mut dyn Rows, adding: &Adding, by: &Acting) -> Resul
     if !replace && !changes.moved.is_empty() {
         return Ok(End::Undo(Added::Moves(changes)));
     }
+    rows.note_left(&moving(&before, &content), mark).await?;
     rows.put_contents(&content, mark, by.now).await?;
     let became = match (contents.as_slice(), content.as_slice()) {
         ([_], [row]) => told(row.policy.as_ref(), row.scope.as_ref(), row.title.as_ref()),
@@ -149,6 +153,17 @@ async fn add_content(rows: &mut dyn Rows, adding: &Adding, by: &Acting) -> Resul
     };
     note(rows, by, Act { act, about: named(&kids), was, became: Some(became) }).await?;
     Ok(End::Keep(Added::Done(changes)))
+}
+
+/// Content with its scope; empty: open to all.
+fn scoped<'a>(rows: impl Iterator<Item = &'a ContentRow>) -> Vec<(String, Kid)> {
+    rows.map(|row| (row.scope.clone().unwrap_or_default(), row.kid)).collect()
+}
+
+/// Content that leaves its scope where it becomes what is written.
+fn moving(before: &[ContentRow], written: &[ContentRow]) -> Vec<(String, Kid)> {
+    let written: HashMap<Kid, &ContentRow> = written.iter().map(|row| (row.kid, row)).collect();
+    scoped(before.iter().filter(|row| written.get(&row.kid).is_some_and(|to| to.scope != row.scope)))
 }
 
 /// What an act on key IDs was about.

@@ -3,6 +3,7 @@
 //! in a storm.
 
 mod accounts;
+mod deliveries;
 mod exchanges;
 mod licenses;
 mod memory;

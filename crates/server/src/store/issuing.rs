@@ -1,5 +1,6 @@
 //! Licenses for those who ask, and for those who do not: what may be granted, what is delivered, and what is written with it.
 
+use super::deliveries::{self, Delivered};
 use super::exchanges::{begin_keeping, prior_of};
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
@@ -9,6 +10,7 @@ use crate::rules::grants::{Bookings, HandedOut, counts_after};
 use crate::rules::licenses::{
     Content, Issue, KeptLicense, NewLicense, Offer, Offered, Withdrawn, holder, missing_roots,
 };
+use crate::rules::pages::DeliveryId;
 use crate::rules::revocation::{Order, rules_for};
 use crate::rules::rows::{Booked, HeldRow, Keeping, SeatRow};
 use crate::rules::uses;
@@ -78,7 +80,8 @@ async fn offer(
     kids: &[Kid],
 ) -> Result<Offer, StoreError> {
     let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(device).await?);
-    let mut offer = Offer { prior, revoked, items: Vec::new(), roots: Vec::new(), withdrawn: Vec::new() };
+    let mut offer =
+        Offer { prior, revoked, items: Vec::new(), roots: Vec::new(), withdrawn: Vec::new(), deliveries: 0 };
     if offer.prior != Prior::None || revoked {
         return Ok(offer);
     }
@@ -87,11 +90,13 @@ async fn offer(
     contents.extend(rows.offered(&roots).await?);
     let all: Vec<Kid> = kids.iter().chain(&roots).copied().collect();
     let found = all.iter().zip(contents).map(|(kid, content)| (*kid, content)).collect();
-    let mut offered = Asking::new(rows, device, user, exchange.now).await?.offered(rows, found).await?;
+    let asking = Asking::new(rows, (device, user), &all, exchange.now).await?;
+    let mut offered = asking.offered(rows, found).await?;
     let of_roots = offered.split_off(kids.len());
     offer.items = offered.into_iter().map(|(_, offered)| offered).collect();
     offer.roots = of_roots.into_iter().filter_map(|(kid, offered)| Some((kid, offered?))).collect();
-    offer.withdrawn = withdrawn_of(rows, device, kids).await?;
+    offer.withdrawn = withdrawn_of(rows, device, kids, &asking.delivered).await?;
+    offer.deliveries = asking.delivered.count();
     Ok(offer)
 }
 
@@ -103,16 +108,15 @@ async fn deliver(
 ) -> Result<DeliveryPage, StoreError> {
     let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(device).await?);
     let mark = rows.mark(For::Reading).await?;
-    let mut page = DeliveryPage { prior, revoked, mark, withdrawn: Vec::new(), items: Vec::new(), next: None };
+    let (withdrawn, items) = (Vec::new(), Vec::new());
+    let mut page = DeliveryPage { prior, revoked, mark, withdrawn, items, deliveries: 0, next: None };
     if !matches!(page.prior, Prior::None | Prior::Again) || page.revoked {
         return Ok(page);
     }
     let since = delivery::since(query.since, mark);
     if let Position::Withdrawn(after) = &query.from {
-        page.withdrawn = withdrawn_behind(rows, device, HeldKey::from_bytes(after), since).await?;
-        if page.withdrawn.len() == MAX_LICENSES {
-            let behind = |last: &Withdrawn| HeldKey::of(last.kid, last.user, last.lid).to_bytes();
-            page.next = page.withdrawn.last().map(|last| Position::Withdrawn(behind(last)));
+        (page.withdrawn, page.next) = withdrawn_from(rows, device, after, since).await?;
+        if page.next.is_some() {
             return Ok(page);
         }
     }
@@ -128,7 +132,10 @@ async fn deliver(
             break;
         }
     }
-    let offered = Asking::new(rows, device, user, exchange.now).await?.offered(rows, found).await?;
+    let kids: Vec<Kid> = found.iter().map(|(kid, _)| *kid).collect();
+    let asking = Asking::new(rows, (device, user), &kids, exchange.now).await?;
+    page.deliveries = asking.delivered.count();
+    let offered = asking.offered(rows, found).await?;
     page.items = offered.into_iter().filter_map(|(kid, offered)| Some((kid, offered?))).collect();
     Ok(page)
 }
@@ -139,11 +146,18 @@ struct Asking {
     user: Option<UserId>,
     rules: Arc<[Rule]>,
     now: i64,
+    delivered: Delivered,
 }
 
 impl Asking {
-    async fn new(rows: &mut dyn Rows, device: DeviceId, user: Option<UserId>, now: i64) -> Result<Self, StoreError> {
-        Ok(Self { device, user, rules: rules_for(&rows.rules().await?, device).into(), now })
+    async fn new(
+        rows: &mut dyn Rows,
+        (device, user): (DeviceId, Option<UserId>),
+        kids: &[Kid],
+        now: i64,
+    ) -> Result<Self, StoreError> {
+        let rules = rules_for(&rows.rules().await?, device).into();
+        Ok(Self { device, user, rules, now, delivered: Delivered::of(rows, device, kids).await? })
     }
 
     /// Content with the licenses that the device has for it; nothing where there is no content.
@@ -154,7 +168,7 @@ impl Asking {
     ) -> Result<Vec<(Kid, Option<Offered>)>, StoreError> {
         let key = |(kid, content): &(Kid, Option<Content>)| Some((*kid, holder(content.as_ref()?, self.user)));
         let keys: Vec<_> = contents.iter().filter_map(key).collect();
-        let (kept, bookings) = kept_licenses(rows, self.device, &keys, &[], self.now).await?;
+        let (kept, bookings) = kept_licenses(rows, self.device, &keys, &[], self.now, &self.delivered).await?;
         let mut kept = kept.into_iter();
         let offered = contents.into_iter().map(|(kid, content)| {
             let of = |content| {
@@ -175,9 +189,11 @@ pub(super) async fn kept_licenses(
     keys: &[(Kid, Option<UserId>)],
     other_lines: &[Lid],
     now: i64,
+    delivered: &Delivered,
 ) -> Result<(Vec<Option<KeptLicense>>, Bookings), StoreError> {
-    let found = rows.licenses(device, keys).await?;
-    let lids: Vec<Lid> = found.iter().flatten().map(|row| row.lid).collect();
+    let found = deliveries::licenses(rows, device, keys, delivered).await?;
+    // Of those without rows of their own nothing else is known.
+    let lids: Vec<Lid> = found.iter().flatten().map(|row| row.lid).filter(|lid| !delivered.has(*lid)).collect();
     let lines = lines(rows, device, &lids).await?;
     let line = |lid: &Lid| lines.get(lid).copied().unwrap_or(*lid);
     let all: Vec<Lid> = lids.iter().map(line).chain(other_lines.iter().copied()).collect();
@@ -230,6 +246,28 @@ pub(super) async fn orders_about(
     Ok(orders)
 }
 
+/// What a device has to drop, or was told to after its last run, from a position on, and where more may be.
+async fn withdrawn_from(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    after: &[u8],
+    since: i64,
+) -> Result<(Vec<Withdrawn>, Option<Position>), StoreError> {
+    let behind = DeliveryId::from_slice(after).ok();
+    let mut withdrawn = Vec::new();
+    if behind.is_none() {
+        withdrawn = withdrawn_behind(rows, device, HeldKey::from_bytes(after), since).await?;
+        if withdrawn.len() == MAX_LICENSES {
+            let last = withdrawn.last().map(|last| HeldKey::of(last.kid, last.user, last.lid).to_bytes());
+            return Ok((withdrawn, last.map(Position::Withdrawn)));
+        }
+    }
+    let room = MAX_LICENSES - withdrawn.len();
+    let (delivered, next) = deliveries::withdrawn_behind(rows, device, behind, since, room).await?;
+    withdrawn.extend(delivered);
+    Ok((withdrawn, next.map(|id| Position::Withdrawn(id.as_bytes().to_vec()))))
+}
+
 /// The licenses behind a key that a device has to drop, or was told to after its last run, at most as many as an answer takes.
 async fn withdrawn_behind(
     rows: &mut dyn Rows,
@@ -258,8 +296,10 @@ pub(super) async fn withdrawn_of(
     rows: &mut dyn Rows,
     device: DeviceId,
     kids: &[Kid],
+    delivered: &Delivered,
 ) -> Result<Vec<Withdrawn>, StoreError> {
-    let held = rows.held_for(device, kids).await?;
+    let mut held = rows.held_for(device, kids).await?;
+    held.extend(deliveries::held_for(rows, kids, delivered).await?);
     let mut withdrawn = over(rows, held, EVER).await?;
     withdrawn.truncate(MAX_LICENSES);
     Ok(withdrawn)
@@ -278,10 +318,19 @@ async fn over(rows: &mut dyn Rows, held: Vec<HeldRow>, since: i64) -> Result<Vec
 pub(super) async fn write_issue(
     rows: &mut dyn Rows,
     device: DeviceId,
-    Issue { licenses, again, withdrawn, made_again: _ }: &Issue,
+    Issue { licenses, delivered, deliveries, again, withdrawn, made_again: _ }: &Issue,
     now: i64,
 ) -> Result<bool, StoreError> {
     let (others, new): (Vec<&NewLicense>, Vec<_>) = licenses.iter().partition(|license| license.replaces.is_some());
+    let is_new = !new.is_empty() || !delivered.is_empty();
+    if is_new && rows.count_deliveries(device, For::Changing).await? != *deliveries {
+        return Ok(false);
+    }
+    let replaced: Vec<Lid> = others.iter().filter_map(|license| license.replaces).collect();
+    deliveries::give_rows(rows, &replaced, Some(device)).await?;
+    if !deliveries::insert(rows, delivered).await? {
+        return Ok(false);
+    }
     if rows.insert_licenses(device, &new, now).await? != new.len()
         || rows.replace_licenses(device, &others, now).await? != others.len()
     {
@@ -335,6 +384,9 @@ async fn withdraw(rows: &mut dyn Rows, device: DeviceId, withdrawn: &[Withdrawn]
         return Ok(true);
     }
     let mark = rows.mark(For::Reading).await?;
+    let lids: Vec<Lid> = withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
+    let whole = deliveries::withdraw(rows, device, &lids, mark).await?;
+    let withdrawn: Vec<&Withdrawn> = withdrawn.iter().filter(|withdrawn| !whole.contains(&withdrawn.lid)).collect();
     let own: Vec<_> = withdrawn.iter().map(|withdrawn| (device, withdrawn.kid, withdrawn.lid)).collect();
     let own = rows.withdraw_licenses(&own, mark).await?;
     let lids: Vec<Lid> = withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();

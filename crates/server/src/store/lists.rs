@@ -2,6 +2,7 @@
 
 pub(crate) mod cursor;
 
+use super::deliveries;
 use super::issuing::orders_about;
 use super::revocations::matches;
 use super::rows::{AuditFilter, Filter, LicenseFacts, Rows};
@@ -110,7 +111,13 @@ impl Listed for ContentEntry {
         behind: Option<Self::Key>,
         limit: usize,
     ) -> Pending<'r, Vec<Self>> {
-        rows.list_contents(filter, behind, limit)
+        Box::pin(async move {
+            let delivered = match filter.device {
+                Some(device) => deliveries::kids_of(rows, device, behind).await?,
+                None => Vec::new(),
+            };
+            rows.list_contents(filter, &delivered, behind, limit).await
+        })
     }
 }
 
@@ -171,7 +178,7 @@ impl Listed for LicenseEntry {
         limit: usize,
     ) -> Pending<'r, Vec<Self>> {
         Box::pin(async move {
-            let page = rows.list_licenses(filter, behind, limit).await?;
+            let page = deliveries::list(rows, filter, behind, limit).await?;
             licenses(rows, page).await
         })
     }
@@ -213,7 +220,13 @@ impl Listed for DeviceEntry {
         behind: Option<Self::Key>,
         limit: usize,
     ) -> Pending<'r, Vec<Self>> {
-        rows.list_devices(filter, behind, limit)
+        Box::pin(async move {
+            let pages = match filter.kid {
+                Some(kid) => deliveries::pages_with(rows, kid).await?,
+                None => Vec::new(),
+            };
+            rows.list_devices(filter, &pages, behind, limit).await
+        })
     }
 }
 

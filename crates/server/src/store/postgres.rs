@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod copy;
+mod deliveries;
 mod errors;
 mod exchanges;
 mod licenses;

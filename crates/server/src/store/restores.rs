@@ -1,5 +1,6 @@
 //! Restores: what is known of the licenses of a backup, and the devices that are counted in for them.
 
+use super::deliveries;
 use super::exchanges::{claim, decide};
 use super::issuing::{booked, orders_about};
 use super::rows::{For, Rows};
@@ -66,7 +67,7 @@ async fn holdings(
     let known: Vec<(Kid, Lid)> = licenses.iter().filter_map(|lid| Some((origin(lid)?.0, *lid))).collect();
     let kids: Vec<Kid> = known.iter().map(|(kid, _)| *kid).collect();
     let mut contents = rows.offered(&kids).await?.into_iter();
-    let mut first = rows.first_licenses(&known).await?.into_iter();
+    let mut first = deliveries::first_licenses(rows, &known).await?.into_iter();
     let bookings =
         Bookings::new(now, booked(rows, device, lines(device, &kept), counts_after(now), For::Reading).await?);
     let asking = Asking { rules: &rules, device, now, told, answered_at: None };
@@ -122,6 +123,10 @@ async fn take_seats(
         let claim = &claims[index];
         seats[index] = asking.take(claim, kept.get(&claim.lid).unwrap_or(&nothing), &mut bookings, &mut taken);
     }
+    // Who joins a delivered license joins its first device.
+    let seats_of = taken.new.iter().chain(&taken.changed).map(|seat| seat.lid);
+    let touched: Vec<Lid> = seats_of.chain(taken.states.iter().map(|(lid, _)| *lid)).collect();
+    deliveries::give_rows(rows, &touched, None).await?;
     rows.insert_seats(&taken.new).await?;
     rows.update_seats(&taken.changed).await?;
     rows.put_states(&taken.states).await?;
@@ -137,7 +142,7 @@ async fn rules(rows: &mut dyn Rows) -> Result<Vec<Order>, StoreError> {
 pub(super) async fn kept_of(rows: &mut dyn Rows, licenses: &[Lid], how: For) -> Result<HashMap<Lid, Kept>, StoreError> {
     let licenses: Vec<Lid> = licenses.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let mut kept: HashMap<Lid, Kept> = HashMap::new();
-    for seat in rows.seats(&licenses, how).await? {
+    for seat in deliveries::seats(rows, &licenses, how).await? {
         kept.entry(seat.lid).or_default().seats.push(seat);
     }
     for (lid, state) in rows.states(&licenses, how).await? {

@@ -1,5 +1,6 @@
 //! Licenses that devices hold: what they tell of their use, what they give back, what may be renewed.
 
+use super::deliveries::{self, Delivered};
 use super::exchanges::{begin, prior_of};
 use super::issuing::{kept_licenses, lines, withdrawn_of};
 use super::restores::kept_of;
@@ -11,7 +12,7 @@ use crate::rules::returns::{Returned, counts_after, give_back};
 use crate::rules::revocation::rules_for;
 use crate::rules::seats::Kept;
 use crate::rules::uses::{self, Told, Usage};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::license::State;
 
@@ -50,8 +51,9 @@ impl Store {
                 if prior != Prior::None || revoked {
                     return Ok(Held { prior, revoked, known: Vec::new() });
                 }
-                let lines = lines(rows, *device, licenses).await?;
-                let known = licenses.iter().map(|lid| lines.contains_key(lid)).collect();
+                let seats = deliveries::seats(rows, licenses, For::Reading).await?.into_iter();
+                let own: HashSet<Lid> = seats.filter(|seat| seat.device == *device).map(|seat| seat.lid).collect();
+                let known = licenses.iter().map(|lid| own.contains(lid)).collect();
                 Ok(Held { prior, revoked, known })
             })
         })
@@ -124,6 +126,7 @@ async fn take_back(
     now: i64,
 ) -> Result<(), StoreError> {
     let lids: Vec<Lid> = licenses.iter().map(|(lid, _)| *lid).collect();
+    deliveries::give_rows(rows, &lids, Some(device)).await?;
     let seats = rows.seats_of(device, &lids, For::Changing).await?;
     let mut seats: HashMap<_, _> = seats.into_iter().map(|seat| (seat.lid, seat)).collect();
     let known: HashMap<_, _> = rows.states(&lids, For::Changing).await?.into_iter().collect();
@@ -152,7 +155,7 @@ async fn renewable(
     licenses: &[Lid],
 ) -> Result<RenewalOffer, StoreError> {
     let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(device).await?);
-    let mut offer = RenewalOffer { prior, revoked, items: Vec::new(), withdrawn: Vec::new() };
+    let mut offer = RenewalOffer { prior, revoked, items: Vec::new(), withdrawn: Vec::new(), deliveries: 0 };
     if offer.prior != Prior::None || revoked {
         return Ok(offer);
     }
@@ -167,8 +170,10 @@ async fn renewable(
     // A later license of this device stands for the one asked about.
     let keys: Vec<_> = kids.iter().zip(&contents).map(|(kid, content)| (*kid, user(content))).collect();
     let asked: Vec<Lid> = held.iter().map(|(_, lid)| kept(lid).line(device, *lid)).collect();
-    let (own, bookings) = kept_licenses(rows, device, &keys, &asked, exchange.now).await?;
-    let first = rows.first_licenses(&held).await?;
+    let delivered = Delivered::of(rows, device, &kids).await?;
+    offer.deliveries = delivered.count();
+    let (own, bookings) = kept_licenses(rows, device, &keys, &asked, exchange.now, &delivered).await?;
+    let first = deliveries::first_licenses(rows, &held).await?;
     let mut found = held.iter().zip(contents).zip(own.into_iter().zip(first)).peekable();
     for lid in licenses {
         let Some(((key, content), (own, first))) = found.next_if(|((key, _), _)| key.1 == *lid) else {
@@ -181,6 +186,6 @@ async fn renewable(
         });
     }
     let kids: BTreeSet<Kid> = offer.items.iter().filter_map(Renewable::kid).collect();
-    offer.withdrawn = withdrawn_of(rows, device, &kids.into_iter().collect::<Vec<_>>()).await?;
+    offer.withdrawn = withdrawn_of(rows, device, &kids.into_iter().collect::<Vec<_>>(), &delivered).await?;
     Ok(offer)
 }

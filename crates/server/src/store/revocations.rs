@@ -1,6 +1,7 @@
 //! Revocation: orders and whom they are told to, blobs and acknowledgements, keys that count no more, status lists.
 
 use super::audit::note;
+use super::deliveries;
 use super::rows::{For, LicenseKey, Rows};
 use super::{End, Pending, Store, StoreError};
 use crate::policy::to_rfc3339;
@@ -9,7 +10,6 @@ use crate::rules::devices;
 use crate::rules::revocation::{
     self, Due, ListedKey, NewRevokedKey, Order, RevokedRow, due, is_acknowledged, is_newer, next_number,
 };
-use std::collections::HashSet;
 use wmlicense_wire::id::{DeviceId, Lid, SignerId, UserId};
 use wmlicense_wire::key::VerifyingKey;
 use wmlicense_wire::policy::Policy;
@@ -31,7 +31,10 @@ impl Store {
                 let number = next_number(rows.newest_order(For::Changing).await?, by.now);
                 let holders = match order.entry {
                     Entry::Rule(_) => Vec::new(),
-                    Entry::License(lid) => holders(rows, lid, order.device).await?,
+                    Entry::License(lid) => {
+                        deliveries::give_rows(rows, &[lid], None).await?;
+                        holders(rows, lid, order.device).await?
+                    }
                 };
                 rows.insert_order(number, order, reason.as_deref(), &holders).await?;
                 let mark = next_mark(rows, by.now).await?;
@@ -253,7 +256,7 @@ async fn withdraw_one(rows: &mut dyn Rows, lid: Lid, only: Option<DeviceId>, mar
 /// Has devices told of the licenses of a rule at their next pre-delivery, and counts the devices: those that licenses were
 /// issued to, and those that have them from a backup.
 async fn withdraw_by_rule(rows: &mut dyn Rows, order: &Order, mark: i64) -> Result<usize, StoreError> {
-    let (mut devices, mut behind) = (HashSet::new(), None);
+    let (mut devices, mut behind) = (deliveries::withdraw_by_rule(rows, order, mark).await?, None);
     loop {
         let page = rows.any_licenses(behind, PAGE).await?;
         behind = page.last().map(|license| license.key);

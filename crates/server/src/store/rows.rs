@@ -6,11 +6,13 @@
 //! [`StoreError::Overtaken`](super::StoreError::Overtaken). Lists of keys and rows are one round trip each.
 
 mod catalogue;
+mod deliveries;
 mod licenses;
 mod lists;
 mod revocation;
 
 pub(crate) use catalogue::{AccountRows, AuditRows, CatalogueRows};
+pub(crate) use deliveries::DeliveryRows;
 pub(crate) use licenses::{LicenseRows, SeatRows};
 pub(crate) use lists::{
     AnyLicense, AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, LicenseFacts, LicenseKey, ListRows,
@@ -42,6 +44,7 @@ pub(crate) trait Rows:
     + AccountRows
     + AuditRows
     + CatalogueRows
+    + DeliveryRows
     + LicenseRows
     + SeatRows
     + RevocationRows
@@ -59,6 +62,7 @@ impl<T> Rows for T where
         + AccountRows
         + AuditRows
         + CatalogueRows
+        + DeliveryRows
         + LicenseRows
         + SeatRows
         + RevocationRows

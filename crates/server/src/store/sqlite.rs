@@ -3,6 +3,7 @@
 
 pub(super) mod care;
 mod catalogue;
+mod deliveries;
 mod exchanges;
 mod licenses;
 mod lists;
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
@@ -36,6 +37,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("sqlite/schema_6.sql"),
     include_str!("sqlite/schema_7.sql"),
     include_str!("sqlite/schema_8.sql"),
+    include_str!("sqlite/schema_9.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.

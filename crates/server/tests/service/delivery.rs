@@ -114,6 +114,54 @@ fn the_same_page_again_has_the_same_licenses_sealed_anew_and_one_that_counts_the
 }
 
 #[test]
+fn what_was_delivered_is_restored_given_back_and_taken_back_as_what_was_acquired() {
+    let data = Data::new();
+    import(&data, 40, "gold");
+    let token = data.account("alice", &["gold"]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let (_, held) = device.ask(&known, &device.delivery_request(&known, None, None), Some(&token));
+    let lid = |number: usize| held[number].license.policy.lid;
+    let front = |lid: Lid| lid.as_bytes()[..12].to_vec();
+    assert!(held.len() == 40 && held.iter().all(|held| front(held.license.policy.lid) == front(lid(0))));
+    let listed =
+        |arguments: &[&str]| data.json(&[&["license", "list"], arguments].concat()).as_array().unwrap().clone();
+    assert_eq!(listed(&[]).len(), 40);
+    let by_kid = format!("{:032x}", 7);
+    let entry = listed(&["--kid", &by_kid]).remove(0);
+    assert_eq!((entry["lid"].as_str().unwrap(), entry["devices"].as_u64()), (lid(7).to_hex().as_str(), Some(1)));
+    let (_, again) = device.acquire(&known, &[&by_kid], Some(&token));
+    assert_eq!(again[0].license.license.policy, held[7].license.license.policy);
+    let backup = device.back_up(&known, &held, held[0].license.policy.user);
+    let others: Vec<Device> = (0..4).map(|_| Device::individualized(&known)).collect();
+    for other in &others[..3] {
+        let (answer, restored) = other.restore(&known, &backup, Some(&token));
+        assert_eq!((restored.len(), answer.refusals.len()), (40, 0));
+        assert_eq!(restored[7].license.license.policy, held[7].license.license.policy);
+    }
+    let (answer, restored) = others[3].restore(&known, &backup, Some(&token));
+    assert_eq!((restored.len(), answer.refusals.len()), (0, 40), "four devices in all");
+    assert!(answer.refusals.iter().all(|refusal| refusal.reason == Reason::LimitReached));
+    assert_eq!(listed(&["--kid", &by_kid]).remove(0)["devices"].as_u64(), Some(4));
+    // The first device gives one back, so that the last one may have it no more: who had it first gave it back.
+    let returns = Body::Returns { licenses: vec![(lid(7), State::default())] };
+    known.post("returns", &device.sign(&device.request(&known, Role::Issuer, returns)), None).granted();
+    let (answer, _) = others[3].restore(&known, &backup, Some(&token));
+    let reasons: Vec<Reason> = answer.refusals.iter().map(|refusal| refusal.reason).collect();
+    assert_eq!(reasons.iter().filter(|reason| **reason == Reason::Returned).count(), 1);
+    let (_, again) = device.acquire(&known, &[&by_kid], Some(&token));
+    assert_eq!(again[0].license.policy.replaces, Some(lid(7)));
+    // One is taken back by its ID from all that have it.
+    data.admin(&["license", "revoke", "--lid", &lid(8).to_hex()]);
+    assert_eq!(data.json(&["revocation", "list"])[0]["devices"], 4);
+    let next = run(&device, &known, None, None, Some(&token));
+    assert_eq!(next.withdrawn, [lid(8)].into());
+    data.admin(&["check"]);
+    assert_eq!(listed(&[]).len(), 40);
+}
+
+#[test]
 fn a_scope_that_is_taken_away_takes_its_licenses_along_and_brings_new_ones_back() {
     let data = Data::new();
     import(&data, 3, "gold");

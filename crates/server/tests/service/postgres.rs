@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use wmlicense_testkit::daemon::device::{Device, Known, get};
-use wmlicense_testkit::daemon::{Data, GOLD, OPEN, Serving, run};
+use wmlicense_testkit::daemon::{Data, GOLD, KEY, OPEN, Serving, run};
 use wmlicense_testkit::postgres::{Cluster, cluster};
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::problem::ProblemKind;
@@ -147,7 +147,11 @@ fn a_database_that_is_not_the_services_own_is_refused_in_one_line() {
 fn an_owner_who_grew_takes_everything_along_and_devices_notice_nothing() {
     let data = Data::in_folder(tempfile::tempdir().unwrap());
     data.fill();
-    let token = data.account("tom", &["gold"]);
+    let list: String = (0..40).map(|number| format!("{number:032x},{KEY},Title {number}\n")).collect();
+    let file = data.path().join("list.csv");
+    std::fs::write(&file, list).unwrap();
+    data.admin(&["content", "import", file.to_str().unwrap(), "--scope", "silver"]);
+    let token = data.account("tom", &["gold", "silver"]);
     let mut serving = data.serve(&[]);
     let known = Known::discover(&serving.url, data.authority);
     let device = Device::individualized(&known);
@@ -157,12 +161,15 @@ fn an_owner_who_grew_takes_everything_along_and_devices_notice_nothing() {
     let backup = device.back_up(&known, &held, held[0].license.policy.user);
     let second = Device::individualized(&known);
     assert_eq!(second.restore(&known, &backup, Some(&token)).1.len(), 1);
+    let silver = second.delivery_request(&known, Some("silver"), None);
+    let (_, delivered) = second.ask(&known, &silver, Some(&token));
     serving.terminate();
     let before = counts(&data);
     let database = cluster(18).database(None);
     let url = database.url();
     let copied = data.admin(&["database", "copy", "--to", &url]);
     assert!(copied.contains("\nlicense: 2\n") && copied.contains("\nseat: 3\n"), "{copied}");
+    assert!(copied.contains("\ndelivery: 1\n") && copied.contains("\ndelivery_page: 1\n"), "{copied}");
     let (code, told) = data.fails(&["database", "copy", "--to", &url]);
     assert_eq!(code, 1);
     assert!(told.contains("the database is not empty"), "{told}");
@@ -173,6 +180,8 @@ fn an_owner_who_grew_takes_everything_along_and_devices_notice_nothing() {
     assert_eq!(known.post("licenses", &request, None).granted(), answer);
     let (_, again) = device.acquire(&known, &[GOLD], Some(&token));
     assert_eq!(again[0].license.policy.lid, held[0].license.policy.lid);
+    let (_, again) = second.acquire(&known, &[&format!("{:032x}", 7)], Some(&token));
+    assert_eq!(again[0].license.license.policy, delivered[7].license.license.policy);
     // Two seats were taken before the move; two are left.
     for is_room in [true, true, false] {
         let (answer, _) = Device::individualized(&known).restore(&known, &backup, Some(&token));

@@ -2,6 +2,7 @@
 
 use super::super::whole;
 use super::cursor::Cursor;
+use super::draft::Drafts;
 use super::grant::TermsByName;
 use super::{Account, Batch, Brought, Caller, Decision, Issuing, Looked, Matter, Step, serve};
 use crate::problem::Fault;
@@ -170,12 +171,15 @@ impl Issuing {
         batch.withdraw(page.withdrawn);
         // What counts is handed out once; all else is the same however often it is made.
         batch.issue.made_again = true;
+        batch.issue.deliveries = page.deliveries;
+        let mut drafts = Drafts::new(self.desk.caller.device.device_id, self.now, page.mark);
         let (mut room, mut next) = (answer::MAX_LEN - RESERVE, page.next);
         let mut last = None;
         for (kid, offered) in page.items {
             let scope = offered.content.scope.clone().unwrap_or_default();
             // What is refused at present is not told: nobody asked for it by name.
-            if let Ok(granted) = granter.grant(kid, Some(offered), &mut terms)? {
+            let place = drafts.place(&scope)?;
+            if let Ok(mut granted) = granter.grant_at(kid, Some(offered), &mut terms, Some(place))? {
                 let length = granted.grant.policy.len() + BESIDE_POLICY;
                 if room < length.max(license::MAX_LEN) {
                     // The page ends before this one.
@@ -184,10 +188,14 @@ impl Issuing {
                 }
                 room -= length;
                 batch.issue.made_again &= !granted.stateful;
+                if let Some(policy) = granted.delivered.take() {
+                    drafts.add(policy, granted.license.take());
+                }
                 batch.add(granted);
             }
             last = Some(Position::Scope(scope, kid.as_bytes().to_vec()));
         }
+        drafts.finish(&mut batch.issue);
         let mut answer = self.desk.caller.answer(self.now, &self.standing);
         // What a copied device is not given waits for it.
         answer.since = if self.standing.stopped { since } else { Some(mark) };

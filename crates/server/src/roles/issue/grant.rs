@@ -7,18 +7,19 @@ use crate::accounts::Account;
 use crate::keyring::Keyring;
 use crate::policy::{Facts, Renewal, Terms, carried, known_state, over, parse};
 use crate::problem::Fault;
+use crate::rules::pages::DeliveryId;
 use crate::service::Service;
 use crate::store::{Content, HandedOut, Issued, NewLicense, Offered, Part};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use wmlicense_wire::answer::{Grant, Reason};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Digest, Kid, Lid, UserId};
+use wmlicense_wire::id::{Digest, Id, Kid, Lid, UserId};
 use wmlicense_wire::license::{InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::revocation::Rule;
 
-/// Bytes at the front of a license ID that are the low bytes of the seconds UTC at which it was made.
+/// Bytes at the front of a license ID, or of that of a delivery, that are the low bytes of the seconds UTC at which it was made.
 const LID_TIME_LEN: usize = 4;
 
 /// Grants licenses of one answer.
@@ -74,6 +75,8 @@ pub(crate) struct Granted {
     pub(crate) again: Option<HandedOut>,
     /// It counts, or runs from its first use.
     pub(crate) stateful: bool,
+    /// Its terms, where it needs no rows of its own.
+    pub(crate) delivered: Option<Policy>,
 }
 
 impl Granter {
@@ -97,6 +100,18 @@ impl Granter {
         offered: Option<Offered>,
         terms: &mut TermsByName,
     ) -> Result<Result<Granted, NotGranted>, Fault> {
+        self.grant_at(kid, offered, terms, None)
+    }
+
+    /// As [`Self::grant`]. `place`: the ID of the license where it needs no rows of its own: it is the first one of the device, never
+    /// changes what is left of it, and is no subscription.
+    pub(crate) fn grant_at(
+        &self,
+        kid: Kid,
+        offered: Option<Offered>,
+        terms: &mut TermsByName,
+        place: Option<Lid>,
+    ) -> Result<Result<Granted, NotGranted>, Fault> {
         let Some(Offered { content, current, taken_back, rules }) = offered else {
             return Ok(Err(NotGranted::Refused(Reason::UnknownContent)));
         };
@@ -106,7 +121,9 @@ impl Granter {
         let user = self.account.as_ref().map(|account| account.user).filter(|_| content.scope.is_some());
         let known = terms.of(&content)?;
         check(&content, &known.terms, &self.keyring)?;
-        let facts = self.facts(kid, &content, user, current.as_ref())?;
+        let is_plain = current.is_none() && !known.terms.is_stateful() && !matches!(content.part, Part::Root);
+        let place = place.filter(|_| is_plain);
+        let facts = self.facts(kid, &content, user, current.as_ref(), place)?;
         let hash = *known.hash.get_or_insert_with(|| known.terms.hash(&facts));
         // Whose license has or had these terms agreed to them.
         let agreed = current.as_ref().is_some_and(|license| license.terms == hash);
@@ -127,7 +144,8 @@ impl Granter {
                 let issued = Issued::new(lid, hash, terms.encode());
                 let line = current.as_ref().map(|old| old.line);
                 let license = NewLicense { kid, user, issued, replaces, line, state: None };
-                self.other(&content, license, &terms, current, renewal)
+                let granted = self.other(&content, license, &terms, current, renewal)?;
+                Ok(granted.map(|granted| Granted { delivered: place.map(|_| terms), ..granted }))
             }
         }
     }
@@ -153,7 +171,7 @@ impl Granter {
         let again = is_lost.then_some(HandedOut { lid: current.lid, state: left });
         let key = inner_key(&self.service, kid, content, Digest::of(&current.policy))?;
         let grant = Grant { policy: current.policy.clone(), key, state };
-        Ok(Ok(Granted { grant, license: None, again, stateful: policy.is_stateful() }))
+        Ok(Ok(Granted { grant, license: None, again, stateful: policy.is_stateful(), delivered: None }))
     }
 
     /// Another license, in place of `old` where there was one. Neither other terms nor giving a license back make uses undone,
@@ -191,7 +209,7 @@ impl Granter {
         let key = inner_key(&self.service, license.kid, content, Digest::of(&policy))?;
         let license = NewLicense { state: start.clone(), ..license };
         let grant = Grant { policy, key, state: start };
-        Ok(Ok(Granted { grant, license: Some(license), again, stateful: terms.is_stateful() }))
+        Ok(Ok(Granted { grant, license: Some(license), again, stateful: terms.is_stateful(), delivered: None }))
     }
 
     fn facts(
@@ -200,6 +218,7 @@ impl Granter {
         content: &Content,
         user: Option<UserId>,
         current: Option<&Issued>,
+        place: Option<Lid>,
     ) -> Result<Facts, Fault> {
         let (kind, root_kid) = match &content.part {
             Part::Content => (LicenseKind::Content, None),
@@ -207,7 +226,7 @@ impl Granter {
             Part::Leaf(root) => (LicenseKind::Leaf, Some(root.kid)),
         };
         Ok(Facts {
-            lid: new_lid(self.now)?,
+            lid: place.map_or_else(|| new_lid(self.now), Ok)?,
             kid,
             kind,
             root_kid,
@@ -225,9 +244,18 @@ impl Granter {
 /// A license ID that sorts near those of the same time, so that tables and indexes by license ID, here and on devices, grow at
 /// their end. It tells no more than the policy beside it, which has the time as well; the rest is random.
 fn new_lid(now: i64) -> Result<Lid, Fault> {
-    let mut bytes = *Lid::random()?.as_bytes();
+    Ok(at(Lid::random()?, now))
+}
+
+/// An ID of a delivery, made in the same way.
+pub(super) fn new_delivery(now: i64) -> Result<DeliveryId, Fault> {
+    Ok(at(DeliveryId::random()?, now))
+}
+
+fn at<const N: usize, K>(random: Id<N, K>, now: i64) -> Id<N, K> {
+    let mut bytes = *random.as_bytes();
     bytes[..LID_TIME_LEN].copy_from_slice(&now.to_be_bytes()[size_of::<i64>() - LID_TIME_LEN..]);
-    Ok(Lid::new(bytes))
+    Id::new(bytes)
 }
 
 /// Refuses terms that the service cannot put into a license; they are checked when they are set.

@@ -3,6 +3,7 @@
 //! of an engine than its rows.
 
 mod catalogue;
+mod deliveries;
 mod exchanges;
 mod licenses;
 mod lists;
@@ -15,6 +16,7 @@ use crate::rules::catalogue::NewSubscription;
 use crate::rules::epochs::Epochs;
 use crate::rules::interactions::Interaction;
 use crate::rules::mailbox::RecipientRow;
+use crate::rules::pages::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::revocation::{Order, RevokedKeyRow};
 use crate::rules::rows::{
     AccountRow, AgainRow, AnsweredRow, AuditRow, ContentRow, ExchangeKey, KeysRow, LicenseRow, SeatRow, TokenRow,
@@ -58,6 +60,10 @@ struct Tables {
     licenses: BTreeMap<LicenseKey, (Kid, LicenseRow, i64)>,
     seats: BTreeMap<(Lid, DeviceId), SeatRow>,
     states: BTreeMap<Lid, State>,
+    deliveries: BTreeMap<DeliveryId, DeliveryRow>,
+    pages: BTreeMap<Digest, PageRow>,
+    /// Scope, mark, key ID.
+    left: BTreeSet<(String, i64, Kid)>,
     freed: Vec<(Lid, i64)>,
     again: Vec<(DeviceId, AgainRow)>,
     orders: BTreeMap<i64, (Order, Option<String>)>,

@@ -328,7 +328,7 @@ over_each_engine! {
             store.claim(exchange(50 + number, 1000), device(9), vec![claim], Default::default()).await.unwrap();
         }
         let contents = async |behind| {
-            store.read(behind, |behind, rows| rows.list_contents(&ANY, *behind, 2)).await.unwrap()
+            store.read(behind, |behind, rows| rows.list_contents(&ANY, &[], *behind, 2)).await.unwrap()
         };
         let all = in_pairs(contents, |row| row.kid).await;
         assert_eq!(all.iter().map(|row| row.kid).collect::<Vec<_>>(), (1..=5).map(|number| Kid::new([number; 16])).collect::<Vec<_>>());
@@ -343,7 +343,7 @@ over_each_engine! {
         let all = in_pairs(restores, |row| (row.since, row.lid, row.device)).await;
         assert_eq!(all.iter().map(|row| row.lid).collect::<Vec<_>>(), [51, 52, 53, 54, 55].map(lid));
         let devices = async |behind| {
-            store.read(behind, |behind, rows| rows.list_devices(&ANY, *behind, 2)).await.unwrap()
+            store.read(behind, |behind, rows| rows.list_devices(&ANY, &[], *behind, 2)).await.unwrap()
         };
         let all = in_pairs(devices, |row| (row.since, row.device, row.thumbprint)).await;
         assert_eq!(all.iter().map(|row| row.device).collect::<Vec<_>>(), [1, 2, 3, 4, 5].map(device));

@@ -105,6 +105,7 @@ SELECT DISTINCT device_id FROM device WHERE device_id > $1 ORDER BY device_id LI
 
 -- name: HAS_TRACES
 SELECT 1 WHERE EXISTS (SELECT 1 FROM license WHERE device_id = $1)
+OR EXISTS (SELECT 1 FROM delivery WHERE device_id = $1)
 OR EXISTS (SELECT 1 FROM seat WHERE device_id = $1 AND restored)
 OR EXISTS (SELECT 1 FROM mailbox WHERE device_id = $1)
 OR EXISTS (SELECT 1 FROM fork WHERE device_id = $1)

@@ -149,7 +149,7 @@ impl LicenseRows for PostgresRows<'_> {
     }
 }
 
-fn read_license(row: &Row) -> Result<LicenseRow, StoreError> {
+pub(super) fn read_license(row: &Row) -> Result<LicenseRow, StoreError> {
     Ok(LicenseRow {
         user: row.user(0)?,
         lid: row.id(1)?,

@@ -7,10 +7,10 @@ use super::super::rows::{
 use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::revocation::read_order;
-use super::rows::{Columns as _, PostgresRows, asked, bytes};
+use super::rows::{Columns as _, PostgresRows, asked, bytes, ids};
 use crate::rules::rows::{AccountRow, AuditRow};
 use deadpool_postgres::tokio_postgres::Row;
-use wmlicense_wire::id::{DeviceId, Id, Kid, Lid, SignerId, UserId};
+use wmlicense_wire::id::{DeviceId, Digest, Id, Kid, Lid, SignerId, UserId};
 
 statements!("lists.sql":
     CONTENTS, ACCOUNTS, SUBSCRIPTIONS, POLICIES, LICENSES, RESTORES, DEVICES, AUDIT, ORDERS, ANY_LICENSES, RESTORED_SEATS,
@@ -37,6 +37,7 @@ impl ListRows for PostgresRows<'_> {
     fn list_contents<'a>(
         &'a mut self,
         filter: &'a Filter,
+        delivered: &'a [Kid],
         behind: Option<Kid>,
         limit: usize,
     ) -> Pending<'a, Vec<ContentEntry>> {
@@ -47,7 +48,7 @@ impl ListRows for PostgresRows<'_> {
             let (behind, (since, until)) = (first(behind.as_ref()), filter.times());
             let Filter { account, title, scope, kid, device, .. } = filter;
             let (kid, device) = (kid.as_ref(), device.as_ref());
-            let asked = asked![behind, kid, title, scope, account, device, since, until, limit];
+            let asked = asked![behind, kid, title, scope, account, device, ids(delivered), since, until, limit];
             self.all(CONTENTS, asked, read).await
         })
     }
@@ -121,13 +122,14 @@ impl ListRows for PostgresRows<'_> {
     fn list_devices<'a>(
         &'a mut self,
         filter: &'a Filter,
+        pages: &'a [Digest],
         behind: Option<(i64, DeviceId, SignerId)>,
         limit: usize,
     ) -> Pending<'a, Vec<DeviceEntry>> {
         Box::pin(async move {
             let ((at, device, keys), (since, until)) = (latest(behind.as_ref()), filter.times());
             let Filter { account, kid, device: only, .. } = filter;
-            let asked = asked![at, device, keys, only.as_ref(), kid.as_ref(), account, since, until, limit];
+            let asked = asked![at, device, keys, only.as_ref(), kid.as_ref(), ids(pages), account, since, until, limit];
             self.all(DEVICES, asked, read_device).await
         })
     }

@@ -62,7 +62,8 @@ SELECT number, list FROM status_list ORDER BY number DESC LIMIT 1;
 INSERT INTO status_list (number, list) VALUES ($1, $2);
 
 -- name: DEVICES_OF
-SELECT device_id FROM license WHERE user_id = $1 UNION SELECT recipient.device_id FROM recipient
+SELECT device_id FROM license WHERE user_id = $1 UNION SELECT device_id FROM delivery WHERE user_id = $1
+UNION SELECT recipient.device_id FROM recipient
 JOIN exchange ON exchange.thumbprint = recipient.thumbprint WHERE exchange.account = $1;
 
 -- name: RECIPIENTS_OF

@@ -3,7 +3,7 @@
 use super::super::Pending;
 use crate::rules::revocation::Order;
 use crate::rules::rows::{AccountRow, AuditRow};
-use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, UserId};
+use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, UserId};
 
 /// Which rows are listed: those that everything named here is true of. Each list says what it looks at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,9 +163,11 @@ pub(crate) struct RestoredSeat {
 /// Pages of everything. `behind`: the last of the page before, or none for the first page.
 pub(crate) trait ListRows {
     /// Content by key ID: what an account may have, what a device has a license for, key ID, title, scope, times of adding.
+    /// `delivered`: for what it has one beside its rows.
     fn list_contents<'a>(
         &'a mut self,
         filter: &'a Filter,
+        delivered: &'a [Kid],
         behind: Option<Kid>,
         limit: usize,
     ) -> Pending<'a, Vec<ContentEntry>>;
@@ -200,10 +202,11 @@ pub(crate) trait ListRows {
         limit: usize,
     ) -> Pending<'a, Vec<RestoreEntry>>;
     /// Devices by their present keys, the latest first; those of one second by device ID and keys. Account, device, a key ID that
-    /// it has a license for, times of the first certificate.
+    /// it has a license for, times of the first certificate. `pages`: those of deliveries that have the key ID.
     fn list_devices<'a>(
         &'a mut self,
         filter: &'a Filter,
+        pages: &'a [Digest],
         behind: Option<(i64, DeviceId, SignerId)>,
         limit: usize,
     ) -> Pending<'a, Vec<DeviceEntry>>;

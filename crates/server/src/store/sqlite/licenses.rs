@@ -218,7 +218,7 @@ impl SeatRows for SqliteRows<'_> {
     }
 }
 
-fn read_license(row: &Row<'_>) -> Result<LicenseRow, StoreError> {
+pub(super) fn read_license(row: &Row<'_>) -> Result<LicenseRow, StoreError> {
     Ok(LicenseRow {
         user: row.user(0)?,
         lid: row.id(1)?,

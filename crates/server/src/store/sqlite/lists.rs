@@ -10,7 +10,7 @@ use super::revocation::read_order;
 use super::rows::{Columns as _, SqliteRows, bytes, done};
 use crate::rules::rows::{AccountRow, AuditRow};
 use rusqlite::params;
-use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, UserId};
+use wmlicense_wire::id::{DeviceId, Digest, Id, Kid, Lid, SignerId, UserId};
 
 statements!("lists.sql":
     CONTENTS, ACCOUNTS, SUBSCRIPTIONS, POLICIES, LICENSES, RESTORES, DEVICES, AUDIT, ORDERS, ANY_LICENSES, RESTORED_SEATS,
@@ -33,17 +33,24 @@ const COUNTED: [&str; 9] = [
 /// Sorts before every time that is behind another.
 const FIRST: i64 = i64::MAX;
 
+/// Identifiers as statements look among them.
+fn json<const N: usize, K>(ids: &[Id<N, K>]) -> String {
+    let named: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.to_hex().to_ascii_uppercase())).collect();
+    format!("[{}]", named.join(","))
+}
+
 impl ListRows for SqliteRows<'_> {
     fn list_contents<'a>(
         &'a mut self,
         filter: &'a Filter,
+        delivered: &'a [Kid],
         behind: Option<Kid>,
         limit: usize,
     ) -> Pending<'a, Vec<ContentEntry>> {
         let (behind, (since, until)) = (bytes(behind.as_ref()).unwrap_or_default(), filter.times());
         let (kid, device) = (bytes(filter.kid.as_ref()), bytes(filter.device.as_ref()));
         let Filter { account, title, scope, .. } = filter;
-        let asked = params![behind, kid, title, scope, account, device, since, until, limit as i64];
+        let asked = params![behind, kid, title, scope, account, device, json(delivered), since, until, limit as i64];
         done(self.all(CONTENTS, asked, |row| {
             Ok(ContentEntry { kid: row.id(0)?, title: row.get(1)?, policy: row.get(2)?, scope: row.get(3)? })
         }))
@@ -139,6 +146,7 @@ impl ListRows for SqliteRows<'_> {
     fn list_devices<'a>(
         &'a mut self,
         filter: &'a Filter,
+        pages: &'a [Digest],
         behind: Option<(i64, DeviceId, SignerId)>,
         limit: usize,
     ) -> Pending<'a, Vec<DeviceEntry>> {
@@ -147,7 +155,7 @@ impl ListRows for SqliteRows<'_> {
         let (device, keys, (since, until)) =
             (bytes(device).unwrap_or_default(), bytes(keys).unwrap_or_default(), filter.times());
         let (only, kid) = (bytes(filter.device.as_ref()), bytes(filter.kid.as_ref()));
-        let asked = params![at, device, keys, only, kid, filter.account, since, until, limit as i64];
+        let asked = params![at, device, keys, only, kid, json(pages), filter.account, since, until, limit as i64];
         done(self.all(DEVICES, asked, |row| {
             let mut accounts: Vec<String> = row
                 .get::<_, Option<String>>(10)?

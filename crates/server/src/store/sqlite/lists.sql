@@ -7,9 +7,10 @@ AND ($4 IS NULL OR scope = $4)
 AND ($5 IS NULL OR scope IS NULL OR scope IN (SELECT account_scope.scope FROM account_scope
     JOIN account ON account.user_id = account_scope.user_id WHERE account.name = $5 AND account.removed_at IS NULL))
 AND ($6 IS NULL OR EXISTS (SELECT 1 FROM license WHERE license.device_id = $6 AND license.kid = content.kid)
-    OR EXISTS (SELECT 1 FROM seat WHERE seat.device_id = $6 AND seat.kid = content.kid AND seat.restored = 1))
-AND added_at >= $7 AND added_at < $8
-ORDER BY kid LIMIT $9;
+    OR EXISTS (SELECT 1 FROM seat WHERE seat.device_id = $6 AND seat.kid = content.kid AND seat.restored = 1)
+    OR hex(content.kid) IN (SELECT value FROM json_each($7)))
+AND added_at >= $8 AND added_at < $9
+ORDER BY kid LIMIT $10;
 
 -- name: ACCOUNTS
 SELECT user_id, name, created_at, removed_at FROM account
@@ -17,7 +18,8 @@ WHERE (name, user_id) > ($1, $2) AND ($3 IS NULL OR name = $3)
 AND ($4 IS NULL OR EXISTS (SELECT 1 FROM account_scope
     WHERE account_scope.user_id = account.user_id AND account_scope.scope = $4))
 AND ($5 IS NULL OR EXISTS (SELECT 1 FROM license
-    WHERE license.device_id = $5 AND license.user_id = account.user_id))
+    WHERE license.device_id = $5 AND license.user_id = account.user_id)
+    OR EXISTS (SELECT 1 FROM delivery WHERE delivery.device_id = $5 AND delivery.user_id = account.user_id))
 AND created_at >= $6 AND created_at < $7 AND (removed_at IS NULL OR $8)
 ORDER BY name, user_id LIMIT $9;
 
@@ -75,17 +77,21 @@ SELECT device_id, thumbprint, name, created_at, certified_at, security_version, 
     (SELECT max(noticed_at) FROM fork WHERE fork.device_id = device.device_id),
     (SELECT group_concat(account.name, char(10)) FROM account WHERE account.user_id IN (
         SELECT license.user_id FROM license WHERE license.device_id = device.device_id
+        UNION SELECT delivery.user_id FROM delivery WHERE delivery.device_id = device.device_id
         UNION SELECT exchange.account FROM exchange WHERE exchange.thumbprint = device.thumbprint))
 FROM device WHERE successor IS NULL
 AND (created_at < $1 OR (created_at = $1 AND (device_id, thumbprint) > ($2, $3)))
 AND ($4 IS NULL OR device_id = $4)
 AND ($5 IS NULL OR EXISTS (SELECT 1 FROM license WHERE license.device_id = device.device_id AND license.kid = $5)
-    OR EXISTS (SELECT 1 FROM seat WHERE seat.device_id = device.device_id AND seat.kid = $5 AND seat.restored = 1))
-AND ($6 IS NULL OR EXISTS (SELECT 1 FROM account WHERE account.name = $6 AND account.user_id IN (
+    OR EXISTS (SELECT 1 FROM seat WHERE seat.device_id = device.device_id AND seat.kid = $5 AND seat.restored = 1)
+    OR EXISTS (SELECT 1 FROM delivery WHERE delivery.device_id = device.device_id
+        AND hex(delivery.page) IN (SELECT value FROM json_each($6))))
+AND ($7 IS NULL OR EXISTS (SELECT 1 FROM account WHERE account.name = $7 AND account.user_id IN (
     SELECT license.user_id FROM license WHERE license.device_id = device.device_id
+    UNION SELECT delivery.user_id FROM delivery WHERE delivery.device_id = device.device_id
     UNION SELECT exchange.account FROM exchange WHERE exchange.thumbprint = device.thumbprint)))
-AND created_at >= $7 AND created_at < $8
-ORDER BY created_at DESC, device_id, thumbprint LIMIT $9;
+AND created_at >= $8 AND created_at < $9
+ORDER BY created_at DESC, device_id, thumbprint LIMIT $10;
 
 -- name: AUDIT
 SELECT done_at, id, who, act, about, was, became FROM audit
@@ -114,6 +120,6 @@ WHERE seat.restored = 1 AND (seat.lid, seat.device_id) > ($1, $2) ORDER BY seat.
 
 -- name: COUNTS
 SELECT (SELECT count(*) FROM content), (SELECT count(*) FROM policy), (SELECT count(*) FROM account WHERE removed_at IS NULL),
-    (SELECT count(*) FROM device WHERE successor IS NULL), (SELECT count(*) FROM license),
+    (SELECT count(*) FROM device WHERE successor IS NULL), (SELECT count(*) FROM license) + (SELECT coalesce(sum(live), 0) FROM delivery),
     (SELECT count(*) FROM revocation), (SELECT count(*) FROM acknowledgement), (SELECT count(*) FROM exchange),
     (SELECT count(*) FROM seat WHERE restored = 1);

@@ -134,7 +134,8 @@ impl DeviceRows for Tables {
     }
 
     fn has_traces(&mut self, device: DeviceId) -> Pending<'_, bool> {
-        let licenses = self.licenses.keys().any(|key| key.device == device);
+        let licenses = self.licenses.keys().any(|key| key.device == device)
+            || self.deliveries.values().any(|row| row.device == device);
         let seats = self.seats.values().any(|seat| seat.device == device && seat.restored);
         let letters = self.letters.keys().any(|(of, _)| *of == device);
         let forks = self.forks.iter().any(|fork| fork.0 == device);

@@ -9,7 +9,7 @@ use super::{Tables, found};
 use crate::rules::rows::{AccountRow, AuditRow};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use wmlicense_wire::id::{DeviceId, Kid, Lid, SignerId, UserId};
+use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, SignerId, UserId};
 use wmlicense_wire::revocation::{Entry, Rule};
 
 impl Tables {
@@ -21,7 +21,7 @@ impl Tables {
         self.contents.get(&kid).and_then(|(row, ..)| row.title.clone())
     }
 
-    fn name_of(&self, user: Option<UserId>) -> Option<String> {
+    pub(super) fn name_of(&self, user: Option<UserId>) -> Option<String> {
         self.accounts.get(&user?).map(|row| row.name.clone())
     }
 
@@ -41,7 +41,8 @@ impl Tables {
     fn accounts_of(&self, device: DeviceId, keys: SignerId) -> Vec<String> {
         let issued = self.licenses.keys().filter(|key| key.device == device).filter_map(|key| key.user);
         let asked = self.exchanges.iter().filter(|(key, _)| key.thumbprint == keys).filter_map(|(_, row)| row.account);
-        let users: BTreeSet<UserId> = issued.chain(asked).collect();
+        let got = self.deliveries.values().filter(|row| row.device == device).filter_map(|row| row.user);
+        let users: BTreeSet<UserId> = issued.chain(asked).chain(got).collect();
         let mut names: Vec<String> = users.into_iter().filter_map(|user| self.name_of(Some(user))).collect();
         names.sort_unstable();
         names
@@ -84,6 +85,7 @@ impl ListRows for Tables {
     fn list_contents<'a>(
         &'a mut self,
         filter: &'a Filter,
+        delivered: &'a [Kid],
         behind: Option<Kid>,
         limit: usize,
     ) -> Pending<'a, Vec<ContentEntry>> {
@@ -96,7 +98,7 @@ impl ListRows for Tables {
                 && has_part(&filter.title, row.title.as_ref())
                 && meets(&filter.scope, row.scope.as_ref())
                 && may_have(&row.scope)
-                && filter.device.is_none_or(|device| self.holds(device, row.kid))
+                && filter.device.is_none_or(|device| self.holds(device, row.kid) || delivered.contains(&row.kid))
                 && in_time(filter, *added_at)
         };
         let rows = self.contents.values().filter(is_meant).map(|(row, ..)| {
@@ -114,7 +116,10 @@ impl ListRows for Tables {
     ) -> Pending<'a, Vec<AccountRow>> {
         let has_scope =
             |user| filter.scope.as_ref().is_none_or(|scope| self.scopes.contains_key(&(user, scope.clone())));
-        let uses = |device, user| self.licenses.keys().any(|key| key.device == device && key.user == Some(user));
+        let uses = |device, user| {
+            self.licenses.keys().any(|key| key.device == device && key.user == Some(user))
+                || self.deliveries.values().any(|row| row.device == device && row.user == Some(user))
+        };
         let is_meant = |row: &&AccountRow| {
             meets(&filter.account, Some(&row.name))
                 && has_scope(row.user)
@@ -208,10 +213,12 @@ impl ListRows for Tables {
     fn list_devices<'a>(
         &'a mut self,
         filter: &'a Filter,
+        pages: &'a [Digest],
         behind: Option<(i64, DeviceId, SignerId)>,
         limit: usize,
     ) -> Pending<'a, Vec<DeviceEntry>> {
         let forks = |device: DeviceId| self.forks.iter().filter(move |fork| fork.0 == device).map(|fork| fork.4);
+        let got = |of: DeviceId| self.deliveries.values().any(|row| row.device == of && pages.contains(&row.page));
         let rows = self.keys.values().filter(|row| row.successor.is_none()).cloned().map(|row| DeviceEntry {
             device: row.device,
             thumbprint: row.thumbprint,
@@ -227,7 +234,7 @@ impl ListRows for Tables {
         });
         let rows = rows.filter(|entry| {
             meets(&filter.device, Some(&entry.device))
-                && filter.kid.is_none_or(|kid| self.holds(entry.device, kid))
+                && filter.kid.is_none_or(|kid| self.holds(entry.device, kid) || got(entry.device))
                 && filter.account.as_ref().is_none_or(|account| entry.accounts.contains(account))
                 && in_time(filter, entry.since)
         });
@@ -298,12 +305,13 @@ impl ListRows for Tables {
     fn counts(&mut self) -> Pending<'_, Vec<(&'static str, u64)>> {
         let present = self.keys.values().filter(|row| row.successor.is_none()).count();
         let restores = self.seats.values().filter(|seat| seat.restored).count();
+        let delivered: usize = self.deliveries.values().map(|row| row.live as usize).sum();
         let counts = [
             ("content", self.contents.len()),
             ("policies", self.policies.len()),
             ("accounts", self.accounts.values().filter(|row| row.removed_at.is_none()).count()),
             ("devices", present),
-            ("licenses", self.licenses.len()),
+            ("licenses", self.licenses.len() + delivered),
             ("revocations", self.orders.len()),
             ("acknowledgements", self.acknowledgements.len()),
             ("answers", self.exchanges.len()),

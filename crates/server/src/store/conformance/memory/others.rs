@@ -139,9 +139,10 @@ impl RevocationRows for Tables {
 impl MailboxRows for Tables {
     fn devices_of(&mut self, user: UserId) -> Pending<'_, Vec<DeviceId>> {
         let licensed = self.licenses.keys().filter(|key| key.user == Some(user)).map(|key| key.device);
+        let got = self.deliveries.values().filter(|row| row.user == Some(user)).map(|row| row.device);
         let asked = self.exchanges.iter().filter(|(_, row)| row.account == Some(user));
         let asked = asked.filter_map(|(key, _)| self.recipients.get(&key.thumbprint)).map(|row| row.device);
-        found(licensed.chain(asked).collect::<BTreeSet<_>>().into_iter().collect())
+        found(licensed.chain(got).chain(asked).collect::<BTreeSet<_>>().into_iter().collect())
     }
 
     fn recipients_of<'a>(&'a mut self, devices: &'a [DeviceId]) -> Pending<'a, Vec<RecipientRow>> {

@@ -1,0 +1,293 @@
+//! Licenses that were delivered many at once: one row for all of them, and a page that says what they are. Which of them have rows of
+//! their own by now is a bit each. What a page holds is here; what becomes of a delivered license is decided in the files beside.
+
+use super::licenses::{Issued, NewLicense};
+use super::revocation::Order;
+use super::rows::{LicenseRow, SeatRow};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use wmlicense_wire::cbor::{self, read, write};
+use wmlicense_wire::id::{DeviceId, Digest, Id, Kid, Lid, UserId};
+use wmlicense_wire::policy::Policy;
+use wmlicense_wire::request::MAX_LICENSES;
+
+/// Bytes of a license ID behind those of its delivery: its place.
+const PLACE_LEN: usize = Lid::LEN - DeliveryId::LEN;
+/// Terms on one page at most.
+const MAX_TERMS: usize = MAX_LICENSES;
+/// Bytes of pages that are kept in memory, as they are in the database.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
+/// Fewer licenses than this get rows of their own: the rows of a device's deliveries are read with each of its requests.
+pub(crate) const MIN_DELIVERED: usize = 32;
+
+/// What kind of identifier it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum DeliveryKind {}
+/// What the license IDs of a delivery begin with.
+pub(crate) type DeliveryId = Id<12, DeliveryKind>;
+
+/// Licenses of one account and scope that a device got at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeliveryRow {
+    pub(crate) id: DeliveryId,
+    pub(crate) device: DeviceId,
+    /// Account that they are issued to; none where the content is open.
+    pub(crate) user: Option<UserId>,
+    /// Of the content at that time; empty: open to all.
+    pub(crate) scope: String,
+    pub(crate) issued_at: i64,
+    /// Number of the last change to what is offered at that time.
+    pub(crate) mark: i64,
+    pub(crate) page: Digest,
+    /// First and last key ID of the page.
+    pub(crate) kids: (Kid, Kid),
+    /// Places on the page.
+    pub(crate) count: u32,
+    /// Licenses of it that have no rows of their own.
+    pub(crate) live: u32,
+    /// A bit for each that has, the lowest of the first byte first.
+    pub(crate) gone: Vec<u8>,
+    /// Mark at which the device was told to drop all that are left.
+    pub(crate) withdrawn: Option<i64>,
+}
+
+impl DeliveryRow {
+    /// True if its page may have one of these key IDs, which are in order.
+    pub(crate) fn may_have(&self, kids: &[Kid]) -> bool {
+        let at = kids.partition_point(|kid| *kid < self.kids.0);
+        kids.get(at).is_some_and(|kid| *kid <= self.kids.1)
+    }
+
+    /// The license at a place.
+    pub(crate) fn lid(&self, place: u32) -> Lid {
+        lid_at(self.id, place)
+    }
+
+    /// True if the license at a place has no rows of its own.
+    pub(crate) fn is_live(&self, place: u32) -> bool {
+        let bit = self.gone.get(place as usize / 8).is_some_and(|byte| byte & (1 << (place % 8)) != 0);
+        place < self.count && !bit
+    }
+
+    /// Notes that the license at a place has rows of its own.
+    pub(crate) fn leave(&mut self, place: u32) {
+        if self.is_live(place) {
+            self.gone.resize((self.count as usize).div_ceil(8), 0);
+            self.gone[place as usize / 8] |= 1 << (place % 8);
+            self.live -= 1;
+        }
+    }
+
+    /// The places of licenses that have no rows of their own, in order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = u32> {
+        (0..self.count).filter(|place| self.is_live(*place))
+    }
+}
+
+/// The license at a place of a delivery.
+pub(crate) fn lid_at(id: DeliveryId, place: u32) -> Lid {
+    let mut bytes = [0; Lid::LEN];
+    let (front, back) = bytes.split_at_mut(DeliveryId::LEN);
+    front.copy_from_slice(id.as_bytes());
+    back.copy_from_slice(&place.to_be_bytes());
+    Lid::new(bytes)
+}
+
+/// Delivery and place of a license, if it was delivered.
+pub(crate) fn place_of(lid: Lid) -> (DeliveryId, u32) {
+    let (mut id, mut place) = ([0; DeliveryId::LEN], [0; PLACE_LEN]);
+    let (front, back) = lid.as_bytes().split_at(DeliveryId::LEN);
+    id.copy_from_slice(front);
+    place.copy_from_slice(back);
+    (DeliveryId::new(id), u32::from_be_bytes(place))
+}
+
+/// What the licenses of deliveries are: the same for all devices that got the same at the same state of what is offered.
+pub(crate) struct Page {
+    pub(crate) hash: Digest,
+    /// In their order.
+    pub(crate) kids: Vec<Kid>,
+    /// With the hash of each, without what differs from license to license.
+    terms: Vec<(Digest, Policy)>,
+    /// By place.
+    of: Vec<u16>,
+    titles: Vec<Option<Box<str>>>,
+    /// As it is in the database.
+    bytes: usize,
+}
+
+/// A page as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct PageRow {
+    pub(crate) hash: Digest,
+    /// 16 bytes each.
+    pub(crate) kids: Vec<u8>,
+    /// Terms, which ones by place, titles.
+    pub(crate) about: Vec<u8>,
+}
+
+/// Terms without what differs from license to license: their hash is that of the terms.
+fn neutral(policy: &Policy) -> Policy {
+    let (lid, kid) = (Lid::new([0; Lid::LEN]), Kid::new([0; Kid::LEN]));
+    Policy { lid, kid, title: None, user: None, first_issued: 0, replaces: None, ..policy.clone() }
+}
+
+fn hash(kids: &[u8], about: &[u8]) -> Digest {
+    Digest::of(&write::array([write::bytes(kids), about.to_vec()]))
+}
+
+impl PageRow {
+    /// The page of licenses in the order of their key IDs.
+    pub(crate) fn of(licenses: &[(Policy, NewLicense)]) -> Self {
+        let (mut terms, mut known, mut of) = (Vec::new(), HashMap::new(), Vec::with_capacity(licenses.len() * 2));
+        for (policy, license) in licenses {
+            let place = *known.entry(license.issued.terms).or_insert_with(|| {
+                terms.push(write::bytes(neutral(policy).encode()));
+                terms.len() - 1
+            });
+            of.extend_from_slice(&(place as u16).to_be_bytes());
+        }
+        let policies = licenses.iter().map(|(policy, _)| policy);
+        let titles = policies.clone().map(|policy| policy.title.as_deref().map_or_else(write::null, write::text));
+        let about = write::array([write::array(&terms), write::bytes(&of), write::array(titles)]);
+        let kids: Vec<u8> = policies.flat_map(|policy| *policy.kid.as_bytes()).collect();
+        Self { hash: hash(&kids, &about), kids, about }
+    }
+}
+
+impl Page {
+    /// Reads a page; none if it is damaged.
+    fn read(row: &PageRow) -> Option<Self> {
+        if hash(&row.kids, &row.about) != row.hash {
+            return None;
+        }
+        let (kids, rest) = row.kids.as_chunks::<{ Kid::LEN }>();
+        let kids: Vec<Kid> = kids.iter().map(|kid| Kid::new(*kid)).collect();
+        cbor::check(&row.about).ok()?;
+        let [terms, of, titles] = read::tuple(&row.about)?;
+        let terms = read::array(MAX_TERMS, |raw| {
+            let bytes = read::bytes(raw)?;
+            Some((Digest::of(bytes), Policy::decode(bytes).ok()?))
+        })(terms)?;
+        let of: Vec<u16> = read::bytes(of)?.as_chunks::<2>().0.iter().map(|place| u16::from_be_bytes(*place)).collect();
+        let title = |raw| if read::is_null(raw) { Some(None) } else { read::text(raw).map(|text| Some(text.into())) };
+        let titles: Vec<Option<Box<str>>> = read::array(MAX_LICENSES, title)(titles)?;
+        let whole = rest.is_empty() && of.len() == kids.len() && titles.len() == kids.len();
+        let known = of.iter().all(|place| usize::from(*place) < terms.len());
+        let bytes = row.kids.len() + row.about.len();
+        (whole && known).then_some(Self { hash: row.hash, kids, terms, of, titles, bytes })
+    }
+
+    /// The place of a key ID.
+    pub(crate) fn place(&self, kid: Kid) -> Option<u32> {
+        self.kids.binary_search(&kid).ok().map(|place| place as u32)
+    }
+
+    /// Hash of the terms at a place.
+    fn terms(&self, place: u32) -> Option<Digest> {
+        Some(self.terms.get(usize::from(*self.of.get(place as usize)?))?.0)
+    }
+
+    /// The policy at a place of a delivery, the same bytes as the device got.
+    pub(crate) fn policy(&self, delivery: &DeliveryRow, place: u32) -> Option<Policy> {
+        let at = place as usize;
+        let (_, terms) = self.terms.get(usize::from(*self.of.get(at)?))?;
+        Some(Policy {
+            lid: delivery.lid(place),
+            kid: *self.kids.get(at)?,
+            title: self.titles.get(at)?.as_deref().map(str::to_owned),
+            user: delivery.user,
+            first_issued: delivery.issued_at,
+            ..terms.clone()
+        })
+    }
+
+    /// The license at a place of a delivery as its row would say it.
+    pub(crate) fn license(&self, delivery: &DeliveryRow, place: u32) -> Option<LicenseRow> {
+        Some(LicenseRow {
+            user: delivery.user,
+            lid: delivery.lid(place),
+            terms: self.terms(place)?,
+            policy: self.policy(delivery, place)?.encode(),
+            withdrawn: delivery.withdrawn,
+            returned_at: None,
+        })
+    }
+
+    /// The seat of the device that it was delivered to as its row would say it.
+    pub(crate) fn seat(&self, delivery: &DeliveryRow, place: u32) -> Option<SeatRow> {
+        Some(SeatRow {
+            lid: delivery.lid(place),
+            device: delivery.device,
+            kid: *self.kids.get(place as usize)?,
+            restored: false,
+            elsewhere: false,
+            since: delivery.issued_at,
+            line: None,
+            returned_at: None,
+            freed: false,
+            withdrawn: None,
+        })
+    }
+
+    /// The license at a place to be written down in rows of its own.
+    pub(crate) fn own(&self, delivery: &DeliveryRow, place: u32) -> Option<NewLicense> {
+        let LicenseRow { user, lid, terms, policy, .. } = self.license(delivery, place)?;
+        let (kid, issued) = (*self.kids.get(place as usize)?, Issued::new(lid, terms, policy));
+        Some(NewLicense { kid, user, issued, replaces: None, line: None, state: None })
+    }
+
+    /// True if an order takes back the license at a place.
+    pub(crate) fn is_meant(&self, order: &Order, delivery: &DeliveryRow, place: u32) -> bool {
+        self.policy(delivery, place).is_some_and(|policy| order.matches(&policy, delivery.device))
+    }
+}
+
+/// A delivery to be written down.
+pub(crate) struct NewDelivery {
+    pub(crate) row: DeliveryRow,
+    pub(crate) page: PageRow,
+}
+
+/// Pages that were read. Each is found by the hash of its bytes, so that whoever asks for one gets the same, whatever the database.
+#[derive(Default)]
+struct Known {
+    pages: HashMap<Digest, (Arc<Page>, u64)>,
+    /// Of all of them.
+    bytes: usize,
+    /// Counts uses.
+    clock: u64,
+}
+
+fn known() -> std::sync::MutexGuard<'static, Known> {
+    static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
+    KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A page that is in memory.
+pub(crate) fn known_page(hash: Digest) -> Option<Arc<Page>> {
+    let mut known = known();
+    known.clock += 1;
+    let clock = known.clock;
+    let (page, used) = known.pages.get_mut(&hash)?;
+    *used = clock;
+    Some(Arc::clone(page))
+}
+
+/// Reads a page and keeps it in memory, in place of the one that was not used for longest; none if it is damaged.
+pub(crate) fn keep_page(row: &PageRow) -> Option<Arc<Page>> {
+    let page = Arc::new(Page::read(row)?);
+    let mut known = known();
+    known.clock += 1;
+    let clock = known.clock;
+    if let Some((before, _)) = known.pages.insert(page.hash, (Arc::clone(&page), clock)) {
+        known.bytes -= before.bytes;
+    }
+    known.bytes += page.bytes;
+    while known.bytes > KEPT_BYTES {
+        let oldest = known.pages.iter().min_by_key(|(_, (_, used))| *used).map(|(hash, _)| *hash);
+        let Some((gone, _)) = oldest.and_then(|hash| known.pages.remove(&hash)) else { break };
+        known.bytes -= gone.bytes;
+    }
+    Some(page)
+}

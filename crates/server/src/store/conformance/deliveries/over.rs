@@ -1,0 +1,87 @@
+//! Delivered licenses that a device has to drop.
+
+use super::*;
+
+over_each_engine! {
+    #[tokio::test]
+    async fn a_delivered_license_is_taken_back_by_its_id_and_by_every_rule(world: World) {
+        let store = &world.store;
+        delivered(&world).await;
+        let start = mark(store).await;
+        let taken = async |order: Order| store.take_back(order, None, 2000).await.unwrap().1;
+        assert_eq!(taken(order(Entry::License(lid_of(50, 7)), None)).await, 1);
+        assert_eq!(store.due(OWN).await.unwrap().unwrap().entries, [Entry::License(lid_of(50, 7))]);
+        let page = run(store, Some(start), first()).await;
+        assert_eq!(withdrawn(&page), [lid_of(50, 7)].into());
+        let offer = store.offer(of_account(2, 2000), OWN, Some(USER), vec![kid(7)]).await.unwrap();
+        assert!(offer.items[0].as_ref().unwrap().taken_back);
+        assert_eq!(claim(store, 10, OWN, 7, 4).await, Err(Out::TakenBack));
+        // By a key ID, on one device, of an account, of a time: each only what it means.
+        assert_eq!(taken(order(rule(None, Some(kid(8)), None), Some(device(9)))).await, 0);
+        assert_eq!(taken(order(rule(None, Some(kid(8)), None), Some(OWN))).await, 1);
+        assert_eq!(withdrawn(&run(store, Some(start), first()).await), [lid_of(50, 7), lid_of(50, 8)].into());
+        assert_eq!(taken(order(rule(Some(UserId::new([6; 16])), None, None), None)).await, 0);
+        assert_eq!(taken(order(rule(None, None, Some(1000)), None)).await, 0);
+        let before = mark(store).await;
+        assert_eq!(taken(order(rule(Some(USER), None, Some(1001)), None)).await, 1);
+        assert_eq!(claim(store, 11, OWN, 9, 4).await, Err(Out::TakenBack));
+        let rest: BTreeSet<Lid> = (1..=KIDS).filter(|of| ![7, 8].contains(of)).map(|of| lid_of(50, of)).collect();
+        assert_eq!(withdrawn(&run(store, Some(before), first()).await), rest);
+        assert_eq!(licenses_in_rows(store).await, 2, "what is taken back whole needs no rows");
+        assert!(store.all::<LicenseEntry>().await.unwrap().iter().all(|entry| entry.taken_back));
+        // What it was told it is told again only from before.
+        assert!(withdrawn(&run(store, Some(mark(store).await), first()).await).is_empty());
+        // The mark goes along when one of them gets rows.
+        let licenses = vec![(lid_of(50, 9), State::default())];
+        written(store.give_back(exchange(70, 3000), OWN, licenses, vec![70]).await.unwrap(), &[70]);
+        assert!(held(store).await[8].1.withdrawn && held(store).await[9].1.withdrawn);
+    }
+
+    #[tokio::test]
+    async fn a_lost_scope_takes_whole_deliveries_and_removed_content_its_licenses(world: World) {
+        let store = &world.store;
+        delivered(&world).await;
+        let start = mark(store).await;
+        assert_eq!(store.remove_content(vec![kid(7)], 300).await.unwrap(), 1);
+        store.add_content(vec![content(8, "silver")], vec![kid(8)], 310).await.unwrap();
+        store.add_content(vec![content(9, "silver")], vec![kid(9)], 320).await.unwrap();
+        store.add_content(vec![content(9, "gold")], vec![kid(9)], 330).await.unwrap();
+        let page = run(store, Some(start), first()).await;
+        assert_eq!(withdrawn(&page), [lid_of(50, 7), lid_of(50, 8)].into(), "what came back is not over");
+        let told = async |number: u8, page: DeliveryPage| {
+            let issue = Issue { withdrawn: page.withdrawn, made_again: true, deliveries: 1, ..Issue::default() };
+            store.issue(of_account(number, 2000), OWN, issue, vec![]).await.unwrap()
+        };
+        assert_eq!(told(60, page).await, Committed::Done);
+        assert_eq!(licenses_in_rows(store).await, 2);
+        assert!(withdrawn(&run(store, Some(mark(store).await), first()).await).is_empty());
+        store.change_account("tom".to_owned(), vec![], vec!["gold".to_owned()], 400).await.unwrap();
+        let query = || DeliveryQuery { scopes: vec![String::new()], since: Some(340), from: first() };
+        let page = store.delivery(of_account(100, 5000), OWN, query()).await.unwrap();
+        let rest: BTreeSet<Lid> = (1..=KIDS).filter(|of| ![7, 8].contains(of)).map(|of| lid_of(50, of)).collect();
+        assert_eq!(withdrawn(&page), rest);
+        assert_eq!(told(61, page).await, Committed::Done);
+        assert_eq!(licenses_in_rows(store).await, 2, "it is noted at the delivery");
+        store.change_account("tom".to_owned(), vec!["gold".to_owned()], vec![], 500).await.unwrap();
+        let held = held(store).await;
+        assert!(held.len() == usize::from(KIDS) - 2 && held.iter().all(|(_, issued)| issued.withdrawn));
+        let by_name = store.offer(of_account(62, 5000), OWN, Some(USER), vec![kid(10)]).await.unwrap();
+        assert_eq!(by_name.withdrawn.len(), 1, "who asks by name is told with the answer");
+    }
+
+    #[tokio::test]
+    async fn what_a_device_has_to_drop_comes_in_pages_and_every_delivery_whole(world: World) {
+        let store = &world.store;
+        delivered(&world).await;
+        let more = Issue { licenses: vec![license(1, None)], deliveries: 1, ..Issue::default() };
+        written(store.issue(exchange(70, 1000), OWN, more, vec![70]).await.unwrap(), &[70]);
+        store.take_back(order(rule(None, None, None), None), None, 2000).await.unwrap();
+        let all = run(store, None, first()).await;
+        assert_eq!((all.withdrawn.len(), all.next.is_none()), (usize::from(KIDS) + 1, true));
+        assert_eq!(all.withdrawn[0].lid, lid(1), "rows come first");
+        let behind = Position::Withdrawn(id(50).as_bytes().to_vec());
+        assert!(run(store, None, behind).await.withdrawn.is_empty());
+        let before = Position::Withdrawn(id(49).as_bytes().to_vec());
+        assert_eq!(run(store, None, before).await.withdrawn.len(), usize::from(KIDS));
+    }
+}

@@ -1,0 +1,60 @@
+-- Licenses that were delivered many at once.
+
+-- name: COUNT
+SELECT count(*) FROM delivery WHERE device_id = $1;
+
+-- name: OF_DEVICE
+SELECT device_id, id, user_id, scope, issued_at, mark, page, first_kid, last_kid, count, live, gone, withdrawn FROM delivery
+WHERE device_id = $1 ORDER BY id;
+
+-- name: DELIVERIES
+SELECT device_id, id, user_id, scope, issued_at, mark, page, first_kid, last_kid, count, live, gone, withdrawn FROM delivery
+WHERE id = ANY($1) ORDER BY id;
+
+-- name: LOCK_DELIVERIES
+SELECT device_id, id, user_id, scope, issued_at, mark, page, first_kid, last_kid, count, live, gone, withdrawn FROM delivery
+WHERE id = ANY($1) ORDER BY id FOR UPDATE;
+
+-- name: DELIVERIES_BEHIND
+SELECT device_id, id, user_id, scope, issued_at, mark, page, first_kid, last_kid, count, live, gone, withdrawn FROM delivery
+WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: INSERT_DELIVERY
+INSERT INTO delivery (device_id, id, user_id, scope, issued_at, mark, page, first_kid, last_kid, count, live, gone, withdrawn)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+
+-- name: PUT_GONE
+UPDATE delivery SET live = $1, gone = $2 WHERE device_id = $3 AND id = $4;
+
+-- name: WITHDRAW_DELIVERIES
+UPDATE delivery SET withdrawn = coalesce(withdrawn, $2) WHERE id = ANY($1);
+
+-- name: PAGES
+SELECT hash, kids, about FROM delivery_page WHERE hash = ANY($1) ORDER BY hash;
+
+-- name: INSERT_PAGE
+INSERT INTO delivery_page (hash, kids, about) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
+-- name: PAGES_WITH
+SELECT hash, kids FROM delivery_page WHERE position($1 IN kids) > 0 ORDER BY hash;
+
+-- name: NOTE_LEFT
+INSERT INTO content_removed (scope, mark, kid) SELECT scope, $3, kid FROM unnest($1, $2) AS gone (scope, kid)
+ON CONFLICT (scope, kid) DO UPDATE SET mark = excluded.mark;
+
+-- name: LEFT_AFTER
+SELECT kid, mark FROM content_removed WHERE scope = $1 AND mark > $2 ORDER BY mark, kid;
+
+-- name: LICENSES_BETWEEN
+SELECT user_id, lid, terms, policy, withdrawn, returned_at, kid FROM license
+WHERE device_id = $1 AND kid >= $2 AND kid <= $3 ORDER BY kid, user_id LIMIT $4;
+
+-- name: LIST_DELIVERIES
+SELECT device_id, id, delivery.user_id, scope, issued_at, mark, page, first_kid, last_kid, count, live, gone, withdrawn, account.name
+FROM delivery LEFT JOIN account ON account.user_id = delivery.user_id
+WHERE (issued_at < $1 OR (issued_at = $1 AND id >= $2)) AND ($3 IS NULL OR device_id = $3)
+AND ($4 IS NULL OR account.name = $4) AND issued_at >= $5 AND issued_at < $6
+ORDER BY issued_at DESC, id LIMIT $7;
+
+-- name: ACKNOWLEDGED_AT
+SELECT lid, device_id, received_at FROM acknowledged_license WHERE lid = ANY($1) ORDER BY lid, device_id;
