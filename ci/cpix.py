@@ -143,6 +143,12 @@ def make(folder):
     for name, document in {**good, **bad}.items():
         (folder / f"{name}.xml").write_text(document.text(), encoding="utf-8")
     (folder / "utf16.xml").write_bytes(good["sealed"].text("utf-16").encode("utf-16"))
+    mixed = with_keys(Document([ours]))
+    mixed.keys.append(
+        f'<ContentKey kid="{uuid.uuid4()}"><Data><pskc:Secret><pskc:PlainValue>{b64(bytes(16))}</pskc:PlainValue>'
+        "</pskc:Secret></Data></ContentKey>"
+    )
+    (folder / "mixed.xml").write_text(mixed.text())
     # Keys of another document under what stands for our recipient in this one.
     grafted = Document([ours])
     grafted.keys = good["sealed"].keys

@@ -101,12 +101,14 @@ fn keys_that_the_service_made_go_to_the_packager_and_play() {
     let [picture, _] = stage.clear_mp4();
     let added = owner(&stage, &["content", "add", "--generate", "--title", "Made here", "--open"]);
     let kid = added.trim().strip_prefix("added: ").unwrap();
-    let words = owner(&stage, &["content", "export", "--shaka", &format!("video={kid}")]);
+    let flags = stage.path("keys of a title");
+    owner(&stage, &["content", "export", "--shaka", &format!("video={kid}"), "--out", flags.to_str().unwrap()]);
     let out = stage.path("exported.mp4");
     let mut packager = Command::new(stage.media.tools().packager());
     let source = stage.media.clear_mp4();
     packager.arg(format!("in={},stream=video,output={},drm_label=video", source.display(), out.display()));
-    packager.args(["--quiet", "--protection_scheme", "cbcs", "--clear_lead", "0"]).args(words.split_whitespace());
+    packager.args(["--quiet", "--protection_scheme", "cbcs", "--clear_lead", "0"]);
+    packager.arg(format!("--flagfile={}", flags.display()));
     run::succeed(packager.stdin(std::process::Stdio::null()));
     stage.expect_frames(&out, &picture);
 }

@@ -24,13 +24,14 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use data::{Data, Opened, runtime};
 use error::{CommandError, plain, told};
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 /// Longest file read, in bytes.
-const MAX_FILE: u64 = 256 * 1024 * 1024;
+const MAX_FILE: usize = 256 << 20;
 
 /// License service: individualization, issuing and license management.
 #[derive(Parser)]
@@ -218,19 +219,30 @@ fn checked_name(name: &str) -> Result<&str, CommandError> {
     if good { Ok(name) } else { Err(CommandError::Name) }
 }
 
-/// The bytes of a file that may hold keys, or of standard input.
+/// The bytes of a file that may hold keys, or of standard input. A copy that became too small is wiped.
 fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     let at = |source| CommandError::File { path: path.to_owned(), source };
-    let too_long = || at(io::Error::from(io::ErrorKind::FileTooLarge));
-    let mut bytes = Zeroizing::new(Vec::new());
-    if path == Path::new("-") {
-        io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
-        return if bytes.len() as u64 > MAX_FILE { Err(too_long()) } else { Ok(bytes) };
+    let mut source: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path).map_err(at)?) };
+    let (mut bytes, mut length) = (Zeroizing::new(vec![0; 64 << 10]), 0);
+    loop {
+        if length > MAX_FILE {
+            return Err(at(io::Error::from(io::ErrorKind::FileTooLarge)));
+        }
+        if length == bytes.len() {
+            let mut larger = Zeroizing::new(vec![0; (length * 2).min(MAX_FILE + 1)]);
+            larger[..length].copy_from_slice(&bytes);
+            bytes = larger;
+        }
+        match source.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(at(error)),
+        }
     }
-    if std::fs::metadata(path).map_err(at)?.len() > MAX_FILE {
-        return Err(too_long());
-    }
-    std::fs::read(path).map(Zeroizing::new).map_err(at)
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// As [`read_bytes`], of text.

@@ -175,6 +175,17 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
+/// Writes a new file wherever its user wants it, readable by its owner only. What others put there under this name is neither
+/// written into nor replaced.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.inspect_err(|_| {
+        // The failure is told; what is left of the file is its owner's alone.
+        let _ = fs::remove_file(path);
+    })
+}
+
 /// Reads a file of bounded length into memory that is wiped.
 pub(crate) fn read_private(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let length = fs::metadata(path)?.len();

@@ -21,23 +21,26 @@ const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
 
 /// Most elements, attributes and texts of a document.
 const MAX_NODES: u32 = 4_000_000;
+/// Longest head of an element, with all its attributes, in bytes.
+const MAX_HEAD: usize = 64 << 10;
 /// Longest value in base64 that is decoded: a certificate.
 const MAX_VALUE: usize = 64 * 1024;
 
 /// Reads the text of a document. What concerns one key is told with its number; the document as a whole is refused at once.
 pub(super) fn read(text: &str, recipient: Option<&Recipient>) -> Result<Entries, CpixError> {
+    if let Some((line, column)) = long_head(text) {
+        return Err(CpixError::Xml { line, column, what: "an element has too many attributes" });
+    }
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| refusal(&error))?;
     let root = document.root_element();
     if !root.has_tag_name((CPIX, "CPIX")) {
         return Err(CpixError::Other);
     }
-    let keys: Vec<Node<'_, '_>> = child(root, CPIX, "ContentKeyList")
-        .into_iter()
-        .flat_map(|list| list.children().filter(|node| node.has_tag_name((CPIX, "ContentKey"))))
-        .collect();
-    let is_encrypted =
-        |key: &Node<'_, '_>| secret(*key).is_some_and(|secret| child(secret, PSKC, "EncryptedValue").is_some());
+    let list = only(root, CPIX, "ContentKeyList")?;
+    let keys = list.into_iter().flat_map(|list| list.children());
+    let keys: Vec<Node<'_, '_>> = keys.filter(|node| node.has_tag_name((CPIX, "ContentKey"))).collect();
+    let is_encrypted = |key: &Node<'_, '_>| key.descendants().any(|node| node.has_tag_name((PSKC, "EncryptedValue")));
     let opener = match (keys.iter().any(is_encrypted), recipient) {
         (false, _) => None,
         (true, None) => return Err(CpixError::Encrypted),
@@ -62,24 +65,75 @@ fn child<'a, 'input>(node: Node<'a, 'input>, space: &str, name: &str) -> Option<
     node.children().find(|child| child.has_tag_name((space, name)))
 }
 
+/// The child of this name, where there may be one and no second that somebody else reads.
+fn only<'a, 'input>(
+    node: Node<'a, 'input>,
+    space: &str,
+    name: &'static str,
+) -> Result<Option<Node<'a, 'input>>, CpixError> {
+    let mut found = node.children().filter(|child| child.has_tag_name((space, name)));
+    match (found.next(), found.next()) {
+        (_, Some(_)) => Err(CpixError::Twice(name)),
+        (found, None) => Ok(found),
+    }
+}
+
 /// The element at the end of a path of children.
 fn descend<'a, 'input>(node: Node<'a, 'input>, path: &[(&str, &str)]) -> Option<Node<'a, 'input>> {
     path.iter().try_fold(node, |node, (space, name)| child(node, space, name))
 }
 
-fn secret<'a, 'input>(key: Node<'a, 'input>) -> Option<Node<'a, 'input>> {
-    descend(key, &[(CPIX, "Data"), (PSKC, "Secret")])
+/// Line and column of an element with a longer head than any of CPIX has: the parser compares each attribute with all others.
+fn long_head(text: &str) -> Option<(u32, u32)> {
+    let (mut rest, mut at) = (text, 0);
+    while let Some(begin) = rest.find('<') {
+        let head = &rest[begin..];
+        let ends = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
+        let length = match ends.iter().find(|(from, _)| head.starts_with(from)) {
+            Some((_, to)) => head.find(to).map(|end| end + to.len()),
+            None => head_length(head.as_bytes()),
+        };
+        // One without an end is the parser's to refuse, unless it is long.
+        let is_other = ends.iter().any(|(from, _)| head.starts_with(from));
+        let length = length.unwrap_or(head.len());
+        if length > MAX_HEAD && !is_other {
+            let before = &text[..at + begin];
+            let line_begins = before.rfind('\n').map_or(0, |end| end + 1);
+            let count = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
+            return Some((count(before.matches('\n').count()), count(before[line_begins..].chars().count())));
+        }
+        at += begin + length;
+        rest = &rest[begin + length..];
+    }
+    None
+}
+
+/// The bytes of an element's head, its `>` included, which in a quoted value is none.
+fn head_length(head: &[u8]) -> Option<usize> {
+    let mut quote = None;
+    let end = head.iter().position(|byte| {
+        match quote {
+            Some(open) if open == *byte => quote = None,
+            Some(_) => {}
+            None if matches!(byte, b'"' | b'\'') => quote = Some(*byte),
+            None => return *byte == b'>',
+        }
+        false
+    });
+    end.map(|end| end + 1)
 }
 
 fn entry(key: Node<'_, '_>, opener: Option<&Opener>) -> Result<Entry, ContentError> {
     let kid = Kid::from_hex(key.attribute("kid").unwrap_or_default().trim()).map_err(|_| ContentError::Kid)?;
-    let Some(secret) = secret(key) else { return Ok(Entry::Keyless(kid)) };
-    let plain = child(secret, PSKC, "PlainValue");
-    let bytes = match (plain, child(secret, PSKC, "EncryptedValue"), opener) {
-        (Some(plain), ..) => value(plain, "PlainValue")?,
+    let Some(data) = only(key, CPIX, "Data")? else { return Ok(Entry::Keyless(kid)) };
+    let Some(secret) = only(data, PSKC, "Secret")? else { return Ok(Entry::Keyless(kid)) };
+    let bytes = match (only(secret, PSKC, "PlainValue")?, only(secret, PSKC, "EncryptedValue")?, opener) {
+        (Some(plain), None, None) => value(plain, "PlainValue")?,
+        // Nothing says who put it there.
+        (Some(_), ..) => return Err(CpixError::Clear.into()),
         (None, Some(sealed), Some(opener)) => {
             method(sealed, AES_CBC, "EncryptedValue")?;
-            let mac = child(secret, PSKC, "ValueMAC").ok_or(CpixError::Missing("ValueMAC"))?;
+            let mac = only(secret, PSKC, "ValueMAC")?.ok_or(CpixError::Missing("ValueMAC"))?;
             opener.open(&cipher_value(sealed)?, &value(mac, "ValueMAC")?)?
         }
         (None, Some(_), None) => return Err(CpixError::Encrypted.into()),
@@ -93,7 +147,7 @@ fn entry(key: Node<'_, '_>, opener: Option<&Opener>) -> Result<Entry, ContentErr
 /// byte, since a name says nothing about a key.
 fn opener(root: Node<'_, '_>, recipient: &Recipient) -> Result<Opener, CpixError> {
     const CERTIFICATE: [(&str, &str); 3] = [(CPIX, "DeliveryKey"), (DS, "X509Data"), (DS, "X509Certificate")];
-    let list = child(root, CPIX, "DeliveryDataList").ok_or(CpixError::Missing("DeliveryDataList"))?;
+    let list = only(root, CPIX, "DeliveryDataList")?.ok_or(CpixError::Missing("DeliveryDataList"))?;
     let is_ours = |data: &Node<'_, '_>| {
         let certificate = descend(*data, &CERTIFICATE).and_then(|node| value(node, "X509Certificate").ok());
         certificate.is_some_and(|certificate| recipient.is(&certificate))

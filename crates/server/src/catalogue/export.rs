@@ -35,10 +35,10 @@ fn push_base64(text: &mut String, bytes: &[u8]) {
     STANDARD.encode_string(bytes, text);
 }
 
-/// The words that Shaka Packager takes.
+/// The options of Shaka Packager, a line each, as its `--flagfile` takes them.
 pub(crate) fn shaka(keys: &[Named]) -> Zeroizing<String> {
     let mut text = text(keys);
-    text.push_str("--enable_raw_key_encryption --keys ");
+    text.push_str("--enable_raw_key_encryption\n--keys=");
     for (index, Named { label, kid, key }) in keys.iter().enumerate() {
         let _ = write!(text, "{}label={label}:key_id={kid}:key=", if index == 0 { "" } else { "," });
         push_hex(&mut text, &**key);
@@ -152,7 +152,7 @@ mod tests {
         let mut keys = keys(1);
         keys[0].label.clear();
         let (kid, key) = ("01".repeat(16), "54".repeat(16));
-        assert_eq!(*shaka(&keys), format!("--enable_raw_key_encryption --keys label=:key_id={kid}:key={key}"));
+        assert_eq!(*shaka(&keys), format!("--enable_raw_key_encryption\n--keys=label=:key_id={kid}:key={key}"));
         assert_eq!(*bento4(&keys), format!("{kid}:{key}"));
     }
 }

@@ -30,6 +30,12 @@ pub(crate) enum CpixError {
     /// An element that must be there is not.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// An element is there twice, and which of them counts nobody can say.
+    #[error("{0} is there twice")]
+    Twice(&'static str),
+    /// A key in clear, which no MAC covers, in a document whose keys are encrypted.
+    #[error("a key is in clear in a document whose keys are encrypted")]
+    Clear,
     /// A value is not base64.
     #[error("{0} is not in base64")]
     Base64(&'static str),

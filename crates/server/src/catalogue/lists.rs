@@ -12,7 +12,7 @@ pub(super) fn read(text: &str) -> Result<Entries, ContentError> {
     }
     let field = first.split(',').next().unwrap_or_default();
     Ok(match () {
-        () if text.contains("key_id=") => shaka(text),
+        () if first.starts_with("--") || field.contains("key_id=") => shaka(text),
         // No key ID and no head line of a CSV file has a colon.
         () if field.contains(':') => bento4(text),
         () => csv(text),
@@ -145,6 +145,13 @@ mod tests {
             assert_eq!(taken(&text), expected, "{text}");
         }
         assert_eq!(taken(&format!("key_id={}:key={}", KIDS[0], KEYS[0])), expected[..1]);
+    }
+
+    #[test]
+    fn titles_do_not_make_a_list_another_one() {
+        let text = format!("{},{},\"label=a:key_id={}\"\n", KIDS[0], KEYS[0], KIDS[1]);
+        assert_eq!(taken(&text), [(KIDS[0].to_owned(), 0)]);
+        assert_eq!(taken(&format!("kid,key,key_id=\n{text}")), [(KIDS[0].to_owned(), 0)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use aws_lc_rs::rsa::{
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use x509_cert::der::{Decode as _, Encode as _};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Length of the key of the MAC in what is written.
 const MAC_KEY_LEN: usize = 64;
@@ -58,8 +58,10 @@ impl Recipient {
     /// The recipient of this certificate, in PEM or DER, with its key in PKCS #8.
     pub(crate) fn read(certificate_file: &[u8], key_file: &[u8]) -> Result<Self, RecipientError> {
         let certificate = certificate(certificate_file)?;
-        let key = PrivatePkcs8KeyDer::from_pem_slice(key_file).map_err(|_| RecipientError::Key)?;
-        let key = PrivateDecryptingKey::from_pkcs8(key.secret_pkcs8_der()).map_err(|_| RecipientError::Key)?;
+        let mut written = PrivatePkcs8KeyDer::from_pem_slice(key_file).map_err(|_| RecipientError::Key)?;
+        let key = PrivateDecryptingKey::from_pkcs8(written.secret_pkcs8_der());
+        written.zeroize();
+        let key = key.map_err(|_| RecipientError::Key)?;
         // Documents may name a certificate that strict readers refuse: it is only compared, and its key stays unknown.
         if public_key(&certificate).is_some_and(|named| !is_same(&named, &key.public_key())) {
             return Err(RecipientError::Others);

@@ -6,7 +6,7 @@ use super::{Data, Opened, print, read_bytes};
 use crate::catalogue::{
     Addressee, List, Named, Recipient, RecipientError, bento4, cpix_document, read, read_title, shaka,
 };
-use crate::folder::write_private;
+use crate::folder::write_new;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 use wmlicense_wire::id::Kid;
@@ -89,7 +89,7 @@ fn labelled(text: &str) -> Result<Labelled, String> {
 pub(super) struct Export {
     #[command(flatten)]
     data: Data,
-    /// Words for the command line of Shaka Packager.
+    /// Options of Shaka Packager, for its --flagfile.
     #[arg(long)]
     shaka: bool,
     /// Pairs KID:KEY for Bento4, a line each.
@@ -129,6 +129,6 @@ pub(super) fn export(export: Export) -> Result<(), CommandError> {
         _ => cpix_document(&keys, &addressees).map_err(|_| CommandError::Random)?,
     };
     let Some(out) = export.out else { return print(&text) };
-    write_private(&out, text.as_bytes()).map_err(|source| CommandError::File { path: out.clone(), source })?;
+    write_new(&out, text.as_bytes()).map_err(|source| CommandError::File { path: out.clone(), source })?;
     print(&format!("wrote {} keys to {}", keys.len(), out.display()))
 }

@@ -62,8 +62,8 @@ fn lists_of_packagers_are_imported_and_their_keys_are_exported_again() {
     assert_eq!(done, "imported: 2 (2 new)\n");
     assert_eq!(data.json(&["content", "list"])[1]["title"], "One film");
     let words = data.admin(&["content", "export", "--shaka", &format!("HD={OPEN}"), GOLD]);
-    let expected = format!("label=HD:key_id={OPEN}:key={KEY},label=:key_id={GOLD}:key={OTHER_KEY}");
-    assert_eq!(words, format!("--enable_raw_key_encryption --keys {expected}\n"));
+    let expected = format!("--keys=label=HD:key_id={OPEN}:key={KEY},label=:key_id={GOLD}:key={OTHER_KEY}");
+    assert_eq!(words, format!("--enable_raw_key_encryption\n{expected}\n"));
     assert_eq!(data.admin(&["content", "export", "--bento4", OPEN, GOLD]), format!("{open}\n{gold}\n"));
     for form in ["--shaka", "--cpix", "--bento4"] {
         let out = data.path().join(form);
@@ -75,6 +75,37 @@ fn lists_of_packagers_are_imported_and_their_keys_are_exported_again() {
         let refused = data.fails(&["content", "export", form, OPEN, "--out", text(&out)]);
         assert_eq!(refused.0, 1, "a file that is there was written over: {refused:?}");
     }
+}
+
+#[test]
+fn keys_are_written_into_nothing_that_others_put_in_their_way() {
+    let data = Data::new();
+    data.open_content(OPEN, None);
+    let (target, link) = (data.path().join("of others"), data.path().join("link"));
+    std::fs::write(&target, "theirs").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    std::os::unix::fs::symlink(data.path().join("nowhere"), data.path().join("loose")).unwrap();
+    for name in ["of others", "link", "loose"] {
+        let out = data.path().join(name);
+        let (status, complaint) = data.fails(&["content", "export", "--bento4", OPEN, "--out", text(&out)]);
+        assert!(status == 1 && complaint.contains(name), "{complaint}");
+    }
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "theirs");
+    assert!(!data.path().join("nowhere").exists());
+}
+
+#[test]
+fn keys_come_through_a_pipe_that_has_a_name_and_no_length() {
+    let data = Data::new();
+    let pipe = data.path().join("pipe");
+    programs::succeed(Command::new("mkfifo").arg(&pipe));
+    let writing = std::thread::spawn({
+        let (pipe, line) = (pipe.clone(), format!("{OPEN},{KEY},{}\n", "T".repeat(100)));
+        // Longer than the first piece that is read.
+        move || std::fs::write(pipe, line.repeat(2000)).unwrap()
+    });
+    assert_eq!(data.admin(&["content", "import", text(&pipe), "--open"]), "imported: 2000 (1 new)\n");
+    writing.join().unwrap();
 }
 
 #[test]
@@ -172,6 +203,7 @@ fn encrypted_documents_that_are_wrong_are_refused_and_nothing_of_them_is_taken()
         ("other-cipher", "key number 2: EncryptedValue uses another algorithm"),
         ("fifteen", "a key has 16 bytes"),
         ("no-padding", "a key has 16 bytes"),
+        ("mixed", "key number 4: a key is in clear"),
         ("grafted", "the key is not what the sender encrypted"),
     ] {
         let complaint = complaint(&import(&data, &folder.join(format!("{name}.xml")), &folder, "ours"));

@@ -73,6 +73,34 @@ fn what_is_wrong_with_a_key_names_the_key() {
 }
 
 #[test]
+fn what_is_there_twice_or_in_clear_among_what_is_encrypted_is_refused() {
+    let value = format!("<p:PlainValue>{KEY}</p:PlainValue>");
+    let secret = format!("<p:Secret>{value}</p:Secret>");
+    let with = |inside: &str| document(&format!("<ContentKey kid=\"{KID}\">{inside}</ContentKey>"));
+    for (inside, name) in [
+        (format!("<Data>{secret}</Data><Data>{secret}</Data>"), "Data"),
+        (format!("<Data>{secret}{secret}</Data>"), "Secret"),
+        (format!("<Data><p:Secret>{value}{value}</p:Secret></Data>"), "PlainValue"),
+    ] {
+        assert_eq!(fault(&with(&inside)).to_string(), format!("key number 1: {name} is there twice"));
+    }
+    let two = document(&plain(KEY)).replace("<ContentKeyList>", "<ContentKeyList/><ContentKeyList>");
+    assert_eq!(fault(&two), CpixError::Twice("ContentKeyList").into());
+}
+
+#[test]
+fn an_element_with_more_attributes_than_can_be_compared_is_refused_at_once() {
+    let many: String = (0..200_000).map(|number| format!(" a{number}='>'")).collect();
+    let text = format!("<?xml version='1.0'?>\n<!-- {many} -->\n <CPIX{many} xmlns='urn:dashif:org:cpix'/>");
+    let said = fault(&text).to_string();
+    assert!(said.starts_with("line 3, column 2: ") && said.contains("too many attributes"), "{said}");
+    let open = format!("<CPIX xmlns='urn:dashif:org:cpix'><a{}", "x".repeat(70_000));
+    assert!(fault(&open).to_string().contains("too many attributes"));
+    let long_text = document(&format!("<!-- {many} --><![CDATA[{many}]]>{}", plain(KEY)));
+    assert_eq!(read(long_text.as_bytes(), None).unwrap().keys.len(), 1);
+}
+
+#[test]
 fn hostile_documents_are_refused_with_their_place() {
     let xml = |text: &str| fault(text).to_string();
     let laughs =
