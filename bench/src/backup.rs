@@ -4,7 +4,7 @@ use crate::arguments::Arguments;
 use crate::meter::Times;
 use crate::name_of;
 use crate::peers;
-use crate::stores::{Full, payload};
+use crate::stores::{Full, close, payload};
 use crate::table::Table;
 use std::path::Path;
 use wmlicense_core::backup::back_up;
@@ -56,7 +56,7 @@ pub(crate) fn measure_restore(_: &World, full: &Full<'_>, arguments: &Arguments,
         let report = ours.measure(|| restored(&target, scratch).0.unwrap());
         assert_eq!(report.restored, full.licenses);
         // What the log holds yet goes into the database when it is closed.
-        ours.add_untimed(|| drop(target));
+        ours.add_untimed(|| close(target));
         peer.measure(|| peers::restore(scratch, &identity));
     }
     let count = full.licenses;

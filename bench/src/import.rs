@@ -3,7 +3,7 @@
 use crate::arguments::Arguments;
 use crate::meter::Times;
 use crate::peers::PlainSqlite;
-use crate::stores::{BATCH, Full, grants};
+use crate::stores::{BATCH, Full, close, grants};
 use crate::table::Table;
 use wmlicense_core::store::{Import, Page, TransactionState};
 use wmlicense_testkit::home::{Home, pending};
@@ -40,7 +40,7 @@ fn measure(world: &World, home: Home<'_>, licenses: u64, plain: &PlainSqlite, ta
         peer.measure(|| plain.insert(keys.into_iter()));
     }
     // What the log holds yet goes into the database when it is closed.
-    ours.add_untimed(|| drop(home));
+    ours.add_untimed(|| close(home));
     peer.add_untimed(|| plain.settle());
     let into = if licenses == 0 { "an empty store".to_owned() } else { format!("a store of {licenses}") };
     let name = format!("import-{}", crate::name_of(licenses));

@@ -81,6 +81,12 @@ impl<'w> Full<'w> {
     }
 }
 
+/// Closes a store while its folder is there: only then what its log holds goes into the database.
+pub(crate) fn close(home: Home<'_>) {
+    let Home { client, folder: _folder, .. } = home;
+    drop(client);
+}
+
 fn license_len(home: &Home<'_>) -> usize {
     let license = home.client.store.licenses(kid(0)).unwrap().remove(0);
     License { policy: license.policy.encode(), binding: license.binding().unwrap().encode() }.encode().len()
