@@ -45,14 +45,13 @@ pub(in crate::store) async fn held_for(
     let meant: Vec<_> = kids.iter().flat_map(|kid| delivered.live(*kid).map(|found| (*kid, found))).collect();
     let kids: Vec<Kid> = meant.iter().map(|(kid, _)| *kid).collect();
     let contents = rows.offered(&kids).await?;
-    let row = |((kid, (delivery, _, place)), content): ((Kid, (&DeliveryRow, &Page, u32)), Option<Content>)| HeldRow {
-        kid,
-        lid: delivery.lid(place),
-        holder: holder(delivery),
-        withdrawn: delivery.withdrawn,
-        content: content.map(|content| content.scope.map_or(Openness::Open, Openness::Scope)),
-    };
-    Ok(meant.into_iter().zip(contents).map(row).collect())
+    let mut held = Vec::with_capacity(meant.len());
+    for ((kid, (delivery, _, place)), content) in meant.into_iter().zip(contents) {
+        let content = content.map(|content| content.scope.map_or(Openness::Open, Openness::Scope));
+        let (lid, withdrawn) = (delivery.lid(place), delivery.withdrawn);
+        held.push(HeldRow { kid, lid, holder: holder(delivery), withdrawn, content });
+    }
+    Ok(held)
 }
 
 /// The licenses of deliveries behind an ID that a device has to drop, or was told to after its last run, and the last delivery
