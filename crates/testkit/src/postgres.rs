@@ -1,5 +1,10 @@
 //! Clusters of PostgreSQL for tests: one for each version and process that asks, on a socket in a folder of its own. A keeper that
-//! waits for the end of the process, however it ends, stops the cluster and removes the folder.
+//! waits for the end of the process, however it ends, stops the cluster and removes the folder. A cluster can have a standby, and a
+//! pooler before it.
+
+mod pooler;
+
+pub use pooler::Pooler;
 
 use crate::root;
 use std::fs::Permissions;
@@ -10,11 +15,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-/// Makes a cluster, says that it runs, and ends it when its own input ends. Words: binaries, folder.
+/// Makes a cluster, says that it runs, and ends it when its own input ends. Words: binaries, folder, options of the server, and where
+/// the server is that it is to be a standby of, if it is to be one.
 const KEEPER: &str = r#"
 trap '' INT HUP TERM
-"$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$2/log" 2>&1 &&
+if [ -n "$4" ]; then
+    "$1/pg_basebackup" -D "$2/data" -d "$4" -X stream -c fast -R --no-sync >"$2/log" 2>&1
+else
+    "$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$2/log" 2>&1
+fi &&
 "$1/pg_ctl" -D "$2/data" -w -s -l "$2/log" -o "-k $2 $3" start </dev/null >>"$2/log" 2>&1 && echo ready
 read -r _
 "$1/pg_ctl" -D "$2/data" -m immediate -s stop >>"$2/log" 2>&1
@@ -26,6 +37,9 @@ const WITH_NULL: &str = r#"mknod "$1" c 1 3 && chmod 666 "$1" && mount --bind "$
 /// Nothing here has to survive the machine, and what a test waits for is not the disk.
 const OPTIONS: &str =
     "-c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300 -c shared_buffers=64MB -c jit=off";
+
+/// For how long a server may be busy with what a test waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running cluster.
 pub struct Cluster {
@@ -105,11 +119,30 @@ impl Cluster {
 
     /// The same with more options, or other values of those that tests have.
     pub fn start_with(version: u32, options: &str) -> Self {
-        let options = format!("{OPTIONS} {options}");
-        let folder = tempfile::Builder::new().prefix("wmpg").tempdir().unwrap().keep();
-        let mut binaries = binaries(version);
+        Self::kept(version, format!("{OPTIONS} {options}"), "")
+    }
+
+    /// A standby of this one, of the same version, that has everything so far and is told what comes.
+    pub fn standby(&self, version: u32) -> Self {
+        let place = format!("host={} port={} user=postgres application_name=standby", self.folder.display(), self.port);
+        Self::kept(version, self.options.clone(), &place)
+    }
+
+    /// Has each commit wait until the standby has it.
+    pub fn wait_for_standby(&self) {
+        self.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'standby'");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        let is_sync = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        let begun = Instant::now();
+        while self.sql("postgres", is_sync) != "1" {
+            assert!(begun.elapsed() < PATIENCE, "the standby does not follow: {}", self.log());
+        }
+    }
+
+    /// A cluster and its keeper; a standby of what is at `of`, where that is not empty.
+    fn kept(version: u32, options: String, of: &str) -> Self {
+        let (folder, mut binaries) = (folder(), binaries(version));
         if is_root() {
-            chown(&folder, Some(id("-u", "postgres")), Some(id("-g", "postgres"))).unwrap();
             let reached = as_server("test").arg("-x").arg(binaries.join("postgres")).status().unwrap();
             if !reached.success() {
                 binaries = copied(&binaries, &folder);
@@ -117,20 +150,25 @@ impl Cluster {
         }
         let port = free_port();
         let mut keeper = keeper(&folder);
-        keeper.args(["-c", KEEPER, "sh"]).arg(&binaries).arg(&folder).arg(format!("-p {port} {options}"));
-        // Out of the reach of what interrupts this process: the keeper has its own way to hear of its end.
-        let mut keeper = keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        keeper.args(["-c", KEEPER, "sh"]).arg(&binaries).arg(&folder).arg(format!("-p {port} {options}")).arg(of);
+        let (keeper, input, line) = started(keeper);
         let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
         assert_eq!(line, "ready\n", "PostgreSQL {version} does not start: {}", log());
-        let input = keeper.stdin.take().unwrap();
         Self { folder, binaries, options, port, next: AtomicU32::new(0), keeper, _input: input }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// The URL of a database, on the socket.
     pub fn url(&self, name: &str) -> String {
         format!("postgres://postgres@/{name}?host={}&port={}", self.folder.display(), self.port)
+    }
+
+    /// The URL of a database that is on this cluster or on the other one, whichever takes writes.
+    pub fn url_with(&self, other: &Self, name: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{name}?sslmode=disable", self.port, other.port)
     }
 
     /// The port, on the loopback interface and as a part of the socket's name.
@@ -176,11 +214,16 @@ impl Cluster {
         self.control(&["-m", "fast", "restart"]);
     }
 
-    /// Stops the server, by `fast` or `immediate`, or starts it again.
+    /// Stops the server, by `fast` or `immediate`, starts it again, or makes a standby the one that takes writes.
     pub fn control(&self, words: &[&str]) {
         let mut control = self.program("pg_ctl");
-        control.arg("-D").arg(self.folder.join("data")).args(["-w", "-s", "-l"]).arg(self.folder.join("log"));
-        let status = control.arg("-o").arg(format!("-k {} -p {} {}", self.folder.display(), self.port, self.options));
+        control.arg("-D").arg(self.folder.join("data")).args(["-w", "-s"]);
+        let status = if words.contains(&"promote") {
+            &mut control
+        } else {
+            let options = format!("-k {} -p {} {}", self.folder.display(), self.port, self.options);
+            control.arg("-l").arg(self.folder.join("log")).arg("-o").arg(options)
+        };
         let status = status.args(words).stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "pg_ctl {words:?}");
     }
@@ -210,6 +253,25 @@ impl Drop for Database {
             self.cluster.sql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
         }
     }
+}
+
+/// A folder of the user who runs servers.
+fn folder() -> PathBuf {
+    let folder = tempfile::Builder::new().prefix("wmpg").tempdir().unwrap().keep();
+    if is_root() {
+        chown(&folder, Some(id("-u", "postgres")), Some(id("-g", "postgres"))).unwrap();
+    }
+    folder
+}
+
+/// A keeper that was started, its input, and the first line that it says.
+fn started(mut keeper: Command) -> (Child, ChildStdin, String) {
+    // Out of the reach of what interrupts this process: the keeper has its own way to hear of its end.
+    let mut keeper = keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let input = keeper.stdin.take().unwrap();
+    (keeper, input, line)
 }
 
 /// The shell of a keeper.

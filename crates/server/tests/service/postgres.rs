@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use wmlicense_testkit::daemon::device::{Device, Known, get};
 use wmlicense_testkit::daemon::{Data, GOLD, KEY, OPEN, Serving, run};
-use wmlicense_testkit::postgres::{Cluster, cluster};
+use wmlicense_testkit::postgres::{Cluster, Pooler, cluster};
+use wmlicense_testkit::run::unpacked;
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::problem::ProblemKind;
 
@@ -189,4 +190,53 @@ fn an_owner_who_grew_takes_everything_along_and_devices_notice_nothing() {
     }
     let (_, told) = data.fails(&["database", "copy", "--from", &url, "--to", &url]);
     assert!(told.contains("from sqlite:FILE to postgres://"), "{told}");
+}
+
+/// Connections of the pooler to the server, and of the service to the pooler; as many devices ask at once.
+const POOLED: usize = 2;
+const ASKING: usize = 5;
+
+#[test]
+fn a_pooler_that_gives_each_transaction_another_connection_changes_nothing() {
+    let Some(program) = unpacked("pgbouncer") else { return };
+    let data = Data::over_postgres(15);
+    data.fill();
+    let token = data.account("tom", &["gold"]);
+    let pooler = Pooler::before(cluster(15), &program, POOLED);
+    let name = data.database().name.clone();
+    let url = format!("{}&connections={ASKING}", pooler.url(&name));
+    let serving = data.serve(&["--database", &url]);
+    let known = Known::discover(&serving.url, data.authority);
+    let mut devices: Vec<Device> = std::thread::scope(|scope| {
+        let journey = || {
+            let device = Device::individualized(&known);
+            let (_, open) = device.acquire(&known, &[OPEN], None);
+            let (_, again) = device.acquire(&known, &[OPEN], None);
+            let (delivered, gold) =
+                device.ask(&known, &device.delivery_request(&known, Some("gold"), None), Some(&token));
+            assert_eq!((delivered.outcome, gold.len()), (Outcome::Done, 1));
+            assert_eq!(again[0].license.policy.lid, open[0].license.policy.lid);
+            device
+        };
+        let asking: Vec<_> = (0..ASKING).map(|_| scope.spawn(journey)).collect();
+        asking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let origin = devices.remove(0);
+    let (_, held) = origin.acquire(&known, &[OPEN], None);
+    let backup = origin.back_up(&known, &held, None);
+    let restored = std::thread::scope(|scope| {
+        let restore = |device: &Device| device.restore(&known, &backup, None).1.len();
+        let asking: Vec<_> = devices.iter().map(|device| scope.spawn(move || restore(device))).collect();
+        asking.into_iter().map(|one| one.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!(restored, 3, "four devices in all");
+    // The owner's commands go the same way, and all of it went over fewer connections than the service has open.
+    assert_eq!(data.json(&["restore", "list", "--database", &url]).as_array().unwrap().len(), 3);
+    let backends =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let metrics = String::from_utf8(get(&format!("{}/metrics", serving.management)).body).unwrap();
+    let open = metrics.lines().find_map(|line| line.strip_prefix("wmlicensed_database_connections{state=\"open\"} "));
+    let (open, behind): (usize, usize) =
+        (open.unwrap().parse().unwrap(), data.database().sql(backends).parse().unwrap());
+    assert!(behind <= POOLED && open > POOLED, "{open} connections over {behind}");
 }

@@ -1,5 +1,5 @@
-//! Several processes on one database, while one of them is killed, the server falls over and a third of what is written meets others:
-//! no seat too many, and nothing that a device was told is lost or told otherwise.
+//! Several processes on one database, while one of them is killed, the server falls over or a standby takes its place, and a third of
+//! what is written meets others: no seat too many, and nothing that a device was told is lost or told otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -109,100 +109,156 @@ fn client(number: usize, replicas: &Replicas, backups: &[Backup], told: &Sender<
     }
 }
 
-/// Kills a replica, and then the server, when so many answers came.
-fn havoc(
-    data: &Data,
-    words: &[&str],
-    cluster: &Cluster,
-    mut second: Serving,
-    replicas: &Replicas,
-    came: &Receiver<()>,
-) -> Serving {
-    came.iter().take(KILLED_AFTER).for_each(drop);
-    second.kill();
-    came.iter().take(STOPPED_AFTER - KILLED_AFTER).for_each(drop);
-    cluster.control(&["-m", "immediate", "stop"]);
-    cluster.control(&["start"]);
-    let second = data.serve(words);
-    replicas.write().unwrap()[1] = Known::discover(&second.url, data.authority);
-    second
+/// A service on a server, with licenses that everybody wants, and their backups.
+struct Stage {
+    data: Data,
+    url: String,
+    served: Vec<Serving>,
+    replicas: Replicas,
+    backups: Vec<Backup>,
+}
+
+impl Stage {
+    /// Two processes with the database at this URL.
+    fn new(url: String) -> Self {
+        let words = ["--database", url.as_str()];
+        let data = Data::in_folder(tempfile::tempdir().unwrap());
+        let kids: Vec<String> = (0..LICENSES).map(|number| format!("d{number:031x}")).collect();
+        for kid in &kids {
+            data.admin(&["content", "add", "--kid", kid, "--key", KEY, "--open"]);
+        }
+        data.admin(&["database", "copy", "--to", &url]);
+        let served = vec![data.serve(&words), data.serve(&words)];
+        let known: Vec<Known> = served.iter().map(|serving| Known::discover(&serving.url, data.authority)).collect();
+        let origin = Device::individualized(&known[0]);
+        let backup = |kid: &String| {
+            let (_, held) = origin.acquire(&known[0], &[kid], None);
+            origin.back_up(&known[0], &held, None)
+        };
+        let backups: Vec<Backup> = kids.iter().map(backup).collect();
+        Self { replicas: Arc::new(RwLock::new(known)), data, url, served, backups }
+    }
+
+    /// Has all clients restore while something happens that hears of each answer. Gives what came.
+    fn run(&mut self, havoc: impl FnOnce(&mut Havoc<'_>) + Send) -> Vec<Acknowledged> {
+        let (sender, receiver) = channel();
+        let (came, coming) = channel();
+        let mut all: Vec<Acknowledged> = Vec::new();
+        let Self { data, url, served, replicas, backups } = self;
+        std::thread::scope(|scope| {
+            for number in 0..CLIENTS {
+                let (sender, replicas, backups) = (sender.clone(), Arc::clone(replicas), &*backups);
+                scope.spawn(move || client(number, &replicas, backups, &sender));
+            }
+            drop(sender);
+            let replicas = Arc::clone(replicas);
+            let mut own = Havoc { data, url, second: &mut served[1], replicas, coming };
+            let havoc = scope.spawn(move || havoc(&mut own));
+            for acknowledged in receiver {
+                all.push(acknowledged);
+                // Havoc listens to the first ones only.
+                let _ = came.send(());
+            }
+            havoc.join().unwrap();
+        });
+        assert_eq!(all.len(), CLIENTS * RESTORES);
+        all
+    }
+
+    /// Holds what the database says against what the devices were told.
+    fn judge(&self, all: &[Acknowledged]) {
+        let restores = self.data.json(&["restore", "list", "--database", &self.url]);
+        let mut seats: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for row in restores.as_array().unwrap() {
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            assert!(seats.entry(text("lid")).or_default().insert(text("device")), "a seat is listed twice");
+        }
+        let is_there = |lid: &Lid, device: DeviceId| {
+            seats.get(&lid.to_hex()).is_some_and(|devices| devices.contains(&device.to_hex()))
+        };
+        let oversold = seats.values().filter(|devices| devices.len() + 1 > LIMIT).count();
+        let restored: Vec<_> = all.iter().filter(|told| matches!(told.told, Told::Restored(_))).collect();
+        let is_lost =
+            |told: &Acknowledged| matches!(&told.told, Told::Restored(lid) if !is_there(lid, told.device.id()));
+        let lost = restored.iter().filter(|told| is_lost(told)).count();
+        let others = self.replicas.read().unwrap().clone();
+        let is_other = |(turn, told): &(usize, &Acknowledged)| {
+            let known = &others[turn % others.len()];
+            ask(known, &told.device, &told.request, told.transaction).as_ref() != Some(&told.told)
+        };
+        let contradicting = all.iter().enumerate().filter(is_other).count();
+        let (taken, restored): (usize, _) = (seats.values().map(BTreeSet::len).sum(), restored.len());
+        println!(
+            "seats: {taken} of {}, acknowledged: {} ({restored} restored), oversold: {oversold}, lost: {lost}, contradicting: {contradicting}",
+            LICENSES * (LIMIT - 1),
+            all.len()
+        );
+        assert_eq!((oversold, lost, contradicting), (0, 0, 0));
+        // Whoever was refused was refused because all seats were taken.
+        assert_eq!((taken, restored), (LICENSES * (LIMIT - 1), LICENSES * (LIMIT - 1)));
+    }
+}
+
+/// What something that happens to a service can do.
+struct Havoc<'s> {
+    data: &'s Data,
+    url: &'s str,
+    second: &'s mut Serving,
+    replicas: Replicas,
+    coming: Receiver<()>,
+}
+
+impl Havoc<'_> {
+    /// Waits until so many more answers came.
+    fn wait(&self, answers: usize) {
+        self.coming.iter().take(answers).for_each(drop);
+    }
+
+    /// Starts the second replica anew.
+    fn serve_again(&mut self) {
+        *self.second = self.data.serve(&["--database", self.url]);
+        self.replicas.write().unwrap()[1] = Known::discover(&self.second.url, self.data.authority);
+    }
 }
 
 #[test]
 fn no_seat_is_given_twice_and_no_answer_is_lost_while_a_replica_and_the_server_are_killed() {
     let cluster = Cluster::start(15);
     cluster.sql("postgres", "CREATE DATABASE licenses");
-    let url = format!("{}&connections=8", cluster.url("licenses"));
-    let words = ["--database", url.as_str()];
-    let data = Data::in_folder(tempfile::tempdir().unwrap());
-    let kids: Vec<String> = (0..LICENSES).map(|number| format!("d{number:031x}")).collect();
-    for kid in &kids {
-        data.admin(&["content", "add", "--kid", kid, "--key", KEY, "--open"]);
-    }
-    data.admin(&["database", "copy", "--to", &url]);
-    let (first, second) = (data.serve(&words), data.serve(&words));
-    let known = [&first, &second].map(|serving| Known::discover(&serving.url, data.authority));
-    let origin = Device::individualized(&known[0]);
-    let backup = |kid: &String| {
-        let (_, held) = origin.acquire(&known[0], &[kid], None);
-        origin.back_up(&known[0], &held, None)
-    };
-    let backups: Vec<Backup> = kids.iter().map(backup).collect();
+    let mut stage = Stage::new(format!("{}&connections=8", cluster.url("licenses")));
     cluster.sql("licenses", STORM);
-
-    let replicas: Replicas = Arc::new(RwLock::new(known.to_vec()));
-    let (sender, receiver) = channel();
-    let (came, coming) = channel();
-    let mut all: Vec<Acknowledged> = Vec::new();
-    let second = std::thread::scope(|scope| {
-        let (data, words, cluster, replicas, backups) = (&data, &words, &cluster, &replicas, &backups);
-        for number in 0..CLIENTS {
-            let sender = sender.clone();
-            scope.spawn(move || client(number, replicas, backups, &sender));
-        }
-        drop(sender);
-        let havoc = scope.spawn(move || havoc(data, words, cluster, second, replicas, &coming));
-        for acknowledged in receiver {
-            all.push(acknowledged);
-            // Havoc listens to the first ones only.
-            let _ = came.send(());
-        }
-        havoc.join().unwrap()
+    let all = stage.run(|havoc| {
+        havoc.wait(KILLED_AFTER);
+        havoc.second.kill();
+        havoc.wait(STOPPED_AFTER - KILLED_AFTER);
+        cluster.control(&["-m", "immediate", "stop"]);
+        cluster.control(&["start"]);
+        havoc.serve_again();
     });
+    // From here on the weather is fair.
     cluster.sql("licenses", "DROP TRIGGER storm ON exchange");
-    assert_eq!(all.len(), CLIENTS * RESTORES);
+    stage.judge(&all);
+}
 
-    // From here on the weather is fair: what the database says is held against what the devices were told.
-    let restores = data.json(&["restore", "list", "--database", &url]);
-    let mut seats: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for row in restores.as_array().unwrap() {
-        let text = |name: &str| row[name].as_str().unwrap().to_owned();
-        assert!(seats.entry(text("lid")).or_default().insert(text("device")), "a seat is listed twice");
-    }
-    let is_there = |lid: &Lid, device: DeviceId| {
-        seats.get(&lid.to_hex()).is_some_and(|devices| devices.contains(&device.to_hex()))
-    };
-    let oversold = seats.values().filter(|devices| devices.len() + 1 > LIMIT).count();
-    let restored = all.iter().filter(|told| matches!(told.told, Told::Restored(_))).count();
-    let lost =
-        all.iter().filter(|told| matches!(&told.told, Told::Restored(lid) if !is_there(lid, told.device.id()))).count();
-    let others = replicas.read().unwrap().clone();
-    let contradicting = all
-        .iter()
-        .enumerate()
-        .filter(|(turn, told)| {
-            let again = ask(&others[turn % others.len()], &told.device, &told.request, told.transaction);
-            again.as_ref() != Some(&told.told)
-        })
-        .count();
-    let taken: usize = seats.values().map(BTreeSet::len).sum();
-    println!(
-        "seats: {taken} of {}, acknowledged: {} ({restored} restored), oversold: {oversold}, lost: {lost}, contradicting: {contradicting}",
-        LICENSES * (LIMIT - 1),
-        all.len()
-    );
-    assert_eq!((oversold, lost, contradicting), (0, 0, 0));
-    // Whoever was refused was refused because all seats were taken.
-    assert_eq!((taken, restored), (LICENSES * (LIMIT - 1), LICENSES * (LIMIT - 1)));
-    drop((first, second));
+#[test]
+fn a_standby_that_is_waited_for_goes_on_with_every_seat_and_every_answer() {
+    let primary = Cluster::start(15);
+    primary.sql("postgres", "CREATE DATABASE licenses");
+    let standby = primary.standby(15);
+    primary.wait_for_standby();
+    let mut stage = Stage::new(format!("{}&connections=8", primary.url_with(&standby, "licenses")));
+    primary.sql("licenses", STORM);
+    let mut away = Duration::ZERO;
+    let all = stage.run(|havoc| {
+        havoc.wait(STOPPED_AFTER);
+        let since = Instant::now();
+        primary.control(&["-m", "immediate", "stop"]);
+        standby.control(&["promote"]);
+        havoc.wait(1);
+        away = since.elapsed();
+    });
+    println!("the next answer came {away:.1?} after the primary fell");
+    assert_eq!(standby.sql("postgres", "SELECT pg_is_in_recovery()"), "f");
+    standby.sql("licenses", "DROP TRIGGER storm ON exchange");
+    stage.judge(&all);
 }
