@@ -97,10 +97,14 @@ impl Sqlite {
         &self,
         change: impl FnOnce(&mut Connection) -> Result<bool, StoreError> + Send + 'static,
     ) -> Pending<'static, ()> {
-        // What is read behind a change is read with it.
+        // What is read behind a change is read with it, also where it ended before anybody waited for it.
         drop(jobs::take::<View>());
         let waiting = self.writer.submit(Box::new(change));
-        Box::pin(async move { waiting.await.map_err(|_| StoreError::Closed)? })
+        Box::pin(async move {
+            let end = waiting.await;
+            drop(jobs::take::<View>());
+            end.map_err(|_| StoreError::Closed)?
+        })
     }
 
     /// Commits as much as a short answer takes, once in [`PROBE_LIFETIME`]. A transaction that is rolled back would not reach
