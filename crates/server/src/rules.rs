@@ -4,6 +4,7 @@
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod catalogue;
+pub(crate) mod delivered;
 pub(crate) mod delivery;
 pub(crate) mod devices;
 pub(crate) mod epochs;

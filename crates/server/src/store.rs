@@ -20,6 +20,7 @@ mod rows;
 mod sqlite;
 mod statement;
 mod transact;
+mod waiting;
 
 #[cfg(test)]
 mod conformance;

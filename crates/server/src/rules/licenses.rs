@@ -1,8 +1,8 @@
 //! Licenses that devices get: what is known when one is asked for, and what is written with the answer.
 
+use super::delivered::NewDelivery;
 use super::exchanges::Prior;
 use super::grants::{Again, Bookings, HandedOut};
-use super::pages::NewDelivery;
 use super::revocation::{Order, is_taken_back};
 use super::rows::{LicenseRow, SeatRow};
 use std::sync::Arc;

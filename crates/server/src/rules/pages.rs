@@ -1,106 +1,22 @@
-//! Licenses that were delivered many at once: one row for all of them, and a page that says what they are. Which of them have rows of
-//! their own by now is a bit each. What a page holds is here; what becomes of a delivered license is decided in the files beside.
+//! What the page of a delivery holds: what its licenses are. What becomes of a delivered license is decided in the files beside.
 
+use super::delivered::{DeliveryRow, PageRow};
 use super::licenses::{Issued, NewLicense};
 use super::revocation::Order;
 use super::rows::{LicenseRow, SeatRow};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wmlicense_wire::cbor::{self, read, write};
-use wmlicense_wire::id::{DeviceId, Digest, Id, Kid, Lid, UserId};
+use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::MAX_LICENSES;
 
-/// Bytes of a license ID behind those of its delivery: its place.
-const PLACE_LEN: usize = Lid::LEN - DeliveryId::LEN;
 /// Terms on one page at most.
 const MAX_TERMS: usize = MAX_LICENSES;
 /// Bytes of pages that are kept in memory, as they are in the database.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
 /// Fewer licenses than this get rows of their own: the rows of a device's deliveries are read with each of its requests.
 pub(crate) const MIN_DELIVERED: usize = 32;
-
-/// What kind of identifier it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum DeliveryKind {}
-/// What the license IDs of a delivery begin with.
-pub(crate) type DeliveryId = Id<12, DeliveryKind>;
-
-/// Licenses of one account and scope that a device got at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DeliveryRow {
-    pub(crate) id: DeliveryId,
-    pub(crate) device: DeviceId,
-    /// Account that they are issued to; none where the content is open.
-    pub(crate) user: Option<UserId>,
-    /// Of the content at that time; empty: open to all.
-    pub(crate) scope: String,
-    pub(crate) issued_at: i64,
-    /// Number of the last change to what is offered at that time.
-    pub(crate) mark: i64,
-    pub(crate) page: Digest,
-    /// First and last key ID of the page.
-    pub(crate) kids: (Kid, Kid),
-    /// Places on the page.
-    pub(crate) count: u32,
-    /// Licenses of it that have no rows of their own.
-    pub(crate) live: u32,
-    /// A bit for each that has, the lowest of the first byte first.
-    pub(crate) gone: Vec<u8>,
-    /// Mark at which the device was told to drop all that are left.
-    pub(crate) withdrawn: Option<i64>,
-}
-
-impl DeliveryRow {
-    /// True if its page may have one of these key IDs, which are in order.
-    pub(crate) fn may_have(&self, kids: &[Kid]) -> bool {
-        let at = kids.partition_point(|kid| *kid < self.kids.0);
-        kids.get(at).is_some_and(|kid| *kid <= self.kids.1)
-    }
-
-    /// The license at a place.
-    pub(crate) fn lid(&self, place: u32) -> Lid {
-        lid_at(self.id, place)
-    }
-
-    /// True if the license at a place has no rows of its own.
-    pub(crate) fn is_live(&self, place: u32) -> bool {
-        let bit = self.gone.get(place as usize / 8).is_some_and(|byte| byte & (1 << (place % 8)) != 0);
-        place < self.count && !bit
-    }
-
-    /// Notes that the license at a place has rows of its own.
-    pub(crate) fn leave(&mut self, place: u32) {
-        if self.is_live(place) {
-            self.gone.resize((self.count as usize).div_ceil(8), 0);
-            self.gone[place as usize / 8] |= 1 << (place % 8);
-            self.live -= 1;
-        }
-    }
-
-    /// The places of licenses that have no rows of their own, in order.
-    pub(crate) fn places(&self) -> impl Iterator<Item = u32> {
-        (0..self.count).filter(|place| self.is_live(*place))
-    }
-}
-
-/// The license at a place of a delivery.
-pub(crate) fn lid_at(id: DeliveryId, place: u32) -> Lid {
-    let mut bytes = [0; Lid::LEN];
-    let (front, back) = bytes.split_at_mut(DeliveryId::LEN);
-    front.copy_from_slice(id.as_bytes());
-    back.copy_from_slice(&place.to_be_bytes());
-    Lid::new(bytes)
-}
-
-/// Delivery and place of a license, if it was delivered.
-pub(crate) fn place_of(lid: Lid) -> (DeliveryId, u32) {
-    let (mut id, mut place) = ([0; DeliveryId::LEN], [0; PLACE_LEN]);
-    let (front, back) = lid.as_bytes().split_at(DeliveryId::LEN);
-    id.copy_from_slice(front);
-    place.copy_from_slice(back);
-    (DeliveryId::new(id), u32::from_be_bytes(place))
-}
 
 /// What the licenses of deliveries are: the same for all devices that got the same at the same state of what is offered.
 pub(crate) struct Page {
@@ -114,16 +30,6 @@ pub(crate) struct Page {
     titles: Vec<Option<Box<str>>>,
     /// As it is in the database.
     bytes: usize,
-}
-
-/// A page as it is kept.
-#[derive(Debug, Clone)]
-pub(crate) struct PageRow {
-    pub(crate) hash: Digest,
-    /// 16 bytes each.
-    pub(crate) kids: Vec<u8>,
-    /// Terms, which ones by place, titles.
-    pub(crate) about: Vec<u8>,
 }
 
 /// Terms without what differs from license to license: their hash is that of the terms.
@@ -241,12 +147,6 @@ impl Page {
     pub(crate) fn is_meant(&self, order: &Order, delivery: &DeliveryRow, place: u32) -> bool {
         self.policy(delivery, place).is_some_and(|policy| order.matches(&policy, delivery.device))
     }
-}
-
-/// A delivery to be written down.
-pub(crate) struct NewDelivery {
-    pub(crate) row: DeliveryRow,
-    pub(crate) page: PageRow,
 }
 
 /// Pages that were read. Each is found by the hash of its bytes, so that whoever asks for one gets the same, whatever the database.

@@ -10,8 +10,9 @@ pub(super) use over::{held_for, withdraw, withdraw_by_rule, withdrawn_behind};
 
 use super::StoreError;
 use super::rows::{For, Rows};
+use crate::rules::delivered::{DeliveryId, DeliveryRow, NewDelivery, place_of};
 use crate::rules::licenses::NewLicense;
-use crate::rules::pages::{DeliveryId, DeliveryRow, NewDelivery, Page, keep_page, known_page, place_of};
+use crate::rules::pages::{Page, keep_page, known_page};
 use crate::rules::rows::{LicenseRow, SeatRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Exchanges and the epochs that they tell: claimed first, so that of two that come at once one is answered and the other finds
 //! that answer. And the certificates that devices get.
 
-use super::letters::waiting;
 use super::rows::{For, Rows};
+use super::waiting::waiting;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::devices::{self, CertifiedDevice, KnownDevice};
 use crate::rules::epochs::{DAY, History, Judged, Noticed, Presented, Standing, YEAR, judge};

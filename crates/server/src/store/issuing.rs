@@ -4,13 +4,13 @@ use super::deliveries::{self, Delivered};
 use super::exchanges::{begin_keeping, prior_of};
 use super::rows::{For, Rows};
 use super::{End, Pending, Store, StoreError};
+use crate::rules::delivered::DeliveryId;
 use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, HeldKey, Position, Scopes};
 use crate::rules::exchanges::{Committed, Exchange, Prior};
 use crate::rules::grants::{Bookings, HandedOut, counts_after};
 use crate::rules::licenses::{
     Content, Issue, KeptLicense, NewLicense, Offer, Offered, Withdrawn, holder, missing_roots,
 };
-use crate::rules::pages::DeliveryId;
 use crate::rules::revocation::{Order, rules_for};
 use crate::rules::rows::{Booked, HeldRow, Keeping, SeatRow};
 use crate::rules::uses;

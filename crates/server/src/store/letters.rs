@@ -3,13 +3,13 @@
 use super::audit::note;
 use super::issuing::write_issue;
 use super::rows::{For, Rows};
+use super::waiting::waiting;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
 use crate::rules::devices::{self, CertifiedDevice};
-use crate::rules::exchanges::{ANSWER_LIFETIME, Committed, Exchange};
+use crate::rules::exchanges::{Committed, Exchange};
 use crate::rules::licenses::Issue;
 use crate::rules::mailbox::{self, Addressee, Recipient, RecipientRow, Waiting, forks_count_after, newest};
-use wmlicense_wire::answer::MAX_GIVEN;
 use wmlicense_wire::id::{DeviceId, SignerId, TransactionId};
 
 impl Store {
@@ -100,25 +100,6 @@ impl Store {
             Box::pin(async move { Ok(End::Keep(rows.drop_letters(*device, transactions).await?)) })
         })
     }
-}
-
-/// What waits for the device of these keys.
-pub(super) async fn waiting(
-    rows: &mut dyn Rows,
-    thumbprint: SignerId,
-    certificate: &[u8],
-    now: i64,
-) -> Result<Waiting, StoreError> {
-    let Some(row) = rows.recipient(thumbprint, For::Reading).await? else { return Ok(Waiting::default()) };
-    let (device, known) = (row.device, row.certificate == certificate);
-    let mut letters = rows.letters(device, now.saturating_sub(ANSWER_LIFETIME), MAX_GIVEN).await?;
-    if !letters.is_empty() {
-        let newest = newest(rows.recipients_of(&[device]).await?);
-        if newest.is_none_or(|newest| newest.thumbprint != thumbprint) || rows.is_revoked(device).await? {
-            letters.clear();
-        }
-    }
-    Ok(Waiting { letters, known })
 }
 
 /// The device of its newest keys.

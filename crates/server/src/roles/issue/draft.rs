@@ -2,7 +2,8 @@
 
 use super::grant::new_delivery;
 use crate::problem::Fault;
-use crate::rules::pages::{DeliveryId, DeliveryRow, MIN_DELIVERED, NewDelivery, PageRow, lid_at};
+use crate::rules::delivered::{DeliveryId, DeliveryRow, NewDelivery, PageRow, lid_at};
+use crate::rules::pages::MIN_DELIVERED;
 use crate::store::{Issue, NewLicense};
 use wmlicense_wire::id::{DeviceId, Lid};
 use wmlicense_wire::policy::Policy;

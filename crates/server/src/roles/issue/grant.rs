@@ -7,7 +7,7 @@ use crate::accounts::Account;
 use crate::keyring::Keyring;
 use crate::policy::{Facts, Renewal, Terms, carried, known_state, over, parse};
 use crate::problem::Fault;
-use crate::rules::pages::DeliveryId;
+use crate::rules::delivered::DeliveryId;
 use crate::service::Service;
 use crate::store::{Content, HandedOut, Issued, NewLicense, Offered, Part};
 use std::collections::{HashMap, HashSet};

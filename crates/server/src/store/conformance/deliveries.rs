@@ -5,7 +5,7 @@ mod over;
 use super::super::restores::Asker;
 use super::*;
 use crate::accounts::Account;
-use crate::rules::pages::{DeliveryId, DeliveryRow, NewDelivery, PageRow, lid_at};
+use crate::rules::delivered::{DeliveryId, DeliveryRow, NewDelivery, PageRow, lid_at};
 use crate::rules::revocation::{Order, rule};
 use crate::rules::seats::Out;
 use crate::rules::uses::Told;

@@ -13,10 +13,10 @@ use super::super::rows::LicenseKey;
 use super::super::transact::{Access, Engine, Work};
 use super::super::{Pending, StoreError};
 use crate::rules::catalogue::NewSubscription;
+use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::epochs::Epochs;
 use crate::rules::interactions::Interaction;
 use crate::rules::mailbox::RecipientRow;
-use crate::rules::pages::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::revocation::{Order, RevokedKeyRow};
 use crate::rules::rows::{
     AccountRow, AgainRow, AnsweredRow, AuditRow, ContentRow, ExchangeKey, KeysRow, LicenseRow, SeatRow, TokenRow,

@@ -3,7 +3,8 @@
 use super::super::StoreError;
 use super::super::rows::{Filter, LicenseEntry, LicenseFacts, Rows};
 use super::{DAMAGED, DELIVERIES, pages_of};
-use crate::rules::pages::{DeliveryRow, Page, place_of};
+use crate::rules::delivered::{DeliveryRow, place_of};
+use crate::rules::pages::Page;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid};
 

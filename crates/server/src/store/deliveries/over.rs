@@ -3,9 +3,10 @@
 use super::super::StoreError;
 use super::super::rows::{For, Rows};
 use super::{DAMAGED, DELIVERIES, Delivered, give_rows, live, pages_of};
+use crate::rules::delivered::{DeliveryId, DeliveryRow};
 use crate::rules::delivery::{Scopes, is_over};
 use crate::rules::licenses::{Content, Withdrawn};
-use crate::rules::pages::{DeliveryId, DeliveryRow, Page};
+use crate::rules::pages::Page;
 use crate::rules::revocation::Order;
 use crate::rules::rows::{HeldRow, Holder, Openness};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

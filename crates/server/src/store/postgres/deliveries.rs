@@ -6,7 +6,7 @@ use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::licenses::read_license;
 use super::rows::{Columns as _, PostgresRows, asked, bytes, ids, nothing, texts, user_key};
-use crate::rules::pages::{DeliveryId, DeliveryRow, PageRow};
+use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::rows::LicenseRow;
 use deadpool_postgres::tokio_postgres::Row;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid};

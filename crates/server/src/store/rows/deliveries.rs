@@ -2,7 +2,7 @@
 
 use super::super::Pending;
 use super::{Filter, For};
-use crate::rules::pages::{DeliveryId, DeliveryRow, PageRow};
+use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::rows::LicenseRow;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid};
 

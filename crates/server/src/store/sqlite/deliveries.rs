@@ -5,7 +5,7 @@ use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::licenses::read_license;
 use super::rows::{Columns as _, SqliteRows, bytes, done, user_key};
-use crate::rules::pages::{DeliveryId, DeliveryRow, PageRow};
+use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::rows::LicenseRow;
 use rusqlite::{Row, params};
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid};

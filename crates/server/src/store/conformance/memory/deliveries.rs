@@ -3,7 +3,7 @@
 use super::super::super::Pending;
 use super::super::super::rows::{DeliveryRows, Filter, For};
 use super::{Tables, found};
-use crate::rules::pages::{DeliveryId, DeliveryRow, PageRow};
+use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::rows::LicenseRow;
 use std::cmp::Reverse;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid};
