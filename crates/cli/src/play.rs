@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
     /// The player with its words, after `--`. `{}` in them becomes the URL; where there is none, the URL comes last. Without a
-    /// player the URL is printed, for the first one that asks.
+    /// player the URL is printed, for the first one that asks; with --json as one JSON object, and with a player only a failure is.
     #[arg(last = true, value_name = "PLAYER", value_hint = ValueHint::CommandWithArguments)]
     player: Vec<OsString>,
 }

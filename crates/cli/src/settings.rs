@@ -53,8 +53,6 @@ const FOLDER: &str = "wmlicense";
 #[derive(clap::Args)]
 pub(crate) struct Common {
     /// Print one JSON object in place of text.
-    ///
-    /// `play` prints one with the URL where it starts no player; where it does, only a failure is printed.
     #[arg(long, global = true, display_order = 900)]
     pub(crate) json: bool,
     /// Say on standard error where each setting comes from.
