@@ -86,10 +86,12 @@ pub(super) async fn serve(mut matter: impl Matter) -> Result<Vec<u8>, Fault> {
         if revoked {
             return matter.refuse(Reason::DeviceRevoked).await;
         }
+        // What is made again is kept nowhere, and was paid for the first time.
+        let payer = if prior == Prior::Again { None } else { matter.payer() };
         if let Some(answer) = known_answer(prior)? {
             return Ok(answer);
         }
-        let (payer, now) = (matter.payer(), exchange.now);
+        let now = exchange.now;
         if let Some(wait) = payer.and_then(|payer| matter.service().quotas.wait(&payer, now)) {
             return Err(Fault::QuotaUsedUp(wait));
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use wmlicense_testkit::daemon::device::{Device, Known, Reply, agent};
-use wmlicense_testkit::daemon::{Data, OPEN, Serving};
+use wmlicense_testkit::daemon::{Data, KEY, OPEN, Serving};
 use wmlicense_wire::answer::{Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::endpoint::Endpoint;
@@ -150,4 +150,25 @@ fn a_device_and_an_account_have_quotas_of_their_own() {
         assert_eq!(ask(&other, &alice).status == 200, others_device);
         assert_eq!(ask(&device, &bob).status == 200, !others_device);
     }
+}
+
+#[test]
+fn a_page_that_is_made_again_costs_a_device_nothing_of_its_day() {
+    let data = Data::new();
+    let list = data.path().join("list.csv");
+    let lines: Vec<String> = (0..400).map(|number| format!("{number:032x},{KEY},Title {number}")).collect();
+    std::fs::write(&list, lines.join("\n")).unwrap();
+    data.admin(&["content", "import", list.to_str().unwrap(), "--open"]);
+    let serving = data.serve(&["--kept-per-device", "1"]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let bytes = device.sign(&device.delivery_request(&known, None, None));
+    let mut length = 0;
+    for _ in 0..20 {
+        length += known.post("licenses", &bytes, None).granted().len();
+    }
+    assert!(length > 2 << 20, "{length} bytes are no more than the day's");
+    let first = format!("{:032x}", 0);
+    let one = device.sign(&device.licenses_request(&known, &[first.as_str()]));
+    assert_eq!(known.post("licenses", &one, None).status, 200);
 }
