@@ -41,11 +41,12 @@ for map in "${maps[@]}"; do
 done
 # Without code for the widest vectors and without large tables, which the library's own ciphers need for nothing that is felt.
 export AWS_LC_SYS_SMALL=${AWS_LC_SYS_SMALL-1}
-# SQLite without extensions, deprecated words and checks of its own caller, which is safe; the rest as in .cargo/config.toml.
-sqlite_flags=(-DHAVE_FDATASYNC=1 -DSQLITE_DEFAULT_MEMSTATUS=0)
+# SQLite without extensions, deprecated words, what no statement here uses, and checks of its own caller, which is safe; the rest as in
+# .cargo/config.toml.
+sqlite_flags=(-DHAVE_FDATASYNC=1 -DSQLITE_DEFAULT_MEMSTATUS=0 -DSQLITE_UNTESTABLE)
 for unused in ENABLE_API_ARMOR ENABLE_COLUMN_METADATA ENABLE_DBSTAT_VTAB ENABLE_FTS3 ENABLE_FTS3_PARENTHESIS ENABLE_FTS5 \
   ENABLE_LOAD_EXTENSION ENABLE_RTREE ENABLE_STAT4 SOUNDEX; do sqlite_flags+=("-USQLITE_$unused"); done
-for left_out in COMPLETE DEPRECATED DESERIALIZE GET_TABLE JSON LOAD_EXTENSION PROGRESS_CALLBACK SHARED_CACHE; do
+for left_out in AUTHORIZATION COMPLETE DATETIME_FUNCS DECLTYPE DEPRECATED DESERIALIZE GET_TABLE JSON LOAD_EXTENSION PROGRESS_CALLBACK SHARED_CACHE TRACE UTF16; do
   sqlite_flags+=("-DSQLITE_OMIT_$left_out")
 done
 export LIBSQLITE3_FLAGS="${sqlite_flags[*]}"
