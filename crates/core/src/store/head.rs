@@ -390,12 +390,11 @@ mod tests {
             kept: Vec::new(),
             changed: false,
         };
-        for number in [1, 2] {
-            head.keep(kept(KeptKind::Revocation, number));
-            head.keep(kept(KeptKind::StatusList, 10 * number));
+        for (kind, number) in [(KeptKind::Revocation, 1), (KeptKind::StatusList, 10), (KeptKind::Revocation, 2)] {
+            head.keep(kept(kind, number));
         }
-        assert_eq!(head.kept().len(), 2);
         let number = |kind| head.find_kept(kind, &[7; 32]).map(|kept| kept.number);
-        assert_eq!((number(KeptKind::Revocation), number(KeptKind::StatusList)), (Some(2), Some(20)));
+        let found = [KeptKind::Revocation, KeptKind::StatusList].map(number);
+        assert_eq!((head.kept().len(), found), (2, [Some(2), Some(10)]));
     }
 }

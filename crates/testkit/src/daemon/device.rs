@@ -261,13 +261,11 @@ impl Device {
         self.request(known, Role::Issuer, licenses(Vec::new(), scope.map(str::to_owned), since))
     }
 
-    /// Sends a page of a request to the issuer. What decided something is written down: the same bytes get the same answer, or one
-    /// that says the same of the same licenses.
+    /// Sends a page of a request to the issuer, and where that decided something once more: that must say the same.
     pub fn ask(&self, known: &Known, request: &Request, token: Option<&str>) -> (Answer, Vec<Held>) {
         let name = if matches!(request.body, Body::Renewals { .. }) { "renewals" } else { "licenses" };
-        let bytes = self.sign(request);
+        let (bytes, place) = (self.sign(request), (request.transaction, request.page));
         let reply = known.post(name, &bytes, token).granted();
-        let place = (request.transaction, request.page);
         let (answer, licenses, envelope) = self.verify_page(known, Role::Issuer, &bytes, place, &reply);
         if answer.outcome == Outcome::Done || !answer.withdrawn.is_empty() {
             let again = known.post(name, &bytes, token).granted();
@@ -275,10 +273,8 @@ impl Device {
                 let (told, same, _) = self.verify_page(known, Role::Issuer, &bytes, place, &again);
                 let said = |answer: &Answer| (answer.outcome.clone(), answer.withdrawn.clone(), answer.since);
                 assert_eq!((said(&told), told.next_cursor), (said(&answer), answer.next_cursor.clone()));
-                let terms = |licenses: &[OpenedLicense]| -> Vec<Vec<u8>> {
-                    licenses.iter().map(|opened| opened.license.policy.clone()).collect()
-                };
-                assert!(terms(&same) == terms(&licenses), "the same request got other licenses");
+                let policy = |opened: &OpenedLicense| opened.license.policy.clone();
+                assert!(same.iter().map(policy).eq(licenses.iter().map(policy)), "the same request got other licenses");
             }
         }
         (answer, licenses.into_iter().map(|license| Held { signed: envelope.signed.clone(), license }).collect())
