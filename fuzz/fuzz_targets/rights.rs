@@ -40,7 +40,7 @@ impl Circumstances {
         let [a, b, c, d] = self.version;
         Environment {
             now: self.reading.now,
-            security_version: format!("{a}.{b}.{c}.{d}"),
+            security_version: format!("{a}.{b}.{c}.{d}").into(),
             application_level: self.level,
             barred_by: Vec::new(),
         }
