@@ -174,8 +174,8 @@ fn write(file: &File, plan: &mut Plan, snapshot: &Snapshot, total: u64, context:
 /// Everything of a section that comes before its batches.
 fn write_front(section: &SectionPlan, out: &mut SectionWriter) -> Result<(), BackupError> {
     out.put(&Item::DeviceCertificate(section.device_certificate.clone()))?;
-    for certificate in &section.service_certificates {
-        out.put(&Item::ServiceCertificate(certificate.clone()))?;
+    for service in section.directory.services() {
+        out.put(&Item::ServiceCertificate(service.bytes.clone()))?;
     }
     if let Some(list) = &section.status_list {
         out.put(&Item::StatusList(list.clone()))?;
@@ -211,7 +211,7 @@ fn write_licenses(
     out: &mut SectionWriter,
     progress: &mut dyn FnMut(u64) -> Result<(), Cancelled>,
 ) -> Result<(), BackupError> {
-    checking::beside(|checker| {
+    checking::beside(&section.directory, |checker| {
         snapshot.stream(&section.section, &mut |item| {
             match &item {
                 BackupItem::Batch(signed) => out.put(&Item::Batch(signed.clone()))?,

@@ -2,8 +2,9 @@
 //! the batch's device, and stands there once. Who reads believes nothing of a section in which one is not so; who writes makes
 //! none, because what a disk did to one license must not cost all the others, nor the older backup.
 
-use wmlicense_wire::answer::{Answer, AnswerError, read_vouched};
+use wmlicense_wire::answer::{Answer, AnswerError, read_vouched, verify_signed};
 use wmlicense_wire::backup::page::PagedLicense;
+use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::Digest;
 use wmlicense_wire::license::{bound_policy, bound_to};
 use wmlicense_wire::policy::Glance;
@@ -44,9 +45,18 @@ pub(super) struct Paged<'p> {
 }
 
 impl Batch {
-    /// The batch of a signed answer.
+    /// The batch of a signed answer that a footer vouches for.
     pub(super) fn of(signed: &[u8]) -> Result<Self, AnswerError> {
-        Ok(Self { answer: read_vouched(signed)?, seen: [0; MAX_LICENSES / 64] })
+        Ok(Self::new(read_vouched(signed)?))
+    }
+
+    /// The batch of an answer that a service of this directory signed.
+    pub(super) fn signed_in(signed: &[u8], directory: &Directory) -> Result<Self, AnswerError> {
+        Ok(Self::new(verify_signed(signed, directory, &[Role::Issuer, Role::Management])?.0))
+    }
+
+    fn new(answer: Answer) -> Self {
+        Self { answer, seen: [0; MAX_LICENSES / 64] }
     }
 
     /// Notes a license: it stands at its place in the manifest, and for the first time.

@@ -1,16 +1,16 @@
-//! Checking what goes into a backup, on a thread beside the one that writes it: each license is what the manifest of its batch names,
-//! and its key opens. What is wrong is told before the file gets its name. The signatures of batches were verified when these came,
-//! and are verified again by who reads.
+//! Checking what goes into a backup, on a thread beside the one that writes it: each license is what the signature of its batch
+//! covers, and its key opens. What is wrong is told before the file gets its name.
 
 use super::batch::Batch;
 use crate::store::{BackupItem, StoreError};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use wmlicense_wire::backup::page::{PageKey, PageView};
+use wmlicense_wire::certificate::Directory;
 
 /// Items that are handed over at once, and how many such heaps wait: a page takes about 4 KiB.
 const AT_ONCE: usize = 32;
 const HEAPS: usize = 4;
-const STACK: usize = 256 * 1024;
+const STACK: usize = 512 * 1024;
 
 /// Takes what is written, to be checked.
 pub(super) struct Checker {
@@ -18,11 +18,15 @@ pub(super) struct Checker {
     pending: Vec<BackupItem>,
 }
 
-/// Runs `work`, which hands over what it writes, and fails with what the check of that finds.
-pub(super) fn beside<E: From<StoreError>>(work: impl FnOnce(&mut Checker) -> Result<(), E>) -> Result<(), E> {
+/// Runs `work`, which hands over what it writes of services in this directory, and fails with what the check of that finds.
+pub(super) fn beside<E: From<StoreError>>(
+    directory: &Directory,
+    work: impl FnOnce(&mut Checker) -> Result<(), E>,
+) -> Result<(), E> {
     std::thread::scope(|scope| {
         let (heaps, arriving) = mpsc::sync_channel(HEAPS);
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || check(&arriving));
+        let thread =
+            std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || check(&arriving, directory));
         let thread = thread.map_err(StoreError::from)?;
         let mut checker = Checker { heaps, pending: Vec::new() };
         let worked = work(&mut checker).and_then(|()| Ok(checker.hand_over()?));
@@ -50,11 +54,13 @@ impl Checker {
     }
 }
 
-fn check(arriving: &Receiver<Vec<BackupItem>>) -> Result<(), StoreError> {
+fn check(arriving: &Receiver<Vec<BackupItem>>, directory: &Directory) -> Result<(), StoreError> {
     let mut batch: Option<Batch> = None;
     for item in arriving.iter().flatten() {
         match (item, &mut batch) {
-            (BackupItem::Batch(signed), batch) => *batch = Some(Batch::of(&signed).map_err(damaged)?),
+            (BackupItem::Batch(signed), batch) => {
+                *batch = Some(Batch::signed_in(&signed, directory).map_err(damaged)?);
+            }
             (BackupItem::Page { key, page }, Some(batch)) => check_page(batch, &key, &page)?,
             (BackupItem::License(entry), Some(batch)) => {
                 let license = &entry.license;

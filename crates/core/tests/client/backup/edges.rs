@@ -146,3 +146,22 @@ fn a_license_whose_key_is_lost_or_that_stands_twice_is_told_and_costs_not_the_ol
         assert_eq!(names(place.path()), [FILE_NAME]);
     }
 }
+
+#[test]
+fn a_batch_whose_signature_the_disk_changed_is_told_and_costs_not_the_older_backup() {
+    let world = World::new();
+    let home = Home::new(&world);
+    home.acquire(&plain(&world, 0..3)).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    backed_up(&home, place.path(), false).0.unwrap();
+    let before = fs::read(place.path().join(FILE_NAME)).unwrap();
+    let database = tamper::database(home.path());
+    // The last bytes of a signed answer are its signature.
+    let signed: Vec<u8> = database.query_row("SELECT signed FROM batch", [], |row| row.get(0)).unwrap();
+    let (last, rest) = signed.split_last().unwrap();
+    database.execute("UPDATE batch SET signed = ?1", [[rest, &[last ^ 1]].concat()]).unwrap();
+    let result = backed_up(&home, place.path(), true).0;
+    assert!(matches!(&result, Err(BackupError::Store(StoreError::Damaged(_)))), "{result:?}");
+    assert_eq!(fs::read(place.path().join(FILE_NAME)).unwrap(), before);
+    assert_eq!(names(place.path()), [FILE_NAME]);
+}
