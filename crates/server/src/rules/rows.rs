@@ -45,6 +45,34 @@ pub(crate) enum Keeping<'a> {
     Bytes(&'a [u8]),
 }
 
+/// The column `kept` of an answer, the same in every database.
+const NEVER: i64 = 0;
+const KEPT: i64 = 1;
+const MADE_AGAIN: i64 = 3;
+
+impl<'a> Keeping<'a> {
+    /// The columns `kept` and `answer`.
+    pub(crate) fn columns(self) -> (i64, Option<&'a [u8]>) {
+        match self {
+            Self::Never => (NEVER, None),
+            Self::MadeAgain => (MADE_AGAIN, None),
+            Self::Bytes(bytes) => (KEPT, Some(bytes)),
+        }
+    }
+}
+
+impl KeptAnswer {
+    /// From these columns.
+    pub(crate) fn of(kept: i64, answer: Option<Vec<u8>>) -> Self {
+        match (kept, answer) {
+            (NEVER, _) => Self::Never,
+            (MADE_AGAIN, _) => Self::MadeAgain,
+            (KEPT, Some(answer)) => Self::Kept(answer),
+            _ => Self::Dropped,
+        }
+    }
+}
+
 /// Keys of a device; those that were replaced keep their row.
 #[derive(Debug, Clone)]
 pub(crate) struct KeysRow {

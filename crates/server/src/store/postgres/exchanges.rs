@@ -17,29 +17,10 @@ statements!("exchanges.sql":
     FORGET_ANSWERS, FORGET_CHECKED, FORGET_ASKER, FORGET_RECIPIENT, FORGET_EPOCHS, FORGET_LATE, FORGET_GUARDS, FORGET_KEYS,
 );
 
-/// The column `kept` of an answer.
-const NEVER: i64 = 0;
-const KEPT: i64 = 1;
-const MADE_AGAIN: i64 = 3;
-
-/// The columns `kept` and `answer`.
-fn columns(answer: Keeping<'_>) -> (i64, Option<&[u8]>) {
-    match answer {
-        Keeping::Never => (NEVER, None),
-        Keeping::MadeAgain => (MADE_AGAIN, None),
-        Keeping::Bytes(bytes) => (KEPT, Some(bytes)),
-    }
-}
-
 impl ExchangeRows for PostgresRows<'_> {
     fn exchange(&mut self, key: ExchangeKey) -> Pending<'_, Option<AnsweredRow>> {
         let read = |row: &Row| {
-            let answer = match (row.value(3)?, row.value::<Option<Vec<u8>>>(4)?) {
-                (NEVER, _) => KeptAnswer::Never,
-                (MADE_AGAIN, _) => KeptAnswer::MadeAgain,
-                (KEPT, Some(answer)) => KeptAnswer::Kept(answer),
-                _ => KeptAnswer::Dropped,
-            };
+            let answer = KeptAnswer::of(row.value(3)?, row.value::<Option<Vec<u8>>>(4)?);
             let (request_hash, account) = (row.id(0)?, row.maybe_id(1)?);
             Ok(AnsweredRow { request_hash, account, answered_at: row.value(2)?, answer })
         };
@@ -51,7 +32,7 @@ impl ExchangeRows for PostgresRows<'_> {
     fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Keeping<'a>) -> Pending<'a, bool> {
         Box::pin(async move {
             let Exchange { thumbprint, transaction, page, request_hash, account, now, .. } = exchange;
-            let (kept, answer) = columns(answer);
+            let (kept, answer) = answer.columns();
             let (page, account) = (i64::from(*page), account.as_ref());
             let asked = asked![thumbprint, transaction, page, request_hash, account, *now, kept, answer];
             Ok(self.change(CLAIM, asked).await? == 1)

@@ -17,30 +17,11 @@ statements!("exchanges.sql":
     FORGET_ANSWERS, FORGET_CHECKED, FORGET_ASKER, FORGET_RECIPIENT, FORGET_EPOCHS, FORGET_LATE, FORGET_KEYS,
 );
 
-/// The column `kept` of an answer.
-const NEVER: i64 = 0;
-const KEPT: i64 = 1;
-const MADE_AGAIN: i64 = 3;
-
-/// The columns `kept` and `answer`.
-fn columns(answer: Keeping<'_>) -> (i64, Option<&[u8]>) {
-    match answer {
-        Keeping::Never => (NEVER, None),
-        Keeping::MadeAgain => (MADE_AGAIN, None),
-        Keeping::Bytes(bytes) => (KEPT, Some(bytes)),
-    }
-}
-
 impl ExchangeRows for SqliteRows<'_> {
     fn exchange(&mut self, key: ExchangeKey) -> Pending<'_, Option<AnsweredRow>> {
         let asked = params![key.thumbprint.as_bytes(), key.transaction.as_bytes(), key.page];
         done(self.one(FIND, asked, |row| {
-            let answer = match (row.get(3)?, row.get::<_, Option<Vec<u8>>>(4)?) {
-                (NEVER, _) => KeptAnswer::Never,
-                (MADE_AGAIN, _) => KeptAnswer::MadeAgain,
-                (KEPT, Some(answer)) => KeptAnswer::Kept(answer),
-                _ => KeptAnswer::Dropped,
-            };
+            let answer = KeptAnswer::of(row.get(3)?, row.get::<_, Option<Vec<u8>>>(4)?);
             let (request_hash, account) = (row.id(0)?, row.maybe_id(1)?);
             Ok(AnsweredRow { request_hash, account, answered_at: row.get(2)?, answer })
         }))
@@ -48,7 +29,7 @@ impl ExchangeRows for SqliteRows<'_> {
 
     fn claim_exchange<'a>(&'a mut self, exchange: &'a Exchange, answer: Keeping<'a>) -> Pending<'a, bool> {
         let Exchange { thumbprint, transaction, page, request_hash, account, now, .. } = exchange;
-        let (kept, answer) = columns(answer);
+        let (kept, answer) = answer.columns();
         let claimed = self.change(
             CLAIM,
             params![
