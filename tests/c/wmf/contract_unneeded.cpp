@@ -65,15 +65,19 @@ static void ParametersOfAQuestionHaveNoEffect(IWMDRMProvider *pProvider, BSTR bs
 // A callback of a queue that says itself how it went, as callbacks of Media Foundation may.
 class CSink : public IMFAsyncCallback {
  public:
-  explicit CSink(IMFMediaEventGenerator *pGenerator) : m_pGenerator(pGenerator) {}
+  explicit CSink(IMFMediaEventGenerator *pGenerator) : m_pGenerator(pGenerator), m_cRef(1) {}
   virtual ~CSink() = default;
   STDMETHODIMP QueryInterface(REFIID, void **ppv) override {
     *ppv = NULL;
     return E_NOINTERFACE;
   }
-  // It lives on the stack of who waits for it.
-  STDMETHODIMP_(ULONG) AddRef() override { return 2; }
-  STDMETHODIMP_(ULONG) Release() override { return 1; }
+  // The thread that called it may let go of it after who waited for the call did.
+  STDMETHODIMP_(ULONG) AddRef() override { return static_cast<ULONG>(InterlockedIncrement(&m_cRef)); }
+  STDMETHODIMP_(ULONG) Release() override {
+    LONG cRef = InterlockedDecrement(&m_cRef);
+    if (cRef == 0) delete this;
+    return static_cast<ULONG>(cRef);
+  }
   STDMETHODIMP GetParameters(DWORD *, DWORD *) override { return E_NOTIMPL; }
   STDMETHODIMP Invoke(IMFAsyncResult *pResult) override {
     IUnknown *pObject = m_pGenerator;
@@ -93,18 +97,19 @@ class CSink : public IMFAsyncCallback {
 
  private:
   IMFMediaEventGenerator *m_pGenerator;
+  LONG m_cRef;
   CEvent m_called;
 };
 
 static void AResultCarriesNoObjectAndTheStatusThatItWasGiven(IWMDRMProvider *pProvider) {
   IWMDRMSecurity *pSecurity = NULL;
   CHECK_HR(pProvider->CreateObject(IID_IWMDRMSecurity, (void **)&pSecurity), S_OK);
-  CSink sink(pSecurity);
-  CHECK_HR(pSecurity->BeginGetEvent(&sink, NULL), S_OK);
+  CSink *pSink = new CSink(pSecurity);
+  CHECK_HR(pSecurity->BeginGetEvent(pSink, NULL), S_OK);
   CHECK_HR(pSecurity->QueueEvent(4711, GUID_NULL, S_OK, NULL), S_OK);
-  sink.Wait();
-  // The last release waits for the callback, which is on this stack.
+  pSink->Wait();
   CHECK(pSecurity->Release() == 0);
+  SAFE_RELEASE(pSink);
 }
 
 int wmain(int argc, WCHAR *argv[]) {
