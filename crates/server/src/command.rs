@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actor;
+mod admins;
 mod care;
 mod catalogue;
 mod certificates;
@@ -77,6 +78,9 @@ enum Command {
     /// Accounts of users.
     #[command(subcommand)]
     Account(accounts::AccountCommand),
+    /// Those who act for the owner through the management listener.
+    #[command(subcommand)]
+    Admin(admins::AdminCommand),
     /// Licenses issued.
     #[command(subcommand)]
     License(revocation::LicenseCommand),
@@ -178,6 +182,7 @@ fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandErro
         Command::Policy(command) => catalogue::policy(command),
         Command::Subscription(command) => catalogue::subscription(command),
         Command::Account(command) => accounts::account(command),
+        Command::Admin(command) => admins::admin(command),
         Command::License(command) => revocation::license(command),
         Command::Restore(RestoreCommand::List(list)) => listing::restores(&list),
         Command::Device(DeviceCommand::List(list)) => listing::devices(&list),

@@ -1,6 +1,7 @@
 //! The public HTTP interface: routes, and the documents that everybody may have. What a request may take is in `http/requests.rs`,
 //! listening in `http/listener.rs`, deciding in the roles.
 
+mod api;
 mod body;
 mod connection;
 mod crowd;
@@ -14,7 +15,7 @@ mod trace;
 #[cfg(any(fuzzing, test))]
 pub(crate) use page::led_back;
 
-use crate::problem::Fault;
+use crate::problem::{Fault, Refusal};
 use crate::roles::{
     give_back::give_back, individualize::individualize, issue::issue, mailbox::mailbox, manage, renew::renew,
     revocations::revocations,
@@ -79,6 +80,18 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&shared), counted))
         .layer(from_fn_with_state(service, observe::observed))
         .with_state(shared)
+}
+
+impl axum::response::IntoResponse for Refusal {
+    /// As of a fault.
+    fn into_response(self) -> Response<Body> {
+        if let Self::Fault(fault) = self {
+            return fault.into_response();
+        }
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(self);
+        response
+    }
 }
 
 impl axum::response::IntoResponse for Fault {

@@ -1,10 +1,11 @@
 //! What a request can fail with, told to clients as RFC 9457 problems. Causes stay in the log.
 
+use crate::rules::admins::{AdminRole, Right, who_may};
 use crate::store::{Failure, StoreError};
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use wmlicense_wire::key::KeyError;
-use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind};
+use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind, TYPE_PREFIX};
 
 /// Seconds after which an overloaded service may be asked again.
 const RETRY_AFTER: u64 = 2;
@@ -150,6 +151,82 @@ fn title(kind: ProblemKind) -> &'static str {
         ProblemKind::Unavailable => "The service is not available at present.",
         ProblemKind::Internal => "The service failed.",
         ProblemKind::NotFound => "There is nothing here.",
+    }
+}
+
+/// What whoever acts for the owner is refused; told with what helps, because they may know what there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No token, or one that never was.
+    NoAdmin,
+    /// A token that counted once.
+    AdminEnded,
+    /// The role has not this right.
+    Role(AdminRole, Right),
+    /// As for everybody.
+    Fault(Fault),
+}
+
+impl Refusal {
+    /// Name, place among those of its status, status, title.
+    fn kind(&self) -> (&'static str, i32, StatusCode, &'static str) {
+        match self {
+            Self::NoAdmin | Self::AdminEnded => {
+                ("unauthorized", 0, StatusCode::UNAUTHORIZED, "The admin token is not valid.")
+            }
+            Self::Role(..) => ("forbidden", 1, StatusCode::FORBIDDEN, "The role of the admin token does not suffice."),
+            Self::Fault(fault) => {
+                let kind = fault.kind();
+                let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                (kind.name(), 0, status, title(kind))
+            }
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::NoAdmin => {
+                "Send the token that `wmlicensed admin add` printed in `Authorization: Bearer`, or as a password in \
+                 `Authorization: Basic`."
+                    .to_owned()
+            }
+            Self::AdminEnded => {
+                "The token has ended. `wmlicensed admin token NAME` prints another one for who still may.".to_owned()
+            }
+            Self::Role(role, right) => {
+                format!("This is for the role {}; the token has the role {role}.", who_may(*right))
+            }
+            Self::Fault(fault) => fault.detail().to_owned(),
+        }
+    }
+
+    /// The problem as a response.
+    pub(crate) fn response(&self, request_id: &str) -> Response<Body> {
+        let (name, place, status, title) = self.kind();
+        let problem = Problem {
+            kind: format!("{TYPE_PREFIX}{name}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: Some(self.detail()),
+            code: i32::from(status.as_u16()) * 100 + place,
+            retry_after: None,
+            request_id: Some(request_id.to_owned()),
+        };
+        let mut response = Response::new(Body::from(serde_json::to_vec(&problem).unwrap_or_default()));
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 

@@ -2,6 +2,7 @@
 //! transactions in `store/` read the rows, ask these rules, and write what they say.
 
 pub(crate) mod accounts;
+pub(crate) mod admins;
 pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod delivered;

@@ -1,6 +1,6 @@
 //! The running service: what its endpoints share. Listening is in `http`, deciding in `roles`.
 
-use crate::accounts::{Account, bearer};
+use crate::accounts::{Account, admin_token, bearer};
 use crate::clock::Clock;
 use crate::folder::DataFolder;
 use crate::jobs;
@@ -8,11 +8,12 @@ use crate::keyring::{self, Keyring, KeyringError, MasterKey};
 use crate::metrics::{Measured, Metrics};
 use crate::pace::Pace;
 use crate::policy::to_rfc3339;
-use crate::problem::Fault;
+use crate::problem::{Fault, Refusal};
 use crate::quota::Quotas;
+use crate::rules::admins::{Admin, Right};
 use crate::shares::Shares;
 use crate::source::Source;
-use crate::store::{self, Database, Owner, Presented, Store, StoreError};
+use crate::store::{self, AdminKnown, Database, Owner, Presented, Store, StoreError};
 use crate::turns::Turns;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
@@ -219,6 +220,17 @@ impl Service {
             Presented::Account(account) => Ok(Some(account)),
             Presented::Ended => Err(Fault::TokenEnded),
             Presented::Unknown => Err(Fault::Unauthorized),
+        }
+    }
+
+    /// Who sends an `Authorization` header to the owner's listener, if they have a right.
+    pub(crate) async fn admin(&self, header: Option<&str>, right: Right) -> Result<Admin, Refusal> {
+        let hash = header.and_then(admin_token).ok_or(Refusal::NoAdmin)?;
+        match self.store.admin(hash, self.clock.now()).await.map_err(Fault::from)? {
+            AdminKnown::Admin(admin) if admin.role.may(right) => Ok(admin),
+            AdminKnown::Admin(admin) => Err(Refusal::Role(admin.role, right)),
+            AdminKnown::Ended => Err(Refusal::AdminEnded),
+            AdminKnown::Unknown => Err(Refusal::NoAdmin),
         }
     }
 

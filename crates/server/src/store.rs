@@ -3,6 +3,7 @@
 
 mod accounts;
 mod admin;
+mod admins;
 mod audit;
 mod database;
 mod deliveries;
@@ -39,6 +40,7 @@ pub(crate) use crate::rules::rows::{AuditRow, TokenRow};
 pub(crate) use crate::rules::seats::{Claim, Claimed, Holding, Seat};
 pub(crate) use accounts::{DEFAULT_TOKEN, NewToken, TokenEnd};
 pub(crate) use admin::Adding;
+pub(crate) use admins::{AdminKnown, NewAdminToken};
 pub(crate) use database::Database;
 pub(crate) use lists::{AccountEntry, Listed, cursor};
 pub(crate) use postgres::Owner;

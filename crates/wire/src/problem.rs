@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// Longest problem read, in bytes.
 pub const MAX_LEN: usize = 16 * 1024;
-const TYPE_PREFIX: &str = "urn:wmlicense:problem:";
+/// What the names of all kinds begin with.
+pub const TYPE_PREFIX: &str = "urn:wmlicense:problem:";
 
 /// What went wrong, by a stable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -56,6 +56,12 @@ pub(super) enum CommandError {
     /// No account has this name.
     #[error("there is no account {0}")]
     NoAccount(String),
+    /// Nobody of this name acts for the owner.
+    #[error("there is no admin {0}; `wmlicensed admin list` shows who there is")]
+    NoAdmin(String),
+    /// The name of an admin is taken.
+    #[error("there is an admin {0} already; `wmlicensed admin token {0}` gives another token")]
+    AdminExists(String),
     /// The account has no token of this name.
     #[error("account {0} has no token {1}; `wmlicensed account token {0} --list` shows those that it has")]
     NoToken(String, String),

@@ -1,9 +1,9 @@
 //! What the owner's machines ask: whether the process lives, whether it can serve, what it counted. It has a listener and a
 //! thread of its own, so that it answers whatever the public one suffers.
 
-use super::Answered;
 use super::listener::Listening;
 use super::observe::observed;
+use super::{Answered, api};
 use crate::metrics::CONTENT_TYPE;
 use crate::problem::Fault;
 use crate::service::Service;
@@ -33,6 +33,7 @@ fn router(service: Arc<Service>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .merge(api::router())
         .fallback(async || -> Answered { Err(Fault::NotFound) })
         .method_not_allowed_fallback(async || -> Answered {
             Err(Fault::BadRequest("The resource does not know this method."))

@@ -1,7 +1,7 @@
 //! What surrounds every request: its ID and trace, the problem in place of a fault, its line in the log.
 
 use super::trace::{TRACEPARENT, Trace};
-use crate::problem::Fault;
+use crate::problem::{Fault, Refusal};
 use crate::service::Service;
 use crate::source::Unnamed;
 use axum::body::Body;
@@ -32,7 +32,10 @@ pub(super) async fn observed(State(service): State<Arc<Service>>, request: Reque
     let started = Instant::now();
     let work = async {
         let _running = service.metrics.begin();
-        let response = next.run(request).await;
+        let mut response = next.run(request).await;
+        if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+            response = refusal.response(&id);
+        }
         let fault = response.extensions().get::<Fault>().copied();
         let mut response = fault.map_or(response, |fault| fault.response(&id));
         let mut name = |header: &'static str, text: &str| {

@@ -3,6 +3,7 @@
 //! in a storm.
 
 mod accounts;
+mod admins;
 mod deliveries;
 mod exchanges;
 mod licenses;

@@ -1,6 +1,7 @@
 //! PostgreSQL as an engine: the pool of connections, transactions, and how they end. Rows are in `postgres/`, their statements in
 //! the files beside. Statements have no names, so that a pooler may give each transaction another connection.
 
+mod admins;
 mod catalogue;
 mod copy;
 mod deliveries;

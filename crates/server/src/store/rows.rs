@@ -5,12 +5,14 @@
 //! ends: an engine locks them in the order of their keys, or runs one writer at a time, or finds out at the commit and says
 //! [`StoreError::Overtaken`](super::StoreError::Overtaken). Lists of keys and rows are one round trip each.
 
+mod admins;
 mod catalogue;
 mod deliveries;
 mod licenses;
 mod lists;
 mod revocation;
 
+pub(crate) use admins::AdminRows;
 pub(crate) use catalogue::{AccountRows, AuditRows, CatalogueRows};
 pub(crate) use deliveries::DeliveryRows;
 pub(crate) use licenses::{LicenseRows, SeatRows};
@@ -43,6 +45,7 @@ pub(crate) trait Rows:
     + DeviceRows
     + AccountRows
     + AuditRows
+    + AdminRows
     + CatalogueRows
     + DeliveryRows
     + LicenseRows
@@ -61,6 +64,7 @@ impl<T> Rows for T where
         + DeviceRows
         + AccountRows
         + AuditRows
+        + AdminRows
         + CatalogueRows
         + DeliveryRows
         + LicenseRows

@@ -1,6 +1,7 @@
 //! SQLite as an engine: connections, the one writer, and how errors are told. Rows are in `sqlite/`, their statements in the
 //! files beside. SQLite numbers `$n` by first appearance, so in every statement they appear in ascending order.
 
+mod admins;
 pub(super) mod care;
 mod catalogue;
 mod deliveries;
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
@@ -38,6 +39,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("sqlite/schema_7.sql"),
     include_str!("sqlite/schema_8.sql"),
     include_str!("sqlite/schema_9.sql"),
+    include_str!("sqlite/schema_10.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.

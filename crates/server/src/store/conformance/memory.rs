@@ -2,6 +2,7 @@
 //! the commit that they met, and in a storm also commits of which nobody is told. It is there to show that a rule needs no more
 //! of an engine than its rows.
 
+mod admins;
 mod catalogue;
 mod deliveries;
 mod exchanges;
@@ -12,6 +13,7 @@ mod others;
 use super::super::rows::LicenseKey;
 use super::super::transact::{Access, Engine, Work};
 use super::super::{Pending, StoreError};
+use crate::rules::admins::AdminRow;
 use crate::rules::catalogue::NewSubscription;
 use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::epochs::Epochs;
@@ -55,6 +57,7 @@ struct Tables {
     subscriptions: BTreeMap<String, (NewSubscription, i64)>,
     accounts: BTreeMap<UserId, AccountRow>,
     tokens: BTreeMap<Digest, TokenRow>,
+    admins: BTreeMap<Digest, AdminRow>,
     audit: BTreeMap<(i64, [u8; 16]), AuditRow>,
     scopes: BTreeMap<(UserId, String), i64>,
     licenses: BTreeMap<LicenseKey, (Kid, LicenseRow, i64)>,

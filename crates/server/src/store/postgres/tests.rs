@@ -62,6 +62,7 @@ fn statements_use_nothing_that_a_distributed_database_or_a_pooler_lacks() {
 #[test]
 fn every_statement_of_the_files_is_used_and_has_a_name_of_its_own() {
     let used = [
+        admins::ALL,
         catalogue::ALL,
         deliveries::ALL,
         exchanges::ALL,

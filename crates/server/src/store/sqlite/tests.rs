@@ -47,8 +47,16 @@ fn every_statement_can_be_prepared() {
     let path = folder.path().join("test.db");
     drop(Sqlite::create(&path).unwrap());
     let connection = connect(&path, OpenFlags::empty()).unwrap();
-    let files =
-        [exchanges::ALL, catalogue::ALL, deliveries::ALL, licenses::ALL, revocation::ALL, waiting::ALL, lists::ALL];
+    let files = [
+        admins::ALL,
+        exchanges::ALL,
+        catalogue::ALL,
+        deliveries::ALL,
+        licenses::ALL,
+        revocation::ALL,
+        waiting::ALL,
+        lists::ALL,
+    ];
     let all: Vec<_> = files.concat();
     for (name, sql) in &all {
         connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
