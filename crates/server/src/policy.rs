@@ -46,6 +46,26 @@ impl Terms {
         self.actions.iter().any(|(_, conditions)| conditions.is_stateful())
     }
 
+    /// When the last of the rights ends of a license that is issued at `now`; none where one of them has no end. What begins with
+    /// the first use is not known before.
+    pub(crate) fn end(&self, now: i64) -> Option<i64> {
+        let end = |conditions: &Conditions| {
+            let stored = conditions.seconds_after_storing.map(|seconds| now.saturating_add_unsigned(seconds));
+            conditions.not_after.into_iter().chain(stored).min()
+        };
+        self.actions.iter().map(|(_, conditions)| end(conditions)).max_by_key(|end| end.unwrap_or(i64::MAX)).flatten()
+    }
+
+    /// The same, with no right that ends later.
+    pub(crate) fn until(mut self, end: Option<i64>) -> Self {
+        if let Some(end) = end {
+            for (_, conditions) in &mut self.actions {
+                conditions.not_after = Some(conditions.not_after.map_or(end, |own| own.min(end)));
+            }
+        }
+        self
+    }
+
     /// The policy of one license.
     pub(crate) fn policy(&self, facts: Facts) -> Policy {
         Policy {

@@ -4,7 +4,7 @@
 mod ask;
 mod caller;
 mod desk;
-mod entitlement;
+pub(crate) mod entitlement;
 pub(crate) mod give;
 pub(crate) mod give_back;
 pub(crate) mod individualize;

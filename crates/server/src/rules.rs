@@ -14,6 +14,7 @@ pub(crate) mod grants;
 pub(crate) mod interactions;
 pub(crate) mod licenses;
 pub(crate) mod mailbox;
+pub(crate) mod offers;
 pub(crate) mod pages;
 pub(crate) mod renewal;
 pub(crate) mod returns;

@@ -12,6 +12,7 @@ mod interactions;
 mod issuing;
 mod letters;
 mod lists;
+mod offers;
 
 mod postgres;
 mod restores;
@@ -20,6 +21,7 @@ mod revocations;
 mod rows;
 mod sqlite;
 mod statement;
+mod terms;
 mod transact;
 mod waiting;
 
@@ -43,11 +45,13 @@ pub(crate) use admin::Adding;
 pub(crate) use admins::{AdminKnown, NewAdminToken};
 pub(crate) use database::Database;
 pub(crate) use lists::{AccountEntry, Listed, cursor};
+pub(crate) use offers::{GrantChange, GrantTerms, Granting, OfferEnd, OfferSet};
 pub(crate) use postgres::Owner;
 pub(crate) use restores::Asker;
 pub(crate) use returns::Held;
 pub(crate) use rows::{
-    AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, OrderEntry, RestoreEntry, SubscriptionEntry,
+    AuditFilter, ContentEntry, DeviceEntry, Filter, GrantEntry, GrantFilter, LicenseEntry, OfferEntry, OrderEntry,
+    RestoreEntry, SubscriptionEntry,
 };
 pub(crate) use sqlite::care::{CopyError, Inspection};
 

@@ -8,9 +8,10 @@ mod terms;
 
 use super::body::read_frames;
 use super::requests::{Shared, source};
-use crate::accounts::{Account, token_hash};
+use crate::accounts::token_hash;
 use crate::policy::{Terms, parse};
 use crate::problem::Fault;
+use crate::roles::entitlement::may_have;
 use crate::service::Service;
 use crate::shares::Share;
 use crate::store::{Content, Decision, Interaction, Presented};
@@ -158,9 +159,9 @@ impl<'s> Visit<'s> {
         status: StatusCode,
         problem: Option<Problem>,
     ) -> Result<Response<Body>, Fault> {
-        let contents = self.service.store.contents_of(self.interaction.kids.clone()).await?;
+        let contents = self.contents(user).await?;
         let holder = match user {
-            Some(user) => self.service.store.holder(user).await?,
+            Some(user) => self.service.store.holder(user, self.now).await?,
             None => None,
         };
         let step = match &holder {
@@ -173,6 +174,11 @@ impl<'s> Visit<'s> {
         Ok(html::response(status, page, self.back.as_ref()))
     }
 
+    /// What is asked about, as an account, or who names none, may have it.
+    async fn contents(&self, user: Option<UserId>) -> Result<Vec<Option<Content>>, Fault> {
+        Ok(self.service.store.contents_of(user, self.interaction.kids.clone(), self.now).await?)
+    }
+
     fn facts(&self, contents: Vec<Option<Content>>) -> Result<Facts, Fault> {
         let presence = &self.service.presence;
         let titled = self.interaction.kids.iter().zip(contents).map(|(kid, content)| {
@@ -181,6 +187,7 @@ impl<'s> Visit<'s> {
                 None => Terms::of_no_policy(),
                 Some((_, definition)) => parse(definition).map_err(|_| Fault::Internal)?,
             };
+            let terms = terms.until(content.until());
             Ok((content.title.unwrap_or_else(|| format!("content {kid}")), terms::sentences(&terms)))
         });
         Ok(Facts {
@@ -203,7 +210,7 @@ impl<'s> Visit<'s> {
             Some("sign-in") => self.sign_in(fields.get("token").unwrap_or_default()).await,
             Some("decline") => self.decide(Decision::Declined).await,
             Some("accept") => {
-                let contents = self.service.store.contents_of(self.interaction.kids.clone()).await?;
+                let contents = self.contents(user).await?;
                 if user.is_none() && needs_account(&contents) {
                     return self.question(None, StatusCode::FORBIDDEN, Some(Problem::NoToken)).await;
                 }
@@ -231,8 +238,8 @@ impl<'s> Visit<'s> {
             }
             (false, Presented::Ended) => Problem::EndedToken,
             (false, Presented::Account(account)) => {
-                let contents = self.service.store.contents_of(self.interaction.kids.clone()).await?;
-                if contents.iter().flatten().any(|content| includes(&account, content)) {
+                let contents = self.contents(Some(account.user)).await?;
+                if contents.iter().flatten().any(|content| may_have(content).is_ok()) {
                     return self.question(Some(account.user), StatusCode::OK, None).await;
                 }
                 Problem::NotIncluded
@@ -281,11 +288,7 @@ impl<'s> Visit<'s> {
 }
 
 fn needs_account(contents: &[Option<Content>]) -> bool {
-    contents.iter().flatten().any(|content| content.scope.is_some())
-}
-
-fn includes(account: &Account, content: &Content) -> bool {
-    content.scope.as_ref().is_none_or(|scope| account.scopes.contains(scope))
+    contents.iter().flatten().any(|content| may_have(content).is_err())
 }
 
 fn failed(fault: Fault) -> Response<Body> {

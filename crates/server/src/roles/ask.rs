@@ -45,7 +45,7 @@ pub(super) async fn ask_user(desk: &Desk, exchange: &Exchange, kids: Vec<Kid>) -
     Ok(match interaction.decision {
         Some(Decision::Accepted(None)) => Asked::Decided(Consent::Given, None),
         Some(Decision::Accepted(Some(user))) => {
-            let holder = service.store.holder(user).await?;
+            let holder = service.store.holder(user, exchange.now).await?;
             Asked::Decided(Consent::Given, holder.map(|(_, account)| Arc::new(account)))
         }
         Some(Decision::Declined) => Asked::Decided(Consent::Withheld(Reason::Declined), None),

@@ -49,8 +49,8 @@ impl<E: Into<Fault>> From<E> for GiveError {
 fn why(reason: Reason, again: Option<i64>) -> String {
     let text = match reason {
         Reason::UnknownContent => "there is no such content",
-        Reason::NotEntitled => "the account does not have its scope",
-        Reason::AccountRequired => "its scope belongs to accounts; name one",
+        Reason::NotEntitled => "the account has neither its scope nor a grant of an offer that covers it",
+        Reason::AccountRequired => "it belongs to accounts; name one",
         Reason::Revoked => "it was taken back",
         Reason::Expired => "it has ended on unchanged terms",
         Reason::UsedUp => "all uses are used up on unchanged terms",

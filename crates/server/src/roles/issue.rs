@@ -244,7 +244,7 @@ impl Issuing {
             match granter.grant(*kid, offered, &mut terms)? {
                 Ok(granted) => batch.add(granted),
                 Err(NotGranted::AskUser) => asked.push(*kid),
-                Err(refused @ (NotGranted::Refused(_) | NotGranted::TooOften(_))) => {
+                Err(refused @ (NotGranted::Refused(_) | NotGranted::TooOften(_) | NotGranted::NotYet(_))) => {
                     let (reason, again) = refused.reason();
                     let url = Some(self.desk.service.presence.support_url.clone());
                     batch.refusals.push(Refusal { subject: Some(*kid.as_bytes()), kid: None, reason, url, again });

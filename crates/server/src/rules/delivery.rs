@@ -2,8 +2,9 @@
 
 use super::exchanges::Prior;
 use super::licenses::{Offered, Withdrawn};
-use super::rows::{HeldRow, Holder, Openness, ScopeRow};
-use std::collections::{HashMap, HashSet};
+use super::offers::Rights;
+use super::rows::{HeldRow, Holder, ScopeRow};
+use std::sync::Arc;
 use wmlicense_wire::id::{Kid, Lid, UserId};
 
 /// A mark before every other: what was told at any time is told.
@@ -11,13 +12,16 @@ pub(crate) const EVER: i64 = -1;
 /// Bytes of a key ID and of a license ID at the front of a [`HeldKey`].
 const FRONT: (usize, usize) = (Kid::LEN, Lid::LEN);
 
+/// The place behind every scope in a pre-delivery: what offers name by its key ID, and the subscriptions of their policies.
+pub(crate) const NAMED: &str = "\u{10ffff}";
+
 /// Where a pre-delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Position {
     /// What the device has to drop, after this license of its: a [`HeldKey`] as bytes, or the ID of a delivery, which come after
     /// what has rows of its own.
     Withdrawn(Vec<u8>),
-    /// Licenses of a scope (empty: open to all) after this key ID.
+    /// Licenses of a scope (empty: open to all) or of what is [`NAMED`], after this key ID.
     Scope(String, Vec<u8>),
 }
 
@@ -54,7 +58,8 @@ pub(crate) struct DeliveryPage {
     pub(crate) mark: i64,
     /// Licenses that the device has to drop.
     pub(crate) withdrawn: Vec<Withdrawn>,
-    pub(crate) items: Vec<(Kid, Offered)>,
+    /// With the place in which it was found: a scope, or [`NAMED`].
+    pub(crate) items: Vec<(Arc<str>, Kid, Offered)>,
     /// How many deliveries the device got before.
     pub(crate) deliveries: u64,
     /// Where more may be; `None` at the end.
@@ -90,42 +95,16 @@ impl HeldKey {
     }
 }
 
-/// Scopes of accounts, as they decide what the accounts' licenses may stay for.
-pub(crate) struct Scopes(HashMap<UserId, HashSet<String>>);
-
-impl Scopes {
-    pub(crate) fn of(rows: Vec<ScopeRow>) -> Self {
-        let mut scopes: HashMap<_, HashSet<_>> = HashMap::new();
-        for ScopeRow { user, scope, changed: _ } in rows {
-            scopes.entry(user).or_default().insert(scope);
-        }
-        Self(scopes)
-    }
-
-    /// True if the account may have what needs this.
-    fn allow(&self, user: UserId, content: &Openness) -> bool {
-        match content {
-            // Open content is licensed to nobody, so an account's license for it makes room for one without account.
-            Openness::Open => self.has(user, ""),
-            Openness::Scope(scope) => self.has(user, scope),
-        }
-    }
-
-    fn has(&self, user: UserId, scope: &str) -> bool {
-        self.0.get(&user).is_some_and(|scopes| scopes.contains(scope))
-    }
-}
-
 /// True if a device has to drop a license that it holds, or was told to after its last run, which ended at the mark `since`:
 /// the account that it was issued to may not have it any more, whoever asks.
-pub(crate) fn is_over(held: &HeldRow, scopes: &Scopes, since: i64) -> bool {
+pub(crate) fn is_over(held: &HeldRow, rights: &Rights, since: i64) -> bool {
     match (held.withdrawn, &held.content, held.holder) {
         (Some(told), ..) => told > since,
         (None, None, _) => true,
         // Only the content's end takes back what nobody knows the account of.
         (None, Some(_), Holder::Unknown) => false,
-        (None, Some(content), Holder::Anybody) => *content != Openness::Open,
-        (None, Some(content), Holder::Account(user)) => !scopes.allow(user, content),
+        (None, Some(content), Holder::Anybody) => !rights.allow_all(held.kid, content),
+        (None, Some(content), Holder::Account(user)) => !rights.allow(user, held.kid, content),
     }
 }
 
@@ -144,6 +123,7 @@ pub(crate) fn since_of(scope: &str, user: Option<UserId>, granted: &[ScopeRow], 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::rows::Openness;
 
     const USER: UserId = UserId::new([5; 16]);
 
@@ -155,8 +135,8 @@ mod tests {
         HeldRow { kid: Kid::new([1; 16]), lid: Lid::new([2; 16]), holder, withdrawn: None, content }
     }
 
-    fn gold() -> Scopes {
-        Scopes::of(vec![ScopeRow { user: USER, scope: "gold".to_owned(), changed: 7 }])
+    fn gold() -> Rights {
+        Rights::of(vec![ScopeRow { user: USER, scope: "gold".to_owned(), changed: 7 }], Vec::new(), Vec::new(), 0)
     }
 
     #[test]
@@ -234,10 +214,10 @@ mod tests {
     fn an_account_has_all_of_its_scopes_and_none_of_anothers() {
         let other = UserId::new([6; 16]);
         let row = |user, scope: &str| ScopeRow { user, scope: scope.to_owned(), changed: 7 };
-        let scopes = Scopes::of(vec![row(USER, "gold"), row(other, "silver"), row(USER, "")]);
-        let may = |user, content: Openness| scopes.allow(user, &content);
+        let rights = Rights::of(vec![row(USER, "gold"), row(other, "silver")], Vec::new(), Vec::new(), 0);
+        let may = |user, content: Openness| rights.allow(user, Kid::new([1; 16]), &content);
         let scope = |scope: &str| Openness::Scope(scope.to_owned());
-        assert!(may(USER, scope("gold")) && may(USER, Openness::Open) && may(other, scope("silver")));
+        assert!(may(USER, scope("gold")) && may(other, scope("silver")));
         assert!(!may(USER, scope("silver")) && !may(other, scope("gold")) && !may(other, Openness::Open));
     }
 }

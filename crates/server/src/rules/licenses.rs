@@ -3,6 +3,7 @@
 use super::delivered::NewDelivery;
 use super::exchanges::Prior;
 use super::grants::{Again, Bookings, HandedOut};
+use super::offers::Right;
 use super::revocation::{Order, is_taken_back};
 use super::rows::{LicenseRow, SeatRow};
 use std::sync::Arc;
@@ -20,6 +21,31 @@ pub(crate) struct Content {
     /// `None`: open to all.
     pub(crate) scope: Option<String>,
     pub(crate) part: Part,
+    /// Who may have it, where it was settled for who asks.
+    pub(crate) right: Right,
+    /// When the last of all grants ends by which who asks may have it; none: never.
+    pub(crate) latest: Option<i64>,
+}
+
+impl Content {
+    /// As it is in the catalogue, before anybody asks.
+    pub(crate) fn catalogued(
+        sealed_key: Vec<u8>,
+        title: Option<String>,
+        policy: Option<(String, String)>,
+        scope: Option<String>,
+        part: Part,
+    ) -> Self {
+        Self { sealed_key, title, policy, scope, part, right: Right::unsettled(), latest: None }
+    }
+
+    /// By which grant's terms it is had, where it is by one. A leaf ends with its root, so that one root renews all leaves.
+    pub(crate) fn until(&self) -> Option<i64> {
+        match (&self.right, &self.part) {
+            (Right::Granted(grant), Part::Content | Part::Root) => grant.until,
+            (Right::Granted(_), Part::Leaf(_)) | (Right::Anybody | Right::Account | Right::Refused(..), _) => None,
+        }
+    }
 }
 
 /// What a license for a key ID carries, and what it needs beside.
@@ -192,9 +218,13 @@ impl Offered {
     }
 }
 
-/// Whose license for content it is: nobody's where the content is open.
+/// Whose license for content it is: nobody's where everybody may have it.
 pub(crate) fn holder(content: &Content, user: Option<UserId>) -> Option<UserId> {
-    user.filter(|_| content.scope.is_some())
+    match content.right {
+        Right::Anybody => None,
+        Right::Account | Right::Granted(_) => user,
+        Right::Refused(..) => user.filter(|_| content.scope.is_some()),
+    }
 }
 
 /// Key IDs of the subscriptions without which leaves among the content would not open, in order and once, but for those that
@@ -226,7 +256,7 @@ mod tests {
     }
 
     fn content(scope: Option<&str>, part: Part) -> Content {
-        Content { sealed_key: vec![], title: None, policy: None, scope: scope.map(str::to_owned), part }
+        Content::catalogued(vec![], None, None, scope.map(str::to_owned), part)
     }
 
     fn kept(orders: Vec<Order>) -> KeptLicense {

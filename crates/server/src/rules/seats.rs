@@ -19,6 +19,8 @@ pub(crate) struct Holding {
     pub(crate) content: Option<Content>,
     /// This service issued it.
     pub(crate) issued_here: bool,
+    /// Its terms, where they are known here.
+    pub(crate) policy: Option<Policy>,
     pub(crate) facts: Facts,
 }
 

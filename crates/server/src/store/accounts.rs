@@ -1,8 +1,10 @@
 //! Accounts, their tokens and scopes: what the owner changes, and what a token says of who sends it.
 
 use super::audit::note;
+use super::offers::end_grants;
 use super::revocations::next_mark;
 use super::rows::{For, Rows};
+use super::terms::account_at;
 use super::{End, Pending, Store, StoreError};
 use crate::accounts::Account;
 use crate::rules::accounts::{Presented, ended, presented};
@@ -53,7 +55,7 @@ impl Store {
         self.read((token_hash, now), |(token_hash, now), rows| {
             Box::pin(async move {
                 Ok(match presented(rows.token(*token_hash).await?.as_ref(), *now) {
-                    Presented::Account(user) => Presented::Account(account_of(rows, user).await?),
+                    Presented::Account(user) => Presented::Account(account_at(rows, user, *now).await?),
                     Presented::Ended => Presented::Ended,
                     Presented::Unknown => Presented::Unknown,
                 })
@@ -176,10 +178,11 @@ impl Store {
                 let scopes = account_of(rows, user).await?.scopes;
                 let tokens = ended(rows.tokens_of(&[user]).await?, None, by.now);
                 rows.put_tokens(&tokens).await?;
-                next_mark(rows, by.now).await?;
+                let mark = next_mark(rows, by.now).await?;
                 rows.remove_scopes(user, &scopes).await?;
+                let grants = end_grants(rows, user, (mark, by.now)).await?;
                 rows.remove_account(user, by.now).await?;
-                let was = Some(format!("{}, {} tokens", told_scopes(scopes.iter()), tokens.len()));
+                let was = Some(format!("{}, {grants} grants, {} tokens", told_scopes(scopes.iter()), tokens.len()));
                 note(rows, by, Act { act: "account remove", about: Some(name.clone()), was, became: None }).await?;
                 Ok(End::Keep(true))
             })
@@ -187,8 +190,8 @@ impl Store {
     }
 }
 
-/// An account with its scopes.
-pub(super) async fn account_of(rows: &mut dyn Rows, user: UserId) -> Result<Account, StoreError> {
+/// An account with the scopes that it has of its own.
+async fn account_of(rows: &mut dyn Rows, user: UserId) -> Result<Account, StoreError> {
     let scopes = rows.scopes(&[user]).await?.into_iter().map(|row| row.scope).collect();
     Ok(Account { user, scopes })
 }

@@ -6,6 +6,7 @@ use super::rows::Rows;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
 use crate::rules::catalogue::{self, Added, Changes, NewContent, NewSubscription};
+use crate::rules::offers::audience;
 use crate::rules::rows::ContentRow;
 use std::collections::{BTreeSet, HashMap};
 use wmlicense_wire::id::Kid;
@@ -176,7 +177,7 @@ fn named(kids: &[Kid]) -> Option<String> {
 
 fn told(policy: Option<&String>, scope: Option<&String>, title: Option<&String>) -> String {
     let policy = policy.map_or("no policy".to_owned(), |name| format!("policy {name}"));
-    let scope = scope.map_or("open to all".to_owned(), |name| format!("scope {name}"));
+    let scope = audience(scope.map(String::as_str));
     let title = title.map(|title| format!(", title {title}"));
     format!("{policy}, {scope}{}", title.unwrap_or_default())
 }

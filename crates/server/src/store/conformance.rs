@@ -8,6 +8,7 @@ mod deliveries;
 mod exchanges;
 mod licenses;
 mod memory;
+mod offers;
 mod owner;
 mod seats;
 

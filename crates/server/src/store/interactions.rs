@@ -1,7 +1,7 @@
 //! Requests for which a user must act on the page.
 
-use super::accounts::account_of;
 use super::rows::For;
+use super::terms::account_at;
 use super::{End, Pending, Store, StoreError};
 use crate::accounts::Account;
 use crate::rules::interactions::{Decision, Interaction, NewInteraction, is_of, is_open};
@@ -50,12 +50,12 @@ impl Store {
         self.write_once(id, |id, rows| Box::pin(async move { Ok(End::Keep(rows.count_failed_sign_in(id).await?)) }))
     }
 
-    /// Name and scopes of an account.
-    pub(crate) fn holder(&self, user: UserId) -> Pending<'_, Option<(String, Account)>> {
-        self.read(user, |user, rows| {
+    /// Name and scopes of an account at `now`.
+    pub(crate) fn holder(&self, user: UserId, now: i64) -> Pending<'_, Option<(String, Account)>> {
+        self.read((user, now), |(user, now), rows| {
             Box::pin(async move {
                 match rows.account_name(*user).await? {
-                    Some(name) => Ok(Some((name, account_of(rows, *user).await?))),
+                    Some(name) => Ok(Some((name, account_at(rows, *user, *now).await?))),
                     None => Ok(None),
                 }
             })

@@ -3,9 +3,10 @@
 use super::deliveries::{self, Delivered};
 use super::exchanges::{begin_keeping, prior_of};
 use super::rows::{For, Rows};
+use super::terms::{self, rights};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::delivered::DeliveryId;
-use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, HeldKey, Position, Scopes};
+use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, HeldKey, Position};
 use crate::rules::exchanges::{Committed, Exchange, Prior};
 use crate::rules::grants::{Bookings, HandedOut, counts_after};
 use crate::rules::licenses::{
@@ -66,9 +67,14 @@ impl Store {
         })
     }
 
-    /// Content by key ID, in order.
-    pub(crate) fn contents_of(&self, kids: Vec<Kid>) -> Pending<'_, Vec<Option<Content>>> {
-        self.read(kids, |kids, rows| rows.offered(kids))
+    /// Content by key ID as an account, or who names none, may have it at `now`, in order.
+    pub(crate) fn contents_of(
+        &self,
+        user: Option<UserId>,
+        kids: Vec<Kid>,
+        now: i64,
+    ) -> Pending<'_, Vec<Option<Content>>> {
+        self.read((user, kids, now), |(user, kids, now), rows| Box::pin(terms::offered(rows, *user, kids, *now)))
     }
 }
 
@@ -85,9 +91,11 @@ async fn offer(
     if offer.prior != Prior::None || revoked {
         return Ok(offer);
     }
-    let mut contents = rows.offered(kids).await?;
+    let mut contents = terms::offered(rows, user, kids, exchange.now).await?;
     let roots = missing_roots(contents.iter().flatten(), kids);
-    contents.extend(rows.offered(&roots).await?);
+    if !roots.is_empty() {
+        contents.extend(terms::offered(rows, user, &roots, exchange.now).await?);
+    }
     let all: Vec<Kid> = kids.iter().chain(&roots).copied().collect();
     let found = all.iter().zip(contents).map(|(kid, content)| (*kid, content)).collect();
     let asking = Asking::new(rows, (device, user), &all, exchange.now).await?;
@@ -95,7 +103,7 @@ async fn offer(
     let of_roots = offered.split_off(kids.len());
     offer.items = offered.into_iter().map(|(_, offered)| offered).collect();
     offer.roots = of_roots.into_iter().filter_map(|(kid, offered)| Some((kid, offered?))).collect();
-    offer.withdrawn = withdrawn_of(rows, device, kids, &asking.delivered).await?;
+    offer.withdrawn = withdrawn_of(rows, device, kids, &asking.delivered, exchange.now).await?;
     offer.deliveries = asking.delivered.count();
     Ok(offer)
 }
@@ -115,28 +123,22 @@ async fn deliver(
     }
     let since = delivery::since(query.since, mark);
     if let Position::Withdrawn(after) = &query.from {
-        (page.withdrawn, page.next) = withdrawn_from(rows, device, after, since).await?;
+        (page.withdrawn, page.next) = withdrawn_from(rows, device, after, since, exchange.now).await?;
         if page.next.is_some() {
             return Ok(page);
         }
     }
     let user = exchange.account;
-    let granted = rows.scopes(user.as_slice()).await?;
-    let mut found: Vec<(Kid, Option<Content>)> = Vec::new();
-    for (scope, after) in query.from.scopes(&query.scopes) {
-        let since = delivery::since_of(scope, user, &granted, since);
-        let more = rows.offered_behind(scope, after, since, MAX_LICENSES - found.len()).await?;
-        found.extend(more.into_iter().map(|(kid, content)| (kid, Some(content))));
-        if found.len() == MAX_LICENSES {
-            page.next = found.last().map(|(kid, _)| Position::Scope(scope.clone(), kid.as_bytes().to_vec()));
-            break;
-        }
-    }
+    let (found, next) = terms::changed_behind(rows, query, (user, since, exchange.now)).await?;
+    page.next = next;
+    let places: Vec<Arc<str>> = found.iter().map(|(place, ..)| Arc::clone(place)).collect();
+    let found = found.into_iter().map(|(_, kid, content)| (kid, Some(content))).collect();
+    let found = terms::settled(rows, user, found, exchange.now).await?;
     let kids: Vec<Kid> = found.iter().map(|(kid, _)| *kid).collect();
     let asking = Asking::new(rows, (device, user), &kids, exchange.now).await?;
     page.deliveries = asking.delivered.count();
-    let offered = asking.offered(rows, found).await?;
-    page.items = offered.into_iter().filter_map(|(kid, offered)| Some((kid, offered?))).collect();
+    let offered = places.into_iter().zip(asking.offered(rows, found).await?);
+    page.items = offered.filter_map(|(place, (kid, offered))| Some((place, kid, offered?))).collect();
     Ok(page)
 }
 
@@ -252,18 +254,19 @@ async fn withdrawn_from(
     device: DeviceId,
     after: &[u8],
     since: i64,
+    now: i64,
 ) -> Result<(Vec<Withdrawn>, Option<Position>), StoreError> {
     let behind = DeliveryId::from_slice(after).ok();
     let mut withdrawn = Vec::new();
     if behind.is_none() {
-        withdrawn = withdrawn_behind(rows, device, HeldKey::from_bytes(after), since).await?;
+        withdrawn = withdrawn_behind(rows, device, HeldKey::from_bytes(after), since, now).await?;
         if withdrawn.len() == MAX_LICENSES {
             let last = withdrawn.last().map(|last| HeldKey::of(last.kid, last.user, last.lid).to_bytes());
             return Ok((withdrawn, last.map(Position::Withdrawn)));
         }
     }
     let room = MAX_LICENSES - withdrawn.len();
-    let (delivered, next) = deliveries::withdrawn_behind(rows, device, behind, since, room).await?;
+    let (delivered, next) = deliveries::withdrawn_behind(rows, device, behind, (since, now), room).await?;
     withdrawn.extend(delivered);
     Ok((withdrawn, next.map(|id| Position::Withdrawn(id.as_bytes().to_vec()))))
 }
@@ -274,6 +277,7 @@ async fn withdrawn_behind(
     device: DeviceId,
     mut behind: HeldKey,
     since: i64,
+    now: i64,
 ) -> Result<Vec<Withdrawn>, StoreError> {
     let mut withdrawn = Vec::new();
     loop {
@@ -282,7 +286,7 @@ async fn withdrawn_behind(
         if let Some(HeldRow { kid, lid, holder, .. }) = held.last() {
             behind = HeldKey::of(*kid, holder.user(), *lid);
         }
-        withdrawn.extend(over(rows, held, since).await?);
+        withdrawn.extend(over(rows, held, since, now).await?);
         if is_last || withdrawn.len() >= MAX_LICENSES {
             withdrawn.truncate(MAX_LICENSES);
             return Ok(withdrawn);
@@ -297,19 +301,21 @@ pub(super) async fn withdrawn_of(
     device: DeviceId,
     kids: &[Kid],
     delivered: &Delivered,
+    now: i64,
 ) -> Result<Vec<Withdrawn>, StoreError> {
     let mut held = rows.held_for(device, kids).await?;
     held.extend(deliveries::held_for(rows, kids, delivered).await?);
-    let mut withdrawn = over(rows, held, EVER).await?;
+    let mut withdrawn = over(rows, held, EVER, now).await?;
     withdrawn.truncate(MAX_LICENSES);
     Ok(withdrawn)
 }
 
-async fn over(rows: &mut dyn Rows, held: Vec<HeldRow>, since: i64) -> Result<Vec<Withdrawn>, StoreError> {
+async fn over(rows: &mut dyn Rows, held: Vec<HeldRow>, since: i64, now: i64) -> Result<Vec<Withdrawn>, StoreError> {
     let users: BTreeSet<UserId> = held.iter().filter_map(|held| held.holder.user()).collect();
     let users: Vec<UserId> = users.into_iter().collect();
-    let scopes = Scopes::of(rows.scopes(&users).await?);
-    let over = held.into_iter().filter(|held| delivery::is_over(held, &scopes, since));
+    let kids: Vec<Kid> = held.iter().map(|held| held.kid).collect();
+    let rights = rights(rows, &users, &kids, now).await?;
+    let over = held.into_iter().filter(|held| delivery::is_over(held, &rights, since));
     Ok(over.map(|HeldRow { kid, lid, holder, .. }| Withdrawn { lid, kid, user: holder.user() }).collect())
 }
 

@@ -9,6 +9,7 @@ mod errors;
 mod exchanges;
 mod licenses;
 mod lists;
+mod offers;
 mod place;
 mod revocation;
 mod rows;

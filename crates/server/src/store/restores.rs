@@ -4,6 +4,7 @@ use super::deliveries;
 use super::exchanges::{claim, decide};
 use super::issuing::{booked, orders_about};
 use super::rows::{For, Rows};
+use super::terms;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::exchanges::{Exchange, Prior};
 use crate::rules::grants::{Bookings, counts_after};
@@ -13,7 +14,7 @@ use crate::rules::rows::Keeping;
 use crate::rules::seats::{Asking, Claim, Claimed, Holding, Kept, Named, Out, Taken};
 use crate::rules::uses::Told;
 use std::collections::{BTreeSet, HashMap};
-use wmlicense_wire::id::{DeviceId, Kid, Lid};
+use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
 use wmlicense_wire::policy::Policy;
 
 /// Who asks for licenses of a backup.
@@ -22,6 +23,8 @@ pub(crate) struct Asker {
     pub(crate) device: DeviceId,
     /// Device that the licenses are bound to in the backup.
     pub(crate) bound: DeviceId,
+    /// Account that asks.
+    pub(crate) user: Option<UserId>,
     /// Seconds UTC.
     pub(crate) now: i64,
 }
@@ -34,10 +37,18 @@ impl Store {
         })
     }
 
-    /// Whether a device was revoked, and the content of what it wants to restore, in order.
-    pub(crate) fn restorable(&self, device: DeviceId, kids: Vec<Kid>) -> Pending<'_, (bool, Vec<Option<Content>>)> {
-        self.read((device, kids), |(device, kids), rows| {
-            Box::pin(async move { Ok((rows.is_revoked(*device).await?, rows.offered(kids).await?)) })
+    /// Whether a device was revoked, and the content of what it wants to restore as the account may have it, in order.
+    pub(crate) fn restorable(
+        &self,
+        device: DeviceId,
+        user: Option<UserId>,
+        kids: Vec<Kid>,
+        now: i64,
+    ) -> Pending<'_, (bool, Vec<Option<Content>>)> {
+        self.read((device, user, kids, now), |(device, user, kids, now), rows| {
+            Box::pin(
+                async move { Ok((rows.is_revoked(*device).await?, terms::offered(rows, *user, kids, *now).await?)) },
+            )
         })
     }
 
@@ -59,14 +70,14 @@ impl Store {
 async fn holdings(
     rows: &mut dyn Rows,
     licenses: &[Lid],
-    Asker { device, bound, now }: Asker,
+    Asker { device, bound, user, now }: Asker,
     told: &Told,
 ) -> Result<Vec<Holding>, StoreError> {
     let (rules, kept) = (rules(rows).await?, kept_of(rows, licenses, For::Reading).await?);
     let origin = |lid: &Lid| kept.get(lid).and_then(Kept::origin);
     let known: Vec<(Kid, Lid)> = licenses.iter().filter_map(|lid| Some((origin(lid)?.0, *lid))).collect();
     let kids: Vec<Kid> = known.iter().map(|(kid, _)| *kid).collect();
-    let mut contents = rows.offered(&kids).await?.into_iter();
+    let mut contents = terms::offered(rows, user, &kids, now).await?.into_iter();
     let mut first = deliveries::first_licenses(rows, &known).await?.into_iter();
     let bookings =
         Bookings::new(now, booked(rows, device, lines(device, &kept), counts_after(now), For::Reading).await?);
@@ -82,7 +93,7 @@ async fn holdings(
         let policy = policy.map_err(|_| StoreError::Damaged("policy"))?;
         let named = Named { lid: *lid, kid, policy: policy.as_ref() };
         let (facts, _) = asking.facts(&named, bound, kept.get(lid).unwrap_or(&nothing), None, &bookings);
-        holdings.push(Holding { content, issued_here: issued_here.unwrap_or(false), facts });
+        holdings.push(Holding { content, issued_here: issued_here.unwrap_or(false), policy, facts });
     }
     Ok(holdings)
 }

@@ -5,6 +5,7 @@ use super::exchanges::{begin, prior_of};
 use super::issuing::{kept_licenses, lines, withdrawn_of};
 use super::restores::kept_of;
 use super::rows::{For, Rows};
+use super::terms;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::exchanges::{Committed, Exchange, Prior};
 use crate::rules::renewal::{Renewable, RenewalOffer, Renewing};
@@ -165,7 +166,7 @@ async fn renewable(
     let kept = |lid: &Lid| kept.get(lid).unwrap_or(&nothing);
     let held: Vec<(Kid, Lid)> = licenses.iter().filter_map(|lid| Some((renewing.held(kept(lid))?, *lid))).collect();
     let kids: Vec<Kid> = held.iter().map(|(kid, _)| *kid).collect();
-    let contents = rows.offered(&kids).await?;
+    let contents = terms::offered(rows, exchange.account, &kids, exchange.now).await?;
     let user = |content: &Option<_>| content.as_ref().and_then(|content| renewing.holder(content));
     // A later license of this device stands for the one asked about.
     let keys: Vec<_> = kids.iter().zip(&contents).map(|(kid, content)| (*kid, user(content))).collect();
@@ -186,6 +187,7 @@ async fn renewable(
         });
     }
     let kids: BTreeSet<Kid> = offer.items.iter().filter_map(Renewable::kid).collect();
-    offer.withdrawn = withdrawn_of(rows, device, &kids.into_iter().collect::<Vec<_>>(), &delivered).await?;
+    offer.withdrawn =
+        withdrawn_of(rows, device, &kids.into_iter().collect::<Vec<_>>(), &delivered, exchange.now).await?;
     Ok(offer)
 }

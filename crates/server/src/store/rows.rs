@@ -10,6 +10,7 @@ mod catalogue;
 mod deliveries;
 mod licenses;
 mod lists;
+mod offers;
 mod revocation;
 
 pub(crate) use admins::AdminRows;
@@ -20,6 +21,7 @@ pub(crate) use lists::{
     AnyLicense, AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, LicenseFacts, LicenseKey, ListRows,
     OrderEntry, RestoreEntry, RestoredSeat, SubscriptionEntry,
 };
+pub(crate) use offers::{GrantEntry, GrantFilter, OfferEntry, OfferRows};
 pub(crate) use revocation::{InteractionRows, MailboxRows, RevocationRows};
 
 use super::Pending;
@@ -47,6 +49,7 @@ pub(crate) trait Rows:
     + AuditRows
     + AdminRows
     + CatalogueRows
+    + OfferRows
     + DeliveryRows
     + LicenseRows
     + SeatRows
@@ -66,6 +69,8 @@ impl<T> Rows for T where
         + AuditRows
         + AdminRows
         + CatalogueRows
+        + OfferRows
+        + OfferRows
         + DeliveryRows
         + LicenseRows
         + SeatRows

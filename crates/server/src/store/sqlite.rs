@@ -8,6 +8,7 @@ mod deliveries;
 mod exchanges;
 mod licenses;
 mod lists;
+mod offers;
 mod revocation;
 mod rows;
 mod snapshot;
@@ -29,7 +30,7 @@ use std::time::{Duration, Instant};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
@@ -40,6 +41,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("sqlite/schema_8.sql"),
     include_str!("sqlite/schema_9.sql"),
     include_str!("sqlite/schema_10.sql"),
+    include_str!("sqlite/schema_11.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.
@@ -56,7 +58,7 @@ const PROBE_LEN: i64 = 32 * 1024;
 /// For how long a committed probe says that the database can be written, so that asking costs a write a second at most.
 const PROBE_LIFETIME: Duration = Duration::from_secs(1);
 /// Statements that a connection keeps prepared: all that there are.
-const STATEMENTS: usize = 160;
+const STATEMENTS: usize = 192;
 /// How long a command waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -7,6 +7,7 @@ use super::grant::TermsByName;
 use super::{Account, Batch, Brought, Caller, Decision, Issuing, Looked, Matter, Step, serve};
 use crate::problem::Fault;
 use crate::quota::Payer;
+use crate::rules::licenses::holder;
 use crate::service::Service;
 use crate::shares::Share;
 use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Issue, Position, Prior};
@@ -175,10 +176,10 @@ impl Issuing {
         let mut drafts = Drafts::new(self.desk.caller.device.device_id, self.now, page.mark);
         let (mut room, mut next) = (answer::MAX_LEN - RESERVE, page.next);
         let mut last = None;
-        for (kid, offered) in page.items {
-            let scope = offered.content.scope.clone().unwrap_or_default();
+        for (found, kid, offered) in page.items {
             // What is refused at present is not told: nobody asked for it by name.
-            let place = drafts.place(&scope)?;
+            let scope = offered.content.scope.as_deref().unwrap_or_default();
+            let place = drafts.place(scope, holder(&offered.content, self.desk.user()))?;
             if let Ok(mut granted) = granter.grant_at(kid, Some(offered), &mut terms, Some(place))? {
                 let length = granted.grant.policy.len() + BESIDE_POLICY;
                 if room < length.max(license::MAX_LEN) {
@@ -193,7 +194,7 @@ impl Issuing {
                 }
                 batch.add(granted);
             }
-            last = Some(Position::Scope(scope, kid.as_bytes().to_vec()));
+            last = Some(Position::Scope(found.to_string(), kid.as_bytes().to_vec()));
         }
         drafts.finish(&mut batch.issue);
         let mut answer = self.desk.caller.answer(self.now, &self.standing);

@@ -5,7 +5,7 @@ use crate::problem::Fault;
 use crate::rules::delivered::{DeliveryId, DeliveryRow, NewDelivery, PageRow, lid_at};
 use crate::rules::pages::MIN_DELIVERED;
 use crate::store::{Issue, NewLicense};
-use wmlicense_wire::id::{DeviceId, Lid};
+use wmlicense_wire::id::{DeviceId, Lid, UserId};
 use wmlicense_wire::policy::Policy;
 
 /// Deliveries of an answer that is being made.
@@ -21,6 +21,8 @@ pub(super) struct Drafts {
 struct Draft {
     id: DeliveryId,
     scope: String,
+    /// None: everybody's.
+    user: Option<UserId>,
     /// In the order of their key IDs.
     licenses: Vec<(Policy, NewLicense)>,
 }
@@ -30,14 +32,14 @@ impl Drafts {
         Self { device, now, mark, open: None, done: Vec::new() }
     }
 
-    /// The ID of the next license of a scope.
-    pub(super) fn place(&mut self, scope: &str) -> Result<Lid, Fault> {
-        if self.open.as_ref().is_some_and(|open| open.scope != scope) {
+    /// The ID of the next license of a scope for an account, or for everybody.
+    pub(super) fn place(&mut self, scope: &str, user: Option<UserId>) -> Result<Lid, Fault> {
+        if self.open.as_ref().is_some_and(|open| open.scope != scope || open.user != user) {
             self.done.extend(self.open.take());
         }
         let open = match self.open.take() {
             Some(open) => open,
-            None => Draft { id: new_delivery(self.now)?, scope: scope.to_owned(), licenses: Vec::new() },
+            None => Draft { id: new_delivery(self.now)?, scope: scope.to_owned(), user, licenses: Vec::new() },
         };
         let open = self.open.insert(open);
         Ok(lid_at(open.id, open.licenses.len() as u32))
@@ -53,7 +55,7 @@ impl Drafts {
     /// Has written down what came together: many licenses as one, few with rows of their own.
     pub(super) fn finish(mut self, issue: &mut Issue) {
         self.done.extend(self.open.take());
-        for Draft { id, scope, licenses } in self.done {
+        for Draft { id, scope, user, licenses } in self.done {
             if licenses.len() < MIN_DELIVERED {
                 issue.licenses.extend(licenses.into_iter().map(|(_, license)| license));
                 continue;
@@ -63,7 +65,7 @@ impl Drafts {
             let row = DeliveryRow {
                 id,
                 device: self.device,
-                user: first.user,
+                user,
                 kids: (first.kid, last.kid),
                 scope,
                 issued_at: self.now,

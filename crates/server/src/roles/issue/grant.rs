@@ -8,6 +8,7 @@ use crate::keyring::Keyring;
 use crate::policy::{Facts, Renewal, Terms, carried, known_state, over, parse};
 use crate::problem::Fault;
 use crate::rules::delivered::DeliveryId;
+use crate::rules::licenses::holder;
 use crate::service::Service;
 use crate::store::{Content, HandedOut, Issued, NewLicense, Offered, Part};
 use std::collections::{HashMap, HashSet};
@@ -46,6 +47,8 @@ pub(crate) enum NotGranted {
     AskUser,
     /// The device had it before, and got it again as often as a year allows; from this time on it may once more.
     TooOften(i64),
+    /// The account has it from this time on.
+    NotYet(i64),
 }
 
 impl NotGranted {
@@ -56,6 +59,7 @@ impl NotGranted {
             Self::Refused(reason) => (*reason, None),
             Self::AskUser => (Reason::UserMustAct, None),
             Self::TooOften(again) => (Reason::GrantedTooOften, Some(*again)),
+            Self::NotYet(from) => (Reason::NotEntitled, Some(*from)),
         }
     }
 }
@@ -83,13 +87,16 @@ impl Granter {
     /// Whether the account may have the content. With `asks_user` the user must have accepted, and may have named the account
     /// while doing so.
     fn check_entitled(&self, content: &Content, asks_user: bool) -> Result<(), NotGranted> {
-        let entitled = may_have(self.account.as_deref(), content);
+        let entitled = may_have(content).map_err(|denied| match denied {
+            (_, Some(from)) => NotGranted::NotYet(from),
+            (reason, None) => NotGranted::Refused(reason),
+        });
         match (entitled, self.consent) {
-            (Err(reason), _) if self.account.is_some() => Err(NotGranted::Refused(reason)),
+            (Err(denied), _) if self.account.is_some() => Err(denied),
             // The user may yet name an account.
             (_, None) if asks_user => Err(NotGranted::AskUser),
             (_, Some(Consent::Withheld(reason))) if asks_user => Err(NotGranted::Refused(reason)),
-            (entitled, None | Some(_)) => entitled.map_err(NotGranted::Refused),
+            (entitled, None | Some(_)) => entitled,
         }
     }
 
@@ -118,7 +125,7 @@ impl Granter {
         if taken_back {
             return Ok(Err(NotGranted::Refused(Reason::Revoked)));
         }
-        let user = self.account.as_ref().map(|account| account.user).filter(|_| content.scope.is_some());
+        let user = holder(&content, self.account.as_ref().map(|account| account.user));
         let known = terms.of(&content)?;
         check(&content, &known.terms, &self.keyring)?;
         let is_plain = current.is_none() && !known.terms.is_stateful() && !matches!(content.part, Part::Root);
@@ -292,9 +299,12 @@ fn stands(rules: &[Rule], policy: &[u8]) -> bool {
     rules.is_empty() || Policy::decode(policy).is_ok_and(|policy| !rules.iter().any(|rule| rule.matches(&policy)))
 }
 
+/// What terms are known by: that they are a subscription's, the name of their policy, and when a grant ends them.
+type TermsKey = (bool, Option<String>, Option<i64>);
+
 /// Terms by the name of their policy, each read and hashed once a request.
 #[derive(Default)]
-pub(crate) struct TermsByName(HashMap<(bool, Option<String>), KnownTerms>);
+pub(crate) struct TermsByName(HashMap<TermsKey, KnownTerms>);
 
 pub(crate) struct KnownTerms {
     pub(crate) terms: Terms,
@@ -306,7 +316,7 @@ impl TermsByName {
         let name = content.policy.as_ref().map(|(name, _)| name.clone());
         // A subscription and its leaves may share the name of their terms where neither has any.
         let is_root = matches!(content.part, Part::Root);
-        match self.0.entry((is_root, name)) {
+        match self.0.entry((is_root, name, content.until())) {
             std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
             std::collections::hash_map::Entry::Vacant(free) => {
                 let terms = match &content.policy {
@@ -316,7 +326,7 @@ impl TermsByName {
                         Fault::Internal
                     })?,
                 };
-                Ok(free.insert(KnownTerms { terms, hash: None }))
+                Ok(free.insert(KnownTerms { terms: terms.until(content.until()), hash: None }))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The key to a section of a backup, and what a restore of its licenses would give. Counts nothing.
 
 use super::super::desk::{Desk, Door};
-use super::super::entitlement::may_still_have;
+use super::super::entitlement::{is_too_long, may_still_have};
 use super::super::issue::grant::TermsByName;
 use super::super::{Caller, OTHER};
 use super::{limit, open_ticket, refuse};
@@ -50,13 +50,13 @@ pub(crate) async fn preview(
         Err(reason) => return refuse(&desk, reason).await,
     };
     let told = desk.told(now).await?;
-    let asker = Asker { device, bound: ticket.device_id, now };
+    let asker = Asker { device, bound: ticket.device_id, user: desk.user(), now };
     let holdings = desk.service.store.holdings(lids.clone(), asker, told).await?;
     let seal = move |desk: &Desk| {
         // No decision is written, so nothing is told of the epoch.
         let mut answer = desk.caller.answer(now, &Standing::default());
         let issues = desk.keyring.role(Role::Issuer).is_some();
-        let asked = Asked { account: desk.account.as_deref(), issues, device };
+        let asked = Asked { issues, device };
         answer.verdicts = asked.verdicts(&lids, &holdings, ticket.device_id)?;
         answer.refusals = pages(&answer.verdicts, &desk.service.presence.support_url);
         unlock(desk, answer, Unlock { backup_id: backup, section: number, key: &ticket.keys.meta })
@@ -79,14 +79,13 @@ fn unlock(desk: &Desk, answer: Answer, unlock: Unlock<'_>) -> Result<Vec<u8>, Fa
 }
 
 /// Who asks what a restore would give.
-struct Asked<'a> {
-    account: Option<&'a Account>,
+struct Asked {
     /// This service issues licenses itself.
     issues: bool,
     device: DeviceId,
 }
 
-impl Asked<'_> {
+impl Asked {
     /// One verdict a license, by the same questions in the same order as a restore.
     fn verdicts(&self, lids: &[Lid], holdings: &[Holding], bound: DeviceId) -> Result<Vec<Verdict>, Fault> {
         let mut terms = TermsByName::default();
@@ -94,9 +93,12 @@ impl Asked<'_> {
             let devices_limit = limit(holding.content.as_ref(), None, &mut terms)?;
             let (judged, used) = holding.facts.judge(bound, self.device, devices_limit);
             let own = self.issues && holding.issued_here;
-            let entitled = may_still_have(self.account, holding.content.as_ref(), own);
+            let entitled = may_still_have(holding.content.as_ref(), own);
+            let content = holding.content.as_ref();
+            let too_long = holding.policy.as_ref().is_some_and(|policy| is_too_long(content, policy));
             let (refusal, again) = match (entitled, judged) {
-                (Err(reason), _) => (Some(reason), None),
+                (Err((reason, from)), _) => (Some(reason), from),
+                (Ok(()), _) if too_long => (Some(Reason::NotEntitled), None),
                 (Ok(()), Err(out)) => {
                     let (reason, again) = out.told();
                     (Some(reason), again)

@@ -2,7 +2,7 @@
 //! after it, and made again where the same request comes again.
 
 use super::super::desk::{Brought, Desk, Door, Looked, Matter, Step, serve};
-use super::super::entitlement::may_still_have;
+use super::super::entitlement::{is_too_long, may_still_have};
 use super::super::issue::grant::{TermsByName, inner_key};
 use super::super::{Caller, OTHER};
 use super::record::{self, Chunk};
@@ -82,11 +82,11 @@ impl Matter for Restoring {
         refuse(&self.desk, reason).await
     }
 
-    async fn look(&mut self, _: &Exchange) -> Result<Looked<Self::Found>, Fault> {
+    async fn look(&mut self, exchange: &Exchange) -> Result<Looked<Self::Found>, Fault> {
         let chunk = self.chunk.iter().flatten();
         let kids = chunk.flat_map(|chunk| &chunk.candidates).map(|candidate| candidate.kid).collect();
         let device = self.desk.caller.device.device_id;
-        let (revoked, found) = self.desk.service.store.restorable(device, kids).await?;
+        let (revoked, found) = self.desk.service.store.restorable(device, exchange.account, kids, exchange.now).await?;
         Ok(Looked { revoked, prior: Prior::None, found })
     }
 
@@ -126,8 +126,13 @@ fn claims(desk: &Desk, mut chunk: Chunk, contents: &[Option<Content>]) -> Result
             continue;
         }
         let issued_here = issuer == Some(candidate.issuer);
-        if let Err(reason) = may_still_have(desk.account.as_deref(), content.as_ref(), issued_here) {
-            chunk.refusals.push(candidate.refusal(reason, None));
+        if let Err((reason, from)) = may_still_have(content.as_ref(), issued_here) {
+            chunk.refusals.push(candidate.refusal(reason, from));
+            continue;
+        }
+        // What is restored keeps its policy: it must be no better than what the account may have today.
+        if is_too_long(content.as_ref(), &candidate.policy) {
+            chunk.refusals.push(candidate.refusal(Reason::NotEntitled, None));
             continue;
         }
         claims.push(Claim {

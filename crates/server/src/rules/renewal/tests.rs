@@ -34,7 +34,7 @@ fn renewing(account: Option<UserId>) -> Renewing {
 
 fn content(scope: Option<&str>) -> Content {
     let scope = scope.map(str::to_owned);
-    Content { sealed_key: vec![], title: None, policy: None, scope, part: Part::Content }
+    Content::catalogued(vec![], None, None, scope, Part::Content)
 }
 
 fn row(lid: Lid, user: Option<UserId>) -> LicenseRow {

@@ -104,7 +104,7 @@ over_each_engine! {
         assert!(store.remove_account("tom".to_owned(), 2000).await.unwrap());
         assert!(!store.remove_account("tom".to_owned(), 2100).await.unwrap());
         assert_eq!(says(store, 1, 2200).await, 0);
-        assert_eq!(store.holder(TOM).await.unwrap(), None);
+        assert_eq!(store.holder(TOM, 1000).await.unwrap(), None);
         assert_eq!(store.user_of("tom".to_owned()).await.unwrap(), None);
         assert!(store.stats().await.unwrap().contains(&("accounts", 0)));
         // Whose the license was is told still.

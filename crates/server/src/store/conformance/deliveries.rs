@@ -125,7 +125,7 @@ fn withdrawn(page: &DeliveryPage) -> BTreeSet<Lid> {
 /// The licenses that the device has by a run over everything.
 async fn held(store: &Store) -> Vec<(Kid, Issued)> {
     let page = run(store, None, first()).await;
-    page.items.into_iter().filter_map(|(kid, offered)| Some((kid, offered.current?))).collect()
+    page.items.into_iter().filter_map(|(_, kid, offered)| Some((kid, offered.current?))).collect()
 }
 
 async fn claim(store: &Store, number: u8, bound: DeviceId, of: u8, limit: u32) -> Seat {
@@ -191,7 +191,7 @@ over_each_engine! {
         store.add_content(vec![renamed], vec![kid(7)], 300).await.unwrap();
         let page = run(store, Some(before), first()).await;
         assert_eq!((page.items.len(), page.withdrawn.len()), (1, 0));
-        let current = page.items[0].1.current.as_ref().unwrap();
+        let current = page.items[0].2.current.as_ref().unwrap();
         assert_eq!(current.policy, terms(lid_of(50, 7), kid(7)).encode());
     }
 
@@ -218,7 +218,7 @@ over_each_engine! {
         let store = &world.store;
         delivered(&world).await;
         let preview = async |number| {
-            let asker = Asker { device: device(number), bound: OWN, now: 2000 };
+            let asker = Asker { device: device(number), bound: OWN, user: Some(USER), now: 2000 };
             let holding = store.holdings(vec![lid_of(50, 7)], asker, Told::new()).await.unwrap().remove(0);
             assert!(holding.issued_here && holding.content.is_some());
             holding.facts.judge(OWN, device(number), 2)

@@ -239,13 +239,13 @@ over_each_engine! {
             for prior in [offer.prior, renewal.prior, held.prior, page.prior] {
                 assert_eq!(prior, Prior::Answered(Some(vec![2])));
             }
-            let (restorable, _) = store.restorable(OWN, vec![KID]).await.unwrap();
+            let (restorable, _) = store.restorable(OWN, None, vec![KID], 1000).await.unwrap();
             [offer.revoked, renewal.revoked, held.revoked, page.revoked, restorable]
         };
         assert_eq!(looks().await, [false; 5]);
         assert!(store.revoke_device(OWN, 0, None, 1500).await.unwrap());
         assert_eq!(looks().await, [true; 5]);
-        assert!(!store.restorable(device(9), vec![KID]).await.unwrap().0);
+        assert!(!store.restorable(device(9), None, vec![KID], 1000).await.unwrap().0);
     }
 
     #[tokio::test]

@@ -47,7 +47,7 @@ fn first() -> Position {
 }
 
 fn kids(page: &DeliveryPage) -> Vec<Kid> {
-    page.items.iter().map(|(kid, _)| *kid).collect()
+    page.items.iter().map(|(_, kid, _)| *kid).collect()
 }
 
 async fn handed_out(store: &Store, number: u8, lid: Lid, now: i64) -> Committed {
@@ -211,7 +211,7 @@ over_each_engine! {
         assert_eq!(page.items.len(), MAX_LICENSES);
         let rest = deliver(store, None, page.next.unwrap()).await;
         assert_eq!((rest.items.len(), rest.next), (1, None));
-        assert!(page.items.last().unwrap().0 < rest.items[0].0);
+        assert!(page.items.last().unwrap().1 < rest.items[0].1);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod deliveries;
 mod exchanges;
 mod licenses;
 mod lists;
+mod offers;
 mod others;
 
 use super::super::rows::LicenseKey;
@@ -19,6 +20,7 @@ use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::epochs::Epochs;
 use crate::rules::interactions::Interaction;
 use crate::rules::mailbox::RecipientRow;
+use crate::rules::offers::{GrantId, GrantRow, NewOffer};
 use crate::rules::revocation::{Order, RevokedKeyRow};
 use crate::rules::rows::{
     AccountRow, AgainRow, AnsweredRow, AuditRow, ContentRow, ExchangeKey, KeysRow, LicenseRow, SeatRow, TokenRow,
@@ -55,6 +57,8 @@ struct Tables {
     contents: BTreeMap<Kid, (ContentRow, i64, i64)>,
     policies: BTreeMap<String, Policy>,
     subscriptions: BTreeMap<String, (NewSubscription, i64)>,
+    offers: BTreeMap<String, (NewOffer, i64)>,
+    grants: BTreeMap<GrantId, GrantRow>,
     accounts: BTreeMap<UserId, AccountRow>,
     tokens: BTreeMap<Digest, TokenRow>,
     admins: BTreeMap<Digest, AdminRow>,

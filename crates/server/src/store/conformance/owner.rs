@@ -189,9 +189,9 @@ over_each_engine! {
         let Added::Done(changes) = &moved else { unreachable!() };
         assert_eq!(store.add(adding(false, false), 1000).await.unwrap(), Added::Moves(changes.clone()));
         assert_eq!(store.add(adding(false, true), 1000).await.unwrap(), moved);
-        assert_eq!(store.contents_of(vec![kid]).await.unwrap()[0].as_ref().unwrap().policy, None);
+        assert_eq!(store.contents_of(None, vec![kid], 1000).await.unwrap()[0].as_ref().unwrap().policy, None);
         assert_eq!(store.add(adding(true, false), 1000).await.unwrap(), moved);
-        let stored = store.contents_of(vec![kid]).await.unwrap().remove(0).unwrap();
+        let stored = store.contents_of(None, vec![kid], 1000).await.unwrap().remove(0).unwrap();
         assert_eq!((stored.sealed_key, stored.policy), (vec![1], Some(("rent".to_owned(), "{ }".to_owned()))));
     }
 
@@ -231,8 +231,8 @@ over_each_engine! {
         let (add, remove) = (vec!["silver".to_owned()], vec!["gold".to_owned()]);
         assert!(!store.change_account("ann".to_owned(), add.clone(), vec![], 1000).await.unwrap());
         assert!(store.change_account("tom".to_owned(), add.clone(), remove, 1000).await.unwrap());
-        assert_eq!(store.holder(user).await.unwrap(), Some(("tom".to_owned(), Account { user, scopes: add })));
-        assert_eq!(store.holder(UserId::new([9; 16])).await.unwrap(), None);
+        assert_eq!(store.holder(user, 1000).await.unwrap(), Some(("tom".to_owned(), Account { user, scopes: add })));
+        assert_eq!(store.holder(UserId::new([9; 16]), 1000).await.unwrap(), None);
     }
 
     #[tokio::test]

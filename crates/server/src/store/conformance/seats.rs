@@ -80,7 +80,7 @@ over_each_engine! {
     async fn a_preview_says_what_a_restore_would_give(world: World) {
         held_by(&world, &[]).await;
         let preview = async |number: u8, limit| {
-            let asker = Asker { device: device(number), bound: OWN, now: 2000 };
+            let asker = Asker { device: device(number), bound: OWN, user: None, now: 2000 };
             let mut holdings = world.store.holdings(vec![lid(9), LID], asker, Told::new()).await.unwrap();
             let (known, unknown) = (holdings.remove(1), holdings.remove(0));
             assert!(known.issued_here && !unknown.issued_here);
@@ -95,7 +95,7 @@ over_each_engine! {
     #[tokio::test]
     async fn a_license_that_is_named_twice_in_a_preview_has_its_seats_once(world: World) {
         held_by(&world, &[]).await;
-        let asker = Asker { device: device(10), bound: OWN, now: 2000 };
+        let asker = Asker { device: device(10), bound: OWN, user: None, now: 2000 };
         let holdings = world.store.holdings(vec![LID, LID], asker, Told::new()).await.unwrap();
         let judged: Vec<_> = holdings.iter().map(|holding| holding.facts.judge(OWN, device(10), 2)).collect();
         assert_eq!(judged, [(Ok(()), 1), (Ok(()), 1)]);

@@ -2,10 +2,12 @@
 
 use super::super::StoreError;
 use super::super::rows::{For, Rows};
+use super::super::terms;
 use super::{DAMAGED, DELIVERIES, Delivered, give_rows, live, pages_of};
 use crate::rules::delivered::{DeliveryId, DeliveryRow};
-use crate::rules::delivery::{Scopes, is_over};
+use crate::rules::delivery::is_over;
 use crate::rules::licenses::{Content, Withdrawn};
+use crate::rules::offers::Rights;
 use crate::rules::pages::Page;
 use crate::rules::revocation::Order;
 use crate::rules::rows::{HeldRow, Holder, Openness};
@@ -61,11 +63,11 @@ pub(in crate::store) async fn withdrawn_behind(
     rows: &mut dyn Rows,
     device: DeviceId,
     behind: Option<DeliveryId>,
-    since: i64,
+    (since, now): (i64, i64),
     room: usize,
 ) -> Result<(Vec<Withdrawn>, Option<DeliveryId>), StoreError> {
     let deliveries = rows.deliveries_of(device).await?;
-    let look = Look::of(rows, &deliveries, since).await?;
+    let look = Look::of(rows, &deliveries, (since, now)).await?;
     let (mut withdrawn, mut last) = (Vec::new(), behind);
     for delivery in deliveries.iter().filter(|delivery| behind.is_none_or(|behind| delivery.id > behind)) {
         if !look.may_be_over(delivery) {
@@ -84,16 +86,19 @@ pub(in crate::store) async fn withdrawn_behind(
 
 /// What decides which licenses of deliveries are over.
 struct Look {
-    scopes: Scopes,
+    rights: Rights,
     /// Content that left a scope, with the mark at which it did last.
     left: HashMap<String, HashMap<Kid, i64>>,
     since: i64,
+    now: i64,
+    users: Vec<UserId>,
 }
 
 impl Look {
-    async fn of(rows: &mut dyn Rows, deliveries: &[DeliveryRow], since: i64) -> Result<Self, StoreError> {
+    async fn of(rows: &mut dyn Rows, deliveries: &[DeliveryRow], (since, now): (i64, i64)) -> Result<Self, StoreError> {
         let users: BTreeSet<UserId> = deliveries.iter().filter_map(|delivery| delivery.user).collect();
-        let scopes = Scopes::of(rows.scopes(&users.into_iter().collect::<Vec<_>>()).await?);
+        let users: Vec<UserId> = users.into_iter().collect();
+        let rights = terms::rights(rows, &users, &[], now).await?;
         let mut marks: BTreeMap<&String, i64> = BTreeMap::new();
         for delivery in deliveries.iter().filter(|delivery| delivery.live > 0 && delivery.withdrawn.is_none()) {
             let mark = marks.entry(&delivery.scope).or_insert(delivery.mark);
@@ -107,7 +112,7 @@ impl Look {
                 *last = mark.max(*last);
             }
         }
-        Ok(Self { scopes, left, since })
+        Ok(Self { rights, left, since, now, users })
     }
 
     /// True if content may not be had any more by whom a delivery is for, where it did not leave its scope.
@@ -120,7 +125,7 @@ impl Look {
             withdrawn: None,
             content: Some(scope),
         };
-        is_over(&any, &self.scopes, self.since)
+        is_over(&any, &self.rights, self.since)
     }
 
     /// False if nothing of a delivery is over, whatever it is.
@@ -154,9 +159,19 @@ impl Look {
             mark.is_some_and(|mark| *mark > delivery.mark)
         };
         let (moved, rest): (Vec<u32>, Vec<u32>) = delivery.places().partition(has_left);
-        let mut places = if self.is_scope_over(delivery) { rest } else { Vec::new() };
-        let moved_rows = held(rows, delivery, page, &moved).await?;
-        let gone = moved.iter().zip(&moved_rows).filter(|(_, row)| is_over(row, &self.scopes, self.since));
+        let is_whole = self.is_scope_over(delivery) && self.rights.naming().is_empty();
+        let mut places = if is_whole { rest.clone() } else { Vec::new() };
+        // Where offers name key IDs, each is looked at for itself.
+        let single = if self.is_scope_over(delivery) && !is_whole { [moved, rest].concat() } else { moved };
+        let single_rows = held(rows, delivery, page, &single).await?;
+        let kids: Vec<Kid> = single_rows.iter().map(|row| row.kid).collect();
+        let rights = if kids.is_empty() || self.rights.naming().is_empty() {
+            None
+        } else {
+            Some(terms::rights(rows, &self.users, &kids, self.now).await?)
+        };
+        let rights = rights.as_ref().unwrap_or(&self.rights);
+        let gone = single.iter().zip(&single_rows).filter(|(_, row)| is_over(row, rights, self.since));
         places.extend(gone.map(|(place, _)| *place));
         places.sort_unstable();
         Ok(places.into_iter().filter_map(told).collect())

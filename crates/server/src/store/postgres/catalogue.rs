@@ -20,20 +20,20 @@ statements!("catalogue.sql":
 );
 
 /// Columns that [`read_content`] reads.
-const CONTENT_COLUMNS: usize = 9;
+pub(super) const CONTENT_COLUMNS: usize = 9;
 
 /// Rows of content that are written at once.
 const CONTENTS_AT_ONCE: usize = 8 * 1024;
 
 /// Reads what is offered under a key ID, be it content or a subscription.
-fn read_content(row: &Row) -> Result<Content, StoreError> {
+pub(super) fn read_content(row: &Row) -> Result<Content, StoreError> {
     let policy = row.value::<Option<String>>(3)?.zip(row.value::<Option<String>>(4)?);
     let part = match (row.value::<bool>(5)?, row.maybe_id(6)?) {
         (true, _) => Part::Root,
         (false, None) => Part::Content,
         (false, Some(kid)) => Part::Leaf(RootKey { kid, sealed_key: row.value(7)?, scope: row.value(8)? }),
     };
-    Ok(Content { sealed_key: row.value(0)?, title: row.value(1)?, scope: row.value(2)?, policy, part })
+    Ok(Content::catalogued(row.value(0)?, row.value(1)?, policy, row.value(2)?, part))
 }
 
 fn read_row(row: &Row) -> Result<ContentRow, StoreError> {

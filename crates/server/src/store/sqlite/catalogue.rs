@@ -18,17 +18,17 @@ statements!("catalogue.sql":
 );
 
 /// Columns that [`read_content`] reads.
-const CONTENT_COLUMNS: usize = 9;
+pub(super) const CONTENT_COLUMNS: usize = 9;
 
 /// Reads what is offered under a key ID, be it content or a subscription.
-fn read_content(row: &Row<'_>) -> Result<Content, StoreError> {
+pub(super) fn read_content(row: &Row<'_>) -> Result<Content, StoreError> {
     let policy = row.get::<_, Option<String>>(3)?.zip(row.get::<_, Option<String>>(4)?);
     let part = match (row.get::<_, bool>(5)?, row.maybe_id(6)?) {
         (true, _) => Part::Root,
         (false, None) => Part::Content,
         (false, Some(kid)) => Part::Leaf(RootKey { kid, sealed_key: row.get(7)?, scope: row.get(8)? }),
     };
-    Ok(Content { sealed_key: row.get(0)?, title: row.get(1)?, scope: row.get(2)?, policy, part })
+    Ok(Content::catalogued(row.get(0)?, row.get(1)?, policy, row.get(2)?, part))
 }
 
 fn read_token(row: &Row<'_>) -> Result<TokenRow, StoreError> {

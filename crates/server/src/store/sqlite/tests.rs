@@ -51,6 +51,7 @@ fn every_statement_can_be_prepared() {
         admins::ALL,
         exchanges::ALL,
         catalogue::ALL,
+        offers::ALL,
         deliveries::ALL,
         licenses::ALL,
         revocation::ALL,

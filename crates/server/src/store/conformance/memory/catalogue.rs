@@ -9,33 +9,23 @@ use crate::rules::rows::{AccountRow, AuditRow, ContentRow, ScopeRow, TokenRow};
 use wmlicense_wire::id::{Digest, Kid, UserId};
 
 impl Tables {
-    fn terms(&self, name: &Option<String>) -> Option<(&String, &Policy)> {
+    pub(super) fn terms(&self, name: &Option<String>) -> Option<(&String, &Policy)> {
         self.policies.get_key_value(name.as_ref()?)
     }
 
-    fn content_of(&self, row: &ContentRow) -> Content {
+    pub(super) fn content_of(&self, row: &ContentRow) -> Content {
         let terms = self.terms(&row.policy);
         let root = terms.and_then(|(_, policy)| self.subscriptions.get(policy.subscription.as_ref()?));
         let part = root.map_or(Part::Content, |(root, _)| {
             Part::Leaf(RootKey { kid: root.kid, sealed_key: root.sealed_key.clone(), scope: root.scope.clone() })
         });
-        Content {
-            sealed_key: row.sealed_key.clone(),
-            title: row.title.clone(),
-            policy: terms.map(|(name, policy)| (name.clone(), policy.definition.clone())),
-            scope: row.scope.clone(),
-            part,
-        }
+        let policy = terms.map(|(name, policy)| (name.clone(), policy.definition.clone()));
+        Content::catalogued(row.sealed_key.clone(), row.title.clone(), policy, row.scope.clone(), part)
     }
 
-    fn root_of(&self, row: &NewSubscription) -> Content {
-        Content {
-            sealed_key: row.sealed_key.clone(),
-            title: Some(row.name.clone()),
-            policy: self.terms(&row.policy).map(|(name, policy)| (name.clone(), policy.definition.clone())),
-            scope: row.scope.clone(),
-            part: Part::Root,
-        }
+    pub(super) fn root_of(&self, row: &NewSubscription) -> Content {
+        let policy = self.terms(&row.policy).map(|(name, policy)| (name.clone(), policy.definition.clone()));
+        Content::catalogued(row.sealed_key.clone(), Some(row.name.clone()), policy, row.scope.clone(), Part::Root)
     }
 
     pub(super) fn find_offered(&self, kid: Kid) -> Option<Content> {
