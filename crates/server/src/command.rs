@@ -13,6 +13,7 @@ mod give;
 mod keys;
 mod listing;
 mod manual;
+mod offers;
 mod options;
 mod revocation;
 mod serve;
@@ -75,6 +76,12 @@ enum Command {
     /// Subscriptions: one root license opens many leaves.
     #[command(subcommand)]
     Subscription(catalogue::SubscriptionCommand),
+    /// What can be had on which terms.
+    #[command(subcommand)]
+    Offer(offers::OfferCommand),
+    /// Which accounts have what of offers.
+    #[command(subcommand)]
+    Grant(offers::GrantCommand),
     /// Accounts of users.
     #[command(subcommand)]
     Account(accounts::AccountCommand),
@@ -181,6 +188,8 @@ fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandErro
         Command::Content(command) => catalogue::content(command),
         Command::Policy(command) => catalogue::policy(command),
         Command::Subscription(command) => catalogue::subscription(command),
+        Command::Offer(command) => offers::offer(command),
+        Command::Grant(command) => offers::grant(command),
         Command::Account(command) => accounts::account(command),
         Command::Admin(command) => admins::admin(command),
         Command::License(command) => revocation::license(command),

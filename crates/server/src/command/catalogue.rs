@@ -6,6 +6,7 @@ use super::keys::{self, Export, KeyFile};
 use super::{Data, List, Opened, checked_name, listing, print, read_text};
 use crate::catalogue::ContentKey;
 use crate::policy::{Terms as PolicyTerms, parse};
+use crate::rules::offers::{OFFERS_ONLY, audience};
 use crate::store::{Added, Adding, Changes, NewContent, NewSubscription, Offering, SubscriptionEntry};
 use clap::{ArgGroup, Args, Subcommand};
 use std::collections::HashMap;
@@ -16,17 +17,24 @@ use wmlicense_wire::id::Kid;
 use zeroize::Zeroizing;
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("who").required(true).args(["scope", "open"]))]
+#[command(group = ArgGroup::new("who").args(["scope", "open"]))]
 pub(super) struct Terms {
     /// Policy that the content is licensed on; without one it may be played and backed up, on four devices.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// Scope that an account must have.
+    /// Scope that an account must have. Without it and without --open only offers that name it reach it.
     #[arg(long, value_name = "NAME")]
     scope: Option<String>,
     /// Anybody may have it.
     #[arg(long)]
     open: bool,
+}
+
+impl Terms {
+    /// The scope as it is kept.
+    fn kept_scope(&self) -> Option<String> {
+        if self.open { None } else { Some(self.scope.clone().unwrap_or_else(|| OFFERS_ONLY.to_owned())) }
+    }
 }
 
 #[derive(Subcommand)]
@@ -193,8 +201,7 @@ fn told(changes: &Changes) -> Vec<String> {
 
 fn offered(Offering { policy, scope }: &Offering) -> String {
     let policy = policy.as_ref().map_or_else(|| "no policy".to_owned(), |name| format!("policy {name}"));
-    let scope = scope.as_ref().map_or_else(|| "open to all".to_owned(), |name| format!("scope {name}"));
-    format!("{policy}, {scope}")
+    format!("{policy}, {}", audience(scope.as_deref()))
 }
 
 /// How content is added.
@@ -218,7 +225,7 @@ fn add(opened: &Opened, list: &[ContentKey], terms: &Terms, how: &How) -> Result
                 sealed_key: opened.master.seal(content.kid, &*content.key)?,
                 title: content.title.clone(),
                 policy: terms.policy.clone(),
-                scope: terms.scope.clone(),
+                scope: terms.kept_scope(),
             })
         };
         let contents = list.iter().map(sealed).collect::<Result<_, _>>()?;
@@ -279,7 +286,8 @@ pub(super) fn subscription(command: SubscriptionCommand) -> Result<(), CommandEr
     }
     let (kid, key) = (Kid::random()?, SecretKey::random()?);
     let sealed_key = opened.master.seal(kid, key.as_bytes())?;
-    let subscription = NewSubscription { name, kid, sealed_key, policy: terms.policy, scope: terms.scope };
+    let scope = terms.kept_scope();
+    let subscription = NewSubscription { name, kid, sealed_key, policy: terms.policy, scope };
     let (kid, new) = opened.wait(opened.store.set_subscription(subscription, acting()?))?;
     print(&format!("{}: {kid}", if new { "added" } else { "changed" }))
 }

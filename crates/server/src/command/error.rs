@@ -3,6 +3,7 @@
 use crate::catalogue::{ContentError, RecipientError};
 use crate::keyring::KeyringError;
 use crate::policy::Fault;
+use crate::rules::offers::GrantId;
 use crate::serve::ServeError;
 use crate::service::OpenError;
 use crate::store::StoreError;
@@ -53,6 +54,21 @@ pub(super) enum CommandError {
     /// No policy has this name.
     #[error("there is no policy {0}; set it with `wmlicensed policy set`")]
     NoPolicy(String),
+    /// No offer has this name.
+    #[error("there is no offer {0}; `wmlicensed offer list` shows what there is")]
+    NoOffer(String),
+    /// The offer is granted.
+    #[error("offer {0} stays: {1} grants of it are not over; `wmlicensed grant list --offer {0} --current` shows them")]
+    OfferInUse(String, u64),
+    /// No grant has this ID.
+    #[error("there is no grant {0}; `wmlicensed grant list` shows what there is")]
+    NoGrant(GrantId),
+    /// The grant was ended.
+    #[error("grant {0} was ended; add another one with `wmlicensed grant add`")]
+    GrantEnded(GrantId),
+    /// The grant would never count.
+    #[error("the grant would end before it begins; --until is a later time than --from")]
+    NeverGranted,
     /// No account has this name.
     #[error("there is no account {0}")]
     NoAccount(String),

@@ -4,7 +4,7 @@ use super::actor::acting;
 use super::error::CommandError;
 use super::{Data, print};
 use crate::accounts::Account;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::limits::Daily;
 use crate::pace::Pace;
 use crate::quota::Quotas;
@@ -74,7 +74,7 @@ impl Opened {
 
     fn account(&self, name: &str) -> Result<Option<Account>, CommandError> {
         let Some(user) = self.wait(self.service.store.user_of(name.to_owned()))? else { return Ok(None) };
-        Ok(self.wait(self.service.store.holder(user))?.map(|(_, account)| account))
+        Ok(self.wait(self.service.store.holder(user, SystemClock.now()))?.map(|(_, account)| account))
     }
 
     fn recipients(&self, to: Addressee) -> Result<Vec<Recipient>, CommandError> {

@@ -5,6 +5,7 @@ use super::{Data, List, Opened, print, time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::policy::to_rfc3339;
 use crate::rules::accounts::counts;
+use crate::rules::offers::OFFERS_ONLY;
 use crate::store::cursor;
 use crate::store::{
     AccountEntry, AuditFilter, AuditRow, ContentEntry, DeviceEntry, Filter, LicenseEntry, Listed, OrderEntry,
@@ -171,7 +172,7 @@ fn cell(value: &Value) -> String {
 }
 
 /// Prints a list, or the page of it that was asked for.
-fn list<T: Listed + Send + 'static>(
+pub(super) fn list<T: Listed + Send + 'static>(
     opened: &Opened,
     pages: &Pages,
     filter: T::Filter,
@@ -231,7 +232,8 @@ pub(super) fn contents(asked: &Scoped) -> Result<(), CommandError> {
     let Titled { facts, title } = &asked.titled;
     let (opened, filter) = facts.opened(title.as_ref(), asked.scope.as_ref())?;
     list(&opened, &facts.pages, filter, &["kid", "title", "policy", "scope", "open"], |row: ContentEntry| {
-        vec![json!(row.kid.to_hex()), json!(row.title), json!(row.policy), json!(row.scope), json!(row.scope.is_none())]
+        let scope = row.scope.as_ref().filter(|scope| *scope != OFFERS_ONLY);
+        vec![json!(row.kid.to_hex()), json!(row.title), json!(row.policy), json!(scope), json!(row.scope.is_none())]
     })
 }
 
@@ -336,7 +338,8 @@ pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
     let rows = opened.all::<SubscriptionEntry>()?.into_iter();
     let rows = rows.map(|row| {
-        vec![json!(row.name), json!(row.kid.to_hex()), json!(row.policy), json!(row.scope), json!(row.leaves)]
+        let scope = row.scope.as_ref().filter(|scope| *scope != OFFERS_ONLY);
+        vec![json!(row.name), json!(row.kid.to_hex()), json!(row.policy), json!(scope), json!(row.leaves)]
     });
     show(Format::of(list.json), &["name", "kid", "policy", "scope", "leaves"], rows.collect())
 }

@@ -8,7 +8,6 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
     let data = Data::new();
     for words in [
         &["frobnicate"][..],
-        &["content", "add", "--kid", OPEN, "--key", KEY],
         &["content", "add", "--kid", OPEN, "--key", KEY, "--open", "--scope", "gold"],
         &["serve", "--roles", "butler"],
         &["serve", "--listen", "nowhere"],

@@ -151,7 +151,7 @@ fn an_account_gets_it_on_each_of_its_devices_and_only_what_it_may_have() {
     give(&data, &id, &[GOLD, "--account", "alice"]);
     for (words, why) in [
         (vec![GOLD], "name one"),
-        (vec![GOLD, "--account", "bob"], "does not have its scope"),
+        (vec![GOLD, "--account", "bob"], "neither its scope nor a grant"),
         (vec![&"ff".repeat(16)], "no such content"),
     ] {
         let output =

@@ -25,6 +25,7 @@ mod lives;
 mod logs;
 mod managed;
 mod metrics;
+mod offers;
 mod page;
 mod pages;
 mod postgres;
