@@ -11,7 +11,12 @@ use std::time::Duration;
 use wmlicense_wire::id::{Digest, Kid};
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 
 const MAKE_VERSION: &str = "CREATE TABLE IF NOT EXISTS wmlicensed_schema (

@@ -11,7 +11,9 @@ use wmlicense_wire::id::Digest;
 const FILES: [(&str, &str); 12] = [
     ("schema.sql", include_str!("schema.sql")),
     ("schema_2.sql", include_str!("schema_2.sql")),
+    ("schema_3.sql", include_str!("schema_3.sql")),
     ("schema_4.sql", include_str!("schema_4.sql")),
+    ("admins.sql", include_str!("admins.sql")),
     ("offers.sql", include_str!("offers.sql")),
     ("catalogue.sql", include_str!("catalogue.sql")),
     ("deliveries.sql", include_str!("deliveries.sql")),
