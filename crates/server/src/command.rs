@@ -20,6 +20,7 @@ mod serve;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::keyring::{self, MasterKey};
+use crate::owner;
 use crate::policy::parse_rfc3339;
 use crate::store::{self, Owner};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -229,8 +230,7 @@ fn reason(text: &str) -> Result<String, &'static str> {
 }
 
 fn checked_name(name: &str) -> Result<&str, CommandError> {
-    let good = (1..=128).contains(&name.len()) && !name.chars().any(char::is_control);
-    if good { Ok(name) } else { Err(CommandError::Name) }
+    if owner::is_name(name) { Ok(name) } else { Err(CommandError::Name) }
 }
 
 /// The bytes of a file that may hold keys, or of standard input. A copy that became too small is wiped.

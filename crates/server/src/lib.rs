@@ -17,6 +17,7 @@ mod keyring;
 mod limits;
 mod logging;
 mod metrics;
+mod owner;
 mod pace;
 mod policy;
 mod problem;

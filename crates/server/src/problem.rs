@@ -163,6 +163,14 @@ pub(crate) enum Refusal {
     AdminEnded,
     /// The role has not this right.
     Role(AdminRole, Right),
+    /// There is nothing of this name, as told.
+    Missing(String),
+    /// The request cannot be understood, as told.
+    Wrong(String),
+    /// What is there stands against it, as told.
+    Clash(String),
+    /// What is asked makes no sense, as told.
+    Unfit(String),
     /// As for everybody.
     Fault(Fault),
 }
@@ -175,6 +183,10 @@ impl Refusal {
                 ("unauthorized", 0, StatusCode::UNAUTHORIZED, "The admin token is not valid.")
             }
             Self::Role(..) => ("forbidden", 1, StatusCode::FORBIDDEN, "The role of the admin token does not suffice."),
+            Self::Missing(_) => ("not-found", 0, StatusCode::NOT_FOUND, "There is no such thing."),
+            Self::Wrong(_) => ("bad-request", 0, StatusCode::BAD_REQUEST, "The request cannot be understood."),
+            Self::Clash(_) => ("conflict", 0, StatusCode::CONFLICT, "What is there stands against the request."),
+            Self::Unfit(_) => ("unprocessable", 0, StatusCode::UNPROCESSABLE_ENTITY, "What is asked cannot be done."),
             Self::Fault(fault) => {
                 let kind = fault.kind();
                 let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -197,6 +209,7 @@ impl Refusal {
             Self::Role(role, right) => {
                 format!("This is for the role {}; the token has the role {role}.", who_may(*right))
             }
+            Self::Missing(told) | Self::Wrong(told) | Self::Clash(told) | Self::Unfit(told) => told.clone(),
             Self::Fault(fault) => fault.detail().to_owned(),
         }
     }
@@ -252,6 +265,7 @@ impl From<StoreError> for Fault {
             | StoreError::NotEmpty(_)
             | StoreError::Changing
             | StoreError::NoWay
+            | StoreError::Repeated
             | StoreError::OtherService { .. }
             | StoreError::OtherMaster
             | StoreError::Damaged(_)

@@ -165,6 +165,11 @@ impl Service {
         self.keyring().roles().iter().map(|key| (key.certificate.role, key.certificate.not_after)).collect()
     }
 
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
     /// When the folder of certificates was changed last, as far as the system tells.
     pub(crate) fn certificates_changed(&self) -> Option<SystemTime> {
         std::fs::metadata(self.folder.certificates()).and_then(|folder| folder.modified()).ok()

@@ -42,7 +42,7 @@ pub(crate) use crate::rules::rows::{AuditRow, TokenRow};
 pub(crate) use crate::rules::seats::{Claim, Claimed, Holding, Seat};
 pub(crate) use accounts::{DEFAULT_TOKEN, NewToken, TokenEnd};
 pub(crate) use admin::Adding;
-pub(crate) use admins::{AdminKnown, NewAdminToken};
+pub(crate) use admins::{AdminKnown, NewAdminToken, Repeated};
 pub(crate) use database::Database;
 pub(crate) use lists::{AccountEntry, Listed, cursor};
 pub(crate) use offers::{GrantChange, GrantTerms, Granting, OfferEnd, OfferSet};
@@ -111,6 +111,9 @@ pub(crate) enum StoreError {
     /// The file to copy from is in use.
     #[error("the file was written to while it was copied, so nothing was copied; stop the service, then copy again")]
     Changing,
+    /// A request that names a key was done before, or is being done.
+    #[error("a request with this key was done already, or is being done")]
+    Repeated,
     /// Only one way is known.
     #[error("copying goes from sqlite:FILE to postgres://…")]
     NoWay,

@@ -7,10 +7,8 @@ use super::{Data, Opened, checked_name, print, time};
 use crate::accounts::{Account, new_token};
 use crate::clock::{Clock as _, SystemClock};
 use crate::policy::to_rfc3339;
-use crate::rules::accounts::counts;
 use crate::store::{DEFAULT_TOKEN, Filter, NewToken, TokenEnd};
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::json;
 use wmlicense_wire::id::{DeviceId, UserId};
 use zeroize::Zeroizing;
 
@@ -180,17 +178,7 @@ fn end_token(Token { data, account, name, .. }: Token) -> Result<(), CommandErro
 fn list_tokens(Token { data, account, json, .. }: Token) -> Result<(), CommandError> {
     let opened = Opened::new(&data)?;
     let tokens = opened.wait(opened.store.tokens(account.clone()))?.ok_or(CommandError::NoAccount(account))?;
-    let now = SystemClock.now();
-    let rows = tokens.into_iter().map(|row| {
-        vec![
-            json!(row.name),
-            json!(counts(&row, now)),
-            json!(to_rfc3339(row.created_at)),
-            json!(row.ends_at.map(to_rfc3339)),
-            json!(row.ended_at.map(to_rfc3339)),
-        ]
-    });
-    listing::show(Format::of(json), &["token", "counts", "made", "until", "ended"], rows.collect())
+    listing::show_rows(Format::of(json), tokens)
 }
 
 /// Only when it counts: a token that was printed is one that works.

@@ -2,16 +2,10 @@
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::store::Acting;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Whom the system names, at this time.
 pub(super) fn acting() -> Result<Acting, getrandom::Error> {
-    let mut id = [0; 16];
-    getrandom::fill(&mut id)?;
-    // Rows of one second stand in the order in which they were begun.
-    let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    id[..4].copy_from_slice(&nanoseconds.to_be_bytes());
-    Ok(Acting { who: who(), now: SystemClock.now(), id })
+    Acting::begun(who(), SystemClock.now())
 }
 
 /// The user of the system by its name, or by its number where no file names it. With `sudo` also who gave the command: that is

@@ -11,7 +11,6 @@ use crate::rules::admins::AdminRole;
 use crate::store::NewAdminToken;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
-use serde_json::json;
 use zeroize::Zeroizing;
 
 #[derive(Subcommand)]
@@ -121,19 +120,9 @@ pub(super) fn admin(command: AdminCommand) -> Result<(), CommandError> {
 
 fn list(list: &ListAdmins) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let now = SystemClock.now();
-    let rows = opened.wait(opened.store.admins())?.into_iter().filter(|row| list.removed || row.ended_at.is_none());
-    let rows = rows.map(|row| {
-        vec![
-            json!(row.name),
-            json!(row.role.name()),
-            json!(row.counts(now)),
-            json!(to_rfc3339(row.created_at)),
-            json!(row.ends_at.map(to_rfc3339)),
-            json!(row.ended_at.map(to_rfc3339)),
-        ]
-    });
-    listing::show(Format::of(list.json), &["admin", "role", "counts", "made", "until", "ended"], rows.collect())
+    let mut rows = opened.wait(opened.store.admins())?;
+    rows.retain(|row| list.removed || row.ended_at.is_none());
+    listing::show_rows(Format::of(list.json), rows)
 }
 
 /// Only when it counts: a token that was printed is one that works.

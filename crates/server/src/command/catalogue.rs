@@ -5,14 +5,12 @@ use super::error::CommandError;
 use super::keys::{self, Export, KeyFile};
 use super::{Data, List, Opened, checked_name, listing, print, read_text};
 use crate::catalogue::ContentKey;
-use crate::policy::{Terms as PolicyTerms, parse};
-use crate::rules::offers::{OFFERS_ONLY, audience};
-use crate::store::{Added, Adding, Changes, NewContent, NewSubscription, Offering, SubscriptionEntry};
+use crate::owner::catalogue::{self as owner, How};
+use crate::rules::offers::OFFERS_ONLY;
+use crate::store::{Changes, Offering};
 use clap::{ArgGroup, Args, Subcommand};
-use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
-use wmlicense_wire::aead::{SecretKey, constant_time_eq};
 use wmlicense_wire::id::Kid;
 use zeroize::Zeroizing;
 
@@ -139,11 +137,10 @@ pub(super) fn content(command: ContentCommand) -> Result<(), CommandError> {
         ContentCommand::Add(add) => add_content(*add),
         ContentCommand::Import { data, terms, dry_run, replace, file } => {
             let list = file.read()?;
-            let how = How { act: "content import", replace, dry: dry_run };
-            let changes = add(&Opened::new(&data)?, &list.keys, &terms, &how)?;
+            let changes = add(&Opened::new(&data)?, &list.keys, &terms, ("content import", replace, dry_run))?;
             let done = if dry_run { "would import" } else { "imported" };
             print(&format!("{done}: {} ({} new)", list.keys.len(), changes.new))?;
-            told(&changes).iter().try_for_each(|line| print(line))?;
+            owner::told(&changes).iter().try_for_each(|line| print(line))?;
             keys::left_out(&list.keyless)
         }
         ContentCommand::Export(export) => keys::export(*export),
@@ -173,80 +170,24 @@ fn add_content(add_content: AddContent) -> Result<(), CommandError> {
     };
     let kid = content.kid;
     // Who names one key ID names its terms, too.
-    let how = How { act: "content add", replace: true, dry: false };
-    let changes = add(&Opened::new(&data)?, &[content], &terms, &how)?;
-    let became = match changes {
-        Changes { new: 1, .. } => "added",
-        Changes { unchanged: 1, .. } => "unchanged",
-        _ => "changed",
-    };
-    print(&format!("{became}: {kid}"))
-}
-
-/// What changes beside what is new, a line each.
-fn told(changes: &Changes) -> Vec<String> {
-    let mut lines = Vec::new();
-    let counts =
-        [("unchanged", changes.unchanged), ("another title", changes.retitled), ("other terms", changes.moves())];
-    lines.extend(counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what}: {count}")));
-    for ((from, to), count) in &changes.moved {
-        lines.push(format!("  from {} to {}: {count}", offered(from), offered(to)));
-    }
-    let lost: u64 = changes.moved.iter().filter(|((from, to), _)| from.loses(to)).map(|(_, count)| count).sum();
-    if lost > 0 {
-        lines.push(format!("lost by those who have not the scope named now: {lost}"));
-    }
-    lines
-}
-
-fn offered(Offering { policy, scope }: &Offering) -> String {
-    let policy = policy.as_ref().map_or_else(|| "no policy".to_owned(), |name| format!("policy {name}"));
-    format!("{policy}, {}", audience(scope.as_deref()))
-}
-
-/// How content is added.
-struct How {
-    act: &'static str,
-    replace: bool,
-    dry: bool,
+    let changes = add(&Opened::new(&data)?, &[content], &terms, ("content add", true, false))?;
+    print(&format!("{}: {kid}", owner::became(&changes)))
 }
 
 /// Adds content, all or none, and gives what that changes.
-fn add(opened: &Opened, list: &[ContentKey], terms: &Terms, how: &How) -> Result<Changes, CommandError> {
+fn add(
+    opened: &Opened,
+    list: &[ContentKey],
+    terms: &Terms,
+    how: (&'static str, bool, bool),
+) -> Result<Changes, CommandError> {
     for name in [&terms.policy, &terms.scope].into_iter().flatten() {
         checked_name(name)?;
     }
-    let keys: HashMap<Kid, &ContentKey> = list.iter().map(|content| (content.kid, content)).collect();
-    let mut same: Vec<Kid> = Vec::new();
-    loop {
-        let sealed = |content: &ContentKey| -> Result<NewContent, CommandError> {
-            Ok(NewContent {
-                kid: content.kid,
-                sealed_key: opened.master.seal(content.kid, &*content.key)?,
-                title: content.title.clone(),
-                policy: terms.policy.clone(),
-                scope: terms.kept_scope(),
-            })
-        };
-        let contents = list.iter().map(sealed).collect::<Result<_, _>>()?;
-        let How { act, replace, dry } = *how;
-        let adding = Adding { act, contents, same: same.clone(), replace, dry };
-        match opened.wait(opened.store.add(adding, acting()?))? {
-            Added::Done(changes) => return Ok(changes),
-            Added::Moves(changes) => return Err(CommandError::Moves(told(&changes).join("\n"))),
-            Added::NoPolicy(name) => return Err(CommandError::NoPolicy(name)),
-            Added::Existing(known) => {
-                for (kid, sealed) in known {
-                    let stored = opened.master.open(kid, &sealed).ok_or(CommandError::MasterKey(kid))?;
-                    let equal = keys.get(&kid).is_some_and(|content| constant_time_eq(&stored, &*content.key));
-                    if !equal {
-                        return Err(CommandError::OtherKey(kid));
-                    }
-                    same.push(kid);
-                }
-            }
-        }
-    }
+    let (act, replace, dry) = how;
+    let offering = Offering { policy: terms.policy.clone(), scope: terms.kept_scope() };
+    let how = How { act, replace, dry, offering };
+    opened.run(owner::add(&opened.store, &opened.master, list, &how, acting()?))
 }
 
 pub(super) fn policy(command: PolicyCommand) -> Result<(), CommandError> {
@@ -254,11 +195,8 @@ pub(super) fn policy(command: PolicyCommand) -> Result<(), CommandError> {
         PolicyCommand::Set { data, name, file } => {
             checked_name(&name)?;
             let text = read_text(&file)?;
-            let terms = parse(&text).map_err(CommandError::Policy)?;
             let opened = Opened::new(&data)?;
-            check_subscription(&opened, &name, &terms)?;
-            let definition = text.to_string();
-            let new = opened.wait(opened.store.set_policy(name.clone(), definition, terms.subscription, acting()?))?;
+            let new = opened.run(owner::set_policy(&opened.store, name.clone(), text.to_string(), acting()?))?;
             print(&format!("{}: {name}", if new { "set" } else { "changed" }))
         }
         PolicyCommand::Show { data, name } => {
@@ -279,38 +217,9 @@ pub(super) fn subscription(command: SubscriptionCommand) -> Result<(), CommandEr
         checked_name(name)?;
     }
     let opened = Opened::new(&data)?;
-    if let Some(policy) = &terms.policy {
-        let definition = opened.wait(opened.store.policy(policy.clone()))?;
-        let definition = definition.ok_or_else(|| CommandError::NoPolicy(policy.clone()))?;
-        check_root_terms(policy, &parse(&definition).map_err(CommandError::Policy)?)?;
-    }
-    let (kid, key) = (Kid::random()?, SecretKey::random()?);
-    let sealed_key = opened.master.seal(kid, key.as_bytes())?;
     let scope = terms.kept_scope();
-    let subscription = NewSubscription { name, kid, sealed_key, policy: terms.policy, scope };
-    let (kid, new) = opened.wait(opened.store.set_subscription(subscription, acting()?))?;
+    let offering = Offering { policy: terms.policy, scope };
+    let setting = owner::set_subscription(&opened.store, &opened.master, name, offering, acting()?);
+    let (kid, new) = opened.run(setting)?;
     print(&format!("{}: {kid}", if new { "added" } else { "changed" }))
-}
-
-/// A root is not counted, and is no leaf itself.
-fn check_root_terms(policy: &str, terms: &PolicyTerms) -> Result<(), CommandError> {
-    let stateful = terms.actions.iter().any(|(_, conditions)| conditions.is_stateful());
-    if stateful || terms.subscription.is_some() {
-        return Err(CommandError::NotForRoots(policy.to_owned()));
-    }
-    Ok(())
-}
-
-/// The subscription that a policy names must be there, and a policy of a subscription stays fit for it.
-fn check_subscription(opened: &Opened, name: &str, terms: &PolicyTerms) -> Result<(), CommandError> {
-    let known = opened.all::<SubscriptionEntry>()?;
-    if let Some(wanted) = &terms.subscription
-        && !known.iter().any(|row| row.name == *wanted)
-    {
-        return Err(CommandError::NoSubscription(wanted.clone()));
-    }
-    match known.iter().any(|row| row.policy.as_deref() == Some(name)) {
-        true => check_root_terms(name, terms),
-        false => Ok(()),
-    }
 }

@@ -5,18 +5,16 @@ use super::error::CommandError;
 use super::listing::{Format, show};
 use super::{Data, List, Opened, print, reason, time};
 use crate::clock::{Clock as _, SystemClock};
-use crate::ends::days;
 use crate::folder::read_private;
-use crate::keyring::{self, Certified};
+use crate::keyring;
+use crate::owner::certificates;
 use crate::policy::to_rfc3339;
 use crate::rules::revocation::{ListedKey, NewRevokedKey};
 use crate::store::Act;
 use clap::Subcommand;
-use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;
 use wmlicense_wire::certificate::ServiceCertificate;
-use wmlicense_wire::status_list::StatusList;
 
 #[derive(Subcommand)]
 pub(super) enum CertificateCommand {
@@ -56,39 +54,12 @@ pub(super) fn certificate(command: CertificateCommand) -> Result<(), CommandErro
 }
 
 fn list(asked: &List) -> Result<(), CommandError> {
-    let (authority, all) = keyring::certificates(&asked.data.folder())?;
     let opened = Opened::new(&asked.data)?;
     let (revoked, now) = (opened.wait(opened.store.revoked())?, SystemClock.now());
-    let row = |what: &str, id: String, issued: Option<i64>, ends: i64, state: &str| -> Vec<Value> {
-        let issued = issued.map(to_rfc3339);
-        vec![json!(what), json!(id), json!(issued), json!(to_rfc3339(ends)), json!(days(ends, now)), json!(state)]
-    };
-    let mut rows = Vec::new();
-    for certified in &all {
-        let Certified { certificate, has_key, has_backup_key } = certified;
-        let is_revoked = revoked.iter().any(|row| row.kind == "service" && row.key == certificate.signer_id());
-        let state = match certified.is_in_use(&all) {
-            _ if is_revoked => "revoked",
-            _ if certificate.not_after <= now => "ended",
-            true => "in use",
-            false if *has_key => "retired",
-            false => "key elsewhere",
-        };
-        let id = certificate.signer_id().to_hex();
-        rows.push(row(certificate.role.name(), id, Some(certificate.issued_at), certificate.not_after, state));
-        if let Some(backup) = &certificate.backup_key {
-            let state = if *has_backup_key { "opens backups" } else { "key elsewhere" };
-            rows.push(row("backup key", backup.key.key_id().to_hex(), None, backup.until, state));
-        }
-    }
-    rows.sort_by(|one, other| one[3].as_str().cmp(&other[3].as_str()));
-    if let Some((number, bytes)) = opened.wait(opened.store.status_list())?
-        && let Ok(list) = StatusList::parse(&bytes, &authority)
-    {
-        let state = if list.next_update <= now { "a newer one is due" } else { "published" };
-        rows.push(row("status list", number.to_string(), Some(list.issued_at), list.next_update, state));
-    }
-    show(Format::of(asked.json), &["what", "id", "issued", "ends", "days", "state"], rows)
+    let list = opened.wait(opened.store.status_list())?;
+    let rows = certificates::rows(&asked.data.folder(), &revoked, list, now)?;
+    let names: Vec<&str> = certificates::COLUMNS.iter().map(|column| column.name).collect();
+    show(Format::of(asked.json), &names, rows)
 }
 
 fn renew(data: &Data, authority_key: Option<PathBuf>) -> Result<(), CommandError> {

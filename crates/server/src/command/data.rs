@@ -3,6 +3,7 @@
 use super::error::CommandError;
 use crate::folder::DataFolder;
 use crate::keyring::MasterKey;
+use crate::owner::Wrong;
 use crate::service::open_database;
 use crate::store::{Database, Listed, Pending, Store, StoreError};
 use clap::Args;
@@ -56,6 +57,11 @@ impl Opened {
 
     pub(super) fn wait<T>(&self, pending: Pending<'_, T>) -> Result<T, CommandError> {
         Ok(self.runtime.block_on(pending)?)
+    }
+
+    /// As [`Self::wait`], for what the owner may want wrongly.
+    pub(super) fn run<T>(&self, doing: impl Future<Output = Result<T, Wrong>>) -> Result<T, CommandError> {
+        Ok(self.runtime.block_on(doing)?)
     }
 
     /// A list.

@@ -2,6 +2,7 @@
 
 use crate::catalogue::{ContentError, RecipientError};
 use crate::keyring::KeyringError;
+use crate::owner::Wrong;
 use crate::policy::Fault;
 use crate::rules::offers::GrantId;
 use crate::serve::ServeError;
@@ -160,6 +161,24 @@ impl From<OpenError> for CommandError {
         match error {
             OpenError::Keyring(error) => Self::Keyring(error),
             OpenError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// With the command that helps.
+impl From<Wrong> for CommandError {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Store(error) => Self::Store(error),
+            Wrong::NoContent(kid) => Self::NoContent(kid),
+            Wrong::NoPolicy(name) => Self::NoPolicy(name),
+            Wrong::NoSubscription(name) => Self::NoSubscription(name),
+            Wrong::NotForRoots(name) => Self::NotForRoots(name),
+            Wrong::Policy(faults) => Self::Policy(faults),
+            Wrong::OtherKey(kid) => Self::OtherKey(kid),
+            Wrong::MasterKey(kid) => Self::MasterKey(kid),
+            Wrong::Moves(told) => Self::Moves(told),
+            Wrong::Random => Self::Random,
         }
     }
 }

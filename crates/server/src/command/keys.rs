@@ -3,14 +3,12 @@
 use super::actor::acting;
 use super::error::CommandError;
 use super::{Data, Opened, print, read_bytes};
-use crate::catalogue::{
-    Addressee, List, Named, Recipient, RecipientError, bento4, cpix_document, read, read_title, shaka,
-};
+use crate::catalogue::{Addressee, List, Recipient, RecipientError, bento4, cpix_document, read, read_title, shaka};
 use crate::folder::write_new;
+use crate::owner::catalogue::hand_out;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 use wmlicense_wire::id::Kid;
-use zeroize::Zeroizing;
 
 /// Most key IDs that are told one by one.
 const MAX_TOLD: usize = 20;
@@ -115,14 +113,8 @@ pub(super) fn export(export: Export) -> Result<(), CommandError> {
     };
     let addressees = export.recipient.iter().map(addressee).collect::<Result<Vec<_>, _>>()?;
     let opened = Opened::new(&export.data)?;
-    let kids = export.keys.iter().map(|key| key.kid).collect();
-    let sealed = opened.wait(opened.store.hand_out(kids, acting()?))?.map_err(CommandError::NoContent)?;
-    let open = |(Labelled { label, kid }, sealed): (Labelled, Vec<u8>)| {
-        let key = opened.master.open(kid, &sealed).ok_or(CommandError::MasterKey(kid))?;
-        let key = key.as_slice().try_into().map(Zeroizing::new).map_err(|_| CommandError::MasterKey(kid))?;
-        Ok(Named { label, kid, key })
-    };
-    let keys = export.keys.into_iter().zip(sealed).map(open).collect::<Result<Vec<_>, CommandError>>()?;
+    let labelled = export.keys.into_iter().map(|key| (key.label, key.kid)).collect();
+    let keys = opened.run(hand_out(&opened.store, &opened.master, labelled, acting()?))?;
     let text = match (export.shaka, export.bento4) {
         (true, _) => shaka(&keys),
         (_, true) => bento4(&keys),

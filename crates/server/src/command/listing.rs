@@ -3,9 +3,7 @@
 use super::error::{CommandError, plain};
 use super::{Data, List, Opened, print, time};
 use crate::clock::{Clock as _, SystemClock};
-use crate::policy::to_rfc3339;
-use crate::rules::accounts::counts;
-use crate::rules::offers::OFFERS_ONLY;
+use crate::owner::told::{Told, names, object};
 use crate::store::cursor;
 use crate::store::{
     AccountEntry, AuditFilter, AuditRow, ContentEntry, DeviceEntry, Filter, LicenseEntry, Listed, OrderEntry,
@@ -131,10 +129,6 @@ pub(super) struct Audited {
     times: Times,
 }
 
-fn object(columns: &[&str], row: Vec<Value>) -> Value {
-    Value::Object(columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), value)).collect::<Map<_, _>>())
-}
-
 /// Prints rows.
 pub(super) fn show(format: Format, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), CommandError> {
     match format {
@@ -172,13 +166,13 @@ fn cell(value: &Value) -> String {
 }
 
 /// Prints a list, or the page of it that was asked for.
-pub(super) fn list<T: Listed + Send + 'static>(
+pub(super) fn list<T: Listed + Told + Send + 'static>(
     opened: &Opened,
     pages: &Pages,
     filter: T::Filter,
-    columns: &[&str],
-    row: impl Fn(T) -> Vec<Value>,
 ) -> Result<(), CommandError> {
+    let (columns, now) = (&*names::<T>(), SystemClock.now());
+    let row = |row: T| row.cells(now);
     let behind = pages.cursor.as_deref().map(|text| cursor::from_text(T::LIST, text).ok_or(CommandError::Cursor));
     let mut behind: Option<T::Key> = behind.transpose()?;
     let Some(limit) = pages.limit else {
@@ -190,7 +184,7 @@ pub(super) fn list<T: Listed + Send + 'static>(
             let rows: Vec<T> = opened.wait(opened.store.listed(filter.clone(), behind, CHUNK))?;
             behind = rows.last().map(T::key);
             let is_last = rows.len() < CHUNK;
-            show(Format::Lines, columns, rows.into_iter().map(&row).collect())?;
+            show(Format::Lines, columns, rows.into_iter().map(row).collect())?;
             if is_last {
                 return Ok(());
             }
@@ -231,124 +225,51 @@ impl Facts {
 pub(super) fn contents(asked: &Scoped) -> Result<(), CommandError> {
     let Titled { facts, title } = &asked.titled;
     let (opened, filter) = facts.opened(title.as_ref(), asked.scope.as_ref())?;
-    list(&opened, &facts.pages, filter, &["kid", "title", "policy", "scope", "open"], |row: ContentEntry| {
-        let scope = row.scope.as_ref().filter(|scope| *scope != OFFERS_ONLY);
-        vec![json!(row.kid.to_hex()), json!(row.title), json!(row.policy), json!(scope), json!(row.scope.is_none())]
-    })
+    list::<ContentEntry>(&opened, &facts.pages, filter)
 }
 
 pub(super) fn accounts(opened: &Opened, pages: &Pages, filter: Filter) -> Result<(), CommandError> {
-    let now = SystemClock.now();
-    list(opened, pages, filter, &["account", "scopes", "tokens", "since", "removed"], |row: AccountEntry| {
-        vec![
-            json!(row.account.name),
-            json!(row.scopes),
-            json!(row.tokens.iter().filter(|token| counts(token, now)).count()),
-            json!(to_rfc3339(row.account.created_at)),
-            json!(row.account.removed_at.map(to_rfc3339)),
-        ]
-    })
+    list::<AccountEntry>(opened, pages, filter)
 }
 
 pub(super) fn licenses(asked: &Titled) -> Result<(), CommandError> {
     let (opened, filter) = asked.facts.opened(asked.title.as_ref(), None)?;
-    let columns =
-        ["lid", "kid", "title", "account", "device", "devices", "issued", "returned", "revoked", "acknowledged"];
-    list(&opened, &asked.facts.pages, filter, &columns, |row: LicenseEntry| {
-        vec![
-            json!(row.lid.to_hex()),
-            json!(row.kid.to_hex()),
-            json!(row.title),
-            json!(row.account),
-            json!(row.device.to_hex()),
-            json!(row.devices),
-            json!(to_rfc3339(row.issued_at)),
-            json!(row.returned_at.map(to_rfc3339)),
-            json!(row.taken_back),
-            json!(row.acknowledged_at.map(to_rfc3339)),
-        ]
-    })
+    list::<LicenseEntry>(&opened, &asked.facts.pages, filter)
 }
 
 pub(super) fn restores(asked: &Titled) -> Result<(), CommandError> {
     let (opened, filter) = asked.facts.opened(asked.title.as_ref(), None)?;
-    let columns = ["lid", "kid", "title", "account", "device", "devices", "restored"];
-    list(&opened, &asked.facts.pages, filter, &columns, |row: RestoreEntry| {
-        vec![
-            json!(row.lid.to_hex()),
-            json!(row.kid.to_hex()),
-            json!(row.title),
-            json!(row.account),
-            json!(row.device.to_hex()),
-            json!(row.devices),
-            json!(to_rfc3339(row.since)),
-        ]
-    })
+    list::<RestoreEntry>(&opened, &asked.facts.pages, filter)
 }
 
 pub(super) fn devices(asked: &Facts) -> Result<(), CommandError> {
     let (opened, filter) = asked.opened(None, None)?;
-    let columns = [
-        "device",
-        "name",
-        "accounts",
-        "securityVersion",
-        "since",
-        "certified",
-        "revoked",
-        "reason",
-        "forks",
-        "lastFork",
-    ];
-    list(&opened, &asked.pages, filter, &columns, |row: DeviceEntry| {
-        vec![
-            json!(row.device.to_hex()),
-            json!(row.name),
-            json!(row.accounts),
-            json!(row.security_version),
-            json!(to_rfc3339(row.since)),
-            json!(to_rfc3339(row.certified_at)),
-            json!(row.revoked_at.map(to_rfc3339)),
-            json!(row.reason),
-            json!(row.forks),
-            json!(row.forked_at.map(to_rfc3339)),
-        ]
-    })
+    list::<DeviceEntry>(&opened, &asked.pages, filter)
 }
 
 pub(super) fn audit(asked: Audited) -> Result<(), CommandError> {
     let Audited { data, pages, who, act, about, times } = asked;
     let (since, until) = times.bounds();
     let filter = AuditFilter { who, act, about, since, until };
-    list(&Opened::new(&data)?, &pages, filter, &["at", "who", "act", "about", "was", "became"], |row: AuditRow| {
-        let at = to_rfc3339(row.done_at);
-        vec![json!(at), json!(row.who), json!(row.act), json!(row.about), json!(row.was), json!(row.became)]
-    })
+    list::<AuditRow>(&Opened::new(&data)?, &pages, filter)
 }
 
-pub(super) fn orders(opened: &Opened, pages: &Pages, row: fn(OrderEntry) -> Vec<Value>) -> Result<(), CommandError> {
-    list(opened, pages, (), &ORDER_COLUMNS, row)
+pub(super) fn orders(opened: &Opened, pages: &Pages) -> Result<(), CommandError> {
+    list::<OrderEntry>(opened, pages, ())
 }
 
-/// Columns of orders.
-pub(super) const ORDER_COLUMNS: [&str; 9] =
-    ["number", "lid", "kid", "account", "issuedBefore", "device", "devices", "acknowledged", "reason"];
+/// Prints all of some rows.
+pub(super) fn show_rows<T: Told>(format: Format, rows: Vec<T>) -> Result<(), CommandError> {
+    let now = SystemClock.now();
+    show(format, &names::<T>(), rows.into_iter().map(|row| row.cells(now)).collect())
+}
 
 pub(super) fn subscriptions(list: &List) -> Result<(), CommandError> {
-    let opened = Opened::new(&list.data)?;
-    let rows = opened.all::<SubscriptionEntry>()?.into_iter();
-    let rows = rows.map(|row| {
-        let scope = row.scope.as_ref().filter(|scope| *scope != OFFERS_ONLY);
-        vec![json!(row.name), json!(row.kid.to_hex()), json!(row.policy), json!(scope), json!(row.leaves)]
-    });
-    show(Format::of(list.json), &["name", "kid", "policy", "scope", "leaves"], rows.collect())
+    show_rows(Format::of(list.json), Opened::new(&list.data)?.all::<SubscriptionEntry>()?)
 }
 
 pub(super) fn policies(list: &List) -> Result<(), CommandError> {
-    let opened = Opened::new(&list.data)?;
-    let rows = opened.all::<(String, i64)>()?.into_iter();
-    let rows = rows.map(|(name, changed_at)| vec![json!(name), json!(to_rfc3339(changed_at))]);
-    show(Format::of(list.json), &["name", "changed"], rows.collect())
+    show_rows(Format::of(list.json), Opened::new(&list.data)?.all::<(String, i64)>()?)
 }
 
 pub(super) fn stats(list: &List) -> Result<(), CommandError> {

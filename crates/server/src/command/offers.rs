@@ -5,11 +5,9 @@ use super::error::CommandError;
 use super::listing::{self, Format, Pages};
 use super::{Data, List, Opened, checked_name, print, time};
 use crate::clock::{Clock as _, SystemClock};
-use crate::policy::to_rfc3339;
 use crate::rules::offers::{GrantId, NewOffer};
 use crate::store::{GrantChange, GrantEntry, GrantFilter, GrantTerms, Granting, OfferEnd, OfferEntry, OfferSet};
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::json;
 use std::collections::BTreeSet;
 use wmlicense_wire::id::Kid;
 
@@ -177,11 +175,7 @@ fn set_offer(set: SetOffer) -> Result<(), CommandError> {
 fn list_offers(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
     let rows: Vec<OfferEntry> = opened.wait(opened.store.listed(SystemClock.now(), None, usize::MAX))?;
-    let rows = rows.into_iter().map(|OfferEntry { offer, grants }| {
-        let kids: Vec<String> = offer.kids.iter().map(Kid::to_hex).collect();
-        vec![json!(offer.name), json!(offer.policy), json!(offer.scopes), json!(kids), json!(offer.open), json!(grants)]
-    });
-    listing::show(Format::of(list.json), &["offer", "policy", "scopes", "kids", "open", "grants"], rows.collect())
+    listing::show_rows(Format::of(list.json), rows)
 }
 
 pub(super) fn grant(command: GrantCommand) -> Result<(), CommandError> {
@@ -235,18 +229,5 @@ fn list_grants(list: ListGrants) -> Result<(), CommandError> {
     let ListGrants { data, pages, account, offer, reference, current } = list;
     let now = SystemClock.now();
     let filter = GrantFilter { account, offer, reference, after: current.then_some(now) };
-    let columns = ["grant", "account", "offer", "from", "until", "reference", "made", "ended", "counts"];
-    listing::list(&Opened::new(&data)?, &pages, filter, &columns, |GrantEntry { grant, account }| {
-        vec![
-            json!(grant.id.to_hex()),
-            json!(account),
-            json!(grant.offer),
-            json!(grant.from.map(to_rfc3339)),
-            json!(grant.until.map(to_rfc3339)),
-            json!(grant.reference),
-            json!(to_rfc3339(grant.created_at)),
-            json!(grant.ended_at.map(to_rfc3339)),
-            json!(grant.counts(now)),
-        ]
-    })
+    listing::list::<GrantEntry>(&Opened::new(&data)?, &pages, filter)
 }

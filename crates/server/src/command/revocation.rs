@@ -2,18 +2,16 @@
 
 use super::actor::acting;
 use super::error::CommandError;
-use super::listing::{self, Format, ORDER_COLUMNS, show};
+use super::listing::{self, Format, show_rows};
 use super::{Data, List, Opened, print, reason, time};
 use crate::clock::{Clock as _, DAY, SystemClock};
 use crate::keyring::authority_key;
-use crate::policy::to_rfc3339;
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
 use crate::store::OrderEntry;
 use clap::{Args, Subcommand};
-use serde_json::json;
 use std::path::PathBuf;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
-use wmlicense_wire::revocation::{Entry, Rule};
+use wmlicense_wire::revocation::Entry;
 use wmlicense_wire::status_list::{StatusList, application_id};
 
 #[derive(Subcommand)]
@@ -203,47 +201,19 @@ fn publish(data: &Data, key: Option<PathBuf>, validity: i64) -> Result<(), Comma
 
 fn status_show(list: &List) -> Result<(), CommandError> {
     let opened = Opened::new(&list.data)?;
-    let rows = opened.wait(opened.store.revoked())?.into_iter().map(|row| {
-        vec![
-            json!(row.kind),
-            json!(row.name.to_lowercase()),
-            json!(row.key.to_hex()),
-            json!(to_rfc3339(row.from)),
-            json!(to_rfc3339(row.revoked_at)),
-            json!(row.reason),
-        ]
-    });
-    show(Format::of(list.json), &["kind", "name", "key", "from", "revoked", "reason"], rows.collect())
+    show_rows(Format::of(list.json), opened.wait(opened.store.revoked())?)
 }
 
 pub(super) fn revocation(command: RevocationCommand) -> Result<(), CommandError> {
     match command {
-        RevocationCommand::List { data, pages } => listing::orders(&Opened::new(&data)?, &pages, row),
+        RevocationCommand::List { data, pages } => listing::orders(&Opened::new(&data)?, &pages),
         RevocationCommand::Show { list, number } => {
             let mut rows = Opened::new(&list.data)?.all::<OrderEntry>()?;
             rows.retain(|row| row.number == number);
             if rows.is_empty() {
                 return Err(CommandError::NoRevocation(number));
             }
-            show(Format::of(list.json), &ORDER_COLUMNS, rows.into_iter().map(row).collect())
+            show_rows(Format::of(list.json), rows)
         }
     }
-}
-
-fn row(row: OrderEntry) -> Vec<serde_json::Value> {
-    let (lid, Rule { kid, issued_before, user: _ }) = match row.order.entry {
-        Entry::License(lid) => (Some(lid), Rule::default()),
-        Entry::Rule(rule) => (None, rule),
-    };
-    vec![
-        json!(row.number),
-        json!(lid.map(|lid| lid.to_hex())),
-        json!(kid.map(|kid| kid.to_hex())),
-        json!(row.account),
-        json!(issued_before.map(to_rfc3339)),
-        json!(row.order.device.map(|device| device.to_hex())),
-        json!(row.devices),
-        json!(row.acknowledged),
-        json!(row.reason),
-    ]
 }

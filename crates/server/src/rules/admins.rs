@@ -107,6 +107,30 @@ impl Display for AdminRole {
     }
 }
 
+/// How long a request that names a key is known. Seconds.
+pub(crate) const REPEAT_LIFETIME: i64 = 24 * 60 * 60;
+
+/// A request of an admin that names a key, so that it is done once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    /// Name of the admin.
+    pub(crate) admin: String,
+    pub(crate) key: String,
+    /// Of all that it asks.
+    pub(crate) request: Digest,
+    /// Random: a run that comes after one of which nobody was told finds its own.
+    pub(crate) claim: [u8; 16],
+}
+
+/// What is known of such a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RepeatRow {
+    pub(crate) repeat: Repeat,
+    pub(crate) done_at: i64,
+    /// Status and sealed body of the answer, once it was given.
+    pub(crate) answer: Option<(u16, Vec<u8>)>,
+}
+
 /// Somebody who acts for the owner, known by a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Admin {

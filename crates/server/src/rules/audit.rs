@@ -1,6 +1,8 @@
 //! Who acts in the owner's name, and how it is written down: what was before and what is after, in short.
 
+use super::admins::Repeat;
 use super::rows::AuditRow;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Longest text of a row, in characters: the row says what happened, it is no copy.
 const MAX_TEXT: usize = 400;
@@ -13,6 +15,8 @@ pub(crate) struct Acting {
     pub(crate) now: i64,
     /// Of the row: a transaction that runs again writes the same one.
     pub(crate) id: [u8; 16],
+    /// The request that it is done for, where that must not be done again.
+    pub(crate) repeat: Option<Repeat>,
 }
 
 /// What is done, about what.
@@ -26,6 +30,16 @@ pub(crate) struct Act {
 }
 
 impl Acting {
+    /// Somebody begins to act at `now`, seconds UTC.
+    pub(crate) fn begun(who: String, now: i64) -> Result<Self, getrandom::Error> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id)?;
+        // Rows of one second stand in the order in which they were begun.
+        let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+        id[..4].copy_from_slice(&nanoseconds.to_be_bytes());
+        Ok(Self { who, now, id, repeat: None })
+    }
+
     /// The row for what is done.
     pub(crate) fn row(&self, act: Act) -> AuditRow {
         let Act { act, about, was, became } = act;
@@ -40,7 +54,7 @@ impl From<i64> for Acting {
     fn from(now: i64) -> Self {
         let mut id = [0; 16];
         getrandom::fill(&mut id).unwrap();
-        Self { who: "test".to_owned(), now, id }
+        Self { who: "test".to_owned(), now, id, repeat: None }
     }
 }
 

@@ -117,6 +117,9 @@ impl Upkeep {
     /// Drops the bytes of old answers.
     async fn drop_old(&self) {
         let service = &self.service;
+        if let Err(error) = service.store.drop_requests(service.clock.now()).await {
+            tracing::warn!(%error, "old requests of admins could not be dropped");
+        }
         let before = service.clock.now().saturating_sub(ANSWER_LIFETIME);
         if let Err(error) = service.store.drop_answers(before).await {
             tracing::warn!(%error, "old answers could not be dropped");

@@ -3,7 +3,7 @@
 use super::audit::note;
 use super::rows::{For, Rows};
 use super::{End, Pending, Store};
-use crate::rules::admins::{Admin, AdminRole, AdminRow};
+use crate::rules::admins::{Admin, AdminRole, AdminRow, REPEAT_LIFETIME, Repeat};
 use crate::rules::audit::{Act, Acting};
 use wmlicense_wire::id::Digest;
 
@@ -16,6 +16,24 @@ pub(crate) enum AdminKnown {
     Ended,
     /// It was never one.
     Unknown,
+}
+
+/// Requests of one admin that are known at most.
+const MAX_REQUESTS: u64 = 10_000;
+
+/// What is known of a request that names a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    /// Nothing.
+    New,
+    /// It was answered: under which claim, with which status and sealed body.
+    Answered([u8; 16], u16, Vec<u8>),
+    /// It is being done, or was and nobody knows the answer.
+    Begun,
+    /// Another request had the key.
+    Other,
+    /// The admin had as many keys as there may be in a day.
+    TooMany,
 }
 
 /// A token for an admin to be made: only its hash is kept.
@@ -49,6 +67,38 @@ impl Store {
                     None => AdminKnown::Unknown,
                 })
             })
+        })
+    }
+
+    /// What is known of a request that names a key, at `now`, seconds UTC.
+    pub(crate) fn repeated(&self, repeat: Repeat, now: i64) -> Pending<'_, Repeated> {
+        self.read((repeat, now), |(repeat, now), rows| {
+            Box::pin(async move {
+                let known = rows.request(&repeat.admin, &repeat.key).await?;
+                let from = now.saturating_sub(REPEAT_LIFETIME);
+                Ok(match known.filter(|row| row.done_at >= from) {
+                    Some(row) if row.repeat.request != repeat.request => Repeated::Other,
+                    Some(row) => row.answer.map_or(Repeated::Begun, |(status, answer)| {
+                        Repeated::Answered(row.repeat.claim, status, answer)
+                    }),
+                    None if rows.requests_of(&repeat.admin).await? >= MAX_REQUESTS => Repeated::TooMany,
+                    None => Repeated::New,
+                })
+            })
+        })
+    }
+
+    /// Keeps the answer to a request that was done.
+    pub(crate) fn keep_answer(&self, repeat: Repeat, status: u16, answer: Vec<u8>) -> Pending<'_, ()> {
+        self.write((repeat, status, answer), |(repeat, status, answer), rows| {
+            Box::pin(async move { Ok(End::Keep(rows.answer_request(repeat, *status, answer).await?)) })
+        })
+    }
+
+    /// Drops what is known of requests from before `now` less a day.
+    pub(crate) fn drop_requests(&self, now: i64) -> Pending<'_, ()> {
+        self.write(now.saturating_sub(REPEAT_LIFETIME), |before, rows| {
+            Box::pin(async move { Ok(End::Keep(rows.drop_requests(*before).await?)) })
         })
     }
 

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
@@ -42,6 +42,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("sqlite/schema_9.sql"),
     include_str!("sqlite/schema_10.sql"),
     include_str!("sqlite/schema_11.sql"),
+    include_str!("sqlite/schema_12.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.

@@ -5,6 +5,8 @@
 mod accounts;
 mod admins;
 mod again;
+mod api;
+mod api_asked_at_random;
 mod care;
 mod clock;
 mod command_crashes;

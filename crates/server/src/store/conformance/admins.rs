@@ -1,8 +1,8 @@
 //! Those who act for the owner from elsewhere.
 
-use super::super::admins::{AdminKnown, NewAdminToken};
+use super::super::admins::{AdminKnown, NewAdminToken, Repeated};
 use super::*;
-use crate::rules::admins::{Admin, AdminRole};
+use crate::rules::admins::{Admin, AdminRole, REPEAT_LIFETIME, Repeat};
 
 fn token(number: u8, ends_at: Option<i64>) -> NewAdminToken {
     NewAdminToken { hash: Digest::new([number; 32]), ends_at }
@@ -12,7 +12,60 @@ fn known(name: &str, role: AdminRole) -> AdminKnown {
     AdminKnown::Admin(Admin { name: name.to_owned(), role })
 }
 
+fn repeat(key: &str, request: u8, claim: u8) -> Repeat {
+    let (admin, key) = ("ada".to_owned(), key.to_owned());
+    Repeat { admin, key, request: Digest::new([request; 32]), claim: [claim; 16] }
+}
+
+/// Lets a reader in, for a request.
+async fn once(store: &Store, name: &str, repeat: Repeat, now: i64) -> Result<bool, StoreError> {
+    let hash = Digest::of(&[name.as_bytes(), &repeat.claim].concat());
+    let by = Acting { repeat: Some(repeat), ..Acting::from(now) };
+    store.add_admin(name.to_owned(), AdminRole::Reader, NewAdminToken { hash, ends_at: None }, by).await
+}
+
 over_each_engine! {
+    #[tokio::test]
+    async fn a_request_with_a_key_is_done_once_in_a_day(world: World) {
+        let store = world.store();
+        assert!(once(store, "one", repeat("k", 1, 1), 1000).await.unwrap());
+        assert_eq!(store.repeated(repeat("k", 1, 2), 1000).await.unwrap(), Repeated::Begun);
+        let again = once(store, "two", repeat("k", 1, 2), 1000).await;
+        assert!(matches!(again, Err(StoreError::Repeated)), "{again:?}");
+        store.keep_answer(repeat("k", 1, 1), 201, vec![7]).await.unwrap();
+        // Of whom nobody waits any more, an answer changes nothing.
+        store.keep_answer(repeat("k", 1, 9), 200, vec![9]).await.unwrap();
+        let answered = Repeated::Answered([1; 16], 201, vec![7]);
+        assert_eq!(store.repeated(repeat("k", 1, 3), 1000).await.unwrap(), answered);
+        assert_eq!(store.repeated(repeat("k", 2, 3), 1000).await.unwrap(), Repeated::Other);
+        assert_eq!(store.repeated(repeat("other", 1, 3), 1000).await.unwrap(), Repeated::New);
+        // What was not done has no key.
+        assert!(!once(store, "one", repeat("other", 1, 4), 1000).await.unwrap());
+        assert_eq!(store.repeated(repeat("other", 1, 3), 1000).await.unwrap(), Repeated::New);
+        // A day later it is another request, whether or not somebody tidied up.
+        let end = 1000 + REPEAT_LIFETIME;
+        assert_eq!(store.repeated(repeat("k", 1, 3), end).await.unwrap(), answered);
+        assert_eq!(store.repeated(repeat("k", 2, 3), end + 1).await.unwrap(), Repeated::New);
+        assert!(once(store, "three", repeat("k", 2, 5), end + 1).await.unwrap());
+        assert_eq!(store.repeated(repeat("k", 2, 3), end + 1).await.unwrap(), Repeated::Begun);
+        store.drop_requests(end + 1).await.unwrap();
+        assert_eq!(store.repeated(repeat("k", 2, 3), end + 1).await.unwrap(), Repeated::Begun);
+        store.drop_requests(end + 2 + REPEAT_LIFETIME).await.unwrap();
+        assert_eq!(store.repeated(repeat("k", 2, 3), end + 1).await.unwrap(), Repeated::New);
+        let names: Vec<String> = store.admins().await.unwrap().into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["one", "three"]);
+    }
+
+    #[tokio::test]
+    async fn of_two_requests_at_once_with_one_key_one_is_done(world: World) {
+        let (one, other) = (&world.store, &world.other);
+        let (first, second) =
+            tokio::join!(once(one, "one", repeat("k", 1, 1), 1000), once(other, "two", repeat("k", 1, 2), 1000));
+        let done = [&first, &second].iter().filter(|told| matches!(told, Ok(true))).count();
+        assert!(done == 1 && [first, second].iter().any(|told| matches!(told, Err(StoreError::Repeated))));
+        assert_eq!(world.store.admins().await.unwrap().len(), 1);
+    }
+
     #[tokio::test]
     async fn an_admin_has_one_token_at_a_time_and_none_when_let_go(world: World) {
         let store = world.store();

@@ -14,7 +14,7 @@ mod others;
 use super::super::rows::LicenseKey;
 use super::super::transact::{Access, Engine, Work};
 use super::super::{Pending, StoreError};
-use crate::rules::admins::AdminRow;
+use crate::rules::admins::{AdminRow, RepeatRow};
 use crate::rules::catalogue::NewSubscription;
 use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::epochs::Epochs;
@@ -62,6 +62,7 @@ struct Tables {
     accounts: BTreeMap<UserId, AccountRow>,
     tokens: BTreeMap<Digest, TokenRow>,
     admins: BTreeMap<Digest, AdminRow>,
+    requests: BTreeMap<(String, String), RepeatRow>,
     audit: BTreeMap<(i64, [u8; 16]), AuditRow>,
     scopes: BTreeMap<(UserId, String), i64>,
     licenses: BTreeMap<LicenseKey, (Kid, LicenseRow, i64)>,
