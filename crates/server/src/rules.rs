@@ -10,6 +10,7 @@ pub(crate) mod delivery;
 pub(crate) mod devices;
 pub(crate) mod epochs;
 pub(crate) mod exchanges;
+pub(crate) mod granted;
 pub(crate) mod grants;
 pub(crate) mod interactions;
 pub(crate) mod licenses;

@@ -6,7 +6,7 @@ use super::keys::{self, Export, KeyFile};
 use super::{Data, List, Opened, checked_name, listing, print, read_text};
 use crate::catalogue::ContentKey;
 use crate::owner::catalogue::{self as owner, How};
-use crate::rules::offers::OFFERS_ONLY;
+use crate::rules::granted::OFFERS_ONLY;
 use crate::store::{Changes, Offering};
 use clap::{ArgGroup, Args, Subcommand};
 use std::io::Write as _;

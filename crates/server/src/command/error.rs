@@ -4,7 +4,7 @@ use crate::catalogue::{ContentError, RecipientError};
 use crate::keyring::KeyringError;
 use crate::owner::Wrong;
 use crate::policy::Fault;
-use crate::rules::offers::GrantId;
+use crate::rules::granted::GrantId;
 use crate::serve::ServeError;
 use crate::service::OpenError;
 use crate::store::StoreError;

@@ -5,7 +5,7 @@ use super::error::CommandError;
 use super::listing::{self, Format, Pages};
 use super::{Data, List, Opened, checked_name, print, time};
 use crate::clock::{Clock as _, SystemClock};
-use crate::rules::offers::{GrantId, NewOffer};
+use crate::rules::granted::{GrantId, NewOffer};
 use crate::store::{GrantChange, GrantEntry, GrantFilter, GrantTerms, Granting, OfferEnd, OfferEntry, OfferSet};
 use clap::{ArgGroup, Args, Subcommand};
 use std::collections::BTreeSet;

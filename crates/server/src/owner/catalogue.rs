@@ -4,7 +4,7 @@ use super::Wrong;
 use crate::catalogue::{ContentKey, Named};
 use crate::keyring::MasterKey;
 use crate::policy::{Terms, parse};
-use crate::rules::offers::audience;
+use crate::rules::granted::audience;
 use crate::store::{Acting, Added, Adding, Changes, NewContent, NewSubscription, Offering, Store, SubscriptionEntry};
 use std::collections::HashMap;
 use wmlicense_wire::aead::{SecretKey, constant_time_eq};

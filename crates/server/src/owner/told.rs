@@ -3,7 +3,7 @@
 use crate::policy::to_rfc3339;
 use crate::rules::accounts::counts;
 use crate::rules::admins::AdminRow;
-use crate::rules::offers::OFFERS_ONLY;
+use crate::rules::granted::OFFERS_ONLY;
 use crate::rules::revocation::RevokedRow;
 use crate::rules::rows::TokenRow;
 use crate::store::{

@@ -1,7 +1,8 @@
 //! Whether an account may have content: one question, asked before a license is issued, renewed, previewed and restored. By what it
 //! may is settled where rows are read (`store/terms.rs`).
 
-use crate::rules::offers::{Right, outlives};
+use crate::rules::granted::Right;
+use crate::rules::offers::outlives;
 use crate::store::{Content, Part};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::policy::Policy;

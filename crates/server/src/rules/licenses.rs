@@ -2,8 +2,8 @@
 
 use super::delivered::NewDelivery;
 use super::exchanges::Prior;
+use super::granted::Right;
 use super::grants::{Again, Bookings, HandedOut};
-use super::offers::Right;
 use super::revocation::{Order, is_taken_back};
 use super::rows::{LicenseRow, SeatRow};
 use std::sync::Arc;

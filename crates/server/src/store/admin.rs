@@ -6,7 +6,7 @@ use super::rows::Rows;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
 use crate::rules::catalogue::{self, Added, Changes, NewContent, NewSubscription};
-use crate::rules::offers::audience;
+use crate::rules::granted::audience;
 use crate::rules::rows::ContentRow;
 use std::collections::{BTreeSet, HashMap};
 use wmlicense_wire::id::Kid;

@@ -7,7 +7,7 @@ use super::rows::{For, GrantEntry, GrantFilter, OfferEntry, Rows};
 use super::{End, Pending, Store};
 use crate::policy::to_rfc3339;
 use crate::rules::audit::{Act, Acting};
-use crate::rules::offers::{GrantId, GrantRow, NewOffer};
+use crate::rules::granted::{GrantId, GrantRow, NewOffer};
 use wmlicense_wire::id::UserId;
 
 /// What becomes of setting an offer.

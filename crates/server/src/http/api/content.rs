@@ -7,7 +7,7 @@ use crate::owner::catalogue::{How, add, became, hand_out, told};
 use crate::owner::told::{self, Column, Told, has};
 use crate::problem::{Fault, Refusal};
 use crate::rules::admins::Right;
-use crate::rules::offers::OFFERS_ONLY;
+use crate::rules::granted::OFFERS_ONLY;
 use crate::store::{ContentEntry, Filter, Offering};
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use super::route::{Asked, Gives, Route, Taken};
 use crate::owner::told::{self, Column, Told, has};
 use crate::problem::Refusal;
 use crate::rules::admins::Right;
-use crate::rules::offers::{GrantId, NewOffer};
+use crate::rules::granted::{GrantId, NewOffer};
 use crate::store::{GrantChange, GrantEntry, GrantFilter, GrantTerms, Granting, OfferEnd, OfferEntry, OfferSet};
 use axum::http::Method;
 use serde_json::{Value, json};

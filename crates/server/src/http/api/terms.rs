@@ -6,7 +6,7 @@ use crate::owner::catalogue::{set_policy, set_subscription};
 use crate::owner::told::{self, Column, Told, has};
 use crate::problem::{Fault, Refusal};
 use crate::rules::admins::Right;
-use crate::rules::offers::OFFERS_ONLY;
+use crate::rules::granted::OFFERS_ONLY;
 use crate::store::{Offering, SubscriptionEntry};
 use axum::http::Method;
 use serde_json::{Value, json};

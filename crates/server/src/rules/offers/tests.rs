@@ -1,4 +1,5 @@
 use super::*;
+use crate::rules::granted::GrantId;
 
 const USER: UserId = UserId::new([5; 16]);
 const OTHER: UserId = UserId::new([6; 16]);

@@ -18,9 +18,9 @@ use crate::rules::admins::{AdminRow, RepeatRow};
 use crate::rules::catalogue::NewSubscription;
 use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::epochs::Epochs;
+use crate::rules::granted::{GrantId, GrantRow, NewOffer};
 use crate::rules::interactions::Interaction;
 use crate::rules::mailbox::RecipientRow;
-use crate::rules::offers::{GrantId, GrantRow, NewOffer};
 use crate::rules::revocation::{Order, RevokedKeyRow};
 use crate::rules::rows::{
     AccountRow, AgainRow, AnsweredRow, AuditRow, ContentRow, ExchangeKey, KeysRow, LicenseRow, SeatRow, TokenRow,

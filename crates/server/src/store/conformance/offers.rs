@@ -3,7 +3,7 @@
 use super::*;
 use crate::accounts::Account;
 use crate::rules::delivery::NAMED;
-use crate::rules::offers::{GrantId, NewOffer, OFFERS_ONLY, Right};
+use crate::rules::granted::{GrantId, NewOffer, OFFERS_ONLY, Right};
 use crate::store::rows::{GrantEntry, GrantFilter, OfferEntry};
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::UserId;

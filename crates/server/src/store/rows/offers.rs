@@ -2,8 +2,9 @@
 
 use super::super::Pending;
 use super::For;
+use crate::rules::granted::{GrantId, GrantRow, NewOffer};
 use crate::rules::licenses::Content;
-use crate::rules::offers::{GrantId, GrantRow, NewOffer, OfferRow};
+use crate::rules::offers::OfferRow;
 use wmlicense_wire::id::{Kid, UserId};
 
 /// Which grants are listed: those that everything named here is true of.

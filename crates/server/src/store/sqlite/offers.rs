@@ -5,8 +5,9 @@ use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::catalogue::{CONTENT_COLUMNS, read_content};
 use super::rows::{Columns as _, SqliteRows, done};
+use crate::rules::granted::{GrantId, GrantRow, NewOffer};
 use crate::rules::licenses::{Content, RootKey};
-use crate::rules::offers::{GrantId, GrantRow, NewOffer, OfferRow};
+use crate::rules::offers::OfferRow;
 use rusqlite::{Row, params};
 use wmlicense_wire::id::{Kid, UserId};
 

@@ -3,8 +3,9 @@
 use super::super::super::Pending;
 use super::super::super::rows::{For, GrantEntry, GrantFilter, OfferEntry, OfferRows};
 use super::{Tables, found};
+use crate::rules::granted::{GrantId, GrantRow, NewOffer};
 use crate::rules::licenses::{Content, RootKey};
-use crate::rules::offers::{GrantId, GrantRow, NewOffer, OfferRow};
+use crate::rules::offers::OfferRow;
 use std::cmp::Reverse;
 use wmlicense_wire::id::{Kid, UserId};
 
