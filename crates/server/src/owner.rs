@@ -5,6 +5,8 @@ pub(crate) mod catalogue;
 pub(crate) mod certificates;
 pub(crate) mod told;
 
+pub(crate) use crate::rules::accounts::{MAX_NAME_LEN, is_name};
+
 use crate::policy::Fault;
 use crate::store::StoreError;
 use wmlicense_wire::id::Kid;
@@ -49,11 +51,3 @@ impl From<getrandom::Error> for Wrong {
         Self::Random
     }
 }
-
-/// True for what accounts, policies, scopes and admins can be called.
-pub(crate) fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
-}
-
-/// Longest name in bytes.
-pub(crate) const MAX_NAME_LEN: usize = 128;

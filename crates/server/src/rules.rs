@@ -22,4 +22,5 @@ pub(crate) mod returns;
 pub(crate) mod revocation;
 pub(crate) mod rows;
 pub(crate) mod seats;
+pub(crate) mod shop;
 pub(crate) mod uses;

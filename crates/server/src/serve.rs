@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::pace::Pace;
 use crate::quota::Quotas;
 use crate::service::{Measure, OpenError, Presence, Service, open_database};
+use crate::shop::{KeysError, Shop, Trust};
 use crate::source::Proxies;
 use crate::store::Database;
 use std::future::Future;
@@ -57,6 +58,8 @@ pub struct Options {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// What callers get at most.
     pub limits: Limits,
+    /// The shop whose tokens count.
+    pub shop: Option<Trust>,
     /// The database, `postgres://…` or `sqlite:` and the path of a file; the one in the data folder if there is none.
     pub database: Option<String>,
 }
@@ -73,6 +76,9 @@ pub enum ServeError {
     /// Certificate or key for TLS.
     #[error("{0}")]
     Tls(String),
+    /// The keys of the shop.
+    #[error(transparent)]
+    Shop(#[from] KeysError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -149,8 +155,9 @@ impl Server {
             None => Database::Sqlite(folder.database()),
         };
         let store = open_database(&folder, &database, true).await?;
+        let shop = options.shop.map(Shop::read).transpose()?;
         let open = move || Service::open(folder, store, options.roles, presence, measure, clock);
-        let service = Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??);
+        let service = Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??.trusting(shop));
         // Whom the list names gets nothing from the first request on.
         service.reload_status().await.map_err(|_| ServeError::StatusList)?;
         service.metrics.tls_ends(tls.as_ref().and_then(|tls| tls.not_after()));

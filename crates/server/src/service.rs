@@ -11,15 +11,17 @@ use crate::policy::to_rfc3339;
 use crate::problem::{Fault, Refusal};
 use crate::quota::Quotas;
 use crate::rules::admins::{Admin, Right};
+use crate::rules::audit::Acting;
 use crate::shares::Shares;
+use crate::shop::{self, Shop, Untrusted};
 use crate::source::Source;
-use crate::store::{self, AdminKnown, Database, Owner, Presented, Store, StoreError};
+use crate::store::{self, AdminKnown, Database, Owner, Presented, Sale, Store, StoreError};
 use crate::turns::Turns;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::time::SystemTime;
 use wmlicense_wire::certificate::{DeviceCertificate, Role};
-use wmlicense_wire::id::{Digest, SignerId};
+use wmlicense_wire::id::{Digest, SignerId, UserId};
 use wmlicense_wire::status_list::StatusList;
 
 /// Most device certificates whose verification is remembered.
@@ -104,6 +106,8 @@ pub(crate) struct Service {
     /// Least time between two epochs of a device, in seconds.
     pub(crate) epoch_period: i64,
     folder: DataFolder,
+    /// Who signs account tokens for the owner.
+    shop: Option<Shop>,
     keyring: RwLock<Arc<Keyring>>,
     devices: Mutex<HashMap<Digest, Arc<DeviceCertificate>>>,
     document: Mutex<Option<(i64, Digest, Vec<u8>)>>,
@@ -142,6 +146,7 @@ impl Service {
             roles,
             epoch_period,
             folder,
+            shop: None,
             keyring: RwLock::new(Arc::new(keyring)),
             devices: Mutex::default(),
             document: Mutex::default(),
@@ -220,11 +225,51 @@ impl Service {
     /// The account of an `Authorization` header; none if there is no header.
     pub(crate) async fn account(&self, header: Option<&str>) -> Result<Option<Account>, Fault> {
         let Some(header) = header else { return Ok(None) };
+        if let Some((shop, token)) = self.shop.as_ref().zip(shop::token(header)) {
+            return self.account_sold(shop, token).await.map(Some);
+        }
         let hash = bearer(header).ok_or(Fault::Unauthorized)?;
         match self.store.account(hash, self.clock.now()).await? {
             Presented::Account(account) => Ok(Some(account)),
             Presented::Ended => Err(Fault::TokenEnded),
             Presented::Unknown => Err(Fault::Unauthorized),
+        }
+    }
+
+    /// The account of a token that the owner's shop signed, with what it says the account has.
+    async fn account_sold(&self, shop: &Shop, token: &str) -> Result<Account, Fault> {
+        let now = self.clock.now();
+        let sold = shop.verify(token, now).map_err(|why| {
+            tracing::info!(%why, "a token was sent that is not taken for one of the shop");
+            if why == Untrusted::Over { Fault::TokenEnded } else { Fault::Unauthorized }
+        })?;
+        if let Some(account) = self.store.sold(sold.clone()).await? {
+            return Ok(account);
+        }
+        let by = Acting::begun("token of the shop".to_owned(), now)?;
+        match self.store.sell(sold, UserId::random()?, by).await? {
+            Sale::Account(account) => Ok(account),
+            Sale::Unfit(offer) => {
+                tracing::error!(
+                    offer,
+                    "the shop sold what is no offer, or would never count; set it with `wmlicensed offer set`"
+                );
+                Err(Fault::Unauthorized)
+            }
+        }
+    }
+
+    /// Trusts a shop's tokens.
+    pub(crate) fn trusting(self, shop: Option<Shop>) -> Self {
+        Self { shop, ..self }
+    }
+
+    /// Takes over keys of the shop that were changed.
+    pub(crate) fn reload_shop(&self) {
+        match self.shop.as_ref().map(Shop::reload) {
+            Some(Ok(true)) => tracing::info!("the shop's changed keys are in use"),
+            Some(Err(error)) => tracing::error!(%error, "the shop's keys cannot be used; the old ones stay in use"),
+            Some(Ok(false)) | None => {}
         }
     }
 

@@ -19,6 +19,7 @@ mod restores;
 mod returns;
 mod revocations;
 mod rows;
+mod sold;
 mod sqlite;
 mod statement;
 mod terms;
@@ -53,6 +54,7 @@ pub(crate) use rows::{
     AuditFilter, ContentEntry, DeviceEntry, Filter, GrantEntry, GrantFilter, LicenseEntry, OfferEntry, OrderEntry,
     RestoreEntry, SubscriptionEntry,
 };
+pub(crate) use sold::Sale;
 pub(crate) use sqlite::care::{CopyError, Inspection};
 
 use crate::folder::DataFolder;

@@ -11,6 +11,7 @@ use crate::limits::{
 };
 use crate::logging::{self, Format};
 use crate::serve::{DEFAULT_EPOCH_PERIOD, Options, Server};
+use crate::shop::Trust;
 use crate::source::Network;
 use clap::Args;
 use sd_notify::NotifyState;
@@ -89,6 +90,16 @@ pub(super) struct Arguments {
     /// Days after which a device is forgotten that was certified and never got anything; 0 for never.
     #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_FORGET_AFTER)]
     forget_after: u64,
+    /// File with the public keys of the owner's shop, a JSON Web Key Set: JWTs that it signs count as account tokens. It is read
+    /// again every minute and on SIGHUP.
+    #[arg(long, value_name = "FILE")]
+    shop_keys: Option<PathBuf>,
+    /// What the shop calls itself in its tokens (iss).
+    #[arg(long, value_name = "TEXT")]
+    shop_issuer: Option<String>,
+    /// What the shop calls this service in its tokens (aud).
+    #[arg(long, value_name = "TEXT")]
+    shop_audience: Option<String>,
     /// Certificate chain for TLS, PEM. It is read again, with its key, when the files change and on SIGHUP.
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<PathBuf>,
@@ -208,7 +219,16 @@ fn options(arguments: Arguments) -> Result<Options, CommandError> {
         (Some(_), None) => return Err(CommandError::Lone("tls-cert", "tls-key")),
         (None, Some(_)) => return Err(CommandError::Lone("tls-key", "tls-cert")),
     };
+    let shop = match (arguments.shop_keys, arguments.shop_issuer, arguments.shop_audience) {
+        (Some(keys), Some(issuer), Some(audience)) => Some(Trust { keys, issuer, audience }),
+        (None, None, None) => None,
+        (Some(_), None, _) => return Err(CommandError::Lone("shop-keys", "shop-issuer")),
+        (Some(_), _, None) => return Err(CommandError::Lone("shop-keys", "shop-audience")),
+        (None, Some(_), _) => return Err(CommandError::Lone("shop-issuer", "shop-keys")),
+        (None, None, Some(_)) => return Err(CommandError::Lone("shop-audience", "shop-keys")),
+    };
     Ok(Options {
+        shop,
         listen: arguments.listen,
         management: management_address(arguments.management_listen, arguments.listen),
         public_url: arguments.public_url,

@@ -3,6 +3,14 @@
 use super::rows::TokenRow;
 use wmlicense_wire::id::UserId;
 
+/// Longest name in bytes.
+pub(crate) const MAX_NAME_LEN: usize = 128;
+
+/// True for what accounts, policies, scopes, offers and admins can be called.
+pub(crate) fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
 /// What a token says of who sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Presented<A> {

@@ -86,7 +86,11 @@ impl Upkeep {
     /// Takes over renewed certificates and a newer status list.
     async fn read_keys(&self) {
         let service = Arc::clone(&self.service);
-        if tokio::task::spawn_blocking(move || service.reload_keyring()).await.is_err() {
+        let reload = move || {
+            service.reload_keyring();
+            service.reload_shop();
+        };
+        if tokio::task::spawn_blocking(reload).await.is_err() {
             tracing::error!("the renewed certificates could not be read");
         }
         // What went wrong is in the log.

@@ -191,7 +191,7 @@ impl Store {
 }
 
 /// An account with the scopes that it has of its own.
-async fn account_of(rows: &mut dyn Rows, user: UserId) -> Result<Account, StoreError> {
+pub(super) async fn account_of(rows: &mut dyn Rows, user: UserId) -> Result<Account, StoreError> {
     let scopes = rows.scopes(&[user]).await?.into_iter().map(|row| row.scope).collect();
     Ok(Account { user, scopes })
 }

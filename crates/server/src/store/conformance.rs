@@ -11,6 +11,7 @@ mod memory;
 mod offers;
 mod owner;
 mod seats;
+mod sold;
 
 use super::postgres::{Place, Postgres};
 use super::sqlite::Sqlite;

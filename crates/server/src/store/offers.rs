@@ -182,13 +182,19 @@ impl Store {
     }
 }
 
-fn new_grant(id: GrantId, user: UserId, offer: &str, terms: &GrantTerms, (mark, now): (i64, i64)) -> GrantRow {
+pub(super) fn new_grant(
+    id: GrantId,
+    user: UserId,
+    offer: &str,
+    terms: &GrantTerms,
+    (mark, now): (i64, i64),
+) -> GrantRow {
     let GrantTerms { from, until, uses, devices, reference } = terms.clone();
     let offer = offer.to_owned();
     GrantRow { id, user, offer, from, until, uses, devices, reference, created_at: now, changed: mark, ended_at: None }
 }
 
-fn is_never(row: &GrantRow) -> bool {
+pub(super) fn is_never(row: &GrantRow) -> bool {
     matches!((row.from, row.until), (Some(from), Some(until)) if from >= until)
 }
 
@@ -216,7 +222,7 @@ fn told(offer: &NewOffer) -> String {
 }
 
 /// A grant in words.
-fn granted(row: &GrantRow) -> String {
+pub(super) fn granted(row: &GrantRow) -> String {
     let GrantRow { offer, from, until, uses, devices, reference, .. } = row;
     let mut words = vec![format!("offer {offer}")];
     words.extend(from.map(|time| format!("from {}", to_rfc3339(time))));

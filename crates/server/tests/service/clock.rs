@@ -38,6 +38,7 @@ pub(crate) fn with_clock_watched(data: &Data, test: impl FnOnce(&Known, &Moved, 
         poll_seconds: 2,
         tls: None,
         limits: Limits::default(),
+        shop: None,
         database: data.url(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

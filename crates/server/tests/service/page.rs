@@ -66,6 +66,7 @@ impl World {
             poll_seconds: 2,
             tls: None,
             limits: Limits::default(),
+            shop: None,
             database: data.url(),
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
