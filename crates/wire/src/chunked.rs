@@ -8,7 +8,7 @@ use std::io;
 use zeroize::Zeroizing;
 
 /// Plain bytes in every chunk but the last, which is always shorter.
-pub(crate) const CHUNK_LEN: usize = 16 * 1024;
+pub const CHUNK_LEN: usize = 16 * 1024;
 /// Salt 24 ‖ commitment 32.
 pub const HEADER_LEN: usize = 56;
 
@@ -242,6 +242,10 @@ impl<R: io::Read> Opener<R> {
             appended += taken.len();
         }
         Ok(appended)
+    }
+    /// Gives out what is left of the chunk in the buffer, or the whole next one; nothing at the true end.
+    pub fn next_part(&mut self) -> Result<Option<&[u8]>, ChunkedError> {
+        if self.at_end()? { Ok(None) } else { Ok(Some(self.take(CHUNK_LEN))) }
     }
     /// Gives out at most `most` bytes of the chunk in the buffer.
     fn take(&mut self, most: usize) -> &[u8] {

@@ -1,6 +1,7 @@
 //! Reading a backup: every byte is authenticated before it is interpreted, every item checked against the rules of the
 //! format, and nothing believed before the signed footer. What becomes of the licenses is the restore's.
 
+mod ahead;
 mod entry;
 mod error;
 
@@ -21,8 +22,6 @@ use wmlicense_wire::memory;
 
 /// Magic and length of the header.
 const FRONT_LEN: usize = 12;
-/// Bytes that are skimmed at once.
-const SKIMMED: usize = 256 * 1024;
 
 /// An open backup whose header was read and whose sections fill the file exactly.
 pub(crate) struct Backup<R> {
@@ -101,25 +100,6 @@ impl<R: Read + Seek> Backup<R> {
         self.size - self.extents.iter().map(|(_, length)| length).sum::<u64>()
     }
 
-    /// Reads the bytes of a section and looks at none, so that reading them once more waits for no medium. `seen` is told of each
-    /// piece how long it is.
-    pub(crate) fn skim_section<E: From<ReadError>>(
-        &mut self,
-        section: u32,
-        seen: &mut dyn FnMut(u64) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (start, length) = *self.extents.get(section as usize).ok_or_else(|| corrupt("there is no such section"))?;
-        self.source.seek(SeekFrom::Start(start)).map_err(ReadError::from)?;
-        let (mut left, mut piece) = (length, vec![0; SKIMMED.min(length as usize)]);
-        while left > 0 {
-            let part = piece.get_mut(..SKIMMED.min(left as usize)).unwrap_or_default();
-            read_exact(&mut self.source, part)?;
-            left -= part.len() as u64;
-            seen(part.len() as u64)?;
-        }
-        Ok(())
-    }
-
     /// Reads a whole section. `visit` sees its content before the footer vouches for it; an error means that nothing of it
     /// may be believed.
     pub(crate) fn read_section<E: From<ReadError>>(
@@ -129,22 +109,36 @@ impl<R: Read + Seek> Backup<R> {
         witness: Witness<'_>,
         visit: &mut dyn FnMut(Entry<'_>) -> Result<(), E>,
     ) -> Result<Summary, E> {
-        let (start, length) = *self.extents.get(section as usize).ok_or_else(|| corrupt("there is no such section"))?;
-        self.source.seek(SeekFrom::Start(start)).map_err(ReadError::from)?;
-        let context = section_context(section, self.header_hash);
-        let opener = Opener::new(meta, &context, &mut self.source, length).map_err(ReadError::from)?;
-        let mut reader = SectionReader::new(opener, witness, self.header.version);
+        let version = self.header.version;
+        let mut reader = SectionReader::new(self.open_section(section, meta)?, witness, version);
         while let Some(footer) = reader.next_item(visit)? {
             if let Footing::Signed(footer) = footer {
-                let expected = (self.header.backup_id, section, self.header_hash);
-                if (footer.backup_id, footer.section, footer.header_hash) != expected {
-                    return Err(corrupt("the footer belongs to another backup or section").into());
-                }
-                return Ok(Summary { counts: footer.counts, store_id: footer.store_id, created_at: footer.created_at });
+                return Ok(self.summary(section, &footer)?);
             }
         }
-        Err(corrupt("a section has no footer").into())
+        Err(without_footer().into())
     }
+
+    /// The plain stream of a section from its begin.
+    fn open_section(&mut self, section: u32, meta: &SecretKey) -> Result<Opener<&mut R>, ReadError> {
+        let (start, length) = *self.extents.get(section as usize).ok_or_else(|| corrupt("there is no such section"))?;
+        self.source.seek(SeekFrom::Start(start))?;
+        let context = section_context(section, self.header_hash);
+        Ok(Opener::new(meta, &context, &mut self.source, length)?)
+    }
+
+    /// What a verified footer says, if it is that of this section.
+    fn summary(&self, section: u32, footer: &Footer) -> Result<Summary, ReadError> {
+        let expected = (self.header.backup_id, section, self.header_hash);
+        if (footer.backup_id, footer.section, footer.header_hash) != expected {
+            return Err(corrupt("the footer belongs to another backup or section"));
+        }
+        Ok(Summary { counts: footer.counts, store_id: footer.store_id, created_at: footer.created_at })
+    }
+}
+
+fn without_footer() -> ReadError {
+    corrupt("a section has no footer")
 }
 
 fn read_exact(source: &mut impl Read, buffer: &mut [u8]) -> Result<(), ReadError> {

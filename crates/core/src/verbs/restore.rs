@@ -232,7 +232,9 @@ fn commit(
     context: &Context,
 ) -> Result<Restored, RestoreError> {
     context.check()?;
-    let report = staging.commit_with(|putting| local::put_all(backup, opened, putting, context))?;
+    let report = local::put_all(backup, opened, context, |incoming| {
+        staging.commit_with(|putting| incoming.each(context, &mut |ready| ready.put(putting)))
+    })?;
     let with = |left_out: &[(Lid, Kid)], reason: Reason| {
         left_out.iter().map(|(_, kid)| LeftOut { kid: *kid, why: reason.into() }).collect::<Vec<_>>()
     };

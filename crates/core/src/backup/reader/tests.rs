@@ -1,5 +1,6 @@
 //! Whole backups come back; changed, cut, reordered, spliced and foreign ones are refused.
 
+mod ahead;
 mod forged;
 mod pages;
 

@@ -1,15 +1,14 @@
-//! Sections of this device. What this very store wrote is read once, into the open transaction, and undone where a footer does not
-//! vouch for it; what another store of the device wrote is checked before, because of it something may have to be told. Callbacks
-//! are told before the transaction alone, because they may use the store.
+//! Sections of this device. Each is looked through before the transaction, so that a damaged one is told while the store is as it
+//! was: of what this very store wrote the encryption and the footer, of what another store of the device wrote each license, because
+//! something may have to be told of it. Callbacks are told before the transaction alone, because they may use the store.
 
 use super::RestoreError;
 use super::ask::Asked;
 use super::open::{Opened, Opening, OwnSection};
-use super::ready::{self, Give, Ready, damaged};
+use super::ready::{self, Give, Incoming, Ready, damaged};
 use crate::backup::reader::{Backup, Entry, PageEntry};
 use crate::event::LeftOut;
 use crate::operation::{Cancelled, Context};
-use crate::store::Putting;
 use std::collections::HashSet;
 use std::io::{Read, Seek};
 use wmlicense_wire::answer::Reason;
@@ -21,9 +20,9 @@ use wmlicense_wire::status_list::StatusList;
 /// Sections shorter than this in all are not worth a second thread.
 const ALONE: u64 = 1 << 20;
 
-/// Reads every section that this device opens to its end, without changing anything. Of another store's each byte is checked, its
-/// footer verified, and what only a service could give is noted. Of this store's nothing is believed yet, so that nothing has to
-/// be read twice; it is there at once when it is read into the transaction, for which others wait.
+/// Reads every section that this device opens to its end, without changing anything, so that what is damaged is told before
+/// anybody has to wait for the store, and is in memory at once when it is read again. Of another store's section each item is checked
+/// too, and what only a service could give is noted.
 pub(super) fn look_through<R: Read + Seek>(
     backup: &mut Backup<R>,
     opened: &[Opened],
@@ -41,7 +40,9 @@ pub(super) fn look_through<R: Read + Seek>(
     for section in opened {
         let Opening::Own(own) = &section.opening else { continue };
         if own.same_store {
-            backup.skim_section(section.section, &mut |length| Ok::<(), RestoreError>(seen(length)?))?;
+            let (meta, device) = (&own.ticket.keys.meta, &own.identity.keys);
+            let mut seen = |length| Ok::<(), RestoreError>(seen(length)?);
+            own.check(&backup.look_ahead(section.section, meta, device, &mut seen)?)?;
         } else {
             each(backup, std::slice::from_ref(section), &mut |local, entry| {
                 seen(entry.len())?;
@@ -52,36 +53,26 @@ pub(super) fn look_through<R: Read + Seek>(
     Ok(())
 }
 
-/// Puts every section that this device opens in, in the open transaction of the store. Nothing is told meanwhile, and an error, that
-/// of a footer as well, leaves the store as it was.
-pub(super) fn put_all<R: Read + Seek + Send>(
+/// Has `commit` take in every section that this device opens, in one transaction: an error of what comes in, that of a footer as
+/// well, must undo it. Nothing is told meanwhile.
+pub(super) fn put_all<R: Read + Seek + Send, T>(
     backup: &mut Backup<R>,
     opened: &[Opened],
-    putting: &mut Putting<'_>,
     context: &Context,
-) -> Result<(), RestoreError> {
+    commit: impl FnOnce(Incoming<'_>) -> Result<T, RestoreError>,
+) -> Result<T, RestoreError> {
     let own = opened.iter().filter(|section| matches!(section.opening, Opening::Own(_)));
     let length: u64 = own.map(|section| backup.section_len(section.section)).sum();
-    let mut put = |ready: Ready| {
-        context.check()?;
-        ready.put(putting)
+    let canceller = context.canceller();
+    let mut read = |give: &mut Give<'_>| {
+        each(backup, opened, &mut |local, entry| {
+            if canceller.is_cancelled() {
+                return Err(Cancelled.into());
+            }
+            local.ready(entry)?.map_or(Ok(()), &mut *give)
+        })
     };
-    if length >= ALONE {
-        let canceller = context.canceller();
-        let read = |give: &mut Give<'_>| {
-            each(backup, opened, &mut |local, entry| {
-                // The medium may be slow, and nobody looks meanwhile.
-                if canceller.is_cancelled() {
-                    return Err(Cancelled.into());
-                }
-                local.ready(entry)?.map_or(Ok(()), &mut *give)
-            })
-        };
-        if let Some(done) = ready::beside(read, &mut put) {
-            return done;
-        }
-    }
-    each(backup, opened, &mut |local, entry| local.ready(entry)?.map_or(Ok(()), &mut put))
+    if length < ALONE { commit(Incoming::here(&mut read)) } else { ready::beside(&mut read, commit) }
 }
 
 /// Gives every entry of the sections that this device opens.
@@ -97,9 +88,7 @@ fn each<R: Read + Seek>(
             let meta = &own.ticket.keys.meta;
             let mut take = |entry: Entry<'_>| take(&local, entry);
             let summary = backup.read_section(section.section, meta, own.witness(), &mut take)?;
-            if summary.store_id != own.ticket.store_id {
-                return Err(RestoreError::Corrupt("ticket and footer name different stores".into()));
-            }
+            own.check(&summary)?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Who opens which section of a backup: this device, the management service, or nobody.
 
 use super::RestoreError;
-use crate::backup::reader::{Backup, LicenseEntry, ReadError, Witness};
+use crate::backup::reader::{Backup, LicenseEntry, ReadError, Summary, Witness};
 use crate::client::Client;
 use crate::device::DeviceIdentity;
 use crate::operation::Context;
@@ -52,6 +52,14 @@ impl OwnSection {
         }
         let policy = license.policy()?;
         Ok(!policy.is_stateful() && policy.revocation_key.is_none())
+    }
+
+    /// Fails where the section's footer is of another store than its ticket.
+    pub(super) fn check(&self, summary: &Summary) -> Result<(), RestoreError> {
+        if summary.store_id == self.ticket.store_id {
+            return Ok(());
+        }
+        Err(RestoreError::Corrupt("ticket and footer name different stores".into()))
     }
 
     /// Whose signature the section's footer has.

@@ -2,9 +2,11 @@
 //! in. What is read, and what of it goes in, is `local.rs`.
 
 use super::RestoreError;
+use crate::operation::Context;
 use crate::store::{Putting, StagedLicense};
 use std::io;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 use wmlicense_wire::backup::page::{PageKey, PageView};
 use wmlicense_wire::id::{Digest, Kid};
 use wmlicense_wire::license::{InnerKey, License, State};
@@ -17,6 +19,10 @@ const GROUP: usize = 128 * 1024;
 /// Groups that wait to be put in.
 const GROUPS: usize = 4;
 const STACK: usize = 512 * 1024;
+/// How often a wait for the medium looks whether the operation was cancelled.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a medium may give nothing while others wait for the store, who give up after as long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One thing that goes in.
 pub(super) enum Ready {
@@ -76,43 +82,117 @@ impl Ready {
 /// Takes what is ready, in its order.
 pub(super) type Give<'g> = dyn FnMut(Ready) -> Result<(), RestoreError> + 'g;
 
-/// Has a thread of its own `read`, and `put`s on this one what that gives, in the same order. `None`, and nothing was done, where
-/// the system gives no thread. An error of either ends both.
-pub(super) fn beside(
-    read: impl FnOnce(&mut Give<'_>) -> Result<(), RestoreError> + Send,
-    put: &mut Give<'_>,
-) -> Option<Result<(), RestoreError>> {
-    std::thread::scope(|scope| {
-        let (groups, arriving) = sync_channel::<Vec<Ready>>(GROUPS);
-        let reading = || read_into(groups, read);
-        let reader = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, reading).ok()?;
-        // What arrives is dropped with the first error, which ends the reading.
-        let put = arriving.into_iter().flatten().try_for_each(put);
-        match reader.join() {
-            // What the putting failed with is the cause of whatever the reading failed with.
-            Ok(read) => Some(put.and(read)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+/// Reads from the begin to the end, and gives what is ready.
+pub(super) type Reading<'r> = dyn FnMut(&mut Give<'_>) -> Result<(), RestoreError> + Send + 'r;
+
+/// What is ready, on its way into the store.
+pub(super) struct Incoming<'i>(Origin<'i>);
+
+enum Origin<'i> {
+    /// Read while it is put in.
+    Here(&'i mut Reading<'i>),
+    /// Read by another thread, which this one waits for so long at a time.
+    Beside(Receiver<Group>, Duration),
 }
 
-fn read_into(
-    groups: SyncSender<Vec<Ready>>,
-    read: impl FnOnce(&mut Give<'_>) -> Result<(), RestoreError>,
-) -> Result<(), RestoreError> {
-    // Nobody takes them only when the putting failed, whose own error is the one that is told.
+/// What is handed over at once.
+enum Group {
+    Ready(Vec<Ready>),
+    /// How the reading ended. Nothing follows.
+    End(Result<(), RestoreError>),
+}
+
+impl<'i> Incoming<'i> {
+    pub(super) fn here(read: &'i mut Reading<'i>) -> Self {
+        Self(Origin::Here(read))
+    }
+
+    /// Has `put` take everything. An error of either ends both, and so does a cancel, however long the medium takes: others may wait
+    /// for what is held meanwhile. For the same reason a medium that gives nothing for long has failed.
+    pub(super) fn each(self, context: &Context, put: &mut Give<'_>) -> Result<(), RestoreError> {
+        let mut put = |ready: Ready| {
+            context.check()?;
+            put(ready)
+        };
+        match self.0 {
+            Origin::Here(read) => read(&mut put),
+            Origin::Beside(groups, patience) => loop {
+                match next(&groups, patience, context)? {
+                    Group::Ready(group) => group.into_iter().try_for_each(&mut put)?,
+                    Group::End(end) => return end,
+                }
+            },
+        }
+    }
+}
+
+fn next(groups: &Receiver<Group>, patience: Duration, context: &Context) -> Result<Group, RestoreError> {
+    let failed = |what: &str| RestoreError::Medium(io::Error::new(io::ErrorKind::TimedOut, what));
+    let mut waited = Duration::ZERO;
+    loop {
+        match groups.recv_timeout(LOOK) {
+            Ok(group) => return Ok(group),
+            // It panicked, which who joins it learns.
+            Err(RecvTimeoutError::Disconnected) => return Err(failed("the reading ended")),
+            Err(RecvTimeoutError::Timeout) => {
+                context.check()?;
+                waited += LOOK;
+                if waited >= patience {
+                    return Err(failed("it gave nothing for long"));
+                }
+            }
+        }
+    }
+}
+
+/// Has a thread of its own `read`, and `take`s on this one what that gives, in the same order; where the system gives no thread,
+/// this one does both. The reading begins at once, and may go on for as long as the medium takes after `take` has returned.
+pub(super) fn beside<T>(
+    read: &mut Reading<'_>,
+    take: impl FnOnce(Incoming<'_>) -> Result<T, RestoreError>,
+) -> Result<T, RestoreError> {
+    beside_for(PATIENCE, read, take)
+}
+
+fn beside_for<T>(
+    patience: Duration,
+    read: &mut Reading<'_>,
+    take: impl FnOnce(Incoming<'_>) -> Result<T, RestoreError>,
+) -> Result<T, RestoreError> {
+    let begun = std::thread::scope(|scope| {
+        let (groups, arriving) = sync_channel(GROUPS);
+        let read = &mut *read;
+        let reading = move || read_into(&groups, read);
+        let Ok(reader) = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, reading) else {
+            return Err(take);
+        };
+        let taken = take(Incoming(Origin::Beside(arriving, patience)));
+        match reader.join() {
+            Ok(()) => Ok(taken),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
+    match begun {
+        Ok(taken) => taken,
+        Err(take) => take(Incoming::here(read)),
+    }
+}
+
+fn read_into(groups: &SyncSender<Group>, read: &mut Reading<'_>) {
+    // Nobody takes them where the putting ended, which has an error of its own.
     let ended = |_| RestoreError::Medium(io::Error::other("nothing more is put in"));
     let (mut group, mut length) = (Vec::new(), 0);
-    read(&mut |ready| {
+    let read = read(&mut |ready| {
         length += ready.len();
         group.push(ready);
         if length < GROUP {
             return Ok(());
         }
         length = 0;
-        groups.send(std::mem::take(&mut group)).map_err(ended)
-    })?;
-    groups.send(group).map_err(ended)
+        groups.send(Group::Ready(std::mem::take(&mut group))).map_err(ended)
+    });
+    let rest = groups.send(Group::Ready(group)).map_err(ended);
+    let _ = groups.send(Group::End(read.and(rest)));
 }
 
 pub(super) fn damaged() -> RestoreError {
@@ -120,68 +200,4 @@ pub(super) fn damaged() -> RestoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::operation::Cancelled;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    /// Many times what two threads have under way.
-    const MANY: usize = 200;
-
-    fn titles(give: &mut Give<'_>) -> Result<(), RestoreError> {
-        let title = |number: usize| format!("{number} {}", "x".repeat(GROUP / 3));
-        (0..MANY).try_for_each(|number| give(Ready::Title(Kid::new([0; 16]), title(number))))
-    }
-
-    fn number(ready: &Ready) -> usize {
-        let Ready::Title(_, title) = ready else { panic!("no title") };
-        title.split(' ').next().unwrap().parse().unwrap()
-    }
-
-    #[test]
-    fn what_is_read_beside_is_put_in_once_and_in_its_order() {
-        let mut put = Vec::new();
-        let done = beside(titles, &mut |ready| {
-            put.push(number(&ready));
-            Ok(())
-        });
-        assert!(matches!(done, Some(Ok(()))));
-        assert_eq!(put, (0..MANY).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn what_the_reading_ends_with_comes_after_all_that_it_gave() {
-        let mut put = 0;
-        let read = |give: &mut Give<'_>| {
-            titles(give)?;
-            Err(RestoreError::Corrupt("its footer".into()))
-        };
-        let done = beside(read, &mut |_| {
-            put += 1;
-            Ok(())
-        });
-        assert!(matches!(done, Some(Err(RestoreError::Corrupt(why))) if why == "its footer"));
-        assert!(put <= MANY);
-    }
-
-    #[test]
-    fn what_the_putting_fails_with_ends_the_reading_and_is_told() {
-        let mut put = 0;
-        let done = beside(titles, &mut |_| {
-            put += 1;
-            if put < 5 { Ok(()) } else { Err(Cancelled.into()) }
-        });
-        assert!(matches!(done, Some(Err(RestoreError::Service(error))) if error.is_cancelled()));
-        assert_eq!(put, 5);
-    }
-
-    #[test]
-    fn a_panic_of_either_thread_is_one_of_the_caller_and_leaves_none_behind() {
-        let broken = || -> Result<(), RestoreError> { panic!("on purpose") };
-        let reading = catch_unwind(|| beside(|_| broken(), &mut |_| Ok(())));
-        let putting = catch_unwind(AssertUnwindSafe(|| beside(titles, &mut |_| broken())));
-        for panic in [reading.map(drop).unwrap_err(), putting.map(drop).unwrap_err()] {
-            assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
-        }
-    }
-}
+mod tests;

@@ -45,9 +45,7 @@ pub fn verify(client: &Client, folder: &Path, context: &Context) -> Result<Verif
             }
             Ok(context.progress(done.min(size), size)?)
         })?;
-        if summary.store_id != own.ticket.store_id {
-            return Err(RestoreError::Corrupt("ticket and footer name different stores".into()));
-        }
+        own.check(&summary)?;
     }
     context.progress(size, size)?;
     Ok(verified)

@@ -9,7 +9,7 @@ use wmlicense_wire::aead::{SecretKey, counter_nonce};
 use wmlicense_wire::backup::{DeviceTicket, Footer, Header, Item, ItemView, PADDING, Record, Ticket, section_context};
 use wmlicense_wire::chunked::{Opener, Sealer};
 use wmlicense_wire::cose::{Document, Unverified, sign};
-use wmlicense_wire::id::{Digest, StoreId};
+use wmlicense_wire::id::{BackupId, Digest, StoreId};
 use wmlicense_wire::license::License;
 use wmlicense_wire::status_list::StatusList;
 
@@ -266,4 +266,18 @@ fn a_status_list_counts_for_its_own_authority_alone() {
     assert!(made.home.client.store.status_list(world.pin()).unwrap().is_none());
     put(with(&world))[0].as_ref().unwrap();
     assert_eq!(made.home.client.store.status_number(world.pin()).unwrap(), Some(7));
+}
+
+#[test]
+fn a_footer_of_another_backup_or_section_vouches_for_nothing() {
+    let world = World::new();
+    let made = Made::new(&world);
+    let changes: [fn(&mut Parts); 2] =
+        [|parts| parts.footer.backup_id = BackupId::random().unwrap(), |parts| parts.footer.section += 1];
+    for change in changes {
+        made.forge(change);
+        for result in made.restored() {
+            assert!(is_corrupt(result, "the footer belongs to another backup or section"));
+        }
+    }
 }
