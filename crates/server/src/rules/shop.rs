@@ -1,6 +1,6 @@
 //! What the owner's shop says in a token that it signed: an account, and what that has.
 
-use super::offers::GrantId;
+use super::granted::GrantId;
 use wmlicense_wire::id::{Digest, UserId};
 
 /// What a shop's token says.

@@ -8,7 +8,7 @@ use super::rows::{For, Rows};
 use super::{End, GrantTerms, Pending, Store, StoreError};
 use crate::accounts::Account;
 use crate::rules::audit::{Act, Acting};
-use crate::rules::offers::GrantRow;
+use crate::rules::granted::GrantRow;
 use crate::rules::shop::{Sold, SoldGrant};
 use wmlicense_wire::id::UserId;
 

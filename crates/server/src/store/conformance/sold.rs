@@ -2,7 +2,7 @@
 
 use super::super::sold::Sale;
 use super::*;
-use crate::rules::offers::NewOffer;
+use crate::rules::granted::NewOffer;
 use crate::rules::shop::{Sold, SoldGrant};
 use wmlicense_wire::id::UserId;
 
