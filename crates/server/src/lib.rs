@@ -7,6 +7,7 @@ mod catalogue;
 mod clock;
 mod command;
 mod ends;
+mod fetch;
 mod folder;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
@@ -34,8 +35,9 @@ mod turns;
 
 pub use clock::{Clock, SystemClock};
 pub use command::run;
+pub use fetch::FetchError;
 pub use folder::DataFolder;
 pub use limits::{Daily, Limits};
 pub use serve::{DEFAULT_EPOCH_PERIOD, Options, ServeError, Server};
-pub use shop::{KeysError, Trust};
+pub use shop::{KeysError, KeysPlace, Trust};
 pub use source::Network;

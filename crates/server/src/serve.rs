@@ -155,7 +155,10 @@ impl Server {
             None => Database::Sqlite(folder.database()),
         };
         let store = open_database(&folder, &database, true).await?;
-        let shop = options.shop.map(Shop::read).transpose()?;
+        let shop = match options.shop {
+            Some(trust) => Some(Shop::open(trust).await?),
+            None => None,
+        };
         let open = move || Service::open(folder, store, options.roles, presence, measure, clock);
         let service = Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??.trusting(shop));
         // Whom the list names gets nothing from the first request on.

@@ -264,12 +264,18 @@ impl Service {
         Self { shop, ..self }
     }
 
+    /// True where the shop's keys are old, or it is to be read `anyway`.
+    pub(crate) fn is_shop_due(&self, anyway: bool) -> bool {
+        self.shop.as_ref().is_some_and(|shop| shop.is_due(anyway))
+    }
+
     /// Takes over keys of the shop that were changed.
-    pub(crate) fn reload_shop(&self) {
-        match self.shop.as_ref().map(Shop::reload) {
-            Some(Ok(true)) => tracing::info!("the shop's changed keys are in use"),
-            Some(Err(error)) => tracing::error!(%error, "the shop's keys cannot be used; the old ones stay in use"),
-            Some(Ok(false)) | None => {}
+    pub(crate) async fn reload_shop(&self) {
+        let Some(shop) = &self.shop else { return };
+        match shop.reload().await {
+            Ok(true) => tracing::info!("the shop's changed keys are in use"),
+            Err(error) => tracing::error!(%error, "the shop's keys cannot be used; the old ones stay in use"),
+            Ok(false) => {}
         }
     }
 

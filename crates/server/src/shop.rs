@@ -3,6 +3,7 @@
 
 mod jwk;
 
+use crate::fetch::{FetchError, fetch};
 use crate::policy::parse_rfc3339;
 use crate::rules::accounts::is_name;
 use crate::rules::shop::{Sold, SoldGrant};
@@ -11,8 +12,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwk::{Algorithm, Key};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 /// Longest token in bytes.
 pub(crate) const MAX_LEN: usize = 8 * 1024;
@@ -25,7 +30,16 @@ const SKEW: i64 = 30;
 const MAX_GRANTS: usize = 16;
 const MAX_REFERENCE: usize = 128;
 
-/// The keys of a file cannot be used.
+/// How old keys become before they are read again: of a file, and of an address.
+const FILE_AGE: Duration = Duration::from_secs(60);
+const FETCHED_AGE: Duration = Duration::from_secs(300);
+/// The same where a token names a key that is not known, or nothing was fetched yet: whoever sends such tokens makes the shop be
+/// asked no more often.
+const WANTED_AGE: Duration = Duration::from_secs(30);
+/// Longest time of a fetch.
+const FETCH_TIME: Duration = Duration::from_secs(10);
+
+/// The keys of a shop cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The file cannot be read.
@@ -36,21 +50,40 @@ pub enum KeysError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// It is no set of keys.
-    #[error("{}: a JSON Web Key Set with 1 to {MAX_KEYS} public keys for EdDSA, ES256 or RS256 is expected: {why}", .path.display())]
+    /// They cannot be fetched.
+    #[error("{url}: {source}")]
+    Fetch {
+        /// The address.
+        url: String,
+        /// What became of it.
+        source: FetchError,
+    },
+    /// They are no set of keys.
+    #[error(
+        "{place}: a JSON Web Key Set with 1 to {MAX_KEYS} public keys for EdDSA, ES256 or RS256 is expected: {why}"
+    )]
     Keys {
-        /// The file.
-        path: PathBuf,
+        /// The file or the address.
+        place: String,
         /// What is wrong with it.
         why: String,
     },
 }
 
+/// Where the shop's public keys are, a JSON Web Key Set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeysPlace {
+    /// In a file.
+    File(PathBuf),
+    /// At an address, over TLS or on this machine.
+    Url(String),
+}
+
 /// Whose tokens count, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
-    /// File with the shop's public keys, a JSON Web Key Set.
-    pub keys: PathBuf,
+    /// Where its public keys are.
+    pub keys: KeysPlace,
     /// What the shop calls itself (`iss`).
     pub issuer: String,
     /// What it calls this service (`aud`).
@@ -61,6 +94,10 @@ pub struct Trust {
 pub(crate) struct Shop {
     trust: Trust,
     keys: RwLock<Arc<Vec<Key>>>,
+    /// When they were read last, or were tried to be.
+    tried: Mutex<Instant>,
+    /// A token named a key that is not known.
+    wanted: AtomicBool,
 }
 
 /// A token that does not count, and why: for the log, not for whoever sent it.
@@ -120,15 +157,43 @@ struct GrantClaim {
 }
 
 impl Shop {
-    /// Reads the keys.
-    pub(crate) fn read(trust: Trust) -> Result<Self, KeysError> {
-        let keys = RwLock::new(Arc::new(read_keys(&trust.keys)?));
-        Ok(Self { trust, keys })
+    /// Reads the keys. Without those of a file nothing begins; those of an address may come later.
+    pub(crate) async fn open(trust: Trust) -> Result<Self, KeysError> {
+        let keys = match (read_keys(&trust.keys).await, &trust.keys) {
+            (Err(error), KeysPlace::Url(_)) => {
+                tracing::error!(%error, "the shop's keys are not there yet, and its tokens are refused until they are");
+                Vec::new()
+            }
+            (read, _) => read?,
+        };
+        let (keys, tried) = (RwLock::new(Arc::new(keys)), Mutex::new(Instant::now()));
+        Ok(Self { trust, keys, tried, wanted: AtomicBool::new(false) })
     }
 
-    /// Takes over keys that were changed; true if they are other ones. Those before stay where the file cannot be used.
-    pub(crate) fn reload(&self) -> Result<bool, KeysError> {
-        let keys = Arc::new(read_keys(&self.trust.keys)?);
+    fn keys(&self) -> Arc<Vec<Key>> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// True once the keys are old enough to be read again; whoever is told so does it.
+    pub(crate) fn is_due(&self, anyway: bool) -> bool {
+        let wanted = self.wanted.load(Ordering::Relaxed) || self.keys().is_empty();
+        let age = match &self.trust.keys {
+            KeysPlace::File(_) => FILE_AGE,
+            KeysPlace::Url(_) if wanted => WANTED_AGE,
+            KeysPlace::Url(_) => FETCHED_AGE,
+        };
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = anyway || tried.elapsed() >= age;
+        if due {
+            *tried = Instant::now();
+        }
+        due
+    }
+
+    /// Takes over keys that were changed; true if they are other ones. Those before stay where the new ones cannot be used.
+    pub(crate) async fn reload(&self) -> Result<bool, KeysError> {
+        let keys = Arc::new(read_keys(&self.trust.keys).await?);
+        self.wanted.store(false, Ordering::Relaxed);
         let mut held = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let changed = *held != keys;
         *held = keys;
@@ -147,9 +212,12 @@ impl Shop {
         }
         let algorithm = Algorithm::of_name(&header.alg).ok_or(Untrusted::Algorithm)?;
         let (claims, signature) = (decode(claims)?, decode(signature)?);
-        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
+        let keys = self.keys();
         let mut named = keys.iter().filter(|key| header.kid.is_none() || key.id == header.kid).peekable();
-        named.peek().ok_or(Untrusted::Key)?;
+        if named.peek().is_none() {
+            self.wanted.store(true, Ordering::Relaxed);
+            return Err(Untrusted::Key);
+        }
         let mut fitting = named.filter(|key| key.algorithm() == algorithm).peekable();
         fitting.peek().ok_or(Untrusted::Algorithm)?;
         if !fitting.any(|key| key.verifies(signed.as_bytes(), &signature)) {
@@ -201,19 +269,32 @@ fn said(claims: Claims) -> Result<Sold, Untrusted> {
     Ok(Sold { account: claims.sub, grants: grants.into_values().collect() })
 }
 
-fn read_keys(path: &Path) -> Result<Vec<Key>, KeysError> {
-    use std::io::Read as _;
-    let at = |source| KeysError::File { path: path.to_owned(), source };
-    let mut text = String::new();
-    std::fs::File::open(path).map_err(at)?.take(MAX_FILE + 1).read_to_string(&mut text).map_err(at)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(at(std::io::Error::from(std::io::ErrorKind::FileTooLarge)));
-    }
-    let keys = jwk::read(&text).map_err(|why| KeysError::Keys { path: path.to_owned(), why })?;
+async fn read_keys(place: &KeysPlace) -> Result<Vec<Key>, KeysError> {
+    let (text, place) = match place {
+        KeysPlace::File(path) => (read_file(path)?, path.display().to_string()),
+        KeysPlace::Url(url) => {
+            let fetched = fetch(url, MAX_FILE as usize, FETCH_TIME).await;
+            (fetched.map_err(|source| KeysError::Fetch { url: url.clone(), source })?, url.clone())
+        }
+    };
+    let keys = match jwk::read(&text) {
+        Ok(keys) => keys,
+        Err(why) => return Err(KeysError::Keys { place, why }),
+    };
     match keys.len() {
         1..=MAX_KEYS => Ok(keys),
-        count => Err(KeysError::Keys { path: path.to_owned(), why: format!("there are {count}") }),
+        count => Err(KeysError::Keys { place, why: format!("there are {count}") }),
     }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, KeysError> {
+    let at = |source| KeysError::File { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(at)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(at)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(at(io::Error::from(io::ErrorKind::FileTooLarge)));
+    }
+    Ok(bytes)
 }
 
 /// The token of an `Authorization` header, if it has the form of a JWT.

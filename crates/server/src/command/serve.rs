@@ -4,6 +4,7 @@ use super::Data;
 use super::error::CommandError;
 use super::options::Parsed;
 use crate::clock::SystemClock;
+use crate::fetch;
 use crate::folder::DataFolder;
 use crate::limits::{
     DEFAULT_CONNECTIONS, DEFAULT_CONNECTIONS_PER_ADDRESS, DEFAULT_DEVICES_PER_ADDRESS, DEFAULT_FORGET_AFTER,
@@ -11,7 +12,7 @@ use crate::limits::{
 };
 use crate::logging::{self, Format};
 use crate::serve::{DEFAULT_EPOCH_PERIOD, Options, Server};
-use crate::shop::Trust;
+use crate::shop::{KeysPlace, Trust};
 use crate::source::Network;
 use clap::Args;
 use sd_notify::NotifyState;
@@ -90,10 +91,10 @@ pub(super) struct Arguments {
     /// Days after which a device is forgotten that was certified and never got anything; 0 for never.
     #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_FORGET_AFTER)]
     forget_after: u64,
-    /// File with the public keys of the owner's shop, a JSON Web Key Set: JWTs that it signs count as account tokens. It is read
-    /// again every minute and on SIGHUP.
-    #[arg(long, value_name = "FILE")]
-    shop_keys: Option<PathBuf>,
+    /// File or URL of the public keys of the owner's shop, a JSON Web Key Set: JWTs that it signs count as account tokens. A file is
+    /// read again every minute, a URL every five minutes and when a token names another key; both on SIGHUP.
+    #[arg(long, value_name = "FILE|URL", value_parser = keys_place)]
+    shop_keys: Option<KeysPlace>,
     /// What the shop calls itself in its tokens (iss).
     #[arg(long, value_name = "TEXT")]
     shop_issuer: Option<String>,
@@ -160,6 +161,13 @@ fn limit(given: u64) -> Option<u64> {
 fn role(name: &str) -> Result<Role, String> {
     let role = Role::ALL.into_iter().find(|role| role.name() == name);
     role.ok_or_else(|| "one of individualization, issuer, management is expected".to_owned())
+}
+
+fn keys_place(text: &str) -> Result<KeysPlace, String> {
+    if !text.contains("://") {
+        return Ok(KeysPlace::File(PathBuf::from(text)));
+    }
+    fetch::address(text).map(|()| KeysPlace::Url(text.to_owned()))
 }
 
 /// The address of a name, of several that of the older protocol: what `localhost` is to most.

@@ -51,6 +51,7 @@ impl Upkeep {
                 }
                 _ = looks.tick() => {
                     self.with_tls(Tls::look).await;
+                    self.read_shop(false);
                     // A folder whose time does not tell is read with the minutes.
                     let changed = self.service.certificates_changed();
                     if changed != seen {
@@ -65,9 +66,18 @@ impl Upkeep {
                 () = again.notified() => {
                     tracing::info!("certificates, keys and the status list are read again");
                     self.with_tls(Tls::reload).await;
+                    self.read_shop(true);
                     self.read_keys().await;
                 }
             }
+        }
+    }
+
+    /// Reads the shop's keys where it is time to, beside all else: they may be far away.
+    fn read_shop(&self, anyway: bool) {
+        if self.service.is_shop_due(anyway) {
+            let service = Arc::clone(&self.service);
+            tokio::spawn(async move { service.reload_shop().await });
         }
     }
 
@@ -86,11 +96,7 @@ impl Upkeep {
     /// Takes over renewed certificates and a newer status list.
     async fn read_keys(&self) {
         let service = Arc::clone(&self.service);
-        let reload = move || {
-            service.reload_keyring();
-            service.reload_shop();
-        };
-        if tokio::task::spawn_blocking(reload).await.is_err() {
+        if tokio::task::spawn_blocking(move || service.reload_keyring()).await.is_err() {
             tracing::error!("the renewed certificates could not be read");
         }
         // What went wrong is in the log.

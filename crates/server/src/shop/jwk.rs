@@ -73,8 +73,8 @@ struct Jwk {
 }
 
 /// The keys of a set that can verify tokens here; others of it are passed over.
-pub(super) fn read(text: &str) -> Result<Vec<Key>, String> {
-    let set: Set = serde_json::from_str(text).map_err(|error| error.to_string())?;
+pub(super) fn read(text: &[u8]) -> Result<Vec<Key>, String> {
+    let set: Set = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let mut keys = Vec::new();
     for jwk in set.keys {
         let name = jwk.kid.clone().unwrap_or_else(|| "without a kid".to_owned());

@@ -40,6 +40,7 @@ mod restore;
 mod returns;
 mod revocation;
 mod service_crashes;
+mod shop_keys_fetched;
 mod shop_tokens;
 mod signers;
 mod taken_back;

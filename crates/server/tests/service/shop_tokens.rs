@@ -9,25 +9,25 @@ use wmlicense_testkit::daemon::device::{Device, Known, Reply, now};
 use wmlicense_testkit::daemon::{Data, GOLD, KEY, Serving};
 use wmlicense_wire::problem::ProblemKind;
 
-const FILM: &str = "c00000000000000000000000000000f1";
+pub(super) const FILM: &str = "c00000000000000000000000000000f1";
 
 fn text(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The shop: what it signs with, and its public keys in a file.
-struct Signer(Ed25519KeyPair, &'static str);
+pub(super) struct Signer(Ed25519KeyPair, &'static str);
 
 impl Signer {
-    fn new(kid: &'static str) -> Self {
+    pub(super) fn new(kid: &'static str) -> Self {
         Self(Ed25519KeyPair::generate().unwrap(), kid)
     }
 
-    fn key(&self) -> Value {
+    pub(super) fn key(&self) -> Value {
         json!({ "kty": "OKP", "crv": "Ed25519", "kid": self.1, "x": text(self.0.public_key()) })
     }
 
-    fn token(&self, claims: &Value) -> String {
+    pub(super) fn token(&self, claims: &Value) -> String {
         let header = json!({ "alg": "EdDSA", "kid": self.1 });
         let signed = format!("{}.{}", text(header.to_string()), text(claims.to_string()));
         let signature = text(self.0.sign(signed.as_bytes()));
@@ -35,7 +35,7 @@ impl Signer {
     }
 }
 
-fn claims(account: &str, lifetime: i64, grants: Value) -> Value {
+pub(super) fn claims(account: &str, lifetime: i64, grants: Value) -> Value {
     json!({ "iss": "shop", "aud": "licenses", "sub": account, "exp": now() + lifetime, "grants": grants })
 }
 
@@ -44,18 +44,23 @@ fn publish(data: &Data, keys: &[&Signer]) {
     std::fs::write(data.path().join("shop.json"), json!({ "keys": keys }).to_string()).unwrap();
 }
 
-/// A service that trusts the shop, with an offer of one film.
-fn trusting(data: &Data, signer: &Signer) -> Serving {
+/// An offer of one film.
+pub(super) fn set_up(data: &Data) {
     data.fill();
     data.admin(&["content", "add", "--kid", FILM, "--key", KEY]);
     data.admin(&["offer", "set", "rental", "--kid", FILM]);
+}
+
+/// A service that trusts the shop.
+fn trusting(data: &Data, signer: &Signer) -> Serving {
+    set_up(data);
     publish(data, &[signer]);
     let keys = data.path().join("shop.json");
     let words = ["--shop-keys", keys.to_str().unwrap(), "--shop-issuer", "shop", "--shop-audience", "licenses"];
     data.serve(&words)
 }
 
-fn asks(known: &Known, device: &Device, kid: &str, token: &str) -> Reply {
+pub(super) fn asks(known: &Known, device: &Device, kid: &str, token: &str) -> Reply {
     known.post("licenses", &device.sign(&device.licenses_request(known, &[kid])), Some(token))
 }
 
