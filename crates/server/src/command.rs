@@ -151,6 +151,8 @@ enum DeviceCommand {
     List(Box<listing::Facts>),
     /// Answer no request of a device any more.
     Revoke(revocation::RevokeDevice),
+    /// Declare a device lost: what is out on it of the uses that its accounts were granted comes back to them.
+    Lost(offers::LoseDevice),
 }
 
 /// Runs one command line.
@@ -197,6 +199,7 @@ fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandErro
         Command::Restore(RestoreCommand::List(list)) => listing::restores(&list),
         Command::Device(DeviceCommand::List(list)) => listing::devices(&list),
         Command::Device(DeviceCommand::Revoke(revoke)) => revocation::device(revoke),
+        Command::Device(DeviceCommand::Lost(lost)) => offers::lose(lost),
         Command::Application(command) => revocation::application(command),
         Command::Revocation(command) => revocation::revocation(command),
         Command::Status(command) => revocation::status(command),

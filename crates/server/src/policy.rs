@@ -33,6 +33,8 @@ pub(crate) struct Terms {
     pub(crate) minimum_status: Option<u64>,
     /// The user accepts on the page before a device gets a license.
     pub(crate) asks_user: bool,
+    /// Most uses that a device gets at once of those that are an account's; none: all that are left.
+    pub(crate) allotment: Option<u32>,
 }
 
 impl Terms {
@@ -62,6 +64,21 @@ impl Terms {
             for (_, conditions) in &mut self.actions {
                 conditions.not_after = Some(conditions.not_after.map_or(end, |own| own.min(end)));
             }
+        }
+        self
+    }
+
+    /// The same where uses are an account's: as many in all as its grant says where it does. No backup takes them along, because
+    /// another device asks for what is left.
+    pub(crate) fn of_account(mut self, uses: Option<u32>) -> Self {
+        let counts = self.actions.iter().any(|(_, conditions)| conditions.count.is_some());
+        for (action, conditions) in &mut self.actions {
+            if conditions.count.is_some() || (!counts && action == "Play") {
+                conditions.count = uses.or(conditions.count);
+            }
+        }
+        if self.backup == BackupRight::Stateful {
+            self.backup = BackupRight::Stateless;
         }
         self
     }
@@ -117,6 +134,7 @@ impl Default for Terms {
             renewal: Renewal::default(),
             minimum_status: None,
             asks_user: false,
+            allotment: None,
         }
     }
 }

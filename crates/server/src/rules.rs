@@ -13,6 +13,7 @@ pub(crate) mod exchanges;
 pub(crate) mod granted;
 pub(crate) mod grants;
 pub(crate) mod interactions;
+pub(crate) mod ledger;
 pub(crate) mod licenses;
 pub(crate) mod mailbox;
 pub(crate) mod offers;

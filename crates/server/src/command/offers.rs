@@ -6,10 +6,12 @@ use super::listing::{self, Format, Pages};
 use super::{Data, List, Opened, checked_name, print, time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::rules::granted::{GrantId, NewOffer};
-use crate::store::{GrantChange, GrantEntry, GrantFilter, GrantTerms, Granting, OfferEnd, OfferEntry, OfferSet};
+use crate::store::{
+    CameBack, GrantChange, GrantEntry, GrantFilter, GrantTerms, Granting, OfferEnd, OfferEntry, OfferSet,
+};
 use clap::{ArgGroup, Args, Subcommand};
 use std::collections::BTreeSet;
-use wmlicense_wire::id::Kid;
+use wmlicense_wire::id::{DeviceId, Kid};
 
 #[derive(Subcommand)]
 pub(super) enum OfferCommand {
@@ -80,6 +82,9 @@ pub(super) struct AddGrant {
     /// It ends at this time, and so do its licenses, whatever later date their policy says.
     #[arg(long, value_name = "T", value_parser = time)]
     until: Option<i64>,
+    /// So many uses of each title on all devices together, in place of what the policy counts; of playing, where it counts nothing.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    uses: Option<u32>,
     /// What the shop calls it, an order's number say; shown in lists and the audit.
     #[arg(long, value_name = "TEXT")]
     reference: Option<String>,
@@ -106,7 +111,7 @@ pub(super) struct ListGrants {
 }
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["from", "until", "reference"]))]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["from", "until", "uses", "reference"]))]
 pub(super) struct ChangeGrant {
     #[command(flatten)]
     data: Data,
@@ -119,6 +124,9 @@ pub(super) struct ChangeGrant {
     /// It ends at this time; none: not by itself.
     #[arg(long, value_name = "T|none", value_parser = maybe(time))]
     until: Option<Bound<i64>>,
+    /// So many uses in all, those made before included; none: as the policy says.
+    #[arg(long, value_name = "N|none", value_parser = maybe(number))]
+    uses: Option<Bound<u32>>,
     /// What the shop calls it; none: nothing.
     #[arg(long, value_name = "TEXT|none", value_parser = maybe(text))]
     reference: Option<Bound<String>>,
@@ -127,6 +135,10 @@ pub(super) struct ChangeGrant {
 /// A bound, or none.
 #[derive(Debug, Clone)]
 struct Bound<T>(Option<T>);
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number from 1, or none is expected".to_owned())
+}
 
 fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
@@ -140,6 +152,22 @@ where
     T: Clone + Send + Sync + 'static,
 {
     move |text| if text == "none" { Ok(Bound(None)) } else { read(text).map(|value| Bound(Some(value))) }
+}
+
+#[derive(Args)]
+pub(super) struct LoseDevice {
+    #[command(flatten)]
+    data: Data,
+    /// Device ID in hexadecimal.
+    #[arg(value_name = "HEX", value_parser = DeviceId::from_hex)]
+    device: DeviceId,
+}
+
+pub(super) fn lose(LoseDevice { data, device }: LoseDevice) -> Result<(), CommandError> {
+    let opened = Opened::new(&data)?;
+    let back = opened.wait(opened.store.lose_device(device, acting()?))?.ok_or(CommandError::NoDevice(device))?;
+    let CameBack { entries, uses } = back;
+    print(&format!("lost: {}, {uses} uses of {entries} titles came back", device.to_hex()))
 }
 
 pub(super) fn offer(command: OfferCommand) -> Result<(), CommandError> {
@@ -183,10 +211,11 @@ pub(super) fn grant(command: GrantCommand) -> Result<(), CommandError> {
         GrantCommand::Add(add) => add_grant(*add),
         GrantCommand::List(list) => list_grants(*list),
         GrantCommand::Change(change) => {
-            let ChangeGrant { data, id, from, until, reference } = *change;
+            let ChangeGrant { data, id, from, until, uses, reference } = *change;
             let change = GrantChange {
                 from: from.map(|bound| bound.0),
                 until: until.map(|bound| bound.0),
+                uses: uses.map(|bound| bound.0),
                 reference: reference.map(|bound| bound.0),
                 ..GrantChange::default()
             };
@@ -212,9 +241,9 @@ fn granted(granting: Granting, id: GrantId) -> Result<(), CommandError> {
 }
 
 fn add_grant(add: AddGrant) -> Result<(), CommandError> {
-    let AddGrant { data, account, offer, from, until, reference } = add;
+    let AddGrant { data, account, offer, from, until, uses, reference } = add;
     let (opened, id) = (Opened::new(&data)?, GrantId::random()?);
-    let terms = GrantTerms { from, until, reference, ..GrantTerms::default() };
+    let terms = GrantTerms { from, until, uses, reference, ..GrantTerms::default() };
     let of = (account.clone(), offer.clone());
     match opened.wait(opened.store.add_grant(id, of, terms, acting()?))? {
         Granting::Done => print(&format!("grant: {}", id.to_hex())),

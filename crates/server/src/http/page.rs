@@ -187,7 +187,7 @@ impl<'s> Visit<'s> {
                 None => Terms::of_no_policy(),
                 Some((_, definition)) => parse(definition).map_err(|_| Fault::Internal)?,
             };
-            let terms = terms.until(content.until());
+            let terms = content.bound(terms);
             Ok((content.title.unwrap_or_else(|| format!("content {kid}")), terms::sentences(&terms)))
         });
         Ok(Facts {

@@ -120,6 +120,8 @@ fn read_terms(object: &mut Object<'_>) -> Terms {
         _ => None,
     };
     object.set("interaction", "\"none\" or \"page\" is expected", interaction, &mut terms.asks_user);
+    let allotment = |value: Value| u32::try_from(value.as_u64()?).ok().filter(|uses| *uses > 0).map(Some);
+    object.set("allotment", "a number of uses from 1 to 4294967295 is expected", allotment, &mut terms.allotment);
     object.only("clearKey", "only false is offered by this service", &Value::from(false));
     object.finish();
     terms

@@ -107,6 +107,7 @@ pub(crate) async fn give(
             service: Arc::clone(service),
             keyring: Arc::clone(&keyring),
             account: account.clone(),
+            device,
             consent: None,
             copied: recipient.copied,
             told: Arc::new(HashSet::new()),
@@ -154,6 +155,7 @@ fn decide(granter: &Granter, kids: &[Kid], offer: Offer) -> Result<(Issue, Vec<G
         grants.push(granted.grant);
         issue.licenses.extend(granted.license);
         issue.again.extend(granted.again);
+        issue.uses.extend(granted.uses);
     }
     Ok((issue, grants))
 }

@@ -228,6 +228,7 @@ impl Issuing {
             service: Arc::clone(&self.desk.service),
             keyring: Arc::clone(&self.desk.keyring),
             account: self.account().cloned(),
+            device: self.desk.caller.device.device_id,
             consent: self.consent,
             copied: self.standing.stopped,
             told: Arc::clone(&self.told),
@@ -283,10 +284,11 @@ pub(super) fn leave_out_replaced(withdrawn: &mut Vec<Withdrawn>, licenses: &[New
 }
 
 impl Batch {
-    fn add(&mut self, grant::Granted { grant, license, again, .. }: grant::Granted) {
+    fn add(&mut self, grant::Granted { grant, license, again, uses, .. }: grant::Granted) {
         self.grants.push(grant);
         self.issue.licenses.extend(license);
         self.issue.again.extend(again);
+        self.issue.uses.extend(uses);
     }
 
     fn withdraw(&mut self, withdrawn: Vec<Withdrawn>) {

@@ -14,7 +14,7 @@ use crate::quota::Payer;
 use crate::rules::epochs::Standing;
 use crate::service::Service;
 use crate::source::Source;
-use crate::store::{Exchange, HeldLicense, Issue, Issued, Offered, Prior, Renewable, RenewalOffer, Withdrawn};
+use crate::store::{Exchange, HeldLicense, Issue, Issued, Offered, Prior, Renewable, RenewalOffer, UsesOut, Withdrawn};
 use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Grant, Outcome, Reason, Refusal};
@@ -96,6 +96,7 @@ impl Matter for Renewing {
             service: Arc::clone(&self.desk.service),
             keyring: Arc::clone(&self.desk.keyring),
             account: self.desk.account.clone(),
+            device: self.desk.caller.device.device_id,
             consent: None,
             copied: exchange.standing.stopped,
             told: Arc::clone(&self.told),
@@ -163,10 +164,11 @@ impl Work {
                 }
             };
             match result {
-                Ok(Granted { grant, license, again, .. }) => {
+                Ok(Granted { grant, license, again, uses, .. }) => {
                     grants.push(grant);
                     issue.licenses.extend(license);
                     issue.again.extend(again);
+                    issue.uses.extend(uses);
                 }
                 Err((kid, refused)) => answer.refusals.push(self.refusal(*lid, kid, &refused)),
             }
@@ -212,6 +214,8 @@ impl Work {
         if old.as_ref().is_some_and(|old| rules.iter().any(|rule| rule.matches(old))) {
             return Ok(Err(Reason::Revoked.into()));
         }
+        // Uses of an account are renewed by its grants alone.
+        let renewal = if content.bounds().1.is_some() { Renewal::Carry } else { renewal };
         if renewal != Renewal::Carry && runs_out {
             // The owner grants another one, as in place of one that was taken back.
             current = current.map(|license| Issued { withdrawn: true, ..license });
@@ -221,16 +225,20 @@ impl Work {
             Ok(granted) => granted,
             Err(not_granted) => return Ok(Err(not_granted)),
         };
-        let Granted { mut grant, license: Some(mut license), again, stateful, delivered } = granted else {
+        let Granted { mut grant, license: Some(mut license), again, uses, stateful, delivered } = granted else {
             return Ok(Ok(granted));
         };
         let policy = Policy::decode(&grant.policy).map_err(|_| Fault::Internal)?;
+        // A license of another grant begins anew.
+        let is_other = |uses: &UsesOut| uses.seen.iter().all(|row| Some(row.lid) != policy.replaces);
         let first_issued = match (renewal, &old) {
+            _ if uses.as_ref().is_some_and(is_other) => self.granter.now,
             (Renewal::Carry, Some(old)) => old.first_issued,
             (Renewal::Carry | Renewal::Extend | Renewal::Fresh, _) => self.granter.now,
         };
         let policy = Policy { first_issued, replaces: Some(policy.replaces.unwrap_or(asked)), ..policy };
         let start = match renewal {
+            _ if uses.is_some() => grant.state.clone(),
             Renewal::Carry | Renewal::Extend => carried(old.as_ref(), &state, &policy),
             Renewal::Fresh => None,
         };
@@ -248,6 +256,6 @@ impl Work {
         if restored {
             license.replaces = None;
         }
-        Ok(Ok(Granted { grant, license: Some(license), again, stateful, delivered }))
+        Ok(Ok(Granted { grant, license: Some(license), again, uses, stateful, delivered }))
     }
 }

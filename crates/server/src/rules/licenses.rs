@@ -2,10 +2,12 @@
 
 use super::delivered::NewDelivery;
 use super::exchanges::Prior;
-use super::granted::Right;
+use super::granted::{GrantId, Right};
 use super::grants::{Again, Bookings, HandedOut};
+use super::ledger::LedgerRow;
 use super::revocation::{Order, is_taken_back};
 use super::rows::{LicenseRow, SeatRow};
+use crate::policy::Terms;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
 use wmlicense_wire::license::State;
@@ -23,6 +25,8 @@ pub(crate) struct Content {
     pub(crate) part: Part,
     /// Who may have it, where it was settled for who asks.
     pub(crate) right: Right,
+    /// Uses of it that are the account's, by the device that has them, where it is had by a grant.
+    pub(crate) ledger: Vec<LedgerRow>,
     /// When the last of all grants ends by which who asks may have it; none: never.
     pub(crate) latest: Option<i64>,
 }
@@ -36,7 +40,25 @@ impl Content {
         scope: Option<String>,
         part: Part,
     ) -> Self {
-        Self { sealed_key, title, policy, scope, part, right: Right::unsettled(), latest: None }
+        Self { sealed_key, title, policy, scope, part, right: Right::unsettled(), ledger: Vec::new(), latest: None }
+    }
+
+    /// Terms that a policy says as they are for who asks.
+    pub(crate) fn bound(&self, terms: Terms) -> Terms {
+        match (&self.right, &self.part) {
+            (Right::Granted(grant), Part::Content | Part::Leaf(_)) => terms.until(self.until()).of_account(grant.uses),
+            (Right::Granted(_), Part::Root) | (Right::Anybody | Right::Account | Right::Refused(..), _) => {
+                terms.until(self.until())
+            }
+        }
+    }
+
+    /// What makes terms of one policy others: when a grant ends them, and how many uses it gives, where there is one.
+    pub(crate) fn bounds(&self) -> (Option<i64>, Option<Option<u32>>) {
+        match &self.right {
+            Right::Granted(grant) => (self.until(), Some(grant.uses)),
+            Right::Anybody | Right::Account | Right::Refused(..) => (None, None),
+        }
     }
 
     /// By which grant's terms it is had, where it is by one. A leaf ends with its root, so that one root renews all leaves.
@@ -92,6 +114,16 @@ impl Issued {
     }
 }
 
+/// Uses of a title that a device gets of its account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UsesOut {
+    pub(crate) grant: GrantId,
+    pub(crate) kid: Kid,
+    /// The ledger when it was decided.
+    pub(crate) seen: Vec<LedgerRow>,
+    pub(crate) rows: Vec<LedgerRow>,
+}
+
 /// A license of a device that it may not have any more.
 pub(crate) struct Withdrawn {
     pub(crate) lid: Lid,
@@ -109,6 +141,8 @@ pub(crate) struct Issue {
     pub(crate) deliveries: u64,
     /// Licenses that the device had and does not tell of.
     pub(crate) again: Vec<HandedOut>,
+    /// Uses of accounts that are handed out.
+    pub(crate) uses: Vec<UsesOut>,
     pub(crate) withdrawn: Vec<Withdrawn>,
     /// The answer is not kept: asked for again it is made again of what is written here, and says the same.
     pub(crate) made_again: bool,

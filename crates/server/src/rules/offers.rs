@@ -1,14 +1,15 @@
 //! Offers and grants: which account may have what, on which terms. Every way to a license asks [`Rights::settle`], over the rows
 //! of its own transaction.
 
-use super::granted::{GrantRow, OFFERS_ONLY, Right};
+use super::granted::{GrantId, GrantRow, OFFERS_ONLY, Right};
+use super::ledger::{LedgerRow, is_spent};
 use super::licenses::{Content, Part, RootKey};
 use super::rows::{Openness, ScopeRow};
 use crate::policy::{Terms, parse};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use wmlicense_wire::answer::Reason;
-use wmlicense_wire::id::{Kid, UserId};
+use wmlicense_wire::id::{DeviceId, Kid, UserId};
 use wmlicense_wire::policy::Policy;
 
 /// An offer as requests meet it.
@@ -56,6 +57,9 @@ pub(crate) struct Rights {
     named: HashMap<Kid, HashSet<String>>,
     /// Terms that were read, by the names of their policies.
     terms: HashMap<Option<String>, Terms>,
+    /// Uses of accounts, and the device that asks for some.
+    ledger: HashMap<(GrantId, Kid), Vec<LedgerRow>>,
+    device: Option<DeviceId>,
     now: i64,
 }
 
@@ -78,6 +82,19 @@ impl Rights {
             self.named.entry(kid).or_default().insert(offer);
         }
         self
+    }
+
+    /// Adds what is kept of uses, and the device that asks.
+    pub(crate) fn with_ledger(mut self, ledger: Vec<LedgerRow>, device: DeviceId) -> Self {
+        for row in ledger {
+            self.ledger.entry((row.grant, row.kid)).or_default().push(row);
+        }
+        Self { device: Some(device), ..self }
+    }
+
+    /// All grants.
+    pub(crate) fn granted(&self) -> Vec<GrantId> {
+        self.grants.values().flatten().map(|grant| grant.id).collect()
     }
 
     /// Offers that name key IDs and that somebody here may have.
@@ -160,7 +177,7 @@ impl Rights {
     /// The content as who asks may have it at present: the best of all ways to it gives right, terms and subscription.
     pub(crate) fn settle(&mut self, kid: Kid, content: Content, user: Option<UserId>) -> Content {
         let ways = self.ways(kid, &content, user);
-        let ordered = ways.into_iter().map(|way| (self.order(&content, &way), way)).collect::<Vec<_>>();
+        let ordered = ways.into_iter().map(|way| (self.order(kid, &content, &way), way)).collect::<Vec<_>>();
         let latest = ordered.iter().map(|(_, way)| way.right.grant().and_then(GrantRow::over_at));
         // No end is later than any.
         let latest = latest.max_by_key(|end| end.unwrap_or(i64::MAX)).flatten();
@@ -170,7 +187,11 @@ impl Rights {
         });
         match best {
             None => self.refused(kid, content, user),
-            Some((_, Way { right, offer })) => self.on_terms(Content { right, latest, ..content }, offer),
+            Some((_, Way { right, offer })) => {
+                let ledger =
+                    right.grant().and_then(|grant| self.ledger.get(&(grant.id, kid))).cloned().unwrap_or_default();
+                self.on_terms(Content { right, ledger, latest, ..content }, offer)
+            }
         }
     }
 
@@ -200,7 +221,7 @@ impl Rights {
     }
 
     /// What compares first is best: what is not over, the highest priority, what has no state, the latest end.
-    fn order(&mut self, content: &Content, way: &Way) -> Order {
+    fn order(&mut self, kid: Kid, content: &Content, way: &Way) -> Order {
         let policy = match way.offer {
             Some(at) if !matches!(content.part, Part::Root) => {
                 self.offers.get(at).and_then(|offer| offer.policy.clone())
@@ -216,7 +237,12 @@ impl Rights {
         let grant = way.right.grant();
         let end = terms.end(now).into_iter().chain(grant.and_then(GrantRow::over_at)).min().unwrap_or(i64::MAX);
         let stateful = terms.is_stateful() || grant.is_some_and(|grant| grant.uses.is_some());
-        (end <= now, Reverse(terms.priority), stateful, Reverse(end))
+        let rows = grant.and_then(|grant| self.ledger.get(&(grant.id, kid)));
+        let spent = grant
+            .zip(rows)
+            .zip(self.device)
+            .is_some_and(|((grant, rows), device)| is_spent(&terms.clone().of_account(grant.uses), rows, device, now));
+        (end <= now || spent, Reverse(terms.priority), stateful, Reverse(end))
     }
 
     /// Content on the terms of an offer; its own where there is none. A subscription is always on its own.

@@ -7,6 +7,7 @@ mod admins;
 mod deliveries;
 mod exchanges;
 mod licenses;
+mod lives;
 mod memory;
 mod offers;
 mod owner;

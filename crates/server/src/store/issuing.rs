@@ -4,17 +4,16 @@ use super::deliveries::{self, Delivered};
 use super::exchanges::{begin_keeping, prior_of};
 use super::rows::{For, Rows};
 use super::terms::{self, rights};
+use super::written::{booked, lines, write_issue};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::delivered::DeliveryId;
 use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, HeldKey, Position};
 use crate::rules::exchanges::{Committed, Exchange, Prior};
-use crate::rules::grants::{Bookings, HandedOut, counts_after};
-use crate::rules::licenses::{
-    Content, Issue, KeptLicense, NewLicense, Offer, Offered, Withdrawn, holder, missing_roots,
-};
+use crate::rules::grants::{Bookings, counts_after};
+use crate::rules::ledger;
+use crate::rules::licenses::{Content, Issue, KeptLicense, Offer, Offered, Withdrawn, holder, missing_roots};
 use crate::rules::revocation::{Order, rules_for};
-use crate::rules::rows::{Booked, HeldRow, Keeping, SeatRow};
-use crate::rules::uses;
+use crate::rules::rows::{HeldRow, Keeping};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
@@ -74,7 +73,9 @@ impl Store {
         kids: Vec<Kid>,
         now: i64,
     ) -> Pending<'_, Vec<Option<Content>>> {
-        self.read((user, kids, now), |(user, kids, now), rows| Box::pin(terms::offered(rows, *user, kids, *now)))
+        self.read((user, kids, now), |(user, kids, now), rows| {
+            Box::pin(terms::offered(rows, (None, *user), kids, *now))
+        })
     }
 }
 
@@ -91,10 +92,10 @@ async fn offer(
     if offer.prior != Prior::None || revoked {
         return Ok(offer);
     }
-    let mut contents = terms::offered(rows, user, kids, exchange.now).await?;
+    let mut contents = terms::offered(rows, (Some(device), user), kids, exchange.now).await?;
     let roots = missing_roots(contents.iter().flatten(), kids);
     if !roots.is_empty() {
-        contents.extend(terms::offered(rows, user, &roots, exchange.now).await?);
+        contents.extend(terms::offered(rows, (Some(device), user), &roots, exchange.now).await?);
     }
     let all: Vec<Kid> = kids.iter().chain(&roots).copied().collect();
     let found = all.iter().zip(contents).map(|(kid, content)| (*kid, content)).collect();
@@ -133,7 +134,7 @@ async fn deliver(
     page.next = next;
     let places: Vec<Arc<str>> = found.iter().map(|(place, ..)| Arc::clone(place)).collect();
     let found = found.into_iter().map(|(_, kid, content)| (kid, Some(content))).collect();
-    let found = terms::settled(rows, user, found, exchange.now).await?;
+    let found = terms::settled(rows, (Some(device), user), found, exchange.now).await?;
     let kids: Vec<Kid> = found.iter().map(|(kid, _)| *kid).collect();
     let asking = Asking::new(rows, (device, user), &kids, exchange.now).await?;
     page.deliveries = asking.delivered.count();
@@ -200,7 +201,9 @@ pub(super) async fn kept_licenses(
     let line = |lid: &Lid| lines.get(lid).copied().unwrap_or(*lid);
     let all: Vec<Lid> = lids.iter().map(line).chain(other_lines.iter().copied()).collect();
     let booked = booked(rows, device, all, counts_after(now), For::Reading).await?;
-    let states: HashMap<_, _> = rows.states(&lids, For::Reading).await?.into_iter().collect();
+    let mut states: HashMap<_, _> = rows.states(&lids, For::Reading).await?.into_iter().collect();
+    // Uses of an account are the device's share of them, whatever was told before of the license.
+    states.extend(ledger::states(&rows.ledger_held(device, &lids, For::Reading).await?, &lids));
     let orders = orders_about(rows, &lids).await?;
     let kept = found.into_iter().map(|row| {
         row.map(|row| KeptLicense {
@@ -211,29 +214,6 @@ pub(super) async fn kept_licenses(
         })
     });
     Ok((kept.collect(), Bookings::new(now, booked)))
-}
-
-/// What a device got again of these lines after a time; a line that is named twice counts once.
-pub(super) async fn booked(
-    rows: &mut dyn Rows,
-    device: DeviceId,
-    mut lines: Vec<Lid>,
-    after: i64,
-    how: For,
-) -> Result<Vec<Booked>, StoreError> {
-    lines.sort_unstable();
-    lines.dedup();
-    rows.again(device, &lines, after, how).await
-}
-
-/// The lines of the licenses that a device has or had, by license.
-pub(super) async fn lines(
-    rows: &mut dyn Rows,
-    device: DeviceId,
-    licenses: &[Lid],
-) -> Result<HashMap<Lid, Lid>, StoreError> {
-    let seats = rows.seats_of(device, licenses, For::Reading).await?;
-    Ok(seats.into_iter().map(|seat| (seat.lid, seat.line.unwrap_or(seat.lid))).collect())
 }
 
 /// The orders about licenses, by license.
@@ -317,88 +297,4 @@ async fn over(rows: &mut dyn Rows, held: Vec<HeldRow>, since: i64, now: i64) -> 
     let rights = rights(rows, &users, &kids, now).await?;
     let over = held.into_iter().filter(|held| delivery::is_over(held, &rights, since));
     Ok(over.map(|HeldRow { kid, lid, holder, .. }| Withdrawn { lid, kid, user: holder.user() }).collect())
-}
-
-/// Writes licenses with what they start from, their first devices, what goes out again and what was withdrawn. False if it was
-/// decided from another state than the present one.
-pub(super) async fn write_issue(
-    rows: &mut dyn Rows,
-    device: DeviceId,
-    Issue { licenses, delivered, deliveries, again, withdrawn, made_again: _ }: &Issue,
-    now: i64,
-) -> Result<bool, StoreError> {
-    let (others, new): (Vec<&NewLicense>, Vec<_>) = licenses.iter().partition(|license| license.replaces.is_some());
-    let is_new = !new.is_empty() || !delivered.is_empty();
-    if is_new && rows.count_deliveries(device, For::Changing).await? != *deliveries {
-        return Ok(false);
-    }
-    let replaced: Vec<Lid> = others.iter().filter_map(|license| license.replaces).collect();
-    deliveries::give_rows(rows, &replaced, Some(device)).await?;
-    if !deliveries::insert(rows, delivered).await? {
-        return Ok(false);
-    }
-    if rows.insert_licenses(device, &new, now).await? != new.len()
-        || rows.replace_licenses(device, &others, now).await? != others.len()
-    {
-        return Ok(false);
-    }
-    let told = licenses.iter().filter_map(|license| Some((license.issued.lid, license.state.clone()?)));
-    keep_states(rows, told.collect()).await?;
-    let mut seats: Vec<SeatRow> = licenses.iter().map(|license| license.first_seat(device, now)).collect();
-    // In the order of the table, because scattered inserts cost several times as much.
-    seats.sort_unstable_by_key(|seat| (seat.lid, seat.device));
-    rows.insert_seats(&seats).await?;
-    Ok(book(rows, device, again, now).await? && withdraw(rows, device, withdrawn).await?)
-}
-
-/// Keeps the strictest of what was known of licenses and what is told now.
-async fn keep_states(
-    rows: &mut dyn Rows,
-    mut told: Vec<(Lid, wmlicense_wire::license::State)>,
-) -> Result<(), StoreError> {
-    let lids: Vec<Lid> = told.iter().map(|(lid, _)| *lid).collect();
-    let known: HashMap<_, _> = rows.states(&lids, For::Changing).await?.into_iter().collect();
-    for (lid, state) in &mut told {
-        *state = uses::strictest(known.get(lid), state);
-    }
-    rows.put_states(&told).await
-}
-
-/// Books what goes out again; false where one may not.
-async fn book(rows: &mut dyn Rows, device: DeviceId, again: &[HandedOut], now: i64) -> Result<bool, StoreError> {
-    if again.is_empty() {
-        return Ok(true);
-    }
-    let lids: Vec<Lid> = again.iter().map(|handed| handed.lid).collect();
-    let lines = lines(rows, device, &lids).await?;
-    let line = |lid: &Lid| lines.get(lid).copied().unwrap_or(*lid);
-    let all: Vec<Lid> = lids.iter().map(line).collect();
-    let booked = booked(rows, device, all, counts_after(now), For::Changing).await?;
-    let mut bookings = Bookings::new(now, booked);
-    for HandedOut { lid, state } in again {
-        if bookings.book(line(lid), *lid, state).is_err() {
-            return Ok(false);
-        }
-    }
-    rows.insert_again(device, &bookings.into_rows()).await?;
-    Ok(true)
-}
-
-/// Writes down what the device was told to drop. False if it has another license for one of the key IDs by now.
-async fn withdraw(rows: &mut dyn Rows, device: DeviceId, withdrawn: &[Withdrawn]) -> Result<bool, StoreError> {
-    if withdrawn.is_empty() {
-        return Ok(true);
-    }
-    let mark = rows.mark(For::Reading).await?;
-    let lids: Vec<Lid> = withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
-    let whole = deliveries::withdraw(rows, device, &lids, mark).await?;
-    let withdrawn: Vec<&Withdrawn> = withdrawn.iter().filter(|withdrawn| !whole.contains(&withdrawn.lid)).collect();
-    let own: Vec<_> = withdrawn.iter().map(|withdrawn| (device, withdrawn.kid, withdrawn.lid)).collect();
-    let own = rows.withdraw_licenses(&own, mark).await?;
-    let lids: Vec<Lid> = withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
-    let mut restored = rows.seats_of(device, &lids, For::Changing).await?;
-    restored.retain(|seat| seat.restored && seat.returned_at.is_none());
-    let seats: Vec<_> = restored.iter().map(|seat| (seat.lid, device)).collect();
-    rows.withdraw_seats(&seats, mark).await?;
-    Ok(lids.iter().zip(own).all(|(lid, own)| own || restored.iter().any(|seat| seat.lid == *lid)))
 }

@@ -1,9 +1,9 @@
 //! Licenses that nobody asked for: whom they can be given to, and what waits for a device.
 
 use super::audit::note;
-use super::issuing::write_issue;
 use super::rows::{For, Rows};
 use super::waiting::waiting;
+use super::written::write_issue;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
 use crate::rules::devices::{self, CertifiedDevice};

@@ -7,6 +7,7 @@ mod copy;
 mod deliveries;
 mod errors;
 mod exchanges;
+mod ledger;
 mod licenses;
 mod lists;
 mod offers;

@@ -2,9 +2,10 @@
 
 use super::deliveries;
 use super::exchanges::{claim, decide};
-use super::issuing::{booked, orders_about};
+use super::issuing::orders_about;
 use super::rows::{For, Rows};
 use super::terms;
+use super::written::booked;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::exchanges::{Exchange, Prior};
 use crate::rules::grants::{Bookings, counts_after};
@@ -46,9 +47,9 @@ impl Store {
         now: i64,
     ) -> Pending<'_, (bool, Vec<Option<Content>>)> {
         self.read((device, user, kids, now), |(device, user, kids, now), rows| {
-            Box::pin(
-                async move { Ok((rows.is_revoked(*device).await?, terms::offered(rows, *user, kids, *now).await?)) },
-            )
+            Box::pin(async move {
+                Ok((rows.is_revoked(*device).await?, terms::offered(rows, (None, *user), kids, *now).await?))
+            })
         })
     }
 
@@ -77,7 +78,7 @@ async fn holdings(
     let origin = |lid: &Lid| kept.get(lid).and_then(Kept::origin);
     let known: Vec<(Kid, Lid)> = licenses.iter().filter_map(|lid| Some((origin(lid)?.0, *lid))).collect();
     let kids: Vec<Kid> = known.iter().map(|(kid, _)| *kid).collect();
-    let mut contents = terms::offered(rows, user, &kids, now).await?.into_iter();
+    let mut contents = terms::offered(rows, (None, user), &kids, now).await?.into_iter();
     let mut first = deliveries::first_licenses(rows, &known).await?.into_iter();
     let bookings =
         Bookings::new(now, booked(rows, device, lines(device, &kept), counts_after(now), For::Reading).await?);

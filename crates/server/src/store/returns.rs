@@ -2,12 +2,14 @@
 
 use super::deliveries::{self, Delivered};
 use super::exchanges::{begin, prior_of};
-use super::issuing::{kept_licenses, lines, withdrawn_of};
+use super::issuing::{kept_licenses, withdrawn_of};
 use super::restores::kept_of;
 use super::rows::{For, Rows};
 use super::terms;
+use super::written::lines;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::exchanges::{Committed, Exchange, Prior};
+use crate::rules::ledger;
 use crate::rules::renewal::{Renewable, RenewalOffer, Renewing};
 use crate::rules::returns::{Returned, counts_after, give_back};
 use crate::rules::revocation::rules_for;
@@ -101,16 +103,18 @@ async fn news(
 ) -> Result<(Told, Usage), StoreError> {
     let lids: Vec<Lid> = usage.iter().map(|(lid, _)| *lid).collect();
     let lines = lines(rows, device, &lids).await?;
-    let known = rows.states(&lids, For::Reading).await?.into_iter().collect();
+    let mut known: HashMap<Lid, State> = rows.states(&lids, For::Reading).await?.into_iter().collect();
+    known.extend(ledger::states(&rows.ledger_held(device, &lids, For::Reading).await?, &lids));
     Ok(uses::news(usage, &lines, &known, now))
 }
 
 async fn keep(rows: &mut dyn Rows, device: DeviceId, usage: &[(Lid, State)], now: i64) -> Result<(), StoreError> {
     let lids: Vec<Lid> = usage.iter().map(|(lid, _)| *lid).collect();
     let lines = lines(rows, device, &lids).await?;
+    let shared = report(rows, device, usage, &lines, now).await?;
     let mut known: HashMap<Lid, State> = rows.states(&lids, For::Changing).await?.into_iter().collect();
     let mut changed = BTreeSet::new();
-    for (lid, told) in usage.iter().filter(|(lid, _)| lines.contains_key(lid)) {
+    for (lid, told) in usage.iter().filter(|(lid, _)| lines.contains_key(lid) && !shared.contains(lid)) {
         if let Some(kept) = uses::kept(known.get(lid), told, now) {
             known.insert(*lid, kept);
             changed.insert(*lid);
@@ -118,6 +122,24 @@ async fn keep(rows: &mut dyn Rows, device: DeviceId, usage: &[(Lid, State)], now
     }
     known.retain(|lid, _| changed.contains(lid));
     rows.put_states(&known.into_iter().collect::<Vec<_>>()).await
+}
+
+/// Writes what a device tells of its share of an account's uses, and gives the licenses in which it has one.
+async fn report(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    usage: &[(Lid, State)],
+    lines: &HashMap<Lid, Lid>,
+    now: i64,
+) -> Result<HashSet<Lid>, StoreError> {
+    let lids: Vec<Lid> = usage.iter().map(|(lid, _)| *lid).filter(|lid| lines.contains_key(lid)).collect();
+    let mut ledger = rows.ledger_held(device, &lids, For::Changing).await?;
+    for row in &mut ledger {
+        let lid = row.lid;
+        usage.iter().filter(|(of, _)| *of == lid).for_each(|(_, told)| row.report(told, now));
+    }
+    rows.put_ledger(&ledger).await?;
+    Ok(ledger.into_iter().map(|row| row.lid).collect())
 }
 
 async fn take_back(
@@ -132,17 +154,26 @@ async fn take_back(
     let mut seats: HashMap<_, _> = seats.into_iter().map(|seat| (seat.lid, seat)).collect();
     let known: HashMap<_, _> = rows.states(&lids, For::Changing).await?.into_iter().collect();
     let freed: HashMap<_, _> = rows.freed(&lids, counts_after(now)).await?.into_iter().collect();
+    let mut shared = rows.ledger_held(device, &lids, For::Changing).await?;
     let (mut returned, mut states) = (Vec::new(), Vec::new());
     for (lid, told) in licenses {
         // Each once: what comes twice in a request was given back the first time.
         let Some(seat) = seats.remove(lid) else { continue };
         let freed = freed.get(lid).copied().unwrap_or_default();
         let Some(Returned { seat, state }) = give_back(seat, freed, known.get(lid), told, now) else { continue };
+        // As with seats: from a device whose keys are a file it is a claim, so that uses come back as often as seats are freed.
+        for row in shared.iter_mut().filter(|row| row.lid == *lid) {
+            row.report(told, now);
+            if seat.freed {
+                row.close();
+            }
+        }
         states.extend(state.map(|state| (*lid, state)));
         returned.push(seat);
     }
     let own: Vec<(Kid, Lid)> = returned.iter().map(|seat| (seat.kid, seat.lid)).collect();
     let freed: Vec<_> = returned.iter().filter(|seat| seat.freed).map(|seat| (seat.lid, seat.device)).collect();
+    rows.put_ledger(&shared).await?;
     rows.update_seats(&returned).await?;
     rows.return_licenses(device, &own, now).await?;
     rows.put_states(&states).await?;
@@ -166,7 +197,7 @@ async fn renewable(
     let kept = |lid: &Lid| kept.get(lid).unwrap_or(&nothing);
     let held: Vec<(Kid, Lid)> = licenses.iter().filter_map(|lid| Some((renewing.held(kept(lid))?, *lid))).collect();
     let kids: Vec<Kid> = held.iter().map(|(kid, _)| *kid).collect();
-    let contents = terms::offered(rows, exchange.account, &kids, exchange.now).await?;
+    let contents = terms::offered(rows, (Some(device), exchange.account), &kids, exchange.now).await?;
     let user = |content: &Option<_>| content.as_ref().and_then(|content| renewing.holder(content));
     // A later license of this device stands for the one asked about.
     let keys: Vec<_> = kids.iter().zip(&contents).map(|(kid, content)| (*kid, user(content))).collect();

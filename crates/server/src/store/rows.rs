@@ -8,6 +8,7 @@
 mod admins;
 mod catalogue;
 mod deliveries;
+mod ledger;
 mod licenses;
 mod lists;
 mod offers;
@@ -16,6 +17,7 @@ mod revocation;
 pub(crate) use admins::AdminRows;
 pub(crate) use catalogue::{AccountRows, AuditRows, CatalogueRows};
 pub(crate) use deliveries::DeliveryRows;
+pub(crate) use ledger::LedgerRows;
 pub(crate) use licenses::{LicenseRows, SeatRows};
 pub(crate) use lists::{
     AnyLicense, AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, LicenseFacts, LicenseKey, ListRows,
@@ -50,6 +52,7 @@ pub(crate) trait Rows:
     + AdminRows
     + CatalogueRows
     + OfferRows
+    + LedgerRows
     + DeliveryRows
     + LicenseRows
     + SeatRows
@@ -70,7 +73,9 @@ impl<T> Rows for T where
         + AdminRows
         + CatalogueRows
         + OfferRows
+        + LedgerRows
         + OfferRows
+        + LedgerRows
         + DeliveryRows
         + LicenseRows
         + SeatRows

@@ -6,6 +6,7 @@ pub(super) mod care;
 mod catalogue;
 mod deliveries;
 mod exchanges;
+mod ledger;
 mod licenses;
 mod lists;
 mod offers;
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
@@ -43,6 +44,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("sqlite/schema_10.sql"),
     include_str!("sqlite/schema_11.sql"),
     include_str!("sqlite/schema_12.sql"),
+    include_str!("sqlite/schema_13.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.

@@ -1,7 +1,7 @@
 //! Which terms an account has for what it asks: read here, in the transaction that asks, and decided by `rules/offers.rs`.
 
 use super::StoreError;
-use super::rows::Rows;
+use super::rows::{For, Rows};
 use crate::accounts::Account;
 use crate::rules::delivery::{self, DeliveryQuery, EVER, NAMED, Position};
 use crate::rules::granted::OFFERS_ONLY;
@@ -9,7 +9,7 @@ use crate::rules::licenses::Content;
 use crate::rules::offers::{Rights, is_news};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use wmlicense_wire::id::{Kid, UserId};
+use wmlicense_wire::id::{DeviceId, Kid, UserId};
 use wmlicense_wire::request::MAX_LICENSES;
 
 /// What accounts have at `now`, as far as it is about key IDs.
@@ -37,22 +37,22 @@ pub(super) async fn named(rows: &mut dyn Rows, rights: Rights, kids: &[Kid]) -> 
     Ok(rights.with_named(named))
 }
 
-/// What is offered under key IDs to an account, or to who names none, in order.
+/// What is offered under key IDs to an account, or to who names none, in order. With the device that asks, where one does.
 pub(super) async fn offered(
     rows: &mut dyn Rows,
-    user: Option<UserId>,
+    (device, user): (Option<DeviceId>, Option<UserId>),
     kids: &[Kid],
     now: i64,
 ) -> Result<Vec<Option<Content>>, StoreError> {
     let contents = rows.offered(kids).await?;
     let found = kids.iter().copied().zip(contents);
-    Ok(settled(rows, user, found.collect(), now).await?.into_iter().map(|(_, content)| content).collect())
+    Ok(settled(rows, (device, user), found.collect(), now).await?.into_iter().map(|(_, content)| content).collect())
 }
 
 /// Content as an account, or who names none, may have it.
 pub(super) async fn settled(
     rows: &mut dyn Rows,
-    user: Option<UserId>,
+    (device, user): (Option<DeviceId>, Option<UserId>),
     contents: Vec<(Kid, Option<Content>)>,
     now: i64,
 ) -> Result<Vec<(Kid, Option<Content>)>, StoreError> {
@@ -66,6 +66,11 @@ pub(super) async fn settled(
     } else {
         rights(rows, user.as_slice(), &kids, now).await?
     };
+    let granted = rights.granted();
+    if let (Some(device), false) = (device, granted.is_empty()) {
+        let ledger = rows.ledger(&granted, &kids, For::Reading).await?;
+        rights = rights.with_ledger(ledger, device);
+    }
     let settled =
         contents.into_iter().map(|(kid, content)| (kid, content.map(|content| rights.settle(kid, content, user))));
     Ok(settled.collect())

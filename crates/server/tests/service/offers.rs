@@ -5,7 +5,7 @@ use wmlicense_testkit::daemon::{Data, KEY, Serving, rfc3339};
 use wmlicense_wire::answer::{Answer, Outcome, Reason};
 use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::Lid;
-use wmlicense_wire::license::State;
+use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::Body;
 
@@ -234,4 +234,127 @@ fn commands_say_what_is_wrong_and_change_nothing() {
     assert!(rows[0]["scope"].is_null() && rows[0]["open"] == false, "{rows}");
     let audit = data.admin(&["audit", "list", "--act", "offer"]);
     assert!(audit.contains("offer set") && audit.contains("scope songs"), "{audit}");
+}
+
+fn counts(left: u32) -> State {
+    let play = ActionState { counts_left: Some(left), first_use: None };
+    State { actions: [("Play".to_owned(), play)].into() }
+}
+
+/// What a device has left by its newest license.
+fn left(held: &[Held]) -> Option<u32> {
+    let license = &held.first()?.license;
+    let state = license.binding.state.clone().unwrap_or_else(|| State::initial(&license.policy));
+    state.actions["Play"].counts_left
+}
+
+/// A device asks for the film and tells what is left of what it has.
+fn ask(device: &Device, known: &Known, token: &str, told: &[(Lid, State)]) -> (Answer, Vec<Held>) {
+    let mut request = device.licenses_request(known, &[FILM]);
+    if let Body::Licenses { usage, .. } = &mut request.body {
+        *usage = told.to_vec();
+    }
+    device.ask(known, &request, Some(token))
+}
+
+fn give_back(device: &Device, known: &Known, lid: Lid, state: State) {
+    let request = device.request(known, Role::Issuer, Body::Returns { licenses: vec![(lid, state)] });
+    known.post("returns", &device.sign(&request), None).granted();
+}
+
+#[test]
+fn uses_belong_to_the_account_whatever_its_devices_do() {
+    each_engine(|data| {
+        let (_serving, known) = shop(&data);
+        data.policy("ten", r#"{"actions":{"Play":{"count":10}},"backup":"stateful"}"#);
+        data.admin(&["offer", "set", "ten", "--policy", "ten", "--kid", FILM]);
+        let token = data.account("alice", &[]);
+        let id = grant(&data, &["alice", "ten", "--uses", "5"]);
+        let [first, second, third] = [(); 3].map(|()| Device::individualized(&known));
+        let (_, held) = ask(&first, &known, &token, &[]);
+        let license = &held[0].license.policy;
+        assert_eq!((left(&held), license.action("Play").unwrap().count), (Some(5), Some(5)), "all that are left");
+        assert!(!license.may_back_up(), "another device asks for what is left, so that no backup takes it along");
+        let refused = |device: &Device| ask(device, &known, &token, &[]).0.refusals[0].reason;
+        assert_eq!(refused(&second), Reason::UsedUp, "what is out elsewhere counts as used");
+
+        // Two of five are used when it is given back; the second device gets the other three.
+        give_back(&first, &known, license.lid, counts(3));
+        let (_, held) = ask(&second, &known, &token, &[]);
+        assert_eq!(left(&held), Some(3));
+        let lid = held[0].license.policy.lid;
+        let (_, same) = ask(&second, &known, &token, &[(lid, counts(1))]);
+        assert_eq!(
+            (left(&same), same[0].license.policy.lid),
+            (Some(1), lid),
+            "what it tells counts, and it keeps the license"
+        );
+        assert_eq!(refused(&first), Reason::UsedUp);
+
+        // More uses are granted while it is used up, and come to who asks or renews.
+        data.admin(&["grant", "change", &id, "--uses", "7"]);
+        let (_, more) = ask(&second, &known, &token, &[(lid, counts(0))]);
+        assert_eq!((left(&more), more[0].license.policy.replaces), (Some(2), Some(lid)));
+
+        // The device is lost with two uses: nobody has them until somebody says so.
+        assert_eq!(refused(&third), Reason::UsedUp);
+        let told = data.admin(&["device", "lost", &second.id().to_hex()]);
+        assert!(told.contains("2 uses of 1 titles came back"), "{told}");
+        assert_eq!(left(&ask(&third, &known, &token, &[]).1), Some(2));
+        let audit = data.admin(&["audit", "list", "--act", "device"]);
+        assert!(audit.contains("device lost"), "{audit}");
+    });
+}
+
+#[test]
+fn uses_taken_on_two_devices_at_once_are_counted_when_both_come_back_and_report() {
+    each_engine(|data| {
+        let (_serving, known) = shop(&data);
+        data.policy("two", r#"{"allotment":2,"actions":{"Play":{"count":5}}}"#);
+        data.admin(&["offer", "set", "two", "--policy", "two", "--kid", FILM]);
+        let token = data.account("alice", &[]);
+        grant(&data, &["alice", "two"]);
+        let [first, second, third] = [(); 3].map(|()| Device::individualized(&known));
+        let (one, two) = std::thread::scope(|scope| {
+            let (known, token) = (&known, &token);
+            let one = scope.spawn(|| self::ask(&first, known, token, &[]).1);
+            let two = scope.spawn(|| self::ask(&second, known, token, &[]).1);
+            (one.join().unwrap(), two.join().unwrap())
+        });
+        assert_eq!((left(&one), left(&two)), (Some(2), Some(2)));
+        assert_eq!(left(&ask(&third, &known, &token, &[]).1), Some(1), "all five are out");
+        // After a month without a network both report: one used all, the other one of two.
+        let (one, two) = (one[0].license.policy.lid, two[0].license.policy.lid);
+        let (answer, _) = ask(&first, &known, &token, &[(one, counts(0))]);
+        assert_eq!(answer.refusals[0].reason, Reason::UsedUp, "the others still have what they took");
+        let (_, kept) = ask(&second, &known, &token, &[(two, counts(1))]);
+        assert_eq!((left(&kept), kept[0].license.policy.lid), (Some(1), two));
+        give_back(&second, &known, two, counts(1));
+        assert_eq!(left(&ask(&first, &known, &token, &[(one, counts(0))]).1), Some(1));
+    });
+}
+
+#[test]
+fn a_title_that_is_rented_again_begins_anew_and_its_time_is_that_of_all_devices() {
+    each_engine(|data| {
+        let (_serving, known) = shop(&data);
+        let token = data.account("alice", &[]);
+        let first = grant(&data, &["alice", "rent-film"]);
+        let [phone, tv] = [(); 2].map(|()| Device::individualized(&known));
+        let (_, held) = ask(&phone, &known, &token, &[]);
+        let lid = held[0].license.policy.lid;
+        let started = now() - 100;
+        let used = State {
+            actions: [("Play".to_owned(), ActionState { counts_left: None, first_use: Some(started) })].into(),
+        };
+        ask(&phone, &known, &token, &[(lid, used.clone())]);
+        let (_, on_tv) = ask(&tv, &known, &token, &[]);
+        assert_eq!(on_tv[0].license.binding.state, Some(used), "two days begin once, not once a device");
+        data.admin(&["grant", "end", &first]);
+        grant(&data, &["alice", "rent-film"]);
+        let (_, again) = ask(&phone, &known, &token, &[]);
+        let fresh = again[0].license.binding.state.clone().unwrap_or_default();
+        assert!(fresh.actions.values().all(|action| action.first_use.is_none()), "{fresh:?}");
+        assert_eq!(again[0].license.policy.replaces, Some(lid));
+    });
 }

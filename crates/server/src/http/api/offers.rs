@@ -16,6 +16,11 @@ const GRANT: Field = needs("id", Kind::Hex(16), "ID of the grant.");
 const FROM: Field = takes("from", Kind::Time, "It counts from this time on.");
 const UNTIL: Field =
     takes("until", Kind::Time, "It ends at this time, and so do its licenses, whatever later date their policy says.");
+const USES: Field = takes(
+    "uses",
+    Kind::Number(1, u32::MAX as u64),
+    "So many uses of each title on all devices together, in place of what the policy counts; of playing, where it counts nothing.",
+);
 const REFERENCE: Field = takes("reference", Kind::Text, "What the shop calls it.");
 const NEVER: &str = "The grant would end before it begins; until is a later time than from.";
 const MADE: [Column; 1] = [has("grant", told::Kind::Text)];
@@ -87,6 +92,7 @@ pub(super) const ROUTES: &[Route] = &[
             needs("offer", Kind::Name, "Name of the offer."),
             FROM,
             UNTIL,
+            USES,
             REFERENCE,
         ]),
         gives: Gives::Made(&MADE),
@@ -102,6 +108,7 @@ pub(super) const ROUTES: &[Route] = &[
         takes: Taken::Fields(&[
             FROM,
             UNTIL,
+            USES,
             REFERENCE,
             takes("unbound", Kind::Flag, "It ends not by itself any more; said instead of until."),
         ]),
@@ -157,7 +164,8 @@ async fn add_grant(asked: &Asked) -> Result<Value, Refusal> {
     let (values, id) = (&asked.values, GrantId::random()?);
     let (account, offer) = (values.needed("account"), values.needed("offer"));
     let (from, until, reference) = (values.time("from"), values.time("until"), values.text("reference"));
-    let terms = GrantTerms { from, until, reference, ..GrantTerms::default() };
+    let uses = values.number("uses").and_then(|uses| u32::try_from(uses).ok());
+    let terms = GrantTerms { from, until, uses, reference, ..GrantTerms::default() };
     let of = (account.clone(), offer.clone());
     match asked.service.store.add_grant(id, of, terms, asked.by.clone()).await? {
         Granting::Done => Ok(json!({ "grant": id.to_hex() })),
@@ -192,6 +200,7 @@ async fn change_grant(asked: &Asked) -> Result<Value, Refusal> {
     let change = GrantChange {
         from: values.time("from").map(Some),
         until: if unbound { Some(None) } else { until.map(Some) },
+        uses: values.number("uses").map(|uses| u32::try_from(uses).ok()),
         reference: values.text("reference").map(Some),
         ..GrantChange::default()
     };

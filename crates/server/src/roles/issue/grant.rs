@@ -8,14 +8,16 @@ use crate::keyring::Keyring;
 use crate::policy::{Facts, Renewal, Terms, carried, known_state, over, parse};
 use crate::problem::Fault;
 use crate::rules::delivered::DeliveryId;
+use crate::rules::granted::Right;
+use crate::rules::ledger::{Share, share};
 use crate::rules::licenses::holder;
 use crate::service::Service;
-use crate::store::{Content, HandedOut, Issued, NewLicense, Offered, Part};
+use crate::store::{Content, HandedOut, Issued, NewLicense, Offered, Part, UsesOut};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use wmlicense_wire::answer::{Grant, Reason};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::{Digest, Id, Kid, Lid, UserId};
+use wmlicense_wire::id::{DeviceId, Digest, Id, Kid, Lid, UserId};
 use wmlicense_wire::license::{InnerKey, State};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::revocation::Rule;
@@ -29,6 +31,8 @@ pub(crate) struct Granter {
     pub(crate) keyring: Arc<Keyring>,
     /// Who asks.
     pub(crate) account: Option<Arc<Account>>,
+    /// For which device.
+    pub(crate) device: DeviceId,
     /// The user's word, where it was asked for.
     pub(crate) consent: Option<Consent>,
     /// The device was copied too often to be given what counts.
@@ -77,6 +81,8 @@ pub(crate) struct Granted {
     pub(crate) license: Option<NewLicense>,
     /// What to book where the device had it.
     pub(crate) again: Option<HandedOut>,
+    /// Uses of its account that it takes out.
+    pub(crate) uses: Option<UsesOut>,
     /// It counts, or runs from its first use.
     pub(crate) stateful: bool,
     /// Its terms, where it needs no rows of its own.
@@ -137,7 +143,9 @@ impl Granter {
         if let Err(not_granted) = self.check_entitled(&content, known.terms.asks_user && !agreed) {
             return Ok(Err(not_granted));
         }
-        let stays = |of: &Issued| of.terms == hash && !of.withdrawn && stands(&rules, &of.policy);
+        let share = self.share(kid, &content, &known.terms, current.as_ref());
+        let is_shared = share.as_ref().is_none_or(Share::stays);
+        let stays = |of: &Issued| of.terms == hash && !of.withdrawn && stands(&rules, &of.policy) && is_shared;
         match current {
             // The same terms give the same license, so that asking again resets no counter.
             Some(current) if stays(&current) => self.same(kid, &content, &current),
@@ -151,10 +159,18 @@ impl Granter {
                 let issued = Issued::new(lid, hash, terms.encode());
                 let line = current.as_ref().map(|old| old.line);
                 let license = NewLicense { kid, user, issued, replaces, line, state: None };
-                let granted = self.other(&content, license, &terms, current, renewal)?;
+                let granted = self.other(&content, license, &terms, current, (renewal, share))?;
                 Ok(granted.map(|granted| Granted { delivered: place.map(|_| terms), ..granted }))
             }
         }
+    }
+
+    /// The device's share of the uses of its account, where they are that.
+    fn share(&self, kid: Kid, content: &Content, terms: &Terms, current: Option<&Issued>) -> Option<Share> {
+        let Right::Granted(grant) = &content.right else { return None };
+        let is_shared = terms.is_stateful() && !matches!(content.part, Part::Root);
+        let of = (grant.id, kid, self.device);
+        is_shared.then(|| share(terms, &content.ledger, of, current.map(|current| current.lid)))
     }
 
     /// The license that the device has, once more.
@@ -178,7 +194,7 @@ impl Granter {
         let again = is_lost.then_some(HandedOut { lid: current.lid, state: left });
         let key = inner_key(&self.service, kid, content, Digest::of(&current.policy))?;
         let grant = Grant { policy: current.policy.clone(), key, state };
-        Ok(Ok(Granted { grant, license: None, again, stateful: policy.is_stateful(), delivered: None }))
+        Ok(Ok(Granted { grant, license: None, again, uses: None, stateful: policy.is_stateful(), delivered: None }))
     }
 
     /// Another license, in place of `old` where there was one. Neither other terms nor giving a license back make uses undone,
@@ -189,22 +205,28 @@ impl Granter {
         license: NewLicense,
         terms: &Policy,
         old: Option<Issued>,
-        renewal: Renewal,
+        (renewal, share): (Renewal, Option<Share>),
     ) -> Result<Result<Granted, NotGranted>, Fault> {
         if self.copied && terms.is_stateful() {
             return Ok(Err(NotGranted::Refused(Reason::DeviceCopied)));
         }
         let before = old.as_ref().and_then(|old| Policy::decode(&old.policy).ok());
         let left = old.as_ref().filter(|_| renewal != Renewal::Fresh).and_then(|old| old.state.as_ref());
-        let start = left.and_then(|left| carried(before.as_ref(), left, terms));
+        let carried = left.and_then(|left| carried(before.as_ref(), left, terms));
+        // Uses of an account count by its ledger, whatever this device had before.
+        let start = share.as_ref().map_or(carried, |share| Some(share.state.clone()));
         let first = start.clone().unwrap_or_else(|| State::initial(terms));
         let mut again = None;
+        if (old.is_some() || share.is_some())
+            && let Some(reason) = over(terms, &first, self.now)
+        {
+            return Ok(Err(NotGranted::Refused(reason)));
+        }
         if let Some(old) = &old {
-            if let Some(reason) = over(terms, &first, self.now) {
-                return Ok(Err(NotGranted::Refused(reason)));
-            }
             // What the device was told to drop, or gave back, it need not tell of.
             let counts = terms.is_stateful() && before.is_none_or(|before| before.is_stateful());
+            // Of another grant's license nothing goes out again.
+            let counts = counts && share.as_ref().is_none_or(|share| share.is_out);
             if counts && !old.withdrawn && !self.told.contains(&old.line) {
                 if old.again.is_too_often() {
                     return Ok(Err(NotGranted::TooOften(old.again.from)));
@@ -216,7 +238,8 @@ impl Granter {
         let key = inner_key(&self.service, license.kid, content, Digest::of(&policy))?;
         let license = NewLicense { state: start.clone(), ..license };
         let grant = Grant { policy, key, state: start };
-        Ok(Ok(Granted { grant, license: Some(license), again, stateful: terms.is_stateful(), delivered: None }))
+        let uses = share.and_then(|share| uses_out(content, license.kid, share, license.issued.lid));
+        Ok(Ok(Granted { grant, license: Some(license), again, uses, stateful: terms.is_stateful(), delivered: None }))
     }
 
     fn facts(
@@ -246,6 +269,11 @@ impl Granter {
             replaces: current.map(|license| license.lid),
         })
     }
+}
+
+fn uses_out(content: &Content, kid: Kid, share: Share, lid: Lid) -> Option<UsesOut> {
+    let Right::Granted(grant) = &content.right else { return None };
+    Some(UsesOut { grant: grant.id, kid, seen: content.ledger.clone(), rows: share.rows(lid) })
 }
 
 /// A license ID that sorts near those of the same time, so that tables and indexes by license ID, here and on devices, grow at
@@ -299,8 +327,8 @@ fn stands(rules: &[Rule], policy: &[u8]) -> bool {
     rules.is_empty() || Policy::decode(policy).is_ok_and(|policy| !rules.iter().any(|rule| rule.matches(&policy)))
 }
 
-/// What terms are known by: that they are a subscription's, the name of their policy, and when a grant ends them.
-type TermsKey = (bool, Option<String>, Option<i64>);
+/// What terms are known by: that they are a subscription's, the name of their policy, and what a grant bounds.
+type TermsKey = (bool, Option<String>, Option<i64>, Option<Option<u32>>);
 
 /// Terms by the name of their policy, each read and hashed once a request.
 #[derive(Default)]
@@ -316,7 +344,8 @@ impl TermsByName {
         let name = content.policy.as_ref().map(|(name, _)| name.clone());
         // A subscription and its leaves may share the name of their terms where neither has any.
         let is_root = matches!(content.part, Part::Root);
-        match self.0.entry((is_root, name, content.until())) {
+        let (until, uses) = content.bounds();
+        match self.0.entry((is_root, name, until, uses)) {
             std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
             std::collections::hash_map::Entry::Vacant(free) => {
                 let terms = match &content.policy {
@@ -326,7 +355,7 @@ impl TermsByName {
                         Fault::Internal
                     })?,
                 };
-                Ok(free.insert(KnownTerms { terms: terms.until(content.until()), hash: None }))
+                Ok(free.insert(KnownTerms { terms: content.bound(terms), hash: None }))
             }
         }
     }

@@ -6,6 +6,7 @@ mod admins;
 mod catalogue;
 mod deliveries;
 mod exchanges;
+mod ledger;
 mod licenses;
 mod lists;
 mod offers;
@@ -20,6 +21,7 @@ use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::epochs::Epochs;
 use crate::rules::granted::{GrantId, GrantRow, NewOffer};
 use crate::rules::interactions::Interaction;
+use crate::rules::ledger::LedgerRow;
 use crate::rules::mailbox::RecipientRow;
 use crate::rules::revocation::{Order, RevokedKeyRow};
 use crate::rules::rows::{
@@ -59,6 +61,7 @@ struct Tables {
     subscriptions: BTreeMap<String, (NewSubscription, i64)>,
     offers: BTreeMap<String, (NewOffer, i64)>,
     grants: BTreeMap<GrantId, GrantRow>,
+    ledger: BTreeMap<(GrantId, Kid, String, DeviceId), LedgerRow>,
     accounts: BTreeMap<UserId, AccountRow>,
     tokens: BTreeMap<Digest, TokenRow>,
     admins: BTreeMap<Digest, AdminRow>,

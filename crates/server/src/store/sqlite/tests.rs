@@ -52,6 +52,7 @@ fn every_statement_can_be_prepared() {
         exchanges::ALL,
         catalogue::ALL,
         offers::ALL,
+        ledger::ALL,
         deliveries::ALL,
         licenses::ALL,
         revocation::ALL,
