@@ -4,14 +4,15 @@ use crate::arguments::Arguments;
 use crate::meter::Times;
 use crate::name_of;
 use crate::peers;
-use crate::stores::{Full, close, payload};
+use crate::stores::{Full, close, grants, payload};
 use crate::table::Table;
 use std::path::Path;
 use wmlicense_core::backup::back_up;
 use wmlicense_core::event::Flow;
 use wmlicense_core::operation::Context;
-use wmlicense_testkit::World;
+use wmlicense_testkit::home::Home;
 use wmlicense_testkit::place::restored;
+use wmlicense_testkit::{NOW, World};
 use wmlicense_wire::backup::FILE_NAME;
 
 fn quiet() -> Context {
@@ -43,6 +44,30 @@ pub(crate) fn measure(_: &World, full: &Full<'_>, arguments: &Arguments, table: 
     let size = std::fs::metadata(&file).unwrap().len() as f64;
     table.at_most("file to payload", size / payload(full), 1.1);
     table.figure("bytes written a byte of the file", ours.written() / size);
+}
+
+/// Licenses that were acquired one by one: each has a signed answer of its own. Beside it the same licenses as a restore brings them,
+/// of which each answer is verified again.
+pub(crate) fn measure_single(world: &World, arguments: &Arguments, table: &mut Table) {
+    const LICENSES: u64 = 10_000;
+    let (home, scratch) = (Home::new(world), tempfile::tempdir().unwrap());
+    let before = home.copied();
+    for number in 0..LICENSES {
+        home.import(home.receive(&grants(world, number..number + 1, NOW + number as i64), NOW)).unwrap();
+    }
+    let back_up = |home: &Home<'_>| {
+        assert_eq!(back_up(&home.client, scratch.path(), true, &quiet()).unwrap().backed_up, LICENSES);
+    };
+    back_up(&home);
+    assert_eq!(restored(&before, scratch.path()).0.unwrap().restored, LICENSES);
+    let [mut acquired, mut verified] = <[Times; 2]>::default();
+    for _ in 0..arguments.rounds {
+        acquired.measure(|| back_up(&home));
+        verified.measure(|| back_up(&before));
+    }
+    table.row("backup-single", &format!("backup of {LICENSES} licenses that were acquired one by one, durable"));
+    table.time("of the store that acquired them", &acquired, LICENSES);
+    table.time("of one into which they were restored", &verified, LICENSES);
 }
 
 pub(crate) fn measure_restore(_: &World, full: &Full<'_>, arguments: &Arguments, table: &mut Table) {

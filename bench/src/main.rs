@@ -1,7 +1,7 @@
 //! Measures library and service beside their peers: everything alternates in one run, what counts are medians and ratios, and the
 //! missed targets come again at the end. `wmlicense-bench [ROW]… [--rounds N] [--folder DIR] [--library FILE]`: a row is named as
-//! a wrong name lists them, or by its first words, such as `backup`; without a name all rows are measured but `answer`, `ciphers` and
-//! `film`.
+//! a wrong name lists them, or by its first words, such as `backup`; without a name all rows are measured but `answer`, `ciphers`,
+//! `film` and `backup-single`.
 //! `ci/bench.sh` builds it with `wmlicensed` beside it; `ci/install.sh` brings the peers: `sqlite3`, `age`, `openssl`, libcurl,
 //! PostgreSQL with `pgbench`, Shaka Packager and ffmpeg. Bento4 is built in `bench/peers` when `film` needs it.
 // A measurement that fails half-way means nothing: it stops.
@@ -58,7 +58,12 @@ const ROWS: [(&str, Row); 12] = [
 ];
 
 /// Rows that are measured by name only: no target of the project is in them.
-const EXTRA: [(&str, Row); 3] = [("answer", answer::measure), ("ciphers", ciphers::measure), ("film", file::measure)];
+const EXTRA: [(&str, Row); 4] = [
+    ("answer", answer::measure),
+    ("ciphers", ciphers::measure),
+    ("film", file::measure),
+    ("backup-single", backup::measure_single),
+];
 
 /// Rows that depend on how full a store is, with the sizes at which they are measured, ascending. The last one changes the plain
 /// database.

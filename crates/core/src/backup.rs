@@ -2,6 +2,7 @@
 //! The file's bytes are `backup/writer.rs` and `backup/reader.rs`, the folder is `backup/place.rs`.
 
 mod batch;
+mod beside;
 mod checking;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -172,7 +173,7 @@ fn write(file: &File, plan: &mut Plan, snapshot: &Snapshot, total: u64, context:
 }
 
 /// Everything of a section that comes before its batches.
-fn write_front(section: &SectionPlan, out: &mut SectionWriter) -> Result<(), BackupError> {
+fn write_front(section: &SectionPlan, out: &mut SectionWriter<'_>) -> Result<(), BackupError> {
     out.put(&Item::DeviceCertificate(section.device_certificate.clone()))?;
     for service in section.directory.services() {
         out.put(&Item::ServiceCertificate(service.bytes.clone()))?;
@@ -208,13 +209,13 @@ fn for_documents(title: &str) -> String {
 fn write_licenses(
     section: &SectionPlan,
     snapshot: &Snapshot,
-    out: &mut SectionWriter,
+    out: &mut SectionWriter<'_>,
     progress: &mut dyn FnMut(u64) -> Result<(), Cancelled>,
 ) -> Result<(), BackupError> {
     checking::beside(&section.directory, |checker| {
         snapshot.stream(&section.section, &mut |item| {
             match &item {
-                BackupItem::Batch(signed) => out.put(&Item::Batch(signed.clone()))?,
+                BackupItem::Batch { signed, .. } => out.put(&Item::Batch(signed.clone()))?,
                 BackupItem::Page { key, page } => out.put_page(key, &PageView::parse(page).map_err(damaged)?)?,
                 BackupItem::License(entry) => {
                     out.put_license(entry.index, &entry.license, &entry.state, &entry.key)?;

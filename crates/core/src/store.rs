@@ -228,7 +228,12 @@ pub struct BackupLicense {
 /// What a snapshot yields, in file order.
 pub enum BackupItem {
     /// A batch begins.
-    Batch(Vec<u8>),
+    Batch {
+        /// Its signed answer.
+        signed: Vec<u8>,
+        /// The signature was verified when it came from the service, and the answer is as it was then.
+        vouched: bool,
+    },
     /// Licenses without a state of the batch before.
     Page {
         /// The page's own key, in one place of the heap until it is wiped.

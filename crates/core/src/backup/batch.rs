@@ -2,7 +2,7 @@
 //! the batch's device, and stands there once. Who reads believes nothing of a section in which one is not so; who writes makes
 //! none, because what a disk did to one license must not cost all the others, nor the older backup.
 
-use wmlicense_wire::answer::{Answer, AnswerError, read_vouched, verify_signed};
+use wmlicense_wire::answer::{Answer, AnswerError, read_vouched, read_vouched_of, verify_signed};
 use wmlicense_wire::backup::page::PagedLicense;
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::Digest;
@@ -50,9 +50,10 @@ impl Batch {
         Ok(Self::new(read_vouched(signed)?))
     }
 
-    /// The batch of an answer that a service of this directory signed.
-    pub(super) fn signed_in(signed: &[u8], directory: &Directory) -> Result<Self, AnswerError> {
-        Ok(Self::new(verify_signed(signed, directory, &[Role::Issuer, Role::Management])?.0))
+    /// The batch of an answer that a service of this directory signed; that it did was seen before where the answer is vouched for.
+    pub(super) fn signed_in(signed: &[u8], vouched: bool, directory: &Directory) -> Result<Self, AnswerError> {
+        let read = if vouched { read_vouched_of } else { verify_signed };
+        Ok(Self::new(read(signed, directory, &[Role::Issuer, Role::Management])?.0))
     }
 
     fn new(answer: Answer) -> Self {

@@ -1,79 +1,78 @@
-//! Checking what goes into a backup, on a thread beside the one that writes it: each license is what the signature of its batch
-//! covers, and its key opens. What is wrong is told before the file gets its name.
+//! Checking what goes into a backup, beside the writing: each license is what the signature of its batch covers, and its key opens.
+//! What is wrong is told before the file gets its name.
 
 use super::batch::Batch;
+use super::beside::{self, Ended, Room, Work};
 use crate::store::{BackupItem, StoreError};
-use std::sync::mpsc::{self, Receiver, SyncSender};
 use wmlicense_wire::backup::page::{PageKey, PageView};
 use wmlicense_wire::certificate::Directory;
 
 /// Items that are handed over at once, and how many such heaps wait: a page takes about 4 KiB.
 const AT_ONCE: usize = 32;
-const HEAPS: usize = 4;
-const STACK: usize = 512 * 1024;
+const ROOM: Room = Room { stack: 512 * 1024, things: 4 };
 
 /// Takes what is written, to be checked.
-pub(super) struct Checker {
-    heaps: SyncSender<Vec<BackupItem>>,
+pub(super) struct Checker<'h> {
+    over: &'h mut dyn FnMut(Vec<BackupItem>) -> Result<(), Ended>,
     pending: Vec<BackupItem>,
 }
 
 /// Runs `work`, which hands over what it writes of services in this directory, and fails with what the check of that finds.
 pub(super) fn beside<E: From<StoreError>>(
     directory: &Directory,
-    work: impl FnOnce(&mut Checker) -> Result<(), E>,
+    work: impl FnOnce(&mut Checker<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    std::thread::scope(|scope| {
-        let (heaps, arriving) = mpsc::sync_channel(HEAPS);
-        let thread =
-            std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || check(&arriving, directory));
-        let thread = thread.map_err(StoreError::from)?;
-        let mut checker = Checker { heaps, pending: Vec::new() };
-        let worked = work(&mut checker).and_then(|()| Ok(checker.hand_over()?));
-        drop(checker);
-        match thread.join() {
-            Ok(checked) => {
-                // What the check found is the cause of whatever the handing over failed with.
-                checked?;
-                worked
-            }
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+    let (worked, checked) = beside::beside(Check { directory, batch: None }, &ROOM, |hand| {
+        let mut checker = Checker { over: &mut |heap| hand.over(heap), pending: Vec::new() };
+        work(&mut checker).and_then(|()| Ok(checker.hand_over()?))
+    });
+    checked?;
+    worked
 }
 
-impl Checker {
+impl Checker<'_> {
     pub(super) fn take(&mut self, item: BackupItem) -> Result<(), StoreError> {
         self.pending.push(item);
         if self.pending.len() < AT_ONCE { Ok(()) } else { self.hand_over() }
     }
 
     fn hand_over(&mut self) -> Result<(), StoreError> {
-        // Nobody takes it where the check ended, which tells why.
-        self.heaps.send(std::mem::take(&mut self.pending)).map_err(|_| damaged("the check ended"))
+        (self.over)(std::mem::take(&mut self.pending)).map_err(|Ended| damaged("the check ended"))
     }
 }
 
-fn check(arriving: &Receiver<Vec<BackupItem>>, directory: &Directory) -> Result<(), StoreError> {
-    let mut batch: Option<Batch> = None;
-    for item in arriving.iter().flatten() {
-        match (item, &mut batch) {
-            (BackupItem::Batch(signed), batch) => {
-                *batch = Some(Batch::signed_in(&signed, directory).map_err(damaged)?);
+/// The check of a section, and the batch it is at.
+struct Check<'d> {
+    directory: &'d Directory,
+    batch: Option<Batch>,
+}
+
+impl Work for Check<'_> {
+    type Thing = Vec<BackupItem>;
+    type Error = StoreError;
+
+    fn take(&mut self, items: Vec<BackupItem>) -> Result<(), StoreError> {
+        items.into_iter().try_for_each(|item| self.check(item))
+    }
+}
+
+impl Check<'_> {
+    fn check(&mut self, item: BackupItem) -> Result<(), StoreError> {
+        match (item, &mut self.batch) {
+            (BackupItem::Batch { signed, vouched }, batch) => {
+                *batch = Some(Batch::signed_in(&signed, vouched, self.directory).map_err(damaged)?);
+                Ok(())
             }
-            (BackupItem::Page { key, page }, Some(batch)) => check_page(batch, &key, &page)?,
+            (BackupItem::Page { key, page }, Some(batch)) => check_page(batch, &key, &page),
             (BackupItem::License(entry), Some(batch)) => {
                 let license = &entry.license;
                 let hashes = (license.hash(), license.policy_hash());
                 // Its key was opened.
-                batch.take(entry.index, hashes, (&license.policy, &license.binding)).map_err(damaged)?;
+                batch.take(entry.index, hashes, (&license.policy, &license.binding)).map(drop).map_err(damaged)
             }
-            (BackupItem::Page { .. } | BackupItem::License(_), None) => {
-                return Err(damaged("a license without a batch"));
-            }
+            (BackupItem::Page { .. } | BackupItem::License(_), None) => Err(damaged("a license without a batch")),
         }
     }
-    Ok(())
 }
 
 fn check_page(batch: &mut Batch, key: &PageKey, page: &[u8]) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! The bytes of a backup: header, sections with their lengths, items, padding, footer. Where the licenses come from is not
 //! known here. Memory does not grow with the number of licenses.
 
+use super::beside::{Ended, Room, Work, beside};
 use aws_lc_rs::digest;
 use rustix::fs::Advice;
 use std::fs::File;
@@ -8,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use wmlicense_wire::backup::page::{PageKey, PageView};
 use wmlicense_wire::backup::{
     ContentKeys, Counts, Footer, Header, Item, MAX_ITEM_LEN, PADDING, SectionKeys, append_page, append_record,
@@ -102,7 +103,7 @@ impl<'f> BackupWriter<'f> {
         &mut self,
         keys: &SectionKeys,
         maker: &Maker<'_>,
-        fill: impl FnOnce(&mut SectionWriter) -> Result<(), E>,
+        fill: impl FnOnce(&mut SectionWriter<'_>) -> Result<(), E>,
     ) -> Result<Counts, E> {
         let section = self.next_section;
         let length_at = self.out.written;
@@ -152,39 +153,39 @@ pub(crate) struct Maker<'a> {
     pub(crate) created_at: i64,
 }
 
-/// Puts the items of a section on this thread while another hashes, encrypts and writes what is there already.
+/// Puts the items of a section while what is there already is hashed, encrypted and written beside.
 fn fill_and_seal<'w, E: From<WriteError>>(
     sealer: Sealer<&'w mut (dyn Write + Send)>,
     content: ContentKeys,
-    fill: impl FnOnce(&mut SectionWriter) -> Result<(), E>,
+    fill: impl FnOnce(&mut SectionWriter<'_>) -> Result<(), E>,
 ) -> Result<(Counts, Sealed<'w>), E> {
-    std::thread::scope(|scope| {
-        let (blocks, arriving) = mpsc::sync_channel::<Block>(BLOCKS);
-        let (emptied, empty) = mpsc::channel::<Block>();
-        let worker = move || {
-            let mut sealed = Sealed { sealer, hash: digest::Context::new(&digest::SHA256) };
-            for block in arriving {
-                sealed.take(&block)?;
-                // Nobody needs the empty block when the section is over.
-                let _ = emptied.send(block);
-            }
-            Ok::<_, WriteError>(sealed)
-        };
-        let worker = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker);
-        let worker = worker.map_err(WriteError::from)?;
-        let mut writer = SectionWriter::new(blocks, empty, content);
+    let (emptied, empty) = mpsc::channel::<Block>();
+    let sealing = Sealing { sealed: Sealed { sealer, hash: digest::Context::new(&digest::SHA256) }, emptied };
+    let ((filled, counts), sealed) = beside(sealing, &Room { stack: STACK, things: BLOCKS }, |hand| {
+        let mut writer = SectionWriter::new(Box::new(|block| hand.over(block)), empty, content);
         let filled = fill(&mut writer).and_then(|()| Ok(writer.pad()?));
-        let counts = writer.counts;
-        drop(writer);
-        match worker.join() {
-            Ok(sealed) => {
-                // What the writing failed with is the cause of whatever the filling failed with.
-                let sealed = sealed?;
-                filled.map(|()| (counts, sealed))
-            }
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+        (filled, writer.counts)
+    });
+    let sealed = sealed?.sealed;
+    filled.map(|()| (counts, sealed))
+}
+
+/// Hashing, encrypting and writing the blocks of a section.
+struct Sealing<'w> {
+    sealed: Sealed<'w>,
+    emptied: Sender<Block>,
+}
+
+impl Work for Sealing<'_> {
+    type Thing = Block;
+    type Error = WriteError;
+
+    fn take(&mut self, block: Block) -> Result<(), WriteError> {
+        self.sealed.take(&block)?;
+        // Nobody needs the empty block when the section is over.
+        let _ = self.emptied.send(block);
+        Ok(())
+    }
 }
 
 /// A piece of a section's stream.
@@ -240,9 +241,12 @@ impl Sealed<'_> {
     }
 }
 
+/// Hands a block over to be written.
+type Over<'h> = Box<dyn FnMut(Block) -> Result<(), Ended> + 'h>;
+
 /// The items of one section, in the order of the format.
-pub(crate) struct SectionWriter {
-    blocks: SyncSender<Block>,
+pub(crate) struct SectionWriter<'h> {
+    over: Over<'h>,
     empty: Receiver<Block>,
     /// Bytes of the stream, those in `pending` included.
     length: u64,
@@ -254,10 +258,10 @@ pub(crate) struct SectionWriter {
     pages: u64,
 }
 
-impl SectionWriter {
-    fn new(blocks: SyncSender<Block>, empty: Receiver<Block>, content: ContentKeys) -> Self {
+impl<'h> SectionWriter<'h> {
+    fn new(over: Over<'h>, empty: Receiver<Block>, content: ContentKeys) -> Self {
         let (pending, counts) = (Block::new(), Counts::default());
-        Self { blocks, empty, length: 0, pending, content, counts, records: 0, pages: 0 }
+        Self { over, empty, length: 0, pending, content, counts, records: 0, pages: 0 }
     }
 
     /// What was put so far.
@@ -334,8 +338,7 @@ impl SectionWriter {
         let mut block = self.empty.try_recv().unwrap_or_else(|_| Block::new());
         block.clear();
         std::mem::swap(&mut block, &mut self.pending);
-        // It is gone only when it failed, and its own error is the one that is told.
-        self.blocks.send(block).map_err(|_| io::Error::other("the writing ended").into())
+        (self.over)(block).map_err(|Ended| io::Error::other("the writing ended").into())
     }
 
     /// Pads the stream and hands the rest over.

@@ -36,7 +36,7 @@ fn stage_all(from: &Store, staging: &mut Staging) {
     }
     for section in snapshot.sections().unwrap() {
         let mut put = |item: BackupItem| match item {
-            BackupItem::Batch(signed) => staging.put_batch(section.authority, &signed),
+            BackupItem::Batch { signed, .. } => staging.put_batch(section.authority, &signed),
             BackupItem::Page { key, page } => licenses_of(&key, &page).iter().try_for_each(|(index, license, key)| {
                 let state = &State::default();
                 staging.put_license(&StagedLicense { index: *index, license, state, key })
@@ -110,7 +110,7 @@ fn a_snapshot_gives_each_license_once_in_order_and_restricted_ones_by_key_id() {
     let mut seen: Vec<Result<Kid, ()>> = Vec::new();
     let mut look = |item: BackupItem| {
         match item {
-            BackupItem::Batch(_) => seen.push(Err(())),
+            BackupItem::Batch { .. } => seen.push(Err(())),
             BackupItem::Page { key, page } => {
                 for (_, license, key) in licenses_of(&key, &page) {
                     let kid = Policy::decode(&license.policy).unwrap().kid;

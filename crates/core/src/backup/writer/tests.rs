@@ -20,11 +20,12 @@ fn every_length_is_padded_to_the_multiple() {
 }
 
 /// A section whose blocks nobody encrypts.
-fn section() -> (SectionWriter, Receiver<Block>, mpsc::Sender<Block>) {
+fn section() -> (SectionWriter<'static>, Receiver<Block>, Sender<Block>) {
     let (blocks, arriving) = mpsc::sync_channel(BLOCKS);
     let (emptied, empty) = mpsc::channel();
     let content = ContentKeys::of(&SecretKey::random().unwrap());
-    (SectionWriter::new(blocks, empty, content), arriving, emptied)
+    let over = Box::new(move |block| blocks.send(block).map_err(|_| Ended));
+    (SectionWriter::new(over, empty, content), arriving, emptied)
 }
 
 /// An item of this length, without the length in front.

@@ -1,6 +1,7 @@
 //! Where a license stands in the database, and under which keys the key in it is kept there: each page has a key of its own, and
 //! that is sealed under the store's.
 
+use crate::store::integrity::Integrity;
 use crate::store::{Section, StoreError};
 use wmlicense_wire::aead::{SecretKey, counter_nonce};
 use wmlicense_wire::backup::page::PageKey;
@@ -76,6 +77,15 @@ impl Randomness {
         self.used += N;
         Ok(taken)
     }
+}
+
+/// The at-rest ID of a batch whose signature was verified when it came: where a batch has it, the signed answer is as it was then,
+/// because the keys of its pages open under no other ID. The ID of every other batch is random.
+pub(in crate::store) fn id_of_verified(integrity: &Integrity, authority: Digest, signed: &[u8]) -> [u8; 16] {
+    let code = integrity.code(&[b"batch\0", authority.as_bytes(), signed]);
+    let mut id = [0; 16];
+    id.copy_from_slice(&code[..16]);
+    id
 }
 
 /// What a page is of. Its sealed key opens for this alone, so that a row that was relabelled by hand opens nothing.

@@ -35,7 +35,7 @@ impl Store {
                     merger.bury(&Tombstone { lid: *lid, issuer: contact.service, removed_at: now })?;
                 }
             }
-            merger.batch(import.authority, import.signed)?;
+            merger.verified_batch(import.authority, import.signed)?;
             merger.changes.expect(import.licenses.iter().map(|license| license.policy.lid))?;
             let mut report = ImportReport::default();
             for (license, bytes) in import.licenses.iter().zip(&licenses) {
@@ -63,7 +63,7 @@ impl Store {
                 clock.note_contact(contact.service, contact.issued_at, now);
                 merger.head.set_clock(clock);
             }
-            merger.batch(given.authority, given.signed)?;
+            merger.verified_batch(given.authority, given.signed)?;
             let recipe = recipe::keep(transaction, given.recipe)?;
             let mut report = GivenReport::default();
             for (license, bytes) in given.licenses.iter().zip(&licenses) {

@@ -1,7 +1,7 @@
 //! Putting licenses into the store, whether they come from a service or from a backup: what is left out, what replaces
 //! what, and what becomes of the state. Runs inside one write transaction.
 
-use super::at_rest::{Randomness, Scope, batch_of, place, place_in};
+use super::at_rest::{Randomness, Scope, batch_of, id_of_verified, place, place_in};
 use super::incoming::Incoming;
 use super::packing::{self, Kind, Packing};
 use super::pages::{Stored, drop_if_empty};
@@ -67,8 +67,18 @@ impl<'a> Merger<'a> {
 
     /// Licenses that follow are of this batch. Its row is written with the first one that goes in.
     pub(in crate::store) fn batch(&mut self, authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
-        self.end_batch()?;
         let at_rest = *self.random.take()?;
+        self.begin(at_rest, authority, signed)
+    }
+
+    /// As [`Self::batch`], of one whose signature was verified just before. A backup takes that batch as it is.
+    pub(in crate::store) fn verified_batch(&mut self, authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
+        let at_rest = id_of_verified(&self.inner.integrity, authority, signed);
+        self.begin(at_rest, authority, signed)
+    }
+
+    fn begin(&mut self, at_rest: [u8; 16], authority: Digest, signed: &[u8]) -> Result<(), StoreError> {
+        self.end_batch()?;
         self.batch = Some(Batch { at_rest, authority, signed: signed.to_vec(), pages: None });
         Ok(())
     }

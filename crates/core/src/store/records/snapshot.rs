@@ -1,6 +1,6 @@
 //! A consistent view of the whole store for a backup, read in the order of the file and in constant memory.
 
-use super::at_rest::{Scope, batch_of, key_lost, place_in};
+use super::at_rest::{Scope, batch_of, id_of_verified, key_lost, place_in};
 use super::lookup::read_state;
 use super::pages::{self, PageRow, policy_of, unreadable};
 use super::section::read_section;
@@ -12,6 +12,7 @@ use crate::store::{BackupItem, BackupLicense, Inner, Section, Store, StoreError,
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::backup::page::{PageKey, PagedLicense};
 use wmlicense_wire::id::{Digest, Kid, Lid};
 use wmlicense_wire::license::{License, State};
@@ -120,7 +121,9 @@ impl Snapshot {
                 Some((current, at_rest)) if current == number => at_rest,
                 _ => {
                     let (at_rest, signed) = self.batch(number)?;
-                    each(BackupItem::Batch(signed))?;
+                    let verified = id_of_verified(&self.inner.integrity, section.authority, &signed);
+                    let vouched = constant_time_eq(&verified, &at_rest);
+                    each(BackupItem::Batch { signed, vouched })?;
                     at_rest
                 }
             };

@@ -3,7 +3,7 @@
 use super::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wmlicense_core::store::StoreError;
+use wmlicense_core::store::{BackupItem, StoreError};
 use wmlicense_testkit::tamper;
 
 #[test]
@@ -155,13 +155,99 @@ fn a_batch_whose_signature_the_disk_changed_is_told_and_costs_not_the_older_back
     let place = tempfile::tempdir().unwrap();
     backed_up(&home, place.path(), false).0.unwrap();
     let before = fs::read(place.path().join(FILE_NAME)).unwrap();
-    let database = tamper::database(home.path());
-    // The last bytes of a signed answer are its signature.
-    let signed: Vec<u8> = database.query_row("SELECT signed FROM batch", [], |row| row.get(0)).unwrap();
-    let (last, rest) = signed.split_last().unwrap();
-    database.execute("UPDATE batch SET signed = ?1", [[rest, &[last ^ 1]].concat()]).unwrap();
+    change_signatures(&home);
     let result = backed_up(&home, place.path(), true).0;
     assert!(matches!(&result, Err(BackupError::Store(StoreError::Damaged(_)))), "{result:?}");
     assert_eq!(fs::read(place.path().join(FILE_NAME)).unwrap(), before);
     assert_eq!(names(place.path()), [FILE_NAME]);
+}
+
+/// Whether each batch of the store is known to be as it was verified.
+fn vouched(home: &Home<'_>) -> Vec<bool> {
+    let snapshot = home.client.store.snapshot().unwrap();
+    let mut seen = Vec::new();
+    for section in snapshot.sections().unwrap() {
+        let mut note = |item| {
+            if let BackupItem::Batch { vouched, .. } = item {
+                seen.push(vouched);
+            }
+            Ok::<_, StoreError>(())
+        };
+        snapshot.stream(&section, &mut note).unwrap();
+    }
+    seen
+}
+
+/// Changes the last byte of the signature of every batch, or changes it back.
+fn change_signatures(home: &Home<'_>) {
+    let database = tamper::database(home.path());
+    let mut find = database.prepare("SELECT id, signed FROM batch").unwrap();
+    let rows: Vec<(i64, Vec<u8>)> =
+        find.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
+    for (id, mut signed) in rows {
+        *signed.last_mut().unwrap() ^= 1;
+        database.execute("UPDATE batch SET signed = ?2 WHERE id = ?1", (id, signed)).unwrap();
+    }
+}
+
+#[test]
+fn a_signature_is_verified_again_unless_the_answer_is_as_it_came_from_the_service() {
+    let world = World::new();
+    let home = Home::new(&world);
+    let before = home.copied();
+    home.acquire(&plain(&world, 0..3)).unwrap();
+    home.acquire(&plain(&world, 3..4)).unwrap();
+    assert_eq!(vouched(&home), [true, true]);
+    let place = tempfile::tempdir().unwrap();
+    backed_up(&home, place.path(), false).0.unwrap();
+    // Of what a restore brought it is known that this device wrote it, and no more.
+    assert_eq!(restored(&before, place.path()).0.unwrap().restored, 4);
+    assert_eq!(vouched(&before), [false, false]);
+    for home in [&home, &before] {
+        backed_up(home, place.path(), true).0.unwrap();
+        change_signatures(home);
+        assert_eq!(vouched(home), [false, false]);
+        let result = backed_up(home, place.path(), true).0;
+        assert!(matches!(&result, Err(BackupError::Store(StoreError::Damaged(_)))), "{result:?}");
+        change_signatures(home);
+        backed_up(home, place.path(), true).0.unwrap();
+    }
+    // An ID that is made up for an answer opens none of its pages.
+    let database = tamper::database(home.path());
+    database.execute("UPDATE batch SET at_rest = x'000102030405060708090a0b0c0d0e0f'", []).unwrap();
+    assert!(matches!(backed_up(&home, place.path(), true).0, Err(BackupError::Store(StoreError::Damaged(_)))));
+}
+
+#[test]
+fn where_the_system_gives_no_second_thread_one_makes_a_backup_and_restores_it() {
+    const NAME: &str = "backup::edges::where_the_system_gives_no_second_thread_one_makes_a_backup_and_restores_it";
+    const ALONE: &str = "WM_TEST_ALONE";
+    /// More than a megabyte, from which on a restore has a second thread.
+    const LICENSES: u64 = 4096;
+    if std::env::var_os(ALONE).is_none() {
+        if !wmlicense_testkit::crash::can_trace() {
+            return;
+        }
+        // From the start no call makes a thread.
+        let mut child = std::process::Command::new("strace");
+        child.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=clone,clone3:error=EAGAIN"]);
+        child.arg(std::env::current_exe().unwrap()).args(["--exact", NAME, "--nocapture", "--test-threads=1"]);
+        let ran = child.env(ALONE, "1").output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert!(ran.status.success() && out.contains("1 passed"), "{out}\n{err}");
+        return;
+    }
+    assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "a thread was made");
+    let world = World::new();
+    let home = Home::new(&world);
+    let before = home.copied();
+    home.acquire(&plain(&world, 0..LICENSES)).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    assert_eq!(backed_up(&home, place.path(), false).0.unwrap().backed_up, LICENSES);
+    assert!(fs::metadata(place.path().join(FILE_NAME)).unwrap().len() > 1 << 20);
+    assert_eq!(restored(&before, place.path()).0.unwrap().restored, LICENSES);
+    // What is wrong is told by the one as by two.
+    change_signatures(&home);
+    let result = backed_up(&home, place.path(), true).0;
+    assert!(matches!(&result, Err(BackupError::Store(StoreError::Damaged(_)))), "{result:?}");
 }

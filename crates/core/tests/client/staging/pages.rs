@@ -20,7 +20,7 @@ fn put_all(from: &Store, putting: &mut Putting<'_>) -> Result<(), StoreError> {
     let snapshot = from.snapshot()?;
     for section in snapshot.sections()? {
         snapshot.stream(&section, &mut |item| match item {
-            BackupItem::Batch(signed) => putting.put_batch(section.authority, &signed),
+            BackupItem::Batch { signed, .. } => putting.put_batch(section.authority, &signed),
             BackupItem::Page { key, page } => put_page(putting, &key, &page),
             BackupItem::License(license) => putting.put_license(&StagedLicense {
                 index: license.index,
