@@ -129,7 +129,7 @@ impl DeliveryRows for PostgresRows<'_> {
             let (at, id) = from.as_ref().map_or((i64::MAX, None), |(at, id)| (*at, Some(id)));
             let (since, until) = filter.times();
             let (id, only, account) = (bytes(id).unwrap_or_default(), filter.device.as_ref(), &filter.account);
-            let asked = asked![at, id, only, account, since, until, limit];
+            let asked = asked![at, id, only, account, since, until, filter.kid.as_ref(), limit];
             self.all(LIST_DELIVERIES, asked, |row| Ok((read(row)?, row.value(13)?))).await
         })
     }

@@ -54,7 +54,8 @@ SELECT device_id, id, delivery.user_id, scope, issued_at, mark, page, first_kid,
 FROM delivery LEFT JOIN account ON account.user_id = delivery.user_id
 WHERE (issued_at < $1 OR (issued_at = $1 AND id >= $2)) AND ($3 IS NULL OR device_id = $3)
 AND ($4 IS NULL OR account.name = $4) AND issued_at >= $5 AND issued_at < $6
-ORDER BY issued_at DESC, id LIMIT $7;
+AND ($7 IS NULL OR (first_kid <= $7 AND last_kid >= $7))
+ORDER BY issued_at DESC, id LIMIT $8;
 
 -- name: ACKNOWLEDGED_AT
 SELECT lid, device_id, received_at FROM acknowledged_license WHERE lid = ANY($1) ORDER BY lid, device_id;

@@ -41,7 +41,7 @@ pub(crate) trait DeliveryRows {
         limit: usize,
     ) -> Pending<'_, Vec<(Kid, LicenseRow)>>;
     /// Deliveries, the latest first, those of one second by ID, from a second and an ID on, with the names of their accounts:
-    /// account, device, times of issue.
+    /// account, device, times of issue, and a key ID between the first and the last of its page.
     fn list_deliveries<'a>(
         &'a mut self,
         filter: &'a Filter,

@@ -104,7 +104,8 @@ impl DeliveryRows for SqliteRows<'_> {
         let (at, id) = from.as_ref().map_or((i64::MAX, None), |(at, id)| (*at, Some(id)));
         let (since, until) = filter.times();
         let (id, only) = (bytes(id).unwrap_or_default(), bytes(filter.device.as_ref()));
-        let asked = params![at, id, only, filter.account, since, until, limit as i64];
+        let kid = bytes(filter.kid.as_ref());
+        let asked = params![at, id, only, filter.account, since, until, kid, limit as i64];
         done(self.all(LIST_DELIVERIES, asked, |row| Ok((read(row)?, row.get(13)?))))
     }
 

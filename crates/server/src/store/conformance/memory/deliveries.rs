@@ -96,6 +96,7 @@ impl DeliveryRows for Tables {
                     && filter.device.is_none_or(|device| row.device == device)
                     && filter.account.as_ref().is_none_or(|account| name.as_ref() == Some(account))
                     && (since..until).contains(&row.issued_at)
+                    && filter.kid.is_none_or(|kid| (row.kids.0..=row.kids.1).contains(&kid))
             })
             .collect();
         rows.sort_by_key(|(row, _)| key(row));
