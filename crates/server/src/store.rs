@@ -47,6 +47,7 @@ pub(crate) use accounts::{DEFAULT_TOKEN, NewToken, TokenEnd};
 pub(crate) use admin::Adding;
 pub(crate) use admins::{AdminKnown, NewAdminToken, Repeated};
 pub(crate) use database::Database;
+pub(crate) use deliveries::{Broken, Checked};
 pub(crate) use ledger::CameBack;
 pub(crate) use lists::{AccountEntry, Listed, cursor};
 pub(crate) use offers::{GrantChange, GrantTerms, Granting, OfferEnd, OfferSet};
@@ -61,6 +62,7 @@ pub(crate) use sold::Sale;
 pub(crate) use sqlite::care::{CopyError, Inspection};
 
 use crate::folder::DataFolder;
+use crate::rules::delivered::DeliveryId;
 use postgres::Postgres;
 use rows::Rows;
 use sqlite::Sqlite;
@@ -240,6 +242,11 @@ impl Store {
     /// Answers if the database takes a write at present.
     pub(crate) fn ready(&self) -> Pending<'_, ()> {
         self.engine.ready()
+    }
+
+    /// Looks whether deliveries behind an ID and their pages are whole.
+    pub(crate) fn check_deliveries(&self, behind: Option<DeliveryId>) -> Pending<'_, Checked> {
+        self.read(behind, |behind, rows| Box::pin(deliveries::check_behind(rows, *behind)))
     }
 
     /// True if a job reads without waiting for others.

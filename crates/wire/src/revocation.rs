@@ -46,9 +46,12 @@ pub struct Rule {
 impl Rule {
     /// True if a license with these terms is meant.
     pub fn matches(&self, policy: &Policy) -> bool {
-        self.user.is_none_or(|user| policy.user == Some(user))
-            && self.kid.is_none_or(|kid| policy.kid == kid)
-            && self.issued_before.is_none_or(|time| policy.first_issued < time)
+        self.kid.is_none_or(|kid| policy.kid == kid) && self.may_match(policy.user, policy.first_issued)
+    }
+
+    /// True if licenses of an account (none: of nobody) that were first issued then are meant, at least those for some key ID.
+    pub fn may_match(&self, user: Option<UserId>, first_issued: i64) -> bool {
+        self.user.is_none_or(|meant| user == Some(meant)) && self.issued_before.is_none_or(|time| first_issued < time)
     }
 }
 

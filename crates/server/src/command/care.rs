@@ -9,7 +9,7 @@ use crate::ends::{WARNED_DAYS, days};
 use crate::folder::DataFolder;
 use crate::keyring::{self, Certified, MasterKey};
 use crate::policy::to_rfc3339;
-use crate::store::{self, Act, CopyError, Database, Inspection};
+use crate::store::{self, Act, Broken, CopyError, Database, Inspection};
 use clap::Args;
 use serde_json::json;
 use std::io::Write as _;
@@ -105,7 +105,7 @@ pub(super) fn check(asked: &Check) -> Result<(), CommandError> {
             keyring::check_database(&folder, &path)?;
             findings.extend(of_database(&folder, &path, &authority));
         }
-        (None, Database::Postgres(_)) => findings.push(of_server(&asked.data)),
+        (None, Database::Postgres(_)) => findings.extend(of_server(&asked.data)),
     }
     findings.push(of_room(folder.path()));
     let rows = findings.iter().map(|Finding { verdict, what, found }| {
@@ -123,13 +123,55 @@ pub(super) fn check(asked: &Check) -> Result<(), CommandError> {
     }
 }
 
-/// A server looks after its own disk: here is asked whether it is this service's, and whether it takes writes.
-fn of_server(data: &Data) -> Finding {
-    let ready = Opened::new(data).and_then(|opened| opened.wait(opened.store.ready()));
-    match ready {
-        Ok(()) => finding(Verdict::Good, "database", "on a server, of these keys, and takes writes"),
-        Err(error) => finding(Verdict::Bad, "database", error.to_string()),
+/// A server looks after its own disk: here is asked whether it is this service's, and whether it takes writes; and what this
+/// program wrote is looked at.
+fn of_server(data: &Data) -> Vec<Finding> {
+    const WHAT: &str = "database";
+    let opened = match Opened::new(data) {
+        Ok(opened) => opened,
+        Err(error) => return vec![finding(Verdict::Bad, WHAT, error.to_string())],
+    };
+    let mut findings = vec![match opened.wait(opened.store.ready()) {
+        Ok(()) => finding(Verdict::Good, WHAT, "on a server, of these keys, and takes writes"),
+        Err(error) => finding(Verdict::Bad, WHAT, error.to_string()),
+    }];
+    let (mut count, mut broken, mut behind) = (0, Vec::new(), None);
+    loop {
+        match opened.wait(opened.store.check_deliveries(behind)) {
+            Ok(checked) => {
+                count += checked.deliveries;
+                broken.extend(checked.broken);
+                behind = checked.behind;
+                if behind.is_none() {
+                    findings.push(of_deliveries(count, &broken));
+                    return findings;
+                }
+            }
+            Err(error) => {
+                findings.push(finding(Verdict::Bad, DELIVERIES, error.to_string()));
+                return findings;
+            }
+        }
     }
+}
+
+/// What is said of the licenses that were delivered many at once.
+const DELIVERIES: &str = "deliveries";
+/// Damaged ones that are named.
+const MAX_NAMED: usize = 20;
+
+fn of_deliveries(count: u64, broken: &[Broken]) -> Finding {
+    if broken.is_empty() {
+        return finding(Verdict::Good, DELIVERIES, format!("{count}, with the pages that say what was delivered"));
+    }
+    let name = |Broken { id, device, page, why }: &Broken| {
+        format!("delivery {} to device {device} with page {}: {why}", id.to_hex(), page.to_hex())
+    };
+    let named: Vec<String> = broken.iter().take(MAX_NAMED).map(name).collect();
+    let more =
+        broken.len().checked_sub(MAX_NAMED + 1).map_or_else(String::new, |more| format!("; and {} more", more + 1));
+    let found = format!("{} of {count} are damaged, put a backup back: {}{more}", broken.len(), named.join("; "));
+    finding(Verdict::Bad, DELIVERIES, found)
 }
 
 fn of_role(role: Role, all: &[Certified]) -> Finding {
@@ -184,8 +226,17 @@ fn of_database(folder: &DataFolder, database: &Path, authority: &AuthorityCertif
         Err(error) => return vec![finding(Verdict::Bad, "master key", error.to_string())],
     };
     let inspection = store::inspect(database, |kid, sealed| master.open(kid, sealed).is_some());
-    let Inspection { schema: (schema, known), is_ours, faults, dangling, keys, sealed, status_list } = match inspection
-    {
+    let Inspection {
+        schema: (schema, known),
+        is_ours,
+        faults,
+        dangling,
+        keys,
+        sealed,
+        deliveries,
+        broken,
+        status_list,
+    } = match inspection {
         Ok(inspection) => inspection,
         Err(error) => return vec![finding(Verdict::Bad, WHAT, format!("{}: {error}", database.display()))],
     };
@@ -212,6 +263,9 @@ fn of_database(folder: &DataFolder, database: &Path, authority: &AuthorityCertif
             finding(Verdict::Bad, "content keys", found)
         }
     });
+    if schema == known {
+        findings.push(of_deliveries(deliveries, &broken));
+    }
     if let Some(bytes) = status_list {
         findings.push(of_status_list(&bytes, authority));
     }

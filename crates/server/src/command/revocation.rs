@@ -9,6 +9,7 @@ use crate::keyring::authority_key;
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
 use crate::store::OrderEntry;
 use clap::{Args, Subcommand};
+use std::io::Write as _;
 use std::path::PathBuf;
 use wmlicense_wire::id::{DeviceId, Kid, Lid};
 use wmlicense_wire::revocation::Entry;
@@ -135,9 +136,18 @@ fn take_back(revoke: Revoke) -> Result<(), CommandError> {
     };
     let entry = revoke.lid.map_or_else(|| rule(user, revoke.kid, revoke.issued_before), Entry::License);
     let order = Order { entry, device: revoke.device };
-    let (number, devices) = opened.wait(opened.store.take_back(order, revoke.reason, acting()?))?;
-    print(&format!("revocation: {number}"))?;
-    print(&format!("devices: {devices}"))
+    let taken = opened.wait(opened.store.take_back(order, revoke.reason, acting()?))?;
+    print(&format!("revocation: {}", taken.number))?;
+    print(&format!("devices: {}", taken.devices))?;
+    if taken.unread > 0 {
+        let warning = format!(
+            "{} deliveries are damaged, and their devices are told of it only when they ask what is revoked; `wmlicensed check` names them",
+            taken.unread
+        );
+        // Nobody is there to be warned where standard error is closed.
+        let _ = writeln!(std::io::stderr(), "wmlicensed: warning: {warning}");
+    }
+    Ok(())
 }
 
 pub(super) fn device(revoke: RevokeDevice) -> Result<(), CommandError> {

@@ -2,7 +2,6 @@
 
 use super::delivered::{DeliveryRow, PageRow};
 use super::licenses::{Issued, NewLicense};
-use super::revocation::Order;
 use super::rows::{LicenseRow, SeatRow};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -78,7 +77,8 @@ impl Page {
         let of: Vec<u16> = read::bytes(of)?.as_chunks::<2>().0.iter().map(|place| u16::from_be_bytes(*place)).collect();
         let title = |raw| if read::is_null(raw) { Some(None) } else { read::text(raw).map(|text| Some(text.into())) };
         let titles: Vec<Option<Box<str>>> = read::array(MAX_LICENSES, title)(titles)?;
-        let whole = rest.is_empty() && of.len() == kids.len() && titles.len() == kids.len();
+        let in_order = kids.is_sorted_by(|kid, next| kid < next);
+        let whole = rest.is_empty() && in_order && of.len() == kids.len() && titles.len() == kids.len();
         let known = of.iter().all(|place| usize::from(*place) < terms.len());
         let bytes = row.kids.len() + row.about.len();
         (whole && known).then_some(Self { hash: row.hash, kids, terms, of, titles, bytes })
@@ -143,9 +143,19 @@ impl Page {
         Some(NewLicense { kid, user, issued, replaces: None, line: None, state: None })
     }
 
-    /// True if an order takes back the license at a place.
-    pub(crate) fn is_meant(&self, order: &Order, delivery: &DeliveryRow, place: u32) -> bool {
-        self.policy(delivery, place).is_some_and(|policy| order.matches(&policy, delivery.device))
+    /// What a delivery says of its page or of itself that is not so.
+    pub(crate) fn contradicted(&self, delivery: &DeliveryRow) -> Option<&'static str> {
+        let ends = self.kids.first().zip(self.kids.last());
+        match delivery {
+            _ if self.kids.len() != delivery.count as usize => Some("it counts other licenses than its page has"),
+            _ if ends.is_none_or(|(first, last)| (*first, *last) != delivery.kids) => {
+                Some("its page begins or ends with another key ID")
+            }
+            _ if delivery.places().count() != delivery.live as usize => {
+                Some("it counts other licenses without rows of their own than it has")
+            }
+            _ => None,
+        }
     }
 }
 

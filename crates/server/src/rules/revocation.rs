@@ -1,5 +1,6 @@
 //! Revocation: what an order takes back, what a device has to be told of it, and whose word for it counts.
 
+use super::delivered::DeliveryRow;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, SignerId, UserId};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::revocation::{Acknowledgement, Entry, Revocation, Rule};
@@ -22,6 +23,12 @@ impl Order {
                 Entry::License(lid) => policy.lid == lid,
                 Entry::Rule(rule) => rule.matches(policy),
             }
+    }
+
+    /// True if it is a rule that takes back licenses of a delivery: all, or where it names a key ID those that are for it.
+    pub(crate) fn may_match(&self, delivery: &DeliveryRow) -> bool {
+        let Entry::Rule(rule) = self.entry else { return false };
+        applies(self, delivery.device) && rule.may_match(delivery.user, delivery.issued_at)
     }
 }
 

@@ -2,9 +2,12 @@
 //! whatever is to be written about one delivered license is written about its rows, which it gets at that moment, with a bit that
 //! says so. So nothing is ever known of a delivered license but what its delivery says.
 
+mod check;
 mod lists;
 mod over;
 
+pub(super) use check::check_behind;
+pub(crate) use check::{Broken, Checked};
 pub(super) use lists::{kids_of, list, pages_with};
 pub(super) use over::{held_for, withdraw, withdraw_by_rule, withdrawn_behind};
 
@@ -19,7 +22,7 @@ use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
 
 /// Deliveries that are read at once.
-const DELIVERIES: usize = 256;
+const DELIVERIES: usize = 64;
 /// So many key IDs in order are looked up as one range of rows.
 const RANGE: usize = 512;
 /// Where a range has this many times the rows that were asked for, they are looked up by their keys.
@@ -35,13 +38,21 @@ pub(super) async fn pages_of(
     rows: &mut dyn Rows,
     deliveries: impl IntoIterator<Item = &DeliveryRow>,
 ) -> Result<Pages, StoreError> {
+    let (pages, damaged) = readable_pages(rows, deliveries).await?;
+    if damaged.is_empty() { Ok(pages) } else { Err(DAMAGED) }
+}
+
+/// The pages of deliveries, and hashes of those that are damaged or not there.
+async fn readable_pages(
+    rows: &mut dyn Rows,
+    deliveries: impl IntoIterator<Item = &DeliveryRow>,
+) -> Result<(Pages, BTreeSet<Digest>), StoreError> {
     let wanted: BTreeSet<Digest> = deliveries.into_iter().map(|delivery| delivery.page).collect();
     let mut pages: Pages = wanted.iter().filter_map(|hash| Some((*hash, known_page(*hash)?))).collect();
-    let missing: Vec<Digest> = wanted.into_iter().filter(|hash| !pages.contains_key(hash)).collect();
-    for row in rows.pages(&missing).await? {
-        pages.insert(row.hash, keep_page(&row).ok_or(DAMAGED)?);
-    }
-    if missing.iter().all(|hash| pages.contains_key(hash)) { Ok(pages) } else { Err(DAMAGED) }
+    let missing: Vec<Digest> = wanted.iter().filter(|hash| !pages.contains_key(hash)).copied().collect();
+    pages.extend(rows.pages(&missing).await?.iter().filter_map(|row| Some((row.hash, keep_page(row)?))));
+    let damaged = wanted.into_iter().filter(|hash| !pages.contains_key(hash)).collect();
+    Ok((pages, damaged))
 }
 
 /// What a device got in deliveries.

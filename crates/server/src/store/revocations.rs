@@ -18,14 +18,25 @@ use wmlicense_wire::revocation::{Acknowledgement, Entry, Rule};
 /// Licenses that are read at once to find those of a rule.
 const PAGE: usize = 4096;
 
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TakenBack {
+    /// Its number.
+    pub(crate) number: u64,
+    /// Devices that are known to hold what is taken back.
+    pub(crate) devices: u64,
+    /// Deliveries that may be meant and could not be looked into, because their pages are damaged.
+    pub(crate) unread: u64,
+}
+
 impl Store {
-    /// Writes an order down and gives its number and the devices that are known to hold what is taken back.
+    /// Writes an order down.
     pub(crate) fn take_back(
         &self,
         order: Order,
         reason: Option<String>,
         by: impl Into<Acting>,
-    ) -> Pending<'_, (u64, u64)> {
+    ) -> Pending<'_, TakenBack> {
         self.write_once((order, reason, by.into()), |(order, reason, by), rows| {
             Box::pin(async move {
                 let number = next_number(rows.newest_order(For::Changing).await?, by.now);
@@ -40,14 +51,14 @@ impl Store {
                 let mark = next_mark(rows, by.now).await?;
                 let (about, became) = (told(rows, order).await?, Some(format!("revocation {number}")));
                 note(rows, by, Act { act: "license revoke", about: Some(about), was: None, became }).await?;
-                let devices = match order.entry {
+                let (devices, unread) = match order.entry {
                     Entry::Rule(_) => withdraw_by_rule(rows, order, mark).await?,
                     Entry::License(lid) => {
                         withdraw_one(rows, lid, order.device, mark).await?;
-                        holders.len()
+                        (holders.len(), 0)
                     }
                 };
-                Ok(End::Keep((number.unsigned_abs(), devices as u64)))
+                Ok(End::Keep(TakenBack { number: number.unsigned_abs(), devices: devices as u64, unread }))
             })
         })
     }
@@ -254,9 +265,10 @@ async fn withdraw_one(rows: &mut dyn Rows, lid: Lid, only: Option<DeviceId>, mar
 }
 
 /// Has devices told of the licenses of a rule at their next pre-delivery, and counts the devices: those that licenses were
-/// issued to, and those that have them from a backup.
-async fn withdraw_by_rule(rows: &mut dyn Rows, order: &Order, mark: i64) -> Result<usize, StoreError> {
-    let (mut devices, mut behind) = (deliveries::withdraw_by_rule(rows, order, mark).await?, None);
+/// issued to, and those that have them from a backup; and deliveries that could not be looked into.
+async fn withdraw_by_rule(rows: &mut dyn Rows, order: &Order, mark: i64) -> Result<(usize, u64), StoreError> {
+    let (mut devices, unread) = deliveries::withdraw_by_rule(rows, order, mark).await?;
+    let mut behind = None;
     loop {
         let page = rows.any_licenses(behind, PAGE).await?;
         behind = page.last().map(|license| license.key);
@@ -286,7 +298,7 @@ async fn withdraw_by_rule(rows: &mut dyn Rows, order: &Order, mark: i64) -> Resu
         }
         rows.withdraw_seats(&meant, mark).await?;
         if page.len() < PAGE {
-            return Ok(devices.len());
+            return Ok((devices.len(), unread));
         }
     }
 }

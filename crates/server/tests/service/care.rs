@@ -169,6 +169,33 @@ fn a_check_names_what_is_damaged_lost_or_of_another_service() {
 }
 
 #[test]
+fn a_check_names_a_delivery_whose_page_is_damaged_and_a_rule_is_written_down_all_the_same() {
+    let data = Data::new();
+    super::delivery::import(&data, 40, "gold");
+    let token = data.account("alice", &["gold"]);
+    let serving = data.serve(&[]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let (_, held) = device.ask(&known, &device.delivery_request(&known, None, None), Some(&token));
+    assert_eq!(held.len(), 40);
+    drop(serving);
+    assert_eq!(
+        found(data.path(), &[], "deliveries"),
+        ("good".to_owned(), "1, with the pages that say what was delivered".to_owned())
+    );
+    let database = rusqlite::Connection::open(data.path().join("wmlicensed.db")).unwrap();
+    assert_eq!(database.execute("UPDATE delivery_page SET about = x'ff'", []).unwrap(), 1);
+    let (verdict, told) = found(data.path(), &[], "deliveries");
+    assert!(verdict == "bad" && told.contains(&device.id().to_hex()) && told.contains("its page is damaged"), "{told}");
+    let kid = held[7].license.policy.kid.to_hex();
+    let revoked = wmlicense_testkit::daemon::run(&["license", "revoke", "--kid", &kid], data.path());
+    let (printed, warned) = (String::from_utf8(revoked.stdout).unwrap(), String::from_utf8(revoked.stderr).unwrap());
+    assert!(revoked.status.success() && printed.contains("devices: 0"), "{printed}");
+    assert!(warned.contains("1 deliveries are damaged"), "{warned}");
+    assert_eq!(data.json(&["revocation", "list"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_running_service_takes_renewed_certificates_over_by_itself() {
     let data = Data::new();
     data.fill();

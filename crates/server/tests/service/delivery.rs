@@ -36,7 +36,7 @@ fn run(device: &Device, known: &Known, scope: Option<&str>, since: Option<i64>, 
     }
 }
 
-fn import(data: &Data, count: u32, scope: &str) {
+pub(super) fn import(data: &Data, count: u32, scope: &str) {
     let mut list = String::new();
     for number in 0..count {
         writeln!(list, "{number:032x},{KEY},Title {number}").unwrap();

@@ -30,7 +30,8 @@ const TITLED: [Field; 6] = [
     takes("title", Kind::Text, "Titles that have this text in them."),
 ];
 const REASON: Field = takes("reason", Kind::Text, "Why, for your own records.");
-const TAKEN_BACK: [Column; 2] = [has("number", told::Kind::Number), has("devices", told::Kind::Number)];
+const TAKEN_BACK: [Column; 3] =
+    [has("number", told::Kind::Number), has("devices", told::Kind::Number), has("unread", told::Kind::Number)];
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -159,8 +160,8 @@ async fn take_back(asked: &Asked) -> Result<Value, Refusal> {
     };
     let entry = lid.map_or_else(|| rule(user, kid, before), Entry::License);
     let order = Order { entry, device: values.id("device") };
-    let (number, devices) = asked.service.store.take_back(order, values.text("reason"), asked.by.clone()).await?;
-    Ok(json!({ "number": number, "devices": devices }))
+    let taken = asked.service.store.take_back(order, values.text("reason"), asked.by.clone()).await?;
+    Ok(json!({ "number": taken.number, "devices": taken.devices, "unread": taken.unread }))
 }
 
 async fn revoke_application(asked: &Asked) -> Result<Value, Refusal> {

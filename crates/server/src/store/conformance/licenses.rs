@@ -314,7 +314,7 @@ over_each_engine! {
         written(world.issue(1, 1000, license(1, None)).await, &[1]);
         let rule = Rule { kid: Some(KID), ..Rule::default() };
         let order = Order { entry: wmlicense_wire::revocation::Entry::Rule(rule), device: None };
-        assert_eq!(store.take_back(order, None, 2000).await.unwrap().1, 1);
+        assert_eq!(store.take_back(order, None, 2000).await.unwrap().devices, 1);
         let offer = store.offer(exchange(2, 3000), OWN, None, vec![KID]).await.unwrap();
         let offered = offer.items[0].as_ref().unwrap();
         assert_eq!((&offered.rules[..], offered.taken_back), (&[rule][..], false));

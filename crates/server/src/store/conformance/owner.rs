@@ -4,6 +4,7 @@ use super::*;
 use crate::accounts::Account;
 use crate::rules::mailbox::{Addressee, Recipient, Waiting};
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, rule};
+use crate::store::revocations::TakenBack;
 use wmlicense_wire::id::UserId;
 use wmlicense_wire::key::{DualSigningKey, Signer as _, SigningKey};
 use wmlicense_wire::revocation::{Acknowledgement, Entry, Revocation};
@@ -67,12 +68,12 @@ over_each_engine! {
         let store = &world.store;
         written(world.issue(1, 1000, license(1, None)).await, &[1]);
         assert!(store.due(OWN).await.unwrap().is_none());
-        let (number, devices) = store.take_back(of_license(1), Some("lost".to_owned()), 2000).await.unwrap();
+        let TakenBack { number, devices, .. } = store.take_back(of_license(1), Some("lost".to_owned()), 2000).await.unwrap();
         assert_eq!((number, devices), (2000, 1));
         let due = store.due(OWN).await.unwrap().unwrap();
         assert_eq!((due.number, due.target, due.entries.len()), (2000, Some(OWN), 1));
         assert!(store.due(device(9)).await.unwrap().is_none());
-        let (number, devices) = store.take_back(everything(), None, 2000).await.unwrap();
+        let TakenBack { number, devices, .. } = store.take_back(everything(), None, 2000).await.unwrap();
         assert_eq!((number, devices), (2001, 1));
         let all = store.due(device(9)).await.unwrap().unwrap();
         assert_eq!((all.number, all.target), (2001, None));
@@ -87,7 +88,7 @@ over_each_engine! {
             world.store.take_back(everything(), None, 2000),
             world.other.take_back(everything(), None, 2000),
         );
-        let mut numbers = [first.unwrap().0, second.unwrap().0];
+        let mut numbers = [first.unwrap().number, second.unwrap().number];
         numbers.sort_unstable();
         assert_eq!(numbers, [2000, 2001]);
     }
@@ -102,14 +103,14 @@ over_each_engine! {
         };
         store.claim(exchange(2, 1000), device(9), vec![claim], Default::default()).await.unwrap();
         let order = Order { entry: rule(None, Some(KID), None), device: None };
-        assert_eq!(store.take_back(order, None, 2000).await.unwrap().1, 2);
+        assert_eq!(store.take_back(order, None, 2000).await.unwrap().devices, 2);
         for of in [OWN, device(9)] {
             let query = DeliveryQuery { scopes: vec![], since: None, from: Position::Withdrawn(vec![]) };
             let page = store.delivery(exchange(100, 3000), of, query).await.unwrap();
             assert_eq!(page.withdrawn.iter().map(|over| over.lid).collect::<Vec<_>>(), [lid(1)]);
         }
         let other = Order { entry: rule(None, Some(Kid::new([4; 16])), None), device: None };
-        assert_eq!(store.take_back(other, None, 2000).await.unwrap().1, 0);
+        assert_eq!(store.take_back(other, None, 2000).await.unwrap().devices, 0);
     }
 
     #[tokio::test]
@@ -130,7 +131,7 @@ over_each_engine! {
     async fn an_acknowledgement_counts_for_the_blob_that_the_device_was_given(world: World) {
         let store = &world.store;
         written(world.issue(1, 1000, license(1, None)).await, &[1]);
-        let (number, _) = store.take_back(of_license(1), None, 2000).await.unwrap();
+        let TakenBack { number, .. } = store.take_back(of_license(1), None, 2000).await.unwrap();
         let due = store.due(OWN).await.unwrap().unwrap();
         let blob = Revocation { number, target: due.target, entries: due.entries };
         let blob = blob.sign(&DualSigningKey::generate().unwrap()).unwrap();

@@ -3,7 +3,7 @@
 use super::super::StoreError;
 use super::super::rows::{For, Rows};
 use super::super::terms;
-use super::{DAMAGED, DELIVERIES, Delivered, give_rows, live, pages_of};
+use super::{DAMAGED, DELIVERIES, Delivered, give_rows, live, pages_of, readable_pages};
 use crate::rules::delivered::{DeliveryId, DeliveryRow};
 use crate::rules::delivery::is_over;
 use crate::rules::licenses::{Content, Withdrawn};
@@ -200,40 +200,42 @@ pub(in crate::store) async fn withdraw(
     Ok(noted)
 }
 
-/// Has devices told of the delivered licenses of a rule at their next pre-delivery, and gives the devices. What a rule names by its
-/// key ID gets rows of its own.
+/// Has devices told of the delivered licenses of a rule at their next pre-delivery, and gives the devices, and how many deliveries
+/// could not be looked into. What a rule names by its key ID gets rows of its own.
 pub(in crate::store) async fn withdraw_by_rule(
     rows: &mut dyn Rows,
     order: &Order,
     mark: i64,
-) -> Result<HashSet<DeviceId>, StoreError> {
-    let (mut devices, mut behind) = (HashSet::new(), None);
-    let Entry::Rule(Rule { kid, .. }) = order.entry else { return Ok(devices) };
+) -> Result<(HashSet<DeviceId>, u64), StoreError> {
+    let (mut devices, mut unread, mut behind) = (HashSet::new(), 0, None);
+    let Entry::Rule(Rule { kid, .. }) = order.entry else { return Ok((devices, unread)) };
     loop {
         let deliveries = rows.deliveries_behind(behind, DELIVERIES).await?;
         behind = deliveries.last().map(|delivery| delivery.id);
         let is_last = deliveries.len() < DELIVERIES;
-        let pages = pages_of(rows, &deliveries).await?;
-        let (mut whole, mut single) = (Vec::new(), Vec::new());
-        for delivery in &deliveries {
-            let page = pages.get(&delivery.page).ok_or(DAMAGED)?;
-            let place = match kid {
-                // All licenses of a delivery are equal to a rule that names no key ID.
-                None => delivery.places().next(),
-                Some(kid) => page.place(kid).filter(|place| delivery.is_live(*place)),
+        let meant = deliveries.iter().filter(|delivery| delivery.live > 0 && order.may_match(delivery));
+        if let Some(kid) = kid {
+            let meant: Vec<&DeliveryRow> = meant.filter(|delivery| delivery.may_have(&[kid])).collect();
+            // What one damaged page keeps from being told may not keep the other devices from being told.
+            let (pages, damaged) = readable_pages(rows, meant.iter().copied()).await?;
+            unread += meant.iter().filter(|delivery| damaged.contains(&delivery.page)).count() as u64;
+            let place = |delivery: &DeliveryRow| pages.get(&delivery.page)?.place(kid);
+            let of = |delivery: &&DeliveryRow| {
+                let place = place(delivery).filter(|place| delivery.is_live(*place))?;
+                Some((delivery.device, kid, delivery.lid(place)))
             };
-            let Some(place) = place.filter(|place| page.is_meant(order, delivery, *place)) else { continue };
-            devices.insert(delivery.device);
-            match kid {
-                None => whole.push(delivery.id),
-                Some(kid) => single.push((delivery.device, kid, delivery.lid(place))),
-            }
+            let single: Vec<_> = meant.iter().filter_map(of).collect();
+            give_rows(rows, &single.iter().map(|(.., lid)| *lid).collect::<Vec<_>>(), None).await?;
+            rows.withdraw_licenses(&single, mark).await?;
+            devices.extend(single.iter().map(|(device, ..)| *device));
+        } else {
+            // All licenses of a delivery are equal to it.
+            let whole: Vec<&DeliveryRow> = meant.collect();
+            rows.withdraw_deliveries(&whole.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), mark).await?;
+            devices.extend(whole.iter().map(|delivery| delivery.device));
         }
-        rows.withdraw_deliveries(&whole, mark).await?;
-        give_rows(rows, &single.iter().map(|(.., lid)| *lid).collect::<Vec<_>>(), None).await?;
-        rows.withdraw_licenses(&single, mark).await?;
         if is_last {
-            return Ok(devices);
+            return Ok((devices, unread));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Copying a database while it is used, and looking whether one is whole, without changing it.
 
-use super::rows::Columns as _;
-use super::{APPLICATION_ID, BUSY_TIMEOUT, SCHEMA_VERSION, StoreError};
+use super::super::deliveries::{Broken, check_behind};
+use super::rows::{Columns as _, SqliteRows};
+use super::{APPLICATION_ID, BUSY_TIMEOUT, SCHEMA_VERSION, StoreError, at_once};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::OpenOptions;
 use std::io;
@@ -41,6 +42,10 @@ pub(crate) struct Inspection {
     pub(crate) keys: u64,
     /// Key IDs of those that do not open.
     pub(crate) sealed: Vec<Kid>,
+    /// Deliveries in it, where it has the schema that is known here.
+    pub(crate) deliveries: u64,
+    /// Those that are not whole.
+    pub(crate) broken: Vec<Broken>,
     /// The newest status list.
     pub(crate) status_list: Option<Vec<u8>>,
 }
@@ -94,9 +99,23 @@ fn integrity(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     Ok(if lines == ["ok"] { Vec::new() } else { lines })
 }
 
+/// The number of deliveries, and those that are not whole.
+fn deliveries(connection: &mut Connection) -> Result<(u64, Vec<Broken>), StoreError> {
+    let (mut count, mut broken, mut behind) = (0, Vec::new(), None);
+    loop {
+        let checked = at_once(Box::pin(check_behind(&mut SqliteRows(connection), behind)))?;
+        count += checked.deliveries;
+        broken.extend(checked.broken);
+        behind = checked.behind;
+        if behind.is_none() {
+            return Ok((count, broken));
+        }
+    }
+}
+
 /// Looks at a database of whatever schema. `opens`: whether a sealed key opens.
 pub(crate) fn inspect(path: &Path, opens: impl Fn(Kid, &[u8]) -> bool) -> Result<Inspection, StoreError> {
-    let connection = read_only(path)?;
+    let mut connection = read_only(path)?;
     let faults = faults(&connection)?;
     if !faults.is_empty() {
         return Ok(Inspection { faults, ..Inspection::default() });
@@ -125,6 +144,9 @@ pub(crate) fn inspect(path: &Path, opens: impl Fn(Kid, &[u8]) -> bool) -> Result
     if schema >= 2 {
         let mut statement = connection.prepare("SELECT list FROM status_list ORDER BY number DESC LIMIT 1")?;
         found.status_list = statement.query([])?.next()?.map(|row| row.get(0)).transpose()?;
+    }
+    if schema == SCHEMA_VERSION {
+        (found.deliveries, found.broken) = deliveries(&mut connection)?;
     }
     Ok(found)
 }

@@ -8,7 +8,7 @@ over_each_engine! {
         let store = &world.store;
         delivered(&world).await;
         let start = mark(store).await;
-        let taken = async |order: Order| store.take_back(order, None, 2000).await.unwrap().1;
+        let taken = async |order: Order| store.take_back(order, None, 2000).await.unwrap().devices;
         assert_eq!(taken(order(Entry::License(lid_of(50, 7)), None)).await, 1);
         assert_eq!(store.due(OWN).await.unwrap().unwrap().entries, [Entry::License(lid_of(50, 7))]);
         let page = run(store, Some(start), first()).await;
@@ -83,5 +83,35 @@ over_each_engine! {
         assert!(run(store, None, behind).await.withdrawn.is_empty());
         let before = Position::Withdrawn(id(49).as_bytes().to_vec());
         assert_eq!(run(store, None, before).await.withdrawn.len(), usize::from(KIDS));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_page_keeps_no_other_delivery_from_being_taken_back_and_is_named(world: World) {
+        let store = &world.store;
+        delivered(&world).await;
+        let NewDelivery { mut row, mut page } = delivery(51, device(9), mark(store).await);
+        (page.hash, page.about) = (Digest::of(b"of other bytes"), vec![0xff]);
+        row.page = page.hash;
+        let wrong = delivery(52, device(10), row.mark);
+        let wrong = DeliveryRow { live: 3, gone: vec![1], ..wrong.row };
+        let written = store.write((page, [row, wrong]), |(page, deliveries), rows| Box::pin(async move {
+            // Again after a commit of which nobody was told.
+            if rows.deliveries_of(device(9)).await?.is_empty() {
+                rows.insert_page(page).await?;
+                for row in deliveries {
+                    rows.insert_delivery(row).await?;
+                }
+            }
+            Ok(End::Keep(()))
+        }));
+        written.await.unwrap();
+        let checked = store.check_deliveries(None).await.unwrap();
+        let broken: Vec<_> = checked.broken.iter().map(|broken| (broken.id, broken.device)).collect();
+        assert_eq!((checked.deliveries, broken), (3, vec![(id(51), device(9)), (id(52), device(10))]));
+        assert_eq!((checked.broken[0].page, checked.behind), (Digest::of(b"of other bytes"), None));
+        let of_kid = store.take_back(order(rule(None, Some(kid(7)), None), None), None, 2000).await.unwrap();
+        assert_eq!((of_kid.devices, of_kid.unread), (2, 1));
+        let of_all = store.take_back(order(rule(None, None, None), None), None, 2000).await.unwrap();
+        assert_eq!((of_all.devices, of_all.unread), (3, 0), "what all licenses have in common stands beside the page");
     }
 }
