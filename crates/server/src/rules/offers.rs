@@ -177,22 +177,30 @@ impl Rights {
     /// The content as who asks may have it at present: the best of all ways to it gives right, terms and subscription.
     pub(crate) fn settle(&mut self, kid: Kid, content: Content, user: Option<UserId>) -> Content {
         let ways = self.ways(kid, &content, user);
-        let ordered = ways.into_iter().map(|way| (self.order(kid, &content, &way), way)).collect::<Vec<_>>();
-        let latest = ordered.iter().map(|(_, way)| way.right.grant().and_then(GrantRow::over_at));
+        let latest = ways.iter().map(|way| way.right.grant().and_then(GrantRow::over_at));
         // No end is later than any.
         let latest = latest.max_by_key(|end| end.unwrap_or(i64::MAX)).flatten();
-        let best = ordered.into_iter().min_by(|(a, way), (b, other)| {
-            let tie = |way: &Way| way.right.grant().map(|grant| (grant.created_at, grant.id));
-            a.cmp(b).then_with(|| tie(way).cmp(&tie(other)))
-        });
-        match best {
+        match self.best(kid, &content, ways) {
             None => self.refused(kid, content, user),
-            Some((_, Way { right, offer })) => {
+            Some(Way { right, offer }) => {
                 let ledger =
                     right.grant().and_then(|grant| self.ledger.get(&(grant.id, kid))).cloned().unwrap_or_default();
                 self.on_terms(Content { right, ledger, latest, ..content }, offer)
             }
         }
+    }
+
+    /// The best way; most content has one, of which no terms have to be read.
+    fn best(&mut self, kid: Kid, content: &Content, mut ways: Vec<Way>) -> Option<Way> {
+        if ways.len() < 2 {
+            return ways.pop();
+        }
+        let ordered: Vec<_> = ways.into_iter().map(|way| (self.order(kid, content, &way), way)).collect();
+        let best = ordered.into_iter().min_by(|(a, way), (b, other)| {
+            let tie = |way: &Way| way.right.grant().map(|grant| (grant.created_at, grant.id));
+            a.cmp(b).then_with(|| tie(way).cmp(&tie(other)))
+        });
+        best.map(|(_, way)| way)
     }
 
     /// All ways in which who asks may have content.

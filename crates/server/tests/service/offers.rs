@@ -358,3 +358,34 @@ fn a_title_that_is_rented_again_begins_anew_and_its_time_is_that_of_all_devices(
         assert_eq!(again[0].license.policy.replaces, Some(lid));
     });
 }
+
+#[test]
+fn what_is_given_unasked_is_what_a_grant_gives_and_its_uses_are_out_from_then_on() {
+    each_engine(|data| {
+        let (_serving, known) = shop(&data);
+        data.policy("ten", r#"{"actions":{"Play":{"count":10}}}"#);
+        data.admin(&["offer", "set", "ten", "--policy", "ten", "--kid", FILM]);
+        let token = data.account("alice", &[]);
+        let [first, second] = [(); 2].map(|()| Device::individualized(&known));
+        let (answer, _) = ask(&first, &known, &token, &[]);
+        assert_eq!(answer.refusals[0].reason, Reason::NotEntitled);
+        let (_, told) = data.fails(&["license", "give", &first.id().to_hex(), FILM, "--account", "alice"]);
+        assert!(told.contains("were given nothing"), "{told}");
+        grant(&data, &["alice", "ten", "--uses", "3"]);
+        data.admin(&["license", "give", &first.id().to_hex(), FILM, "--account", "alice"]);
+        let (answer, _) = ask(&second, &known, &token, &[]);
+        assert_eq!(answer.refusals[0].reason, Reason::UsedUp, "they wait in the mailbox of the first device");
+        give_none_twice(&data, &first);
+    });
+}
+
+/// Given again before the device told anything, it is the same license with the same uses, twice a year.
+fn give_none_twice(data: &Data, device: &Device) {
+    let id = device.id().to_hex();
+    let words = ["license", "give", &id, FILM, "--account", "alice"];
+    data.admin(&words);
+    data.admin(&words);
+    assert_eq!(data.json(&["license", "list"]).as_array().unwrap().len(), 1);
+    let (_, told) = data.fails(&words);
+    assert!(told.contains("were given nothing"), "{told}");
+}
