@@ -31,6 +31,8 @@ pub(crate) enum Right {
     ChangeContent,
     /// Change accounts and what they have.
     ChangeAccounts,
+    /// Give back to accounts what lost devices hold.
+    FreeDevices,
     /// Change terms, take licenses back, revoke devices, and let others in.
     ChangeEverything,
 }
@@ -38,19 +40,20 @@ pub(crate) enum Right {
 /// Which role may what, in one place.
 const TABLE: [(AdminRole, &[Right]); 5] = [
     (AdminRole::Owner, &Right::ALL),
-    (AdminRole::Shop, &[Right::SeeCatalogue, Right::SeeAccounts, Right::ChangeAccounts]),
+    (AdminRole::Shop, &[Right::SeeCatalogue, Right::SeeAccounts, Right::ChangeAccounts, Right::FreeDevices]),
     (AdminRole::Packager, &[Right::SeeCatalogue, Right::ChangeContent]),
-    (AdminRole::Support, &[Right::SeeCatalogue, Right::SeeAccounts]),
+    (AdminRole::Support, &[Right::SeeCatalogue, Right::SeeAccounts, Right::FreeDevices]),
     (AdminRole::Reader, &[Right::SeeCatalogue, Right::SeeAccounts, Right::SeeService]),
 ];
 
 impl Right {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::SeeCatalogue,
         Self::SeeAccounts,
         Self::SeeService,
         Self::ChangeContent,
         Self::ChangeAccounts,
+        Self::FreeDevices,
         Self::ChangeEverything,
     ];
 
@@ -62,6 +65,7 @@ impl Right {
             Self::SeeService => "see-service",
             Self::ChangeContent => "change-content",
             Self::ChangeAccounts => "change-accounts",
+            Self::FreeDevices => "free-devices",
             Self::ChangeEverything => "change-everything",
         }
     }
@@ -172,6 +176,7 @@ mod tests {
         assert_eq!(who_may(Right::ChangeContent), "owner or packager");
         assert_eq!(who_may(Right::ChangeAccounts), "owner or shop");
         assert_eq!(who_may(Right::SeeService), "owner or reader");
+        assert_eq!(who_may(Right::FreeDevices), "owner or shop or support");
         assert!(!AdminRole::Packager.may(Right::SeeAccounts));
         assert!(Right::ALL.iter().all(|right| AdminRole::Owner.may(*right)));
     }

@@ -121,6 +121,9 @@ fn licenses_are_taken_back_and_devices_revoked() {
         assert!(shop.ask("POST", "revocations", body).refused(400).contains("Say lid"));
     }
     let revoke = format!("devices/{}/revoke", device.id().to_hex());
+    let lose = |device: &str| shop.ask("POST", &format!("devices/{device}/lose"), Value::Null);
+    assert_eq!(lose(&device.id().to_hex()).is(200), json!({ "titles": 0, "uses": 0 }));
+    assert!(lose(&"00".repeat(16)).refused(404).contains("no device"));
     shop.ask("POST", &revoke, json!({ "reason": "lost" })).is(204);
     assert!(
         shop.ask("POST", &format!("devices/{}/revoke", "00".repeat(16)), json!({})).refused(404).contains("no device")
@@ -165,6 +168,9 @@ fn each_role_does_what_it_may_and_nothing_else() {
         asks(token, "POST", "admins", json!({ "name": "eve", "role": "owner" })).refused(403);
         asks(token, "PUT", "policies/p", json!({})).refused(403);
     }
+    let lose = format!("devices/{}/lose", "00".repeat(16));
+    asks(&support, "POST", &lose, Value::Null).refused(404);
+    asks(&reader, "POST", &lose, Value::Null).refused(403);
     asks(&reader, "GET", "audit", Value::Null).is(200);
     asks(&support, "GET", "audit", Value::Null).refused(403);
     // What was refused left nothing, and who was let go is told so.

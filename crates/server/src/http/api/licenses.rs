@@ -7,7 +7,7 @@ use crate::owner::told::{self, Column, Told, has};
 use crate::problem::Refusal;
 use crate::rules::admins::Right;
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
-use crate::store::{DeviceEntry, Filter, LicenseEntry, OrderEntry, RestoreEntry};
+use crate::store::{CameBack, DeviceEntry, Filter, LicenseEntry, OrderEntry, RestoreEntry};
 use axum::http::Method;
 use serde_json::{Value, json};
 use wmlicense_wire::id::{DeviceId, Lid};
@@ -30,6 +30,7 @@ const TITLED: [Field; 6] = [
     takes("title", Kind::Text, "Titles that have this text in them."),
 ];
 const REASON: Field = takes("reason", Kind::Text, "Why, for your own records.");
+const CAME_BACK: [Column; 2] = [has("titles", told::Kind::Number), has("uses", told::Kind::Number)];
 const TAKEN_BACK: [Column; 3] =
     [has("number", told::Kind::Number), has("devices", told::Kind::Number), has("unread", told::Kind::Number)];
 
@@ -77,6 +78,17 @@ pub(super) const ROUTES: &[Route] = &[
         takes: Taken::Fields(&[takes("keepLicenses", Kind::Flag, "Leave it the licenses that it has."), REASON]),
         gives: Gives::Nothing,
         run: |asked| Box::pin(async move { revoke_device(&asked).await }),
+    },
+    Route {
+        method: Method::POST,
+        path: "/admin/v1/devices/{device}/lose",
+        about: "Give back to accounts the uses that a lost device holds.",
+        right: Right::FreeDevices,
+        in_path: &[needs("device", Kind::Hex(16), "ID of the device.")],
+        query: &[],
+        takes: Taken::Nothing,
+        gives: Gives::Object(&CAME_BACK),
+        run: |asked| Box::pin(async move { lose(&asked).await }),
     },
     Route {
         method: Method::GET,
@@ -136,13 +148,23 @@ async fn titled(asked: &Asked) -> Result<Filter, Refusal> {
     Ok(Filter { title: asked.values.text("title"), ..super::facts(asked).await? })
 }
 
+fn no_device(asked: &Asked) -> Refusal {
+    Refusal::Missing(format!("There is no device {}.", asked.values.needed("device")))
+}
+
+async fn lose(asked: &Asked) -> Result<Value, Refusal> {
+    let device: DeviceId = asked.values.id("device").ok_or_else(|| no_device(asked))?;
+    let back = asked.service.store.lose_device(device, asked.by.clone()).await?;
+    let CameBack { entries, uses } = back.ok_or_else(|| no_device(asked))?;
+    Ok(json!({ "titles": entries, "uses": uses }))
+}
+
 async fn revoke_device(asked: &Asked) -> Result<Value, Refusal> {
-    let missing = || Refusal::Missing(format!("There is no device {}.", asked.values.needed("device")));
-    let device: DeviceId = asked.values.id("device").ok_or_else(missing)?;
+    let device: DeviceId = asked.values.id("device").ok_or_else(|| no_device(asked))?;
     let from = if asked.values.flag("keepLicenses") { asked.now() } else { 0 };
     match asked.service.store.revoke_device(device, from, asked.values.text("reason"), asked.by.clone()).await? {
         true => Ok(Value::Null),
-        false => Err(missing()),
+        false => Err(no_device(asked)),
     }
 }
 
