@@ -25,7 +25,8 @@ pub(in crate::store) struct Kind {
 struct Open {
     kind: Kind,
     id: i64,
-    key: PageKey,
+    /// Stays where it is made: what is moved leaves copies that nobody wipes.
+    key: Box<PageKey>,
     sealed: Vec<u8>,
     page: PageBuilder,
     /// Least index that may follow.
@@ -79,7 +80,7 @@ impl Packing {
                     self.open.swap_remove(full).write(connection)?;
                 }
                 let (page_keys, random) = keys;
-                let key = PageKeys::fresh(random)?;
+                let key = Box::new(PageKeys::fresh(random)?);
                 let sealed = page_keys.seal(&scope(), &key, random)?;
                 let id = self.next_page()?;
                 self.open.push(Open { kind, id, key, sealed, page: PageBuilder::default(), next: 0 });
