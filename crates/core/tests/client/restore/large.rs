@@ -12,9 +12,16 @@ const LICENSES: u64 = 4096;
 
 /// A backup, and a copy of its store from before there was a license.
 fn large(world: &World) -> (Home<'_>, TempDir, Vec<u8>) {
+    of_answers(world, 1)
+}
+
+/// As [`large`], of so many answers.
+fn of_answers(world: &World, answers: u64) -> (Home<'_>, TempDir, Vec<u8>) {
     let home = Home::new(world);
     let before = home.copied();
-    home.acquire(&plain(world, 0..LICENSES)).unwrap();
+    for answer in 0..answers {
+        home.acquire(&plain(world, answer * LICENSES..(answer + 1) * LICENSES)).unwrap();
+    }
     let folder = tempfile::tempdir().unwrap();
     backed_up(&home, folder.path(), false).0.unwrap();
     let bytes = std::fs::read(folder.path().join(FILE_NAME)).unwrap();
@@ -114,14 +121,16 @@ fn a_large_backup_that_is_damaged_at_its_end_waits_for_nobody_and_writes_nothing
 
 #[test]
 fn on_a_small_disk_a_damaged_backup_is_told_as_damaged_and_a_whole_one_wants_room() {
+    const ANSWERS: u64 = 10;
     if !has_own_mounts("restore::large::on_a_small_disk_a_damaged_backup_is_told_as_damaged_and_a_whole_one_wants_room")
     {
         return;
     }
     let world = World::new();
-    let (home, folder, bytes) = large(&world);
+    // More than the database keeps in memory until a commit.
+    let (home, folder, bytes) = of_answers(&world, ANSWERS);
     let disk = tempfile::tempdir().unwrap();
-    mount_small(disk.path(), "size=16m");
+    mount_small(disk.path(), "size=64m");
     let (store, filling) = (disk.path().join("store"), disk.path().join("filling"));
     std::fs::create_dir(&store).unwrap();
     for entry in std::fs::read_dir(home.path()).unwrap().map(Result::unwrap) {
@@ -149,5 +158,5 @@ fn on_a_small_disk_a_damaged_backup_is_told_as_damaged_and_a_whole_one_wants_roo
     assert_eq!(client.store.license_count().unwrap(), 0);
     drop(room);
     std::fs::remove_file(&filling).unwrap();
-    assert_eq!(restore().unwrap().restored, LICENSES);
+    assert_eq!(restore().unwrap().restored, ANSWERS * LICENSES);
 }
