@@ -3,6 +3,7 @@
 
 mod api;
 mod body;
+mod clear_key;
 mod connection;
 mod crowd;
 pub(crate) mod listener;
@@ -15,6 +16,7 @@ mod trace;
 #[cfg(any(fuzzing, test))]
 pub(crate) use page::led_back;
 
+use crate::origin::Origin;
 use crate::problem::{Fault, Refusal};
 use crate::roles::{
     give_back::give_back, individualize::individualize, issue::issue, mailbox::mailbox, manage, renew::renew,
@@ -44,10 +46,10 @@ const COSE: &str = "application/cose";
 type Answered = Result<Response<Body>, Fault>;
 
 /// The routes of the roles that this service has. Those with a body bound what they take when it is there.
-pub(crate) fn router(service: Arc<Service>) -> Router {
+pub(crate) fn router(service: Arc<Service>, origins: Vec<Origin>) -> Router {
     let has = |role| service.roles.contains(&role);
     let (individualizes, issues, manages) = (has(Role::Individualization), has(Role::Issuer), has(Role::Management));
-    let shared = Arc::new(Shared::new(Arc::clone(&service)));
+    let shared = Arc::new(Shared::new(Arc::clone(&service), origins));
     let short = from_fn_with_state(Arc::clone(&shared), bounded);
     let mut router = Router::new()
         .route(endpoint::SERVICE_DOCUMENT, get(document).layer(short.clone()))
@@ -64,6 +66,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
             .route(&Endpoint::Returns.path(), post(post_returns))
             .route(&Endpoint::Revocations.path(), post(post_revocations))
             .route(&Endpoint::Mailbox.path(), post(post_mailbox))
+            .route("/clearkey", post(clear_key::ask).options(clear_key::preflight))
             .route("/interaction/{id}", get(page::show).layer(short).post(page::act))
             .route("/privacy", get(page::privacy));
     }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod catalogue;
+mod clear_key;
 mod clock;
 mod command;
 mod ends;
@@ -19,6 +20,7 @@ mod limits;
 mod logging;
 mod metrics;
 mod owner;
+mod origin;
 mod pace;
 mod policy;
 mod problem;
@@ -38,6 +40,7 @@ pub use command::run;
 pub use fetch::FetchError;
 pub use folder::DataFolder;
 pub use limits::{Daily, Limits};
+pub use origin::Origin;
 pub use serve::{DEFAULT_EPOCH_PERIOD, Options, ServeError, Server};
 pub use shop::{KeysError, KeysPlace, Trust};
 pub use source::Network;

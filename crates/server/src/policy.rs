@@ -1,10 +1,12 @@
 //! Terms that an owner writes as JSON and that become the policy of a license. Reading the JSON is in `policy/json.rs`.
 
 mod json;
+mod pages;
 mod renewal;
 mod time;
 
 pub(crate) use json::{Fault, is_version, parse};
+pub(crate) use pages::PLAY;
 pub(crate) use renewal::{Renewal, carried, known_state, until_now};
 pub(crate) use time::{parse_rfc3339, to_rfc3339};
 
@@ -35,6 +37,8 @@ pub(crate) struct Terms {
     pub(crate) asks_user: bool,
     /// Most uses that a device gets at once of those that are an account's; none: all that are left.
     pub(crate) allotment: Option<u32>,
+    /// Pages in browsers may have the key itself.
+    pub(crate) clear_key: bool,
 }
 
 impl Terms {
@@ -135,6 +139,7 @@ impl Default for Terms {
             minimum_status: None,
             asks_user: false,
             allotment: None,
+            clear_key: false,
         }
     }
 }

@@ -10,6 +10,10 @@ use wmlicense_wire::problem::{MEDIA_TYPE, Problem, ProblemKind, TYPE_PREFIX};
 /// Seconds after which an overloaded service may be asked again.
 const RETRY_AFTER: u64 = 2;
 
+/// Members that a problem has beside the common ones (RFC 9457, 3.2); a response carries them beside its fault.
+#[derive(Debug, Clone)]
+pub(crate) struct Members(pub(crate) serde_json::Map<String, serde_json::Value>);
+
 /// A request that gets no signed answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -21,6 +25,10 @@ pub(crate) enum Fault {
     Unauthorized,
     /// The account token was valid once.
     TokenEnded,
+    /// No key goes to a page, and why.
+    NoKey(&'static str),
+    /// A page of another site asked.
+    OtherSite,
     /// The transaction exists with other bytes or for another account.
     Conflict,
     /// The answer was given too long ago.
@@ -49,6 +57,7 @@ impl Fault {
             Self::BadRequest(_) => ProblemKind::BadRequest,
             Self::UnknownDevice(_) => ProblemKind::UnknownDevice,
             Self::Unauthorized | Self::TokenEnded => ProblemKind::Unauthorized,
+            Self::NoKey(_) | Self::OtherSite => ProblemKind::Forbidden,
             Self::Conflict => ProblemKind::Conflict,
             Self::Gone => ProblemKind::Gone,
             Self::TooLarge => ProblemKind::TooLarge,
@@ -66,6 +75,8 @@ impl Fault {
             Self::UnknownDevice(_) => "unknown_device",
             Self::Unauthorized => "unauthorized",
             Self::TokenEnded => "token_ended",
+            Self::NoKey(_) => "no_key",
+            Self::OtherSite => "other_site",
             Self::Conflict => "conflict",
             Self::Gone => "gone",
             Self::TooLarge => "too_large",
@@ -81,7 +92,10 @@ impl Fault {
 
     fn detail(self) -> &'static str {
         match self {
-            Self::BadRequest(detail) | Self::UnknownDevice(detail) => detail,
+            Self::BadRequest(detail) | Self::UnknownDevice(detail) | Self::NoKey(detail) => detail,
+            Self::OtherSite => {
+                "Pages of this site may not ask here. The owner of the service names those that may with --clearkey-origin."
+            }
             Self::Unauthorized => "Sign in again to get a valid account token.",
             Self::TokenEnded => {
                 "The account token has ended: its time is over, or another one took its place. Get a new one where you got this one."
@@ -112,14 +126,18 @@ impl Fault {
         self.kind().status()
     }
 
-    /// The problem as a response.
-    pub(crate) fn response(self, request_id: &str) -> Response<Body> {
+    /// The problem as a response, with what else it tells.
+    pub(crate) fn response(self, request_id: &str, more: Option<&Members>) -> Response<Body> {
         let kind = self.kind();
         let mut problem = Problem::new(kind, title(kind));
         problem.detail = Some(self.detail().to_owned());
         problem.request_id = Some(request_id.to_owned());
         problem.retry_after = self.retry_after();
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut value = serde_json::to_value(&problem).unwrap_or_default();
+        if let (Some(object), Some(Members(more))) = (value.as_object_mut(), more) {
+            object.extend(more.clone());
+        }
+        let body = serde_json::to_vec(&value).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -144,6 +162,7 @@ fn title(kind: ProblemKind) -> &'static str {
         ProblemKind::BadRequest => "The request cannot be understood.",
         ProblemKind::UnknownDevice => "The device must be individualized again.",
         ProblemKind::Unauthorized => "The account token is not valid.",
+        ProblemKind::Forbidden => "Who asks may not have it.",
         ProblemKind::Conflict => "The transaction was used for another request.",
         ProblemKind::Gone => "The transaction is over.",
         ProblemKind::RateLimited => "Too many requests.",

@@ -3,6 +3,7 @@
 
 mod ask;
 mod caller;
+pub(crate) mod clear_key;
 mod desk;
 pub(crate) mod entitlement;
 pub(crate) mod give;

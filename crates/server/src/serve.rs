@@ -10,6 +10,7 @@ use crate::http::management::Management;
 use crate::http::router;
 use crate::http::tls::{Tls, TlsError};
 use crate::limits::Limits;
+use crate::origin::Origin;
 use crate::pace::Pace;
 use crate::quota::Quotas;
 use crate::service::{Measure, OpenError, Presence, Service, open_database};
@@ -54,6 +55,8 @@ pub struct Options {
     pub epoch_period: u32,
     /// Seconds between two questions of a device whose user is on the page, at least: 1 to 60.
     pub poll_seconds: u64,
+    /// Sites beside the service's own whose pages may have keys.
+    pub clearkey_origins: Vec<Origin>,
     /// Certificate chain and key for TLS, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// What callers get at most.
@@ -121,6 +124,7 @@ pub struct Server {
     management: Option<Management>,
     /// Seconds after which a device is forgotten that never got anything.
     forget_after: Option<i64>,
+    origins: Vec<Origin>,
     tls: Option<Arc<Tls>>,
     again: Arc<Notify>,
     url: String,
@@ -167,7 +171,8 @@ impl Server {
         let config = tls.as_ref().map(|tls| tls.config()).transpose()?;
         let listening = listening.with_tls(config).behind(Proxies::new(trusted_proxies));
         let forget_after = forget_after.map(|days| i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY));
-        Ok(Self { service, listening, management, forget_after, tls, again: Arc::default(), url })
+        let origins = options.clearkey_origins;
+        Ok(Self { service, listening, management, forget_after, origins, tls, again: Arc::default(), url })
     }
 
     /// Where it listens: scheme, address and port.
@@ -187,7 +192,7 @@ impl Server {
 
     /// Serves until `stop` is ready, then lets running requests end.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        let Self { service, listening, management, forget_after, tls, again, .. } = self;
+        let Self { service, listening, management, forget_after, origins, tls, again, .. } = self;
         let ((stopping, stopped), (ended, end)) = (watch::channel(false), watch::channel(false));
         let start = |management: Management| management.start(Arc::clone(&service), end);
         let management = management.map(start).transpose()?;
@@ -205,7 +210,7 @@ impl Server {
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
-            () = listening.serve(router(Arc::clone(&service)), stopped) => {}
+            () = listening.serve(router(Arc::clone(&service), origins), stopped) => {}
             () = too_long => tracing::warn!(seconds = GRACE.as_secs(), "requests that were still running are cut off"),
         }
         upkeep.abort();

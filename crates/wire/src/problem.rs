@@ -18,6 +18,8 @@ pub enum ProblemKind {
     UnknownDevice,
     /// The account token is missing or not valid.
     Unauthorized,
+    /// Who asks may not have it.
+    Forbidden,
     /// The transaction exists with other bytes or for another account.
     Conflict,
     /// The transaction is older than answers are kept.
@@ -36,10 +38,11 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::BadRequest,
         Self::UnknownDevice,
         Self::Unauthorized,
+        Self::Forbidden,
         Self::Conflict,
         Self::Gone,
         Self::RateLimited,
@@ -55,6 +58,7 @@ impl ProblemKind {
             Self::BadRequest => "bad-request",
             Self::UnknownDevice => "unknown-device",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::Conflict => "conflict",
             Self::Gone => "gone",
             Self::RateLimited => "rate-limited",
@@ -69,7 +73,7 @@ impl ProblemKind {
     pub const fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
-            Self::UnknownDevice => 403,
+            Self::UnknownDevice | Self::Forbidden => 403,
             Self::Unauthorized => 401,
             Self::Conflict => 409,
             Self::Gone => 410,
@@ -83,7 +87,8 @@ impl ProblemKind {
 
     /// Published number: the HTTP status and a place in it, stable for ever.
     pub const fn code(self) -> i32 {
-        self.status() as i32 * 100
+        let place = if matches!(self, Self::Forbidden) { 1 } else { 0 };
+        self.status() as i32 * 100 + place
     }
 }
 

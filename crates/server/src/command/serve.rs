@@ -11,6 +11,7 @@ use crate::limits::{
     DEFAULT_KEPT_PER_ACCOUNT, DEFAULT_KEPT_PER_ADDRESS, DEFAULT_KEPT_PER_DEVICE, Daily, Limits,
 };
 use crate::logging::{self, Format};
+use crate::origin::Origin;
 use crate::serve::{DEFAULT_EPOCH_PERIOD, Options, Server};
 use crate::shop::{KeysPlace, Trust};
 use crate::source::Network;
@@ -61,6 +62,10 @@ pub(super) struct Arguments {
     /// Seconds after which a device asks for the first time whether its user has decided on the page, then ever more slowly.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     poll_seconds: u64,
+    /// Site beside the service's own whose pages may have keys by Clear Key, as https://video.example, or * for all; several with
+    /// commas between them.
+    #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
+    clearkey_origin: Vec<Origin>,
     /// Address or network of a proxy whose word on where requests come from is believed (`X-Forwarded-For`, `Forwarded`); several
     /// with commas between them.
     #[arg(long, value_delimiter = ',', value_name = "NETWORK")]
@@ -247,6 +252,7 @@ fn options(arguments: Arguments) -> Result<Options, CommandError> {
         predelivery_rate: arguments.predelivery_rate,
         epoch_period: arguments.epoch_period,
         poll_seconds: arguments.poll_seconds,
+        clearkey_origins: arguments.clearkey_origin,
         tls,
         limits,
         database: arguments.data.database,

@@ -1,7 +1,7 @@
 //! What surrounds every request: its ID and trace, the problem in place of a fault, its line in the log.
 
 use super::trace::{TRACEPARENT, Trace};
-use crate::problem::{Fault, Refusal};
+use crate::problem::{Fault, Members, Refusal};
 use crate::service::Service;
 use crate::source::Unnamed;
 use axum::body::Body;
@@ -37,7 +37,10 @@ pub(super) async fn observed(State(service): State<Arc<Service>>, request: Reque
             response = refusal.response(&id);
         }
         let fault = response.extensions().get::<Fault>().copied();
-        let mut response = fault.map_or(response, |fault| fault.response(&id));
+        let mut response = match fault {
+            Some(fault) => problem(fault, &id, response),
+            None => response,
+        };
         let mut name = |header: &'static str, text: &str| {
             if let Ok(value) = HeaderValue::from_str(text) {
                 response.headers_mut().insert(header, value);
@@ -54,6 +57,13 @@ pub(super) async fn observed(State(service): State<Arc<Service>>, request: Reque
         response
     };
     work.instrument(span).await
+}
+
+/// The problem of a fault, with what was said beside it.
+fn problem(fault: Fault, id: &str, told: Response<Body>) -> Response<Body> {
+    let mut response = fault.response(id, told.extensions().get::<Members>());
+    response.headers_mut().extend(told.into_parts().0.headers);
+    response
 }
 
 /// One line a request, without whose it is.

@@ -5,6 +5,7 @@ use super::body::{discard, read_body};
 use super::{Answered, cose};
 use crate::accounts::Account;
 use crate::metrics::count;
+use crate::origin::Origin;
 use crate::problem::Fault;
 use crate::roles::mailbox::Sender;
 use crate::service::Service;
@@ -37,6 +38,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// What handlers share.
 pub(super) struct Shared {
     pub(super) service: Arc<Service>,
+    /// Sites whose pages may have keys.
+    pub(super) origins: Vec<Origin>,
     running: Arc<Shares>,
     restoring: Arc<Shares>,
     bodies: Arc<Shares>,
@@ -76,9 +79,10 @@ pub(super) fn source(request: &Request) -> Source {
 }
 
 impl Shared {
-    pub(super) fn new(service: Arc<Service>) -> Self {
+    pub(super) fn new(service: Arc<Service>, origins: Vec<Origin>) -> Self {
         Self {
             service,
+            origins,
             running: Shares::new(MAX_REQUESTS),
             restoring: Shares::new(MAX_RESTORES),
             bodies: Shares::new(MAX_BODIES),

@@ -122,7 +122,10 @@ fn read_terms(object: &mut Object<'_>) -> Terms {
     object.set("interaction", "\"none\" or \"page\" is expected", interaction, &mut terms.asks_user);
     let allotment = |value: Value| u32::try_from(value.as_u64()?).ok().filter(|uses| *uses > 0).map(Some);
     object.set("allotment", "a number of uses from 1 to 4294967295 is expected", allotment, &mut terms.allotment);
-    object.only("clearKey", "only false is offered by this service", &Value::from(false));
+    object.set("clearKey", "true or false is expected", |value| value.as_bool(), &mut terms.clear_key);
+    if let Some(beyond) = terms.beyond_pages().filter(|_| terms.clear_key) {
+        object.fault("clearKey", beyond);
+    }
     object.finish();
     terms
 }
@@ -250,10 +253,6 @@ impl Object<'_> {
         if let Some(value) = self.take(name, expected, read) {
             *field = value;
         }
-    }
-
-    fn only(&mut self, name: &str, expected: &'static str, allowed: &Value) {
-        self.take(name, expected, |value| (value == *allowed).then_some(()));
     }
 
     fn finish(&mut self) {

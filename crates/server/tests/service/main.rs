@@ -8,6 +8,7 @@ mod again;
 mod api;
 mod api_asked_at_random;
 mod care;
+mod clear_key;
 mod clock;
 mod command_crashes;
 mod commands;

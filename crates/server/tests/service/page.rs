@@ -64,6 +64,7 @@ impl World {
             predelivery_rate: None,
             epoch_period: wmlicense_server::DEFAULT_EPOCH_PERIOD,
             poll_seconds: 2,
+            clearkey_origins: Vec::new(),
             tls: None,
             limits: Limits::default(),
             shop: None,

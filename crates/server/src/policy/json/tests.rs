@@ -37,7 +37,7 @@ fn an_empty_policy_plays_and_is_not_backed_up() {
 #[test]
 fn every_wrong_field_is_pointed_at() {
     let text = r#"{ "actions": { "Play": { "count": -1, "notAfter": "tomorrow", "cuont": 1 }, "a/b~": 7 }, "backup": "yes",
-        "restoreDevices": 0, "priority": 0.5, "onClockRollback": 1, "interaction": "popup", "clearKey": true, "minimumSecurityVersion": "1.2" }"#;
+        "restoreDevices": 0, "priority": 0.5, "onClockRollback": 1, "interaction": "popup", "clearKey": 1, "minimumSecurityVersion": "1.2" }"#;
     assert_eq!(
         pointers(text),
         [
