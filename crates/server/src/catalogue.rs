@@ -6,6 +6,7 @@ mod export;
 mod fault;
 mod lists;
 mod recipient;
+pub(crate) mod speke;
 mod text;
 
 pub(crate) use export::{Named, bento4, cpix as cpix_document, shaka};

@@ -1,6 +1,7 @@
 //! What fuzz targets need from inside, compiled for them and for tests alone: an owner's input, and a whole service without HTTP.
 #![allow(missing_docs)]
 
+use crate::catalogue::speke;
 use crate::clock::SystemClock;
 use crate::folder::DataFolder;
 use crate::limits::Daily;
@@ -22,6 +23,7 @@ use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::id::{Kid, Lid, ServiceId, SignerId, UserId};
 use wmlicense_wire::policy::{LicenseKind, Policy};
 use wmlicense_wire::request::Body;
+use zeroize::Zeroizing;
 
 /// The policies that terms in JSON become, with the shortest and the longest title, where they are accepted.
 pub fn policies(text: &str) -> Option<Vec<Policy>> {
@@ -47,6 +49,25 @@ pub fn policies(text: &str) -> Option<Vec<Policy>> {
 /// The titles of a file of content keys, where it is accepted.
 pub fn titles(bytes: &[u8]) -> Option<Vec<Option<String>>> {
     crate::catalogue::read(bytes, None).ok().map(|list| list.keys.into_iter().map(|entry| entry.title).collect())
+}
+
+/// How many key IDs the request of a page names, where it is accepted.
+pub fn keys_of_page(bytes: &[u8]) -> Option<usize> {
+    crate::clear_key::read(bytes).ok().map(|kids| kids.len())
+}
+
+/// How many keys the document of a packager asks for, where it is accepted, and what it is answered.
+pub fn keys_of_packager(bytes: &[u8], is_newer: bool) -> Option<(usize, Result<String, String>)> {
+    let version = if is_newer { speke::Version::TwoOne } else { speke::Version::Two };
+    let asked = speke::read(bytes, version).ok()?;
+    let key = |kid: &Kid| (*kid, Zeroizing::new(*kid.as_bytes()));
+    let answer = asked.fill(&asked.kids.iter().map(key).collect());
+    Some((asked.kids.len(), answer.map(|text| text.to_string()).map_err(|unfit| unfit.to_string())))
+}
+
+/// True for the XML of a CPIX document.
+pub fn is_cpix(text: &str) -> bool {
+    crate::catalogue::read(text.as_bytes(), None).is_ok() || text.contains("EncryptedValue")
 }
 
 pub fn date(text: &str) -> Option<i64> {

@@ -11,6 +11,7 @@ pub(crate) mod management;
 mod observe;
 mod page;
 mod requests;
+mod speke;
 pub(crate) mod tls;
 mod trace;
 #[cfg(any(fuzzing, test))]

@@ -12,6 +12,7 @@ use crate::http::tls::{Tls, TlsError};
 use crate::limits::Limits;
 use crate::origin::Origin;
 use crate::pace::Pace;
+use crate::packaging::Packaging;
 use crate::quota::Quotas;
 use crate::service::{Measure, OpenError, Presence, Service, open_database};
 use crate::shop::{KeysError, Shop, Trust};
@@ -55,6 +56,8 @@ pub struct Options {
     pub epoch_period: u32,
     /// Seconds between two questions of a device whose user is on the page, at least: 1 to 60.
     pub poll_seconds: u64,
+    /// What content becomes that a packager names for the first time.
+    pub packaging: Packaging,
     /// Sites beside the service's own whose pages may have keys.
     pub clearkey_origins: Vec<Origin>,
     /// Certificate chain and key for TLS, PEM.
@@ -125,6 +128,7 @@ pub struct Server {
     /// Seconds after which a device is forgotten that never got anything.
     forget_after: Option<i64>,
     origins: Vec<Origin>,
+    packaging: Packaging,
     tls: Option<Arc<Tls>>,
     again: Arc<Notify>,
     url: String,
@@ -171,8 +175,8 @@ impl Server {
         let config = tls.as_ref().map(|tls| tls.config()).transpose()?;
         let listening = listening.with_tls(config).behind(Proxies::new(trusted_proxies));
         let forget_after = forget_after.map(|days| i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY));
-        let origins = options.clearkey_origins;
-        Ok(Self { service, listening, management, forget_after, origins, tls, again: Arc::default(), url })
+        let (origins, packaging) = (options.clearkey_origins, options.packaging);
+        Ok(Self { service, listening, management, forget_after, origins, packaging, tls, again: Arc::default(), url })
     }
 
     /// Where it listens: scheme, address and port.
@@ -192,9 +196,9 @@ impl Server {
 
     /// Serves until `stop` is ready, then lets running requests end.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        let Self { service, listening, management, forget_after, origins, tls, again, .. } = self;
+        let Self { service, listening, management, forget_after, origins, packaging, tls, again, .. } = self;
         let ((stopping, stopped), (ended, end)) = (watch::channel(false), watch::channel(false));
-        let start = |management: Management| management.start(Arc::clone(&service), end);
+        let start = |management: Management| management.start(Arc::clone(&service), packaging, end);
         let management = management.map(start).transpose()?;
         let upkeep = tokio::spawn(Upkeep { service: Arc::clone(&service), tls, forget_after }.run(again));
         tokio::spawn(async move {

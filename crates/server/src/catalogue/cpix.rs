@@ -28,15 +28,8 @@ const MAX_VALUE: usize = 64 * 1024;
 
 /// Reads the text of a document. What concerns one key is told with its number; the document as a whole is refused at once.
 pub(super) fn read(text: &str, recipient: Option<&Recipient>) -> Result<Entries, CpixError> {
-    if let Some((line, column)) = long_head(text) {
-        return Err(CpixError::Xml { line, column, what: "an element has too many attributes" });
-    }
-    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options).map_err(|error| refusal(&error))?;
+    let document = parse(text)?;
     let root = document.root_element();
-    if !root.has_tag_name((CPIX, "CPIX")) {
-        return Err(CpixError::Other);
-    }
     let list = only(root, CPIX, "ContentKeyList")?;
     let keys = list.into_iter().flat_map(|list| list.children());
     let keys: Vec<Node<'_, '_>> = keys.filter(|node| node.has_tag_name((CPIX, "ContentKey"))).collect();
@@ -48,6 +41,16 @@ pub(super) fn read(text: &str, recipient: Option<&Recipient>) -> Result<Entries,
     };
     let read = |(index, key): (usize, &Node<'_, '_>)| (Place::Key(index + 1), entry(*key, opener.as_ref()));
     Ok(keys.iter().enumerate().map(read).collect())
+}
+
+/// The XML of a CPIX document, without a document type, and without more elements or attributes than such a document has.
+pub(super) fn parse(text: &str) -> Result<Document<'_>, CpixError> {
+    if let Some((line, column)) = long_head(text) {
+        return Err(CpixError::Xml { line, column, what: "an element has too many attributes" });
+    }
+    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, options).map_err(|error| refusal(&error))?;
+    if document.root_element().has_tag_name((CPIX, "CPIX")) { Ok(document) } else { Err(CpixError::Other) }
 }
 
 /// Where it is wrong, in words of our own: those of the parser quote the document.
@@ -66,7 +69,7 @@ fn child<'a, 'input>(node: Node<'a, 'input>, space: &str, name: &str) -> Option<
 }
 
 /// The child of this name, where there may be one and no second that somebody else reads.
-fn only<'a, 'input>(
+pub(super) fn only<'a, 'input>(
     node: Node<'a, 'input>,
     space: &str,
     name: &'static str,
@@ -79,7 +82,7 @@ fn only<'a, 'input>(
 }
 
 /// The element at the end of a path of children.
-fn descend<'a, 'input>(node: Node<'a, 'input>, path: &[(&str, &str)]) -> Option<Node<'a, 'input>> {
+pub(super) fn descend<'a, 'input>(node: Node<'a, 'input>, path: &[(&str, &str)]) -> Option<Node<'a, 'input>> {
     path.iter().try_fold(node, |node, (space, name)| child(node, space, name))
 }
 
@@ -184,7 +187,7 @@ fn cipher_value(node: Node<'_, '_>) -> Result<Zeroizing<Vec<u8>>, CpixError> {
 }
 
 /// The bytes of an element whose text is base64, which may be broken into lines.
-fn value(node: Node<'_, '_>, name: &'static str) -> Result<Zeroizing<Vec<u8>>, CpixError> {
+pub(super) fn value(node: Node<'_, '_>, name: &'static str) -> Result<Zeroizing<Vec<u8>>, CpixError> {
     // Comments part a text, and are no part of it.
     let texts = || node.children().filter(Node::is_text).map(|child| child.text().unwrap_or_default());
     let length: usize = texts().map(str::len).sum();

@@ -16,6 +16,9 @@ pub(crate) struct Named {
     pub(crate) key: Zeroizing<[u8; 16]>,
 }
 
+/// The namespaces of a document, by the prefixes that stand for them.
+pub(super) const SPACES: [(&str, &str); 4] = [("cpix", CPIX), ("pskc", PSKC), ("ds", DS), ("enc", ENC)];
+
 /// Longest text of one key in any of the forms, but for what is encrypted.
 const MOST_A_KEY: usize = 512;
 
@@ -60,9 +63,8 @@ pub(crate) fn bento4(keys: &[Named]) -> Zeroizing<String> {
 pub(crate) fn cpix(keys: &[Named], addressees: &[Addressee]) -> Result<Zeroizing<String>, NotSealed> {
     let mut text = text(keys);
     text.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let spaces = [("cpix", CPIX), ("pskc", PSKC), ("ds", DS), ("enc", ENC)];
     text.push_str("<cpix:CPIX");
-    for (prefix, space) in spaces {
+    for (prefix, space) in SPACES {
         let _ = write!(text, " xmlns:{prefix}=\"{space}\"");
     }
     text.push_str(" version=\"2.3\">\n");
@@ -77,37 +79,51 @@ pub(crate) fn cpix(keys: &[Named], addressees: &[Addressee]) -> Result<Zeroizing
     }
     text.push_str("<cpix:ContentKeyList>\n");
     for Named { kid, key, .. } in keys {
-        let _ = write!(text, "<cpix:ContentKey kid=\"{}\"><cpix:Data><pskc:Secret>", uuid(*kid));
-        match &sealer {
-            None => {
-                text.push_str("<pskc:PlainValue>");
-                push_base64(&mut text, &**key);
-                text.push_str("</pskc:PlainValue>");
-            }
-            Some(sealer) => {
-                let (sealed, mac) = sealer.seal(key)?;
-                text.push_str(&encrypted("pskc:EncryptedValue", AES_CBC, &sealed));
-                text.push_str("<pskc:ValueMAC>");
-                push_base64(&mut text, &mac);
-                text.push_str("</pskc:ValueMAC>");
-            }
-        }
-        text.push_str("</pskc:Secret></cpix:Data></cpix:ContentKey>\n");
+        let _ = write!(text, "<cpix:ContentKey kid=\"{}\">", uuid(*kid));
+        push_data(&mut text, key, sealer.as_ref())?;
+        text.push_str("</cpix:ContentKey>\n");
     }
     text.push_str("</cpix:ContentKeyList>\n</cpix:CPIX>");
     Ok(text)
 }
 
-fn delivery(addressee: &Addressee, [document_key, mac_key]: [Vec<u8>; 2]) -> String {
-    let certificate = STANDARD.encode(addressee.certificate());
-    let document_key = encrypted("pskc:EncryptedValue", OAEP, &document_key);
-    let mac_key = encrypted("cpix:Key", OAEP, &mac_key);
+/// What a content key carries: the key, in clear or for those who may open the document.
+pub(super) fn push_data(text: &mut String, key: &[u8; 16], sealer: Option<&Sealer>) -> Result<(), NotSealed> {
+    text.push_str("<cpix:Data><pskc:Secret>");
+    match sealer {
+        None => {
+            text.push_str("<pskc:PlainValue>");
+            push_base64(text, key);
+            text.push_str("</pskc:PlainValue>");
+        }
+        Some(sealer) => {
+            let (sealed, mac) = sealer.seal(key)?;
+            text.push_str(&encrypted("pskc:EncryptedValue", AES_CBC, &sealed));
+            text.push_str("<pskc:ValueMAC>");
+            push_base64(text, &mac);
+            text.push_str("</pskc:ValueMAC>");
+        }
+    }
+    text.push_str("</pskc:Secret></cpix:Data>");
+    Ok(())
+}
+
+fn delivery(addressee: &Addressee, keys: [Vec<u8>; 2]) -> String {
+    let (certificate, keys) = (STANDARD.encode(addressee.certificate()), delivered_keys(&keys));
     format!(
         "<cpix:DeliveryData>\
          <cpix:DeliveryKey><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></cpix:DeliveryKey>\
-         <cpix:DocumentKey Algorithm=\"{AES_CBC}\"><cpix:Data><pskc:Secret>{document_key}</pskc:Secret></cpix:Data></cpix:DocumentKey>\
-         <cpix:MACMethod Algorithm=\"{HMAC}\">{mac_key}</cpix:MACMethod>\
-         </cpix:DeliveryData>\n"
+         {keys}</cpix:DeliveryData>\n"
+    )
+}
+
+/// Document key and MAC key for one of those who may open the document.
+pub(super) fn delivered_keys([document_key, mac_key]: &[Vec<u8>; 2]) -> String {
+    let document_key = encrypted("pskc:EncryptedValue", OAEP, document_key);
+    let mac_key = encrypted("cpix:Key", OAEP, mac_key);
+    format!(
+        "<cpix:DocumentKey Algorithm=\"{AES_CBC}\"><cpix:Data><pskc:Secret>{document_key}</pskc:Secret></cpix:Data></cpix:DocumentKey>\
+         <cpix:MACMethod Algorithm=\"{HMAC}\">{mac_key}</cpix:MACMethod>"
     )
 }
 
@@ -120,7 +136,7 @@ fn encrypted(name: &str, algorithm: &str, sealed: &[u8]) -> String {
 }
 
 /// A key ID as XML documents write it.
-fn uuid(kid: Kid) -> String {
+pub(super) fn uuid(kid: Kid) -> String {
     let digits = kid.to_hex();
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
     [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")

@@ -24,6 +24,9 @@ pub(super) enum CommandError {
     /// One of two options that belong together.
     #[error("--{0} is set and --{1} is not; both are needed")]
     Lone(&'static str, &'static str),
+    /// Two options of which one undoes the other.
+    #[error("--{0} and --{1} say different things; give one of them")]
+    Contradicting(&'static str, &'static str),
     /// Serving.
     #[error(transparent)]
     Serve(#[from] ServeError),

@@ -12,6 +12,7 @@ use crate::limits::{
 };
 use crate::logging::{self, Format};
 use crate::origin::Origin;
+use crate::packaging::Packaging;
 use crate::serve::{DEFAULT_EPOCH_PERIOD, Options, Server};
 use crate::shop::{KeysPlace, Trust};
 use crate::source::Network;
@@ -66,6 +67,16 @@ pub(super) struct Arguments {
     /// commas between them.
     #[arg(long, value_delimiter = ',', value_name = "ORIGIN")]
     clearkey_origin: Vec<Origin>,
+    /// Policy of content that a packager names for the first time (SPEKE); without one it may be played and backed up, on four
+    /// devices.
+    #[arg(long, value_name = "NAME")]
+    packager_policy: Option<String>,
+    /// Scope that an account must have for such content; without it, and without --packager-open, offers reach it by its key ID.
+    #[arg(long, value_name = "NAME")]
+    packager_scope: Option<String>,
+    /// Anybody may have such content.
+    #[arg(long)]
+    packager_open: bool,
     /// Address or network of a proxy whose word on where requests come from is believed (`X-Forwarded-For`, `Forwarded`); several
     /// with commas between them.
     #[arg(long, value_delimiter = ',', value_name = "NETWORK")]
@@ -240,6 +251,11 @@ fn options(arguments: Arguments) -> Result<Options, CommandError> {
         (None, Some(_), _) => return Err(CommandError::Lone("shop-issuer", "shop-keys")),
         (None, None, Some(_)) => return Err(CommandError::Lone("shop-audience", "shop-keys")),
     };
+    if arguments.packager_open && arguments.packager_scope.is_some() {
+        return Err(CommandError::Contradicting("packager-open", "packager-scope"));
+    }
+    let packaging =
+        Packaging { policy: arguments.packager_policy, scope: arguments.packager_scope, open: arguments.packager_open };
     Ok(Options {
         shop,
         listen: arguments.listen,
@@ -252,6 +268,7 @@ fn options(arguments: Arguments) -> Result<Options, CommandError> {
         predelivery_rate: arguments.predelivery_rate,
         epoch_period: arguments.epoch_period,
         poll_seconds: arguments.poll_seconds,
+        packaging,
         clearkey_origins: arguments.clearkey_origin,
         tls,
         limits,

@@ -3,8 +3,9 @@
 
 use super::listener::Listening;
 use super::observe::observed;
-use super::{Answered, api};
+use super::{Answered, api, speke};
 use crate::metrics::CONTENT_TYPE;
+use crate::packaging::Packaging;
 use crate::problem::Fault;
 use crate::service::Service;
 use axum::Router;
@@ -28,12 +29,13 @@ const BLOCKING_THREADS: usize = 4;
 /// A database that takes longer for one write and one read cannot be served from.
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
-fn router(service: Arc<Service>) -> Router {
+fn router(service: Arc<Service>, packaging: Packaging) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .merge(api::router())
+        .merge(speke::router(packaging))
         .fallback(async || -> Answered { Err(Fault::NotFound) })
         .method_not_allowed_fallback(async || -> Answered {
             Err(Fault::BadRequest("The resource does not know this method."))
@@ -60,7 +62,12 @@ impl Management {
     }
 
     /// Serves on a thread of its own until `stopping` says so.
-    pub(crate) fn start(self, service: Arc<Service>, stopping: watch::Receiver<bool>) -> io::Result<JoinHandle<()>> {
+    pub(crate) fn start(
+        self,
+        service: Arc<Service>,
+        packaging: Packaging,
+        stopping: watch::Receiver<bool>,
+    ) -> io::Result<JoinHandle<()>> {
         let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
         let (in_all, of_one) = MAX_CONNECTIONS;
         let listening = {
@@ -68,7 +75,7 @@ impl Management {
             Listening::over(tokio::net::TcpListener::from_std(self.listener)?, in_all, of_one)
         };
         let thread = std::thread::Builder::new().name("management".to_owned());
-        thread.spawn(move || runtime.block_on(listening.serve(router(service), stopping)))
+        thread.spawn(move || runtime.block_on(listening.serve(router(service, packaging), stopping)))
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) async fn give(service: Arc<Service>, page: Page, kids: Vec<Kid>) -> R
             service: Arc::clone(&service),
             keyring: Arc::clone(&keyring),
             account: page.account.clone(),
+            device: page.device,
             consent: None,
             copied: false,
             told: Arc::new(HashSet::new()),
@@ -132,6 +133,8 @@ struct Decision {
 
 /// The license to write for what was granted, where it is a new one.
 type Judged = Result<Option<NewLicense>, Refusal>;
+/// A key, and the licenses to write for it.
+type Had = (Zeroizing<Vec<u8>>, Vec<NewLicense>);
 
 impl Decision {
     fn decide(mut self, kids: &[Kid], offer: Offer) -> Result<(Given, Issue), Fault> {
@@ -171,7 +174,7 @@ impl Decision {
         kid: Kid,
         item: Option<Offered>,
         roots: &mut HashMap<Kid, Judged>,
-    ) -> Result<Result<(Zeroizing<Vec<u8>>, Vec<NewLicense>), Refusal>, Fault> {
+    ) -> Result<Result<Had, Refusal>, Fault> {
         let Some(offered) = item else { return Ok(Err(Refusal::Reason(Reason::UnknownContent))) };
         let sealed = offered.content.sealed_key.clone();
         let root = if let Part::Leaf(root) = &offered.content.part { Some(root.kid) } else { None };

@@ -66,17 +66,6 @@ impl Store {
         })
     }
 
-    /// Writes licenses of a page, of which no answer is kept. False if they were decided from another state than the present one:
-    /// whoever runs it again finds them written.
-    pub(crate) fn issue_to_page(&self, device: DeviceId, issue: Issue, now: i64) -> Pending<'_, bool> {
-        self.write((device, issue, now), |(device, issue, now), rows| {
-            Box::pin(async move {
-                let written = write_issue(rows, *device, issue, *now).await?;
-                Ok(if written { End::Keep(true) } else { End::Undo(false) })
-            })
-        })
-    }
-
     /// Content by key ID as an account, or who names none, may have it at `now`, in order.
     pub(crate) fn contents_of(
         &self,

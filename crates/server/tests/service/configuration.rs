@@ -163,6 +163,7 @@ fn the_sample_and_the_manual_have_every_option() {
         ("N", "5"),
         ("ADDRESS:PORT", "127.0.0.1:0"),
         ("NETWORK", "10.0.0.0/8"),
+        ("ORIGIN", "https://video.example"),
     ]);
     let filled: String = sample
         .lines()

@@ -44,6 +44,7 @@ mod service_crashes;
 mod shop_keys_fetched;
 mod shop_tokens;
 mod signers;
+mod speke;
 mod taken_back;
 mod time;
 mod tls;

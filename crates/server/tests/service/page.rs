@@ -65,6 +65,7 @@ impl World {
             epoch_period: wmlicense_server::DEFAULT_EPOCH_PERIOD,
             poll_seconds: 2,
             clearkey_origins: Vec::new(),
+            packaging: Default::default(),
             tls: None,
             limits: Limits::default(),
             shop: None,
