@@ -1,15 +1,19 @@
-//! What an owner writes and a browser sends: terms as JSON, files of content keys, dates, queries and forms.
+//! What an owner writes, a shop signs and a browser sends: terms as JSON, files of content keys, keys and tokens of a shop, requests to
+//! the owner's API, dates, queries and forms.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wmlicense_server::fuzzing::{date, date_text, led_back, policies, titles};
+use wmlicense_server::fuzzing::{api_requests, date, date_text, is_shops, led_back, policies, shop_keys, titles};
 use wmlicense_wire::policy::{MAX_LEN, Policy};
 
 fuzz_target!(|data: &[u8]| {
     for title in titles(data).unwrap_or_default().into_iter().flatten() {
         assert!(!title.is_empty() && title.len() <= 512 && !title.chars().any(char::is_control), "{title:?}");
     }
+    assert!(!shop_keys(data), "a token without a signature counts");
     let Ok(text) = std::str::from_utf8(data) else { return };
+    assert!(!is_shops(text), "{text:?}");
+    api_requests(text);
     for mut policy in policies(text).unwrap_or_default() {
         let bytes = policy.encode();
         assert!(bytes.len() <= MAX_LEN, "{} bytes of a policy", bytes.len());

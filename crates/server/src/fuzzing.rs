@@ -14,6 +14,7 @@ use crate::roles::{
     revocations::revocations,
 };
 use crate::service::{Measure, Presence, Service, open_database};
+use crate::shop::Shop;
 use crate::source::Source;
 use crate::store::Database;
 use std::net::Ipv4Addr;
@@ -44,6 +45,25 @@ pub fn policies(text: &str) -> Option<Vec<Policy>> {
     let longest = || Some("x".repeat(crate::catalogue::MAX_TITLE_LEN));
     let each = [(LicenseKind::Content, None), (LicenseKind::Root, longest()), (LicenseKind::Leaf, longest())];
     Some(each.into_iter().map(|(kind, title)| terms.policy(facts(kind, title))).collect())
+}
+
+/// A key of RFC 8037, with which nobody who tries tokens signs.
+const SHOP_KEYS: &[u8] =
+    br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+/// True if a token is believed to be a shop's that did not sign it, or one is by keys that came with it.
+pub fn is_shops(token: &str) -> bool {
+    Shop::of(SHOP_KEYS).is_some_and(|shop| shop.verify(token, 0).is_ok())
+}
+
+/// Reads the keys of a shop.
+pub fn shop_keys(bytes: &[u8]) -> bool {
+    Shop::of(bytes).is_some_and(|shop| shop.verify("e30.e30.", 0).is_ok())
+}
+
+/// Reads a query and a body as each route of the owner's API does.
+pub fn api_requests(text: &str) -> usize {
+    crate::http::api_requests(text)
 }
 
 /// The titles of a file of content keys, where it is accepted.

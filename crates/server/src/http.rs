@@ -15,6 +15,8 @@ mod speke;
 pub(crate) mod tls;
 mod trace;
 #[cfg(any(fuzzing, test))]
+pub(crate) use api::api_requests;
+#[cfg(any(fuzzing, test))]
 pub(crate) use page::led_back;
 
 use crate::origin::Origin;

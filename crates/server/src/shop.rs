@@ -170,6 +170,16 @@ impl Shop {
         Ok(Self { trust, keys, tried, wanted: AtomicBool::new(false) })
     }
 
+    /// A shop whose keys are these, where they are some.
+    #[cfg(any(fuzzing, test))]
+    pub(crate) fn of(keys: &[u8]) -> Option<Self> {
+        let keys = jwk::read(keys).ok().filter(|keys| !keys.is_empty())?;
+        let place = KeysPlace::File(PathBuf::new());
+        let trust = Trust { keys: place, issuer: "shop".to_owned(), audience: "licenses".to_owned() };
+        let (keys, tried) = (RwLock::new(Arc::new(keys)), Mutex::new(Instant::now()));
+        Some(Self { trust, keys, tried, wanted: AtomicBool::new(false) })
+    }
+
     fn keys(&self) -> Arc<Vec<Key>> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -191,6 +191,22 @@ fn check_end(ends_at: Option<i64>, now: i64) -> Result<(), Refusal> {
     }
 }
 
+/// How many routes a text is a query or a body of.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn api_requests(text: &str) -> usize {
+    let query: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+    let is_one = |route: &&Route| {
+        let texts = query.iter().map(|(name, text)| (&**name, &**text));
+        let asked = Values::default().take_texts(&route.queried(), texts, "The query").is_ok();
+        let body = match route.takes {
+            Taken::Fields(fields) => Values::default().take_body(fields, text.as_bytes()).is_ok(),
+            _ => false,
+        };
+        asked || body
+    };
+    routes().filter(is_one).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +225,12 @@ mod tests {
             }
         }
         assert_eq!(told, routes().count());
+    }
+
+    #[test]
+    fn a_text_is_a_request_of_the_routes_that_know_its_fields() {
+        assert_eq!(api_requests(r#"{"name":"a","role":"king"}"#), 0);
+        assert_eq!(api_requests("removed=true&limit=3"), 1);
     }
 
     #[test]
