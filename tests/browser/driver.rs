@@ -182,6 +182,13 @@ impl Browser {
         self.post("goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
     }
 
+    /// From here on the browser asks for pages in this language.
+    pub(crate) fn speaks(&self, language: &str) {
+        let agent = self.script("return navigator.userAgent");
+        let spoken = json!({ "userAgent": agent, "acceptLanguage": language });
+        self.devtools("Emulation.setUserAgentOverride", spoken);
+    }
+
     /// What the browser warned of since the last call, but for answers that say by their status that something is wrong.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let records = self.post("se/log", json!({ "type": "browser" }));
@@ -192,9 +199,13 @@ impl Browser {
 
     /// Keeps a picture of the whole page in the target folder.
     pub(crate) fn screenshot(&self, name: &str) {
+        Self::keep(name, &self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })));
+    }
+
+    /// Writes what `Page.captureScreenshot` answered.
+    pub(crate) fn keep(name: &str, picture: &Value) {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("page");
         std::fs::create_dir_all(&folder).unwrap();
-        let picture = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true }));
         let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }

@@ -8,6 +8,9 @@ use wmlicense_testkit::root;
 /// Width in CSS pixels to which WCAG 2.2, 1.4.10 wants a page to fold without scrolling both ways.
 const NARROW: u32 = 320;
 
+/// Width and height of the smallest telephone that people still use.
+const SMALL: (u32, u32) = (320, 568);
+
 /// What axe-core finds, each fault with the elements that have it.
 const FAULTS: &str = "axe.run().then(found =>
     found.violations.map(fault => fault.id + ': ' + fault.nodes.map(node => node.html).join(' | ')))";
@@ -28,6 +31,23 @@ impl Inspector {
             eprintln!("skipped: axe-core is not in .venv; ci/install.sh puts it there");
         }
         Some(Self { axe: std::fs::read_to_string(found?).unwrap() })
+    }
+
+    /// On a small telephone all of these elements must be in the window before anybody scrolls; a picture is kept.
+    pub(crate) fn is_seen_at_once(browser: &Browser, view: &str, selectors: &[&str]) {
+        let (width, height) = SMALL;
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        browser.devtools("Emulation.setDeviceMetricsOverride", size);
+        for selector in selectors {
+            let ends = browser.script(&format!(
+                "scrollTo(0, 0); return document.querySelector('{selector}').getBoundingClientRect().bottom"
+            ));
+            let ends = ends.as_f64().unwrap();
+            assert!(ends > 0.0 && ends <= f64::from(height), "{view}: {selector} ends at {ends}");
+        }
+        let picture = browser.devtools("Page.captureScreenshot", json!({}));
+        Browser::keep(&format!("{view}-small"), &picture);
+        browser.devtools("Emulation.clearDeviceMetricsOverride", json!({}));
     }
 
     /// The present view must be without fault, wide and bright, narrow and dark; pictures of both are kept.

@@ -156,9 +156,58 @@ fn every_view_passes_axe_and_fits_a_narrow_window_and_a_dark_scheme() {
         ("interaction/AAAAAAAAAAAAAAAAAAAAAA", "There is no such page", "unknown"),
         ("privacy", "What this service keeps", "privacy"),
         ("support", "About a refused license", "support"),
+        ("", "Licenses from", "home"),
     ] {
         browser.open(&format!("{}/{path}", stage.service.url));
         view(heading, name);
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_page_speaks_the_language_of_the_browser_and_a_small_telephone_shows_the_decision_at_once() {
+    let (Some(browser), Some(inspector)) = (Browser::start(), Inspector::new()) else { return };
+    let stage = Stage::set(&[]);
+    let asked = [".asked strong", ".facts .id", "#code", DECLINE];
+    for (number, language, question, unknown, accepted, home) in [
+        (1, "en", "Unlock this for your app?", "No account has", "You can go back to the app", "Licenses from"),
+        (2, "de-AT", "Für Ihre App freischalten?", "Kein Konto hat", "können zur App zurückkehren", "Lizenzen von"),
+        (
+            3,
+            "fr",
+            "Débloquer pour votre application ?",
+            "Aucun compte n’a",
+            "pouvez revenir à l’application",
+            "Licences de",
+        ),
+    ] {
+        browser.speaks(language);
+        let code = &language[..2];
+        let view = |heading: &str, name: &str| {
+            browser.shows("h1", heading);
+            assert_eq!(browser.script("return document.documentElement.lang"), code);
+            inspector.inspect(&browser, &format!("{name}-{code}"));
+        };
+        let device = stage.device(Content::Gold(number), false);
+        browser.open(&device.page);
+        view(question, "sign-in");
+        Inspector::is_seen_at_once(&browser, &format!("sign-in-{code}"), &[&asked[..], &["#token"]].concat());
+        browser.type_into("#token", "wrong");
+        browser.press(ENTER);
+        browser.shows("[role=alert]", unknown);
+        view(question, "wrong-token");
+        browser.type_into("#token", &stage.service.gold_token);
+        browser.press(ENTER);
+        browser.shows("p strong", "bob");
+        view(question, "signed-in");
+        Inspector::is_seen_at_once(&browser, &format!("signed-in-{code}"), &[&asked[..], &[ACCEPT]].concat());
+        browser.click(ACCEPT);
+        browser.shows("main", accepted);
+        assert_eq!(device.ended().trim_end(), ACQUIRED);
+        for (path, heading) in [("", home), ("privacy", ""), ("support", "")] {
+            browser.open(&format!("{}/{path}", stage.service.url));
+            view(heading, if path.is_empty() { "home" } else { path });
+        }
     }
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

@@ -58,6 +58,8 @@ pub(crate) fn router(service: Arc<Service>, origins: Vec<Origin>) -> Router {
         .route(endpoint::SERVICE_DOCUMENT, get(document).layer(short.clone()))
         .route(&endpoint::path(endpoint::TIME), get(time).layer(short.clone()))
         .route(&endpoint::path(endpoint::STATUS_LIST), get(status_list).layer(short.clone()))
+        .route("/", get(page::home))
+        .route("/privacy", get(page::privacy))
         .route("/support", get(page::support));
     if individualizes {
         router = router.route(&Endpoint::Individualize.path(), post(post_individualize));
@@ -70,8 +72,7 @@ pub(crate) fn router(service: Arc<Service>, origins: Vec<Origin>) -> Router {
             .route(&Endpoint::Revocations.path(), post(post_revocations))
             .route(&Endpoint::Mailbox.path(), post(post_mailbox))
             .route("/clearkey", post(clear_key::ask).options(clear_key::preflight))
-            .route("/interaction/{id}", get(page::show).layer(short).post(page::act))
-            .route("/privacy", get(page::privacy));
+            .route("/interaction/{id}", get(page::show).layer(short).post(page::act));
     }
     if manages {
         router = router

@@ -5,6 +5,7 @@
 mod form;
 mod html;
 mod terms;
+mod texts;
 
 use super::body::read_frames;
 use super::requests::{Shared, source};
@@ -23,6 +24,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use form::{Back, Fields};
 use html::{Facts, Problem, Step};
 use std::sync::Arc;
+use texts::{Texts, fill};
 use wmlicense_wire::id::UserId;
 use wmlicense_wire::request::interaction_code;
 
@@ -39,13 +41,28 @@ const MAX_FAILURES: u64 = 10;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Answers `GET /privacy`, for services whose owner names no privacy statement.
-pub(super) async fn privacy() -> Response<Body> {
-    html::fixed("What this service keeps", include_str!("page/privacy.html"))
+pub(super) async fn privacy(texts: &'static Texts) -> Response<Body> {
+    html::fixed(texts, texts.privacy_title, texts.privacy_page)
 }
 
 /// Answers `GET /support`: the page behind the URL of a refusal, for services whose owner names none.
-pub(super) async fn support() -> Response<Body> {
-    html::fixed("About a refused license", include_str!("page/support.html"))
+pub(super) async fn support(texts: &'static Texts) -> Response<Body> {
+    html::fixed(texts, texts.support_title, texts.support_page)
+}
+
+/// Answers `GET /`, for people who look at where their app asks.
+pub(super) async fn home(State(shared): State<Arc<Shared>>, texts: &'static Texts) -> Response<Body> {
+    let service = &shared.service;
+    let privacy_url = privacy_url(service);
+    let mut links = vec![(service.presence.support_url.as_str(), texts.home_help)];
+    links.extend(service.presence.terms_url.iter().map(|url| (url.as_str(), texts.terms_of_use)));
+    links.push((&privacy_url, texts.privacy));
+    html::home(texts, &service.keyring().directory.authority.name, &links)
+}
+
+fn privacy_url(service: &Service) -> String {
+    let presence = &service.presence;
+    presence.privacy_url.clone().unwrap_or_else(|| format!("{}/privacy", presence.public_url))
 }
 
 /// Answers `GET /interaction/{id}`.
@@ -53,8 +70,9 @@ pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    texts: &'static Texts,
 ) -> Response<Body> {
-    let visit = match Visit::begin(&shared.service, id, query).await {
+    let visit = match Visit::begin(&shared.service, texts, id, query).await {
         Ok(visit) => visit,
         Err(response) => return response,
     };
@@ -66,21 +84,22 @@ pub(super) async fn act(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    texts: &'static Texts,
     request: Request,
 ) -> Response<Body> {
     let (source, own) = (source(&request), is_own(request.headers()));
     let read = async { read_form(request, &mut shared.room(source)?).await };
     let fields = match read.await {
         Ok(fields) => fields,
-        Err(fault) => return failed(fault),
+        Err(fault) => return failed(texts, fault),
     };
     let act = async {
-        Ok(match Visit::begin(&shared.service, id, query).await {
+        Ok(match Visit::begin(&shared.service, texts, id, query).await {
             Ok(visit) => visit.or_failed(visit.act(&fields, own).await),
             Err(response) => response,
         })
     };
-    shared.run(source, act).await.unwrap_or_else(failed)
+    shared.run(source, act).await.unwrap_or_else(|fault| failed(texts, fault))
 }
 
 /// False if the browser says that another site sent the form. Browsers that say nothing are held to the sealed token.
@@ -103,6 +122,7 @@ async fn read_form(request: Request, room: &mut Share) -> Result<Fields, Fault> 
 /// One request of a browser to the page of an interaction.
 struct Visit<'s> {
     service: &'s Arc<Service>,
+    texts: &'static Texts,
     interaction: Interaction,
     back: Option<Back>,
     now: i64,
@@ -110,20 +130,23 @@ struct Visit<'s> {
 
 impl<'s> Visit<'s> {
     /// Finds the interaction; one that is unknown or over has no page to act on.
-    async fn begin(service: &'s Arc<Service>, id: String, query: Option<String>) -> Result<Self, Response<Body>> {
+    async fn begin(
+        service: &'s Arc<Service>,
+        texts: &'static Texts,
+        id: String,
+        query: Option<String>,
+    ) -> Result<Self, Response<Body>> {
         let now = service.clock.now();
         let back = query.as_deref().and_then(|query| Back::parse(Fields::parse(query).get("return")?));
         let found = service.store.interaction(id).await;
-        let found = found.map_err(|error| failed(error.into()))?;
+        let found = found.map_err(|error| failed(texts, error.into()))?;
         let interaction = found.ok_or_else(|| {
-            let text = "The address is incomplete, or the question was asked too long ago. Go back to the app and start again.";
-            html::response(StatusCode::NOT_FOUND, html::told("There is no such page", text, None, None), None)
+            html::response(StatusCode::NOT_FOUND, html::told(texts, texts.unknown_title, texts.unknown, None), None)
         })?;
-        let visit = Self { service, interaction, back, now };
+        let visit = Self { service, texts, interaction, back, now };
         match visit.interaction.decision {
             None if visit.interaction.expires_at <= now => {
-                let text = "The time to decide is over, and nothing was unlocked. Go back to the app and start again.";
-                Err(visit.told(StatusCode::GONE, "Too late", text))
+                Err(visit.told(StatusCode::GONE, texts.late_title, texts.late))
             }
             Some(decision) => Err(visit.over(StatusCode::OK, decision)),
             None => Ok(visit),
@@ -132,24 +155,18 @@ impl<'s> Visit<'s> {
 
     fn told(&self, status: StatusCode, title: &str, text: &str) -> Response<Body> {
         let back = self.back.as_ref().map(|back| back.url(&self.interaction.id));
-        html::response(status, html::told(title, text, None, back.as_deref()), None)
+        html::response(status, html::told(self.texts, title, text, back.as_deref()), None)
     }
 
     fn over(&self, status: StatusCode, decision: Decision) -> Response<Body> {
         match decision {
-            Decision::Accepted(_) => {
-                let text = "You accepted. You can go back to the app, which goes on by itself, and close this page.";
-                self.told(status, "Accepted", text)
-            }
-            Decision::Declined => {
-                let text = "You declined, and nothing was unlocked. You can go back to the app and close this page.";
-                self.told(status, "Declined", text)
-            }
+            Decision::Accepted(_) => self.told(status, self.texts.accepted_title, self.texts.accepted),
+            Decision::Declined => self.told(status, self.texts.declined_title, self.texts.declined),
         }
     }
 
     fn or_failed(&self, result: Result<Response<Body>, Fault>) -> Response<Body> {
-        result.unwrap_or_else(failed)
+        result.unwrap_or_else(|fault| failed(self.texts, fault))
     }
 
     /// The page with what the user can do: as the holder of an account, or before signing in.
@@ -170,7 +187,7 @@ impl<'s> Visit<'s> {
             None => Step::Decide(None),
         };
         let sealed = self.seal(holder.map(|(_, account)| account.user))?;
-        let page = html::question(&self.facts(contents)?, &step, &sealed, problem);
+        let page = html::question(self.texts, &self.facts(contents)?, &step, &sealed, problem);
         Ok(html::response(status, page, self.back.as_ref()))
     }
 
@@ -180,15 +197,16 @@ impl<'s> Visit<'s> {
     }
 
     fn facts(&self, contents: Vec<Option<Content>>) -> Result<Facts, Fault> {
-        let presence = &self.service.presence;
+        let texts = self.texts;
         let titled = self.interaction.kids.iter().zip(contents).map(|(kid, content)| {
-            let Some(content) = content else { return Ok((format!("content {kid}, which is gone"), Vec::new())) };
+            let Some(content) = content else { return Ok((fill(texts.content_gone, [&kid.to_string()]), Vec::new())) };
             let terms = match &content.policy {
                 None => Terms::of_no_policy(),
                 Some((_, definition)) => parse(definition).map_err(|_| Fault::Internal)?,
             };
             let terms = content.bound(terms);
-            Ok((content.title.unwrap_or_else(|| format!("content {kid}")), terms::sentences(&terms)))
+            let title = content.title.unwrap_or_else(|| fill(texts.content, [&kid.to_string()]));
+            Ok((title, terms::sentences(&terms, texts)))
         });
         Ok(Facts {
             issuer: self.service.keyring().directory.authority.name.clone(),
@@ -196,8 +214,8 @@ impl<'s> Visit<'s> {
             device: self.interaction.device.to_hex(),
             application: self.interaction.application.clone(),
             titles: titled.collect::<Result<_, Fault>>()?,
-            privacy_url: presence.privacy_url.clone().unwrap_or_else(|| format!("{}/privacy", presence.public_url)),
-            terms_url: presence.terms_url.clone(),
+            privacy_url: privacy_url(self.service),
+            terms_url: self.service.presence.terms_url.clone(),
         })
     }
 
@@ -223,8 +241,8 @@ impl<'s> Visit<'s> {
     async fn sign_in(&self, token: &str) -> Result<Response<Body>, Fault> {
         let store = &self.service.store;
         if store.failed_sign_ins(self.interaction.thumbprint, self.now).await? >= MAX_FAILURES {
-            let text = "Too many wrong tokens were entered. Wait half an hour, then start again in the app.";
-            let mut response = self.told(StatusCode::TOO_MANY_REQUESTS, "Too many attempts", text);
+            let texts = self.texts;
+            let mut response = self.told(StatusCode::TOO_MANY_REQUESTS, texts.attempts_title, texts.attempts);
             let wait = self.interaction.expires_at.saturating_sub(self.now).unsigned_abs();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
             return Ok(response);
@@ -258,7 +276,7 @@ impl<'s> Visit<'s> {
         let known = self.service.store.interaction(id).await?.and_then(|interaction| interaction.decision);
         Ok(match known {
             Some(decision) => self.over(StatusCode::CONFLICT, decision),
-            None => self.told(StatusCode::GONE, "Too late", "The time to decide is over. Start again in the app."),
+            None => self.told(StatusCode::GONE, self.texts.late_title, self.texts.late),
         })
     }
 
@@ -291,8 +309,7 @@ fn needs_account(contents: &[Option<Content>]) -> bool {
     contents.iter().flatten().any(|content| may_have(content).is_err())
 }
 
-fn failed(fault: Fault) -> Response<Body> {
+fn failed(texts: &Texts, fault: Fault) -> Response<Body> {
     let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let text = "Please go back and try again in a moment.";
-    html::response(status, html::told("This did not work", text, None, None), None)
+    html::response(status, html::told(texts, texts.failed_title, texts.failed, None), None)
 }

@@ -336,8 +336,47 @@ fn a_page_leads_back_to_the_own_machine_only() {
 #[test]
 fn pages_for_everybody_are_guarded_as_well() {
     let world = World::new();
-    for (name, heading) in [("privacy", "What this service keeps"), ("support", "About a refused license")] {
+    for (name, heading) in
+        [("privacy", "What this service keeps"), ("support", "About a refused license"), ("", "Licenses from <bdi>")]
+    {
         let page = Page::read(agent().get(format!("{}/{name}", world.known.url)).call().unwrap());
         assert!(page.status == 200 && page.shows(heading) && !page.shows("<script"), "{name}");
     }
+}
+
+#[test]
+fn who_opens_the_address_of_the_service_learns_whose_it_is_and_what_it_keeps() {
+    let world = World::new();
+    let page = Page::read(agent().get(format!("{}/", world.known.url)).call().unwrap());
+    for text in
+        ["gives licenses for protected content", "/privacy\"", "/support\"", "https://example.org/terms?a=1&amp;b=2"]
+    {
+        assert!(page.shows(text), "{text}: {}", page.text);
+    }
+}
+
+#[test]
+fn pages_and_their_refusals_are_in_the_language_of_who_asks() {
+    let world = World::new();
+    let asking = Asking::new(&world, &[ASKED], None);
+    let get =
+        |url: &str, language: &str| Page::read(agent().get(url).header("accept-language", language).call().unwrap());
+    let german = get(&asking.url, "it, de-CH;q=0.8, en;q=0.5");
+    assert!(german.shows("<html lang=\"de\">") && german.shows("Abspielen: bis zu 3-mal."), "{}", german.text);
+    let french = get(&asking.url, "fr");
+    assert!(french.shows("<html lang=\"fr\">") && french.shows("Lire : jusqu’à 3 fois."), "{}", french.text);
+    assert!(get(&asking.url, "it").shows("<html lang=\"en\">"));
+    let unknown = get(&format!("{}/interaction/none", world.known.url), "de");
+    assert!(unknown.status == 404 && unknown.shows("Diese Seite gibt es nicht"), "{}", unknown.text);
+    let wrong = [("session", french.session()), ("action", "sign-in".to_owned()), ("token", "wrong".to_owned())];
+    let wrong = wrong.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let refused = post(&asking.url, &wrong, &[("accept-language", "fr")]);
+    assert!(refused.status == 422 && refused.shows("Aucun compte n’a ce jeton."), "{}", refused.text);
+    let other =
+        post(&asking.url, &[("action", "else")], &[("accept-language", "fr"), ("sec-fetch-site", "cross-site")]);
+    assert!(other.status == 403 && other.shows("Le formulaire ne vient pas de cette page."), "{}", other.text);
+    let declined = [("session", french.session()), ("action", "else".to_owned())];
+    let declined = declined.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let failed = post(&asking.url, &declined, &[("accept-language", "de")]);
+    assert!(failed.status == 400 && failed.shows("Das hat nicht geklappt"), "{}", failed.text);
 }

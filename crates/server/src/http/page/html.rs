@@ -2,6 +2,7 @@
 //! writes it.
 
 use super::form::Back;
+use super::texts::{Texts, fill};
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -52,15 +53,13 @@ impl Problem {
         }
     }
 
-    fn text(self) -> &'static str {
+    fn text(self, texts: &Texts) -> &'static str {
         match self {
-            Self::NoToken => "Enter the account token.",
-            Self::WrongToken => "No account has this token. Check it and enter it again.",
-            Self::EndedToken => "This token has ended. Get another one from whoever gave it to you, and enter that.",
-            Self::NotIncluded => {
-                "This account does not include the content. Enter the token of another account, or decline."
-            }
-            Self::Stale => "The form was not sent from this page. Please try again.",
+            Self::NoToken => texts.no_token,
+            Self::WrongToken => texts.wrong_token,
+            Self::EndedToken => texts.ended_token,
+            Self::NotIncluded => texts.not_included,
+            Self::Stale => texts.stale,
         }
     }
 }
@@ -73,62 +72,60 @@ pub(super) enum Step {
     Decide(Option<String>),
 }
 
-/// The page on which the user signs in, accepts or declines. `sealed` comes back with the form.
-pub(super) fn question(facts: &Facts, step: &Step, sealed: &str, problem: Option<Problem>) -> Markup {
+/// The page on which the user signs in, accepts or declines. `sealed` comes back with the form. What the decision needs stands
+/// before it and is short, so that all of it is seen at once on a small screen; the rest stands behind it.
+pub(super) fn question(texts: &Texts, facts: &Facts, step: &Step, sealed: &str, problem: Option<Problem>) -> Markup {
     let main = html! {
-        @if let Some(problem) = problem { (told_problem(step, problem)) }
-        h1 { "Unlock this for your app?" }
-        (described(facts))
+        @if let Some(problem) = problem { (told_problem(texts, step, problem)) }
+        h1 { (texts.question) }
+        (asked(texts, facts))
         @match step {
-            Step::SignIn => { (sign_in(sealed, problem)) }
+            Step::SignIn => { (sign_in(texts, sealed, problem)) }
             Step::Decide(holder) => {
-                h2 { "Your decision" }
                 @match holder {
-                    Some(name) => p { "You are signed in as " strong { (quoted(name)) } "." }
-                    None => p { "No account is needed." }
+                    Some(name) => p { (around(texts.signed_in, &html! { strong { (quoted(name)) } })) }
+                    None => p { (texts.no_account) }
                 }
                 form method="post" {
                     (hidden(sealed))
-                    button.first name="action" value="accept" { "Accept" }
-                    (decline())
+                    button.first name="action" value="accept" { (texts.accept) }
+                    (decline(texts))
                 }
             }
         }
+        (offered(texts, facts))
     };
-    let title = if problem.is_some() { "Error: unlock this for your app?" } else { "Unlock this for your app?" };
-    document(title, Some(facts), &main)
+    let title = if problem.is_some() { fill(texts.error, [texts.question]) } else { texts.question.to_owned() };
+    document(texts, &title, Some(facts), &main)
 }
 
-fn told_problem(step: &Step, problem: Problem) -> Markup {
+fn told_problem(texts: &Texts, step: &Step, problem: Problem) -> Markup {
     let of_the_field = matches!(step, Step::SignIn) && problem != Problem::Stale;
+    let text = problem.text(texts);
     html! {
         div.problem role="alert" tabindex="-1" autofocus aria-labelledby="problem" {
-            h2 #problem { "There is a problem" }
+            h2 #problem { (texts.problem) }
             p #problem-text {
-                @if of_the_field { a href="#token" { (problem.text()) } } @else { (problem.text()) }
+                @if of_the_field { a href="#token" { (text) } } @else { (text) }
             }
         }
     }
 }
 
-fn sign_in(sealed: &str, problem: Option<Problem>) -> Markup {
+fn sign_in(texts: &Texts, sealed: &str, problem: Option<Problem>) -> Markup {
     let wrong = matches!(problem, Some(problem) if problem.is_of_the_token());
     let described_by = if wrong { "problem-text hint" } else { "hint" };
     html! {
-        h2 { "Sign in" }
         form method="post" {
             (hidden(sealed))
-            label for="token" { "Account token" }
-            p #hint {
-                "You got it with your account, from whoever this content is from. Enter it only if your app shows the six "
-                "digits above."
-            }
+            label for="token" { (texts.token) }
             input #token name="token" type="password" autocomplete="current-password" maxlength="256" required
                 aria-invalid=[wrong.then_some("true")] aria-describedby=(described_by);
             div {
-                button.first name="action" value="sign-in" { "Sign in" }
-                (decline())
+                button.first name="action" value="sign-in" { (texts.sign_in) }
+                (decline(texts))
             }
+            p #hint { (texts.hint) }
         }
     }
 }
@@ -137,17 +134,41 @@ fn hidden(sealed: &str) -> Markup {
     html! { input type="hidden" name="session" value=(sealed); }
 }
 
-fn decline() -> Markup {
-    html! { button name="action" value="decline" formnovalidate { "Decline" } }
+fn decline(texts: &Texts) -> Markup {
+    html! { button name="action" value="decline" formnovalidate { (texts.decline) } }
 }
 
-fn described(facts: &Facts) -> Markup {
+/// Who asks for what, in short.
+fn asked(texts: &Texts, facts: &Facts) -> Markup {
+    let more = facts.titles.len().saturating_sub(1);
+    html! {
+        div.asked {
+            @if let Some((title, _)) = facts.titles.first() { strong { (quoted(title)) } }
+            @if more > 0 { " " (fill(texts.more, [&more.to_string()])) }
+        }
+        dl.facts {
+            dt { (texts.app) }
+            dd {
+                @match &facts.application {
+                    Some(name) => { (around(texts.app_named, &quoted(name))) }
+                    None => { (texts.app_unnamed) }
+                }
+            }
+            dt { (texts.device) }
+            dd.id { (facts.device) }
+            dt { (texts.from) }
+            dd { (quoted(&facts.issuer)) }
+        }
+        p { (texts.digits) }
+        p.code #code { (facts.code) }
+    }
+}
+
+/// Everything that is asked for, each with its terms.
+fn offered(texts: &Texts, facts: &Facts) -> Markup {
     let more = facts.titles.len().saturating_sub(MAX_LISTED);
     html! {
-        p { "Your app sent you here, because you have to accept the terms before it can go on. It shows these six digits:" }
-        p.code #code { (facts.code) }
-        p { "If your app shows others, or none, somebody else sent you here: decline." }
-        h2 { "What you get" }
+        h2 { (texts.what_you_get) }
         ul.titles {
             @for (title, terms) in facts.titles.iter().take(MAX_LISTED) {
                 li {
@@ -155,44 +176,41 @@ fn described(facts: &Facts) -> Markup {
                     ul { @for sentence in terms { li { (sentence) } } }
                 }
             }
-            @if more > 0 { li { "and " (more) " more" } }
-        }
-        h2 { "Who is asking" }
-        dl {
-            dt { "App" }
-            dd {
-                @match &facts.application {
-                    Some(name) => { "It calls itself " (quoted(name)) }
-                    None => { "It gives no name" }
-                }
-            }
-            dt { "Device" }
-            dd { (facts.device) }
-            dt { "The content is from" }
-            dd { (quoted(&facts.issuer)) }
+            @if more > 0 { li { (fill(texts.more, [&more.to_string()])) } }
         }
     }
 }
 
 /// A page that only tells something.
-pub(super) fn told(title: &str, text: &str, facts: Option<&Facts>, back: Option<&str>) -> Markup {
+pub(super) fn told(texts: &Texts, title: &str, text: &str, back: Option<&str>) -> Markup {
     let main = html! {
         h1 { (title) }
         p { (text) }
-        @if let Some(url) = back { p { a href=(url) { "Go back to the app" } } }
+        @if let Some(url) = back { p { a href=(url) { (texts.back) } } }
     };
-    document(title, facts, &main)
+    document(texts, title, None, &main)
+}
+
+/// The page for people who open the address of the service itself: whose it is and what it is for.
+pub(super) fn home(texts: &Texts, issuer: &str, links: &[(&str, &str)]) -> Response<Body> {
+    let main = html! {
+        h1 { (around(texts.home_title, &quoted(issuer))) }
+        p { (texts.home_purpose) }
+        p { (texts.home_nothing_to_do) }
+        ul { @for (url, text) in links { li { a href=(url) { (text) } } } }
+    };
+    response(StatusCode::OK, document(texts, &fill(texts.home_title, [&shown(issuer)]), None, &main), None)
 }
 
 /// A page that is the same for everybody: `main` is HTML of our own.
-pub(super) fn fixed(title: &str, main: &str) -> Response<Body> {
-    response(StatusCode::OK, document(title, None, &PreEscaped(main.to_owned())), None)
+pub(super) fn fixed(texts: &Texts, title: &str, main: &str) -> Response<Body> {
+    response(StatusCode::OK, document(texts, title, None, &PreEscaped(main.to_owned())), None)
 }
 
-fn document(title: &str, facts: Option<&Facts>, main: &Markup) -> Markup {
+fn document(texts: &Texts, title: &str, facts: Option<&Facts>, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(texts.code) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -200,24 +218,23 @@ fn document(title: &str, facts: Option<&Facts>, main: &Markup) -> Markup {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                @if let Some(facts) = facts { header { p { (quoted(&facts.issuer)) } } }
                 main { (main) }
-                @if let Some(facts) = facts { (legal(facts)) }
+                @if let Some(facts) = facts { (legal(texts, facts)) }
             }
         }
     }
 }
 
 /// Opens in another tab: what was entered here stays, and the way back is no form sent twice.
-fn legal(facts: &Facts) -> Markup {
-    let links = facts.terms_url.iter().map(|url| (url, "Terms of use"));
-    let links = links.chain([(&facts.privacy_url, "Privacy statement")]);
+fn legal(texts: &Texts, facts: &Facts) -> Markup {
+    let links = facts.terms_url.iter().map(|url| (url, texts.terms_of_use));
+    let links = links.chain([(&facts.privacy_url, texts.privacy)]);
     html! {
         footer {
-            nav aria-label="Legal" {
+            nav aria-label=(texts.legal) {
                 ul {
                     @for (url, text) in links {
-                        li { a href=(url) target="_blank" rel="noopener" { (text) " (opens in a new tab)" } }
+                        li { a href=(url) target="_blank" rel="noopener" { (fill(texts.new_tab, [text])) } }
                     }
                 }
             }
@@ -225,15 +242,24 @@ fn legal(facts: &Facts) -> Markup {
     }
 }
 
+/// A text with markup in its one place.
+fn around(text: &str, inner: &Markup) -> Markup {
+    let (before, after) = text.split_once("{}").unwrap_or((text, ""));
+    html! { (before) (inner) (after) }
+}
+
 /// Text of somebody else's choice, kept from reordering or hiding what stands around it.
 fn quoted(text: &str) -> Markup {
-    let shown: String = text
-        .chars()
+    html! { bdi { (shown(text)) } }
+}
+
+/// As `quoted`, where there can be no elements.
+fn shown(text: &str) -> String {
+    text.chars()
         .filter(|letter| !letter.is_control())
         .filter(|letter| !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'))
         .take(200)
-        .collect();
-    html! { bdi { (shown) } }
+        .collect()
 }
 
 /// A page as a response that no cache keeps, no frame shows, and that loads and sends nothing elsewhere. A form may lead to
@@ -253,6 +279,7 @@ pub(super) fn response(status: StatusCode, page: Markup, back: Option<&Back>) ->
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
+        (header::VARY, "accept-language"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
