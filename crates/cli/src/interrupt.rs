@@ -11,13 +11,16 @@ use wmlicense_core::operation::Canceller;
 struct Watched {
     /// Ends the operation that runs.
     canceller: Option<Canceller>,
+    /// One begins soon, of which the user was told that a signal ends it.
+    announced: bool,
     /// The first signal that came.
     signal: Option<u8>,
     /// How the terminal was before something was typed that it does not show.
     terminal: Option<Termios>,
 }
 
-static WATCHED: Mutex<Watched> = Mutex::new(Watched { canceller: None, signal: None, terminal: None });
+static WATCHED: Mutex<Watched> =
+    Mutex::new(Watched { canceller: None, announced: false, signal: None, terminal: None });
 static STARTED: Once = Once::new();
 
 fn watched<T>(with: impl FnOnce(&mut Watched) -> T) -> T {
@@ -36,15 +39,17 @@ pub(crate) fn listen() {
 
 fn came(signal: i32) {
     let signal = u8::try_from(signal).unwrap_or(0);
-    let canceller = watched(|watched| match (&watched.canceller, watched.signal) {
-        (Some(canceller), None) => {
+    let (canceller, ends) = watched(|watched| {
+        let is_heard = watched.signal.is_none() && (watched.canceller.is_some() || watched.announced);
+        if is_heard {
             watched.signal = Some(signal);
-            Some(canceller.clone())
         }
-        _ => None,
+        (watched.canceller.clone().filter(|_| is_heard), !is_heard)
     });
     match canceller {
         Some(canceller) => canceller.cancel(),
+        // What was announced is cancelled when it begins.
+        None if !ends => {}
         None => {
             if let Some(terminal) = watched(|watched| watched.terminal.take()) {
                 let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &terminal);
@@ -59,11 +64,17 @@ pub(crate) fn keep_terminal(terminal: Option<Termios>) {
     watched(|watched| watched.terminal = terminal);
 }
 
+/// Before the user is told that a signal ends what comes next: one that comes before it begins is kept for it.
+pub(crate) fn announce() {
+    watched(|watched| watched.announced = true);
+}
+
 /// An operation begins, which a signal cancels.
 pub(crate) fn begins(canceller: Canceller) {
     // A signal that came between two operations of one command is meant for the next one as well.
     let late = watched(|watched| {
         watched.canceller = Some(canceller.clone());
+        watched.announced = false;
         watched.signal.is_some()
     });
     if late {

@@ -3,6 +3,7 @@
 use super::{Asked, Errand, acquired_output, needs_individualization};
 use crate::exit::Code;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::Output;
 use crate::settings;
 use crate::text::plain;
@@ -50,6 +51,7 @@ pub(super) fn accept(errand: &Errand, options: &Page, waiting: Waiting) -> Resul
     if options.no_wait {
         return Ok(waiting_output(&waiting));
     }
+    interrupt::announce();
     // On standard error: what is printed at the end stays one result.
     eprintln!("{}\nwaiting until you have decided there; Ctrl-C ends the waiting, not the request", lines(&waiting));
     let mut way_back = WayBack::default();
