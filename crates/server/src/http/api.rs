@@ -122,7 +122,8 @@ fn said(route: &Route, path: &RawPathParams, query: Option<&str>, body: &[u8]) -
 /// The key that a request is done once by, where it names one.
 fn repeat_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value.to_str().ok().map(str::trim).filter(|key| (1..=MAX_KEY_LEN).contains(&key.len()));
+    let is_key = |key: &&str| (1..=MAX_KEY_LEN).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = value.to_str().ok().filter(is_key);
     let wrong = || Refusal::Wrong(format!("An Idempotency-Key has 1 to {MAX_KEY_LEN} visible ASCII characters."));
     key.map(|key| Some(key.to_owned())).ok_or_else(wrong)
 }

@@ -248,7 +248,7 @@ fn text(path: &Path) -> &str {
 #[test]
 fn a_film_that_was_packaged_with_these_keys_plays_as_the_clear_one() {
     let Some(media) = Media::new() else { return };
-    if !run::has_tool("ffmpeg") {
+    if !run::has_program("ffmpeg") {
         return;
     }
     let data = Data::new();
