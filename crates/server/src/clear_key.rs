@@ -79,7 +79,7 @@ pub(crate) fn device(id: Option<&str>) -> Result<DeviceId, &'static str> {
             "The ID of a page has 16 to 64 letters, digits, hyphens and underscores, such as crypto.randomUUID() gives.",
         );
     }
-    let hash = Digest::of_parts(&[b"wmlicense/1 page\0", id.unwrap_or_default().as_bytes()]);
+    let hash = Digest::of_parts(&[b"wmlicense/1 browser page\0", id.unwrap_or_default().as_bytes()]);
     let mut bytes = [0; DeviceId::LEN];
     bytes.copy_from_slice(&hash.as_bytes()[..DeviceId::LEN]);
     bytes[..MARK.len()].copy_from_slice(&MARK);
