@@ -11,7 +11,7 @@ mod route;
 mod service;
 mod terms;
 
-use super::body::{discard, read_frames};
+use super::body::{discard, read_frames, wiped};
 use crate::policy::to_rfc3339;
 use crate::problem::{Fault, Refusal};
 use crate::rules::admins::Repeat;
@@ -25,7 +25,7 @@ use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::{MethodFilter, on};
-use fields::Values;
+use fields::{Values, wipe};
 use route::{Asked, Route, Taken};
 use std::sync::Arc;
 use wmlicense_wire::id::{Digest, Kid};
@@ -98,12 +98,13 @@ async fn serve(
     }
     let repeat = by.repeat.clone();
     let asked = Asked { service: Arc::clone(&service), admin, by, values, body };
-    let given = (route.run)(asked).await?;
-    let text = Zeroizing::new(if given.is_null() { String::new() } else { given.to_string() });
+    let mut given = (route.run)(asked).await?;
+    let text = Zeroizing::new(if given.is_null() { Vec::new() } else { given.to_string().into_bytes() });
+    wipe(&mut given);
     if let Some(repeat) = repeat {
         keep(&service, repeat, route.status(), &text).await;
     }
-    Ok(answer(route.status(), &text))
+    Ok(answer(route.status(), text))
 }
 
 /// What a request says.
@@ -134,7 +135,6 @@ async fn known_answer(service: &Service, repeat: &Repeat, now: i64) -> Result<Op
         Repeated::New => Ok(None),
         Repeated::Answered(claim, status, sealed) => {
             let text = service.master.open(Kid::new(claim), &sealed).ok_or(Fault::Internal)?;
-            let text = std::str::from_utf8(&text).map_err(|_| Fault::Internal)?;
             let mut answer = answer(status, text);
             answer.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
             Ok(Some(answer))
@@ -149,8 +149,8 @@ async fn known_answer(service: &Service, repeat: &Repeat, now: i64) -> Result<Op
 }
 
 /// Keeps an answer under the master key, because there are tokens and keys in some.
-async fn keep(service: &Service, repeat: Repeat, status: u16, text: &str) {
-    let sealed = service.master.seal(Kid::new(repeat.claim), text.as_bytes());
+async fn keep(service: &Service, repeat: Repeat, status: u16, text: &[u8]) {
+    let sealed = service.master.seal(Kid::new(repeat.claim), text);
     let kept = match sealed {
         Ok(sealed) => service.store.keep_answer(repeat, status, sealed).await,
         Err(_) => return tracing::error!("the system gave no random bytes; an answer is not kept"),
@@ -161,10 +161,12 @@ async fn keep(service: &Service, repeat: Repeat, status: u16, text: &str) {
     }
 }
 
-fn answer(status: u16, text: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text.to_owned()));
+/// An answer of JSON, or of nothing.
+fn answer(status: u16, text: Zeroizing<Vec<u8>>) -> Response<Body> {
+    let is_empty = text.is_empty();
+    let mut response = Response::new(wiped(text));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    if !text.is_empty() {
+    if !is_empty {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use wmlicense_wire::request::MAX_RESTORE_LEN;
+use zeroize::Zeroizing;
 
 /// For how long nothing need come of a body; and how many bytes a second must come from then on.
 const GRACE: Duration = Duration::from_secs(10);
@@ -46,6 +47,17 @@ pub(super) fn discard(mut body: Body) {
         // Who sends more, or slower, does not get to read why.
         let _ = tokio::time::timeout(DISCARD_TIMEOUT, read).await;
     });
+}
+
+/// The body of an answer that has keys or tokens in it: sent without a copy of ours, and wiped when it was sent.
+pub(super) fn wiped(bytes: Zeroizing<Vec<u8>>) -> Body {
+    struct Owned(Zeroizing<Vec<u8>>);
+    impl AsRef<[u8]> for Owned {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Body::from(Bytes::from_owner(Owned(bytes)))
 }
 
 /// The next bytes of a body; empty ones for what is not data.

@@ -2,7 +2,7 @@
 //! `Authorization` and never in a cookie, so that no page spends what its user is signed in to elsewhere.
 
 use super::Answered;
-use super::body::{discard, read_frames};
+use super::body::{discard, read_frames, wiped};
 use super::requests::{Shared, source};
 use crate::clear_key::{self, MAX_LEN, kid_text};
 use crate::origin;
@@ -12,11 +12,9 @@ use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse as _;
-use bytes::Bytes;
 use serde_json::{Map, json};
 use std::sync::Arc;
 use wmlicense_wire::id::Kid;
-use zeroize::Zeroizing;
 
 /// What a page keeps and sends, so that it counts as one device.
 const DEVICE: HeaderName = HeaderName::from_static("wmlicense-device");
@@ -138,21 +136,11 @@ fn told(Given { keys, refused }: Given) -> Response<Body> {
     if keys.is_empty() {
         return refusal(&refused);
     }
-    let license = Owned(clear_key::write(&keys));
-    let mut response = Response::new(Body::from(Bytes::from_owner(license)));
+    let mut response = Response::new(wiped(clear_key::write(&keys)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// A license, wiped when it was sent.
-struct Owned(Zeroizing<Vec<u8>>);
-
-impl AsRef<[u8]> for Owned {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 fn refusal(refused: &[(Kid, Refusal)]) -> Response<Body> {

@@ -1,7 +1,7 @@
 //! `POST /speke/v2` on the owner's listener: keys for packagers that speak SPEKE 2.0 or 2.1. What is refused is told as text, in the
 //! words that such packagers show; who may ask is told as everywhere there.
 
-use super::body::{discard, read_frames};
+use super::body::{discard, read_frames, wiped};
 use super::requests::source;
 use crate::catalogue::speke::{self, MAX_LEN, Unfit, Version};
 use crate::packaging::{Packaging, keys};
@@ -15,7 +15,6 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::routing::post;
-use bytes::Bytes;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -74,7 +73,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 fn answer(version: Version, document: Zeroizing<Vec<u8>>) -> Response<Body> {
-    let mut response = Response::new(Body::from(Bytes::from_owner(Owned(document))));
+    let mut response = Response::new(wiped(document));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(XML));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -91,13 +90,4 @@ fn refused(unfit: &Unfit) -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
     headers.insert(AGENT, HeaderValue::from_static(OWN_AGENT));
     response
-}
-
-/// A document with keys, wiped when it was sent.
-struct Owned(Zeroizing<Vec<u8>>);
-
-impl AsRef<[u8]> for Owned {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
 }

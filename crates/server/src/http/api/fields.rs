@@ -6,6 +6,7 @@ use crate::policy::parse_rfc3339;
 use crate::problem::Refusal;
 use serde_json::{Map, Value, json};
 use wmlicense_wire::id::Id;
+use zeroize::Zeroize as _;
 
 /// Longest text of a field in bytes.
 const MAX_TEXT_LEN: usize = 512;
@@ -134,9 +135,25 @@ fn all(value: &Value, least: usize, kind: Kind) -> bool {
     value.as_array().is_some_and(is_good)
 }
 
-/// What a request says, checked.
-#[derive(Debug, Default)]
+/// What a request says, checked. There can be keys in it: it is wiped, and nothing prints it.
+#[derive(Default)]
 pub(super) struct Values(Map<String, Value>);
+
+impl Drop for Values {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
+
+/// Wipes the texts of a value.
+pub(super) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(values) => values.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
 
 impl Values {
     /// Takes texts of a query or a path.
@@ -265,9 +282,16 @@ mod tests {
             (r#"{"name":"a","until":"tomorrow"}"#, "2027"),
             (r#"{"name":"a","until":null}"#, "2027"),
         ] {
-            let told = body(wrong).unwrap_err();
+            let told = body(wrong).map(drop).unwrap_err();
             assert!(told.contains(why), "{wrong}: {told}");
         }
+    }
+
+    #[test]
+    fn what_is_wiped_has_no_text_left() {
+        let mut value = json!({ "token": "secret", "keys": ["secret", { "key": "secret" }], "count": 3 });
+        wipe(&mut value);
+        assert_eq!(value, json!({ "token": "", "keys": ["", { "key": "" }], "count": 3 }));
     }
 
     #[test]
