@@ -77,7 +77,7 @@ impl Terms {
     pub(crate) fn of_account(mut self, uses: Option<u32>) -> Self {
         let counts = self.actions.iter().any(|(_, conditions)| conditions.count.is_some());
         for (action, conditions) in &mut self.actions {
-            if conditions.count.is_some() || (!counts && action == "Play") {
+            if conditions.count.is_some() || (!counts && action == PLAY) {
                 conditions.count = uses.or(conditions.count);
             }
         }
@@ -129,7 +129,7 @@ impl Terms {
 impl Default for Terms {
     fn default() -> Self {
         Self {
-            actions: vec![("Play".to_owned(), Conditions::default())],
+            actions: vec![(PLAY.to_owned(), Conditions::default())],
             backup: BackupRight::No,
             restore_devices: DEFAULT_RESTORE_DEVICES,
             priority: 0,
