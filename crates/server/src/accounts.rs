@@ -9,12 +9,18 @@ use zeroize::Zeroizing;
 /// Longest token read, in bytes.
 const MAX_TOKEN: usize = 256;
 
-/// An account as the service needs it to decide.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who asks. What an account may have is read in the transaction that decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Account {
     /// Random; what policies name the account by.
     pub(crate) user: UserId,
-    /// What it may have.
+}
+
+/// An account to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewAccount {
+    pub(crate) user: UserId,
+    /// What it may have without a grant.
     pub(crate) scopes: Vec<String>,
 }
 

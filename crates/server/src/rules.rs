@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod admins;
 pub(crate) mod audit;
 pub(crate) mod catalogue;
+pub(crate) mod content;
 pub(crate) mod delivered;
 pub(crate) mod delivery;
 pub(crate) mod devices;

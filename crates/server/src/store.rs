@@ -5,6 +5,7 @@ mod accounts;
 mod admin;
 mod admins;
 mod audit;
+mod catalogue;
 mod clear_key;
 mod database;
 mod deliveries;
@@ -36,12 +37,13 @@ mod conformance;
 pub(crate) use crate::rules::accounts::Presented;
 pub(crate) use crate::rules::audit::{Act, Acting};
 pub(crate) use crate::rules::catalogue::{Added, Changes, NewContent, NewSubscription, Offering};
+pub(crate) use crate::rules::content::{Content, Part};
 pub(crate) use crate::rules::delivery::{DeliveryPage, DeliveryQuery, Position};
 pub(crate) use crate::rules::devices::{CertifiedDevice, KnownDevice};
 pub(crate) use crate::rules::exchanges::{ANSWER_LIFETIME, Committed, Exchange, Prior};
 pub(crate) use crate::rules::grants::HandedOut;
 pub(crate) use crate::rules::interactions::{Decision, Interaction, NewInteraction};
-pub(crate) use crate::rules::licenses::{Content, Issue, Issued, NewLicense, Offer, Offered, Part, UsesOut, Withdrawn};
+pub(crate) use crate::rules::licenses::{Issue, Issued, NewLicense, Offer, Offered, UsesOut, Withdrawn};
 pub(crate) use crate::rules::renewal::{HeldLicense, Renewable, RenewalOffer};
 pub(crate) use crate::rules::rows::{AuditRow, TokenRow};
 pub(crate) use crate::rules::seats::{Claim, Claimed, Holding, Seat};
@@ -66,6 +68,7 @@ pub(crate) use sqlite::care::{CopyError, Inspection};
 
 use crate::folder::DataFolder;
 use crate::rules::delivered::DeliveryId;
+use catalogue::Catalogue;
 use postgres::Postgres;
 use rows::Rows;
 use sqlite::Sqlite;
@@ -183,6 +186,7 @@ pub(crate) struct Load {
 /// Everything that roles and commands ask of a database.
 pub(crate) struct Store {
     engine: Arc<dyn Engine>,
+    catalogue: Arc<Catalogue>,
 }
 
 /// Opens the database of a service. `make`: also where there is none yet, which is made then.
@@ -239,7 +243,7 @@ pub(crate) fn inspect(database: &Path, opens: impl Fn(Kid, &[u8]) -> bool) -> Re
 
 impl Store {
     fn over(engine: Arc<dyn Engine>) -> Self {
-        Self { engine }
+        Self { engine, catalogue: Arc::default() }
     }
 
     /// Answers if the database takes a write at present.

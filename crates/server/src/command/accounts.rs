@@ -4,7 +4,7 @@ use super::actor::acting;
 use super::error::CommandError;
 use super::listing::{self, Format, Pages, Times};
 use super::{Data, Opened, checked_name, print, time};
-use crate::accounts::{Account, new_token};
+use crate::accounts::{NewAccount, new_token};
 use crate::clock::{Clock as _, SystemClock};
 use crate::policy::to_rfc3339;
 use crate::store::{DEFAULT_TOKEN, Filter, NewToken, TokenEnd};
@@ -127,7 +127,7 @@ fn add(data: &Data, name: String, scope: Vec<String>) -> Result<(), CommandError
     }
     let opened = Opened::new(data)?;
     let (token, hash) = new_token()?;
-    let account = Account { user: UserId::random()?, scopes: scope };
+    let account = NewAccount { user: UserId::random()?, scopes: scope };
     if !opened.wait(opened.store.add_account(name.clone(), account, hash, acting()?))? {
         return Err(CommandError::AccountExists(name));
     }

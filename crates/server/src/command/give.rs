@@ -4,7 +4,7 @@ use super::actor::acting;
 use super::error::CommandError;
 use super::{Data, print};
 use crate::accounts::Account;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::SystemClock;
 use crate::limits::Daily;
 use crate::pace::Pace;
 use crate::quota::Quotas;
@@ -73,8 +73,7 @@ impl Opened {
     }
 
     fn account(&self, name: &str) -> Result<Option<Account>, CommandError> {
-        let Some(user) = self.wait(self.service.store.user_of(name.to_owned()))? else { return Ok(None) };
-        Ok(self.wait(self.service.store.holder(user, SystemClock.now()))?.map(|(_, account)| account))
+        Ok(self.wait(self.service.store.user_of(name.to_owned()))?.map(|user| Account { user }))
     }
 
     fn recipients(&self, to: Addressee) -> Result<Vec<Recipient>, CommandError> {
@@ -104,12 +103,12 @@ impl Opened {
     fn give(
         &self,
         recipient: &Recipient,
-        account: Option<&Account>,
+        account: Option<Account>,
         kids: &[Kid],
         keep: bool,
     ) -> Result<Given, GiveError> {
         let by = acting()?;
-        self.runtime.block_on(give(&self.service, recipient, account.cloned(), kids, keep, &by))
+        self.runtime.block_on(give(&self.service, recipient, account, kids, keep, &by))
     }
 }
 
@@ -124,11 +123,11 @@ pub(super) fn run(give: Give) -> Result<(), CommandError> {
     let (recipients, account) = opened.addressed(&give)?;
     if let Some(path) = &give.out {
         let [recipient] = recipients.as_slice() else { return Err(CommandError::OneDevice(recipients.len())) };
-        return to_file(&opened, recipient, account.as_ref(), &kids, path);
+        return to_file(&opened, recipient, account, &kids, path);
     }
     let mut failed = 0;
     for recipient in &recipients {
-        match opened.give(recipient, account.as_ref(), &kids, true) {
+        match opened.give(recipient, account, &kids, true) {
             Ok(given) => tell(recipient, &given)?,
             // Each device is its own; one that may not have them keeps them from no other.
             Err(error) => {
@@ -149,7 +148,7 @@ fn tell(recipient: &Recipient, given: &Given) -> Result<(), CommandError> {
 fn to_file(
     opened: &Opened,
     recipient: &Recipient,
-    account: Option<&Account>,
+    account: Option<Account>,
     kids: &[Kid],
     path: &Path,
 ) -> Result<(), CommandError> {

@@ -124,7 +124,7 @@ async fn answer(shared: &Arc<Shared>, query: Option<&str>, request: Request) -> 
     let device = clear_key::device(id.as_deref()).map_err(Fault::BadRequest)?;
     let service = Arc::clone(&shared.service);
     let work = async move {
-        let account = service.account(token.as_deref()).await?.map(Arc::new);
+        let account = service.account(token.as_deref()).await?;
         let page = Page { account, device, is_named: id.is_some(), source };
         give(service, page, kids).await
     };

@@ -177,16 +177,16 @@ impl<'s> Visit<'s> {
         problem: Option<Problem>,
     ) -> Result<Response<Body>, Fault> {
         let contents = self.contents(user).await?;
-        let holder = match user {
-            Some(user) => self.service.store.holder(user, self.now).await?,
+        let name = match user {
+            Some(user) => self.service.store.account_name(user).await?,
             None => None,
         };
-        let step = match &holder {
-            Some((name, _)) => Step::Decide(Some(name.clone())),
+        let sealed = self.seal(user.filter(|_| name.is_some()))?;
+        let step = match name {
+            Some(name) => Step::Decide(Some(name)),
             None if needs_account(&contents) => Step::SignIn,
             None => Step::Decide(None),
         };
-        let sealed = self.seal(holder.map(|(_, account)| account.user))?;
         let page = html::question(self.texts, &self.facts(contents)?, &step, &sealed, problem);
         Ok(html::response(status, page, self.back.as_ref()))
     }
@@ -202,7 +202,7 @@ impl<'s> Visit<'s> {
             let Some(content) = content else { return Ok((fill(texts.content_gone, [&kid.to_string()]), Vec::new())) };
             let terms = match &content.policy {
                 None => Terms::of_no_policy(),
-                Some((_, definition)) => parse(definition).map_err(|_| Fault::Internal)?,
+                Some(policy) => parse(&policy.1).map_err(|_| Fault::Internal)?,
             };
             let terms = content.bound(terms);
             let title = content.title.unwrap_or_else(|| fill(texts.content, [&kid.to_string()]));

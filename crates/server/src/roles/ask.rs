@@ -6,7 +6,6 @@ use crate::problem::Fault;
 use crate::store::{Decision, Exchange, NewInteraction};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::sync::Arc;
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::Kid;
 
@@ -27,7 +26,7 @@ pub(super) enum Asked {
     /// The user has this page to act on.
     Waiting(String),
     /// The user decided, for this account where the page asked for one.
-    Decided(Consent, Option<Arc<Account>>),
+    Decided(Consent, Option<Account>),
 }
 
 /// Asks the user about `kids`, or says how the user decided.
@@ -45,8 +44,8 @@ pub(super) async fn ask_user(desk: &Desk, exchange: &Exchange, kids: Vec<Kid>) -
     Ok(match interaction.decision {
         Some(Decision::Accepted(None)) => Asked::Decided(Consent::Given, None),
         Some(Decision::Accepted(Some(user))) => {
-            let holder = service.store.holder(user, exchange.now).await?;
-            Asked::Decided(Consent::Given, holder.map(|(_, account)| Arc::new(account)))
+            let name = service.store.account_name(user).await?;
+            Asked::Decided(Consent::Given, name.map(|_| Account { user }))
         }
         Some(Decision::Declined) => Asked::Decided(Consent::Withheld(Reason::Declined), None),
         None if interaction.expires_at <= exchange.now => Asked::Decided(Consent::Withheld(Reason::NotDecided), None),

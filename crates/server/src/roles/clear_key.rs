@@ -29,7 +29,7 @@ const ROW_LEN: usize = 512;
 /// A page that asks for keys.
 #[derive(Clone)]
 pub(crate) struct Page {
-    pub(crate) account: Option<Arc<Account>>,
+    pub(crate) account: Option<Account>,
     /// What it counts as.
     pub(crate) device: DeviceId,
     /// It keeps an ID of its own.
@@ -61,7 +61,7 @@ pub(crate) struct Given {
 
 impl Page {
     fn user(&self) -> Option<UserId> {
-        self.account.as_deref().map(|account| account.user)
+        self.account.map(|account| account.user)
     }
 
     fn payer(&self) -> Payer {
@@ -80,7 +80,7 @@ pub(crate) async fn give(service: Arc<Service>, page: Page, kids: Vec<Kid>) -> R
         let granter = Granter {
             service: Arc::clone(&service),
             keyring: Arc::clone(&keyring),
-            account: page.account.clone(),
+            account: page.account,
             device: page.device,
             consent: None,
             copied: false,
@@ -189,7 +189,7 @@ impl Decision {
                 None => return Ok(Err(Refusal::Reason(Reason::NotEntitled))),
             }
         }
-        let key = self.granter.service.master.open(kid, &sealed).ok_or_else(|| {
+        let key = sealed.opened(|sealed| self.granter.service.master.open(kid, sealed)).ok_or_else(|| {
             tracing::error!("a key does not open under the master key");
             Fault::Internal
         })?;

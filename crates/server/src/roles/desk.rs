@@ -162,7 +162,7 @@ fn tell_fork(service: &Service, standing: &Standing) {
 pub(super) struct Desk {
     pub(super) service: Arc<Service>,
     pub(super) keyring: Arc<Keyring>,
-    pub(super) account: Option<Arc<Account>>,
+    pub(super) account: Option<Account>,
     pub(super) caller: Arc<Caller>,
     source: Source,
 }
@@ -171,13 +171,13 @@ pub(super) struct Desk {
 pub(super) struct Door {
     pub(super) service: Arc<Service>,
     pub(super) keyring: Arc<Keyring>,
-    pub(super) account: Option<Arc<Account>>,
+    pub(super) account: Option<Account>,
     source: Source,
 }
 
 impl Door {
     pub(super) fn new(service: Arc<Service>, account: Option<Account>, source: Source) -> Self {
-        Self { keyring: service.keyring(), service, account: account.map(Arc::new), source }
+        Self { keyring: service.keyring(), service, account, source }
     }
 
     /// Checks a request to an endpoint, and reads out of it what is asked.
@@ -201,7 +201,7 @@ impl Door {
 impl Desk {
     /// Who asks, where a request names an account.
     pub(super) fn user(&self) -> Option<UserId> {
-        self.account.as_deref().map(|account| account.user)
+        self.account.map(|account| account.user)
     }
 
     /// For whom an answer is kept.

@@ -91,13 +91,12 @@ pub(crate) async fn give(
     let certificate = service.device(&keyring, &recipient.certificate)?;
     let status = service.reload_status().await?;
     let barred = |now| barred(status.as_deref(), recipient.thumbprint, &ClientInfo::default(), now).is_some();
-    let account = account.map(Arc::new);
     for _ in 0..MAX_ATTEMPTS {
         let now = service.clock.now();
         if recipient.revoked || barred(now) {
             return Err(GiveError::DeviceRevoked);
         }
-        let exchange = exchange(recipient, account.as_deref(), now)?;
+        let exchange = exchange(recipient, account, now)?;
         let (device, holder) = (recipient.device, exchange.account);
         let offer = service.store.offer(exchange.clone(), device, holder, kids.to_vec()).await?;
         if offer.revoked {
@@ -106,7 +105,7 @@ pub(crate) async fn give(
         let granter = Granter {
             service: Arc::clone(service),
             keyring: Arc::clone(&keyring),
-            account: account.clone(),
+            account,
             device,
             consent: None,
             copied: recipient.copied,
@@ -125,7 +124,7 @@ pub(crate) async fn give(
     Err(GiveError::Service(Fault::Unavailable))
 }
 
-fn exchange(recipient: &Recipient, account: Option<&Account>, now: i64) -> Result<Exchange, GiveError> {
+fn exchange(recipient: &Recipient, account: Option<Account>, now: i64) -> Result<Exchange, GiveError> {
     let transaction = TransactionId::random().map_err(|_| Fault::Internal)?;
     Ok(Exchange {
         thumbprint: recipient.thumbprint,

@@ -47,7 +47,7 @@ struct Decision {
 struct Issuing {
     desk: Desk,
     /// The account that the user named on the page, where the request came without one.
-    named: Option<Arc<Account>>,
+    named: Option<Account>,
     /// The user's word, where it was asked for.
     consent: Option<Consent>,
     /// Lines of the licenses that the device tells that it has.
@@ -96,8 +96,8 @@ pub(crate) async fn issue(
 fn read(door: &Door, caller: &mut Caller) -> Result<Asked, Fault> {
     let Body::Licenses { kids, header, scope, since, .. } = &caller.request.body else { return Err(OTHER) };
     if kids.is_empty() && header.is_none() {
-        let account = door.account.as_deref();
-        return Ok(Asked::Delivery(delivery::Ask::read(caller, &door.service, account, scope.clone(), *since)?));
+        let user = door.account.map(|account| account.user);
+        return Ok(Asked::Delivery(delivery::Ask::read(caller, &door.service, user, scope.clone(), *since)?));
     }
     if kids.is_empty() {
         return Err(Fault::BadRequest("This service answers requests that name key IDs."));
@@ -212,8 +212,8 @@ impl Issuing {
         self.account().map(|account| account.user)
     }
 
-    fn account(&self) -> Option<&Arc<Account>> {
-        self.desk.account.as_ref().or(self.named.as_ref())
+    fn account(&self) -> Option<Account> {
+        self.desk.account.or(self.named)
     }
 
     /// Tells the page on which the user must act. The same request gets the result later, so this answer is not kept.
@@ -227,7 +227,7 @@ impl Issuing {
         Granter {
             service: Arc::clone(&self.desk.service),
             keyring: Arc::clone(&self.desk.keyring),
-            account: self.account().cloned(),
+            account: self.account(),
             device: self.desk.caller.device.device_id,
             consent: self.consent,
             copied: self.standing.stopped,

@@ -21,7 +21,7 @@ use wmlicense_wire::backup::ServiceTicket;
 use wmlicense_wire::request::RestoreSource;
 
 /// Opens the section's ticket if it is for this service and for this account.
-fn open_ticket(source: &RestoreSource, keyring: &Keyring, account: Option<&Account>) -> Result<ServiceTicket, Reason> {
+fn open_ticket(source: &RestoreSource, keyring: &Keyring, account: Option<Account>) -> Result<ServiceTicket, Reason> {
     let key = keyring.backup_key(source.ticket.recipient).ok_or(Reason::UnknownIssuer)?;
     let ticket = source.ticket.open_as_service(key, source.backup_id, source.section).map_err(|_| Reason::Damaged)?;
     match (ticket.user, account) {

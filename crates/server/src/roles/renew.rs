@@ -95,7 +95,7 @@ impl Matter for Renewing {
         let granter = Granter {
             service: Arc::clone(&self.desk.service),
             keyring: Arc::clone(&self.desk.keyring),
-            account: self.desk.account.clone(),
+            account: self.desk.account,
             device: self.desk.caller.device.device_id,
             consent: None,
             copied: exchange.standing.stopped,

@@ -5,6 +5,7 @@ use super::licenses::{Offered, Withdrawn};
 use super::offers::Rights;
 use super::rows::{HeldRow, Holder, ScopeRow};
 use std::sync::Arc;
+use wmlicense_wire::answer::Reason;
 use wmlicense_wire::id::{Kid, Lid, UserId};
 
 /// A mark before every other: what was told at any time is told.
@@ -43,8 +44,8 @@ impl Position {
 /// What a pre-delivery asks for next.
 #[derive(Debug, Clone)]
 pub(crate) struct DeliveryQuery {
-    /// In their order; empty: open to all.
-    pub(crate) scopes: Vec<String>,
+    /// This scope alone; none: everything.
+    pub(crate) scope: Option<String>,
     /// Only what changed after this mark.
     pub(crate) since: Option<i64>,
     pub(crate) from: Position,
@@ -58,6 +59,8 @@ pub(crate) struct DeliveryPage {
     pub(crate) mark: i64,
     /// Licenses that the device has to drop.
     pub(crate) withdrawn: Vec<Withdrawn>,
+    /// Why there is nothing.
+    pub(crate) refusal: Option<Reason>,
     /// With the place in which it was found: a scope, or [`NAMED`].
     pub(crate) items: Vec<(Arc<str>, Kid, Offered)>,
     /// How many deliveries the device got before.

@@ -1,5 +1,6 @@
 //! Licenses that devices get: what is known when one is asked for, and what is written with the answer.
 
+use super::content::{Content, Part};
 use super::delivered::NewDelivery;
 use super::exchanges::Prior;
 use super::granted::{GrantId, Right};
@@ -7,88 +8,10 @@ use super::grants::{Again, Bookings, HandedOut};
 use super::ledger::LedgerRow;
 use super::revocation::{Order, is_taken_back};
 use super::rows::{LicenseRow, SeatRow};
-use crate::policy::Terms;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
 use wmlicense_wire::license::State;
 use wmlicense_wire::revocation::Rule;
-
-/// Content as it is licensed.
-#[derive(Debug, Clone)]
-pub(crate) struct Content {
-    pub(crate) sealed_key: Vec<u8>,
-    pub(crate) title: Option<String>,
-    /// Name and JSON of the policy.
-    pub(crate) policy: Option<(String, String)>,
-    /// `None`: open to all.
-    pub(crate) scope: Option<String>,
-    pub(crate) part: Part,
-    /// Who may have it, where it was settled for who asks.
-    pub(crate) right: Right,
-    /// Uses of it that are the account's, by the device that has them, where it is had by a grant.
-    pub(crate) ledger: Vec<LedgerRow>,
-    /// When the last of all grants ends by which who asks may have it; none: never.
-    pub(crate) latest: Option<i64>,
-}
-
-impl Content {
-    /// As it is in the catalogue, before anybody asks.
-    pub(crate) fn catalogued(
-        sealed_key: Vec<u8>,
-        title: Option<String>,
-        policy: Option<(String, String)>,
-        scope: Option<String>,
-        part: Part,
-    ) -> Self {
-        Self { sealed_key, title, policy, scope, part, right: Right::unsettled(), ledger: Vec::new(), latest: None }
-    }
-
-    /// Terms that a policy says as they are for who asks.
-    pub(crate) fn bound(&self, terms: Terms) -> Terms {
-        match (&self.right, &self.part) {
-            (Right::Granted(grant), Part::Content | Part::Leaf(_)) => terms.until(self.until()).of_account(grant.uses),
-            (Right::Granted(_), Part::Root) | (Right::Anybody | Right::Account | Right::Refused(..), _) => {
-                terms.until(self.until())
-            }
-        }
-    }
-
-    /// What makes terms of one policy others: when a grant ends them, and how many uses it gives, where there is one.
-    pub(crate) fn bounds(&self) -> (Option<i64>, Option<Option<u32>>) {
-        match &self.right {
-            Right::Granted(grant) => (self.until(), Some(grant.uses)),
-            Right::Anybody | Right::Account | Right::Refused(..) => (None, None),
-        }
-    }
-
-    /// By which grant's terms it is had, where it is by one. A leaf ends with its root, so that one root renews all leaves.
-    pub(crate) fn until(&self) -> Option<i64> {
-        match (&self.right, &self.part) {
-            (Right::Granted(grant), Part::Content | Part::Root) => grant.until,
-            (Right::Granted(_), Part::Leaf(_)) | (Right::Anybody | Right::Account | Right::Refused(..), _) => None,
-        }
-    }
-}
-
-/// What a license for a key ID carries, and what it needs beside.
-#[derive(Debug, Clone)]
-pub(crate) enum Part {
-    /// A content key.
-    Content,
-    /// The root key of a subscription.
-    Root,
-    /// A content key under a root key.
-    Leaf(RootKey),
-}
-
-/// Root key of a subscription.
-#[derive(Debug, Clone)]
-pub(crate) struct RootKey {
-    pub(crate) kid: Kid,
-    pub(crate) sealed_key: Vec<u8>,
-    /// `None`: open to all.
-    pub(crate) scope: Option<String>,
-}
 
 /// License that a device got for a key ID.
 #[derive(Debug, Clone)]
@@ -277,6 +200,7 @@ pub(crate) fn missing_roots<'a>(contents: impl IntoIterator<Item = &'a Content>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::content::RootKey;
     use crate::rules::rows::Booked;
     use wmlicense_wire::revocation::Entry;
 
@@ -362,7 +286,7 @@ mod tests {
     #[test]
     fn subscriptions_that_leaves_need_come_once_and_in_order_and_those_asked_for_do_not() {
         let kid = |number: u8| Kid::new([number; 16]);
-        let leaf = |number| content(None, Part::Leaf(RootKey { kid: kid(number), sealed_key: vec![], scope: None }));
+        let leaf = |number| content(None, Part::Leaf(RootKey { kid: kid(number), sealed_key: [].into(), scope: None }));
         let contents = [leaf(9), content(None, Part::Root), leaf(7), leaf(8), leaf(9), content(None, Part::Content)];
         assert_eq!(missing_roots(&contents, &[kid(8), kid(1)]), [kid(7), kid(9)]);
         assert_eq!(missing_roots(&contents[1..2], &[]), []);

@@ -1,9 +1,9 @@
 //! Offers and grants: which account may have what, on which terms. Every way to a license asks [`Rights::settle`], over the rows
 //! of its own transaction.
 
+use super::content::{Content, NamedPolicy, Part, RootKey};
 use super::granted::{GrantId, GrantRow, OFFERS_ONLY, Right};
 use super::ledger::{LedgerRow, is_spent};
-use super::licenses::{Content, Part, RootKey};
 use super::rows::{Openness, ScopeRow};
 use crate::policy::{Terms, parse};
 use std::cmp::Reverse;
@@ -16,8 +16,7 @@ use wmlicense_wire::policy::Policy;
 #[derive(Debug, Clone)]
 pub(crate) struct OfferRow {
     pub(crate) name: String,
-    /// Name and JSON of the policy.
-    pub(crate) policy: Option<(String, String)>,
+    pub(crate) policy: Option<NamedPolicy>,
     /// The subscription that its licenses are leaves of.
     pub(crate) root: Option<RootKey>,
     pub(crate) open: bool,
@@ -237,10 +236,10 @@ impl Rights {
             Some(_) | None => content.policy.clone(),
         };
         let now = self.now;
-        let terms = self.terms.entry(policy.as_ref().map(|(name, _)| name.clone()));
+        let terms = self.terms.entry(policy.as_ref().map(|policy| policy.0.clone()));
         let terms = terms.or_insert_with(|| {
             // Terms that cannot be read are told of where a license is made.
-            policy.map_or_else(Terms::of_no_policy, |(_, json)| parse(&json).unwrap_or_default())
+            policy.map_or_else(Terms::of_no_policy, |policy| parse(&policy.1).unwrap_or_default())
         });
         let grant = way.right.grant();
         let end = terms.end(now).into_iter().chain(grant.and_then(GrantRow::over_at)).min().unwrap_or(i64::MAX);

@@ -1,8 +1,9 @@
 //! Renewal: what a device holds under a license ID that it wants renewed, issued to it or restored from another device's backup.
 
+use super::content::Content;
 use super::exchanges::Prior;
 use super::grants::Bookings;
-use super::licenses::{Content, Issued, KeptLicense, Withdrawn, holder};
+use super::licenses::{Issued, KeptLicense, Withdrawn, holder};
 use super::revocation::is_taken_back;
 use super::rows::LicenseRow;
 use super::seats::Kept;

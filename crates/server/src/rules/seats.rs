@@ -1,8 +1,8 @@
 //! Seats: which devices hold a license, and what becomes of a wish for one more. A preview and a restore judge by the same facts.
 
+use super::content::Content;
 use super::epochs::Standing;
 use super::grants::{Again, Bookings};
-use super::licenses::Content;
 use super::revocation::{Order, is_named, is_taken_back};
 use super::rows::SeatRow;
 use super::uses::{self, Told};

@@ -4,9 +4,8 @@ use super::audit::note;
 use super::offers::end_grants;
 use super::revocations::next_mark;
 use super::rows::{For, Rows};
-use super::terms::account_at;
 use super::{End, Pending, Store, StoreError};
-use crate::accounts::Account;
+use crate::accounts::{Account, NewAccount};
 use crate::rules::accounts::{Presented, ended, presented};
 use crate::rules::audit::{Act, Acting};
 use crate::rules::rows::TokenRow;
@@ -55,7 +54,7 @@ impl Store {
         self.read((token_hash, now), |(token_hash, now), rows| {
             Box::pin(async move {
                 Ok(match presented(rows.token(*token_hash).await?.as_ref(), *now) {
-                    Presented::Account(user) => Presented::Account(account_at(rows, user, *now).await?),
+                    Presented::Account(user) => Presented::Account(Account { user }),
                     Presented::Ended => Presented::Ended,
                     Presented::Unknown => Presented::Unknown,
                 })
@@ -67,7 +66,7 @@ impl Store {
     pub(crate) fn add_account(
         &self,
         name: String,
-        account: Account,
+        account: NewAccount,
         token_hash: Digest,
         by: impl Into<Acting>,
     ) -> Pending<'_, bool> {
@@ -75,7 +74,7 @@ impl Store {
             (name, account, NewToken::unnamed(token_hash), by.into()),
             |(name, account, token, by), rows| {
                 Box::pin(async move {
-                    let Account { user, scopes } = account;
+                    let NewAccount { user, scopes } = account;
                     if !rows.insert_account(*user, name, by.now).await? {
                         return Ok(End::Undo(false));
                     }
@@ -156,11 +155,11 @@ impl Store {
                 let Some(user) = rows.account_by_name(name, For::Changing).await? else {
                     return Ok(End::Undo(false));
                 };
-                let was = account_of(rows, user).await?.scopes;
+                let was = scopes_of(rows, user).await?;
                 rows.remove_scopes(user, remove).await?;
                 let mark = next_mark(rows, by.now).await?;
                 rows.insert_scopes(user, add, mark).await?;
-                let became = account_of(rows, user).await?.scopes;
+                let became = scopes_of(rows, user).await?;
                 let (was, became) = (Some(told_scopes(was.iter())), Some(told_scopes(became.iter())));
                 note(rows, by, Act { act: "account change", about: Some(name.clone()), was, became }).await?;
                 Ok(End::Keep(true))
@@ -175,7 +174,7 @@ impl Store {
                 let Some(user) = rows.account_by_name(name, For::Changing).await? else {
                     return Ok(End::Undo(false));
                 };
-                let scopes = account_of(rows, user).await?.scopes;
+                let scopes = scopes_of(rows, user).await?;
                 let tokens = ended(rows.tokens_of(&[user]).await?, None, by.now);
                 rows.put_tokens(&tokens).await?;
                 let mark = next_mark(rows, by.now).await?;
@@ -190,10 +189,9 @@ impl Store {
     }
 }
 
-/// An account with the scopes that it has of its own.
-pub(super) async fn account_of(rows: &mut dyn Rows, user: UserId) -> Result<Account, StoreError> {
-    let scopes = rows.scopes(&[user]).await?.into_iter().map(|row| row.scope).collect();
-    Ok(Account { user, scopes })
+/// The scopes that an account has of its own.
+async fn scopes_of(rows: &mut dyn Rows, user: UserId) -> Result<Vec<String>, StoreError> {
+    Ok(rows.scopes(&[user]).await?.into_iter().map(|row| row.scope).collect())
 }
 
 fn told_scopes<'a>(scopes: impl Iterator<Item = &'a String>) -> String {

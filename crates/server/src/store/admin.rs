@@ -1,7 +1,7 @@
 //! What the owner's commands change of what is offered: content, policies, subscriptions.
 
 use super::audit::note;
-use super::revocations::next_mark;
+use super::revocations::next_catalogue_mark;
 use super::rows::Rows;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
@@ -57,7 +57,7 @@ impl Store {
     pub(crate) fn remove_content(&self, kids: Vec<Kid>, by: impl Into<Acting>) -> Pending<'_, u64> {
         self.write_once((kids, by.into()), |(kids, by), rows| {
             Box::pin(async move {
-                let mark = next_mark(rows, by.now).await?;
+                let mark = next_catalogue_mark(rows, by.now).await?;
                 let was = rows.contents(kids).await?;
                 rows.note_left(&scoped(was.iter()), mark).await?;
                 let was = match was.as_slice() {
@@ -80,7 +80,7 @@ impl Store {
     ) -> Pending<'_, (Kid, bool)> {
         self.write_once((subscription, by.into()), |(subscription, by), rows| {
             Box::pin(async move {
-                let mark = next_mark(rows, by.now).await?;
+                let mark = next_catalogue_mark(rows, by.now).await?;
                 let known = rows.subscription(&subscription.name).await?;
                 let new = known.is_none();
                 let was = known.as_ref().map(|row| told(row.policy.as_ref(), row.scope.as_ref(), None));
@@ -103,7 +103,7 @@ impl Store {
     ) -> Pending<'_, bool> {
         self.write_once((name, definition, subscription, by.into()), |(name, definition, subscription, by), rows| {
             Box::pin(async move {
-                let mark = next_mark(rows, by.now).await?;
+                let mark = next_catalogue_mark(rows, by.now).await?;
                 let was = rows.policy(name).await?;
                 rows.put_policy(name, definition, subscription.as_deref(), mark, by.now).await?;
                 let (new, became) = (was.is_none(), Some(definition.clone()));
@@ -122,7 +122,7 @@ impl Store {
 async fn add_content(rows: &mut dyn Rows, adding: &Adding, by: &Acting) -> Result<End<Added>, StoreError> {
     let Adding { act, contents, same, replace, dry } = adding;
     // First, because what is there is read under the lock of the mark.
-    let mark = next_mark(rows, by.now).await?;
+    let mark = next_catalogue_mark(rows, by.now).await?;
     let mut seen = BTreeSet::new();
     for name in contents.iter().filter_map(|content| content.policy.as_deref()).filter(|name| seen.insert(*name)) {
         if rows.policy(name).await?.is_none() {

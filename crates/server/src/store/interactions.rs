@@ -1,9 +1,7 @@
 //! Requests for which a user must act on the page.
 
 use super::rows::For;
-use super::terms::account_at;
 use super::{End, Pending, Store, StoreError};
-use crate::accounts::Account;
 use crate::rules::interactions::{Decision, Interaction, NewInteraction, is_of, is_open};
 use wmlicense_wire::id::{SignerId, UserId};
 
@@ -50,16 +48,9 @@ impl Store {
         self.write_once(id, |id, rows| Box::pin(async move { Ok(End::Keep(rows.count_failed_sign_in(id).await?)) }))
     }
 
-    /// Name and scopes of an account at `now`.
-    pub(crate) fn holder(&self, user: UserId, now: i64) -> Pending<'_, Option<(String, Account)>> {
-        self.read((user, now), |(user, now), rows| {
-            Box::pin(async move {
-                match rows.account_name(*user).await? {
-                    Some(name) => Ok(Some((name, account_at(rows, *user, *now).await?))),
-                    None => Ok(None),
-                }
-            })
-        })
+    /// The name of an account; none if it was removed.
+    pub(crate) fn account_name(&self, user: UserId) -> Pending<'_, Option<String>> {
+        self.read(user, |user, rows| rows.account_name(*user))
     }
 
     /// Drops interactions that ended before this time, seconds UTC.

@@ -1,17 +1,19 @@
 //! Licenses for those who ask, and for those who do not: what may be granted, what is delivered, and what is written with it.
 
+use super::catalogue::Catalogue;
 use super::deliveries::{self, Delivered};
 use super::exchanges::{begin_keeping, prior_of};
 use super::rows::{For, Rows};
-use super::terms::{self, rights};
+use super::terms::{self, Changed, rights};
 use super::written::{booked, lines, write_issue};
 use super::{End, Pending, Store, StoreError};
+use crate::rules::content::Content;
 use crate::rules::delivered::DeliveryId;
 use crate::rules::delivery::{self, DeliveryPage, DeliveryQuery, EVER, HeldKey, Position};
 use crate::rules::exchanges::{Committed, Exchange, Prior};
 use crate::rules::grants::{Bookings, counts_after};
 use crate::rules::ledger;
-use crate::rules::licenses::{Content, Issue, KeptLicense, Offer, Offered, Withdrawn, holder, missing_roots};
+use crate::rules::licenses::{Issue, KeptLicense, Offer, Offered, Withdrawn, holder, missing_roots};
 use crate::rules::revocation::{Order, rules_for};
 use crate::rules::rows::{HeldRow, Keeping};
 use std::collections::{BTreeSet, HashMap};
@@ -41,8 +43,9 @@ impl Store {
         device: DeviceId,
         query: DeliveryQuery,
     ) -> Pending<'_, DeliveryPage> {
-        self.read((exchange, device, query), |(exchange, device, query), rows| {
-            Box::pin(deliver(rows, exchange, *device, query))
+        let asked = (exchange, device, query, Arc::clone(&self.catalogue));
+        self.read(asked, |(exchange, device, query, catalogue), rows| {
+            Box::pin(deliver(rows, catalogue, exchange, *device, query))
         })
     }
 
@@ -111,6 +114,7 @@ async fn offer(
 
 async fn deliver(
     rows: &mut dyn Rows,
+    catalogue: &Catalogue,
     exchange: &Exchange,
     device: DeviceId,
     query: &DeliveryQuery,
@@ -118,7 +122,7 @@ async fn deliver(
     let (prior, revoked) = (prior_of(rows, exchange).await?, rows.is_revoked(device).await?);
     let mark = rows.mark(For::Reading).await?;
     let (withdrawn, items) = (Vec::new(), Vec::new());
-    let mut page = DeliveryPage { prior, revoked, mark, withdrawn, items, deliveries: 0, next: None };
+    let mut page = DeliveryPage { prior, revoked, mark, withdrawn, refusal: None, items, deliveries: 0, next: None };
     if !matches!(page.prior, Prior::None | Prior::Again) || page.revoked {
         return Ok(page);
     }
@@ -130,11 +134,12 @@ async fn deliver(
         }
     }
     let user = exchange.account;
-    let (found, next) = terms::changed_behind(rows, query, (user, since, exchange.now)).await?;
-    page.next = next;
+    let Changed { found, next, rights, refusal } =
+        terms::changed_behind(rows, catalogue, query, (user, since, exchange.now)).await?;
+    (page.next, page.refusal) = (next, refusal);
     let places: Vec<Arc<str>> = found.iter().map(|(place, ..)| Arc::clone(place)).collect();
     let found = found.into_iter().map(|(_, kid, content)| (kid, Some(content))).collect();
-    let found = terms::settled(rows, (Some(device), user), found, exchange.now).await?;
+    let found = terms::settled(rows, rights, (Some(device), user), found).await?;
     let kids: Vec<Kid> = found.iter().map(|(kid, _)| *kid).collect();
     let asking = Asking::new(rows, (device, user), &kids, exchange.now).await?;
     page.deliveries = asking.delivered.count();
@@ -291,6 +296,9 @@ pub(super) async fn withdrawn_of(
 }
 
 async fn over(rows: &mut dyn Rows, held: Vec<HeldRow>, since: i64, now: i64) -> Result<Vec<Withdrawn>, StoreError> {
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
     let users: BTreeSet<UserId> = held.iter().filter_map(|held| held.holder.user()).collect();
     let users: Vec<UserId> = users.into_iter().collect();
     let kids: Vec<Kid> = held.iter().map(|held| held.kid).collect();

@@ -1,7 +1,7 @@
 //! Keys for packagers: those that are there, and new ones where there are none.
 
 use super::audit::note;
-use super::revocations::next_mark;
+use super::revocations::next_catalogue_mark;
 use super::rows::Rows;
 use super::{End, NewContent, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
@@ -40,7 +40,7 @@ async fn package(rows: &mut dyn Rows, order: &Order, by: &Acting) -> Result<End<
     let mut added = 0;
     if kids.iter().any(|kid| !known.contains_key(kid)) {
         // Only now: what is asked for again changes nothing that devices are told of.
-        let mark = next_mark(rows, by.now).await?;
+        let mark = next_catalogue_mark(rows, by.now).await?;
         // Once more, under the lock of the mark.
         known = sealed(rows, &kids).await?;
         let new = order.contents.iter().filter(|content| !known.contains_key(&content.kid)).cloned();

@@ -240,6 +240,13 @@ pub(super) async fn next_mark(rows: &mut dyn Rows, now: i64) -> Result<i64, Stor
     Ok(mark)
 }
 
+/// The same of a change to content, policies or subscriptions.
+pub(super) async fn next_catalogue_mark(rows: &mut dyn Rows, now: i64) -> Result<i64, StoreError> {
+    let mark = next_mark(rows, now).await?;
+    rows.put_catalogue_mark(mark).await?;
+    Ok(mark)
+}
+
 /// The newest blob, where it has this number.
 async fn blob_of(rows: &mut dyn Rows, target: Option<DeviceId>, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let newest = rows.blob(target, For::Reading).await?;

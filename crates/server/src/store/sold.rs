@@ -1,6 +1,5 @@
 //! Accounts of whom the owner's shop speaks in its tokens: made where they are not there, with the grants that it sold them.
 
-use super::accounts::account_of;
 use super::audit::note;
 use super::offers::{granted, is_never, new_grant};
 use super::revocations::next_mark;
@@ -32,7 +31,7 @@ impl Store {
                         return Ok(None);
                     }
                 }
-                account_of(rows, user).await.map(Some)
+                Ok(Some(Account { user }))
             })
         })
     }
@@ -56,7 +55,7 @@ impl Store {
                         return Ok(End::Undo(Sale::Unfit(grant.offer.clone())));
                     }
                 }
-                account_of(rows, user).await.map(|account| End::Keep(Sale::Account(account)))
+                Ok(End::Keep(Sale::Account(Account { user })))
             })
         })
     }

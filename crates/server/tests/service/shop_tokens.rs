@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use wmlicense_testkit::daemon::device::{Device, Known, Reply, now};
 use wmlicense_testkit::daemon::{Data, GOLD, KEY, Serving};
+use wmlicense_wire::answer::Reason;
 use wmlicense_wire::problem::ProblemKind;
 
 pub(super) const FILM: &str = "c00000000000000000000000000000f1";
@@ -89,6 +90,33 @@ fn sells(data: Data) {
     // Tokens of the service itself go on beside.
     let own = data.account("alice", &["gold"]);
     assert_eq!(device.acquire(&known, &[GOLD], Some(&own)).1.len(), 1);
+}
+
+fn sells_a_scope(data: Data) {
+    let signer = Signer::new("one");
+    let serving = trusting(&data, &signer);
+    data.admin(&["offer", "set", "subscription", "--scope", "gold"]);
+    let known = Known::discover(&serving.url, data.authority);
+    let device = Device::individualized(&known);
+    let sold = json!([{ "offer": "subscription", "reference": "order 18" }]);
+    let token = signer.token(&claims("zoe", 60, sold));
+    let titles = |scope, token: Option<&str>| {
+        let (answer, licenses) = device.ask(&known, &device.delivery_request(&known, scope, None), token);
+        (answer.refusals.iter().map(|refusal| refusal.reason).collect::<Vec<_>>(), licenses.len())
+    };
+    assert_eq!(titles(Some("gold"), Some(&token)), (vec![], 1));
+    assert_eq!(titles(Some("silver"), Some(&token)), (vec![Reason::NotEntitled], 0));
+    assert_eq!(titles(Some("gold"), None), (vec![Reason::AccountRequired], 0));
+}
+
+#[test]
+fn what_the_shop_sold_of_a_scope_is_delivered_by_the_scopes_name() {
+    sells_a_scope(Data::new());
+}
+
+#[test]
+fn what_the_shop_sold_of_a_scope_is_delivered_by_its_name_over_postgresql() {
+    sells_a_scope(Data::over_postgres(15));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::fields::{Field, Kind, needs, takes};
 use super::route::{Asked, Gives, Route, Taken};
-use crate::accounts::{Account, new_token};
+use crate::accounts::{NewAccount, new_token};
 use crate::owner::told::{self, Column, Told, has};
 use crate::problem::Refusal;
 use crate::rules::admins::Right;
@@ -124,7 +124,7 @@ async fn list(asked: &Asked) -> Result<Value, Refusal> {
 async fn add(asked: &Asked) -> Result<Value, Refusal> {
     let name = asked.values.needed("name");
     let (token, hash) = new_token()?;
-    let account = Account { user: UserId::random()?, scopes: asked.values.texts("scopes") };
+    let account = NewAccount { user: UserId::random()?, scopes: asked.values.texts("scopes") };
     if !asked.service.store.add_account(name.clone(), account, hash, asked.by.clone()).await? {
         return Err(Refusal::Clash(format!("There is an account {name} already.")));
     }

@@ -30,7 +30,7 @@ pub(crate) struct Granter {
     pub(crate) service: Arc<Service>,
     pub(crate) keyring: Arc<Keyring>,
     /// Who asks.
-    pub(crate) account: Option<Arc<Account>>,
+    pub(crate) account: Option<Account>,
     /// For which device.
     pub(crate) device: DeviceId,
     /// The user's word, where it was asked for.
@@ -131,7 +131,7 @@ impl Granter {
         if taken_back {
             return Ok(Err(NotGranted::Refused(Reason::Revoked)));
         }
-        let user = holder(&content, self.account.as_ref().map(|account| account.user));
+        let user = holder(&content, self.account.map(|account| account.user));
         let known = terms.of(&content)?;
         check(&content, &known.terms, &self.keyring)?;
         let is_plain = current.is_none() && !known.terms.is_stateful() && !matches!(content.part, Part::Root);
@@ -308,12 +308,13 @@ fn check(content: &Content, terms: &Terms, keyring: &Keyring) -> Result<(), Faul
 
 /// What a license for a key ID carries under this policy.
 pub(crate) fn inner_key(service: &Service, kid: Kid, content: &Content, policy: Digest) -> Result<InnerKey, Fault> {
-    let open = |kid, sealed: &[u8], kind| InnerKey::new(kind, service.master.open(kid, sealed)?);
+    let open = |kid, sealed: &[u8]| service.master.open(kid, sealed);
+    let own = |kind| InnerKey::new(kind, content.sealed_key.opened(|sealed| open(kid, sealed))?);
     let key = match &content.part {
-        Part::Content => open(kid, &content.sealed_key, LicenseKind::Content),
-        Part::Root => open(kid, &content.sealed_key, LicenseKind::Root),
-        Part::Leaf(root) => open(kid, &content.sealed_key, LicenseKind::Content)
-            .zip(open(root.kid, &root.sealed_key, LicenseKind::Root))
+        Part::Content => own(LicenseKind::Content),
+        Part::Root => own(LicenseKind::Root),
+        Part::Leaf(root) => own(LicenseKind::Content)
+            .zip(open(root.kid, &root.sealed_key).and_then(|key| InnerKey::new(LicenseKind::Root, key)))
             .and_then(|(key, root)| InnerKey::leaf(&root, policy, &key)),
     };
     key.ok_or_else(|| {
@@ -341,7 +342,7 @@ pub(crate) struct KnownTerms {
 
 impl TermsByName {
     pub(crate) fn of(&mut self, content: &Content) -> Result<&mut KnownTerms, Fault> {
-        let name = content.policy.as_ref().map(|(name, _)| name.clone());
+        let name = content.policy.as_ref().map(|policy| policy.0.clone());
         // A subscription and its leaves may share the name of their terms where neither has any.
         let is_root = matches!(content.part, Part::Root);
         let (until, uses) = content.bounds();
@@ -350,7 +351,7 @@ impl TermsByName {
             std::collections::hash_map::Entry::Vacant(free) => {
                 let terms = match &content.policy {
                     None => Terms::of_no_policy(),
-                    Some((_, definition)) => parse(definition).map_err(|_| {
+                    Some(policy) => parse(&policy.1).map_err(|_| {
                         tracing::error!("a stored policy cannot be read");
                         Fault::Internal
                     })?,

@@ -69,7 +69,7 @@ pub(crate) async fn preview(
 
 fn read(door: &Door, caller: &mut Caller) -> Result<Section, Fault> {
     let Body::RestorePreview { source, lids, .. } = &caller.request.body else { return Err(OTHER) };
-    let ticket = open_ticket(source, &door.keyring, door.account.as_deref());
+    let ticket = open_ticket(source, &door.keyring, door.account);
     Ok(Section { backup: source.backup_id, number: source.section, lids: lids.clone(), ticket })
 }
 

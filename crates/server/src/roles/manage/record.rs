@@ -49,7 +49,7 @@ struct Checks<'a> {
     own: &'a ServiceCertificate,
     ticket: &'a ServiceTicket,
     content: ContentKeys,
-    account: Option<&'a Account>,
+    account: Option<Account>,
     status: Option<&'a StatusList>,
     now: i64,
 }
@@ -59,7 +59,7 @@ pub(super) fn check(
     directory: &Directory,
     keyring: &Keyring,
     ticket: &ServiceTicket,
-    account: Option<&Account>,
+    account: Option<Account>,
     batches: &[RestoreBatch],
     status: Option<&StatusList>,
     now: i64,

@@ -39,7 +39,7 @@ pub(crate) async fn restore(
 
 fn read(door: &Door, caller: &mut Caller) -> Result<Result<Chunk, Reason>, Fault> {
     let Body::Restore { source, batches, certificates, .. } = &mut caller.request.body else { return Err(OTHER) };
-    let (service, keyring, account) = (&door.service, &door.keyring, door.account.as_deref());
+    let (service, keyring, account) = (&door.service, &door.keyring, door.account);
     let ticket = match open_ticket(source, keyring, account) {
         Ok(ticket) => ticket,
         Err(reason) => return Ok(Err(reason)),

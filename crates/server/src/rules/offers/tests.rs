@@ -15,7 +15,7 @@ const FIRST: &str = r#"{"priority":3,"actions":{"Play":{"count":1}}}"#;
 fn offer(name: &str, policy: &str, scopes: &[&str]) -> OfferRow {
     OfferRow {
         name: name.to_owned(),
-        policy: Some((format!("{name} terms"), policy.to_owned())),
+        policy: Some(std::sync::Arc::new((format!("{name} terms"), policy.to_owned()))),
         root: None,
         open: false,
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
@@ -55,7 +55,7 @@ fn settled(rights: Rights, content: Content, user: Option<UserId>) -> Result<Str
     let settled = rights.settle(KID, content, user);
     match settled.right {
         Right::Refused(reason, from) => Err((reason, from)),
-        Right::Anybody | Right::Account | Right::Granted(_) => Ok(settled.policy.unwrap().0),
+        Right::Anybody | Right::Account | Right::Granted(_) => Ok(settled.policy.unwrap().0.clone()),
     }
 }
 
@@ -116,7 +116,7 @@ fn a_grant_counts_from_its_beginning_to_its_end_and_no_longer_than_it_is_not_end
 #[test]
 fn the_end_of_a_grant_ends_its_license_but_not_a_leaf_that_ends_with_its_root() {
     let until = Some(NOW + 50);
-    let root = RootKey { kid: ROOT, sealed_key: vec![], scope: Some(OFFERS_ONLY.to_owned()) };
+    let root = RootKey { kid: ROOT, sealed_key: [].into(), scope: Some(OFFERS_ONLY.into()) };
     let club = OfferRow { root: Some(root), ..offer("club", BUY, &["gold"]) };
     for (offer, kid, part, end) in [
         (offer("buy", BUY, &["gold"]), KID, Part::Content, until),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::rules::licenses::Part;
+use crate::rules::content::Part;
 use crate::rules::revocation::Order;
 use crate::rules::rows::{Booked, SeatRow};
 use wmlicense_testkit::policy::played;

@@ -1,7 +1,7 @@
 //! Accounts with several tokens, what is written of the owner's acts, and lists that tell who.
 
 use super::*;
-use crate::accounts::Account;
+use crate::accounts::NewAccount;
 use crate::rules::revocation::{Order, rule};
 use rows::{AuditFilter, Filter};
 use wmlicense_wire::id::UserId;
@@ -14,7 +14,7 @@ fn token(byte: u8, name: &str, ends_at: Option<i64>) -> NewToken {
 
 /// An account with the token 1 and the scope gold.
 async fn add(store: &Store, name: &str, user: UserId, byte: u8) -> bool {
-    let account = Account { user, scopes: vec!["gold".to_owned()] };
+    let account = NewAccount { user, scopes: vec!["gold".to_owned()] };
     store.add_account(name.to_owned(), account, Digest::new([byte; 32]), 1000).await.unwrap()
 }
 
@@ -104,7 +104,7 @@ over_each_engine! {
         assert!(store.remove_account("tom".to_owned(), 2000).await.unwrap());
         assert!(!store.remove_account("tom".to_owned(), 2100).await.unwrap());
         assert_eq!(says(store, 1, 2200).await, 0);
-        assert_eq!(store.holder(TOM, 1000).await.unwrap(), None);
+        assert_eq!(store.account_name(TOM).await.unwrap(), None);
         assert_eq!(store.user_of("tom".to_owned()).await.unwrap(), None);
         assert!(store.stats().await.unwrap().contains(&("accounts", 0)));
         // Whose the license was is told still.

@@ -4,7 +4,7 @@ mod over;
 
 use super::super::restores::Asker;
 use super::*;
-use crate::accounts::Account;
+use crate::accounts::NewAccount;
 use crate::rules::delivered::{DeliveryId, DeliveryRow, NewDelivery, PageRow, lid_at};
 use crate::rules::revocation::{Order, rule};
 use crate::rules::seats::Out;
@@ -35,7 +35,7 @@ fn content(number: u8, scope: &str) -> NewContent {
 async fn catalogue(store: &Store) {
     let contents = (1..=KIDS).map(|number| content(number, "gold")).collect();
     store.add_content(contents, vec![], 100).await.unwrap();
-    let account = Account { user: USER, scopes: vec!["gold".to_owned()] };
+    let account = NewAccount { user: USER, scopes: vec!["gold".to_owned()] };
     assert!(store.add_account("tom".to_owned(), account, Digest::new([8; 32]), 200).await.unwrap());
 }
 
@@ -110,7 +110,7 @@ async fn delivered(world: &World) {
 }
 
 async fn run(store: &Store, since: Option<i64>, from: Position) -> DeliveryPage {
-    let query = DeliveryQuery { scopes: vec![String::new(), "gold".to_owned()], since, from };
+    let query = DeliveryQuery { scope: None, since, from };
     store.delivery(of_account(100, 5000), OWN, query).await.unwrap()
 }
 

@@ -234,7 +234,7 @@ over_each_engine! {
             let offer = store.offer(asked(), OWN, None, vec![KID]).await.unwrap();
             let renewal = store.renewable(asked(), OWN, vec![lid(2)]).await.unwrap();
             let held = store.held(asked(), OWN, vec![lid(2)]).await.unwrap();
-            let query = DeliveryQuery { scopes: vec![], since: None, from: Position::Withdrawn(vec![]) };
+            let query = DeliveryQuery { scope: None, since: None, from: Position::Withdrawn(vec![]) };
             let page = store.delivery(asked(), OWN, query).await.unwrap();
             for prior in [offer.prior, renewal.prior, held.prior, page.prior] {
                 assert_eq!(prior, Prior::Answered(Some(vec![2])));

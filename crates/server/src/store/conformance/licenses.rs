@@ -1,7 +1,7 @@
 //! Licenses: what is offered, delivered and renewed, what is written with an answer, and decisions that others overtook.
 
 use super::*;
-use crate::accounts::Account;
+use crate::accounts::NewAccount;
 use crate::rules::epochs::YEAR;
 use crate::rules::revocation::Order;
 use wmlicense_wire::id::UserId;
@@ -24,7 +24,7 @@ fn content(number: u8, scope: Option<&str>, policy: Option<&str>) -> NewContent 
 async fn catalogue(store: &Store) {
     let contents = vec![content(3, None, None), content(6, Some("gold"), None), content(7, Some("gold"), None)];
     assert_eq!(store.add_content(contents, vec![], 100).await.unwrap(), added(3, &[]));
-    let account = Account { user: USER, scopes: vec!["gold".to_owned()] };
+    let account = NewAccount { user: USER, scopes: vec!["gold".to_owned()] };
     assert!(store.add_account("tom".to_owned(), account, Digest::new([8; 32]), 200).await.unwrap());
 }
 
@@ -38,7 +38,7 @@ fn gold(number: u8) -> NewLicense {
 }
 
 async fn deliver(store: &Store, since: Option<i64>, from: Position) -> DeliveryPage {
-    let query = DeliveryQuery { scopes: vec![String::new(), "gold".to_owned()], since, from };
+    let query = DeliveryQuery { scope: None, since, from };
     store.delivery(of_account(100, 5000), OWN, query).await.unwrap()
 }
 
@@ -215,6 +215,45 @@ over_each_engine! {
     }
 
     #[tokio::test]
+    async fn what_is_held_in_memory_is_what_is_offered_whoever_changed_it(world: World) {
+        let store = &world.store;
+        catalogue(store).await;
+        let told = async || {
+            let page = deliver(store, None, first()).await;
+            let told = |(_, kid, offered): (_, Kid, Offered)| {
+                let content = offered.content;
+                let policy = content.policy.map(|policy| policy.1.clone());
+                (kid, content.title, policy, content.sealed_key.bytes().to_vec(), content.scope.map(|of| of.to_string()))
+            };
+            page.items.into_iter().map(told).collect::<Vec<_>>()
+        };
+        let row = |number: u8, scope: Option<&str>, title: Option<String>, policy: Option<&str>| {
+            let (policy, scope) = (policy.map(str::to_owned), scope.map(str::to_owned));
+            (kid(number), title, policy, vec![number], scope)
+        };
+        let title = |number: u8| Some(format!("Title {number}"));
+        let at_first = [row(3, None, title(3), None), row(6, Some("gold"), title(6), None), row(7, Some("gold"), title(7), None)];
+        assert_eq!(told().await, at_first);
+        assert_eq!(told().await, at_first, "from memory");
+        let other = &world.other;
+        other.remove_content(vec![kid(6)], 300).await.unwrap();
+        let renamed = NewContent { title: Some("Another".to_owned()), ..content(7, Some("gold"), None) };
+        other.add_content(vec![renamed, content(8, Some("gold"), None)], vec![kid(7)], 310).await.unwrap();
+        let another = row(7, Some("gold"), Some("Another".to_owned()), None);
+        assert_eq!(told().await, [row(3, None, title(3), None), another.clone(), row(8, Some("gold"), title(8), None)]);
+        other.set_policy("p".to_owned(), "{ }".to_owned(), None, 320).await.unwrap();
+        other.add_content(vec![content(8, Some("gold"), Some("p"))], vec![kid(8)], 330).await.unwrap();
+        assert_eq!(told().await[2], row(8, Some("gold"), title(8), Some("{ }")));
+        other.set_policy("p".to_owned(), "{}".to_owned(), None, 340).await.unwrap();
+        assert_eq!(told().await[2], row(8, Some("gold"), title(8), Some("{}")));
+        // What an account may have is read anew each time, and is no change of this.
+        other.change_account("tom".to_owned(), vec![], vec!["gold".to_owned()], 350).await.unwrap();
+        assert_eq!(told().await, [row(3, None, title(3), None)]);
+        other.change_account("tom".to_owned(), vec!["gold".to_owned()], vec![], 360).await.unwrap();
+        assert_eq!(told().await[1], another);
+    }
+
+    #[tokio::test]
     async fn what_the_account_lost_is_to_be_dropped_and_told_once(world: World) {
         let store = &world.store;
         catalogue(store).await;
@@ -250,7 +289,7 @@ over_each_engine! {
         };
         store.claim(exchange(2, 1000), device(9), vec![claim], Default::default()).await.unwrap();
         let over = async || {
-            let query = DeliveryQuery { scopes: vec![], since: None, from: first() };
+            let query = DeliveryQuery { scope: None, since: None, from: first() };
             let page = store.delivery(exchange(100, 5000), device(9), query).await.unwrap();
             page.withdrawn.iter().map(|withdrawn| (withdrawn.lid, withdrawn.user)).collect::<Vec<_>>()
         };

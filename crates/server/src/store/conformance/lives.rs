@@ -2,7 +2,7 @@
 //! devices together never use more than a grant gave, and nothing is refused that the ledger has.
 
 use super::*;
-use crate::accounts::Account;
+use crate::accounts::NewAccount;
 use crate::policy::parse;
 use crate::rules::granted::{GrantId, GrantRow, NewOffer, OFFERS_ONLY, Right};
 use crate::rules::ledger::{Share, share};
@@ -270,7 +270,7 @@ async fn live(store: &Store, number: u64) {
     let (user, kid, name) = (UserId::new(user), Kid::new([3; 16]), format!("account {number}"));
     let mut hash = [0; 32];
     hash[..8].copy_from_slice(&(number + 1).to_be_bytes());
-    let account = Account { user, scopes: vec![] };
+    let account = NewAccount { user, scopes: vec![] };
     assert!(store.add_account(name.clone(), account, Digest::new(hash), 10).await.unwrap());
     let dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (devices, gone) = (Vec::new(), Vec::new());

@@ -55,6 +55,7 @@ struct Tables {
     keys: BTreeMap<SignerId, KeysRow>,
     names: BTreeMap<DeviceId, String>,
     mark: i64,
+    catalogue_mark: i64,
     /// With the mark, and when it was added first.
     contents: BTreeMap<Kid, (ContentRow, i64, i64)>,
     policies: BTreeMap<String, Policy>,

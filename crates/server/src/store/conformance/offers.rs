@@ -1,7 +1,7 @@
 //! Offers and grants: who has what on which terms, over every engine.
 
 use super::*;
-use crate::accounts::Account;
+use crate::accounts::NewAccount;
 use crate::rules::delivery::NAMED;
 use crate::rules::granted::{GrantId, NewOffer, OFFERS_ONLY, Right};
 use crate::store::rows::{GrantEntry, GrantFilter, OfferEntry};
@@ -30,7 +30,7 @@ fn offer(name: &str, policy: Option<&str>, scopes: &[&str], kids: &[u8]) -> NewO
 async fn shop(store: &Store) {
     let contents = vec![content(1, "gold"), content(2, "gold"), content(3, OFFERS_ONLY), content(4, OFFERS_ONLY)];
     store.add_content(contents, vec![], 10).await.unwrap();
-    let account = Account { user: TOM, scopes: vec![] };
+    let account = NewAccount { user: TOM, scopes: vec![] };
     store.add_account("tom".to_owned(), account, Digest::new([1; 32]), 10).await.unwrap();
     for (name, terms) in [("rent", r#"{"actions":{"Play":{"count":2}}}"#), ("buy", "{}")] {
         store.set_policy(name.to_owned(), terms.to_owned(), None, 10).await.unwrap();
@@ -53,14 +53,14 @@ async fn had(store: &Store, kids: &[u8], now: i64) -> Vec<Result<String, Reason>
         let content = content.unwrap();
         match content.right {
             Right::Refused(reason, _) => Err(reason),
-            Right::Anybody | Right::Account | Right::Granted(_) => Ok(content.policy.unwrap().0),
+            Right::Anybody | Right::Account | Right::Granted(_) => Ok(content.policy.unwrap().0.clone()),
         }
     };
     contents.into_iter().map(told).collect()
 }
 
 async fn deliver(store: &Store, since: Option<i64>, from: Position, now: i64) -> DeliveryPage {
-    let query = DeliveryQuery { scopes: vec![String::new()], since, from };
+    let query = DeliveryQuery { scope: None, since, from };
     let exchange = Exchange { account: Some(TOM), ..exchange(100, now) };
     store.delivery(exchange, OWN, query).await.unwrap()
 }
@@ -163,7 +163,7 @@ over_each_engine! {
         set(store, trial, 20).await;
         let told = async |now| {
             let content = store.contents_of(None, vec![kid(3)], now).await.unwrap().remove(0).unwrap();
-            (content.right, content.policy.map(|(name, _)| name))
+            (content.right, content.policy.map(|policy| policy.0.clone()))
         };
         assert_eq!(told(30).await, (Right::Anybody, Some("rent".to_owned())));
         assert_eq!(store.remove_offer("trial".to_owned(), 40).await.unwrap(), OfferEnd::Removed);

@@ -35,10 +35,10 @@ over_each_engine! {
         let user = UserId::new([1; 16]);
         let Sale::Account(account) = store.sell(one.clone(), user, 200).await.unwrap() else { panic!() };
         assert_eq!(account.user, user);
-        assert_eq!(store.sold(one.clone()).await.unwrap(), Some(account.clone()));
+        assert_eq!(store.sold(one.clone()).await.unwrap(), Some(account));
         // Again, and with one more order.
         let again = store.sell(one.clone(), UserId::new([2; 16]), 300).await.unwrap();
-        assert_eq!(again, Sale::Account(account.clone()));
+        assert_eq!(again, Sale::Account(account));
         assert_eq!(store.sold(sold("alice", &["1", "3"])).await.unwrap(), None);
         store.sell(sold("alice", &["1", "3"]), UserId::new([3; 16]), 300).await.unwrap();
         assert_eq!(grants(store).await.len(), 3);

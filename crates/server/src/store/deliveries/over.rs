@@ -4,9 +4,10 @@ use super::super::StoreError;
 use super::super::rows::{For, Rows};
 use super::super::terms;
 use super::{DAMAGED, DELIVERIES, Delivered, give_rows, live, pages_of, readable_pages};
+use crate::rules::content::Content;
 use crate::rules::delivered::{DeliveryId, DeliveryRow};
 use crate::rules::delivery::is_over;
-use crate::rules::licenses::{Content, Withdrawn};
+use crate::rules::licenses::Withdrawn;
 use crate::rules::offers::Rights;
 use crate::rules::pages::Page;
 use crate::rules::revocation::Order;
@@ -34,7 +35,8 @@ async fn held(
         lid: delivery.lid(*place),
         holder: holder(delivery),
         withdrawn: delivery.withdrawn,
-        content: content.map(|content| content.scope.map_or(Openness::Open, Openness::Scope)),
+        content: content
+            .map(|content| content.scope.map_or(Openness::Open, |scope| Openness::Scope(scope.to_string()))),
     };
     Ok(places.iter().zip(&kids).zip(contents).map(row).collect())
 }
@@ -50,7 +52,8 @@ pub(in crate::store) async fn held_for(
     let contents = rows.offered(&kids).await?;
     let mut held = Vec::with_capacity(meant.len());
     for ((kid, (delivery, _, place)), content) in meant.into_iter().zip(contents) {
-        let content = content.map(|content| content.scope.map_or(Openness::Open, Openness::Scope));
+        let content =
+            content.map(|content| content.scope.map_or(Openness::Open, |scope| Openness::Scope(scope.to_string())));
         let (lid, withdrawn) = (delivery.lid(place), delivery.withdrawn);
         held.push(HeldRow { kid, lid, holder: holder(delivery), withdrawn, content });
     }

@@ -6,14 +6,14 @@ use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, PostgresRows, Value, asked, ids, many_bytes, nothing, texts};
 use crate::rules::catalogue::NewSubscription;
-use crate::rules::licenses::{Content, Part, RootKey};
+use crate::rules::content::{Content, Part, RootKey};
 use crate::rules::rows::{AuditRow, ContentRow, ScopeRow, TokenRow};
 use deadpool_postgres::tokio_postgres::Row;
 use std::collections::BTreeMap;
 use wmlicense_wire::id::{Digest, Kid, UserId};
 
 statements!("catalogue.sql":
-    MARK, LOCK_MARK, PUT_MARK, OFFERED, OFFERED_BEHIND, CONTENTS_OF, PUT_CONTENTS, REMOVE_CONTENTS,
+    MARK, LOCK_MARK, PUT_MARK, CATALOGUE_MARK, PUT_CATALOGUE_MARK, OFFERED, OFFERED_BEHIND, CONTENTS_OF, PUT_CONTENTS, REMOVE_CONTENTS,
     POLICY, PUT_POLICY, SUBSCRIPTION, PUT_SUBSCRIPTION,
     TOKEN, TOKENS_OF, PUT_TOKENS, ACCOUNT_BY_NAME, LOCK_ACCOUNT, ACCOUNT_NAME, SCOPES, INSERT_ACCOUNT, REMOVE_ACCOUNT,
     INSERT_SCOPES, REMOVE_SCOPES, INSERT_AUDIT,
@@ -31,7 +31,11 @@ pub(super) fn read_content(row: &Row) -> Result<Content, StoreError> {
     let part = match (row.value::<bool>(5)?, row.maybe_id(6)?) {
         (true, _) => Part::Root,
         (false, None) => Part::Content,
-        (false, Some(kid)) => Part::Leaf(RootKey { kid, sealed_key: row.value(7)?, scope: row.value(8)? }),
+        (false, Some(kid)) => Part::Leaf(RootKey {
+            kid,
+            sealed_key: row.value::<Vec<u8>>(7)?.into(),
+            scope: row.value::<Option<String>>(8)?.map(Into::into),
+        }),
     };
     Ok(Content::catalogued(row.value(0)?, row.value(1)?, policy, row.value(2)?, part))
 }
@@ -72,6 +76,17 @@ impl CatalogueRows for PostgresRows<'_> {
 
     fn put_mark(&mut self, number: i64) -> Pending<'_, ()> {
         Box::pin(async move { self.put(PUT_MARK, asked![number]).await })
+    }
+
+    fn catalogue_mark(&mut self) -> Pending<'_, i64> {
+        Box::pin(async move {
+            let mark = self.one(CATALOGUE_MARK, &[], |row| row.value(0)).await?;
+            mark.ok_or(StoreError::Damaged("mark"))
+        })
+    }
+
+    fn put_catalogue_mark(&mut self, number: i64) -> Pending<'_, ()> {
+        Box::pin(async move { self.put(PUT_CATALOGUE_MARK, asked![number]).await })
     }
 
     fn offered<'a>(&'a mut self, kids: &'a [Kid]) -> Pending<'a, Vec<Option<Content>>> {

@@ -5,11 +5,12 @@ use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::catalogue::{CONTENT_COLUMNS, read_content};
 use super::rows::{Columns as _, PostgresRows, Value, asked, ids, nothing, texts};
+use crate::rules::content::{Content, RootKey};
 use crate::rules::granted::{GrantId, GrantRow, NewOffer};
-use crate::rules::licenses::{Content, RootKey};
 use crate::rules::offers::OfferRow;
 use deadpool_postgres::tokio_postgres::Row;
 use std::collections::HashMap;
+use std::sync::Arc;
 use wmlicense_wire::id::{Kid, UserId};
 
 statements!("offers.sql":
@@ -43,12 +44,16 @@ fn read_grant(row: &Row) -> Result<GrantRow, StoreError> {
 
 fn read_offer(row: &Row) -> Result<OfferRow, StoreError> {
     let root = match row.maybe_id(3)? {
-        Some(kid) => Some(RootKey { kid, sealed_key: row.value(4)?, scope: row.value(5)? }),
+        Some(kid) => Some(RootKey {
+            kid,
+            sealed_key: row.value::<Vec<u8>>(4)?.into(),
+            scope: row.value::<Option<String>>(5)?.map(Into::into),
+        }),
         None => None,
     };
     Ok(OfferRow {
         name: row.value(0)?,
-        policy: row.value::<Option<String>>(1)?.zip(row.value::<Option<String>>(2)?),
+        policy: row.value::<Option<String>>(1)?.zip(row.value::<Option<String>>(2)?).map(Arc::new),
         root,
         open: row.value(6)?,
         scopes: Vec::new(),

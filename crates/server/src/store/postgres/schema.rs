@@ -11,13 +11,14 @@ use std::time::Duration;
 use wmlicense_wire::id::{Digest, Kid};
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 

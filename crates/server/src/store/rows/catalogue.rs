@@ -3,7 +3,7 @@
 use super::super::Pending;
 use super::For;
 use crate::rules::catalogue::NewSubscription;
-use crate::rules::licenses::Content;
+use crate::rules::content::Content;
 use crate::rules::rows::{AuditRow, ContentRow, ScopeRow, TokenRow};
 use wmlicense_wire::id::{Digest, Kid, UserId};
 
@@ -13,6 +13,10 @@ pub(crate) trait CatalogueRows {
     fn mark(&mut self, how: For) -> Pending<'_, i64>;
     /// Puts the number of a change in place of the one before.
     fn put_mark(&mut self, number: i64) -> Pending<'_, ()>;
+    /// Number of the last change to content, policies or subscriptions.
+    fn catalogue_mark(&mut self) -> Pending<'_, i64>;
+    /// Puts the number of such a change in place of the one before.
+    fn put_catalogue_mark(&mut self, number: i64) -> Pending<'_, ()>;
     /// What is offered under key IDs, be it content or subscriptions, in order.
     fn offered<'a>(&'a mut self, kids: &'a [Kid]) -> Pending<'a, Vec<Option<Content>>>;
     /// What is offered in a scope (empty: to all) behind a key ID (empty: from the first on) and has changed, or its policy has,

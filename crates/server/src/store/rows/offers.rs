@@ -2,8 +2,8 @@
 
 use super::super::Pending;
 use super::For;
+use crate::rules::content::Content;
 use crate::rules::granted::{GrantId, GrantRow, NewOffer};
-use crate::rules::licenses::Content;
 use crate::rules::offers::OfferRow;
 use wmlicense_wire::id::{Kid, UserId};
 

@@ -5,13 +5,13 @@ use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, SqliteRows, done};
 use crate::rules::catalogue::NewSubscription;
-use crate::rules::licenses::{Content, Part, RootKey};
+use crate::rules::content::{Content, Part, RootKey};
 use crate::rules::rows::{AuditRow, ContentRow, ScopeRow, TokenRow};
 use rusqlite::{Row, params};
 use wmlicense_wire::id::{Digest, Kid, UserId};
 
 statements!("catalogue.sql":
-    MARK, PUT_MARK, OFFERED_CONTENT, OFFERED_SUBSCRIPTION, OFFERED_BEHIND, CONTENT, PUT_CONTENT, REMOVE_CONTENT,
+    MARK, PUT_MARK, CATALOGUE_MARK, PUT_CATALOGUE_MARK, OFFERED_CONTENT, OFFERED_SUBSCRIPTION, OFFERED_BEHIND, CONTENT, PUT_CONTENT, REMOVE_CONTENT,
     POLICY, PUT_POLICY, SUBSCRIPTION, PUT_SUBSCRIPTION,
     TOKEN, TOKENS_OF, PUT_TOKEN, ACCOUNT_BY_NAME, ACCOUNT_NAME, SCOPES, INSERT_ACCOUNT, REMOVE_ACCOUNT, INSERT_SCOPE,
     REMOVE_SCOPE, INSERT_AUDIT,
@@ -44,6 +44,15 @@ impl CatalogueRows for SqliteRows<'_> {
 
     fn put_mark(&mut self, number: i64) -> Pending<'_, ()> {
         done(self.put(PUT_MARK, [number]))
+    }
+
+    fn catalogue_mark(&mut self) -> Pending<'_, i64> {
+        let mark = self.one(CATALOGUE_MARK, [], |row| Ok(row.get(0)?));
+        done(mark.and_then(|mark| mark.ok_or(StoreError::Damaged("mark"))))
+    }
+
+    fn put_catalogue_mark(&mut self, number: i64) -> Pending<'_, ()> {
+        done(self.put(PUT_CATALOGUE_MARK, [number]))
     }
 
     fn offered<'a>(&'a mut self, kids: &'a [Kid]) -> Pending<'a, Vec<Option<Content>>> {

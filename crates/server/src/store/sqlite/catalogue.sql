@@ -6,6 +6,12 @@ SELECT number FROM mark;
 -- name: PUT_MARK
 UPDATE mark SET number = $1;
 
+-- name: CATALOGUE_MARK
+SELECT catalogue FROM mark;
+
+-- name: PUT_CATALOGUE_MARK
+UPDATE mark SET catalogue = $1;
+
 -- name: OFFERED_CONTENT
 SELECT content.sealed_key, content.title, content.scope, policy.name, policy.definition, FALSE, root.kid, root.sealed_key,
     root.scope

@@ -5,10 +5,11 @@ use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::catalogue::{CONTENT_COLUMNS, read_content};
 use super::rows::{Columns as _, SqliteRows, done};
+use crate::rules::content::{Content, RootKey};
 use crate::rules::granted::{GrantId, GrantRow, NewOffer};
-use crate::rules::licenses::{Content, RootKey};
 use crate::rules::offers::OfferRow;
 use rusqlite::{Row, params};
+use std::sync::Arc;
 use wmlicense_wire::id::{Kid, UserId};
 
 statements!("offers.sql":
@@ -72,7 +73,7 @@ impl SqliteRows<'_> {
                 .map(|kid| Ok::<_, StoreError>(RootKey { kid, sealed_key: row.get(4)?, scope: row.get(5)? }));
             Ok(OfferRow {
                 name: row.get(0)?,
-                policy: row.get::<_, Option<String>>(1)?.zip(row.get::<_, Option<String>>(2)?),
+                policy: row.get::<_, Option<String>>(1)?.zip(row.get::<_, Option<String>>(2)?).map(Arc::new),
                 root: root.transpose()?,
                 open: row.get(6)?,
                 scopes: Vec::new(),

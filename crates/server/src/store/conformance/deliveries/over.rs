@@ -56,7 +56,7 @@ over_each_engine! {
         assert_eq!(licenses_in_rows(store).await, 2);
         assert!(withdrawn(&run(store, Some(mark(store).await), first()).await).is_empty());
         store.change_account("tom".to_owned(), vec![], vec!["gold".to_owned()], 400).await.unwrap();
-        let query = || DeliveryQuery { scopes: vec![String::new()], since: Some(340), from: first() };
+        let query = || DeliveryQuery { scope: None, since: Some(340), from: first() };
         let page = store.delivery(of_account(100, 5000), OWN, query()).await.unwrap();
         let rest: BTreeSet<Lid> = (1..=KIDS).filter(|of| ![7, 8].contains(of)).map(|of| lid_of(50, of)).collect();
         assert_eq!(withdrawn(&page), rest);

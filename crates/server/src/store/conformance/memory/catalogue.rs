@@ -4,7 +4,7 @@ use super::super::super::Pending;
 use super::super::super::rows::{AccountRows, AuditRows, CatalogueRows, For};
 use super::{Policy, Tables, found};
 use crate::rules::catalogue::NewSubscription;
-use crate::rules::licenses::{Content, Part, RootKey};
+use crate::rules::content::{Content, Part, RootKey};
 use crate::rules::rows::{AccountRow, AuditRow, ContentRow, ScopeRow, TokenRow};
 use wmlicense_wire::id::{Digest, Kid, UserId};
 
@@ -17,7 +17,11 @@ impl Tables {
         let terms = self.terms(&row.policy);
         let root = terms.and_then(|(_, policy)| self.subscriptions.get(policy.subscription.as_ref()?));
         let part = root.map_or(Part::Content, |(root, _)| {
-            Part::Leaf(RootKey { kid: root.kid, sealed_key: root.sealed_key.clone(), scope: root.scope.clone() })
+            Part::Leaf(RootKey {
+                kid: root.kid,
+                sealed_key: root.sealed_key.clone().into(),
+                scope: root.scope.clone().map(Into::into),
+            })
         });
         let policy = terms.map(|(name, policy)| (name.clone(), policy.definition.clone()));
         Content::catalogued(row.sealed_key.clone(), row.title.clone(), policy, row.scope.clone(), part)
@@ -42,6 +46,15 @@ impl CatalogueRows for Tables {
 
     fn put_mark(&mut self, number: i64) -> Pending<'_, ()> {
         self.mark = number;
+        found(())
+    }
+
+    fn catalogue_mark(&mut self) -> Pending<'_, i64> {
+        found(self.catalogue_mark)
+    }
+
+    fn put_catalogue_mark(&mut self, number: i64) -> Pending<'_, ()> {
+        self.catalogue_mark = number;
         found(())
     }
 

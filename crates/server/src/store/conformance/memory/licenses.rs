@@ -12,7 +12,7 @@ use wmlicense_wire::license::State;
 impl Tables {
     fn openness(&self, kid: Kid) -> Option<Openness> {
         let content = self.find_offered(kid)?;
-        Some(content.scope.map_or(Openness::Open, Openness::Scope))
+        Some(content.scope.map_or(Openness::Open, |scope| Openness::Scope(scope.to_string())))
     }
 
     /// The license as it was issued, where it still stands in the row of a device that holds it.

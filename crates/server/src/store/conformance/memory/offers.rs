@@ -3,10 +3,11 @@
 use super::super::super::Pending;
 use super::super::super::rows::{For, GrantEntry, GrantFilter, OfferEntry, OfferRows};
 use super::{Tables, found};
+use crate::rules::content::{Content, RootKey};
 use crate::rules::granted::{GrantId, GrantRow, NewOffer};
-use crate::rules::licenses::{Content, RootKey};
 use crate::rules::offers::OfferRow;
 use std::cmp::Reverse;
+use std::sync::Arc;
 use wmlicense_wire::id::{Kid, UserId};
 
 fn is_over(grant: &GrantRow, at: i64) -> bool {
@@ -23,12 +24,12 @@ impl Tables {
         let root = terms.and_then(|(_, policy)| self.subscriptions.get(policy.subscription.as_ref()?));
         let root = root.map(|(root, _)| RootKey {
             kid: root.kid,
-            sealed_key: root.sealed_key.clone(),
-            scope: root.scope.clone(),
+            sealed_key: root.sealed_key.clone().into(),
+            scope: root.scope.clone().map(Into::into),
         });
         OfferRow {
             name: offer.name.clone(),
-            policy: terms.map(|(name, policy)| (name.clone(), policy.definition.clone())),
+            policy: terms.map(|(name, policy)| Arc::new((name.clone(), policy.definition.clone()))),
             root,
             open: offer.open,
             scopes: offer.scopes.clone(),
