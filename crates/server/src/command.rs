@@ -151,8 +151,11 @@ enum DeviceCommand {
     List(Box<listing::Facts>),
     /// Answer no request of a device any more.
     Revoke(revocation::RevokeDevice),
-    /// Declare a device lost: what is out on it of the uses that its accounts were granted comes back to them.
+    /// Declare a device lost: what is out on it of the uses that its accounts were granted comes back to them, and it makes room
+    /// for another one.
     Lost(offers::LoseDevice),
+    /// Free an account of a device: it makes room for another one, and drops the account's licenses at its next contact.
+    Free(offers::FreeDevice),
 }
 
 /// Runs one command line.
@@ -200,6 +203,7 @@ fn execute(command: Command, parsed: &options::Parsed) -> Result<(), CommandErro
         Command::Device(DeviceCommand::List(list)) => listing::devices(&list),
         Command::Device(DeviceCommand::Revoke(revoke)) => revocation::device(revoke),
         Command::Device(DeviceCommand::Lost(lost)) => offers::lose(lost),
+        Command::Device(DeviceCommand::Free(free)) => offers::free(free),
         Command::Application(command) => revocation::application(command),
         Command::Revocation(command) => revocation::revocation(command),
         Command::Status(command) => revocation::status(command),

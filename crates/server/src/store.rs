@@ -52,7 +52,7 @@ pub(crate) use admin::Adding;
 pub(crate) use admins::{AdminKnown, NewAdminToken, Repeated};
 pub(crate) use database::Database;
 pub(crate) use deliveries::{Broken, Checked};
-pub(crate) use ledger::CameBack;
+pub(crate) use ledger::{CameBack, Freeing};
 pub(crate) use lists::{AccountEntry, Listed, cursor};
 pub(crate) use offers::{GrantChange, GrantTerms, Granting, OfferEnd, OfferSet};
 pub(crate) use packaging::{Order, Packaged};

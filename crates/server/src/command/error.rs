@@ -133,6 +133,14 @@ pub(super) enum CommandError {
     /// More than one answer takes.
     #[error("at most {0} key IDs are given at once")]
     TooManyKids(usize),
+    /// The account has nothing on the device.
+    #[error("account {account} has no license on device {}", .device.to_hex())]
+    NotItsDevice {
+        /// Its name.
+        account: String,
+        /// The device.
+        device: DeviceId,
+    },
     /// So many devices got nothing.
     #[error("{0} devices were given nothing")]
     NotGiven(usize),

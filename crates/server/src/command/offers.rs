@@ -7,7 +7,7 @@ use super::{Data, List, Opened, checked_name, print, time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::rules::granted::{GrantId, NewOffer};
 use crate::store::{
-    CameBack, GrantChange, GrantEntry, GrantFilter, GrantTerms, Granting, OfferEnd, OfferEntry, OfferSet,
+    CameBack, Freeing, GrantChange, GrantEntry, GrantFilter, GrantTerms, Granting, OfferEnd, OfferEntry, OfferSet,
 };
 use clap::{ArgGroup, Args, Subcommand};
 use std::collections::BTreeSet;
@@ -85,6 +85,9 @@ pub(super) struct AddGrant {
     /// So many uses of each title on all devices together, in place of what the policy counts; of playing, where it counts nothing.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     uses: Option<u32>,
+    /// So many devices may have licenses under it at a time; 0 for no limit.
+    #[arg(long, value_name = "N")]
+    devices: Option<u32>,
     /// What the shop calls it, an order's number say; shown in lists and the audit.
     #[arg(long, value_name = "TEXT")]
     reference: Option<String>,
@@ -111,7 +114,7 @@ pub(super) struct ListGrants {
 }
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["from", "until", "uses", "reference"]))]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["from", "until", "uses", "devices", "reference"]))]
 pub(super) struct ChangeGrant {
     #[command(flatten)]
     data: Data,
@@ -127,6 +130,9 @@ pub(super) struct ChangeGrant {
     /// So many uses in all, those made before included; none: as the policy says.
     #[arg(long, value_name = "N|none", value_parser = maybe(number))]
     uses: Option<Bound<u32>>,
+    /// So many devices may have licenses under it at a time; those that have some keep them. 0 or none: no limit.
+    #[arg(long, value_name = "N|none", value_parser = maybe(any_number))]
+    devices: Option<Bound<u32>>,
     /// What the shop calls it; none: nothing.
     #[arg(long, value_name = "TEXT|none", value_parser = maybe(text))]
     reference: Option<Bound<String>>,
@@ -138,6 +144,10 @@ struct Bound<T>(Option<T>);
 
 fn number(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number from 1, or none is expected".to_owned())
+}
+
+fn any_number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "a number, or none is expected".to_owned())
 }
 
 fn text(text: &str) -> Result<String, String> {
@@ -161,6 +171,28 @@ pub(super) struct LoseDevice {
     /// Device ID in hexadecimal.
     #[arg(value_name = "HEX", value_parser = DeviceId::from_hex)]
     device: DeviceId,
+}
+
+#[derive(Args)]
+pub(super) struct FreeDevice {
+    #[command(flatten)]
+    data: Data,
+    /// Name of the account.
+    account: String,
+    /// Device ID in hexadecimal.
+    #[arg(value_name = "HEX", value_parser = DeviceId::from_hex)]
+    device: DeviceId,
+}
+
+pub(super) fn free(FreeDevice { data, account, device }: FreeDevice) -> Result<(), CommandError> {
+    let opened = Opened::new(&data)?;
+    match opened.wait(opened.store.free_device(account.clone(), device, acting()?))? {
+        Freeing::Freed(licenses) => {
+            print(&format!("freed: {}, which drops {licenses} licenses at its next contact", device.to_hex()))
+        }
+        Freeing::NoAccount => Err(CommandError::NoAccount(account)),
+        Freeing::NotIts => Err(CommandError::NotItsDevice { account, device }),
+    }
 }
 
 pub(super) fn lose(LoseDevice { data, device }: LoseDevice) -> Result<(), CommandError> {
@@ -211,13 +243,13 @@ pub(super) fn grant(command: GrantCommand) -> Result<(), CommandError> {
         GrantCommand::Add(add) => add_grant(*add),
         GrantCommand::List(list) => list_grants(*list),
         GrantCommand::Change(change) => {
-            let ChangeGrant { data, id, from, until, uses, reference } = *change;
+            let ChangeGrant { data, id, from, until, uses, devices, reference } = *change;
             let change = GrantChange {
                 from: from.map(|bound| bound.0),
                 until: until.map(|bound| bound.0),
                 uses: uses.map(|bound| bound.0),
+                devices: devices.map(|bound| limit(bound.0)),
                 reference: reference.map(|bound| bound.0),
-                ..GrantChange::default()
             };
             let opened = Opened::new(&data)?;
             granted(opened.wait(opened.store.change_grant(id, change, acting()?))?, id)?;
@@ -240,10 +272,15 @@ fn granted(granting: Granting, id: GrantId) -> Result<(), CommandError> {
     }
 }
 
+/// A limit of devices; none where there is none, which 0 says as well.
+fn limit(devices: Option<u32>) -> Option<u32> {
+    devices.filter(|devices| *devices > 0)
+}
+
 fn add_grant(add: AddGrant) -> Result<(), CommandError> {
-    let AddGrant { data, account, offer, from, until, uses, reference } = add;
+    let AddGrant { data, account, offer, from, until, uses, devices, reference } = add;
     let (opened, id) = (Opened::new(&data)?, GrantId::random()?);
-    let terms = GrantTerms { from, until, uses, reference, ..GrantTerms::default() };
+    let terms = GrantTerms { from, until, uses, devices: limit(devices), reference };
     let of = (account.clone(), offer.clone());
     match opened.wait(opened.store.add_grant(id, of, terms, acting()?))? {
         Granting::Done => print(&format!("grant: {}", id.to_hex())),

@@ -10,6 +10,7 @@ use crate::policy::PLAY;
 use crate::problem::Fault;
 use crate::quota::Payer;
 use crate::rules::epochs::Standing;
+use crate::rules::granted::GrantId;
 use crate::service::Service;
 use crate::source::Source;
 use crate::store::{Exchange, Issue, NewLicense, Offer, Offered, Part};
@@ -131,10 +132,10 @@ struct Decision {
     terms: TermsByName,
 }
 
-/// The license to write for what was granted, where it is a new one.
-type Judged = Result<Option<NewLicense>, Refusal>;
-/// A key, and the licenses to write for it.
-type Had = (Zeroizing<Vec<u8>>, Vec<NewLicense>);
+/// What is to be written for what was granted: the license where it is a new one, the grant where it is the first of it.
+type Judged = Result<(Option<NewLicense>, Option<GrantId>), Refusal>;
+/// A key, and what is to be written for it.
+type Had = (Zeroizing<Vec<u8>>, Vec<NewLicense>, Vec<GrantId>);
 
 impl Decision {
     fn decide(mut self, kids: &[Kid], offer: Offer) -> Result<(Given, Issue), Fault> {
@@ -157,9 +158,10 @@ impl Decision {
         }
         for (kid, item) in items {
             match self.item(kid, item, &mut of_roots)? {
-                Ok((key, licenses)) => {
+                Ok((key, licenses, joins)) => {
                     given.keys.push((kid, key));
                     issue.licenses.extend(licenses);
+                    issue.joins.extend(joins);
                 }
                 Err(refusal) => given.refused.push((kid, refusal)),
             }
@@ -178,13 +180,16 @@ impl Decision {
         let Some(offered) = item else { return Ok(Err(Refusal::Reason(Reason::UnknownContent))) };
         let sealed = offered.content.sealed_key.clone();
         let root = if let Part::Leaf(root) = &offered.content.part { Some(root.kid) } else { None };
-        let mut licenses: Vec<NewLicense> = match self.judge(kid, offered)? {
-            Ok(license) => license.into_iter().collect(),
+        let (mut licenses, mut joins): (Vec<NewLicense>, Vec<GrantId>) = match self.judge(kid, offered)? {
+            Ok((license, joins)) => (license.into_iter().collect(), joins.into_iter().collect()),
             Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(root) = root {
             match roots.get_mut(&root) {
-                Some(Ok(license)) => licenses.extend(license.take()),
+                Some(Ok((license, of))) => {
+                    licenses.extend(license.take());
+                    joins.extend(of.take());
+                }
                 Some(Err(refusal)) => return Ok(Err(*refusal)),
                 None => return Ok(Err(Refusal::Reason(Reason::NotEntitled))),
             }
@@ -193,7 +198,7 @@ impl Decision {
             tracing::error!("a key does not open under the master key");
             Fault::Internal
         })?;
-        Ok(Ok((key, licenses)))
+        Ok(Ok((key, licenses, joins)))
     }
 
     /// Asks what a device would be granted, and then whether a page may have it.
@@ -221,7 +226,7 @@ impl Decision {
         if policy.user.is_some() && !self.is_named {
             return Ok(Err(Refusal::NoId));
         }
-        Ok(time(&policy, self.granter.now).map_or(Ok(granted.license), Err))
+        Ok(time(&policy, self.granter.now).map_or(Ok((granted.license, granted.joins)), Err))
     }
 }
 

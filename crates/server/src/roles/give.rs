@@ -155,6 +155,7 @@ fn decide(granter: &Granter, kids: &[Kid], offer: Offer) -> Result<(Issue, Vec<G
         issue.licenses.extend(granted.license);
         issue.again.extend(granted.again);
         issue.uses.extend(granted.uses);
+        issue.joins.extend(granted.joins);
     }
     Ok((issue, grants))
 }

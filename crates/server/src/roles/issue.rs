@@ -284,11 +284,12 @@ pub(super) fn leave_out_replaced(withdrawn: &mut Vec<Withdrawn>, licenses: &[New
 }
 
 impl Batch {
-    fn add(&mut self, grant::Granted { grant, license, again, uses, .. }: grant::Granted) {
+    fn add(&mut self, grant::Granted { grant, license, again, uses, joins, .. }: grant::Granted) {
         self.grants.push(grant);
         self.issue.licenses.extend(license);
         self.issue.again.extend(again);
         self.issue.uses.extend(uses);
+        self.issue.joins.extend(joins);
     }
 
     fn withdraw(&mut self, withdrawn: Vec<Withdrawn>) {

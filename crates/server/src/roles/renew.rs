@@ -164,11 +164,12 @@ impl Work {
                 }
             };
             match result {
-                Ok(Granted { grant, license, again, uses, .. }) => {
+                Ok(Granted { grant, license, again, uses, joins, .. }) => {
                     grants.push(grant);
                     issue.licenses.extend(license);
                     issue.again.extend(again);
                     issue.uses.extend(uses);
+                    issue.joins.extend(joins);
                 }
                 Err((kid, refused)) => answer.refusals.push(self.refusal(*lid, kid, &refused)),
             }
@@ -225,7 +226,7 @@ impl Work {
             Ok(granted) => granted,
             Err(not_granted) => return Ok(Err(not_granted)),
         };
-        let Granted { mut grant, license: Some(mut license), again, uses, stateful, delivered } = granted else {
+        let Granted { mut grant, license: Some(mut license), again, uses, joins, stateful, delivered } = granted else {
             return Ok(Ok(granted));
         };
         let policy = Policy::decode(&grant.policy).map_err(|_| Fault::Internal)?;
@@ -256,6 +257,6 @@ impl Work {
         if restored {
             license.replaces = None;
         }
-        Ok(Ok(Granted { grant, license: Some(license), again, uses, stateful, delivered }))
+        Ok(Ok(Granted { grant, license: Some(license), again, uses, joins, stateful, delivered }))
     }
 }

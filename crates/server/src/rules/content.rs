@@ -1,7 +1,7 @@
 //! Content as it is licensed, and how what is the same for whoever asks is held in memory between requests, in few bytes a title.
 //! Which content is held, and until when, is decided in `store/catalogue.rs`.
 
-use super::granted::Right;
+use super::granted::{GrantId, Right};
 use super::ledger::LedgerRow;
 use crate::policy::Terms;
 use std::collections::HashMap;
@@ -60,6 +60,8 @@ pub(crate) struct Content {
     pub(crate) ledger: Vec<LedgerRow>,
     /// When the last of all grants ends by which who asks may have it; none: never.
     pub(crate) latest: Option<i64>,
+    /// The grant of which the device that asks has nothing yet.
+    pub(crate) joins: Option<GrantId>,
 }
 
 impl Content {
@@ -82,7 +84,17 @@ impl Content {
         scope: Option<Arc<str>>,
         part: Part,
     ) -> Self {
-        Self { sealed_key, title, policy, scope, part, right: Right::unsettled(), ledger: Vec::new(), latest: None }
+        Self {
+            sealed_key,
+            title,
+            policy,
+            scope,
+            part,
+            right: Right::unsettled(),
+            ledger: Vec::new(),
+            latest: None,
+            joins: None,
+        }
     }
 
     /// Terms that a policy says as they are for who asks.

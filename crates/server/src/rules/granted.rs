@@ -1,7 +1,7 @@
 //! What accounts were granted, and by what they may have content: rows that the rules beside share.
 
 use wmlicense_wire::answer::Reason;
-use wmlicense_wire::id::{Id, Kid, UserId};
+use wmlicense_wire::id::{DeviceId, Id, Kid, UserId};
 
 /// Scope of content that only offers reach. No account has it, because no name holds a control character.
 pub(crate) const OFFERS_ONLY: &str = "\u{1}offers";
@@ -46,7 +46,7 @@ pub(crate) struct GrantRow {
     pub(crate) until: Option<i64>,
     /// Uses of each key ID and counted action on all devices, in place of what the policy says.
     pub(crate) uses: Option<u32>,
-    /// Devices that may hold licenses under it; none: no limit of its own.
+    /// Devices that may have licenses under it at a time; none: as many as there are.
     pub(crate) devices: Option<u32>,
     /// What the shop calls it.
     pub(crate) reference: Option<String>,
@@ -76,6 +76,17 @@ impl GrantRow {
         let passed = |time: Option<i64>| time.is_some_and(|time| since < time && time <= now);
         self.changed > since || passed(self.from) || passed(self.over_at())
     }
+}
+
+/// A device of those that a grant is used on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GrantDevice {
+    pub(crate) grant: GrantId,
+    pub(crate) device: DeviceId,
+    /// The account that has the grant.
+    pub(crate) user: UserId,
+    /// Seconds UTC.
+    pub(crate) since: i64,
 }
 
 /// Who may have content, and by what.

@@ -8,6 +8,7 @@ use super::grants::{Again, Bookings, HandedOut};
 use super::ledger::LedgerRow;
 use super::revocation::{Order, is_taken_back};
 use super::rows::{LicenseRow, SeatRow};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
 use wmlicense_wire::license::State;
@@ -66,6 +67,8 @@ pub(crate) struct Issue {
     pub(crate) again: Vec<HandedOut>,
     /// Uses of accounts that are handed out.
     pub(crate) uses: Vec<UsesOut>,
+    /// Grants of which the device gets something for the first time.
+    pub(crate) joins: BTreeSet<GrantId>,
     pub(crate) withdrawn: Vec<Withdrawn>,
     /// The answer is not kept: asked for again it is made again of what is written here, and says the same.
     pub(crate) made_again: bool,

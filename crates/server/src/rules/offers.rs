@@ -2,7 +2,7 @@
 //! of its own transaction.
 
 use super::content::{Content, NamedPolicy, Part, RootKey};
-use super::granted::{GrantId, GrantRow, OFFERS_ONLY, Right};
+use super::granted::{GrantDevice, GrantId, GrantRow, OFFERS_ONLY, Right};
 use super::ledger::{LedgerRow, is_spent};
 use super::rows::{Openness, ScopeRow};
 use crate::policy::{Terms, parse};
@@ -56,8 +56,9 @@ pub(crate) struct Rights {
     named: HashMap<Kid, HashSet<String>>,
     /// Terms that were read, by the names of their policies.
     terms: HashMap<Option<String>, Terms>,
-    /// Uses of accounts, and the device that asks for some.
+    /// Uses of accounts, the devices that have something of grants, and the device that asks for some.
     ledger: HashMap<(GrantId, Kid), Vec<LedgerRow>>,
+    devices: HashMap<GrantId, HashSet<DeviceId>>,
     device: Option<DeviceId>,
     now: i64,
 }
@@ -83,8 +84,11 @@ impl Rights {
         self
     }
 
-    /// Adds what is kept of uses, and the device that asks.
-    pub(crate) fn with_ledger(mut self, ledger: Vec<LedgerRow>, device: DeviceId) -> Self {
+    /// Adds what is kept of uses and of devices, and the device that asks.
+    pub(crate) fn on_device(mut self, device: DeviceId, ledger: Vec<LedgerRow>, devices: Vec<GrantDevice>) -> Self {
+        for GrantDevice { grant, device, .. } in devices {
+            self.devices.entry(grant).or_default().insert(device);
+        }
         for row in ledger {
             self.ledger.entry((row.grant, row.kid)).or_default().push(row);
         }
@@ -118,6 +122,18 @@ impl Rights {
         grants.filter_map(|grant| self.offer(&grant.offer).map(|(at, offer)| (grant, at, offer)))
     }
 
+    /// True if the device that asks has something of a grant already. Who asks with none is not counted.
+    fn is_on_device(&self, grant: &GrantRow) -> bool {
+        let devices = self.devices.get(&grant.id);
+        self.device.is_none_or(|device| devices.is_some_and(|devices| devices.contains(&device)))
+    }
+
+    /// True if a grant counts, and has room for the device that asks.
+    fn serves(&self, grant: &GrantRow) -> bool {
+        let devices = self.devices.get(&grant.id).map_or(0, HashSet::len);
+        grant.counts(self.now) && (self.is_on_device(grant) || has_room(grant, devices))
+    }
+
     fn has_scope(&self, user: Option<UserId>, scope: &str) -> bool {
         user.and_then(|user| self.scopes.get(&user)).is_some_and(|scopes| scopes.contains(scope))
     }
@@ -128,7 +144,7 @@ impl Rights {
             || self.offers.iter().any(|offer| offer.open && self.covers(offer, root.kid, root.scope.as_deref()))
             || self
                 .grants_of(user)
-                .any(|(grant, _, offer)| grant.counts(self.now) && self.covers(offer, root.kid, root.scope.as_deref()))
+                .any(|(grant, _, offer)| self.serves(grant) && self.covers(offer, root.kid, root.scope.as_deref()))
     }
 
     /// True if an account may have what is offered under a key ID.
@@ -184,7 +200,8 @@ impl Rights {
             Some(Way { right, offer }) => {
                 let ledger =
                     right.grant().and_then(|grant| self.ledger.get(&(grant.id, kid))).cloned().unwrap_or_default();
-                self.on_terms(Content { right, ledger, latest, ..content }, offer)
+                let joins = right.grant().filter(|grant| !self.is_on_device(grant)).map(|grant| grant.id);
+                self.on_terms(Content { right, ledger, latest, joins, ..content }, offer)
             }
         }
     }
@@ -219,7 +236,7 @@ impl Rights {
         }
         let open = self.offers.iter().enumerate().filter(|(_, offer)| offer.open && self.covers(offer, kid, scope));
         ways.extend(open.map(|(at, _)| Way { right: Right::Anybody, offer: Some(at) }));
-        let granted = self.grants_of(user).filter(|(grant, ..)| grant.counts(self.now));
+        let granted = self.grants_of(user).filter(|(grant, ..)| self.serves(grant));
         let granted = granted.filter(|(_, _, offer)| self.covers(offer, kid, scope));
         ways.extend(
             granted.map(|(grant, at, _)| Way { right: Right::Granted(Box::new(grant.clone())), offer: Some(at) }),
@@ -268,10 +285,19 @@ impl Rights {
             let offer = offer.filter(|_| scope.as_deref() == Some(OFFERS_ONLY));
             return self.on_terms(Content { right: Right::Refused(Reason::AccountRequired, None), ..content }, offer);
         }
-        let later = self.grants_of(user).filter(|(_, _, offer)| self.covers(offer, kid, scope.as_deref()));
+        let covering = || self.grants_of(user).filter(|(_, _, offer)| self.covers(offer, kid, scope.as_deref()));
+        if covering().any(|(grant, ..)| grant.counts(self.now) && !self.serves(grant)) {
+            return Content { right: Right::Refused(Reason::LimitReached, None), ..content };
+        }
+        let later = covering();
         let from = later.filter_map(|(grant, ..)| grant.from).filter(|from| *from > self.now).min();
         Content { right: Right::Refused(Reason::NotEntitled, from), ..content }
     }
+}
+
+/// True if another device may have something of a grant that so many have.
+pub(crate) fn has_room(grant: &GrantRow, devices: usize) -> bool {
+    grant.devices.is_none_or(|limit| devices < limit as usize)
 }
 
 /// True if what offers give is other than at a mark: of those that reach a scope, or with none those that name key IDs or a

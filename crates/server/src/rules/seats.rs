@@ -2,6 +2,7 @@
 
 use super::content::Content;
 use super::epochs::Standing;
+use super::granted::GrantId;
 use super::grants::{Again, Bookings};
 use super::revocation::{Order, is_named, is_taken_back};
 use super::rows::SeatRow;
@@ -121,6 +122,8 @@ pub(crate) struct Claim {
     pub(crate) state: Option<State>,
     /// Its terms.
     pub(crate) policy: Policy,
+    /// The grant of which the device has nothing yet.
+    pub(crate) joins: Option<GrantId>,
 }
 
 impl Claim {

@@ -5,6 +5,7 @@
 mod accounts;
 mod admins;
 mod deliveries;
+mod devices;
 mod exchanges;
 mod licenses;
 mod lives;

@@ -1,10 +1,16 @@
-//! What the owner does about uses that are out on devices.
+//! What the owner does about devices of accounts: uses that are out on one that was lost, and one that makes room for another.
 
 use super::audit::note;
-use super::rows::For;
-use super::{End, Pending, Store};
+use super::revocations::next_mark;
+use super::rows::{For, Rows};
+use super::written::withdraw;
+use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
-use wmlicense_wire::id::DeviceId;
+use crate::rules::delivery::HeldKey;
+use crate::rules::licenses::Withdrawn;
+use std::collections::BTreeSet;
+use wmlicense_wire::id::{DeviceId, UserId};
+use wmlicense_wire::request::MAX_LICENSES;
 
 /// What came back from a device that was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +21,15 @@ pub(crate) struct CameBack {
 }
 
 impl Store {
-    /// Declares a device lost: what is out on it of its accounts' uses comes back to them. None where no such device is known.
+    /// Declares a device lost: what is out on it of its accounts' uses comes back to them, and it makes room for another one. None
+    /// where no such device is known.
     pub(crate) fn lose_device(&self, device: DeviceId, by: impl Into<Acting>) -> Pending<'_, Option<CameBack>> {
         self.write_once((device, by.into()), |(device, by), rows| {
             Box::pin(async move {
                 let mut ledger = rows.ledger_of(*device, For::Changing).await?;
-                if ledger.is_empty() && rows.keys_of(*device, For::Reading).await?.is_empty() {
+                let users: BTreeSet<UserId> = rows.grants_on(*device).await?.into_iter().map(|row| row.user).collect();
+                let is_known = !ledger.is_empty() || !users.is_empty();
+                if !is_known && rows.keys_of(*device, For::Reading).await?.is_empty() {
                     return Ok(End::Undo(None));
                 }
                 ledger.retain(|row| row.out() > 0);
@@ -28,10 +37,70 @@ impl Store {
                 let entries = ledger.len() as u64;
                 ledger.iter_mut().for_each(crate::rules::ledger::LedgerRow::close);
                 rows.put_ledger(&ledger).await?;
+                for user in users {
+                    rows.remove_grant_devices(*device, user).await?;
+                }
                 let (about, became) = (Some(device.to_hex()), Some(format!("{uses} uses came back")));
                 note(rows, by, Act { act: "device lost", about, was: None, became }).await?;
                 Ok(End::Keep(Some(CameBack { entries, uses })))
             })
         })
+    }
+
+    /// Frees an account of a device: it makes room for another one, and has to drop the account's licenses. Uses that are out on it
+    /// stay out until it reports them, gives them back or is lost.
+    pub(crate) fn free_device(&self, account: String, device: DeviceId, by: impl Into<Acting>) -> Pending<'_, Freeing> {
+        self.write_once((account, device, by.into()), |(account, device, by), rows| {
+            Box::pin(async move {
+                let mark = next_mark(rows, by.now).await?;
+                let Some(user) = rows.account_by_name(account, For::Changing).await? else {
+                    return Ok(End::Undo(Freeing::NoAccount));
+                };
+                let licenses = drop_all(rows, *device, user, mark).await?;
+                let grants = rows.remove_grant_devices(*device, user).await?;
+                if licenses == 0 && grants == 0 {
+                    return Ok(End::Undo(Freeing::NotIts));
+                }
+                let (about, was) =
+                    (Some(format!("{account}, {}", device.to_hex())), Some(format!("{licenses} licenses")));
+                note(rows, by, Act { act: "device free", about, was, became: None }).await?;
+                Ok(End::Keep(Freeing::Freed(licenses)))
+            })
+        })
+    }
+}
+
+/// What became of a device that an account was to be freed of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freeing {
+    /// It has to drop so many licenses at its next contact.
+    Freed(u64),
+    NoAccount,
+    /// The account has nothing on it.
+    NotIts,
+}
+
+/// Has a device told to drop all that it has of an account, and gives how many licenses that is.
+async fn drop_all(rows: &mut dyn Rows, device: DeviceId, user: UserId, mark: i64) -> Result<u64, StoreError> {
+    let delivered = rows.deliveries_of(device).await?.into_iter();
+    let delivered: Vec<_> =
+        delivered.filter(|row| row.user == Some(user) && row.live > 0 && row.withdrawn.is_none()).collect();
+    let ids: Vec<_> = delivered.iter().map(|row| row.id).collect();
+    rows.withdraw_deliveries(&ids, mark).await?;
+    let mut count: u64 = delivered.iter().map(|row| u64::from(row.live)).sum();
+    let mut behind = HeldKey::default();
+    loop {
+        let held = rows.held_behind(device, &behind, MAX_LICENSES).await?;
+        let is_last = held.len() < MAX_LICENSES;
+        if let Some(last) = held.last() {
+            behind = HeldKey::of(last.kid, last.holder.user(), last.lid);
+        }
+        let own = held.iter().filter(|held| held.holder.user() == Some(user) && held.withdrawn.is_none());
+        let own: Vec<_> = own.map(|held| Withdrawn { lid: held.lid, kid: held.kid, user: Some(user) }).collect();
+        count += own.len() as u64;
+        withdraw(rows, device, &own).await?;
+        if is_last {
+            return Ok(count);
+        }
     }
 }

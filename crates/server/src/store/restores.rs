@@ -5,10 +5,11 @@ use super::exchanges::{claim, decide};
 use super::issuing::orders_about;
 use super::rows::{For, Rows};
 use super::terms;
-use super::written::booked;
+use super::written::{booked, joinable};
 use super::{End, Pending, Store, StoreError};
 use crate::rules::content::Content;
 use crate::rules::exchanges::{Exchange, Prior};
+use crate::rules::granted::{GrantDevice, GrantId};
 use crate::rules::grants::{Bookings, counts_after};
 use crate::rules::revocation::Order;
 use crate::rules::rows::Keeping;
@@ -48,7 +49,7 @@ impl Store {
     ) -> Pending<'_, (bool, Vec<Option<Content>>)> {
         self.read((device, user, kids, now), |(device, user, kids, now), rows| {
             Box::pin(async move {
-                Ok((rows.is_revoked(*device).await?, terms::offered(rows, (None, *user), kids, *now).await?))
+                Ok((rows.is_revoked(*device).await?, terms::offered(rows, (Some(*device), *user), kids, *now).await?))
             })
         })
     }
@@ -78,7 +79,7 @@ async fn holdings(
     let origin = |lid: &Lid| kept.get(lid).and_then(Kept::origin);
     let known: Vec<(Kid, Lid)> = licenses.iter().filter_map(|lid| Some((origin(lid)?.0, *lid))).collect();
     let kids: Vec<Kid> = known.iter().map(|(kid, _)| *kid).collect();
-    let mut contents = terms::offered(rows, (None, user), &kids, now).await?.into_iter();
+    let mut contents = terms::offered(rows, (Some(device), user), &kids, now).await?.into_iter();
     let mut first = deliveries::first_licenses(rows, &known).await?.into_iter();
     let bookings =
         Bookings::new(now, booked(rows, device, lines(device, &kept), counts_after(now), For::Reading).await?);
@@ -131,8 +132,13 @@ async fn take_seats(
     let mut order: Vec<usize> = (0..claims.len()).collect();
     order.sort_by_key(|index| claims[*index].lid);
     let (mut seats, mut taken, nothing) = (vec![Err(Out::Full); claims.len()], Taken::default(), Kept::default());
+    let room = room(rows, device, claims, exchange.now).await?;
     for index in order {
         let claim = &claims[index];
+        if claim.joins.is_some_and(|grant| !room.contains_key(&grant)) {
+            // Other devices were faster; it is told as any limit.
+            continue;
+        }
         seats[index] = asking.take(claim, kept.get(&claim.lid).unwrap_or(&nothing), &mut bookings, &mut taken);
     }
     // Who joins a delivered license joins its first device.
@@ -143,7 +149,27 @@ async fn take_seats(
     rows.update_seats(&taken.changed).await?;
     rows.put_states(&taken.states).await?;
     rows.insert_again(device, &bookings.into_rows()).await?;
+    let joins = claims.iter().zip(&seats).filter(|(_, seat)| seat.is_ok()).filter_map(|(claim, _)| claim.joins);
+    for grant in joins.collect::<BTreeSet<_>>() {
+        if let Some(row) = room.get(&grant) {
+            rows.insert_grant_device(*row).await?;
+        }
+    }
     Ok(End::Keep(Claimed::Seats(seats, standing)))
+}
+
+/// The grants that have room for a device, of those that it would have something of for the first time.
+async fn room(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    claims: &[Claim],
+    now: i64,
+) -> Result<HashMap<GrantId, GrantDevice>, StoreError> {
+    let mut room = HashMap::new();
+    for grant in claims.iter().filter_map(|claim| claim.joins).collect::<BTreeSet<_>>() {
+        room.extend(joinable(rows, device, grant, now).await?.map(|row| (grant, row)));
+    }
+    Ok(room)
 }
 
 async fn rules(rows: &mut dyn Rows) -> Result<Vec<Order>, StoreError> {

@@ -16,7 +16,7 @@ use crate::rules::revocation::rules_for;
 use crate::rules::seats::Kept;
 use crate::rules::uses::{self, Told, Usage};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use wmlicense_wire::id::{DeviceId, Kid, Lid};
+use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
 use wmlicense_wire::license::State;
 
 /// What is known before licenses are given back.
@@ -177,7 +177,19 @@ async fn take_back(
     rows.update_seats(&returned).await?;
     rows.return_licenses(device, &own, now).await?;
     rows.put_states(&states).await?;
-    rows.insert_freed(&freed, now).await
+    rows.insert_freed(&freed, now).await?;
+    if freed.is_empty() { Ok(()) } else { leave(rows, device).await }
+}
+
+/// Takes a device from the grants of accounts of which it has nothing any more.
+async fn leave(rows: &mut dyn Rows, device: DeviceId) -> Result<(), StoreError> {
+    let users: BTreeSet<UserId> = rows.grants_on(device).await?.into_iter().map(|row| row.user).collect();
+    for user in users {
+        if !rows.has_licenses(device, user).await? {
+            rows.remove_grant_devices(device, user).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn renewable(

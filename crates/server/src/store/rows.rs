@@ -17,7 +17,7 @@ mod revocation;
 pub(crate) use admins::AdminRows;
 pub(crate) use catalogue::{AccountRows, AuditRows, CatalogueRows};
 pub(crate) use deliveries::DeliveryRows;
-pub(crate) use ledger::LedgerRows;
+pub(crate) use ledger::{GrantDeviceRows, LedgerRows};
 pub(crate) use licenses::{LicenseRows, SeatRows};
 pub(crate) use lists::{
     AnyLicense, AuditFilter, ContentEntry, DeviceEntry, Filter, LicenseEntry, LicenseFacts, LicenseKey, ListRows,
@@ -53,6 +53,7 @@ pub(crate) trait Rows:
     + CatalogueRows
     + OfferRows
     + LedgerRows
+    + GrantDeviceRows
     + DeliveryRows
     + LicenseRows
     + SeatRows
@@ -74,8 +75,10 @@ impl<T> Rows for T where
         + CatalogueRows
         + OfferRows
         + LedgerRows
+        + GrantDeviceRows
         + OfferRows
         + LedgerRows
+        + GrantDeviceRows
         + DeliveryRows
         + LicenseRows
         + SeatRows

@@ -70,7 +70,7 @@ pub(super) async fn settled(
     if let (Some(device), false) = (device, granted.is_empty()) {
         let kids: Vec<Kid> = contents.iter().map(|(kid, _)| *kid).collect();
         let ledger = rows.ledger(&granted, &kids, For::Reading).await?;
-        rights = rights.with_ledger(ledger, device);
+        rights = rights.on_device(device, ledger, rows.grant_devices(&granted).await?);
     }
     let settled =
         contents.into_iter().map(|(kid, content)| (kid, content.map(|content| rights.settle(kid, content, user))));

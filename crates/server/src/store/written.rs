@@ -4,9 +4,10 @@
 use super::StoreError;
 use super::deliveries;
 use super::rows::{For, Rows};
-use crate::rules::granted::GrantId;
+use crate::rules::granted::{GrantDevice, GrantId};
 use crate::rules::grants::{Bookings, HandedOut, counts_after};
 use crate::rules::licenses::{Issue, NewLicense, UsesOut, Withdrawn};
+use crate::rules::offers::has_room;
 use crate::rules::rows::{Booked, SeatRow};
 use crate::rules::uses;
 use std::collections::{BTreeSet, HashMap};
@@ -40,7 +41,7 @@ pub(super) async fn lines(
 pub(super) async fn write_issue(
     rows: &mut dyn Rows,
     device: DeviceId,
-    Issue { licenses, delivered, deliveries, again, uses: handed_out, withdrawn, made_again: _ }: &Issue,
+    Issue { licenses, delivered, deliveries, again, uses: handed_out, joins, withdrawn, made_again: _ }: &Issue,
     now: i64,
 ) -> Result<bool, StoreError> {
     let (others, new): (Vec<&NewLicense>, Vec<_>) = licenses.iter().partition(|license| license.replaces.is_some());
@@ -64,7 +65,8 @@ pub(super) async fn write_issue(
     // In the order of the table, because scattered inserts cost several times as much.
     seats.sort_unstable_by_key(|seat| (seat.lid, seat.device));
     rows.insert_seats(&seats).await?;
-    Ok(hand_out(rows, handed_out).await?
+    Ok(join(rows, device, joins, now).await?
+        && hand_out(rows, handed_out).await?
         && book(rows, device, again, now).await?
         && withdraw(rows, device, withdrawn).await?)
 }
@@ -80,6 +82,30 @@ async fn keep_states(
         *state = uses::strictest(known.get(lid), state);
     }
     rows.put_states(&told).await
+}
+
+/// Counts a device in for grants of which it gets something for the first time; false where one has no room for it by now, or is
+/// not there.
+async fn join(rows: &mut dyn Rows, device: DeviceId, grants: &BTreeSet<GrantId>, now: i64) -> Result<bool, StoreError> {
+    for grant in grants {
+        let Some(row) = joinable(rows, device, *grant, now).await? else { return Ok(false) };
+        rows.insert_grant_device(row).await?;
+    }
+    Ok(true)
+}
+
+/// The row that counts a device in for a grant; none where that has no room, or is not there. Nobody else joins it until the
+/// transaction ends.
+pub(super) async fn joinable(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    grant: GrantId,
+    now: i64,
+) -> Result<Option<GrantDevice>, StoreError> {
+    let Some(row) = rows.grant(grant, For::Changing).await? else { return Ok(None) };
+    let devices = rows.grant_devices(&[grant]).await?;
+    let is_in = devices.iter().any(|of| of.device == device);
+    Ok((is_in || has_room(&row, devices.len())).then_some(GrantDevice { grant, device, user: row.user, since: now }))
 }
 
 /// Writes down which uses of accounts are out; false if others changed meanwhile what that was decided from.
@@ -119,7 +145,11 @@ async fn book(rows: &mut dyn Rows, device: DeviceId, again: &[HandedOut], now: i
 }
 
 /// Writes down what the device was told to drop. False if it has another license for one of the key IDs by now.
-async fn withdraw(rows: &mut dyn Rows, device: DeviceId, withdrawn: &[Withdrawn]) -> Result<bool, StoreError> {
+pub(super) async fn withdraw(
+    rows: &mut dyn Rows,
+    device: DeviceId,
+    withdrawn: &[Withdrawn],
+) -> Result<bool, StoreError> {
     if withdrawn.is_empty() {
         return Ok(true);
     }

@@ -14,6 +14,7 @@ mod command_crashes;
 mod commands;
 mod configuration;
 mod delivery;
+mod devices;
 mod entitlement;
 mod epochs;
 mod full_disk;

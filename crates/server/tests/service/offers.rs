@@ -9,11 +9,11 @@ use wmlicense_wire::license::{ActionState, State};
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::Body;
 
-const FILM: &str = "c0000000000000000000000000000001";
+pub(super) const FILM: &str = "c0000000000000000000000000000001";
 const SONG: &str = "c0000000000000000000000000000002";
 
 /// A film that only offers reach and a song of the club, to be rented, bought and subscribed to.
-fn shop(data: &Data) -> (Serving, Known) {
+pub(super) fn shop(data: &Data) -> (Serving, Known) {
     data.admin(&["content", "add", "--kid", FILM, "--key", KEY, "--title", "Film"]);
     data.admin(&["content", "add", "--kid", SONG, "--key", KEY, "--title", "Song", "--scope", "songs"]);
     data.policy("rent", r#"{"actions":{"Play":{"secondsAfterFirstUse":172800}}}"#);
@@ -29,7 +29,7 @@ fn shop(data: &Data) -> (Serving, Known) {
     (serving, known)
 }
 
-fn grant(data: &Data, words: &[&str]) -> String {
+pub(super) fn grant(data: &Data, words: &[&str]) -> String {
     let told = data.admin(&[&["grant", "add"], words].concat());
     told.trim().strip_prefix("grant: ").unwrap().to_owned()
 }
@@ -51,7 +51,7 @@ fn renew(device: &Device, known: &Known, lid: Lid, token: &str) -> (Answer, Vec<
     (answer, licenses.into_iter().map(|license| Held { signed: envelope.signed.clone(), license }).collect())
 }
 
-fn each_engine(test: impl Fn(Data)) {
+pub(super) fn each_engine(test: impl Fn(Data)) {
     test(Data::new());
     test(Data::over_postgres(15));
 }

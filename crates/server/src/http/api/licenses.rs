@@ -7,7 +7,7 @@ use crate::owner::told::{self, Column, Told, has};
 use crate::problem::Refusal;
 use crate::rules::admins::Right;
 use crate::rules::revocation::{ListedKey, NewRevokedKey, Order, RevokedRow, rule};
-use crate::store::{CameBack, DeviceEntry, Filter, LicenseEntry, OrderEntry, RestoreEntry};
+use crate::store::{CameBack, DeviceEntry, Filter, Freeing, LicenseEntry, OrderEntry, RestoreEntry};
 use axum::http::Method;
 use serde_json::{Value, json};
 use wmlicense_wire::id::{DeviceId, Lid};
@@ -33,6 +33,8 @@ const REASON: Field = takes("reason", Kind::Text, "Why, for your own records.");
 const CAME_BACK: [Column; 2] = [has("titles", told::Kind::Number), has("uses", told::Kind::Number)];
 const TAKEN_BACK: [Column; 3] =
     [has("number", told::Kind::Number), has("devices", told::Kind::Number), has("unread", told::Kind::Number)];
+
+const FREED: [Column; 1] = [has("licenses", told::Kind::Number)];
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -82,13 +84,27 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         method: Method::POST,
         path: "/admin/v1/devices/{device}/lose",
-        about: "Give back to accounts the uses that a lost device holds.",
+        about: "Give back to accounts the uses that a lost device holds, and have it make room for another device.",
         right: Right::FreeDevices,
         in_path: &[needs("device", Kind::Hex(16), "ID of the device.")],
         query: &[],
         takes: Taken::Nothing,
         gives: Gives::Object(&CAME_BACK),
         run: |asked| Box::pin(async move { lose(&asked).await }),
+    },
+    Route {
+        method: Method::POST,
+        path: "/admin/v1/accounts/{name}/devices/{device}/free",
+        about: "Free an account of a device: it makes room for another one, and drops the account's licenses.",
+        right: Right::FreeDevices,
+        in_path: &[
+            needs("name", Kind::Name, "Name of the account."),
+            needs("device", Kind::Hex(16), "ID of the device."),
+        ],
+        query: &[],
+        takes: Taken::Nothing,
+        gives: Gives::Object(&FREED),
+        run: |asked| Box::pin(async move { free(&asked).await }),
     },
     Route {
         method: Method::GET,
@@ -157,6 +173,18 @@ async fn lose(asked: &Asked) -> Result<Value, Refusal> {
     let back = asked.service.store.lose_device(device, asked.by.clone()).await?;
     let CameBack { entries, uses } = back.ok_or_else(|| no_device(asked))?;
     Ok(json!({ "titles": entries, "uses": uses }))
+}
+
+async fn free(asked: &Asked) -> Result<Value, Refusal> {
+    let device: DeviceId = asked.values.id("device").ok_or_else(|| no_device(asked))?;
+    let account = asked.values.needed("name");
+    match asked.service.store.free_device(account.clone(), device, asked.by.clone()).await? {
+        Freeing::Freed(licenses) => Ok(json!({ "licenses": licenses })),
+        Freeing::NoAccount => Err(missing(&account)),
+        Freeing::NotIts => {
+            Err(Refusal::Missing(format!("Account {account} has no license on device {}.", device.to_hex())))
+        }
+    }
 }
 
 async fn revoke_device(asked: &Asked) -> Result<Value, Refusal> {

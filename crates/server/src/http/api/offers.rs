@@ -1,6 +1,6 @@
 //! Offers and grants at the owner's API.
 
-use super::fields::{Field, Kind, needs, takes};
+use super::fields::{Field, Kind, Values, needs, takes};
 use super::route::{Asked, Gives, Route, Taken};
 use crate::owner::told::{self, Column, Told, has};
 use crate::problem::Refusal;
@@ -20,6 +20,11 @@ const USES: Field = takes(
     "uses",
     Kind::Number(1, u32::MAX as u64),
     "So many uses of each title on all devices together, in place of what the policy counts; of playing, where it counts nothing.",
+);
+const DEVICES: Field = takes(
+    "devices",
+    Kind::Number(0, u32::MAX as u64),
+    "So many devices may have licenses under it at a time; 0 for no limit.",
 );
 const REFERENCE: Field = takes("reference", Kind::Text, "What the shop calls it.");
 const NEVER: &str = "The grant would end before it begins; until is a later time than from.";
@@ -93,6 +98,7 @@ pub(super) const ROUTES: &[Route] = &[
             FROM,
             UNTIL,
             USES,
+            DEVICES,
             REFERENCE,
         ]),
         gives: Gives::Made(&MADE),
@@ -109,6 +115,7 @@ pub(super) const ROUTES: &[Route] = &[
             FROM,
             UNTIL,
             USES,
+            DEVICES,
             REFERENCE,
             takes("unbound", Kind::Flag, "It ends not by itself any more; said instead of until."),
         ]),
@@ -160,12 +167,18 @@ async fn grants(asked: &Asked) -> Result<Value, Refusal> {
     asked.page::<GrantEntry>(GrantFilter { account, offer, reference, after }).await
 }
 
+/// A limit of devices, where one is said; 0 says that there is none.
+fn devices(values: &Values) -> Option<Option<u32>> {
+    values.number("devices").map(|devices| u32::try_from(devices).ok().filter(|devices| *devices > 0))
+}
+
 async fn add_grant(asked: &Asked) -> Result<Value, Refusal> {
     let (values, id) = (&asked.values, GrantId::random()?);
     let (account, offer) = (values.needed("account"), values.needed("offer"));
     let (from, until, reference) = (values.time("from"), values.time("until"), values.text("reference"));
     let uses = values.number("uses").and_then(|uses| u32::try_from(uses).ok());
-    let terms = GrantTerms { from, until, uses, reference, ..GrantTerms::default() };
+    let devices = devices(values).flatten();
+    let terms = GrantTerms { from, until, uses, devices, reference };
     let of = (account.clone(), offer.clone());
     match asked.service.store.add_grant(id, of, terms, asked.by.clone()).await? {
         Granting::Done => Ok(json!({ "grant": id.to_hex() })),
@@ -201,8 +214,8 @@ async fn change_grant(asked: &Asked) -> Result<Value, Refusal> {
         from: values.time("from").map(Some),
         until: if unbound { Some(None) } else { until.map(Some) },
         uses: values.number("uses").map(|uses| u32::try_from(uses).ok()),
+        devices: devices(values),
         reference: values.text("reference").map(Some),
-        ..GrantChange::default()
     };
     if change == GrantChange::default() {
         return Err(Refusal::Wrong("The body says nothing that changes.".to_owned()));

@@ -3,7 +3,7 @@
 use super::super::whole;
 use super::cursor::Cursor;
 use super::draft::Drafts;
-use super::grant::TermsByName;
+use super::grant::{NotGranted, TermsByName};
 use super::{Batch, Brought, Caller, Decision, Issuing, Looked, Matter, Step, serve};
 use crate::problem::Fault;
 use crate::quota::Payer;
@@ -151,12 +151,14 @@ impl Issuing {
         batch.issue.deliveries = page.deliveries;
         let mut drafts = Drafts::new(self.desk.caller.device.device_id, self.now, page.mark);
         let (mut room, mut next) = (answer::MAX_LEN - RESERVE, page.next);
-        let mut last: Option<(Arc<str>, Kid)> = None;
+        let (mut last, mut limited) = (None::<(Arc<str>, Kid)>, false);
         for (found, kid, offered) in page.items {
             // What is refused at present is not told: nobody asked for it by name.
             let scope = offered.content.scope.as_deref().unwrap_or_default();
             let place = drafts.place(scope, holder(&offered.content, self.desk.user()))?;
-            if let Ok(mut granted) = granter.grant_at(kid, Some(offered), &mut terms, Some(place))? {
+            let granted = granter.grant_at(kid, Some(offered), &mut terms, Some(place))?;
+            limited |= matches!(granted, Err(NotGranted::Refused(Reason::LimitReached)));
+            if let Ok(mut granted) = granted {
                 let length = granted.grant.policy.len() + BESIDE_POLICY;
                 if room < length.max(license::MAX_LEN) {
                     // The page ends before this one.
@@ -173,10 +175,12 @@ impl Issuing {
             last = Some((found, kid));
         }
         drafts.finish(&mut batch.issue);
+        // Who gets nothing because other devices have it has to know what helps.
+        let full = (limited && batch.grants.is_empty()).then_some(Reason::LimitReached);
         let mut answer = self.desk.caller.answer(self.now, &self.standing);
         // What a copied device is not given waits for it.
         answer.since = if self.standing.stopped { since } else { Some(mark) };
-        if let Some(reason) = page.refusal.filter(|_| next.is_none()) {
+        if let Some(reason) = page.refusal.or(full).filter(|_| next.is_none()) {
             answer.outcome = Outcome::Refused;
             batch.refusals.push(whole(reason, Some(&self.desk.service.presence.support_url)));
         }

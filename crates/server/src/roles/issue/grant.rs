@@ -8,7 +8,7 @@ use crate::keyring::Keyring;
 use crate::policy::{Facts, Renewal, Terms, carried, known_state, over, parse};
 use crate::problem::Fault;
 use crate::rules::delivered::DeliveryId;
-use crate::rules::granted::Right;
+use crate::rules::granted::{GrantId, Right};
 use crate::rules::ledger::{Share, share};
 use crate::rules::licenses::holder;
 use crate::service::Service;
@@ -83,6 +83,8 @@ pub(crate) struct Granted {
     pub(crate) again: Option<HandedOut>,
     /// Uses of its account that it takes out.
     pub(crate) uses: Option<UsesOut>,
+    /// The grant that it is the device's first license of.
+    pub(crate) joins: Option<GrantId>,
     /// It counts, or runs from its first use.
     pub(crate) stateful: bool,
     /// Its terms, where it needs no rows of its own.
@@ -194,7 +196,15 @@ impl Granter {
         let again = is_lost.then_some(HandedOut { lid: current.lid, state: left });
         let key = inner_key(&self.service, kid, content, Digest::of(&current.policy))?;
         let grant = Grant { policy: current.policy.clone(), key, state };
-        Ok(Ok(Granted { grant, license: None, again, uses: None, stateful: policy.is_stateful(), delivered: None }))
+        Ok(Ok(Granted {
+            grant,
+            license: None,
+            again,
+            uses: None,
+            joins: content.joins,
+            stateful: policy.is_stateful(),
+            delivered: None,
+        }))
     }
 
     /// Another license, in place of `old` where there was one. Neither other terms nor giving a license back make uses undone,
@@ -239,7 +249,15 @@ impl Granter {
         let license = NewLicense { state: start.clone(), ..license };
         let grant = Grant { policy, key, state: start };
         let uses = share.and_then(|share| uses_out(content, license.kid, share, license.issued.lid));
-        Ok(Ok(Granted { grant, license: Some(license), again, uses, stateful: terms.is_stateful(), delivered: None }))
+        Ok(Ok(Granted {
+            grant,
+            license: Some(license),
+            again,
+            uses,
+            joins: content.joins,
+            stateful: terms.is_stateful(),
+            delivered: None,
+        }))
     }
 
     fn facts(

@@ -143,6 +143,7 @@ fn claims(desk: &Desk, mut chunk: Chunk, contents: &[Option<Content>]) -> Result
             limit: limit(content.as_ref(), candidate.limit_hint, &mut terms)?,
             state: candidate.state.clone(),
             policy: candidate.policy.clone(),
+            joins: content.as_ref().and_then(|content| content.joins),
         });
         kept.push(candidate);
     }

@@ -214,7 +214,7 @@ fn what_is_taken_back_from_the_device_or_from_the_one_that_made_the_backup_stays
 }
 
 fn wish(limit: u32) -> Claim {
-    Claim { lid: LID, kid: KID, issued_here: true, bound: BOUND, limit, state: None, policy: uses(5) }
+    Claim { lid: LID, kid: KID, issued_here: true, bound: BOUND, limit, state: None, policy: uses(5), joins: None }
 }
 
 fn taken(asking: &Asking<'_>, claim: &Claim, kept: &Kept) -> (Seat, Taken) {

@@ -56,7 +56,16 @@ async fn catalogue(world: &World) {
 
 /// The license 1 in a backup.
 fn restored() -> Claim {
-    Claim { lid: lid(1), kid: KID, issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, None) }
+    Claim {
+        lid: lid(1),
+        kid: KID,
+        issued_here: true,
+        bound: OWN,
+        limit: 4,
+        state: None,
+        policy: policy(1, None),
+        joins: None,
+    }
 }
 
 over_each_engine! {

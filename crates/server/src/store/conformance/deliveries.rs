@@ -131,7 +131,7 @@ async fn held(store: &Store) -> Vec<(Kid, Issued)> {
 async fn claim(store: &Store, number: u8, bound: DeviceId, of: u8, limit: u32) -> Seat {
     let lid = lid_of(50, of);
     let policy = terms(lid, kid(of));
-    let claim = Claim { lid, kid: kid(of), issued_here: true, bound, limit, state: None, policy };
+    let claim = Claim { lid, kid: kid(of), issued_here: true, bound, limit, state: None, policy, joins: None };
     let claimed = store.claim(exchange(number, 2000), device(number), vec![claim], Told::new()).await.unwrap();
     let Claimed::Seats(mut seats, _) = claimed else { panic!("the claim is not counted") };
     seats.remove(0)

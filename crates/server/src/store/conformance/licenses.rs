@@ -285,7 +285,7 @@ over_each_engine! {
         catalogue(store).await;
         written(store.issue(of_account(1, 1000), OWN, issued(vec![gold(1)]), vec![1]).await.unwrap(), &[1]);
         let claim = Claim {
-            lid: lid(1), kid: kid(6), issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, None),
+            lid: lid(1), kid: kid(6), issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, None), joins: None,
         };
         store.claim(exchange(2, 1000), device(9), vec![claim], Default::default()).await.unwrap();
         let over = async || {
@@ -317,7 +317,7 @@ over_each_engine! {
         let [Renewable::NotHeld, Renewable::Held(held)] = &own[..] else { panic!("another renewal") };
         assert_eq!((held.kid, held.restored, held.current.as_ref().unwrap().lid), (kid(6), false, lid(1)));
         let claim = Claim {
-            lid: lid(1), kid: kid(6), issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, None),
+            lid: lid(1), kid: kid(6), issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, None), joins: None,
         };
         store.claim(exchange(2, 1000), device(9), vec![claim], Default::default()).await.unwrap();
         assert!(matches!(renew(Some(USER), device(9), vec![lid(1)]).await[0], Renewable::Held(ref held) if held.restored));
@@ -336,8 +336,8 @@ over_each_engine! {
         catalogue(store).await;
         written(world.issue(1, 1000, license(1, None)).await, &[1]);
         let again = Claim {
-            lid: lid(1), kid: KID, issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, Some(5)),
-        };
+            lid: lid(1), kid: KID, issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, Some(5)), joins: None,
+            };
         store.claim(exchange(2, 2000), OWN, vec![again], Default::default()).await.unwrap();
         let offer = store.renewable(exchange(3, 3000), OWN, vec![lid(1), lid(1)]).await.unwrap();
         for item in offer.items {

@@ -19,7 +19,7 @@ use crate::rules::admins::{AdminRow, RepeatRow};
 use crate::rules::catalogue::NewSubscription;
 use crate::rules::delivered::{DeliveryId, DeliveryRow, PageRow};
 use crate::rules::epochs::Epochs;
-use crate::rules::granted::{GrantId, GrantRow, NewOffer};
+use crate::rules::granted::{GrantDevice, GrantId, GrantRow, NewOffer};
 use crate::rules::interactions::Interaction;
 use crate::rules::ledger::LedgerRow;
 use crate::rules::mailbox::RecipientRow;
@@ -63,6 +63,7 @@ struct Tables {
     offers: BTreeMap<String, (NewOffer, i64)>,
     grants: BTreeMap<GrantId, GrantRow>,
     ledger: BTreeMap<(GrantId, Kid, String, DeviceId), LedgerRow>,
+    grant_devices: BTreeMap<(GrantId, DeviceId), GrantDevice>,
     accounts: BTreeMap<UserId, AccountRow>,
     tokens: BTreeMap<Digest, TokenRow>,
     admins: BTreeMap<Digest, AdminRow>,

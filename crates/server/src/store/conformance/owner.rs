@@ -99,8 +99,8 @@ over_each_engine! {
         store.add_content(vec![content(3, 1, None)], vec![], 100).await.unwrap();
         written(world.issue(1, 1000, license(1, None)).await, &[1]);
         let claim = Claim {
-            lid: lid(1), kid: KID, issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, None),
-        };
+            lid: lid(1), kid: KID, issued_here: true, bound: OWN, limit: 4, state: None, policy: policy(1, None), joins: None,
+            };
         store.claim(exchange(2, 1000), device(9), vec![claim], Default::default()).await.unwrap();
         let order = Order { entry: rule(None, Some(KID), None), device: None };
         assert_eq!(store.take_back(order, None, 2000).await.unwrap().devices, 2);
@@ -325,7 +325,7 @@ over_each_engine! {
             store.take_back(of_license(number), None, 1000).await.unwrap();
             let claim = Claim {
                 lid: lid(50 + number), kid: KID, issued_here: false, bound: OWN, limit: 9, state: None,
-                policy: policy(50 + number, None),
+                policy: policy(50 + number, None), joins: None,
             };
             store.claim(exchange(50 + number, 1000), device(9), vec![claim], Default::default()).await.unwrap();
         }

@@ -13,7 +13,16 @@ use wmlicense_wire::policy::MAX_ACTIONS;
 const LID: Lid = Lid::new([1; 16]);
 
 fn wish(limit: u32, count: Option<u32>) -> Claim {
-    Claim { lid: LID, kid: KID, issued_here: true, bound: OWN, limit, state: None, policy: policy(1, count) }
+    Claim {
+        lid: LID,
+        kid: KID,
+        issued_here: true,
+        bound: OWN,
+        limit,
+        state: None,
+        policy: policy(1, count),
+        joins: None,
+    }
 }
 
 async fn claim(store: &Store, number: u8, now: i64, claim: Claim) -> Seat {

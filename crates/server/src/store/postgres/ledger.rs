@@ -1,15 +1,18 @@
 //! Uses that belong to accounts, in PostgreSQL. Those of a grant are changed under the guard of its ID.
 
-use super::super::rows::{For, LedgerRows};
+use super::super::rows::{For, GrantDeviceRows, LedgerRows};
 use super::super::statement::statements;
 use super::super::{Pending, StoreError};
 use super::rows::{Columns as _, PostgresRows, Value, asked, ids, nothing, texts};
-use crate::rules::granted::GrantId;
+use crate::rules::granted::{GrantDevice, GrantId};
 use crate::rules::ledger::LedgerRow;
 use deadpool_postgres::tokio_postgres::Row;
-use wmlicense_wire::id::{DeviceId, Kid, Lid};
+use wmlicense_wire::id::{DeviceId, Kid, Lid, UserId};
 
-statements!("ledger.sql": LEDGER, LEDGER_HELD, LEDGER_OF, PUT_LEDGER);
+statements!("ledger.sql":
+    LEDGER, LEDGER_HELD, LEDGER_OF, PUT_LEDGER, GRANT_DEVICES, GRANTS_ON,
+    INSERT_GRANT_DEVICE, REMOVE_GRANT_DEVICES, HAS_LICENSES,
+);
 
 fn number(row: &Row, at: usize) -> Result<u32, StoreError> {
     u32::try_from(row.value::<i64>(at)?).map_err(|_| StoreError::Damaged("ledger"))
@@ -19,6 +22,10 @@ fn read(row: &Row) -> Result<LedgerRow, StoreError> {
     let (grant, kid, action, device, lid) = (row.id(0)?, row.id(1)?, row.value(2)?, row.id(3)?, row.id(4)?);
     let (given, used, first_use) = (number(row, 5)?, number(row, 6)?, row.value(7)?);
     Ok(LedgerRow { grant, kid, action, device, lid, given, used, first_use })
+}
+
+fn read_device(row: &Row) -> Result<GrantDevice, StoreError> {
+    Ok(GrantDevice { grant: row.id(0)?, device: row.id(1)?, user: row.id(2)?, since: row.value(3)? })
 }
 
 impl PostgresRows<'_> {
@@ -80,5 +87,33 @@ impl LedgerRows for PostgresRows<'_> {
             let first = Value::Numbers(rows.iter().map(|row| row.first_use).collect());
             self.put(PUT_LEDGER, asked![grants, kids, actions, devices, lids, given, used, first]).await
         })
+    }
+}
+
+impl GrantDeviceRows for PostgresRows<'_> {
+    fn grant_devices<'a>(&'a mut self, grants: &'a [GrantId]) -> Pending<'a, Vec<GrantDevice>> {
+        if grants.is_empty() {
+            return nothing();
+        }
+        Box::pin(async move { self.all(GRANT_DEVICES, asked![ids(grants)], read_device).await })
+    }
+
+    fn grants_on(&mut self, device: DeviceId) -> Pending<'_, Vec<GrantDevice>> {
+        Box::pin(async move { self.all(GRANTS_ON, asked![&device], read_device).await })
+    }
+
+    fn insert_grant_device(&mut self, row: GrantDevice) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let GrantDevice { grant, device, user, since } = row;
+            self.put(INSERT_GRANT_DEVICE, asked![&grant, &device, &user, since]).await
+        })
+    }
+
+    fn remove_grant_devices(&mut self, device: DeviceId, user: UserId) -> Pending<'_, u64> {
+        Box::pin(async move { self.change(REMOVE_GRANT_DEVICES, asked![&device, &user]).await })
+    }
+
+    fn has_licenses(&mut self, device: DeviceId, user: UserId) -> Pending<'_, bool> {
+        Box::pin(async move { self.exists(HAS_LICENSES, asked![&device, &user]).await })
     }
 }

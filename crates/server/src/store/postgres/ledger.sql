@@ -17,3 +17,24 @@ INSERT INTO use_ledger (grant_id, kid, action, device_id, lid, given, used, firs
 SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (grant_id, kid, action, device_id) DO UPDATE SET lid = excluded.lid, given = excluded.given, used = excluded.used,
     first_use = excluded.first_use;
+
+-- name: GRANT_DEVICES
+SELECT grant_id, device_id, user_id, since FROM grant_device WHERE grant_id = ANY($1) ORDER BY grant_id, device_id;
+
+-- name: GRANTS_ON
+SELECT grant_id, device_id, user_id, since FROM grant_device WHERE device_id = $1 ORDER BY grant_id;
+
+-- name: INSERT_GRANT_DEVICE
+INSERT INTO grant_device (grant_id, device_id, user_id, since) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING;
+
+-- name: REMOVE_GRANT_DEVICES
+DELETE FROM grant_device WHERE device_id = $1 AND user_id = $2;
+
+-- name: HAS_LICENSES
+SELECT 1 FROM license WHERE device_id = $1 AND user_id = $2 AND withdrawn IS NULL AND returned_at IS NULL
+UNION ALL
+SELECT 1 FROM delivery WHERE device_id = $1 AND user_id = $2 AND live > 0 AND withdrawn IS NULL
+UNION ALL
+SELECT 1 FROM seat JOIN license ON license.lid = seat.lid
+WHERE seat.device_id = $1 AND seat.restored  AND seat.returned_at IS NULL AND seat.withdrawn IS NULL AND license.user_id = $2
+LIMIT 1;
