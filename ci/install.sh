@@ -48,6 +48,7 @@ packaging_packages=(
   mmdebstrap iproute2                               # a clean root with a network of its own
   g++-mingw-w64-x86-64-posix                        # the headers of Windows, beside which ours compile
 )
+browser_players=(shaka-player@5.2.12 dashjs@5.2.1)  # of npm: what plays in the pages of tests
 cargo_deny=0.20.2                                   # licenses, bans and sources; built once below the target folder
 
 say() { printf '%s\n' "$*" >&2; }
@@ -109,6 +110,8 @@ missing_packages() { # demo or test
   done
   # One command, two packages: pkgconf replaces pkg-config in newer releases.
   if ! command -v pkg-config >/dev/null; then echo pkg-config; fi
+  # Where it comes with another build of node, that of the distribution would only be in its way.
+  if for_tests "$1" && ! command -v npm >/dev/null; then echo npm; fi
   # The sanitizer runtimes of clang: libclang-rt-N-dev since N = 14; before, clang itself depends on their package.
   if for_tests "$1" && ! installed 'libclang-rt*-dev' && ! installed 'libclang-common-1[0-3]-dev'; then echo libclang-rt-dev; fi
 }
@@ -186,7 +189,7 @@ other_systems() { # demo or test
   local tool module element missing=() tools=(gcc g++ make nm objcopy pkg-config python3) modules=() elements=()
   if [ "$1" = demo-scale ]; then tools+=(openssl initdb nginx); fi
   if for_tests "$1"; then
-    tools+=(clang valgrind strace kill unshare mount openssl sqlite3 age initdb gst-launch-1.0 chromium chromedriver
+    tools+=(npm clang valgrind strace kill unshare mount openssl sqlite3 age initdb gst-launch-1.0 chromium chromedriver
             man groff mandoc doxygen abidiff cmake meson ninja systemd-analyze docker-compose nginx caddy pgbouncer promtool)
     modules=(glib-2.0 libavformat libavcodec libavutil gstreamer-1.0 gstreamer-base-1.0)
     elements=(qtdemux matroskademux vp9dec opusdec h264parse avdec_h264 avdec_aac checksumsink)
@@ -231,6 +234,17 @@ packaging_parts() {
   cp ci/requirements-packaging.txt "$stamp"
 }
 
+# --- players of pages, in .tools
+
+player_parts() {
+  local stamp=.tools/players/installed wanted="${browser_players[*]}"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
+  say "fetching ${browser_players[*]}"
+  mkdir -p .tools/players
+  npm install --prefix .tools/players --no-audit --no-fund --ignore-scripts --no-package-lock --silent "${browser_players[@]}"
+  echo "$wanted" >"$stamp"
+}
+
 # --- packages of Rust, without optimisation: the tool reads one file
 
 rust_parts() {
@@ -249,6 +263,9 @@ if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 else
   other_systems "$what"
 fi
-if for_tests "$what"; then python_parts; fi
+if for_tests "$what"; then
+  python_parts
+  player_parts
+fi
 if [ "$what" = packaging ]; then packaging_parts; fi
 if [ "$what" = dependencies ]; then rust_parts; fi

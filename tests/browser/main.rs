@@ -4,6 +4,7 @@
 
 mod driver;
 mod inspection;
+mod players;
 mod stage;
 use std::time::{Duration, Instant};
 
