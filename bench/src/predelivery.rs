@@ -24,6 +24,8 @@ struct Rounds {
     /// Of service and device together.
     whole: Times,
     service: Times,
+    /// The same once more, to another device.
+    again: Times,
     device: Times,
     signing: Times,
     plain: Times,
@@ -52,6 +54,10 @@ impl Rounds {
         self.device.add(done.time, device);
         self.whole.add(done.time, served.and(device));
         self.memory = [self.memory[0].max(done.own_mb), self.memory[1].max(done.beside_mb)];
+        let before = service.counts();
+        let done = Job::Predeliver.run(&service.owner(), &scratch.path().join("other"), Some(service.process()));
+        assert_eq!(done.licenses, count);
+        self.again.add(done.time, service.counts().since(before));
     }
 
     fn peers(&mut self, count: u64, key: &SigningKey) {
@@ -99,6 +105,7 @@ impl Rounds {
     fn tell(&self, row: &str, count: u64, table: &mut Table) {
         table.row(row, &format!("pre-delivery of {count} licenses in pages of {BATCH}, loopback interface"));
         table.time("service", &self.service, count);
+        table.time("service, to another device", &self.again, count);
         table.time("device", &self.device, count);
         table.time("Ed25519 signatures alone, one a license", &self.signing, count);
         table.time("plain SQLite inserts of rows of the same size", &self.plain, count);
@@ -106,6 +113,8 @@ impl Rounds {
         table.figure("device to plain SQLite, processor time", self.device.processor_ratio_to(&self.plain));
         let signatures = self.signing.processor_ratio_to(&self.service);
         table.at_least("service, licenses a second of a processor: to Ed25519", signatures, 3.0);
+        let signatures = self.signing.processor_ratio_to(&self.again);
+        table.at_least("the same to another device", signatures, 3.0);
         let log = self.log / f64::from(self.service.rounds());
         let written = (self.service.written() + log) / 1e6 * 100_000.0 / count as f64;
         table.at_most("MB written per 100 000, log of the server included", written, 5.0);

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 /// Longest license accepted, in bytes.
 pub const MAX_LEN: usize = 8 * 1024;
 /// Bytes of the heads of an array of two and of two byte strings, whose lengths have 16 bits.
-const ENCODED_HEADS: usize = 1 + 3 + 3;
+pub(crate) const ENCODED_HEADS: usize = 1 + 3 + 3;
 /// Most licenses in one batch.
 pub const MAX_IN_BATCH: usize = 4096;
 
@@ -83,6 +83,9 @@ impl State {
     }
 }
 
+/// Bytes of a binding without a state, at most.
+pub(crate) const BINDING_LEN: usize = 224;
+
 /// The part of a license that ties its policy to one device.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Binding {
@@ -103,7 +106,7 @@ pub struct Binding {
 impl Binding {
     /// Deterministic bytes.
     pub fn encode(&self) -> Vec<u8> {
-        MapWriter::new()
+        MapWriter::with_capacity(BINDING_LEN)
             .int(6, self.issued_at)
             .bytes(10, self.policy_hash)
             .bytes(11, self.device_id)
@@ -178,6 +181,13 @@ fn split_bytes(raw: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
+/// Appends a license of these parts.
+pub(crate) fn encode_to(out: &mut Vec<u8>, policy: &[u8], binding: &[u8]) {
+    out.push(TWO);
+    write::bytes_to(out, policy);
+    write::bytes_to(out, binding);
+}
+
 /// A license, kept and moved as the bytes that were signed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct License {
@@ -191,9 +201,7 @@ impl License {
     /// `[policy, binding]`.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.policy.len() + self.binding.len() + ENCODED_HEADS);
-        bytes.push(0x82);
-        write::bytes_to(&mut bytes, &self.policy);
-        write::bytes_to(&mut bytes, &self.binding);
+        encode_to(&mut bytes, &self.policy, &self.binding);
         bytes
     }
 

@@ -191,7 +191,9 @@ impl Issuing {
 
     async fn commit(&self, exchange: Exchange, (issue, answer): (Issue, Vec<u8>)) -> Result<Brought, Fault> {
         let (device, standing) = (self.desk.caller.device.device_id, exchange.standing.clone());
-        Ok((self.desk.service.store.issue(exchange, device, issue, answer.clone()).await?, standing, answer))
+        // What is made again is kept nowhere, and may be long.
+        let kept = if issue.made_again { Vec::new() } else { answer.clone() };
+        Ok((self.desk.service.store.issue(exchange, device, issue, kept).await?, standing, answer))
     }
 
     /// Who waits for its user, or for its turn, was refused nothing yet.

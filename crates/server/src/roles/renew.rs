@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::endpoint::Endpoint;
-use wmlicense_wire::id::{Digest, Kid, Lid};
+use wmlicense_wire::id::{Kid, Lid};
 use wmlicense_wire::license::State;
 use wmlicense_wire::policy::Policy;
 use wmlicense_wire::request::{self, Body};
@@ -249,7 +249,7 @@ impl Work {
         }
         grant.policy = policy.encode();
         // A leaf's key depends on the policy.
-        grant.key = inner_key(&self.granter.service, kid, &content, Digest::of(&grant.policy))?;
+        grant.key = inner_key(&self.granter.service, kid, &content, &grant.policy)?;
         grant.state = start.filter(|start| *start != State::initial(&policy));
         license.issued.policy.clone_from(&grant.policy);
         license.line = license.line.or(Some(asked));

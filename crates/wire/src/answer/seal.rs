@@ -8,7 +8,7 @@ use crate::cose::{self, Document};
 use crate::hpke::Context;
 use crate::id::{BackupId, DeviceId, Digest, SignerId};
 use crate::key::{KeyError, KeyKind, Signer};
-use crate::license::{Binding, InnerKey, License, State};
+use crate::license::{self, BINDING_LEN, Binding, ENCODED_HEADS, InnerKey, State};
 
 /// A license that a service grants to a device.
 pub struct Grant {
@@ -41,6 +41,9 @@ pub struct Unlock<'a> {
     pub key: &'a SecretKey,
 }
 
+/// Room for what goes out beside certificates, in bytes.
+const RESERVE: usize = 4096;
+
 /// Wraps the grants for a device, signs the answer and gives the bytes to send.
 /// `answer.suite`, `enc_hash`, `manifest`, `unlock` and `device_certificate` are filled in here.
 pub fn seal(
@@ -55,12 +58,19 @@ pub fn seal(
     let signer_id = signer.verifying_key().signer_id(KeyKind::Service);
     answer.device_certificate = beside.device_certificate.as_deref().map(Digest::of);
     let mut enc = None;
-    let mut licenses = Vec::with_capacity(grants.len());
+    // An answer of thousands is built in one piece: each byte that is copied once more costs more than its hash.
+    let room = grants.iter().map(|grant| grant.policy.len() + BINDING_LEN + ENCODED_HEADS).sum::<usize>();
+    let mut licenses = Vec::with_capacity(room + 9);
+    write::head_to(&mut licenses, 4, grants.len() as u64);
+    answer.manifest = Vec::with_capacity(grants.len());
     if !grants.is_empty() || unlock.is_some() {
         let (encapsulated, context) = Context::sender(&device.hpke, &answer.info(signer_id))?;
         let wrap_key = SecretKey::new(context.export(WRAP_LABEL));
         for (index, grant) in grants.iter().enumerate() {
-            licenses.push(bind(grant, index as u64, &wrap_key, device_id, answer.thumbprint, answer.issued_at));
+            let begin = licenses.len();
+            let binding = bind(grant, index as u64, &wrap_key, device_id, answer.thumbprint, answer.issued_at);
+            license::encode_to(&mut licenses, &grant.policy, &binding);
+            answer.manifest.push(Digest::of(licenses.get(begin..).unwrap_or_default()));
         }
         if let Some(unlock) = unlock {
             let key = SecretKey::new(context.export(UNLOCK_LABEL));
@@ -71,12 +81,11 @@ pub fn seal(
         answer.enc_hash = Some(Digest::of(&encapsulated));
         enc = Some(encapsulated);
     }
-    answer.manifest = licenses.iter().map(|license| Digest::of(license)).collect();
     let signed = cose::sign(Document::Answer, &answer.encode(), signer, signer_id)?;
-    Ok(MapWriter::new()
+    Ok(MapWriter::with_capacity(signed.len() + licenses.len() + RESERVE)
         .bytes(1, signed)
         .optional(2, enc, MapWriter::bytes)
-        .raw(3, &write::array(&licenses))
+        .raw(3, &licenses)
         .raw(4, &write::array(beside.certificates.iter().map(write::bytes)))
         .optional(5, beside.device_certificate.as_ref(), MapWriter::bytes)
         .optional(6, beside.status_list.as_ref(), MapWriter::bytes)
@@ -94,6 +103,5 @@ fn bind(
     let policy_hash = Digest::of(&grant.policy);
     let aad = wrap_aad(policy_hash, device_id, thumbprint);
     let wrapped = wrap_key.seal(&counter_nonce(index), &aad, grant.key.as_bytes());
-    let binding = Binding { policy_hash, device_id, thumbprint, wrapped, issued_at, state: grant.state.clone() };
-    License { policy: grant.policy.clone(), binding: binding.encode() }.encode()
+    Binding { policy_hash, device_id, thumbprint, wrapped, issued_at, state: grant.state.clone() }.encode()
 }

@@ -90,6 +90,17 @@ fn a_document_is_as_deep_as_allowed_and_no_deeper() {
 }
 
 #[test]
+fn a_map_has_the_shortest_head_for_any_number_of_fields() {
+    for (count, head) in [(0, &[0xa0][..]), (1, &[0xa1]), (23, &[0xb7]), (24, &[0xb8, 24]), (300, &[0xb9, 1, 44])] {
+        let map = (0..count).fold(MapWriter::new(), |map, field| map.uint(field, 0u8)).finish();
+        assert_eq!(&map[..head.len()], head);
+        assert_eq!(check(&map), Ok(()));
+        let lengths = (0..count).map(|field| write::uint(field).len() + 1).sum::<usize>();
+        assert_eq!(map.len(), head.len() + lengths);
+    }
+}
+
+#[test]
 fn fields_are_one_map_with_numbers_for_keys() {
     let fault = |bytes: &[u8]| Fields::parse(bytes, 100).err();
     assert_eq!(fault(&[0xa1, 1, 0]), None);

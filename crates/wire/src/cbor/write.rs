@@ -1,17 +1,30 @@
 //! Writers of single items, and of maps with unsigned keys.
 
 /// Writes a map with unsigned keys in ascending order.
-#[derive(Default)]
 pub struct MapWriter {
+    /// Behind room for the head of a map of less than 24 entries, which is one byte.
     body: Vec<u8>,
     entries: u64,
     last: Option<u64>,
 }
 
+impl Default for MapWriter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl MapWriter {
     /// An empty map.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_capacity(0)
+    }
+
+    /// An empty map with room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        let mut body = Vec::with_capacity(bytes.saturating_add(1));
+        body.push(0);
+        Self { body, entries: 0, last: None }
     }
 
     fn entry(mut self, field: u64, write: impl FnOnce(&mut Vec<u8>)) -> Self {
@@ -31,7 +44,7 @@ impl MapWriter {
 
     /// Signed number.
     pub fn int(self, field: u64, value: i64) -> Self {
-        self.raw(field, &int(value))
+        self.entry(field, |out| int_to(out, value))
     }
 
     /// Truth value.
@@ -46,7 +59,7 @@ impl MapWriter {
 
     /// Text.
     pub fn text(self, field: u64, value: &str) -> Self {
-        self.raw(field, &text(value))
+        self.entry(field, |out| text_to(out, value))
     }
 
     /// An item that is encoded already.
@@ -64,9 +77,13 @@ impl MapWriter {
 
     /// The encoded map.
     pub fn finish(self) -> Vec<u8> {
-        let mut out = head(5, self.entries);
-        out.extend_from_slice(&self.body);
-        out
+        let Self { mut body, entries, last: _ } = self;
+        let head = head(5, entries);
+        match (head.as_slice(), body.first_mut()) {
+            ([one], Some(first)) => *first = *one,
+            _ => drop(body.splice(..1, head)),
+        }
+        body
     }
 }
 
@@ -77,7 +94,7 @@ pub fn head(major: u8, value: u64) -> Vec<u8> {
     out
 }
 
-fn head_to(out: &mut Vec<u8>, major: u8, value: u64) {
+pub(crate) fn head_to(out: &mut Vec<u8>, major: u8, value: u64) {
     let kind = major << 5;
     match value {
         0..=23 => out.push(kind | value as u8),
@@ -107,9 +124,22 @@ pub fn uint(value: u64) -> Vec<u8> {
     head(0, value)
 }
 
+/// Appends a signed number.
+pub(crate) fn int_to(out: &mut Vec<u8>, value: i64) {
+    if value >= 0 { head_to(out, 0, value as u64) } else { head_to(out, 1, !(value as u64)) }
+}
+
 /// Signed number.
 pub fn int(value: i64) -> Vec<u8> {
-    if value >= 0 { head(0, value as u64) } else { head(1, !(value as u64)) }
+    let mut out = Vec::with_capacity(9);
+    int_to(&mut out, value);
+    out
+}
+
+/// Appends a text.
+fn text_to(out: &mut Vec<u8>, value: &str) {
+    head_to(out, 3, value.len() as u64);
+    out.extend_from_slice(value.as_bytes());
 }
 
 /// Appends a byte string.
@@ -120,15 +150,15 @@ pub(crate) fn bytes_to(out: &mut Vec<u8>, value: &[u8]) {
 
 /// Byte string.
 pub fn bytes(value: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(9 + value.as_ref().len());
     bytes_to(&mut out, value.as_ref());
     out
 }
 
 /// Text.
 pub fn text(value: &str) -> Vec<u8> {
-    let mut out = head(3, value.len() as u64);
-    out.extend_from_slice(value.as_bytes());
+    let mut out = Vec::with_capacity(9 + value.len());
+    text_to(&mut out, value);
     out
 }
 

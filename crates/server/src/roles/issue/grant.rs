@@ -194,7 +194,7 @@ impl Granter {
             return Ok(Err(NotGranted::TooOften(current.again.from)));
         }
         let again = is_lost.then_some(HandedOut { lid: current.lid, state: left });
-        let key = inner_key(&self.service, kid, content, Digest::of(&current.policy))?;
+        let key = inner_key(&self.service, kid, content, &current.policy)?;
         let grant = Grant { policy: current.policy.clone(), key, state };
         Ok(Ok(Granted {
             grant,
@@ -245,7 +245,7 @@ impl Granter {
             }
         }
         let policy = license.issued.policy.clone();
-        let key = inner_key(&self.service, license.kid, content, Digest::of(&policy))?;
+        let key = inner_key(&self.service, license.kid, content, &policy)?;
         let license = NewLicense { state: start.clone(), ..license };
         let grant = Grant { policy, key, state: start };
         let uses = share.and_then(|share| uses_out(content, license.kid, share, license.issued.lid));
@@ -325,7 +325,7 @@ fn check(content: &Content, terms: &Terms, keyring: &Keyring) -> Result<(), Faul
 }
 
 /// What a license for a key ID carries under this policy.
-pub(crate) fn inner_key(service: &Service, kid: Kid, content: &Content, policy: Digest) -> Result<InnerKey, Fault> {
+pub(crate) fn inner_key(service: &Service, kid: Kid, content: &Content, policy: &[u8]) -> Result<InnerKey, Fault> {
     let open = |kid, sealed: &[u8]| service.master.open(kid, sealed);
     let own = |kind| InnerKey::new(kind, content.sealed_key.opened(|sealed| open(kid, sealed))?);
     let key = match &content.part {
@@ -333,7 +333,7 @@ pub(crate) fn inner_key(service: &Service, kid: Kid, content: &Content, policy: 
         Part::Root => own(LicenseKind::Root),
         Part::Leaf(root) => own(LicenseKind::Content)
             .zip(open(root.kid, &root.sealed_key).and_then(|key| InnerKey::new(LicenseKind::Root, key)))
-            .and_then(|(key, root)| InnerKey::leaf(&root, policy, &key)),
+            .and_then(|(key, root)| InnerKey::leaf(&root, Digest::of(policy), &key)),
     };
     key.ok_or_else(|| {
         tracing::error!("a key does not open under the master key");

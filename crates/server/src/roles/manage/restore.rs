@@ -21,7 +21,6 @@ use wmlicense_wire::aead::constant_time_eq;
 use wmlicense_wire::answer::{Grant, Outcome, Reason};
 use wmlicense_wire::certificate::{Directory, Role};
 use wmlicense_wire::endpoint::Endpoint;
-use wmlicense_wire::id::Digest;
 use wmlicense_wire::policy::LicenseKind;
 use wmlicense_wire::request::Body;
 
@@ -118,9 +117,9 @@ fn claims(desk: &Desk, mut chunk: Chunk, contents: &[Option<Content>]) -> Result
     let mut terms = TermsByName::default();
     let (mut kept, mut claims) = (Vec::with_capacity(contents.len()), Vec::with_capacity(contents.len()));
     for (candidate, content) in chunk.candidates.into_iter().zip(contents) {
-        let policy = Digest::of(&candidate.policy_bytes);
         let own = content.as_ref().filter(|content| kind(content) == candidate.kind);
-        let own = own.map(|content| inner_key(&desk.service, candidate.kid, content, policy)).transpose()?;
+        let own =
+            own.map(|content| inner_key(&desk.service, candidate.kid, content, &candidate.policy_bytes)).transpose()?;
         if own.is_some_and(|own| !constant_time_eq(own.as_bytes(), candidate.key.as_bytes())) {
             chunk.refusals.push(candidate.refusal(Reason::Damaged, None));
             continue;
