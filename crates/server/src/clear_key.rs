@@ -86,6 +86,11 @@ pub(crate) fn device(id: Option<&str>) -> Result<DeviceId, &'static str> {
     Ok(DeviceId::new(bytes))
 }
 
+/// True if a device ID is that of a page.
+pub(crate) fn is_page(device: DeviceId) -> bool {
+    device.as_bytes().starts_with(&MARK)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +148,7 @@ mod tests {
         assert_ne!(device(Some(id)), device(None));
         let named = "70616765000000000000000000000001";
         assert_ne!(device(Some(named)).to_hex(), named);
-        assert!(device(None).to_hex().starts_with("70616765"));
+        assert!(device(None).to_hex().starts_with("70616765") && is_page(device(None)));
         for bad in ["", "short", "fifteen-letters", "with a blank in it", &"x".repeat(65), "quotation\"marks"] {
             assert!(super::device(Some(bad)).is_err(), "{bad}");
         }

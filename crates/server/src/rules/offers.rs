@@ -5,6 +5,7 @@ use super::content::{Content, NamedPolicy, Part, RootKey};
 use super::granted::{GrantDevice, GrantId, GrantRow, OFFERS_ONLY, Right};
 use super::ledger::{LedgerRow, is_spent};
 use super::rows::{Openness, ScopeRow};
+use crate::clear_key::is_page;
 use crate::policy::{Terms, parse};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -35,7 +36,7 @@ impl OfferRow {
 }
 
 /// How terms compare; what comes first gives the license.
-type Order = (bool, Reverse<i64>, bool, Reverse<i64>);
+type Order = (bool, bool, Reverse<i64>, bool, Reverse<i64>);
 
 /// One way to content.
 struct Way {
@@ -244,7 +245,7 @@ impl Rights {
         ways
     }
 
-    /// What compares first is best: what is not over, the highest priority, what has no state, the latest end.
+    /// What compares first is best: what is not over, for a page what pages may have, the highest priority, what has no state, the latest end.
     fn order(&mut self, kid: Kid, content: &Content, way: &Way) -> Order {
         let policy = match way.offer {
             Some(at) if !matches!(content.part, Part::Root) => {
@@ -266,7 +267,9 @@ impl Rights {
             .zip(rows)
             .zip(self.device)
             .is_some_and(|((grant, rows), device)| is_spent(&terms.clone().of_account(grant.uses), rows, device, now));
-        (end <= now || spent, Reverse(terms.priority), stateful, Reverse(end))
+        let for_pages = terms.clear_key && !stateful && terms.beyond_pages().is_none();
+        let is_kept = !for_pages && self.device.is_some_and(is_page);
+        (end <= now || spent, is_kept, Reverse(terms.priority), stateful, Reverse(end))
     }
 
     /// Content on the terms of an offer; its own where there is none. A subscription is always on its own.

@@ -67,10 +67,14 @@ pub(super) async fn settled(
     contents: Vec<(Kid, Option<Content>)>,
 ) -> Result<Vec<(Kid, Option<Content>)>, StoreError> {
     let granted = rights.granted();
-    if let (Some(device), false) = (device, granted.is_empty()) {
-        let kids: Vec<Kid> = contents.iter().map(|(kid, _)| *kid).collect();
-        let ledger = rows.ledger(&granted, &kids, For::Reading).await?;
-        rights = rights.on_device(device, ledger, rows.grant_devices(&granted).await?);
+    if let Some(device) = device {
+        let (mut ledger, mut devices) = (Vec::new(), Vec::new());
+        if !granted.is_empty() {
+            let kids: Vec<Kid> = contents.iter().map(|(kid, _)| *kid).collect();
+            ledger = rows.ledger(&granted, &kids, For::Reading).await?;
+            devices = rows.grant_devices(&granted).await?;
+        }
+        rights = rights.on_device(device, ledger, devices);
     }
     let settled =
         contents.into_iter().map(|(kid, content)| (kid, content.map(|content| rights.settle(kid, content, user))));

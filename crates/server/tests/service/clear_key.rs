@@ -146,6 +146,25 @@ fn what_a_page_may_not_have_is_left_out_and_where_nothing_is_left_it_hears_why()
 }
 
 #[test]
+fn of_two_grants_a_page_has_the_one_that_pages_may_have() {
+    let data = Data::new();
+    data.admin(&["content", "add", "--kid", GOLD, "--key", KEY]);
+    data.policy("buy", r#"{"priority":1}"#);
+    data.policy("watch", r#"{"clearKey":true}"#);
+    for name in ["buy", "watch"] {
+        data.admin(&["offer", "set", name, "--policy", name, "--kid", GOLD]);
+    }
+    let token = data.account("viewer", &[]);
+    data.admin(&["grant", "add", "viewer", "buy"]);
+    let serving = data.serve(&[]);
+    let bearer = of(&token);
+    let ask = || post(&serving, &[GOLD], &[("authorization", &bearer), ("wmlicense-device", PAGE)]);
+    assert_eq!(ask().reason(), "kept-from-pages");
+    data.admin(&["grant", "add", "viewer", "watch"]);
+    assert_eq!(ask().kids(), named(&[GOLD]));
+}
+
+#[test]
 fn tokens_that_are_none_and_pages_without_an_id_get_no_key_of_an_account() {
     let data = filled();
     let serving = data.serve(&[]);

@@ -192,3 +192,20 @@ fn what_a_grant_gives_is_news_when_it_or_its_offer_changed_or_a_time_of_it_passe
     assert!(news(GrantRow { until: Some(NOW), ..grant(1, "buy") }, offer("buy", BUY, &["gold"])));
     assert!(!news(GrantRow { changed: 101, ..grant(1, "buy") }, offer("buy", BUY, &["tin"])));
 }
+
+#[test]
+fn a_page_has_content_on_the_best_terms_that_pages_may_have() {
+    const PAGES: &str = r#"{"priority":-1,"clearKey":true}"#;
+    let offers = || vec![offer("buy", BUY, &["gold"]), offer("pages", PAGES, &["gold"])];
+    let had = |grants: Vec<GrantRow>, id: [u8; 16]| {
+        let rights = with(grants, offers()).on_device(DeviceId::new(id), Vec::new(), Vec::new());
+        settled(rights, content(Some("gold")), Some(USER)).unwrap()
+    };
+    let (device, page) = ([7; 16], *b"page000000000000");
+    let both = || vec![grant(1, "buy"), grant(2, "pages")];
+    assert_eq!((had(both(), device).as_str(), had(both(), page).as_str()), ("buy terms", "pages terms"));
+    // What counts is nothing for pages.
+    let counted = || vec![grant(1, "buy"), GrantRow { uses: Some(5), ..grant(2, "pages") }];
+    assert_eq!(had(counted(), page), "buy terms");
+    assert_eq!(had(vec![grant(1, "buy")], page), "buy terms", "so that it hears why it may not");
+}
