@@ -77,7 +77,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use transact::{Access, End, Engine, transact};
-use wmlicense_wire::id::Kid;
+use wmlicense_wire::id::{Digest, Kid};
 
 /// What a method of a store gives.
 pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -254,6 +254,14 @@ impl Store {
     /// Looks whether deliveries behind an ID and their pages are whole.
     pub(crate) fn check_deliveries(&self, behind: Option<DeliveryId>) -> Pending<'_, Checked> {
         self.read(behind, |behind, rows| Box::pin(deliveries::check_behind(rows, *behind)))
+    }
+
+    /// Drops deliveries of before a time, seconds UTC, and the pages that nothing names any more, some of both. `behind`: the page
+    /// that was looked at last; gives the one of this time.
+    pub(crate) fn drop_deliveries(&self, behind: Option<Digest>, before: i64, now: i64) -> Pending<'_, Option<Digest>> {
+        self.write((behind, before, now), |(behind, before, now), rows| {
+            Box::pin(async move { Ok(End::Keep(deliveries::drop_dead(rows, *behind, *before, *now).await?)) })
+        })
     }
 
     /// True if a job reads without waiting for others.

@@ -9,7 +9,7 @@ use crate::ends::{WARNED_DAYS, days};
 use crate::folder::DataFolder;
 use crate::keyring::{self, Certified, MasterKey};
 use crate::policy::to_rfc3339;
-use crate::store::{self, Act, Broken, CopyError, Database, Inspection};
+use crate::store::{self, Act, Broken, Checked, CopyError, Database, Inspection};
 use clap::Args;
 use serde_json::json;
 use std::io::Write as _;
@@ -135,15 +135,13 @@ fn of_server(data: &Data) -> Vec<Finding> {
         Ok(()) => finding(Verdict::Good, WHAT, "on a server, of these keys, and takes writes"),
         Err(error) => finding(Verdict::Bad, WHAT, error.to_string()),
     }];
-    let (mut count, mut broken, mut behind) = (0, Vec::new(), None);
+    let mut all = Checked::default();
     loop {
-        match opened.wait(opened.store.check_deliveries(behind)) {
+        match opened.wait(opened.store.check_deliveries(all.behind)) {
             Ok(checked) => {
-                count += checked.deliveries;
-                broken.extend(checked.broken);
-                behind = checked.behind;
-                if behind.is_none() {
-                    findings.push(of_deliveries(count, &broken));
+                all = all.and(checked);
+                if all.behind.is_none() {
+                    findings.push(of_deliveries(&all));
                     return findings;
                 }
             }
@@ -157,20 +155,20 @@ fn of_server(data: &Data) -> Vec<Finding> {
 
 /// What is said of the licenses that were delivered many at once.
 const DELIVERIES: &str = "deliveries";
-/// Damaged ones that are named.
-const MAX_NAMED: usize = 20;
 
-fn of_deliveries(count: u64, broken: &[Broken]) -> Finding {
-    if broken.is_empty() {
-        return finding(Verdict::Good, DELIVERIES, format!("{count}, with the pages that say what was delivered"));
+fn of_deliveries(Checked { deliveries, broken, named, behind: _ }: &Checked) -> Finding {
+    if *broken == 0 {
+        return finding(Verdict::Good, DELIVERIES, format!("{deliveries}, with the pages that say what was delivered"));
     }
     let name = |Broken { id, device, page, why }: &Broken| {
         format!("delivery {} to device {device} with page {}: {why}", id.to_hex(), page.to_hex())
     };
-    let named: Vec<String> = broken.iter().take(MAX_NAMED).map(name).collect();
-    let more =
-        broken.len().checked_sub(MAX_NAMED + 1).map_or_else(String::new, |more| format!("; and {} more", more + 1));
-    let found = format!("{} of {count} are damaged, put a backup back: {}{more}", broken.len(), named.join("; "));
+    let words: Vec<String> = named.iter().map(name).collect();
+    let more = match broken - named.len() as u64 {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let found = format!("{broken} of {deliveries} are damaged, put a backup back: {}{more}", words.join("; "));
     finding(Verdict::Bad, DELIVERIES, found)
 }
 
@@ -226,20 +224,11 @@ fn of_database(folder: &DataFolder, database: &Path, authority: &AuthorityCertif
         Err(error) => return vec![finding(Verdict::Bad, "master key", error.to_string())],
     };
     let inspection = store::inspect(database, |kid, sealed| master.open(kid, sealed).is_some());
-    let Inspection {
-        schema: (schema, known),
-        is_ours,
-        faults,
-        dangling,
-        keys,
-        sealed,
-        deliveries,
-        broken,
-        status_list,
-    } = match inspection {
-        Ok(inspection) => inspection,
-        Err(error) => return vec![finding(Verdict::Bad, WHAT, format!("{}: {error}", database.display()))],
-    };
+    let Inspection { schema: (schema, known), is_ours, faults, dangling, keys, sealed, deliveries, status_list } =
+        match inspection {
+            Ok(inspection) => inspection,
+            Err(error) => return vec![finding(Verdict::Bad, WHAT, format!("{}: {error}", database.display()))],
+        };
     if let Some(first) = faults.first() {
         return vec![finding(Verdict::Bad, WHAT, format!("damaged, put a backup back: {first}"))];
     }
@@ -256,15 +245,15 @@ fn of_database(folder: &DataFolder, database: &Path, authority: &AuthorityCertif
         _ if dangling > 0 => finding(Verdict::Bad, WHAT, format!("{dangling} rows refer to rows that are not there")),
         _ => finding(Verdict::Good, WHAT, format!("whole, of schema {schema}")),
     }];
-    findings.push(match sealed.first() {
+    findings.push(match sealed.1 {
         None => finding(Verdict::Good, "content keys", format!("{keys} open under keys/master.key")),
         Some(first) => {
-            let found = format!("{} of {keys} do not open under keys/master.key, first {first}", sealed.len());
+            let found = format!("{} of {keys} do not open under keys/master.key, first {first}", sealed.0);
             finding(Verdict::Bad, "content keys", found)
         }
     });
     if schema == known {
-        findings.push(of_deliveries(deliveries, &broken));
+        findings.push(of_deliveries(&deliveries));
     }
     if let Some(bytes) = status_list {
         findings.push(of_status_list(&bytes, authority));

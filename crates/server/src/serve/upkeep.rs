@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 use wmlicense_wire::certificate::Role;
-use wmlicense_wire::id::DeviceId;
+use wmlicense_wire::id::{DeviceId, Digest};
 
 /// How often renewed certificates are looked for and old answers dropped.
 const UPKEEP: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub(super) struct Upkeep {
 impl Upkeep {
     /// Goes on until it is dropped. Each time that `again` is notified, everything is read again.
     pub(super) async fn run(self, again: Arc<Notify>) {
-        let mut looked_at = FIRST;
+        let (mut looked_at, mut page) = (FIRST, None);
         let [mut minutes, mut looks, mut days] = [UPKEEP, LOOK, WARN].map(|period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,6 +44,7 @@ impl Upkeep {
                 _ = minutes.tick() => {
                     self.read_keys().await;
                     self.drop_old().await;
+                    page = self.drop_deliveries(page).await;
                     if let Some(lifetime) = self.forget_after {
                         looked_at = self.forget(looked_at, lifetime).await;
                     }
@@ -120,6 +121,18 @@ impl Upkeep {
             Err(error) => {
                 tracing::warn!(%error, "unused devices could not be forgotten");
                 after
+            }
+        }
+    }
+
+    /// Drops deliveries of which nothing is left, and their pages, behind one.
+    async fn drop_deliveries(&self, behind: Option<Digest>) -> Option<Digest> {
+        let (service, now) = (&self.service, self.service.clock.now());
+        match service.store.drop_deliveries(behind, now.saturating_sub(ANSWER_LIFETIME), now).await {
+            Ok(last) => last,
+            Err(error) => {
+                tracing::warn!(%error, "dead deliveries could not be dropped");
+                behind
             }
         }
     }

@@ -23,6 +23,10 @@ use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid, UserId};
 
 /// Deliveries that are read at once.
 const DELIVERIES: usize = 64;
+/// Deliveries or pages that are looked at and dropped at once.
+const DROPPED: usize = 256;
+/// For how long a page is named by nothing before it is dropped, in seconds: no request that found it there runs that long.
+const UNUSED: i64 = 24 * 60 * 60;
 /// So many key IDs in order are looked up as one range of rows.
 const RANGE: usize = 512;
 /// Where a range has this many times the rows that were asked for, they are looked up by their keys.
@@ -53,6 +57,20 @@ async fn readable_pages(
     pages.extend(rows.pages(&missing).await?.iter().filter_map(|row| Some((row.hash, keep_page(row)?))));
     let damaged = wanted.into_iter().filter(|hash| !pages.contains_key(hash)).collect();
     Ok((pages, damaged))
+}
+
+/// Drops deliveries of before a time of which every license has rows of its own, and pages that no delivery named for a day, some of
+/// both; gives the page that was looked at last, where there may be more.
+pub(super) async fn drop_dead(
+    rows: &mut dyn Rows,
+    behind: Option<Digest>,
+    before: i64,
+    now: i64,
+) -> Result<Option<Digest>, StoreError> {
+    rows.drop_dead_deliveries(before, DROPPED).await?;
+    rows.drop_unused_pages(now.saturating_sub(UNUSED), DROPPED).await?;
+    let behind = behind.as_ref().map_or(&[][..], |behind| behind.as_bytes());
+    rows.note_unused_pages(behind, DROPPED, now).await
 }
 
 /// What a device got in deliveries.

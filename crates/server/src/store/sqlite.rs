@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
@@ -47,6 +47,7 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("sqlite/schema_13.sql"),
     include_str!("sqlite/schema_14.sql"),
     include_str!("sqlite/schema_15.sql"),
+    include_str!("sqlite/schema_16.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.

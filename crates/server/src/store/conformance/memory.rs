@@ -75,6 +75,8 @@ struct Tables {
     states: BTreeMap<Lid, State>,
     deliveries: BTreeMap<DeliveryId, DeliveryRow>,
     pages: BTreeMap<Digest, PageRow>,
+    /// Since when they were seen to be named by nothing.
+    unused_pages: BTreeMap<Digest, i64>,
     /// Scope, mark, key ID.
     left: BTreeSet<(String, i64, Kid)>,
     freed: Vec<(Lid, i64)>,

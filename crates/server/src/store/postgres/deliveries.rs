@@ -14,6 +14,7 @@ use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid};
 statements!("deliveries.sql":
     COUNT, OF_DEVICE, DELIVERIES, LOCK_DELIVERIES, DELIVERIES_BEHIND, INSERT_DELIVERY, PUT_GONE, WITHDRAW_DELIVERIES, PAGES,
     INSERT_PAGE, PAGES_WITH, NOTE_LEFT, LEFT_AFTER, LICENSES_BETWEEN, LIST_DELIVERIES, ACKNOWLEDGED_AT,
+    USE_PAGE, DROP_DEAD_DELIVERIES, PAGES_BEHIND, NOTE_UNUSED_PAGES, DROP_UNUSED_PAGES,
 );
 
 impl DeliveryRows for PostgresRows<'_> {
@@ -86,7 +87,29 @@ impl DeliveryRows for PostgresRows<'_> {
     }
 
     fn insert_page<'a>(&'a mut self, page: &'a PageRow) -> Pending<'a, ()> {
-        Box::pin(async move { self.put(INSERT_PAGE, asked![&page.hash, &page.kids, &page.about]).await })
+        Box::pin(async move {
+            // First, and without a word where the page is in use: of a noted one it waits for who drops it, and writes it anew.
+            self.put(USE_PAGE, asked![&page.hash]).await?;
+            self.put(INSERT_PAGE, asked![&page.hash, &page.kids, &page.about]).await
+        })
+    }
+
+    fn drop_dead_deliveries(&mut self, before: i64, limit: usize) -> Pending<'_, u64> {
+        Box::pin(async move { self.change(DROP_DEAD_DELIVERIES, asked![before, limit]).await })
+    }
+
+    fn note_unused_pages<'a>(&'a mut self, behind: &'a [u8], limit: usize, now: i64) -> Pending<'a, Option<Digest>> {
+        Box::pin(async move {
+            let behind = behind.to_vec();
+            let pages: Vec<Digest> = self.all(PAGES_BEHIND, asked![&behind, limit], |row| row.id(0)).await?;
+            let Some(last) = pages.last().copied() else { return Ok(None) };
+            self.put(NOTE_UNUSED_PAGES, asked![now, &behind, &last]).await?;
+            Ok((pages.len() == limit).then_some(last))
+        })
+    }
+
+    fn drop_unused_pages(&mut self, before: i64, limit: usize) -> Pending<'_, u64> {
+        Box::pin(async move { self.change(DROP_UNUSED_PAGES, asked![before, limit]).await })
     }
 
     fn pages_with(&mut self, kid: Kid) -> Pending<'_, Vec<(Digest, Vec<u8>)>> {

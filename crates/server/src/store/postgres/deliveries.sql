@@ -59,3 +59,21 @@ ORDER BY issued_at DESC, id LIMIT $8;
 
 -- name: ACKNOWLEDGED_AT
 SELECT lid, device_id, received_at FROM acknowledged_license WHERE lid = ANY($1) ORDER BY lid, device_id;
+
+-- name: USE_PAGE
+UPDATE delivery_page SET unused_since = NULL WHERE hash = $1 AND unused_since IS NOT NULL;
+
+-- name: DROP_DEAD_DELIVERIES
+DELETE FROM delivery WHERE live = 0 AND id IN (SELECT id FROM delivery WHERE live = 0 AND issued_at < $1 ORDER BY issued_at LIMIT $2);
+
+-- name: PAGES_BEHIND
+SELECT hash FROM delivery_page WHERE hash > $1 ORDER BY hash LIMIT $2;
+
+-- name: NOTE_UNUSED_PAGES
+UPDATE delivery_page SET unused_since = $1 WHERE hash > $2 AND hash <= $3 AND unused_since IS NULL
+AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.page = delivery_page.hash);
+
+-- name: DROP_UNUSED_PAGES
+DELETE FROM delivery_page WHERE unused_since IS NOT NULL
+AND hash IN (SELECT hash FROM delivery_page WHERE unused_since < $1 ORDER BY unused_since LIMIT $2)
+AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.page = delivery_page.hash);

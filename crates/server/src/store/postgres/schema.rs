@@ -11,7 +11,7 @@ use std::time::Duration;
 use wmlicense_wire::id::{Digest, Kid};
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
 ];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 

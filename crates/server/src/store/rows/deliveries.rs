@@ -24,8 +24,15 @@ pub(crate) trait DeliveryRows {
     fn withdraw_deliveries<'a>(&'a mut self, ids: &'a [DeliveryId], mark: i64) -> Pending<'a, ()>;
     /// The pages of these hashes.
     fn pages<'a>(&'a mut self, hashes: &'a [Digest]) -> Pending<'a, Vec<PageRow>>;
-    /// Writes a page, where it is not there.
+    /// Writes a page, where it is not there, and keeps who drops unused ones from it.
     fn insert_page<'a>(&'a mut self, page: &'a PageRow) -> Pending<'a, ()>;
+    /// Drops deliveries of before this time, seconds UTC, of which every license has rows of its own, so many at most.
+    fn drop_dead_deliveries(&mut self, before: i64, limit: usize) -> Pending<'_, u64>;
+    /// Notes of pages behind a hash (empty: from the first on), so many at most, at which time it was seen that no delivery names
+    /// them. Gives the last one that was looked at where there may be more.
+    fn note_unused_pages<'a>(&'a mut self, behind: &'a [u8], limit: usize, now: i64) -> Pending<'a, Option<Digest>>;
+    /// Drops pages that were noted before this time, seconds UTC, and that no delivery names, so many at most.
+    fn drop_unused_pages(&mut self, before: i64, limit: usize) -> Pending<'_, u64>;
     /// Hashes and key IDs of pages that may have a key ID.
     fn pages_with(&mut self, kid: Kid) -> Pending<'_, Vec<(Digest, Vec<u8>)>>;
     /// Notes content that left its scope (empty: open to all) at a mark.

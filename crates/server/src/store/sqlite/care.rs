@@ -1,6 +1,6 @@
 //! Copying a database while it is used, and looking whether one is whole, without changing it.
 
-use super::super::deliveries::{Broken, check_behind};
+use super::super::deliveries::{Checked, check_behind};
 use super::rows::{Columns as _, SqliteRows};
 use super::{APPLICATION_ID, BUSY_TIMEOUT, SCHEMA_VERSION, StoreError, at_once};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -40,12 +40,10 @@ pub(crate) struct Inspection {
     pub(crate) dangling: u64,
     /// Sealed keys in it.
     pub(crate) keys: u64,
-    /// Key IDs of those that do not open.
-    pub(crate) sealed: Vec<Kid>,
+    /// Those that do not open, and the key ID of the first.
+    pub(crate) sealed: (u64, Option<Kid>),
     /// Deliveries in it, where it has the schema that is known here.
-    pub(crate) deliveries: u64,
-    /// Those that are not whole.
-    pub(crate) broken: Vec<Broken>,
+    pub(crate) deliveries: Checked,
     /// The newest status list.
     pub(crate) status_list: Option<Vec<u8>>,
 }
@@ -99,16 +97,14 @@ fn integrity(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     Ok(if lines == ["ok"] { Vec::new() } else { lines })
 }
 
-/// The number of deliveries, and those that are not whole.
-fn deliveries(connection: &mut Connection) -> Result<(u64, Vec<Broken>), StoreError> {
-    let (mut count, mut broken, mut behind) = (0, Vec::new(), None);
+/// Looks at all deliveries.
+fn deliveries(connection: &mut Connection) -> Result<Checked, StoreError> {
+    let mut all = Checked::default();
     loop {
-        let checked = at_once(Box::pin(check_behind(&mut SqliteRows(connection), behind)))?;
-        count += checked.deliveries;
-        broken.extend(checked.broken);
-        behind = checked.behind;
-        if behind.is_none() {
-            return Ok((count, broken));
+        let more = at_once(Box::pin(check_behind(&mut SqliteRows(connection), all.behind)))?;
+        all = all.and(more);
+        if all.behind.is_none() {
+            return Ok(all);
         }
     }
 }
@@ -137,7 +133,8 @@ pub(crate) fn inspect(path: &Path, opens: impl Fn(Kid, &[u8]) -> bool) -> Result
             let sealed = row.get_ref(1)?.as_blob().map_err(|_| StoreError::Damaged("sealed key"))?;
             found.keys += 1;
             if !opens(kid, sealed) {
-                found.sealed.push(kid);
+                found.sealed.0 += 1;
+                found.sealed.1.get_or_insert(kid);
             }
         }
     }
@@ -146,7 +143,7 @@ pub(crate) fn inspect(path: &Path, opens: impl Fn(Kid, &[u8]) -> bool) -> Result
         found.status_list = statement.query([])?.next()?.map(|row| row.get(0)).transpose()?;
     }
     if schema == SCHEMA_VERSION {
-        (found.deliveries, found.broken) = deliveries(&mut connection)?;
+        found.deliveries = deliveries(&mut connection)?;
     }
     Ok(found)
 }

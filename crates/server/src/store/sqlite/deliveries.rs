@@ -13,6 +13,7 @@ use wmlicense_wire::id::{DeviceId, Digest, Kid, Lid};
 statements!("deliveries.sql":
     COUNT, OF_DEVICE, DELIVERY, DELIVERIES_BEHIND, INSERT_DELIVERY, PUT_GONE, WITHDRAW_DELIVERY, PAGE, INSERT_PAGE,
     PAGES_WITH, NOTE_LEFT, LEFT_AFTER, LICENSES_BETWEEN, LIST_DELIVERIES, ACKNOWLEDGED_AT,
+    USE_PAGE, DROP_DEAD_DELIVERIES, PAGES_BEHIND, NOTE_UNUSED_PAGES, DROP_UNUSED_PAGES,
 );
 
 impl DeliveryRows for SqliteRows<'_> {
@@ -69,7 +70,26 @@ impl DeliveryRows for SqliteRows<'_> {
     }
 
     fn insert_page<'a>(&'a mut self, page: &'a PageRow) -> Pending<'a, ()> {
-        done(self.put(INSERT_PAGE, params![page.hash.as_bytes(), page.kids, page.about]))
+        let used = self.put(USE_PAGE, [page.hash.as_bytes()]);
+        done(used.and_then(|()| self.put(INSERT_PAGE, params![page.hash.as_bytes(), page.kids, page.about])))
+    }
+
+    fn drop_dead_deliveries(&mut self, before: i64, limit: usize) -> Pending<'_, u64> {
+        done(self.change(DROP_DEAD_DELIVERIES, params![before, limit as i64]).map(|dropped| dropped as u64))
+    }
+
+    fn note_unused_pages<'a>(&'a mut self, behind: &'a [u8], limit: usize, now: i64) -> Pending<'a, Option<Digest>> {
+        let note = || {
+            let pages: Vec<Digest> = self.all(PAGES_BEHIND, params![behind, limit as i64], |row| row.id(0))?;
+            let Some(last) = pages.last().copied() else { return Ok(None) };
+            self.put(NOTE_UNUSED_PAGES, params![now, behind, last.as_bytes()])?;
+            Ok((pages.len() == limit).then_some(last))
+        };
+        done(note())
+    }
+
+    fn drop_unused_pages(&mut self, before: i64, limit: usize) -> Pending<'_, u64> {
+        done(self.change(DROP_UNUSED_PAGES, params![before, limit as i64]).map(|dropped| dropped as u64))
     }
 
     fn pages_with(&mut self, kid: Kid) -> Pending<'_, Vec<(Digest, Vec<u8>)>> {

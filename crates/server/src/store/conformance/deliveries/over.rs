@@ -1,6 +1,8 @@
-//! Delivered licenses that a device has to drop.
+//! Delivered licenses that a device has to drop, deliveries of which nothing is left, and damaged ones.
 
 use super::*;
+use crate::rules::pages::keep_page;
+use crate::store::deliveries::give_rows;
 
 over_each_engine! {
     #[tokio::test]
@@ -106,12 +108,90 @@ over_each_engine! {
         }));
         written.await.unwrap();
         let checked = store.check_deliveries(None).await.unwrap();
-        let broken: Vec<_> = checked.broken.iter().map(|broken| (broken.id, broken.device)).collect();
+        let broken: Vec<_> = checked.named.iter().map(|broken| (broken.id, broken.device)).collect();
         assert_eq!((checked.deliveries, broken), (3, vec![(id(51), device(9)), (id(52), device(10))]));
-        assert_eq!((checked.broken[0].page, checked.behind), (Digest::of(b"of other bytes"), None));
+        assert_eq!((checked.named[0].page, checked.behind), (Digest::of(b"of other bytes"), None));
         let of_kid = store.take_back(order(rule(None, Some(kid(7)), None), None), None, 2000).await.unwrap();
         assert_eq!((of_kid.devices, of_kid.unread), (2, 1));
         let of_all = store.take_back(order(rule(None, None, None), None), None, 2000).await.unwrap();
         assert_eq!((of_all.devices, of_all.unread), (3, 0), "what all licenses have in common stands beside the page");
+    }
+
+    #[tokio::test]
+    async fn a_delivery_of_which_nothing_is_left_goes_with_its_page_and_what_is_used_again_stays(world: World) {
+        let store = &world.store;
+        delivered(&world).await;
+        let all: Vec<Lid> = (1..=KIDS).map(|of| lid_of(50, of)).collect();
+        let give = store.write(all, |all, rows| Box::pin(async move {
+            give_rows(rows, all, None).await?;
+            Ok(End::Keep(()))
+        }));
+        give.await.unwrap();
+        let pages = async || store.read((), |(), rows| rows.pages_with(kid(7))).await.unwrap().len();
+        let deliveries = async || store.read((), |(), rows| rows.deliveries_of(OWN)).await.unwrap().len();
+        const DAY: i64 = 24 * 60 * 60;
+        store.drop_deliveries(None, 1000, 5000).await.unwrap();
+        assert_eq!((deliveries().await, pages().await), (1, 1), "its answer may be asked for again");
+        store.drop_deliveries(None, 1001, 5000).await.unwrap();
+        assert_eq!((deliveries().await, pages().await), (0, 1));
+        assert_eq!(licenses_in_rows(store).await, usize::from(KIDS), "its licenses stay");
+        // Noted at 5000, and used again by another device before its day is over.
+        let (page, row) = (delivery(60, device(9), mark(store).await).page, delivery(60, device(9), mark(store).await).row);
+        let use_again = store.write((page.clone(), row), |(page, row), rows| Box::pin(async move {
+            rows.insert_page(page).await?;
+            if rows.deliveries_of(device(9)).await?.is_empty() {
+                rows.insert_delivery(row).await?;
+            }
+            Ok(End::Keep(()))
+        }));
+        use_again.await.unwrap();
+        store.drop_deliveries(None, 0, 5000 + DAY + 1).await.unwrap();
+        assert_eq!(pages().await, 1);
+        let leave = store.write((), |(), rows| Box::pin(async move {
+            for mut row in rows.deliveries_of(device(9)).await? {
+                (row.live, row.gone) = (0, vec![0xff; 8]);
+                rows.put_gone(&row).await?;
+            }
+            Ok(End::Keep(()))
+        }));
+        leave.await.unwrap();
+        store.drop_deliveries(None, 1 << 40, 200_000).await.unwrap();
+        assert_eq!((deliveries().await, pages().await), (0, 1));
+        store.drop_deliveries(None, 0, 200_000 + DAY).await.unwrap();
+        assert_eq!(pages().await, 1, "not before its day is over");
+        store.drop_deliveries(None, 0, 200_001 + DAY).await.unwrap();
+        assert_eq!(pages().await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_license_that_stands_twice_is_found_and_of_many_damaged_deliveries_some_are_named(world: World) {
+        let store = &world.store;
+        delivered(&world).await;
+        assert_eq!(store.check_deliveries(None).await.unwrap().broken, 0);
+        let NewDelivery { row, page } = delivery(50, OWN, mark(store).await);
+        let page = keep_page(&page).unwrap();
+        let own = page.own(&row, 6).unwrap();
+        let twice = store.write(own, |own, rows| Box::pin(async move {
+            Ok(End::Keep(rows.insert_licenses(OWN, &[own], 1000).await?))
+        }));
+        twice.await.unwrap();
+        let checked = store.check_deliveries(None).await.unwrap();
+        assert_eq!((checked.broken, checked.named[0].id), (1, id(50)));
+        assert!(checked.named[0].why.contains("rows of its own"));
+        let many = (100..140).map(|number| {
+            let delivery = delivery(number, device(number), 0).row;
+            DeliveryRow { live: 3, ..delivery }
+        });
+        let many = store.write(many.collect::<Vec<_>>(), |many, rows| Box::pin(async move {
+            if rows.deliveries_of(device(100)).await?.is_empty() {
+                for row in many {
+                    rows.insert_delivery(row).await?;
+                }
+            }
+            Ok(End::Keep(()))
+        }));
+        many.await.unwrap();
+        let checked = store.check_deliveries(None).await.unwrap();
+        assert_eq!((checked.deliveries, checked.broken, checked.named.len()), (41, 41, 20));
     }
 }

@@ -51,7 +51,35 @@ impl DeliveryRows for Tables {
 
     fn insert_page<'a>(&'a mut self, page: &'a PageRow) -> Pending<'a, ()> {
         self.pages.entry(page.hash).or_insert_with(|| page.clone());
+        self.unused_pages.remove(&page.hash);
         found(())
+    }
+
+    fn drop_dead_deliveries(&mut self, before: i64, limit: usize) -> Pending<'_, u64> {
+        let is_dead = |row: &&DeliveryRow| row.live == 0 && row.issued_at < before;
+        let dead: Vec<DeliveryId> = self.deliveries.values().filter(is_dead).map(|row| row.id).take(limit).collect();
+        dead.iter().for_each(|id| drop(self.deliveries.remove(id)));
+        found(dead.len() as u64)
+    }
+
+    fn note_unused_pages<'a>(&'a mut self, behind: &'a [u8], limit: usize, now: i64) -> Pending<'a, Option<Digest>> {
+        let behind = |hash: &&Digest| hash.as_bytes().as_slice() > behind;
+        let pages: Vec<Digest> = self.pages.keys().filter(behind).take(limit).copied().collect();
+        for page in pages.iter().filter(|page| !self.deliveries.values().any(|row| row.page == **page)) {
+            self.unused_pages.entry(*page).or_insert(now);
+        }
+        found(pages.last().copied().filter(|_| pages.len() == limit))
+    }
+
+    fn drop_unused_pages(&mut self, before: i64, limit: usize) -> Pending<'_, u64> {
+        let noted = self.unused_pages.iter().filter(|(_, since)| **since < before).map(|(page, _)| *page);
+        let used = |page: &Digest| self.deliveries.values().any(|row| row.page == *page);
+        let unused: Vec<Digest> = noted.take(limit).filter(|page| !used(page)).collect();
+        for page in &unused {
+            self.pages.remove(page);
+            self.unused_pages.remove(page);
+        }
+        found(unused.len() as u64)
     }
 
     fn pages_with(&mut self, kid: Kid) -> Pending<'_, Vec<(Digest, Vec<u8>)>> {
