@@ -1,6 +1,6 @@
 # Thin on purpose: the steps are in ci/, each runnable by itself.
 
-.PHONY: help demo demo-scale gstreamer test test-crash test-held test-mutants test-release test-packaging bench fuzz check-dependencies check-format \
+.PHONY: help demo demo-scale demo-shop gstreamer test test-crash test-held test-mutants test-release test-packaging bench fuzz check-dependencies check-format \
 	format install uninstall deb tarball
 
 help: ## this list
@@ -11,6 +11,9 @@ demo: ## the whole journey against a service of its own, one printed line per st
 
 demo-scale: ## PostgreSQL and two replicas behind nginx, one killed meanwhile: 100 000 licenses out, restores at the limit (LICENSES=2000 for fewer)
 	@ci/demo_scale.sh $(LICENSES)
+
+demo-shop: ## a shop that rents, sells and subscribes by the owner's API and by tokens of its own; three devices, and a title in a browser
+	@ci/demo_shop.sh
 
 gstreamer: ## the GStreamer element, gstreamer/libgstwmlicense.so
 	@cargo build --release

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what building and the demonstration need (`ci/install.sh demo`), or what that with a server database and a proxy needs
-# besides (`ci/install.sh demo-scale`), or what the whole check needs (`ci/install.sh test`, the default), or what looking at packages needs (`ci/install.sh packaging`), on Debian and its relatives, and nothing that is
-# there already; or the tool that looks at what is depended on (`ci/install.sh dependencies`). The Rust toolchain is the reader's own and is looked at first: only its formatter and linter are
-# added, and only for the check.
+# besides (`ci/install.sh demo-scale`), or what that of a shop does (`ci/install.sh demo-shop`), or what the whole check needs
+# (`ci/install.sh test`, the default), or what looking at packages needs (`ci/install.sh packaging`), on Debian and its relatives, and
+# nothing that is there already; or the tool that looks at what is depended on (`ci/install.sh dependencies`). The Rust toolchain is the
+# reader's own and is looked at first: only its formatter and linter are added, and only for the check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +15,10 @@ demo_packages=(
 demo_scale_packages=(
   "${demo_packages[@]}"
   postgresql-15 openssl                         # the server database; the certificate of the proxy, which is unpacked
+)
+demo_shop_packages=(
+  "${demo_packages[@]}"
+  openssl chromium                              # what the shop signs with; the browser of one of its customers
 )
 test_packages=(
   "${demo_packages[@]}"
@@ -60,10 +65,11 @@ case ${1:-test} in
     packages=("${demo_scale_packages[@]}")
     unpacked=("${unpacked_packages[0]}")
     ;;
+  demo-shop) packages=("${demo_shop_packages[@]}") ;;
   test) packages=("${test_packages[@]}") unpacked=("${unpacked_packages[@]}") ;;
   packaging) packages=("${packaging_packages[@]}") unpacked=("${unpacked_packages[@]}") ;;
   dependencies) packages=("${demo_packages[@]}") ;;
-  *) say "usage: ci/install.sh [demo|demo-scale|test|packaging|dependencies]"; exit 2 ;;
+  *) say "usage: ci/install.sh [demo|demo-scale|demo-shop|test|packaging|dependencies]"; exit 2 ;;
 esac
 for_tests() { [ "${1:-test}" = test ] || [ "$1" = packaging ]; }
 
@@ -188,6 +194,7 @@ unpacked_parts() {
 other_systems() { # demo or test
   local tool module element missing=() tools=(gcc g++ make nm objcopy pkg-config python3) modules=() elements=()
   if [ "$1" = demo-scale ]; then tools+=(openssl initdb nginx); fi
+  if [ "$1" = demo-shop ]; then tools+=(openssl chromium); fi
   if for_tests "$1"; then
     tools+=(npm clang valgrind strace kill unshare mount openssl sqlite3 age initdb gst-launch-1.0 chromium chromedriver
             man groff mandoc doxygen abidiff cmake meson ninja systemd-analyze docker-compose nginx caddy pgbouncer promtool)

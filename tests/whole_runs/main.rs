@@ -5,3 +5,4 @@ mod behind_proxy;
 mod large_restore;
 mod recorded_run;
 mod samples;
+mod shop;

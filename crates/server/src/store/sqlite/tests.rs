@@ -61,7 +61,11 @@ fn every_statement_can_be_prepared() {
     ];
     let all: Vec<_> = files.concat();
     for (name, sql) in &all {
-        connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let statement = connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
+        // SQLite counts them as they come, whatever their numbers.
+        for place in 1..=statement.parameter_count() {
+            assert_eq!(statement.parameter_name(place), Some(format!("${place}").as_str()), "{name}");
+        }
     }
     assert!(all.len() <= STATEMENTS, "{} statements are more than a connection keeps", all.len());
 }
