@@ -205,9 +205,24 @@ fn the_page_speaks_the_language_of_the_browser_and_a_small_telephone_shows_the_d
         browser.click(ACCEPT);
         browser.shows("main", accepted);
         assert_eq!(device.ended().trim_end(), ACQUIRED);
-        for (path, heading) in [("", home), ("privacy", ""), ("support", "")] {
+        for (path, heading) in [("", home), ("privacy", ""), ("support", ""), ("devices", "")] {
             browser.open(&format!("{}/{path}", stage.service.url));
             view(heading, if path.is_empty() { "home" } else { path });
+        }
+        browser.type_into("#token", "wrong");
+        browser.press(ENTER);
+        browser.shows("[role=alert]", unknown);
+        browser.focuses("class", "problem");
+        view("", "devices-wrong-token");
+        browser.type_into("#token", &stage.service.gold_token);
+        browser.press(ENTER);
+        browser.shows("p strong", "bob");
+        view("", "devices-listed");
+        assert_eq!(browser.script("return document.querySelectorAll('.devices li').length"), number);
+        if number == 3 {
+            browser.click(".devices button");
+            browser.shows("[role=status]", "est libéré");
+            view("", "devices-freed");
         }
     }
     assert_eq!(browser.complaints(), Vec::<String>::new());

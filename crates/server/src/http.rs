@@ -72,6 +72,7 @@ pub(crate) fn router(service: Arc<Service>, origins: Vec<Origin>) -> Router {
             .route(&Endpoint::Revocations.path(), post(post_revocations))
             .route(&Endpoint::Mailbox.path(), post(post_mailbox))
             .route("/clearkey", post(clear_key::ask).options(clear_key::preflight))
+            .route("/devices", get(page::devices::show).post(page::devices::act))
             .route("/interaction/{id}", get(page::show).layer(short).post(page::act));
     }
     if manages {

@@ -186,12 +186,12 @@ pub(super) struct FreeDevice {
 
 pub(super) fn free(FreeDevice { data, account, device }: FreeDevice) -> Result<(), CommandError> {
     let opened = Opened::new(&data)?;
-    match opened.wait(opened.store.free_device(account.clone(), device, acting()?))? {
+    match opened.wait(opened.store.free_device(account.clone(), device, false, acting()?))? {
         Freeing::Freed(licenses) => {
             print(&format!("freed: {}, which drops {licenses} licenses at its next contact", device.to_hex()))
         }
         Freeing::NoAccount => Err(CommandError::NoAccount(account)),
-        Freeing::NotIts => Err(CommandError::NotItsDevice { account, device }),
+        Freeing::NotIts | Freeing::TooOften(_) => Err(CommandError::NotItsDevice { account, device }),
     }
 }
 

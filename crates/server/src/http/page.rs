@@ -2,6 +2,7 @@
 //! that asked is decided in `roles`. Forms carry a sealed token of the page instead of a cookie, so that no other site can
 //! send them.
 
+pub(super) mod devices;
 mod form;
 mod html;
 mod terms;
@@ -25,6 +26,7 @@ use form::{Back, Fields};
 use html::{Facts, Problem, Step};
 use std::sync::Arc;
 use texts::{Texts, fill};
+use wmlicense_wire::certificate::Role;
 use wmlicense_wire::id::UserId;
 use wmlicense_wire::request::interaction_code;
 
@@ -54,7 +56,11 @@ pub(super) async fn support(texts: &'static Texts) -> Response<Body> {
 pub(super) async fn home(State(shared): State<Arc<Shared>>, texts: &'static Texts) -> Response<Body> {
     let service = &shared.service;
     let privacy_url = privacy_url(service);
+    let devices = format!("{}/devices", service.presence.public_url);
     let mut links = vec![(service.presence.support_url.as_str(), texts.home_help)];
+    if service.roles.contains(&Role::Issuer) {
+        links.push((&devices, texts.devices_title));
+    }
     links.extend(service.presence.terms_url.iter().map(|url| (url.as_str(), texts.terms_of_use)));
     links.push((&privacy_url, texts.privacy));
     html::home(texts, &service.keyring().directory.authority.name, &links)

@@ -2,11 +2,12 @@
 
 use super::audit::note;
 use super::revocations::next_mark;
-use super::rows::{For, Rows};
+use super::rows::{AuditFilter, DeviceEntry, Filter, For, Rows};
 use super::written::withdraw;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
 use crate::rules::delivery::HeldKey;
+use crate::rules::epochs::YEAR;
 use crate::rules::licenses::Withdrawn;
 use std::collections::BTreeSet;
 use wmlicense_wire::id::{DeviceId, UserId};
@@ -19,6 +20,9 @@ pub(crate) struct CameBack {
     pub(crate) entries: u64,
     pub(crate) uses: u64,
 }
+
+/// Most devices of an account that are looked at for its own page.
+const MAX_DEVICES: usize = 200;
 
 impl Store {
     /// Declares a device lost: what is out on it of its accounts' uses comes back to them, and it makes room for another one. None
@@ -47,15 +51,42 @@ impl Store {
         })
     }
 
+    /// The name of an account, and the devices that have something of it, the latest first; none if it was removed.
+    pub(crate) fn devices_of(&self, user: UserId) -> Pending<'_, Option<(String, Vec<DeviceEntry>)>> {
+        self.read(user, |user, rows| {
+            Box::pin(async move {
+                let Some(name) = rows.account_name(*user).await? else { return Ok(None) };
+                let filter = Filter { account: Some(name.clone()), ..Filter::default() };
+                let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+                for device in rows.list_devices(&filter, &[], None, MAX_DEVICES).await? {
+                    if seen.insert(device.device) && rows.has_licenses(device.device, *user).await? {
+                        found.push(device);
+                    }
+                }
+                Ok(Some((name, found)))
+            })
+        })
+    }
+
     /// Frees an account of a device: it makes room for another one, and has to drop the account's licenses. Uses that are out on it
     /// stay out until it reports them, gives them back or is lost.
-    pub(crate) fn free_device(&self, account: String, device: DeviceId, by: impl Into<Acting>) -> Pending<'_, Freeing> {
-        self.write_once((account, device, by.into()), |(account, device, by), rows| {
+    /// `own`: it is the account's own wish, which counts.
+    pub(crate) fn free_device(
+        &self,
+        account: String,
+        device: DeviceId,
+        own: bool,
+        by: impl Into<Acting>,
+    ) -> Pending<'_, Freeing> {
+        self.write_once((account, device, own, by.into()), |(account, device, own, by), rows| {
             Box::pin(async move {
                 let mark = next_mark(rows, by.now).await?;
                 let Some(user) = rows.account_by_name(account, For::Changing).await? else {
                     return Ok(End::Undo(Freeing::NoAccount));
                 };
+                if let (true, Some(from)) = (*own, freed_too_often(rows, by).await?) {
+                    return Ok(End::Undo(Freeing::TooOften(from)));
+                }
                 let licenses = drop_all(rows, *device, user, mark).await?;
                 let grants = rows.remove_grant_devices(*device, user).await?;
                 if licenses == 0 && grants == 0 {
@@ -63,7 +94,7 @@ impl Store {
                 }
                 let (about, was) =
                     (Some(format!("{account}, {}", device.to_hex())), Some(format!("{licenses} licenses")));
-                note(rows, by, Act { act: "device free", about, was, became: None }).await?;
+                note(rows, by, Act { act: FREE, about, was, became: None }).await?;
                 Ok(End::Keep(Freeing::Freed(licenses)))
             })
         })
@@ -78,7 +109,23 @@ pub(crate) enum Freeing {
     NoAccount,
     /// The account has nothing on it.
     NotIts,
+    /// It did so as often as a year allows; from this time on it may again, seconds UTC.
+    TooOften(i64),
 }
+
+/// How often within a year an account frees devices by itself.
+const MAX_FREED: usize = 2;
+
+/// From when on who acts may free a device again, where that was done as often as a year allows.
+async fn freed_too_often(rows: &mut dyn Rows, by: &Acting) -> Result<Option<i64>, StoreError> {
+    let since = Some(by.now.saturating_sub(YEAR).saturating_add(1));
+    let filter = AuditFilter { who: Some(by.who.clone()), act: Some(FREE.to_owned()), since, ..AuditFilter::default() };
+    let acts = rows.list_audit(&filter, None, MAX_FREED).await?;
+    Ok(acts.get(MAX_FREED - 1).map(|act| act.done_at.saturating_add(YEAR)))
+}
+
+/// What the audit calls it.
+const FREE: &str = "device free";
 
 /// Has a device told to drop all that it has of an account, and gives how many licenses that is.
 async fn drop_all(rows: &mut dyn Rows, device: DeviceId, user: UserId, mark: i64) -> Result<u64, StoreError> {

@@ -178,10 +178,10 @@ async fn lose(asked: &Asked) -> Result<Value, Refusal> {
 async fn free(asked: &Asked) -> Result<Value, Refusal> {
     let device: DeviceId = asked.values.id("device").ok_or_else(|| no_device(asked))?;
     let account = asked.values.needed("name");
-    match asked.service.store.free_device(account.clone(), device, asked.by.clone()).await? {
+    match asked.service.store.free_device(account.clone(), device, false, asked.by.clone()).await? {
         Freeing::Freed(licenses) => Ok(json!({ "licenses": licenses })),
         Freeing::NoAccount => Err(missing(&account)),
-        Freeing::NotIts => {
+        Freeing::NotIts | Freeing::TooOften(_) => {
             Err(Refusal::Missing(format!("Account {account} has no license on device {}.", device.to_hex())))
         }
     }

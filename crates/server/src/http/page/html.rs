@@ -130,7 +130,7 @@ fn sign_in(texts: &Texts, sealed: &str, problem: Option<Problem>) -> Markup {
     }
 }
 
-fn hidden(sealed: &str) -> Markup {
+pub(super) fn hidden(sealed: &str) -> Markup {
     html! { input type="hidden" name="session" value=(sealed); }
 }
 
@@ -207,7 +207,7 @@ pub(super) fn fixed(texts: &Texts, title: &str, main: &str) -> Response<Body> {
     response(StatusCode::OK, document(texts, title, None, &PreEscaped(main.to_owned())), None)
 }
 
-fn document(texts: &Texts, title: &str, facts: Option<&Facts>, main: &Markup) -> Markup {
+pub(super) fn document(texts: &Texts, title: &str, facts: Option<&Facts>, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang=(texts.code) {
@@ -243,13 +243,13 @@ fn legal(texts: &Texts, facts: &Facts) -> Markup {
 }
 
 /// A text with markup in its one place.
-fn around(text: &str, inner: &Markup) -> Markup {
+pub(super) fn around(text: &str, inner: &Markup) -> Markup {
     let (before, after) = text.split_once("{}").unwrap_or((text, ""));
     html! { (before) (inner) (after) }
 }
 
 /// Text of somebody else's choice, kept from reordering or hiding what stands around it.
-fn quoted(text: &str) -> Markup {
+pub(super) fn quoted(text: &str) -> Markup {
     html! { bdi { (shown(text)) } }
 }
 

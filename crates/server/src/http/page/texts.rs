@@ -84,6 +84,31 @@ texts! {
         "Das Token haben Sie mit Ihrem Konto bekommen, vom Anbieter dieses Inhalts.",
         "Vous avez reçu le jeton avec votre compte, de qui propose ce contenu.";
 
+    devices_title: "Your devices", "Ihre Geräte", "Vos appareils";
+    devices_purpose: "Sign in to see the devices of your account, and to make room for another one.",
+        "Melden Sie sich an, um die Geräte Ihres Kontos zu sehen und Platz für ein weiteres zu machen.",
+        "Connectez-vous pour voir les appareils de votre compte, et pour faire de la place pour un autre.";
+    devices_help: "A device that you free makes room for another one. It loses what it has from this account when it is online next. You can \
+         free two devices within a year.",
+        "Ein Gerät, das Sie freigeben, macht Platz für ein weiteres. Es verliert, was es von diesem Konto hat, wenn es das nächste \
+         Mal online ist. Sie können zwei Geräte in einem Jahr freigeben.",
+        "Un appareil que vous libérez fait de la place pour un autre. Il perd ce qu’il a de ce compte la prochaine fois qu’il est \
+         en ligne. Vous pouvez libérer deux appareils par an.";
+    no_devices: "No device has anything from this account.",
+        "Kein Gerät hat etwas von diesem Konto.",
+        "Aucun appareil n’a quoi que ce soit de ce compte.";
+    device_since: "Since {}", "Seit {}", "Depuis le {}";
+    device_free: "Free this device", "Dieses Gerät freigeben", "Libérer cet appareil";
+    device_freed: "Device {} is freed. Another one can take its place now.",
+        "Gerät {} ist freigegeben. Ein anderes kann jetzt seinen Platz einnehmen.",
+        "L’appareil {} est libéré. Un autre peut maintenant prendre sa place.";
+    device_not_yours: "Device {} has nothing from this account any more.",
+        "Gerät {} hat nichts mehr von diesem Konto.",
+        "L’appareil {} n’a plus rien de ce compte.";
+    freed_too_often: "You freed two devices within a year. From {} on you can free another one; whoever this content is from can help before.",
+        "Sie haben in einem Jahr zwei Geräte freigegeben. Ab {} können Sie wieder eines freigeben; vorher hilft der Anbieter dieses Inhalts.",
+        "Vous avez libéré deux appareils en un an. À partir du {} vous pourrez en libérer un autre ; avant, qui propose ce contenu peut vous aider.";
+
     legal: "Legal", "Rechtliches", "Mentions légales";
     terms_of_use: "Terms of use", "Nutzungsbedingungen", "Conditions d’utilisation";
     privacy: "Privacy statement", "Datenschutzerklärung", "Politique de confidentialité";

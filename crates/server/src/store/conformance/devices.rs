@@ -63,7 +63,7 @@ over_each_engine! {
         take(store, 12).await;
         assert_eq!(may(store, 13).await, Err(Reason::LimitReached));
         assert_eq!((may(store, 11).await, offered(store, 11).await.content.joins), (Ok(()), None));
-        let free = async |account: &str, number| store.free_device(account.to_owned(), device(number), 1100).await.unwrap();
+        let free = async |account: &str, number| store.free_device(account.to_owned(), device(number), false, 1100).await.unwrap();
         assert_eq!((free("ann", 12).await, free("tom", 13).await), (Freeing::NoAccount, Freeing::NotIts));
         assert_eq!(free("tom", 12).await, Freeing::Freed(1));
         let dropped = store.offer(asks(201, 1200), device(12), Some(TOM), vec![KID]).await.unwrap().withdrawn;
