@@ -154,6 +154,8 @@ struct GrantClaim {
     reference: String,
     from: Option<String>,
     until: Option<String>,
+    uses: Option<u32>,
+    devices: Option<u32>,
 }
 
 impl Shop {
@@ -266,10 +268,13 @@ fn said(claims: Claims) -> Result<Sold, Untrusted> {
         None => Ok(None),
         Some(text) => parse_rfc3339(&text).map(Some).ok_or(Untrusted::Claims),
     };
-    let grant = |GrantClaim { offer, reference, from, until }: GrantClaim| {
+    let grant = |GrantClaim { offer, reference, from, until, uses, devices }: GrantClaim| {
         let (from, until) = (time(from)?, time(until)?);
-        let is_good = is_name(&offer) && is_name(&reference) && reference.len() <= MAX_REFERENCE;
-        is_good.then_some(SoldGrant { offer, reference, from, until }).ok_or(Untrusted::Claims)
+        let is_named = is_name(&offer) && is_name(&reference) && reference.len() <= MAX_REFERENCE;
+        let is_good = is_named && uses != Some(0);
+        // As everywhere, 0 devices are as many as there are.
+        let devices = devices.filter(|devices| *devices > 0);
+        is_good.then_some(SoldGrant { offer, reference, from, until, uses, devices }).ok_or(Untrusted::Claims)
     };
     let grants: BTreeMap<(String, String), SoldGrant> = claims
         .grants

@@ -19,6 +19,10 @@ pub(crate) struct SoldGrant {
     /// Seconds UTC.
     pub(crate) from: Option<i64>,
     pub(crate) until: Option<i64>,
+    /// Of each title and action on all devices together, in place of what the policy says.
+    pub(crate) uses: Option<u32>,
+    /// That may have licenses under it at a time; none: as many as there are.
+    pub(crate) devices: Option<u32>,
 }
 
 impl SoldGrant {
@@ -49,6 +53,8 @@ mod tests {
             reference: reference.to_owned(),
             from: None,
             until,
+            uses: None,
+            devices: None,
         };
         let (one, other) = (UserId::new([1; 16]), UserId::new([2; 16]));
         let id = grant("rental", "17", None).id(one);

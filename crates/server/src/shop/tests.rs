@@ -94,12 +94,14 @@ fn a_token_of_each_algorithm_names_its_account_and_grants() {
     }
     let mut sold = claims();
     sold["aud"] = json!(["elsewhere", "licenses"]);
-    let grant = json!({ "offer": "rental", "reference": "order 17", "until": "2027-06-01T00:00:00Z" });
+    let grant = json!({
+        "offer": "rental", "reference": "order 17", "until": "2027-06-01T00:00:00Z", "uses": 5, "devices": 2
+    });
     sold["grants"] = json!([grant, grant]);
     let sold = shop.verify(&keys.token(&json!({ "alg": "EdDSA" }), &sold, "EdDSA"), NOW).unwrap();
     let until = parse_rfc3339("2027-06-01T00:00:00Z");
     let (offer, reference) = ("rental".to_owned(), "order 17".to_owned());
-    assert_eq!(sold.grants, [SoldGrant { offer, reference, from: None, until }]);
+    assert_eq!(sold.grants, [SoldGrant { offer, reference, from: None, until, uses: Some(5), devices: Some(2) }]);
 }
 
 #[test]
@@ -150,7 +152,9 @@ fn a_token_of_another_shop_for_another_service_or_another_time_is_refused() {
         ("sub", json!("a\nb"), Untrusted::Claims),
         ("sub", Value::Null, Untrusted::Claims),
         ("grants", json!([{ "offer": "rental" }]), Untrusted::Claims),
-        ("grants", json!([{ "offer": "rental", "reference": "1", "uses": 3 }]), Untrusted::Claims),
+        ("grants", json!([{ "offer": "rental", "reference": "1", "seats": 3 }]), Untrusted::Claims),
+        ("grants", json!([{ "offer": "rental", "reference": "1", "uses": 0 }]), Untrusted::Claims),
+        ("grants", json!([{ "offer": "rental", "reference": "1", "devices": -1 }]), Untrusted::Claims),
         ("grants", json!([{ "offer": "rental", "reference": "1", "until": 5 }]), Untrusted::Claims),
         ("grants", json!(vec![json!({ "offer": "rental", "reference": "1" }); 17]), Untrusted::Claims),
     ] {

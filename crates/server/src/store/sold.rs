@@ -73,8 +73,8 @@ async fn add(
     if rows.grant(id, For::Changing).await?.is_some() {
         return Ok(true);
     }
-    let SoldGrant { offer, reference, from, until } = grant.clone();
-    let terms = GrantTerms { from, until, reference: Some(reference), ..GrantTerms::default() };
+    let SoldGrant { offer, reference, from, until, uses, devices } = grant.clone();
+    let terms = GrantTerms { from, until, uses, devices, reference: Some(reference) };
     let row: GrantRow = new_grant(id, user, &offer, &terms, (mark, by.now));
     if rows.offer(&offer).await?.is_none() || is_never(&row) {
         return Ok(false);

@@ -70,7 +70,7 @@ fn sells(data: Data) {
     let serving = trusting(&data, &signer);
     let known = Known::discover(&serving.url, data.authority);
     let device = Device::individualized(&known);
-    let order = json!([{ "offer": "rental", "reference": "order 17", "until": "2090-01-01T00:00:00Z" }]);
+    let order = json!([{ "offer": "rental", "reference": "order 17", "until": "2090-01-01T00:00:00Z", "devices": 1, "uses": 5 }]);
     // The account is there by the token alone, and the order once however often the token comes.
     let browsing = signer.token(&claims("zoe", 60, json!([])));
     assert!(device.acquire(&known, &[FILM], Some(&browsing)).1.is_empty());
@@ -81,6 +81,7 @@ fn sells(data: Data) {
     assert!(device.acquire(&known, &[GOLD], Some(&again)).1.is_empty());
     let grants = data.json(&["grant", "list", "--account", "zoe"]);
     assert_eq!((grants.as_array().unwrap().len(), &grants[0]["reference"]), (1, &json!("order 17")));
+    assert_eq!((&grants[0]["uses"], &grants[0]["devices"]), (&json!(5), &json!(1)));
     assert_eq!(data.json(&["audit", "list", "--who", "token of the shop"]).as_array().unwrap().len(), 2);
     // An order of an account is no other's, and the owner has the last word.
     let other = signer.token(&claims("adam", 60, json!([])));

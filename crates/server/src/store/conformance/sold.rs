@@ -12,6 +12,8 @@ fn sold(account: &str, references: &[&str]) -> Sold {
         reference: (*reference).to_owned(),
         from: None,
         until: Some(9000),
+        uses: None,
+        devices: None,
     };
     Sold { account: account.to_owned(), grants: references.iter().map(grant).collect() }
 }
