@@ -34,6 +34,7 @@ mod shares;
 mod shop;
 mod source;
 mod store;
+mod tally;
 mod turns;
 
 pub use clock::{Clock, SystemClock};

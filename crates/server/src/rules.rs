@@ -25,4 +25,5 @@ pub(crate) mod revocation;
 pub(crate) mod rows;
 pub(crate) mod seats;
 pub(crate) mod shop;
+pub(crate) mod tally;
 pub(crate) mod uses;

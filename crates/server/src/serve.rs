@@ -220,6 +220,7 @@ impl Server {
         upkeep.abort();
         // Whoever watches hears to the end how it stands.
         let _ = ended.send(true);
+        service.write_counts().await;
         if let Some(thread) = management {
             let joined = tokio::task::spawn_blocking(move || thread.join()).await;
             joined.map_err(io::Error::other)?.map_err(|_| io::Error::other("the management listener failed"))?;

@@ -16,6 +16,7 @@ use crate::shares::Shares;
 use crate::shop::{self, Shop, Untrusted};
 use crate::source::Source;
 use crate::store::{self, AdminKnown, Database, Owner, Presented, Sale, Store, StoreError};
+use crate::tally::Tally;
 use crate::turns::Turns;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
@@ -101,6 +102,7 @@ pub(crate) struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) presence: Presence,
     pub(crate) metrics: Metrics,
+    pub(crate) tally: Tally,
     pub(crate) master: MasterKey,
     pub(crate) roles: Vec<Role>,
     /// Least time between two epochs of a device, in seconds.
@@ -142,6 +144,7 @@ impl Service {
             clock,
             presence,
             metrics: Metrics::default(),
+            tally: Tally::default(),
             master: MasterKey::read(&folder)?,
             roles,
             epoch_period,
@@ -315,6 +318,15 @@ impl Service {
         }
         let turn = self.computing.turn(source).await.ok_or(Fault::Unavailable)?;
         jobs::run(turn, async move { work() }).await.map_err(|error| ended_early(&error))
+    }
+
+    /// Writes what was counted by day and title. It goes on to its end also where nobody waits for it any more.
+    pub(crate) async fn write_counts(self: &Arc<Self>) {
+        let service = Arc::clone(self);
+        let written = tokio::spawn(async move { service.tally.flush(&service.store).await });
+        if written.await.is_err() {
+            tracing::error!("what was counted could not be written");
+        }
     }
 
     /// What is counted and measured, for Prometheus.

@@ -26,6 +26,7 @@ mod rows;
 mod sold;
 mod sqlite;
 mod statement;
+mod tally;
 mod terms;
 mod transact;
 mod waiting;

@@ -9,6 +9,7 @@ mod licenses;
 mod offers;
 mod route;
 mod service;
+mod tally;
 mod terms;
 
 use super::body::{discard, read_frames, wiped};
@@ -42,7 +43,7 @@ const MAX_KEY_LEN: usize = 128;
 
 /// All routes.
 fn routes() -> impl Iterator<Item = &'static Route> {
-    [service::ROUTES, accounts::ROUTES, content::ROUTES, terms::ROUTES, offers::ROUTES, licenses::ROUTES]
+    [service::ROUTES, accounts::ROUTES, content::ROUTES, terms::ROUTES, offers::ROUTES, licenses::ROUTES, tally::ROUTES]
         .into_iter()
         .flatten()
 }

@@ -11,6 +11,7 @@ use crate::problem::Fault;
 use crate::quota::Payer;
 use crate::rules::epochs::Standing;
 use crate::rules::granted::GrantId;
+use crate::rules::tally::Outcome as Came;
 use crate::service::Service;
 use crate::source::Source;
 use crate::store::{Exchange, Issue, NewLicense, Offer, Offered, Part};
@@ -103,6 +104,8 @@ pub(crate) async fn give(service: Arc<Service>, page: Page, kids: Vec<Kid>) -> R
             }
             count(&service.metrics.clear_keys, given.keys.len());
             count(&service.metrics.clear_key_refusals, given.refused.len());
+            let numbers = [(Came::ClearKey, given.keys.len()), (Came::Refused, given.refused.len())];
+            service.tally.add_untitled(&numbers, now);
             tracing::info!(given = given.keys.len(), refused = given.refused.len(), "keys for a page");
             return Ok(given);
         }

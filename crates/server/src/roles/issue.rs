@@ -15,11 +15,12 @@ use crate::metrics::count;
 use crate::problem::Fault;
 use crate::quota::Payer;
 use crate::rules::epochs::Standing;
+use crate::rules::tally::{Counts, Outcome as Came};
 use crate::service::Service;
 use crate::source::Source;
 use crate::store::{Exchange, Issue, NewLicense, Offer, Prior, Withdrawn};
 use grant::{Granter, NotGranted, TermsByName};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use wmlicense_wire::answer::{Answer, Grant, Outcome, Reason, Refusal};
 use wmlicense_wire::endpoint::Endpoint;
@@ -32,12 +33,16 @@ struct Batch {
     grants: Vec<Grant>,
     refusals: Vec<Refusal>,
     issue: Issue,
+    counts: Counts,
+    /// A page of a pre-delivery has thousands of titles: it is counted by scope.
+    by_scope: BTreeMap<Arc<str>, usize>,
 }
 
 /// What is decided, sealed but not written yet.
 struct Decision {
     sealed: Vec<u8>,
     issue: Issue,
+    counts: Counts,
     granted: usize,
     refused: usize,
 }
@@ -55,6 +60,8 @@ struct Issuing {
     now: i64,
     /// How the request stands by its epoch.
     standing: Standing,
+    /// What it grants and refuses, by title.
+    counts: Counts,
     granted: usize,
     refused: usize,
 }
@@ -84,8 +91,9 @@ pub(crate) async fn issue(
     let (desk, asked) = door.open(Endpoint::Licenses, bytes, read).await?;
     let now = desk.service.clock.now();
     let (told, standing) = (Arc::new(desk.told(now).await?), Standing::default());
+    let (desk_of, counts) = (desk.clone(), Counts::default());
     let issuing =
-        Issuing { desk: desk.clone(), named: None, consent: None, told, now, standing, granted: 0, refused: 0 };
+        Issuing { desk: desk_of, named: None, consent: None, told, now, standing, counts, granted: 0, refused: 0 };
     let answer = match asked {
         Asked::Kids(kids) => serve(ByKid { issuing, kids }).await?,
         Asked::Delivery(ask) => delivery::deliver(issuing, ask).await?,
@@ -183,8 +191,8 @@ impl Issuing {
     }
 
     fn decided(&mut self, decision: Decision) -> Step<(Issue, Vec<u8>)> {
-        let Decision { sealed, issue, granted, refused } = decision;
-        (self.granted, self.refused) = (granted, refused);
+        let Decision { sealed, issue, counts, granted, refused } = decision;
+        (self.counts, self.granted, self.refused) = (counts, granted, refused);
         // What only refuses is decided anew for the same request: kept, it would fill the disk for whoever asks for nonsense.
         if refused > 0 && granted == 0 && issue.is_empty() { Step::Note(sealed) } else { Step::Commit((issue, sealed)) }
     }
@@ -206,6 +214,7 @@ impl Issuing {
     fn written(&self) {
         count(&self.desk.service.metrics.licenses, self.granted);
         count(&self.desk.service.metrics.license_refusals, self.refused);
+        self.desk.service.tally.add(&self.counts, self.now);
         tracing::info!(granted = self.granted, refused = self.refused, "licenses");
     }
 
@@ -244,11 +253,16 @@ impl Issuing {
         batch.withdraw(offer.withdrawn);
         batch.issue.deliveries = offer.deliveries;
         for (kid, offered) in kids.iter().zip(offer.items) {
+            let title = offered.as_ref().and_then(|offered| offered.content.title.clone());
             match granter.grant(*kid, offered, &mut terms)? {
-                Ok(granted) => batch.add(granted),
+                Ok(granted) => {
+                    batch.counts.add(Came::Issued, title.as_deref(), 1);
+                    batch.add(granted);
+                }
                 Err(NotGranted::AskUser) => asked.push(*kid),
                 Err(refused @ (NotGranted::Refused(_) | NotGranted::TooOften(_) | NotGranted::NotYet(_))) => {
                     let (reason, again) = refused.reason();
+                    batch.counts.add(Came::Refused, title.as_deref(), 1);
                     let url = Some(self.desk.service.presence.support_url.clone());
                     batch.refusals.push(Refusal { subject: Some(*kid.as_bytes()), kid: None, reason, url, again });
                 }
@@ -259,7 +273,9 @@ impl Issuing {
         }
         // The roots without which the leaves among them would not open.
         for (kid, offered) in offer.roots {
+            let title = offered.content.title.clone();
             if let Ok(granted) = granter.grant(kid, Some(offered), &mut terms)? {
+                batch.counts.add(Came::Issued, title.as_deref(), 1);
                 batch.add(granted);
             }
         }
@@ -272,10 +288,13 @@ impl Issuing {
     fn seal(&self, mut answer: Answer, mut batch: Batch) -> Result<Decision, Fault> {
         leave_out_replaced(&mut batch.issue.withdrawn, &batch.issue.licenses);
         let (granted, refused) = (batch.grants.len(), batch.refusals.len());
+        for (scope, number) in &batch.by_scope {
+            batch.counts.add(Came::Issued, Some(scope), *number);
+        }
         answer.refusals = batch.refusals;
         answer.withdrawn = batch.issue.withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
         let sealed = self.desk.seal_licenses(answer, &batch.grants)?;
-        Ok(Decision { sealed, issue: batch.issue, granted, refused })
+        Ok(Decision { sealed, issue: batch.issue, counts: batch.counts, granted, refused })
     }
 }
 
@@ -292,6 +311,12 @@ impl Batch {
         self.issue.again.extend(again);
         self.issue.uses.extend(uses);
         self.issue.joins.extend(joins);
+    }
+
+    /// Adds what a scope gave.
+    fn deliver(&mut self, granted: grant::Granted, scope: &Arc<str>) {
+        self.add(granted);
+        *self.by_scope.entry(Arc::clone(scope)).or_default() += 1;
     }
 
     fn withdraw(&mut self, withdrawn: Vec<Withdrawn>) {

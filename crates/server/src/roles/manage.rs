@@ -15,6 +15,7 @@ use crate::keyring::Keyring;
 use crate::metrics::count;
 use crate::policy::DEFAULT_RESTORE_DEVICES;
 use crate::problem::Fault;
+use crate::rules::tally::Outcome as Came;
 use crate::store::Content;
 use wmlicense_wire::answer::Reason;
 use wmlicense_wire::backup::ServiceTicket;
@@ -36,6 +37,7 @@ fn open_ticket(source: &RestoreSource, keyring: &Keyring, account: Option<Accoun
 async fn refuse(desk: &Desk, reason: Reason) -> Result<Vec<u8>, Fault> {
     tracing::info!(?reason, "restore refused");
     count(&desk.service.metrics.restore_refusals, 1);
+    desk.service.tally.add_untitled(&[(Came::Refused, 1)], desk.service.clock.now());
     desk.refuse(reason).await
 }
 

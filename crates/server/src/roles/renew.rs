@@ -12,6 +12,7 @@ use crate::policy::{Renewal, carried, over};
 use crate::problem::Fault;
 use crate::quota::Payer;
 use crate::rules::epochs::Standing;
+use crate::rules::tally::Outcome as Came;
 use crate::service::Service;
 use crate::source::Source;
 use crate::store::{Exchange, HeldLicense, Issue, Issued, Offered, Prior, Renewable, RenewalOffer, UsesOut, Withdrawn};
@@ -123,6 +124,8 @@ impl Matter for Renewing {
     fn written(&self) {
         count(&self.desk.service.metrics.renewals, self.granted);
         count(&self.desk.service.metrics.license_refusals, self.refused);
+        let numbers = [(Came::Renewed, self.granted), (Came::Refused, self.refused)];
+        self.desk.service.tally.add_untitled(&numbers, self.desk.service.clock.now());
         tracing::info!(granted = self.granted, refused = self.refused, "renewals");
     }
 }

@@ -15,6 +15,8 @@ use wmlicense_wire::id::{DeviceId, Digest};
 const UPKEEP: Duration = Duration::from_secs(60);
 /// How often files for TLS and the folder of certificates are looked at, without reading them.
 const LOOK: Duration = Duration::from_secs(2);
+/// How often what was counted is written: so much of it a killed process loses.
+const COUNTS: Duration = Duration::from_secs(5);
 /// How often certificates that end soon are spoken of.
 const WARN: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -33,7 +35,7 @@ impl Upkeep {
     /// Goes on until it is dropped. Each time that `again` is notified, everything is read again.
     pub(super) async fn run(self, again: Arc<Notify>) {
         let (mut looked_at, mut page) = (FIRST, None);
-        let [mut minutes, mut looks, mut days] = [UPKEEP, LOOK, WARN].map(|period| {
+        let [mut minutes, mut looks, mut counts, mut days] = [UPKEEP, LOOK, COUNTS, WARN].map(|period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
@@ -60,6 +62,7 @@ impl Upkeep {
                         self.read_keys().await;
                     }
                 }
+                _ = counts.tick() => self.service.write_counts().await,
                 _ = days.tick() => {
                     let now = self.service.clock.now();
                     self.with_tls(move |tls| tls.warn_of_end(now)).await;
@@ -142,6 +145,9 @@ impl Upkeep {
         let service = &self.service;
         if let Err(error) = service.store.drop_requests(service.clock.now()).await {
             tracing::warn!(%error, "old requests of admins could not be dropped");
+        }
+        if let Err(error) = service.store.drop_tally(service.clock.now()).await {
+            tracing::warn!(%error, "old counts could not be dropped");
         }
         let before = service.clock.now().saturating_sub(ANSWER_LIFETIME);
         if let Err(error) = service.store.drop_answers(before).await {

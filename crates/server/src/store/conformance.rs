@@ -14,6 +14,7 @@ mod offers;
 mod owner;
 mod seats;
 mod sold;
+mod tally;
 
 use super::postgres::{Place, Postgres};
 use super::sqlite::Sqlite;

@@ -16,6 +16,7 @@ mod revocation;
 mod rows;
 mod schema;
 mod seats;
+mod tally;
 mod tls;
 mod waiting;
 

@@ -13,6 +13,7 @@ mod licenses;
 mod lists;
 mod offers;
 mod revocation;
+mod tally;
 
 pub(crate) use admins::AdminRows;
 pub(crate) use catalogue::{AccountRows, AuditRows, CatalogueRows};
@@ -25,6 +26,7 @@ pub(crate) use lists::{
 };
 pub(crate) use offers::{GrantEntry, GrantFilter, OfferEntry, OfferRows};
 pub(crate) use revocation::{InteractionRows, MailboxRows, RevocationRows};
+pub(crate) use tally::TallyRows;
 
 use super::Pending;
 use crate::rules::epochs::{EpochRow, Epochs, Presented};
@@ -60,6 +62,7 @@ pub(crate) trait Rows:
     + RevocationRows
     + MailboxRows
     + InteractionRows
+    + TallyRows
     + ListRows
 {
 }
@@ -85,6 +88,7 @@ impl<T> Rows for T where
         + RevocationRows
         + MailboxRows
         + InteractionRows
+        + TallyRows
         + ListRows
 {
 }

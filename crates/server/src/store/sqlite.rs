@@ -13,6 +13,7 @@ mod offers;
 mod revocation;
 mod rows;
 mod snapshot;
+mod tally;
 mod waiting;
 mod writer;
 
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 16] = [
+const MIGRATIONS: [&str; 17] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
@@ -48,6 +49,7 @@ const MIGRATIONS: [&str; 16] = [
     include_str!("sqlite/schema_14.sql"),
     include_str!("sqlite/schema_15.sql"),
     include_str!("sqlite/schema_16.sql"),
+    include_str!("sqlite/schema_17.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.

@@ -2,6 +2,7 @@
 //! held to the document that the API gives of itself.
 
 mod shop;
+mod tally;
 
 use serde_json::{Value, json};
 use shop::{Sent, Shop, Told};

@@ -8,6 +8,7 @@ use super::{Batch, Brought, Caller, Decision, Issuing, Looked, Matter, Step, ser
 use crate::problem::Fault;
 use crate::quota::Payer;
 use crate::rules::licenses::holder;
+use crate::rules::tally::Outcome as Came;
 use crate::service::Service;
 use crate::shares::Share;
 use crate::store::{DeliveryPage, DeliveryQuery, Exchange, Issue, Position, Prior};
@@ -170,7 +171,7 @@ impl Issuing {
                 if let Some(policy) = granted.delivered.take() {
                     drafts.add(policy, granted.license.take());
                 }
-                batch.add(granted);
+                batch.deliver(granted, &found);
             }
             last = Some((found, kid));
         }
@@ -182,6 +183,7 @@ impl Issuing {
         answer.since = if self.standing.stopped { since } else { Some(mark) };
         if let Some(reason) = page.refusal.or(full).filter(|_| next.is_none()) {
             answer.outcome = Outcome::Refused;
+            batch.counts.add(Came::Refused, None, 1);
             batch.refusals.push(whole(reason, Some(&self.desk.service.presence.support_url)));
         }
         let (user, desk) = (self.desk.user(), &self.desk);

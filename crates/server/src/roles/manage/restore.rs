@@ -13,6 +13,7 @@ use crate::metrics::count;
 use crate::problem::Fault;
 use crate::quota::Payer;
 use crate::rules::epochs::Standing;
+use crate::rules::tally::{Counts, Outcome as Came};
 use crate::service::Service;
 use crate::source::Source;
 use crate::store::{Claim, Claimed, Committed, Content, Exchange, Part, Prior, Seat};
@@ -172,9 +173,11 @@ fn directory(keyring: &Keyring, certificates: &[Vec<u8>]) -> Result<Directory, F
 fn seal(desk: &Desk, chunk: Chunk, seats: Vec<Seat>, standing: &Standing, now: i64) -> Result<Vec<u8>, Fault> {
     let (mut grants, mut refusals) = (Vec::with_capacity(chunk.candidates.len()), chunk.refusals);
     let mut issuers: Vec<_> = Vec::new();
+    let mut counts = Counts::default();
     for (candidate, seat) in chunk.candidates.into_iter().zip(seats) {
         match seat {
             Ok(state) => {
+                counts.add(Came::Restored, candidate.policy.title.as_deref(), 1);
                 if !issuers.contains(&candidate.issuer) {
                     issuers.push(candidate.issuer);
                 }
@@ -191,6 +194,8 @@ fn seal(desk: &Desk, chunk: Chunk, seats: Vec<Seat>, standing: &Standing, now: i
     }
     count(&desk.service.metrics.restores, grants.len());
     count(&desk.service.metrics.restore_refusals, refusals.len());
+    counts.add(Came::Refused, None, refusals.len());
+    desk.service.tally.add(&counts, now);
     tracing::info!(granted = grants.len(), refused = refusals.len(), "restore");
     let own = desk.own()?;
     let appointing = issuers.into_iter().filter_map(|id| desk.keyring.directory.by_service(id, Role::Issuer));

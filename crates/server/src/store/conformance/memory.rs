@@ -11,6 +11,7 @@ mod licenses;
 mod lists;
 mod offers;
 mod others;
+mod tally;
 
 use super::super::rows::LicenseKey;
 use super::super::transact::{Access, Engine, Work};
@@ -27,6 +28,7 @@ use crate::rules::revocation::{Order, RevokedKeyRow};
 use crate::rules::rows::{
     AccountRow, AgainRow, AnsweredRow, AuditRow, ContentRow, ExchangeKey, KeysRow, LicenseRow, SeatRow, TokenRow,
 };
+use crate::rules::tally::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use wmlicense_wire::id::{DeviceId, Digest, Epoch, Kid, Lid, SignerId, TransactionId, UserId};
@@ -91,6 +93,7 @@ struct Tables {
     status_lists: BTreeMap<u64, Vec<u8>>,
     recipients: BTreeMap<SignerId, RecipientRow>,
     letters: BTreeMap<(DeviceId, TransactionId), (i64, Vec<u8>)>,
+    tally: BTreeMap<(i64, Outcome, String), u64>,
     interactions: BTreeMap<String, (ExchangeKey, Interaction, u64)>,
 }
 

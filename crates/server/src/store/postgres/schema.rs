@@ -11,7 +11,7 @@ use std::time::Duration;
 use wmlicense_wire::id::{Digest, Kid};
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
+    include_str!("schema_10.sql"),
 ];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 

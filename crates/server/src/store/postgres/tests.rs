@@ -8,7 +8,7 @@ use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::id::Digest;
 
 /// Every file of statements, with its name.
-const FILES: [(&str, &str); 18] = [
+const FILES: [(&str, &str); 20] = [
     ("schema.sql", include_str!("schema.sql")),
     ("schema_2.sql", include_str!("schema_2.sql")),
     ("schema_3.sql", include_str!("schema_3.sql")),
@@ -18,6 +18,8 @@ const FILES: [(&str, &str); 18] = [
     ("schema_7.sql", include_str!("schema_7.sql")),
     ("schema_8.sql", include_str!("schema_8.sql")),
     ("schema_9.sql", include_str!("schema_9.sql")),
+    ("schema_10.sql", include_str!("schema_10.sql")),
+    ("tally.sql", include_str!("tally.sql")),
     ("ledger.sql", include_str!("ledger.sql")),
     ("admins.sql", include_str!("admins.sql")),
     ("offers.sql", include_str!("offers.sql")),
@@ -81,6 +83,7 @@ fn every_statement_of_the_files_is_used_and_has_a_name_of_its_own() {
         ledger::ALL,
         offers::ALL,
         revocation::ALL,
+        tally::ALL,
         rows::ALL,
         seats::ALL,
         waiting::ALL,
@@ -111,7 +114,7 @@ async fn the_tables_can_be_made_by_several_at_once_and_are_made_by_none_who_was_
     for one in all {
         one.await.unwrap().unwrap();
     }
-    assert_eq!(database.sql("SELECT version FROM wmlicensed_schema"), "9");
+    assert_eq!(database.sql("SELECT version FROM wmlicensed_schema"), "10");
     Postgres::open(&place(&url), &owner(), false).await.unwrap();
 }
 
@@ -127,7 +130,7 @@ async fn a_database_of_another_service_of_other_keys_of_a_later_schema_or_of_ano
     assert!(matches!(keys, StoreError::OtherMaster), "{keys}");
     database.sql("UPDATE wmlicensed_schema SET version = 77");
     let newer = refused(owner()).await;
-    assert!(matches!(newer, StoreError::Newer { found: 77, known: 9 }), "{newer}");
+    assert!(matches!(newer, StoreError::Newer { found: 77, known: 10 }), "{newer}");
     let other = cluster(15).database(None);
     other.sql("CREATE TABLE account (number bigint)");
     let taken = Postgres::open(&place(&other.url()), &owner(), true).await.err().unwrap();

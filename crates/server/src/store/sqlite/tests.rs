@@ -56,6 +56,7 @@ fn every_statement_can_be_prepared() {
         deliveries::ALL,
         licenses::ALL,
         revocation::ALL,
+        tally::ALL,
         waiting::ALL,
         lists::ALL,
     ];
