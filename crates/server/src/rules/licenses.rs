@@ -77,7 +77,8 @@ pub(crate) struct Issue {
 impl Issue {
     /// True if nothing is to be written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.licenses.is_empty() && self.delivered.is_empty() && self.again.is_empty() && self.withdrawn.is_empty()
+        let nothing_goes_out = self.licenses.is_empty() && self.delivered.is_empty() && self.again.is_empty();
+        nothing_goes_out && self.joins.is_empty() && self.withdrawn.is_empty()
     }
 }
 

@@ -245,7 +245,8 @@ impl Rights {
         ways
     }
 
-    /// What compares first is best: what is not over, for a page what pages may have, the highest priority, what has no state, the latest end.
+    /// What compares first is best: what is not over, for a page what pages may have, the highest priority, what has no state, the
+    /// latest end.
     fn order(&mut self, kid: Kid, content: &Content, way: &Way) -> Order {
         let policy = match way.offer {
             Some(at) if !matches!(content.part, Part::Root) => {

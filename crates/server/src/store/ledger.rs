@@ -2,7 +2,7 @@
 
 use super::audit::note;
 use super::revocations::next_mark;
-use super::rows::{AuditFilter, DeviceEntry, Filter, For, Rows};
+use super::rows::{DeviceEntry, Filter, For, Rows};
 use super::written::withdraw;
 use super::{End, Pending, Store, StoreError};
 use crate::rules::audit::{Act, Acting};
@@ -118,10 +118,8 @@ const MAX_FREED: usize = 2;
 
 /// From when on who acts may free a device again, where that was done as often as a year allows.
 async fn freed_too_often(rows: &mut dyn Rows, by: &Acting) -> Result<Option<i64>, StoreError> {
-    let since = Some(by.now.saturating_sub(YEAR).saturating_add(1));
-    let filter = AuditFilter { who: Some(by.who.clone()), act: Some(FREE.to_owned()), since, ..AuditFilter::default() };
-    let acts = rows.list_audit(&filter, None, MAX_FREED).await?;
-    Ok(acts.get(MAX_FREED - 1).map(|act| act.done_at.saturating_add(YEAR)))
+    let times = rows.done_by(&by.who, FREE, by.now.saturating_sub(YEAR), MAX_FREED).await?;
+    Ok(times.get(MAX_FREED - 1).map(|time| time.saturating_add(YEAR)))
 }
 
 /// What the audit calls it.

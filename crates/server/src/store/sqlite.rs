@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use writer::Writer;
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 17] = [
+const MIGRATIONS: [&str; 18] = [
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/schema_2.sql"),
     include_str!("sqlite/schema_3.sql"),
@@ -50,6 +50,7 @@ const MIGRATIONS: [&str; 17] = [
     include_str!("sqlite/schema_15.sql"),
     include_str!("sqlite/schema_16.sql"),
     include_str!("sqlite/schema_17.sql"),
+    include_str!("sqlite/schema_18.sql"),
 ];
 const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// `wmls` as the application ID of the file.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::accounts::NewAccount;
+use crate::rules::epochs::YEAR;
 use crate::rules::granted::{GrantId, NewOffer, OFFERS_ONLY, Right};
 use crate::store::rows::GrantFilter;
 use wmlicense_wire::answer::Reason;
@@ -77,6 +78,32 @@ over_each_engine! {
         assert_eq!(may(store, 15).await, Err(Reason::LimitReached));
         assert!(store.lose_device(device(14), 1400).await.unwrap().is_some());
         assert_eq!(may(store, 15).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn an_account_frees_two_devices_in_a_year_and_its_owner_any(world: World) {
+        let store = &world.store;
+        granted(store, 9).await;
+        for number in 11..=15 {
+            take(store, number).await;
+        }
+        let by = |who: &str, now: i64| Acting { who: who.to_owned(), ..Acting::from(now) };
+        let free = async |number, now| {
+            store.free_device("tom".to_owned(), device(number), true, by("account tom", now)).await.unwrap()
+        };
+        assert_eq!(free(11, 2000).await, Freeing::Freed(1));
+        assert_eq!(free(11, 2100).await, Freeing::NotIts, "which counts nothing");
+        assert_eq!(free(12, 3000).await, Freeing::Freed(1));
+        assert_eq!(free(13, 4000).await, Freeing::TooOften(2000 + YEAR));
+        assert_eq!(free(13, 1999 + YEAR).await, Freeing::TooOften(2000 + YEAR));
+        assert_eq!(free(13, 2000 + YEAR).await, Freeing::Freed(1));
+        assert_eq!(free(14, 2000 + YEAR).await, Freeing::TooOften(3000 + YEAR));
+        let owner = store.free_device("tom".to_owned(), device(14), false, by("account tom", 2000 + YEAR)).await;
+        assert_eq!(owner.unwrap(), Freeing::Freed(1));
+        let (name, left) = store.devices_of(TOM).await.unwrap().unwrap();
+        // Of devices that nobody certified no list knows.
+        assert_eq!((name.as_str(), left.len()), ("tom", 0));
+        assert!(store.devices_of(UserId::new([9; 16])).await.unwrap().is_none());
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ statements!("catalogue.sql":
     MARK, LOCK_MARK, PUT_MARK, CATALOGUE_MARK, PUT_CATALOGUE_MARK, OFFERED, OFFERED_BEHIND, CONTENTS_OF, PUT_CONTENTS, REMOVE_CONTENTS,
     POLICY, PUT_POLICY, SUBSCRIPTION, PUT_SUBSCRIPTION,
     TOKEN, TOKENS_OF, PUT_TOKENS, ACCOUNT_BY_NAME, LOCK_ACCOUNT, ACCOUNT_NAME, SCOPES, INSERT_ACCOUNT, REMOVE_ACCOUNT,
-    INSERT_SCOPES, REMOVE_SCOPES, INSERT_AUDIT,
+    INSERT_SCOPES, REMOVE_SCOPES, INSERT_AUDIT, DONE_BY,
 );
 
 /// Columns that [`read_content`] reads.
@@ -240,6 +240,10 @@ impl AuditRows for PostgresRows<'_> {
             let AuditRow { done_at, id, who, act, about, was, became } = row;
             self.put(INSERT_AUDIT, asked![*done_at, id.as_slice(), who, act, about, was, became]).await
         })
+    }
+
+    fn done_by<'a>(&'a mut self, who: &'a str, act: &'a str, after: i64, limit: usize) -> Pending<'a, Vec<i64>> {
+        Box::pin(async move { self.all(DONE_BY, asked![who, act, after, limit], |row| row.value(0)).await })
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use wmlicense_wire::id::{Digest, Kid};
 
 /// One step a version, oldest first. A step that was released is never changed.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
+    include_str!("schema_11.sql"),
 ];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 

@@ -7,29 +7,18 @@ use wmlicense_testkit::postgres::{Cluster, cluster};
 use wmlicense_wire::aead::SecretKey;
 use wmlicense_wire::id::Digest;
 
-/// Every file of statements, with its name.
-const FILES: [(&str, &str); 20] = [
-    ("schema.sql", include_str!("schema.sql")),
-    ("schema_2.sql", include_str!("schema_2.sql")),
-    ("schema_3.sql", include_str!("schema_3.sql")),
-    ("schema_4.sql", include_str!("schema_4.sql")),
-    ("schema_5.sql", include_str!("schema_5.sql")),
-    ("schema_6.sql", include_str!("schema_6.sql")),
-    ("schema_7.sql", include_str!("schema_7.sql")),
-    ("schema_8.sql", include_str!("schema_8.sql")),
-    ("schema_9.sql", include_str!("schema_9.sql")),
-    ("schema_10.sql", include_str!("schema_10.sql")),
-    ("tally.sql", include_str!("tally.sql")),
-    ("ledger.sql", include_str!("ledger.sql")),
-    ("admins.sql", include_str!("admins.sql")),
-    ("offers.sql", include_str!("offers.sql")),
-    ("catalogue.sql", include_str!("catalogue.sql")),
-    ("deliveries.sql", include_str!("deliveries.sql")),
-    ("exchanges.sql", include_str!("exchanges.sql")),
-    ("licenses.sql", include_str!("licenses.sql")),
-    ("lists.sql", include_str!("lists.sql")),
-    ("revocation.sql", include_str!("revocation.sql")),
-];
+/// Files with their names.
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => { &[$(($name, include_str!($name))),+] };
+}
+
+/// Every file of statements.
+const FILES: &[(&str, &str)] = files! {
+    "schema.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql", "schema_5.sql", "schema_6.sql",
+    "schema_7.sql", "schema_8.sql", "schema_9.sql", "schema_10.sql", "schema_11.sql", "tally.sql",
+    "ledger.sql", "admins.sql", "offers.sql", "catalogue.sql", "deliveries.sql", "exchanges.sql",
+    "licenses.sql", "lists.sql", "revocation.sql"
+};
 
 /// What a distributed database that speaks PostgreSQL's language, or a pooler between two transactions, does not have or has in
 /// another way.
@@ -114,7 +103,7 @@ async fn the_tables_can_be_made_by_several_at_once_and_are_made_by_none_who_was_
     for one in all {
         one.await.unwrap().unwrap();
     }
-    assert_eq!(database.sql("SELECT version FROM wmlicensed_schema"), "10");
+    assert_eq!(database.sql("SELECT version FROM wmlicensed_schema"), "11");
     Postgres::open(&place(&url), &owner(), false).await.unwrap();
 }
 
@@ -130,7 +119,7 @@ async fn a_database_of_another_service_of_other_keys_of_a_later_schema_or_of_ano
     assert!(matches!(keys, StoreError::OtherMaster), "{keys}");
     database.sql("UPDATE wmlicensed_schema SET version = 77");
     let newer = refused(owner()).await;
-    assert!(matches!(newer, StoreError::Newer { found: 77, known: 10 }), "{newer}");
+    assert!(matches!(newer, StoreError::Newer { found: 77, known: 11 }), "{newer}");
     let other = cluster(15).database(None);
     other.sql("CREATE TABLE account (number bigint)");
     let taken = Postgres::open(&place(&other.url()), &owner(), true).await.err().unwrap();

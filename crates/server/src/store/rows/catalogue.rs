@@ -79,4 +79,6 @@ pub(crate) trait AccountRows {
 pub(crate) trait AuditRows {
     /// Writes a row, where it is not there.
     fn insert_audit<'a>(&'a mut self, row: &'a AuditRow) -> Pending<'a, ()>;
+    /// When somebody did something after a time, seconds UTC, the latest first, so many at most.
+    fn done_by<'a>(&'a mut self, who: &'a str, act: &'a str, after: i64, limit: usize) -> Pending<'a, Vec<i64>>;
 }

@@ -14,7 +14,7 @@ statements!("catalogue.sql":
     MARK, PUT_MARK, CATALOGUE_MARK, PUT_CATALOGUE_MARK, OFFERED_CONTENT, OFFERED_SUBSCRIPTION, OFFERED_BEHIND, CONTENT, PUT_CONTENT, REMOVE_CONTENT,
     POLICY, PUT_POLICY, SUBSCRIPTION, PUT_SUBSCRIPTION,
     TOKEN, TOKENS_OF, PUT_TOKEN, ACCOUNT_BY_NAME, ACCOUNT_NAME, SCOPES, INSERT_ACCOUNT, REMOVE_ACCOUNT, INSERT_SCOPE,
-    REMOVE_SCOPE, INSERT_AUDIT,
+    REMOVE_SCOPE, INSERT_AUDIT, DONE_BY,
 );
 
 /// Columns that [`read_content`] reads.
@@ -188,5 +188,9 @@ impl AuditRows for SqliteRows<'_> {
     fn insert_audit<'a>(&'a mut self, row: &'a AuditRow) -> Pending<'a, ()> {
         let AuditRow { done_at, id, who, act, about, was, became } = row;
         done(self.put(INSERT_AUDIT, params![done_at, id, who, act, about, was, became]))
+    }
+
+    fn done_by<'a>(&'a mut self, who: &'a str, act: &'a str, after: i64, limit: usize) -> Pending<'a, Vec<i64>> {
+        done(self.all(DONE_BY, params![who, act, after, limit as i64], |row| Ok(row.get(0)?)))
     }
 }

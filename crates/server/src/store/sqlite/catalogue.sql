@@ -97,3 +97,6 @@ DELETE FROM account_scope WHERE user_id = $1 AND scope = $2;
 
 -- name: INSERT_AUDIT
 INSERT INTO audit (done_at, id, who, act, about, was, became) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING;
+
+-- name: DONE_BY
+SELECT done_at FROM audit WHERE who = $1 AND act = $2 AND done_at > $3 ORDER BY done_at DESC LIMIT $4;

@@ -194,4 +194,9 @@ impl AuditRows for Tables {
         self.audit.entry((row.done_at, row.id)).or_insert_with(|| row.clone());
         found(())
     }
+
+    fn done_by<'a>(&'a mut self, who: &'a str, act: &'a str, after: i64, limit: usize) -> Pending<'a, Vec<i64>> {
+        let is = |row: &&AuditRow| row.who == who && row.act == act && row.done_at > after;
+        found(self.audit.values().rev().filter(is).map(|row| row.done_at).take(limit).collect())
+    }
 }
