@@ -14,6 +14,8 @@ use wmlicense_testkit::run;
 
 /// How long the driver waits for an element that an expected page has.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a driver is started that finds its port taken.
+const TRIES: usize = 8;
 /// Name of the field that holds an element's reference (W3C WebDriver, 12.2).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// Codes of keys that type no letter (W3C WebDriver, 17.4.2).
@@ -36,16 +38,8 @@ impl Browser {
         if !["chromium", "chromedriver", "gcc", "sqlite3"].into_iter().all(run::has_tool) {
             return None;
         }
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut printed = BufReader::new(driver.stdout.take().unwrap());
+        let (driver, printed, port) = (0..TRIES).find_map(|_| drive()).expect("chromedriver finds no port");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
-        let port = port(&mut printed);
         // From here on the drop stops the driver, also when there will be no session.
         let mut browser = Self { agent, session: String::new(), driver, _printed: printed };
         let sessions = format!("http://127.0.0.1:{port}/session");
@@ -223,15 +217,28 @@ pub(crate) fn until<T>(mut answer: impl FnMut() -> Option<T>) -> Option<T> {
     None
 }
 
-/// Reads what the driver prints until it tells its port.
-fn port(printed: &mut BufReader<ChildStdout>) -> u16 {
+/// A driver in the background, with what it prints and its port. None where somebody took the port meanwhile: it looks for one in two
+/// steps, and ends where the second fails.
+fn drive() -> Option<(Child, BufReader<ChildStdout>, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut printed = BufReader::new(driver.stdout.take().unwrap());
     let mut said = String::new();
     loop {
         let mut line = String::new();
-        assert!(printed.read_line(&mut line).unwrap() > 0, "chromedriver ended: {said}");
+        if printed.read_line(&mut line).unwrap() == 0 {
+            driver.wait().unwrap();
+            assert!(said.contains("port not available"), "chromedriver ended: {said}");
+            return None;
+        }
         let told = line.trim().strip_suffix('.').and_then(|line| line.split_once("successfully on port "));
         if let Some((_, port)) = told {
-            return port.parse().unwrap();
+            return Some((driver, printed, port.parse().unwrap()));
         }
         let _ = write!(said, "{line}");
     }
