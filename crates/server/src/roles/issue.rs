@@ -14,6 +14,7 @@ use crate::accounts::Account;
 use crate::metrics::count;
 use crate::problem::Fault;
 use crate::quota::Payer;
+use crate::rules::delivery::NAMED;
 use crate::rules::epochs::Standing;
 use crate::rules::tally::{Counts, Outcome as Came};
 use crate::service::Service;
@@ -289,7 +290,8 @@ impl Issuing {
         leave_out_replaced(&mut batch.issue.withdrawn, &batch.issue.licenses);
         let (granted, refused) = (batch.grants.len(), batch.refusals.len());
         for (scope, number) in &batch.by_scope {
-            batch.counts.add(Came::Issued, Some(scope), *number);
+            // What only offers name is in no scope.
+            batch.counts.add(Came::Issued, Some(&**scope).filter(|scope| *scope != NAMED), *number);
         }
         answer.refusals = batch.refusals;
         answer.withdrawn = batch.issue.withdrawn.iter().map(|withdrawn| withdrawn.lid).collect();
