@@ -228,17 +228,30 @@ fn drive() -> Option<(Child, BufReader<ChildStdout>, u16)> {
         .spawn()
         .unwrap();
     let mut printed = BufReader::new(driver.stdout.take().unwrap());
+    let told = port(&mut printed);
+    if told.is_err() {
+        driver.wait().unwrap();
+    }
+    match told {
+        Ok(port) => Some((driver, printed, port)),
+        Err(said) => {
+            assert!(said.contains("port not available"), "chromedriver ended: {said}");
+            None
+        }
+    }
+}
+
+/// Reads what the driver prints until it tells its port, or all of it where it ends before.
+fn port(printed: &mut BufReader<ChildStdout>) -> Result<u16, String> {
     let mut said = String::new();
     loop {
         let mut line = String::new();
         if printed.read_line(&mut line).unwrap() == 0 {
-            driver.wait().unwrap();
-            assert!(said.contains("port not available"), "chromedriver ended: {said}");
-            return None;
+            return Err(said);
         }
         let told = line.trim().strip_suffix('.').and_then(|line| line.split_once("successfully on port "));
         if let Some((_, port)) = told {
-            return Some((driver, printed, port.parse().unwrap()));
+            return Ok(port.parse().unwrap());
         }
         let _ = write!(said, "{line}");
     }
