@@ -75,5 +75,6 @@ AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.page = delivery_page.hash)
 
 -- name: DROP_UNUSED_PAGES
 DELETE FROM delivery_page WHERE unused_since IS NOT NULL
-AND hash IN (SELECT hash FROM delivery_page WHERE unused_since < $1 ORDER BY unused_since LIMIT $2)
+AND hash IN (SELECT noted.hash FROM delivery_page AS noted WHERE noted.unused_since < $1
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.page = noted.hash) ORDER BY noted.unused_since LIMIT $2)
 AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.page = delivery_page.hash);

@@ -74,7 +74,7 @@ impl DeliveryRows for Tables {
     fn drop_unused_pages(&mut self, before: i64, limit: usize) -> Pending<'_, u64> {
         let noted = self.unused_pages.iter().filter(|(_, since)| **since < before).map(|(page, _)| *page);
         let used = |page: &Digest| self.deliveries.values().any(|row| row.page == *page);
-        let unused: Vec<Digest> = noted.take(limit).filter(|page| !used(page)).collect();
+        let unused: Vec<Digest> = noted.filter(|page| !used(page)).take(limit).collect();
         for page in &unused {
             self.pages.remove(page);
             self.unused_pages.remove(page);
